@@ -1,0 +1,109 @@
+//! The crate's error: one clear message, what to do about it, and the class
+//! that decides the exit code.
+
+use std::fmt;
+
+/// What went wrong in broad terms; the discriminant is the process exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The build itself failed (a scriptlet, a write).
+    Build = 1,
+    /// The command line or an input file is wrong.
+    Input = 2,
+    /// The machine lacks something: a tool, a permission, disk space.
+    Environment = 3,
+    /// A digest or signature does not match.
+    Verification = 4,
+    /// The user pressed Ctrl-C or a termination signal arrived.
+    Interrupted = 130,
+}
+
+/// An error that ends the command. `Display` prints the whole of it: the
+/// message (what, where, why), then `hint` (what to do) on a line of its own.
+#[derive(Debug)]
+pub struct Error {
+    /// Decides the exit code.
+    pub class: Class,
+    /// What, where and why.
+    pub message: String,
+    /// What the user can do, if there is something.
+    pub hint: Option<String>,
+}
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    fn new(class: Class, message: impl Into<String>) -> Self {
+        Self { class, message: message.into(), hint: None }
+    }
+
+    /// [`Class::Build`].
+    pub fn build(message: impl Into<String>) -> Self {
+        Self::new(Class::Build, message)
+    }
+
+    /// [`Class::Input`].
+    pub fn input(message: impl Into<String>) -> Self {
+        Self::new(Class::Input, message)
+    }
+
+    /// [`Class::Environment`].
+    pub fn environment(message: impl Into<String>) -> Self {
+        Self::new(Class::Environment, message)
+    }
+
+    /// [`Class::Verification`].
+    pub fn verification(message: impl Into<String>) -> Self {
+        Self::new(Class::Verification, message)
+    }
+
+    /// [`Class::Interrupted`].
+    pub fn interrupted() -> Self {
+        Self::new(Class::Interrupted, "interrupted")
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Turns any error into one of ours with a message of what was being done:
+/// `fs::read(p).or_build(|| format!("cannot read {}", p.display()))?`.
+pub trait Context<T> {
+    /// Fails the build.
+    fn or_build(self, what: impl FnOnce() -> String) -> Result<T>;
+    /// Blames an input.
+    fn or_input(self, what: impl FnOnce() -> String) -> Result<T>;
+    /// Blames the machine.
+    fn or_environment(self, what: impl FnOnce() -> String) -> Result<T>;
+}
+
+impl<T, E: fmt::Display> Context<T> for Result<T, E> {
+    fn or_build(self, what: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|e| Error::build(format!("{}: {e}", what())))
+    }
+
+    fn or_input(self, what: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|e| Error::input(format!("{}: {e}", what())))
+    }
+
+    fn or_environment(self, what: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|e| Error::environment(format!("{}: {e}", what())))
+    }
+}

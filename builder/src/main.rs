@@ -1,0 +1,3 @@
+//! `imgbuild`: arguments in, exit code out.
+
+fn main() {}

@@ -1,0 +1,5 @@
+//! The `firstboot` binary.
+
+fn main() {
+    println!("hi");
+}

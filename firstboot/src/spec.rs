@@ -1,0 +1,125 @@
+//! The node spec: everything firstboot knows about its node. imgbuild writes it
+//! into the image as TOML at [`PATH`]; it holds no secret.
+
+use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
+
+/// Where the spec is on a node.
+pub const PATH: &str = "/etc/firstboot/spec.toml";
+
+/// The format version that this build reads and writes.
+pub const VERSION: u32 = 1;
+
+/// A node's role in the lab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Runs packstack and the OpenStack services.
+    Controller,
+    /// Runs nova-compute over libvirt.
+    Compute,
+}
+
+impl Role {
+    /// The name in profiles, specs and journal fields.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Controller => "controller",
+            Role::Compute => "compute",
+        }
+    }
+}
+
+/// One node's spec.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The lab's name.
+    pub lab: String,
+    /// This node.
+    pub node: Node,
+    /// The lab network.
+    pub network: Network,
+    /// Units and their wanted state.
+    pub services: Services,
+    /// Every node of the lab, this one included, ordered by address.
+    pub hosts: Vec<Host>,
+    /// The repositories that the node is set up with.
+    pub repositories: Vec<Repository>,
+    /// The image the node was made from.
+    pub image: Image,
+}
+
+/// This node's identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    /// Host name (one label or fully qualified).
+    pub name: String,
+    /// What it does.
+    pub role: Role,
+    /// Its address on the lab network.
+    pub address: Ipv4Addr,
+    /// Its interface on the lab network, `eth0`.
+    pub interface: String,
+}
+
+/// The lab network's facts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// Prefix length in bits.
+    pub prefix: u8,
+    /// Default gateway.
+    pub gateway: Ipv4Addr,
+    /// Name servers, in resolv.conf's order.
+    pub dns: Vec<Ipv4Addr>,
+    /// NTP servers.
+    pub ntp: Vec<Ipv4Addr>,
+}
+
+/// Units (with or without `.service`) and their wanted state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Services {
+    /// Enabled and running.
+    pub enabled: Vec<String>,
+    /// Disabled and stopped.
+    pub disabled: Vec<String>,
+}
+
+/// A node of the lab.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Host {
+    /// Host name.
+    pub name: String,
+    /// Address on the lab network.
+    pub address: Ipv4Addr,
+    /// Role.
+    pub role: Role,
+}
+
+/// A yum repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repository {
+    /// The yum repository id.
+    pub id: String,
+    /// Where the node finds it; absent when it was only used to build the image.
+    pub baseurl: Option<String>,
+    /// Number of packages it holds.
+    pub packages: Option<u64>,
+}
+
+/// The image the node was made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    /// SHA-256 of the plan, lower-case hexadecimal.
+    pub plan: String,
+    /// Whether it was built from practice media.
+    pub practice: bool,
+}
