@@ -45,6 +45,16 @@ pub fn cache() -> PathBuf {
     imgbuild().parent().and_then(Path::parent).expect("target folder").join("lab-tests-cache")
 }
 
+/// [`cache`], made if it is not there; large temporary files of tests go here, as `/tmp` may be small.
+///
+/// # Panics
+/// When it cannot be made.
+pub fn cache_folder() -> PathBuf {
+    let folder = cache();
+    std::fs::create_dir_all(&folder).expect("cache folder");
+    folder
+}
+
 /// Runs `imgbuild` with the shared cache.
 ///
 /// # Panics
@@ -58,16 +68,13 @@ pub fn run(arguments: &[&str]) -> Output {
         .expect("imgbuild starts")
 }
 
-/// Runs `imgbuild`, which must succeed.
+/// Runs `imgbuild`, which must succeed, and returns what it said on standard error.
 ///
 /// # Panics
 /// When it fails, with everything it said.
-pub fn build(arguments: &[&str]) {
+pub fn build(arguments: &[&str]) -> String {
     let output = run(arguments);
-    assert!(
-        output.status.success(),
-        "imgbuild {arguments:?} ended with {}:\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "imgbuild {arguments:?} ended with {}:\n{said}", output.status);
+    said
 }

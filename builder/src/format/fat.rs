@@ -1,0 +1,222 @@
+//! FAT filesystem of an EFI system partition, from a tree. By the `fatfs` crate, with
+//! its directory entries corrected where `fsck.fat` rejects them.
+//! Source: Microsoft FAT32 File System Specification 1.03.
+
+use super::tree::{Content, Tree};
+use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use thiserror::Error;
+
+/// FAT32 is told from FAT16 by its number of clusters alone.
+const FAT32_MINIMUM_CLUSTERS: u64 = 65_525;
+const SECTOR: u64 = 512;
+const ENTRY: usize = 32;
+const ATTRIBUTE_LONG_NAME: u8 = 0x0f;
+const ATTRIBUTE_DIRECTORY: u8 = 0x10;
+const DELETED: u8 = 0xe5;
+
+/// What the filesystem is to be.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Size of the region in bytes.
+    pub size: u64,
+    /// Volume serial number.
+    pub serial: u32,
+    /// Volume label, at most 11 ASCII characters.
+    pub label: String,
+}
+
+/// Why no filesystem was written.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The region is too small for FAT32.
+    #[error("FAT32 needs at least {need} bytes, the region has {have}")]
+    TooSmall {
+        /// Least number of bytes.
+        need: u64,
+        /// The region's.
+        have: u64,
+    },
+    /// An entry that FAT cannot hold.
+    #[error("FAT cannot hold {0}")]
+    Unsupported(String),
+    /// Reading the tree's data or writing failed.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file at hand.
+        path: String,
+        /// The error.
+        source: io::Error,
+    },
+}
+
+/// Writes a FAT32 filesystem with the tree's directories and files; owners and modes have
+/// no place in FAT and are dropped.
+///
+/// # Errors
+/// When the region is too small or full, an entry is neither directory nor file, or I/O fails.
+pub fn write<S: Read + Write + Seek>(out: &mut S, options: &Options, tree: &Tree) -> Result<(), Error> {
+    // Reserved sectors and two tables of 4 bytes a cluster come on top.
+    let need = FAT32_MINIMUM_CLUSTERS * (SECTOR + 8) + 64 * SECTOR;
+    if options.size < need {
+        return Err(Error::TooSmall { need, have: options.size });
+    }
+    let io = |path: &str| {
+        let path = path.to_owned();
+        move |source| Error::Io { path, source }
+    };
+    let mut cluster = 4096;
+    while cluster > 512 && options.size / u64::from(cluster) < FAT32_MINIMUM_CLUSTERS + 1024 {
+        cluster /= 2;
+    }
+    let mut label = [b' '; 11];
+    for (to, from) in label.iter_mut().zip(options.label.bytes()) {
+        *to = from;
+    }
+    let format = FormatVolumeOptions::new()
+        .fat_type(FatType::Fat32)
+        .bytes_per_cluster(cluster)
+        .volume_id(options.serial)
+        .volume_label(label)
+        .total_sectors(u32::try_from(options.size / SECTOR).map_err(|_| Error::Unsupported("2 TiB".into()))?);
+    fatfs::format_volume(&mut *out, format).map_err(io("format"))?;
+    {
+        let filesystem = FileSystem::new(&mut *out, FsOptions::new()).map_err(io("mount"))?;
+        let root = filesystem.root_dir();
+        for (path, entry) in &tree.entries {
+            let path = std::str::from_utf8(path).map_err(|_| Error::Unsupported("a non-UTF-8 name".into()))?;
+            match &entry.content {
+                Content::Dir if path.is_empty() => {}
+                Content::Dir => drop(root.create_dir(path).map_err(io(path))?),
+                Content::File { .. } | Content::Bytes(_) => {
+                    let mut file = root.create_file(path).map_err(io(path))?;
+                    let mut from = entry.open().map_err(io(path))?;
+                    io::copy(&mut from, &mut file).and_then(|_| file.flush()).map_err(io(path))?;
+                }
+                _ => return Err(Error::Unsupported(format!("{path}, which is neither directory nor file"))),
+            }
+        }
+        // Counts the free clusters, which a fresh volume's FSInfo sector lacks.
+        filesystem.stats().map_err(io("free clusters"))?;
+    }
+    correct_dot_entries(out).map_err(io("directory entries"))
+}
+
+/// The geometry it takes to walk directories.
+struct Geometry {
+    fat: u64,
+    data: u64,
+    cluster: u64,
+    root: u32,
+}
+
+fn geometry<S: Read + Seek>(disk: &mut S) -> io::Result<Geometry> {
+    let mut boot = [0; 512];
+    disk.seek(SeekFrom::Start(0))?;
+    disk.read_exact(&mut boot)?;
+    let u16_at = |at: usize| u64::from(u16::from_le_bytes([boot[at], boot[at + 1]]));
+    let u32_at = |at: usize| u32::from_le_bytes([boot[at], boot[at + 1], boot[at + 2], boot[at + 3]]);
+    let fat = u16_at(14) * SECTOR;
+    let data = fat + u64::from(boot[16]) * u64::from(u32_at(36)) * SECTOR;
+    Ok(Geometry { fat, data, cluster: u64::from(boot[13]) * SECTOR, root: u32_at(44) })
+}
+
+/// `fatfs` gives `.` and `..` long names, which take the place where the specification
+/// wants the two entries themselves: they move to the front, the long names are freed.
+/// Where the parent is the root directory, `..` is to name cluster 0.
+fn correct_dot_entries<S: Read + Write + Seek>(disk: &mut S) -> io::Result<()> {
+    let g = geometry(disk)?;
+    let mut pending = vec![(g.root, true)];
+    while let Some((first, is_root)) = pending.pop() {
+        let mut cluster = first;
+        let mut front = !is_root;
+        while (2..0x0fff_fff8).contains(&cluster) {
+            let at = g.data + u64::from(cluster - 2) * g.cluster;
+            let mut bytes = vec![0; g.cluster as usize];
+            disk.seek(SeekFrom::Start(at))?;
+            disk.read_exact(&mut bytes)?;
+            if std::mem::take(&mut front) {
+                move_dots_to_front(&mut bytes, g.root);
+                disk.seek(SeekFrom::Start(at))?;
+                disk.write_all(&bytes)?;
+            }
+            for entry in bytes.chunks_exact(ENTRY).take_while(|e| e[0] != 0) {
+                let is_dots = entry[0] == b'.';
+                let is_directory = entry[11] & ATTRIBUTE_DIRECTORY != 0 && entry[11] != ATTRIBUTE_LONG_NAME;
+                if entry[0] != DELETED && !is_dots && is_directory {
+                    pending.push((first_cluster(entry), false));
+                }
+            }
+            let mut next = [0; 4];
+            disk.seek(SeekFrom::Start(g.fat + u64::from(cluster) * 4))?;
+            disk.read_exact(&mut next)?;
+            cluster = u32::from_le_bytes(next) & 0x0fff_ffff;
+        }
+    }
+    Ok(())
+}
+
+fn first_cluster(entry: &[u8]) -> u32 {
+    u32::from_le_bytes([entry[26], entry[27], entry[20], entry[21]])
+}
+
+fn move_dots_to_front(cluster: &mut [u8], root: u32) {
+    let entry = |c: &[u8], i: usize| c[i * ENTRY..(i + 1) * ENTRY].to_vec();
+    let long = |e: &[u8]| e[11] == ATTRIBUTE_LONG_NAME;
+    let first: Vec<Vec<u8>> = (0..4).map(|i| entry(cluster, i)).collect();
+    if !(long(&first[0]) && first[1][0] == b'.' && long(&first[2]) && first[3].starts_with(b"..")) {
+        return;
+    }
+    cluster[..ENTRY].copy_from_slice(&first[1]);
+    cluster[ENTRY..2 * ENTRY].copy_from_slice(&first[3]);
+    let dotdot = &mut cluster[ENTRY..2 * ENTRY];
+    if first_cluster(dotdot) == root {
+        dotdot[20..22].fill(0);
+        dotdot[26..28].fill(0);
+    }
+    for i in [2, 3] {
+        cluster[i * ENTRY..(i + 1) * ENTRY].fill(0);
+        cluster[i * ENTRY] = DELETED;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tree::Entry;
+    use super::*;
+    use std::process::Command;
+
+    fn options(size: u64) -> Options {
+        Options { size, serial: 0x1234_abcd, label: "ESP".into() }
+    }
+
+    #[test]
+    fn fsck_and_mtools_accept_it() {
+        let mut tree = Tree::default();
+        let file = |bytes: &[u8]| Entry::new(0o644, 0, Content::Bytes(bytes.to_vec()));
+        tree.put("EFI/BOOT/BOOTX64.EFI", file(&[7; 100_000]));
+        tree.put("EFI/centos/grub.cfg", file(b"set timeout=1\n"));
+        tree.put("EFI/centos/a rather long file name.txt", file(b"x"));
+        for size in [200 << 20, 40 << 20] {
+            let image = tempfile::NamedTempFile::new().unwrap();
+            image.as_file().set_len(size).unwrap();
+            write(&mut image.as_file(), &options(size), &tree).unwrap();
+            let fsck = Command::new("fsck.fat").arg("-nv").arg(image.path()).output().expect("dosfstools");
+            let said = String::from_utf8_lossy(&fsck.stdout);
+            assert!(fsck.status.success() && said.contains("32 bits/entry"), "{said}");
+            let typed = Command::new("mtype")
+                .arg("-i")
+                .arg(image.path())
+                .arg("::/EFI/centos/grub.cfg")
+                .output()
+                .expect("mtools");
+            assert_eq!(typed.stdout, b"set timeout=1\n");
+        }
+    }
+
+    #[test]
+    fn too_small_is_refused() {
+        let error = write(&mut io::Cursor::new(vec![0; 1 << 20]), &options(1 << 20), &Tree::default()).unwrap_err();
+        assert!(matches!(error, Error::TooSmall { have: 1_048_576, .. }));
+    }
+}
