@@ -43,10 +43,20 @@ impl Guest {
         namespace.serve_time();
         let console = folder.path().join("console");
         let mut qemu = namespace.command("qemu-system-x86_64");
-        qemu.args(["-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max", "-smp", "1", "-m", "1024"]);
+        qemu.args([
+            "-accel",
+            "tcg,thread=multi,tb-size=256",
+            "-cpu",
+            "max",
+            "-smp",
+            "1",
+            "-m",
+            "1024",
+        ]);
         qemu.args(["-nodefaults", "-no-reboot", "-display", "none"]);
         qemu.arg("-serial").arg(format!("file:{}", console.display()));
-        qemu.arg("-drive").arg(format!("file={},format=qcow2,if=virtio,cache=unsafe", image.display()));
+        qemu.arg("-drive")
+            .arg(format!("file={},format=qcow2,if=virtio,cache=unsafe", image.display()));
         qemu.arg("-netdev").arg(format!(
             "user,id=lab,net=192.168.1.0/24,host=192.168.1.254,dns=192.168.1.253,\
              hostfwd=tcp:127.0.0.1:{SSH_PORT}-{address}:22"
@@ -58,10 +68,12 @@ impl Guest {
             }
             Firmware::Uefi => {
                 let variables = folder.path().join("vars.fd");
-                fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", &variables).expect("Debian package ovmf");
+                fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", &variables)
+                    .expect("Debian package ovmf");
                 qemu.args(["-M", "q35", "-drive"]);
                 qemu.arg("if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd");
-                qemu.arg("-drive").arg(format!("if=pflash,format=raw,file={}", variables.display()));
+                qemu.arg("-drive")
+                    .arg(format!("if=pflash,format=raw,file={}", variables.display()));
             }
         }
         let child = qemu
@@ -156,7 +168,11 @@ impl Guest {
         let _ = self.try_ssh("nohup sh -c 'sleep 1; systemctl poweroff' >/dev/null 2>&1 &");
         let started = Instant::now();
         while self.child.try_wait().expect("QEMU can be waited for").is_none() {
-            assert!(started.elapsed() < BOOT_LIMIT, "no power-off:\n{}", tail(&self.console(), 4000));
+            assert!(
+                started.elapsed() < BOOT_LIMIT,
+                "no power-off:\n{}",
+                tail(&self.console(), 4000)
+            );
             sleep(Duration::from_millis(250));
         }
     }

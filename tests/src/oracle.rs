@@ -10,9 +10,9 @@ use std::process::{Command, Output};
 pub fn run<S: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = S>) -> Output {
     let mut command = Command::new(program);
     command.args(arguments).env("LC_ALL", "C");
-    command
-        .output()
-        .unwrap_or_else(|e| panic!("cannot run {program}: {e}; tests/setup installs what the tests need"))
+    command.output().unwrap_or_else(|e| {
+        panic!("cannot run {program}: {e}; tests/setup installs what the tests need")
+    })
 }
 
 /// Runs `program` and returns its standard output.
@@ -21,7 +21,8 @@ pub fn run<S: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = S
 /// When it cannot be started or fails; the message has everything it printed.
 pub fn ok<S: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = S>) -> String {
     let arguments: Vec<S> = arguments.into_iter().collect();
-    let shown: Vec<_> = arguments.iter().map(|a| a.as_ref().to_string_lossy().into_owned()).collect();
+    let shown: Vec<_> =
+        arguments.iter().map(|a| a.as_ref().to_string_lossy().into_owned()).collect();
     let output = run(program, arguments);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(

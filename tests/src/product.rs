@@ -31,7 +31,14 @@ pub fn imgbuild() -> &'static Path {
         let test = std::env::current_exe().expect("a running test has a path");
         let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/test");
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.current_dir(workspace()).args(["build", "--quiet", "-p", "builder", "-p", "firstboot"]);
+        cargo.current_dir(workspace()).args([
+            "build",
+            "--quiet",
+            "-p",
+            "builder",
+            "-p",
+            "firstboot",
+        ]);
         if profile.ends_with("release") {
             cargo.arg("--release");
         }
@@ -75,6 +82,10 @@ pub fn run(arguments: &[&str]) -> Output {
 pub fn build(arguments: &[&str]) -> String {
     let output = run(arguments);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "imgbuild {arguments:?} ended with {}:\n{said}", output.status);
+    assert!(
+        output.status.success(),
+        "imgbuild {arguments:?} ended with {}:\n{said}",
+        output.status
+    );
     said
 }

@@ -26,11 +26,17 @@ impl Lab {
             }
         }
         let key = folder.path().join("key");
-        oracle::ok("ssh-keygen", ["-q", "-t", "rsa", "-b", "2048", "-N", "", "-C", "test", "-f", &text(&key)]);
+        oracle::ok(
+            "ssh-keygen",
+            ["-q", "-t", "rsa", "-b", "2048", "-N", "", "-C", "test", "-f", &text(&key)],
+        );
         let lab = folder.path().join("profiles/lab.toml");
         let toml = fs::read_to_string(&lab).expect("lab.toml");
-        fs::write(&lab, format!("ssh-authorized-keys = [{:?}]\n{toml}", text(&folder.path().join("key.pub"))))
-            .expect("lab.toml");
+        fs::write(
+            &lab,
+            format!("ssh-authorized-keys = [{:?}]\n{toml}", text(&folder.path().join("key.pub"))),
+        )
+        .expect("lab.toml");
         Self { folder }
     }
 
@@ -58,7 +64,10 @@ impl Lab {
     fn overlay(&self, node: &str) -> PathBuf {
         let overlay = self.folder.path().join(format!("{node}-overlay.qcow2"));
         let base = text(&self.output().join(format!("{node}.qcow2")));
-        oracle::ok("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", &base, &text(&overlay)]);
+        oracle::ok(
+            "qemu-img",
+            ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", &base, &text(&overlay)],
+        );
         overlay
     }
 }
@@ -72,7 +81,11 @@ fn partition(raw: &str, number: u32) -> (u64, u64) {
     let info = oracle::ok("sgdisk", ["-i", &number.to_string(), raw]);
     let sector = |name: &str| {
         let line = info.lines().find(|l| l.starts_with(name)).unwrap_or_else(|| panic!("{info}"));
-        line[name.len()..].split_whitespace().next().and_then(|n| n.parse::<u64>().ok()).expect("number")
+        line[name.len()..]
+            .split_whitespace()
+            .next()
+            .and_then(|n| n.parse::<u64>().ok())
+            .expect("number")
     };
     let first = sector("First sector: ");
     (first * 512, (sector("Last sector: ") + 1 - first) * 512)
@@ -124,8 +137,10 @@ fn check_records(guest: &Guest, node: &str, role: &str) {
     let records = records(guest);
     let field = |r: &Value, name: &str| r[name].as_str().unwrap_or_default().to_owned();
     for step in ["identity", "network", "services", "chrony", "announce"] {
-        let of_step: Vec<&Value> = records.iter().filter(|r| field(r, "FIRSTBOOT_STEP") == step).collect();
-        let last = of_step.last().unwrap_or_else(|| panic!("no record of step {step}: {records:#?}"));
+        let of_step: Vec<&Value> =
+            records.iter().filter(|r| field(r, "FIRSTBOOT_STEP") == step).collect();
+        let last =
+            of_step.last().unwrap_or_else(|| panic!("no record of step {step}: {records:#?}"));
         assert_eq!(field(last, "FIRSTBOOT_OUTCOME"), "done", "{last:#}");
         assert_eq!(field(last, "FIRSTBOOT_NODE"), node);
         assert_eq!(field(last, "FIRSTBOOT_ROLE"), role);
@@ -136,7 +151,12 @@ fn check_records(guest: &Guest, node: &str, role: &str) {
 fn check_services(guest: &Guest, units: &[&str]) {
     for unit in units {
         let state = guest.ssh(&format!("systemctl is-active {unit}; true"));
-        assert_eq!(state.trim(), "active", "{unit}: {}", guest.ssh(&format!("systemctl status {unit} --no-pager; true")));
+        assert_eq!(
+            state.trim(),
+            "active",
+            "{unit}: {}",
+            guest.ssh(&format!("systemctl status {unit} --no-pager; true"))
+        );
     }
 }
 
@@ -159,7 +179,10 @@ fn controller_from_practice_medium_boots_under_bios_and_uefi() {
     check_disk(&raw, 50 * 1024 * MIB);
     oracle::ok("qemu-img", ["check", "-q", &text(&qcow2)]);
     oracle::ok("qemu-img", ["compare", "-q", &text(&raw), &text(&qcow2)]);
-    oracle::ok("sh", ["-c", &format!("cd {} && sha256sum --quiet -c SHA256SUMS", text(&lab.output()))]);
+    oracle::ok(
+        "sh",
+        ["-c", &format!("cd {} && sha256sum --quiet -c SHA256SUMS", text(&lab.output()))],
+    );
     fs::remove_file(raw).expect("raw image");
 
     let warm = lab.build("controller", &["practice"], &["--force"]);
@@ -181,10 +204,14 @@ fn controller_from_practice_medium_boots_under_bios_and_uefi() {
     // The second boot, by the other firmware: firstboot finds everything as it should be.
     let guest = Guest::start(&overlay, Firmware::Uefi, address, &lab.key());
     wait_until_ready(&guest);
-    assert_eq!(guest.ssh("sha256sum /etc/hosts /etc/resolv.conf /etc/chrony.conf /etc/hostname"), before);
+    assert_eq!(
+        guest.ssh("sha256sum /etc/hosts /etc/resolv.conf /etc/chrony.conf /etc/hostname"),
+        before
+    );
     assert_eq!(guest.ssh("test -d /sys/firmware/efi && echo uefi").trim(), "uefi");
     check_services(&guest, &["chronyd", "sshd", "ovs-vswitchd"]);
-    let changed: Vec<Value> = records(&guest).into_iter().filter(|r| r["FIRSTBOOT_CHANGED"] == "1").collect();
+    let changed: Vec<Value> =
+        records(&guest).into_iter().filter(|r| r["FIRSTBOOT_CHANGED"] == "1").collect();
     assert!(changed.is_empty(), "{changed:#?}");
 }
 
@@ -217,7 +244,12 @@ fn computes_from_practice_medium_differ_only_in_identity() {
         ["/etc/firstboot/spec.toml", "/etc/hostname", "/etc/sysconfig/network-scripts/ifcfg-eth0"]
     );
 
-    let guest = Guest::start(&lab.overlay("nova01"), Firmware::Bios, Ipv4Addr::new(192, 168, 1, 11), &lab.key());
+    let guest = Guest::start(
+        &lab.overlay("nova01"),
+        Firmware::Bios,
+        Ipv4Addr::new(192, 168, 1, 11),
+        &lab.key(),
+    );
     wait_until_ready(&guest);
     check_records(&guest, "nova01", "compute");
     check_services(&guest, &["chronyd", "sshd", "ovs-vswitchd", "libvirtd"]);
@@ -231,7 +263,12 @@ fn controller_from_genuine_el7_packages_boots() {
     let el7 = |part: &str| text(&shared.join("el7").join(part));
     let lab = Lab::new();
     lab.build("controller", &[&el7("media"), &el7("extras"), &el7("osp10")], &[]);
-    let guest = Guest::start(&lab.overlay("openstack"), Firmware::Bios, Ipv4Addr::new(192, 168, 1, 10), &lab.key());
+    let guest = Guest::start(
+        &lab.overlay("openstack"),
+        Firmware::Bios,
+        Ipv4Addr::new(192, 168, 1, 10),
+        &lab.key(),
+    );
     wait_until_ready(&guest);
     check_records(&guest, "openstack", "controller");
     check_services(&guest, &["chronyd", "sshd", "openvswitch"]);

@@ -55,7 +55,11 @@ pub enum Error {
 ///
 /// # Errors
 /// When the region is too small or full, an entry is neither directory nor file, or I/O fails.
-pub fn write<S: Read + Write + Seek>(out: &mut S, options: &Options, tree: &Tree) -> Result<(), Error> {
+pub fn write<S: Read + Write + Seek>(
+    out: &mut S,
+    options: &Options,
+    tree: &Tree,
+) -> Result<(), Error> {
     // Reserved sectors and two tables of 4 bytes a cluster come on top.
     let need = FAT32_MINIMUM_CLUSTERS * (SECTOR + 8) + 64 * SECTOR;
     if options.size < need {
@@ -78,13 +82,16 @@ pub fn write<S: Read + Write + Seek>(out: &mut S, options: &Options, tree: &Tree
         .bytes_per_cluster(cluster)
         .volume_id(options.serial)
         .volume_label(label)
-        .total_sectors(u32::try_from(options.size / SECTOR).map_err(|_| Error::Unsupported("2 TiB".into()))?);
+        .total_sectors(
+            u32::try_from(options.size / SECTOR).map_err(|_| Error::Unsupported("2 TiB".into()))?,
+        );
     fatfs::format_volume(&mut *out, format).map_err(io("format"))?;
     {
         let filesystem = FileSystem::new(&mut *out, FsOptions::new()).map_err(io("mount"))?;
         let root = filesystem.root_dir();
         for (path, entry) in &tree.entries {
-            let path = std::str::from_utf8(path).map_err(|_| Error::Unsupported("a non-UTF-8 name".into()))?;
+            let path = std::str::from_utf8(path)
+                .map_err(|_| Error::Unsupported("a non-UTF-8 name".into()))?;
             match &entry.content {
                 Content::Dir if path.is_empty() => {}
                 Content::Dir => drop(root.create_dir(path).map_err(io(path))?),
@@ -93,7 +100,11 @@ pub fn write<S: Read + Write + Seek>(out: &mut S, options: &Options, tree: &Tree
                     let mut from = entry.open().map_err(io(path))?;
                     io::copy(&mut from, &mut file).and_then(|_| file.flush()).map_err(io(path))?;
                 }
-                _ => return Err(Error::Unsupported(format!("{path}, which is neither directory nor file"))),
+                _ => {
+                    return Err(Error::Unsupported(format!(
+                        "{path}, which is neither directory nor file"
+                    )));
+                }
             }
         }
         // Counts the free clusters, which a fresh volume's FSInfo sector lacks.
@@ -115,7 +126,8 @@ fn geometry<S: Read + Seek>(disk: &mut S) -> io::Result<Geometry> {
     disk.seek(SeekFrom::Start(0))?;
     disk.read_exact(&mut boot)?;
     let u16_at = |at: usize| u64::from(u16::from_le_bytes([boot[at], boot[at + 1]]));
-    let u32_at = |at: usize| u32::from_le_bytes([boot[at], boot[at + 1], boot[at + 2], boot[at + 3]]);
+    let u32_at =
+        |at: usize| u32::from_le_bytes([boot[at], boot[at + 1], boot[at + 2], boot[at + 3]]);
     let fat = u16_at(14) * SECTOR;
     let data = fat + u64::from(boot[16]) * u64::from(u32_at(36)) * SECTOR;
     Ok(Geometry { fat, data, cluster: u64::from(boot[13]) * SECTOR, root: u32_at(44) })
@@ -142,7 +154,8 @@ fn correct_dot_entries<S: Read + Write + Seek>(disk: &mut S) -> io::Result<()> {
             }
             for entry in bytes.chunks_exact(ENTRY).take_while(|e| e[0] != 0) {
                 let is_dots = entry[0] == b'.';
-                let is_directory = entry[11] & ATTRIBUTE_DIRECTORY != 0 && entry[11] != ATTRIBUTE_LONG_NAME;
+                let is_directory =
+                    entry[11] & ATTRIBUTE_DIRECTORY != 0 && entry[11] != ATTRIBUTE_LONG_NAME;
                 if entry[0] != DELETED && !is_dots && is_directory {
                     pending.push((first_cluster(entry), false));
                 }
@@ -201,9 +214,10 @@ mod tests {
             let image = tempfile::NamedTempFile::new().unwrap();
             image.as_file().set_len(size).unwrap();
             write(&mut image.as_file(), &options(size), &tree).unwrap();
-            let fsck = Command::new("fsck.fat").arg("-nv").arg(image.path()).output().expect("dosfstools");
+            let fsck =
+                Command::new("fsck.fat").arg("-nv").arg(image.path()).output().expect("dosfstools");
             let said = String::from_utf8_lossy(&fsck.stdout);
-            assert!(fsck.status.success() && said.contains("32 bits/entry"), "{said}");
+            assert!(fsck.status.success() && said.contains("32 bit entries"), "{said}");
             let typed = Command::new("mtype")
                 .arg("-i")
                 .arg(image.path())
@@ -216,7 +230,9 @@ mod tests {
 
     #[test]
     fn too_small_is_refused() {
-        let error = write(&mut io::Cursor::new(vec![0; 1 << 20]), &options(1 << 20), &Tree::default()).unwrap_err();
+        let error =
+            write(&mut io::Cursor::new(vec![0; 1 << 20]), &options(1 << 20), &Tree::default())
+                .unwrap_err();
         assert!(matches!(error, Error::TooSmall { have: 1_048_576, .. }));
     }
 }

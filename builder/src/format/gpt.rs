@@ -103,7 +103,8 @@ mod tests {
         };
         let parts = [partition(1, 2048, 4095), partition(2, 4096, 100_000)];
         write(image.as_file(), size, [9; 16], &parts, Some(&[0x90; 440])).unwrap();
-        let output = Command::new("sgdisk").arg("-v").arg("-p").arg(image.path()).output().expect("gdisk");
+        let output =
+            Command::new("sgdisk").arg("-v").arg("-p").arg(image.path()).output().expect("gdisk");
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(said.contains("No problems found"), "{said}");
         assert!(said.contains("part 1") && said.contains("part 2"), "{said}");

@@ -50,7 +50,8 @@ pub fn core_image(core_img: &[u8], core_lba: u64) -> Result<Vec<u8>, Error> {
     let mut core = core_img.to_vec();
     core.resize(core.len().next_multiple_of(SECTOR), 0);
     let rest = (core.len() / SECTOR).saturating_sub(1);
-    let length = u16::try_from(rest).ok().filter(|&n| n > 0).ok_or(Error::CoreSize(core_img.len()))?;
+    let length =
+        u16::try_from(rest).ok().filter(|&n| n > 0).ok_or(Error::CoreSize(core_img.len()))?;
     core[BLOCKLIST..BLOCKLIST + 8].copy_from_slice(&(core_lba + 1).to_le_bytes());
     core[BLOCKLIST + 8..BLOCKLIST + 10].copy_from_slice(&length.to_le_bytes());
     core[BLOCKLIST + 10..BLOCKLIST + 12].copy_from_slice(&SEGMENT.to_le_bytes());
