@@ -1,5 +1,8 @@
 //! imgbuild's library: Spec → Catalog → Plan → Tree → Disk → Outputs.
 
+pub mod bootstrap;
 pub mod error;
 pub mod format;
 pub mod interrupt;
+pub mod layout;
+pub mod rpmfile;

@@ -1,6 +1,7 @@
 //! On-disk formats: values to bytes and back. Nothing here knows policy or
 //! imports the rest of the crate.
 
+pub mod cpio;
 pub mod fat;
 pub mod gpt;
 pub mod grub;
