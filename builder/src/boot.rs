@@ -31,7 +31,9 @@ pub fn kernel(tree: &Tree) -> Result<Kernel> {
         .entries
         .keys()
         .filter_map(|path| std::str::from_utf8(path).ok())
-        .filter_map(|path| path.strip_prefix("usr/lib/modules/").or(path.strip_prefix("lib/modules/")))
+        .filter_map(|path| {
+            path.strip_prefix("usr/lib/modules/").or(path.strip_prefix("lib/modules/"))
+        })
         .filter(|name| !name.is_empty() && !name.contains('/'))
         .map(str::to_owned)
         .collect();
@@ -55,10 +57,7 @@ pub fn kernel(tree: &Tree) -> Result<Kernel> {
 
 /// Numbers compare as numbers, so that 3.10.0-957 is newer than 3.10.0-862.
 fn version_key(release: &str) -> Vec<(u64, &str)> {
-    release
-        .split(['.', '-', '_'])
-        .map(|part| (part.parse().unwrap_or(0), part))
-        .collect()
+    release.split(['.', '-', '_']).map(|part| (part.parse().unwrap_or(0), part)).collect()
 }
 
 /// `/etc/fstab`. The ESP is `nofail`: a kernel without vfat still boots.
@@ -84,15 +83,20 @@ pub fn default_grub(arguments: &str, timeout: u32) -> String {
 
 /// The configuration embedded in core.img (GRUB manual, "Embedded configuration").
 pub fn early_config(layout: &Layout) -> String {
-    format!(
-        "search.fs_uuid {} root\nset prefix=($root)/boot/grub2\n",
-        layout.root_uuid
-    )
+    format!("search.fs_uuid {} root\nset prefix=($root)/boot/grub2\n", layout.root_uuid)
 }
 
 /// A `grub.cfg` in the form that `grubby` edits when a kernel package is updated.
 /// `loader` and `initrd` are the command pair of the firmware, such as `linuxefi`, `initrdefi`.
-fn grub_config(layout: &Layout, title: &str, arguments: &str, timeout: u32, kernel: &Kernel, loader: &str, initrd: &str) -> String {
+fn grub_config(
+    layout: &Layout,
+    title: &str,
+    arguments: &str,
+    timeout: u32,
+    kernel: &Kernel,
+    loader: &str,
+    initrd: &str,
+) -> String {
     let uuid = &layout.root_uuid;
     let release = &kernel.release;
     format!(
@@ -131,7 +135,15 @@ pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<
     let kernel = kernel(root)?;
     let text = |s: String| Entry::new(0o644, settings.time, Content::Bytes(s.into_bytes()));
     let config = |loader: &str, initrd: &str| {
-        grub_config(layout, &settings.title, &settings.arguments, settings.timeout, &kernel, loader, initrd)
+        grub_config(
+            layout,
+            &settings.title,
+            &settings.arguments,
+            settings.timeout,
+            &kernel,
+            loader,
+            initrd,
+        )
     };
     let modules: Vec<(String, Entry)> = root
         .entries
@@ -140,12 +152,15 @@ pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<
             let path = std::str::from_utf8(path).ok()?;
             let name = path.strip_prefix(GRUB_PC)?.strip_prefix('/')?;
             let wanted = name.ends_with(".mod") || name.ends_with(".lst");
-            (wanted && !name.contains('/')).then(|| (format!("{GRUB_PC_INSTALLED}/{name}"), entry.clone()))
+            (wanted && !name.contains('/'))
+                .then(|| (format!("{GRUB_PC_INSTALLED}/{name}"), entry.clone()))
         })
         .collect();
     if modules.is_empty() {
         return Err(Error::build(format!("the image has no GRUB modules for BIOS in /{GRUB_PC}"))
-            .hint("name the package `grub2-pc` (with grub2-pc-modules) in the kickstart's %packages"));
+            .hint(
+                "name the package `grub2-pc` (with grub2-pc-modules) in the kickstart's %packages",
+            ));
     }
     for (path, entry) in modules {
         root.put(&path, entry);
@@ -181,7 +196,9 @@ fn take_esp(root: &mut Tree, time: i64, config: &dyn Fn(&str, &str) -> String) -
     let vendors: Vec<String> = esp
         .entries
         .keys()
-        .filter_map(|p| std::str::from_utf8(p).ok()?.strip_suffix("/grubx64.efi").map(str::to_owned))
+        .filter_map(|p| {
+            std::str::from_utf8(p).ok()?.strip_suffix("/grubx64.efi").map(str::to_owned)
+        })
         .filter(|folder| !folder.eq_ignore_ascii_case("EFI/BOOT"))
         .collect();
     if esp.get("EFI/BOOT/BOOTX64.EFI").is_none() || vendors.is_empty() {

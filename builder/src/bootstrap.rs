@@ -24,7 +24,9 @@ const MOST_LINKS: usize = 40;
 pub fn unpack(packages: &[&Path], root: &Path) -> Result<()> {
     // Folders and links that others go through (`lib` → `usr/lib`) come first, as nothing
     // orders the packages here.
-    for (link, to) in [("lib", "usr/lib"), ("lib64", "usr/lib64"), ("bin", "usr/bin"), ("sbin", "usr/sbin")] {
+    for (link, to) in
+        [("lib", "usr/lib"), ("lib64", "usr/lib64"), ("bin", "usr/bin"), ("sbin", "usr/sbin")]
+    {
         fs::create_dir_all(root.join(to))
             .and_then(|()| symlink(to, root.join(link)))
             .map_err(|e| Error::build(format!("cannot prepare {}: {e}", root.display())))?;
@@ -36,7 +38,8 @@ fn unpack_one(package: &Path, root: &Path) -> Result<()> {
     interrupt::check()?;
     let rpm = RpmFile::open(package)?;
     let nevra = rpm.nevra();
-    let fail = |e: &dyn std::fmt::Display| Error::input(format!("{nevra}: {e} ({})", package.display()));
+    let fail =
+        |e: &dyn std::fmt::Display| Error::input(format!("{nevra}: {e} ({})", package.display()));
     let mut archive = Reader::new(rpm.payload()?);
     // The links of a file come one after the other, its data with the last.
     let mut links: Vec<(u32, PathBuf)> = Vec::new();
@@ -44,7 +47,8 @@ fn unpack_one(package: &Path, root: &Path) -> Result<()> {
         let name = String::from_utf8_lossy(&header.name).into_owned();
         let place = contained(root, &header.name).map_err(|e| fail(&format!("{name}: {e}")))?;
         let Some(place) = place else { continue };
-        entry(&mut archive, &header, &place, &mut links).map_err(|e| fail(&format!("{name}: {e}")))?;
+        entry(&mut archive, &header, &place, &mut links)
+            .map_err(|e| fail(&format!("{name}: {e}")))?;
     }
     Ok(())
 }

@@ -32,7 +32,9 @@ impl Staging {
                 target.display(),
                 there.join(", ")
             ))
-            .hint("give another --output, or --force to replace them once the build has succeeded"));
+            .hint(
+                "give another --output, or --force to replace them once the build has succeeded",
+            ));
         }
         let mut created = Vec::new();
         for folder in target.ancestors().take_while(|f| !f.as_os_str().is_empty() && !f.exists()) {

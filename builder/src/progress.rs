@@ -41,7 +41,9 @@ impl Unit {
     fn template(self) -> &'static str {
         match self {
             Unit::Packages => "{prefix}  {bar:24} {pos}/{len} packages  ETA {eta}  {msg}",
-            Unit::Bytes => "{prefix}  {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  ETA {eta}  {msg}",
+            Unit::Bytes => {
+                "{prefix}  {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  ETA {eta}  {msg}"
+            }
             Unit::Steps => "{prefix}  {spinner} {msg} ({elapsed})",
         }
     }
@@ -120,7 +122,8 @@ impl Progress {
         };
         let eta = match self.unit {
             Unit::Packages | Unit::Bytes if done > 0 && total > done => {
-                let left = self.started.elapsed().as_secs_f64() / done as f64 * (total - done) as f64;
+                let left =
+                    self.started.elapsed().as_secs_f64() / done as f64 * (total - done) as f64;
                 format!(", about {left:.0} s left")
             }
             _ => String::new(),

@@ -55,7 +55,9 @@ impl Header {
         if intro[..4] != HEADER_MAGIC {
             return Err(damage("a header does not begin with its magic number"));
         }
-        let number = |at: usize| u32::from_be_bytes([intro[at], intro[at + 1], intro[at + 2], intro[at + 3]]);
+        let number = |at: usize| {
+            u32::from_be_bytes([intro[at], intro[at + 1], intro[at + 2], intro[at + 3]])
+        };
         let (entries, bytes) = (number(8), number(12));
         if entries > MOST_ENTRIES || bytes > MOST_BYTES {
             return Err(damage("a header declares an impossible size"));
@@ -64,7 +66,9 @@ impl Header {
         for _ in 0..entries {
             let mut entry = [0; 16];
             from.read_exact(&mut entry)?;
-            let field = |at: usize| u32::from_be_bytes([entry[at], entry[at + 1], entry[at + 2], entry[at + 3]]);
+            let field = |at: usize| {
+                u32::from_be_bytes([entry[at], entry[at + 1], entry[at + 2], entry[at + 3]])
+            };
             index.insert(field(0), (field(4), field(8)));
         }
         // Grows as data arrive, so that a false size costs nothing.
@@ -131,8 +135,10 @@ impl RpmFile {
         Ok(match compressor.as_str() {
             "gzip" => Box::new(flate2::bufread::MultiGzDecoder::new(rest)),
             "xz" | "lzma" => {
-                let stream = liblzma::stream::Stream::new_auto_decoder(u64::MAX, 0)
-                    .map_err(|e| Error::environment(format!("{nevra}: cannot start liblzma: {e}")))?;
+                let stream =
+                    liblzma::stream::Stream::new_auto_decoder(u64::MAX, 0).map_err(|e| {
+                        Error::environment(format!("{nevra}: cannot start liblzma: {e}"))
+                    })?;
                 Box::new(liblzma::bufread::XzDecoder::new_stream(rest, stream))
             }
             "zstd" => Box::new(
@@ -140,7 +146,11 @@ impl RpmFile {
                     .map_err(|e| Error::environment(format!("{nevra}: cannot start zstd: {e}")))?,
             ),
             "bzip2" => Box::new(bzip2::bufread::MultiBzDecoder::new(rest)),
-            other => return Err(Error::input(format!("{nevra}: payload compressor `{other}` is not known"))),
+            other => {
+                return Err(Error::input(format!(
+                    "{nevra}: payload compressor `{other}` is not known"
+                )));
+            }
         })
     }
 }

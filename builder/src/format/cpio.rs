@@ -84,8 +84,11 @@ impl<R: Read> Reader<R> {
         }
         let field = |n: usize| {
             let digits = &header[6 + n * 8..14 + n * 8];
-            let text = std::str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_hexdigit));
-            text.and_then(|t| u32::from_str_radix(t, 16).ok()).ok_or(malformed("a header field is not hexadecimal"))
+            let text = std::str::from_utf8(digits)
+                .ok()
+                .filter(|_| digits.iter().all(u8::is_ascii_hexdigit));
+            text.and_then(|t| u32::from_str_radix(t, 16).ok())
+                .ok_or(malformed("a header field is not hexadecimal"))
         };
         let length = field(11)?;
         if length == 0 || length > LONGEST_NAME {
@@ -148,7 +151,17 @@ pub fn append(archive: &mut Vec<u8>, name: &str, mode: u32, device: (u32, u32), 
     let inode = archive.len() as u32;
     let header = format!(
         "070701{inode:08X}{mode:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}",
-        0, 0, 1, 0, data.len(), 0, 0, device.0, device.1, name.len() + 1, 0
+        0,
+        0,
+        1,
+        0,
+        data.len(),
+        0,
+        0,
+        device.0,
+        device.1,
+        name.len() + 1,
+        0
     );
     archive.extend_from_slice(header.as_bytes());
     archive.extend_from_slice(name.as_bytes());
@@ -187,7 +200,10 @@ mod tests {
             .expect("Debian package libarchive-tools");
         io::Write::write_all(&mut child.stdin.take().unwrap(), &sample()).unwrap();
         let listing = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
-        assert!(listing.contains("-rwxr-xr-x") && listing.contains(" 5 ") && listing.contains("bin/a"), "{listing}");
+        assert!(
+            listing.contains("-rwxr-xr-x") && listing.contains(" 5 ") && listing.contains("bin/a"),
+            "{listing}"
+        );
         assert!(listing.contains("5,1"), "{listing}");
     }
 
