@@ -6,4 +6,5 @@ pub mod ext4;
 pub mod fat;
 pub mod gpt;
 pub mod grub;
+pub mod qcow2;
 pub mod tree;

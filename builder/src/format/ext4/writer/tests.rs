@@ -129,9 +129,10 @@ fn content_and_metadata_are_as_given() {
     assert!(debugfs(path, "ea_list /capable").contains("security.capability (20)"));
     let labels = debugfs(path, "ea_list /labelled");
     assert!(
-        labels.contains("very_long_label_exec_t") && labels.contains("user.note (500)"),
+        labels.contains("security.selinux (44)") && labels.contains("user.note (500)"),
         "{labels}"
     );
+    assert!(debugfs(path, "ea_get /labelled security.selinux").contains("very_long_label_exec_t"));
 }
 
 #[test]
