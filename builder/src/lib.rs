@@ -3,3 +3,7 @@
 pub mod error;
 pub mod format;
 pub mod interrupt;
+pub mod kickstart;
+pub mod node;
+pub mod problem;
+pub mod profile;
