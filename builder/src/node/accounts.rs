@@ -1,8 +1,7 @@
 //! `rootpw`, `user` and `group` of the kickstart, worked into the account files that
 //! the packages left (passwd(5), group(5), shadow(5), gshadow(5)).
 
-use super::NodeFile;
-use crate::format::tree::Content;
+use crate::format::tree::{Content, Entry};
 use crate::kickstart::{Kickstart, Login, NewGroup, User};
 
 /// The four files' texts.
@@ -29,6 +28,15 @@ pub struct Home {
     pub gid: u32,
 }
 
+impl Home {
+    /// The folder's tree entry, last changed at `mtime` (seconds since 1970).
+    pub fn entry(&self, mtime: i64) -> Entry {
+        let mut entry = Entry::new(0o700, mtime, Content::Dir);
+        (entry.uid, entry.gid) = (self.uid, self.gid);
+        entry
+    }
+}
+
 /// First number of ordinary users and groups in EL7's login.defs.
 const FIRST_ID: u32 = 1000;
 /// The last one.
@@ -42,9 +50,8 @@ fn field(login: &Login) -> String {
     match (&login.hash, login.locked) {
         (Some(hash), false) => hash.expose().to_owned(),
         (Some(hash), true) => format!("!{}", hash.expose()),
-        // `!!` is EL7's mark of an account that never had a password.
-        (None, true) => "!!".into(),
-        (None, false) => "!!".into(),
+        // EL7's mark of an account that never had a password.
+        (None, _) => "!!".into(),
     }
 }
 
@@ -205,9 +212,4 @@ fn add_member(files: &mut AccountFiles, group: &str, user: &str) -> Result<(), S
         *text = lines.collect();
     }
     Ok(())
-}
-
-/// The home's folder entry; its owner is in [`Home`], not in the file.
-pub fn home_folder(home: &Home) -> NodeFile {
-    NodeFile { path: home.path.clone(), mode: 0o700, content: Content::Dir }
 }

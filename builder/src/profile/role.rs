@@ -29,8 +29,6 @@ pub struct RoleFile {
     pub kickstart: Option<At<String>>,
     /// CPUs, memory, disk.
     pub machine: Option<Machine>,
-    /// Where the disk size was written.
-    pub disk: Option<At<u64>>,
     /// Units.
     pub services: Services,
     /// Packages installed where a repository has them.
@@ -46,7 +44,7 @@ pub fn parse(file: &InputFile) -> (RoleFile, Vec<Problem>) {
     let root = reader.root(&document, &KEYS);
     let role = root.parsed(root.need_text("role", "\"compute\""), ROLE_HINT, parse_role);
     let kickstart = root.need_text("kickstart", "\"../kickstart/compute.ks\"");
-    let (machine, disk) = machine(&root);
+    let machine = machine(&root);
     let packages = root.table("packages", &["if-available"], false);
     let if_available = packages.map_or_else(Vec::new, |table| {
         let hint = "a package name as in %packages, without `@` or a leading `-`";
@@ -57,7 +55,6 @@ pub fn parse(file: &InputFile) -> (RoleFile, Vec<Problem>) {
         role,
         kickstart,
         machine,
-        disk,
         services: services(&root),
         if_available,
         formats: formats(&root),
@@ -65,38 +62,25 @@ pub fn parse(file: &InputFile) -> (RoleFile, Vec<Problem>) {
     (file, reader.into_problems())
 }
 
-fn machine(root: &Table<'_, '_>) -> (Option<Machine>, Option<At<u64>>) {
-    let Some(table) = root.table("machine", &["cpus", "memory", "disk"], true) else {
-        return (None, None);
-    };
+fn machine(root: &Table<'_, '_>) -> Option<Machine> {
+    let table = root.table("machine", &["cpus", "memory", "disk"], true)?;
     let cpus = table.integer("cpus", 1..513).map_or(1, |c| c.value as u32);
     let size = |key: &str, example: &str, least: u64, most: u64| {
         table.parsed(table.need_text(key, example), SIZE_HINT, |text| {
             let bytes = parse_size(text)?;
-            match bytes {
-                b if b < least => {
-                    Err(format!("{} is too small, {} is the least", text, show_size(least)))
-                }
-                b if b > most => {
-                    Err(format!("{} is too large, {} is the most", text, show_size(most)))
-                }
-                b if b % MIB != 0 && key == "memory" => {
-                    Err(format!("{text} is not a whole number of MiB"))
-                }
-                b => Ok(b),
+            if bytes < least {
+                return Err(format!("{text} is too small, {} is the least", show_size(least)));
             }
+            if bytes > most {
+                return Err(format!("{text} is too large, {} is the most", show_size(most)));
+            }
+            // Partitions and virtual machines want whole MiB; "50 GB" means at least that.
+            Ok(bytes.next_multiple_of(MIB))
         })
     };
     let memory = size("memory", "\"6 GiB\"", MIN_MEMORY, MAX_MEMORY);
     let disk = size("disk", "\"50 GiB\"", MIN_DISK, MAX_DISK);
-    // Partitions and qcow2 clusters want whole MiB; "50 GB" is not, and means at least that.
-    let disk = disk.map(|d| d.with(d.value.next_multiple_of(MIB)));
-    let machine = memory.zip(disk.clone()).map(|(memory, disk)| Machine {
-        cpus,
-        memory: memory.value,
-        disk: disk.value,
-    });
-    (machine, disk)
+    Some(Machine { cpus, memory: memory?.value, disk: disk?.value })
 }
 
 fn services(root: &Table<'_, '_>) -> Services {
