@@ -178,6 +178,8 @@ pub struct Partition {
     pub line: usize,
     /// What it is for.
     pub mount: Mount,
+    /// `--ondisk`: the same for all, as an image is one disk.
+    pub disk: Option<String>,
     /// `--fstype`; absent means the default of its purpose.
     pub fstype: Option<String>,
     /// `--size` in MiB.

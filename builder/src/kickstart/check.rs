@@ -1,6 +1,5 @@
 //! A kickstart against the lab: what it leaves out, refuses or contradicts.
 
-use super::parse::Text;
 use super::render::Facts;
 use super::report::Fate;
 use super::{Kickstart, Mount, Network, Selinux};
@@ -20,16 +19,16 @@ const TABLE: u64 = 2;
 /// Everything in `kickstart` that an image for this node cannot have.
 pub fn check(
     kickstart: &Kickstart,
-    source: &Text<'_>,
+    file: &str,
     facts: &Facts<'_>,
     machine: Option<&Machine>,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
     for line in kickstart.report.iter().filter(|l| l.fate == Fate::Refused) {
         let message = format!("{} cannot be carried out in an image", line.command);
-        problems.push(Problem::at(source.file, (line.line, 1), message).hint(&line.why));
+        problems.push(Problem::at(file, (line.line, 1), message).hint(&line.why));
     }
-    let whole = |message: &str, hint: &str| Problem::whole(source.file, message).hint(hint);
+    let whole = |message: &str, hint: &str| Problem::whole(file, message).hint(hint);
     if kickstart.root.is_none() {
         let hint = "add `rootpw --lock` (login by ssh key), or `rootpw --iscrypted HASH`";
         problems.push(whole("rootpw is missing", hint));
@@ -40,20 +39,20 @@ pub fn check(
             "write selinux --permissive",
         ));
     }
-    problems.extend(partitions(kickstart, source, machine));
+    problems.extend(partitions(kickstart, file, machine));
     for network in &kickstart.networks {
-        problems.extend(contradictions(network, source, facts));
+        problems.extend(contradictions(network, file, facts));
     }
-    problems.extend(times(kickstart, source, facts));
-    problems.extend(units(kickstart, source, facts));
+    problems.extend(times(kickstart, file, facts));
+    problems.extend(units(kickstart, file, facts));
     problems
 }
 
-fn at(source: &Text<'_>, line: usize, message: String) -> Problem {
-    Problem::at(source.file, (line, 1), message)
+fn at(file: &str, line: usize, message: String) -> Problem {
+    Problem::at(file, (line, 1), message)
 }
 
-fn partitions(kickstart: &Kickstart, source: &Text<'_>, machine: Option<&Machine>) -> Vec<Problem> {
+fn partitions(kickstart: &Kickstart, file: &str, machine: Option<&Machine>) -> Vec<Problem> {
     let mut problems = Vec::new();
     let parts = [
         (Mount::BiosBoot, "part biosboot", MIN_BIOS_BOOT, "--fstype=biosboot --size=2"),
@@ -69,13 +68,13 @@ fn partitions(kickstart: &Kickstart, source: &Text<'_>, machine: Option<&Machine
         match kickstart.partitions.iter().find(|p| p.mount == mount) {
             None if refused => {}
             None => {
-                let problem = Problem::whole(source.file, format!("{name} is missing"));
+                let problem = Problem::whole(file, format!("{name} is missing"));
                 problems.push(problem.hint(format!("add: {name} {example}")));
             }
             Some(part) if part.size < least => {
                 let message = format!("{name}: {} MiB is too small", part.size);
                 let hint = format!("give --size={least} or more (MiB)");
-                problems.push(at(source, part.line, message).hint(hint));
+                problems.push(at(file, part.line, message).hint(hint));
             }
             Some(_) => {}
         }
@@ -84,7 +83,7 @@ fn partitions(kickstart: &Kickstart, source: &Text<'_>, machine: Option<&Machine
         kickstart.partitions.iter().filter(|p| p.grow && p.mount != Mount::Root).collect();
     for part in growing {
         let message = "only / can grow".to_owned();
-        problems.push(at(source, part.line, message).hint("leave --grow out here"));
+        problems.push(at(file, part.line, message).hint("leave --grow out here"));
     }
     let total: u64 = kickstart.partitions.iter().map(|p| p.size).sum::<u64>() + TABLE;
     if let Some(machine) = machine
@@ -97,7 +96,7 @@ fn partitions(kickstart: &Kickstart, source: &Text<'_>, machine: Option<&Machine
             show_size(machine.disk)
         );
         problems.push(
-            at(source, last.line, message)
+            at(file, last.line, message)
                 .hint("make `disk` larger in the role's profile, or --size smaller"),
         );
     }
@@ -105,14 +104,14 @@ fn partitions(kickstart: &Kickstart, source: &Text<'_>, machine: Option<&Machine
 }
 
 /// Where a `network` line says something else than the lab file.
-fn contradictions(network: &Network, source: &Text<'_>, facts: &Facts<'_>) -> Vec<Problem> {
+fn contradictions(network: &Network, file: &str, facts: &Facts<'_>) -> Vec<Problem> {
     let (lab, node) = (facts.network, facts.node);
     let mut problems = Vec::new();
     let hint = "the lab file decides: use the names in double braces, or change it there";
     let mut differ = |what: &str, here: &dyn Display, there: &dyn Display| {
         let message =
             format!("network {what} is {here}, the lab file has {there} for {}", node.name);
-        problems.push(at(source, network.line, message).hint(hint));
+        problems.push(at(file, network.line, message).hint(hint));
     };
     if let Some(name) = network.hostname.as_ref().filter(|n| **n != node.name) {
         differ("--hostname", name, &node.name);
@@ -148,7 +147,7 @@ fn contradictions(network: &Network, source: &Text<'_>, facts: &Facts<'_>) -> Ve
     problems
 }
 
-fn times(kickstart: &Kickstart, source: &Text<'_>, facts: &Facts<'_>) -> Option<Problem> {
+fn times(kickstart: &Kickstart, file: &str, facts: &Facts<'_>) -> Option<Problem> {
     let servers = &kickstart.timezone.as_ref()?.ntp_servers;
     let lab: Vec<String> = facts.network.ntp.iter().map(ToString::to_string).collect();
     if servers.is_empty() || *servers == lab {
@@ -160,20 +159,20 @@ fn times(kickstart: &Kickstart, source: &Text<'_>, facts: &Facts<'_>) -> Option<
         lab.join(",")
     );
     let line = kickstart.report.iter().find(|l| l.command == "timezone").map_or(0, |l| l.line);
-    let problem = Problem::at(source.file, (line, 1), message);
+    let problem = Problem::at(file, (line, 1), message);
     Some(
         problem
             .hint("the lab file decides: use {{ network.ntp | join(\",\") }}, or change it there"),
     )
 }
 
-fn units(kickstart: &Kickstart, source: &Text<'_>, facts: &Facts<'_>) -> Vec<Problem> {
+fn units(kickstart: &Kickstart, file: &str, facts: &Facts<'_>) -> Vec<Problem> {
     let units = kickstart.units(facts.services);
     let both = units.enabled.iter().filter(|u| units.disabled.contains(u));
     both.map(|unit| {
         let message = format!("the service {unit} is both enabled and disabled");
         let hint = "look at [services] of the role's profile, and `services` and `firewall` here";
-        Problem::whole(source.file, message).hint(hint)
+        Problem::whole(file, message).hint(hint)
     })
     .collect()
 }

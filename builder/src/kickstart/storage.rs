@@ -37,7 +37,14 @@ pub fn bootloader(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
         None => loader.timeout = None,
     }
     let why = "GRUB 2 for BIOS and for UEFI, with these kernel arguments";
-    state.report(item, Fate::Honoured, why);
+    let drives = ["--driveorder", "--boot-drive", "--leavebootorder", "--upgrade"];
+    match drives.into_iter().find(|o| parsed.has(o)) {
+        Some(option) => {
+            let why = format!("{why}; {option} means nothing on a new image's one disk");
+            state.report(item, Fate::Translated, why);
+        }
+        None => state.report(item, Fate::Honoured, why),
+    }
 }
 
 /// `reqpart`: what the platforms need.
@@ -53,7 +60,9 @@ pub fn reqpart(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
             let (fstype, label, options) = (None, None, None);
             let grow = false;
             let max_size = None;
-            let partition = Partition { line, mount, fstype, size, max_size, grow, label, options };
+            let disk = None;
+            let partition =
+                Partition { line, mount, disk, fstype, size, max_size, grow, label, options };
             state.kickstart.partitions.push(partition);
         }
     }
@@ -113,8 +122,17 @@ pub fn part(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
             hint,
         );
     }
+    let disk = parsed.text("--ondisk");
+    let others = state.kickstart.partitions.iter();
+    if let Some(other) =
+        others.filter_map(|p| p.disk.clone()).find(|d| disk.as_ref().is_some_and(|e| e != d))
+    {
+        let why = format!("an image is one disk, and {other} is named already");
+        return state.report(item, Fate::Refused, why);
+    }
     let line = state.line(item);
     state.kickstart.partitions.push(Partition {
+        disk,
         line,
         mount,
         fstype,

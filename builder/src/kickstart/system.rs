@@ -1,6 +1,6 @@
 //! Commands about the installed system: language, accounts, network, services.
 
-use super::options::{Parsed, Value};
+use super::options::{self, Parsed, Value};
 use super::parse::State;
 use super::password::PasswordHash;
 use super::report::Fate;
@@ -291,7 +291,9 @@ fn id(
 }
 
 /// Options of `network` beyond one interface with a static IPv4 address.
-const NETWORK_REFUSED: [&str; 18] = [
+const NETWORK_REFUSED: [&str; 20] = [
+    "--bindto",
+    "--interfacename",
     "--dhcpclass",
     "--essid",
     "--ethtool",
@@ -318,6 +320,10 @@ pub fn network(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
         let why = format!(
             "{option}: a node has one interface with a static IPv4 address, from the lab file"
         );
+        return state.report(item, Fate::Refused, why);
+    }
+    if parsed.get("--onboot").is_some_and(|v| options::boolean(v.text) == Some(false)) {
+        let why = "--onboot=no: a node without its network reaches nobody";
         return state.report(item, Fate::Refused, why);
     }
     let names: Vec<&str> = parsed.options.iter().map(|(n, _)| *n).collect();

@@ -116,14 +116,14 @@ fn nodes(root: &Table<'_, '_>) -> Vec<RawNode> {
     refuse_duplicates(root, "the name", nodes.iter().filter_map(|n| n.name.as_ref()));
     refuse_duplicates(root, "the address", nodes.iter().filter_map(|n| n.address.as_ref()));
     refuse_duplicates(root, "the hardware address", nodes.iter().filter_map(|n| n.mac.as_ref()));
-    // Certificates, files and firstboot's view go by the first label.
     let mut controllers =
         nodes.iter().filter_map(|n| n.role.as_ref()).filter(|r| r.value == Role::Controller);
-    if let (Some(first), Some(second)) = (controllers.next(), controllers.next()) {
-        let message = format!("a second controller; {} is one already", first.key);
-        root.push(
-            second.problem(message).hint("a lab has one controller and any number of computes"),
-        );
+    if let Some(first) = controllers.next() {
+        let hint = "a lab has one controller and any number of computes";
+        for other in controllers {
+            let message = format!("another controller; {} is one already", first.key);
+            root.push(other.problem(message).hint(hint));
+        }
     }
     nodes
 }
@@ -162,7 +162,7 @@ fn network(root: &Table<'_, '_>, nodes: &[RawNode]) -> Option<Network> {
     let dns = table.addresses("dns");
     let ntp = table.addresses("ntp");
     for (key, list) in [("dns", &dns), ("ntp", &ntp)] {
-        if list.is_empty() && table.texts(key).is_empty() {
+        if list.is_empty() && !table.has_items(key) {
             table.missing(key, "[\"192.168.1.254\"]");
         }
         refuse_duplicates(root, "the server", list.iter());

@@ -38,12 +38,13 @@ pub struct Reader<'a> {
     file: &'a str,
     text: &'a str,
     problems: RefCell<Vec<Problem>>,
+    syntax: RefCell<Vec<Problem>>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader of `text`, called `file` in messages.
     pub fn new(file: &'a str, text: &'a str) -> Self {
-        Self { file, text, problems: RefCell::default() }
+        Self { file, text, problems: RefCell::default(), syntax: RefCell::default() }
     }
 
     /// Parses the document; syntax errors become problems.
@@ -60,7 +61,7 @@ impl<'a> Reader<'a> {
             if !rest.is_empty() {
                 problem = problem.hint(rest.join("\n"));
             }
-            self.push(problem);
+            self.syntax.borrow_mut().push(problem);
         }
         document
     }
@@ -77,9 +78,12 @@ impl<'a> Reader<'a> {
         self.problems.borrow_mut().push(problem);
     }
 
-    /// All problems noted so far.
+    /// All problems noted so far, by place. Of a document that is no TOML only the
+    /// syntax errors: what else seems missing or wrong follows from them.
     pub fn into_problems(self) -> Vec<Problem> {
-        self.problems.into_inner()
+        let (syntax, mut problems) = (self.syntax.into_inner(), self.problems.into_inner());
+        problems.sort_by_key(|p| (p.line, p.column));
+        if syntax.is_empty() { problems } else { syntax }
     }
 
     fn at<T>(&self, value: T, span: &Range<usize>, key: String) -> At<T> {
@@ -242,6 +246,12 @@ impl<'r, 'a> Table<'r, 'a> {
             }
         }
         texts
+    }
+
+    /// Whether `key` is there and not an empty list (its items may be wrong).
+    pub fn has_items(&self, key: &str) -> bool {
+        let items = |v: &Spanned<DeValue<'_>>| v.get_ref().as_array().is_none_or(|a| !a.is_empty());
+        self.value(key).is_some_and(items)
     }
 
     /// A list of IPv4 addresses, empty when absent.
