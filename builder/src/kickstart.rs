@@ -15,6 +15,7 @@ mod parse;
 mod password;
 mod render;
 mod report;
+mod rules;
 mod sections;
 mod storage;
 mod system;

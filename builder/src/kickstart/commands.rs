@@ -38,40 +38,6 @@ pub fn apply(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     }
 }
 
-/// Checks what the dialect demands of commands that only concern the installer.
-pub fn check_installer_only(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
-    let at = &item.words[0];
-    match at.text.as_str() {
-        "url" => {
-            let given = ["--url", "--mirrorlist"].into_iter().filter(|o| parsed.has(o)).count();
-            if given != 1 {
-                let hint = "give one of --url and --mirrorlist";
-                state.problem(item.line, at.column, "url needs one address", hint);
-            }
-        }
-        "harddrive" => {
-            let given = ["--biospart", "--partition"].into_iter().filter(|o| parsed.has(o)).count();
-            if given != 1 {
-                let hint = "give one of --partition and --biospart";
-                state.problem(item.line, at.column, "harddrive needs one partition", hint);
-            }
-        }
-        "sshpw" if parsed.arguments.is_empty() => {
-            state.problem(
-                item.line,
-                at.column,
-                "sshpw needs a password",
-                "write it after the options",
-            );
-        }
-        "updates" if parsed.arguments.len() > 1 => {
-            let hint = "updates takes one address or nothing";
-            state.problem(item.line, parsed.arguments[1].column, "one argument too many", hint);
-        }
-        _ => {}
-    }
-}
-
 fn firstboot(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     if parsed.has("--enabled") || parsed.has("--reconfig") {
         let why = "nobody sits before a node to answer Initial Setup: write firstboot --disable";

@@ -135,13 +135,10 @@ pub fn parse<'a>(
 /// Words with a leading hyphen are options, but for a lone one, negative numbers
 /// and words with a blank in the name.
 fn is_option(word: &str) -> bool {
-    let name = word.split('=').next().unwrap_or(word);
-    let number = word[1.min(word.len())..].chars().all(|c| c.is_ascii_digit() || c == '.');
-    word.len() > 1
-        && word.starts_with('-')
-        && word.is_char_boundary(1)
-        && !number
-        && !name.contains(' ')
+    let Some(rest) = word.strip_prefix('-') else { return false };
+    let number = rest.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let blank = word.split('=').next().is_some_and(|name| name.contains(' '));
+    !number && !blank
 }
 
 /// The option called `name`, or the only one that starts so.

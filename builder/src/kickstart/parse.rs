@@ -6,7 +6,7 @@ use super::options::{self, Parsed};
 use super::render::Lines;
 use super::report::{Fate, Line};
 use super::sections::{Item, items};
-use super::{Kickstart, packages};
+use super::{Kickstart, packages, rules};
 use crate::problem::{Problem, nearest};
 
 /// A kickstart's text and where it came from.
@@ -145,11 +145,13 @@ fn unknown(state: &mut State<'_>, item: &Item<'_>, table: &[Command]) {
 }
 
 fn apply(state: &mut State<'_>, item: &Item<'_>, command: &Command, parsed: &Parsed<'_>) {
+    if let Some((message, hint)) = rules::broken(item, parsed) {
+        return state.problem(item.line, item.words[0].column, message, hint);
+    }
     match command.image {
         Image::Honoured if command.name == "%packages" => packages::apply(state, item, parsed),
         Image::Honoured => commands::apply(state, item, parsed),
         Image::NotApplicable(why) => {
-            commands::check_installer_only(state, item, parsed);
             state.report(item, Fate::NotApplicable, why);
         }
         Image::Refused(why) => state.report(item, Fate::Refused, why),

@@ -20,19 +20,28 @@ const ROUNDS: usize = 5_000;
 const MAX_PASSWORD: usize = 512;
 
 impl PasswordHash {
-    /// Takes a hash as it is.
+    /// Takes the field as it is, which is a hash or, by custom, text that matches no
+    /// password (`*`, `!!`, `locked`).
     ///
     /// # Errors
-    /// When it is not crypt(3) output that EL7 can check: `$1$`, `$5$` or `$6$`, or
-    /// it would break a line of /etc/shadow. The text does not repeat it.
+    /// When it would break a line of /etc/shadow. The text does not repeat it.
     pub fn from_hash(hash: &str) -> Result<Self, &'static str> {
-        let ok = |b: u8| b.is_ascii_graphic() && !b":*!\\".contains(&b);
-        let mut parts = hash.split('$').skip(1);
-        let known = parts.next().is_some_and(|kind| ["1", "5", "6"].contains(&kind));
-        if hash.starts_with('$') && known && parts.count() >= 2 && hash.bytes().all(ok) {
-            return Ok(Self(hash.to_owned()));
+        if hash.is_empty() || !hash.bytes().all(|b| b.is_ascii_graphic() && b != b':') {
+            return Err("this is not a password hash");
         }
-        Err("this is not a password hash that EL7 can check")
+        Ok(Self(hash.to_owned()))
+    }
+
+    /// Whether a password can match it on EL7: `$1$`, `$5$`, `$6$` or DES.
+    pub fn is_usable(&self) -> bool {
+        let salted = |b: u8| b.is_ascii_alphanumeric() || b"./".contains(&b);
+        if self.0.len() == 13 && self.0.bytes().all(salted) {
+            return true;
+        }
+        let mut parts = self.0.split('$');
+        let known =
+            parts.next() == Some("") && parts.next().is_some_and(|k| ["1", "5", "6"].contains(&k));
+        known && parts.count() >= 2
     }
 
     /// Hashes a password in clear (`$6$`, SHA-512). The salt comes from `seed`, which
@@ -77,12 +86,15 @@ mod tests {
 
     #[test]
     fn hashes_are_checked() {
-        assert!(PasswordHash::from_hash("$6$salt$abc/.").is_ok());
-        assert!(PasswordHash::from_hash("$6$rounds=10000$salt$abc").is_ok());
-        for bad in
-            ["", "secret", "$6$", "$6$salt", "$y$j9T$salt$abc", "$6$a$b:c", "$6$a$b c", "!$6$a$b"]
-        {
-            assert!(PasswordHash::from_hash(bad).is_err(), "{bad}");
+        let usable = |text: &str| PasswordHash::from_hash(text).unwrap().is_usable();
+        for good in ["$6$salt$abc/.", "$6$rounds=10000$salt$abc", "$1$x$y", "ab0123456789."] {
+            assert!(usable(good), "{good}");
+        }
+        for bad in ["*", "!!", "locked", "$6$", "$6$salt", "$y$j9T$salt$abc", "!$6$a$b"] {
+            assert!(!usable(bad), "{bad}");
+        }
+        for broken in ["", "$6$a$b:c", "$6$a$b c", "$6$a\n$b"] {
+            assert!(PasswordHash::from_hash(broken).is_err(), "{broken}");
         }
     }
 }

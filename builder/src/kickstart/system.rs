@@ -208,7 +208,14 @@ fn login(
         }
     };
     match hash {
-        Ok(hash) => Some(Login { hash: Some(hash), locked }),
+        Ok(hash) => {
+            if !hash.is_usable() {
+                let message =
+                    format!("no password matches this hash: {name} cannot log in with one");
+                state.warning(item.line, column, message, "to mean that, write --lock");
+            }
+            Some(Login { hash: Some(hash), locked })
+        }
         Err(why) => {
             let hint = "`openssl passwd -6` prints one; in kickstarts put it in single quotes";
             state.problem(item.line, column, why, hint);
@@ -262,12 +269,12 @@ pub fn user(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 /// `--name` as useradd and groupadd take it.
 fn account_name(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) -> Option<String> {
     let Value { text, word } = parsed.get("--name")?;
-    let ok = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.".contains(&b);
-    let starts = text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+    let ok = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
+    let starts = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     if starts && text.len() <= 32 && text.bytes().all(ok) {
         return Some((*text).to_owned());
     }
-    let hint = "lower-case letters, digits, `_`, `-`, `.`; a letter first; 32 at most";
+    let hint = "letters, digits, `_`, `-`, `.`; a letter first; 32 at most";
     state.problem(item.line, word.column, format!("`{text}` is not an account's name"), hint);
     None
 }
