@@ -1,5 +1,8 @@
 //! The RHEL 7 dialect against pykickstart's verdicts in `../shared/corpus/kickstart`.
 
+// The note that test data is absent.
+#![allow(clippy::print_stdout)]
+
 use builder::kickstart::{Fate, Kickstart, Lines, Text, parse};
 use builder::problem::Problem;
 use std::fs;

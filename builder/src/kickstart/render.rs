@@ -188,3 +188,62 @@ fn failure(file: &str, text: &str, error: &minijinja::Error) -> Problem {
         .hint("braces that are meant literally go between {% raw %} and {% endraw %}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Subnet;
+    use firstboot::spec::Role;
+    use std::net::Ipv4Addr;
+
+    fn rendered(text: &str) -> Result<(String, Lines), Problem> {
+        let host = |last| Ipv4Addr::new(192, 168, 1, last);
+        let network = Network {
+            subnet: Subnet { address: host(0), prefix: 24 },
+            interface: "eth0".into(),
+            gateway: host(254),
+            dns: vec![host(254), host(253)],
+            ntp: vec![host(254)],
+        };
+        let node =
+            Node { name: "nova01".into(), role: Role::Compute, address: host(11), mac: None };
+        let services = Services::default();
+        render(
+            "x.ks",
+            text,
+            &Facts { lab: "lab", node: &node, network: &network, services: &services },
+        )
+    }
+
+    #[test]
+    fn names_are_filled_in_and_scripts_left_alone() {
+        let (text, _) = rendered("{{ node.name }} {{ network.dns | join(\",\") }}\n").unwrap();
+        assert_eq!(text, "nova01 192.168.1.254,192.168.1.253\n");
+        let script = "echo ${#list[@]} ${x%%.*} $((1)) <&2\n";
+        assert_eq!(rendered(script).unwrap().0, script);
+    }
+
+    #[test]
+    fn places_are_the_templates() {
+        let template = "a\n{% for n in [1, 2] %}\nb {{ n }} c\n{% endfor %}\n{## x\ny ##}\n\nd {{ node.role }} e\n";
+        let (text, lines) = rendered(template).unwrap();
+        let place = |needle: &str| {
+            let line = text.lines().position(|l| l.starts_with(needle)).unwrap() + 1;
+            lines.place(&text, line, text.lines().nth(line - 1).unwrap().len())
+        };
+        assert_eq!(place("a"), (1, 1));
+        assert_eq!(place("b 1"), (3, 3));
+        assert_eq!(place("b 2"), (3, 3));
+        assert_eq!(place("d"), (8, 3));
+        assert_eq!(Lines::default().place("x", 7, 9), (7, 9));
+    }
+
+    #[test]
+    fn mistakes_are_at_the_templates_line() {
+        let problem = rendered("a\n\n  {{ node.nane }}\n").unwrap_err();
+        assert_eq!((problem.line, problem.column), (3, 6));
+        assert_eq!(problem.message, "`node.nane` is not known here");
+        let problem = rendered("a\n{% if x %}\n").unwrap_err();
+        assert!(problem.message.starts_with("not a valid template"), "{problem}");
+    }
+}

@@ -169,17 +169,13 @@ fn sizes_hold(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) -> bo
         }
     }
     let (size, most) = (parsed.integer("--size"), parsed.integer("--maxsize"));
-    if let (Some(size), Some(most), Some(value)) = (size, most, parsed.get("--maxsize")) {
-        if most < size {
-            let message = format!("--maxsize={most} is less than --size={size}");
-            state.problem(
-                item.line,
-                value.word.column,
-                message,
-                "give a --maxsize of at least --size",
-            );
-            hold = false;
-        }
+    if let (Some(size), Some(most), Some(value)) = (size, most, parsed.get("--maxsize"))
+        && most < size
+    {
+        let message = format!("--maxsize={most} is less than --size={size}");
+        let hint = "give a --maxsize of at least --size";
+        state.problem(item.line, value.word.column, message, hint);
+        hold = false;
     }
     hold
 }

@@ -213,3 +213,96 @@ fn add_member(files: &mut AccountFiles, group: &str, user: &str) -> Result<(), S
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kickstart::{Lines, Text, parse};
+    use std::fs;
+    use std::process::Command;
+
+    fn kickstart(text: &str) -> Kickstart {
+        parse(&Text { file: "ks", text, lines: &Lines::default(), salt: "lab" }).unwrap()
+    }
+
+    fn el7() -> AccountFiles {
+        AccountFiles {
+            passwd: "root:x:0:0:root:/root:/bin/bash\nbin:x:1:1:bin:/bin:/sbin/nologin\n".into(),
+            group: "root:x:0:\nbin:x:1:\nwheel:x:10:bin\n".into(),
+            shadow: "root:*:17000:0:99999:7:::\nbin:*:17000:0:99999:7:::\n".into(),
+            gshadow: "root:::\nbin:::\nwheel:::bin\n".into(),
+        }
+    }
+
+    #[test]
+    fn accounts_are_worked_in_and_pwck_finds_no_fault() {
+        let text = "rootpw --iscrypted $6$salt$hash\ngroup --name=lab --gid=2000\n\
+            user --name=ann --groups=wheel,disk(6) --uid=1500 --gecos=\"Ann B\" --lock\n\
+            user --name=bob --homedir=/srv/bob --shell=/bin/sh --gid=3000\n";
+        let (files, homes) = apply(el7(), &kickstart(text)).unwrap();
+        assert_eq!(
+            files.passwd.lines().skip(2).collect::<Vec<_>>(),
+            ["ann:x:1500:1500:Ann B:/home/ann:/bin/bash", "bob:x:1501:3000::/srv/bob:/bin/sh"]
+        );
+        assert_eq!(
+            files.group.lines().skip(2).collect::<Vec<_>>(),
+            ["wheel:x:10:bin,ann", "lab:x:2000:", "disk:x:6:ann", "ann:x:1500:", "bob:x:3000:"]
+        );
+        assert_eq!(
+            files.shadow.lines().collect::<Vec<_>>(),
+            [
+                "root:$6$salt$hash:17000:0:99999:7:::",
+                "bin:*:17000:0:99999:7:::",
+                "ann:!!:17652:0:99999:7:::",
+                "bob:!!:17652:0:99999:7:::"
+            ]
+        );
+        assert_eq!(homes[1], Home { path: "/srv/bob".into(), uid: 1501, gid: 3000 });
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            path
+        };
+        let passwd = write("passwd", &files.passwd);
+        let (shadow, group) = (write("shadow", &files.shadow), write("group", &files.group));
+        let gshadow = write("gshadow", &files.gshadow);
+        for (tool, one, two) in [("pwck", &passwd, &shadow), ("grpck", &group, &gshadow)] {
+            let path = "/usr/sbin:/usr/bin:/sbin:/bin";
+            let output =
+                Command::new(tool).env("PATH", path).args(["-r"]).args([one, two]).output();
+            let output = output.expect("pwck and grpck are missing: apt-get install passwd");
+            let said = String::from_utf8_lossy(&output.stdout).into_owned()
+                + &String::from_utf8_lossy(&output.stderr);
+            // Homes, shells and groups of the test machine are not ours; lines are.
+            assert!(!said.contains("invalid") && !said.contains("duplicate"), "{tool}: {said}");
+            assert!(!said.contains("no matching"), "{tool}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_is_taken_or_missing_is_said() {
+        for (text, why) in [
+            ("group --name=wheel", "the group wheel exists already"),
+            ("group --name=x --gid=10", "the number 10 of the group x is taken"),
+            ("user --name=x --uid=1", "the number 1 of the user x is taken"),
+            ("user --name=x --groups=no", "the group no of the user x does not exist"),
+            ("user --name=x --groups=no(y)", "`no(y)` is not a group"),
+            (
+                "user --name=bin --uid=7",
+                "the user bin exists already; only password and groups can be set",
+            ),
+        ] {
+            assert_eq!(apply(el7(), &kickstart(text)), Err(why.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn root_is_locked_hashed_or_left_alone() {
+        let shadow_of = |text: &str| shadow("root:*:1::::::\n", &kickstart(text));
+        assert_eq!(shadow_of("rootpw --lock"), "root:!!:1::::::\n");
+        assert_eq!(shadow_of("rootpw --lock --iscrypted $6$a$b"), "root:!$6$a$b:1::::::\n");
+        assert_eq!(shadow_of("skipx"), "root:*:1::::::\n");
+        assert_eq!(shadow("", &kickstart("rootpw --lock")), "root:!!:17652:0:99999:7:::\n");
+    }
+}

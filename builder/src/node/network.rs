@@ -1,7 +1,6 @@
 //! Host names and the lab network, as initscripts' network service reads them.
 
 use crate::profile::{Node, Spec};
-use std::fmt::Write;
 
 /// /etc/hosts: the machine itself and every node of the lab. The machine's own name
 /// means its lab address, not the loopback, which OpenStack's services need.
@@ -11,9 +10,11 @@ pub fn hosts(spec: &Spec) -> String {
          ::1         localhost localhost.localdomain localhost6 localhost6.localdomain6\n",
     );
     for node in &spec.all_nodes {
-        let short = node.name.split('.').next().filter(|s| *s != node.name);
-        let _ = write!(text, "{:<15} {}", node.address, node.name);
-        let _ = short.map_or(Ok(()), |s| write!(text, " {s}"));
+        let address = node.address.to_string();
+        text.push_str(&format!("{address:<15} {}", node.name));
+        if let Some((short, _)) = node.name.split_once('.') {
+            text.push_str(&format!(" {short}"));
+        }
         text.push('\n');
     }
     text
@@ -57,7 +58,7 @@ pub fn ifcfg(spec: &Spec, node: &Node) -> String {
         gateway = network.gateway,
     );
     if let Some(mac) = &node.mac {
-        let _ = writeln!(text, "HWADDR={}", mac.to_ascii_uppercase());
+        text.push_str(&format!("HWADDR={}\n", mac.to_ascii_uppercase()));
     }
     text
 }
