@@ -1,3 +1,15 @@
-//! firstboot's library: the node spec, which imgbuild writes and firstboot reads.
+//! firstboot's library: the node spec, which imgbuild writes and firstboot reads,
+//! and the steps that make a booted node what its spec says.
 
+pub mod assets;
+pub mod chrony;
+pub mod cli;
+pub mod host;
+pub mod journal;
+pub mod node_files;
+pub mod report;
+pub mod run;
 pub mod spec;
+pub mod state;
+pub mod steps;
+pub mod systemd;
