@@ -1,6 +1,9 @@
 //! firstboot's library: the node spec, which imgbuild writes and firstboot reads,
 //! and the steps that make a booted node what its spec says.
 
+// Tests say on standard error what they could not look at.
+#![cfg_attr(test, allow(clippy::print_stderr))]
+
 pub mod assets;
 pub mod chrony;
 pub mod cli;

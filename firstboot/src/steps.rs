@@ -187,7 +187,7 @@ impl Step {
             Step::Chrony => chrony::check(host, spec),
             Step::Libvirt => libvirt::check(host),
             Step::OpenVswitch => openvswitch::check(host, spec),
-            Step::Announce => Ok(announce::check(spec)),
+            Step::Announce => Ok(announce::check(host, spec)),
         }
     }
 

@@ -16,32 +16,38 @@ struct Part {
 
 fn parts(host: &Host, spec: &Spec) -> Result<Vec<Part>, Fault> {
     let ifcfg = files::ifcfg_path(&spec.node.interface);
-    let is_name = |text: &str| text.trim() == spec.node.name;
-    let wanted: [(&str, String, &dyn Fn(&str) -> Option<String>); 4] = [
-        (files::HOSTNAME, files::hostname(spec), &|text| {
-            (!is_name(text)).then(|| format!("it says `{}`", text.trim()))
-        }),
-        (files::HOSTS, files::hosts(spec), &|text| {
-            (!files::hosts_hold(spec, text)).then(|| "it differs from the lab's hosts".to_owned())
-        }),
-        (files::RESOLV_CONF, files::resolv_conf(spec), &|text| {
+    Ok(vec![
+        part(host, files::HOSTNAME, files::hostname(spec), |text| {
+            let name = text.trim();
+            (name != spec.node.name).then(|| format!("it says `{name}`"))
+        })?,
+        part(host, files::HOSTS, files::hosts(spec), |text| {
+            let holds = files::hosts_hold(spec, text);
+            (!holds).then(|| "it differs from the lab's hosts".to_owned())
+        })?,
+        part(host, files::RESOLV_CONF, files::resolv_conf(spec), |text| {
             let holds = files::resolv_conf_holds(spec, text);
             (!holds).then(|| "it differs from the lab's name servers".to_owned())
-        }),
-        (&ifcfg, files::ifcfg(spec), &|text| {
+        })?,
+        part(host, &ifcfg, files::ifcfg(spec), |text| {
             let differences = files::ifcfg_differences(spec, text);
             (!differences.is_empty()).then(|| format!("wrong: {}", differences.join(", ")))
-        }),
-    ];
-    let mut parts = Vec::new();
-    for (path, content, judge) in wanted {
-        let wrong = match host.read(path)? {
-            Some(text) => judge(&text),
-            None => Some("it is not there".to_owned()),
-        };
-        parts.push(Part { path: path.to_owned(), wrong, content });
-    }
-    Ok(parts)
+        })?,
+    ])
+}
+
+/// One file, judged by `wrong`, which says what is wrong with a text.
+fn part(
+    host: &Host,
+    path: &str,
+    content: String,
+    wrong: impl Fn(&str) -> Option<String>,
+) -> Result<Part, Fault> {
+    let wrong = match host.read(path)? {
+        Some(text) => wrong(&text),
+        None => Some("it is not there".to_owned()),
+    };
+    Ok(Part { path: path.to_owned(), wrong, content })
 }
 
 pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
