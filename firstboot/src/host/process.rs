@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 /// Output kept of each stream, bytes.
 const MAX_OUTPUT: usize = 256 << 10;
+/// Of a program's last line this many characters are quoted.
+const MAX_LINE: usize = 500;
 /// Time limit of a program that is only asked something.
 const ASK: Duration = Duration::from_secs(20);
 /// How long output is still read after the program ended: a daemon it started may
@@ -103,7 +105,8 @@ impl Output {
             (false, None) => "killed by a signal".to_owned(),
         };
         let last = |text: &str| {
-            text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
+            let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
+            Some(line.chars().take(MAX_LINE).collect::<String>())
         };
         match last(&self.stderr).or_else(|| last(&self.stdout)) {
             Some(line) => format!("{ended}: {line}"),
@@ -250,6 +253,7 @@ mod tests {
         let output = sh("head -c 3000000 /dev/zero", ASK);
         assert!(output.ok());
         assert_eq!(output.stdout.len(), MAX_OUTPUT);
+        assert!(output.summary().len() < MAX_LINE + 20);
     }
 
     #[test]
