@@ -12,6 +12,10 @@ pub const HOSTS: &str = "/etc/hosts";
 /// The resolver's configuration.
 pub const RESOLV_CONF: &str = "/etc/resolv.conf";
 
+/// Whether there is networking at all: without this file network.service of
+/// CentOS 7 ends at once with exit code 6.
+pub const NETWORKING: &str = "/etc/sysconfig/network";
+
 /// The names of the loopback addresses, as CentOS 7 ships them.
 const LOCALHOST: [(&str, [&str; 4]); 2] = [
     ("127.0.0.1", ["localhost", "localhost.localdomain", "localhost4", "localhost4.localdomain4"]),
@@ -101,6 +105,24 @@ pub fn ifcfg(spec: &Spec) -> String {
         mask = netmask(network.prefix),
         gateway = network.gateway,
     )
+}
+
+/// The content of `/etc/sysconfig/network`.
+pub fn networking() -> String {
+    "NETWORKING=yes\nNOZEROCONF=yes\n".to_owned()
+}
+
+/// What in the text of `/etc/sysconfig/network` is not as wanted; empty if it will
+/// do. A host name or gateway there would go before the node's own.
+pub fn networking_differences(spec: &Spec, text: &str) -> Vec<&'static str> {
+    let found = assignments(text);
+    let unless = |key: &str, wanted: &str| found.get(key).is_none_or(|value| value == wanted);
+    let checks = [
+        ("NETWORKING", found.get("NETWORKING").is_some_and(|value| value == "yes")),
+        ("HOSTNAME", unless("HOSTNAME", &spec.node.name)),
+        ("GATEWAY", unless("GATEWAY", &spec.network.gateway.to_string())),
+    ];
+    checks.iter().filter(|(_, holds)| !holds).map(|(key, _)| *key).collect()
 }
 
 /// What in the `ifcfg` text `text` is not as the spec wants it, in words; empty if
@@ -208,6 +230,15 @@ mod tests {
         let mut spec = spec();
         spec.hosts[0].name = "openstack.lab.example".into();
         assert!(hosts(&spec).contains("192.168.1.10 openstack.lab.example openstack\n"));
+    }
+
+    #[test]
+    fn networking_is_on_and_names_no_one_else() {
+        let spec = spec();
+        assert_eq!(networking_differences(&spec, &networking()), [""; 0]);
+        assert_eq!(networking_differences(&spec, "# Created by anaconda\n"), ["NETWORKING"]);
+        let other = "NETWORKING=yes\nHOSTNAME=localhost\nGATEWAY=10.0.0.1\n";
+        assert_eq!(networking_differences(&spec, other), ["HOSTNAME", "GATEWAY"]);
     }
 
     #[test]

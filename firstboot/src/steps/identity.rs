@@ -1,5 +1,5 @@
-//! Identity: host name, `/etc/hosts`, `/etc/resolv.conf` and the interface's
-//! `ifcfg` file. imgbuild wrote them; whatever changed them since is undone.
+//! Identity: host name, `/etc/hosts`, `/etc/resolv.conf`, `/etc/sysconfig/network`
+//! and the interface's `ifcfg` file. imgbuild wrote them; whatever changed them since is undone.
 
 use super::{Fault, State};
 use crate::host::Host;
@@ -28,6 +28,10 @@ fn parts(host: &Host, spec: &Spec) -> Result<Vec<Part>, Fault> {
         part(host, files::RESOLV_CONF, files::resolv_conf(spec), |text| {
             let holds = files::resolv_conf_holds(spec, text);
             (!holds).then(|| "it differs from the lab's name servers".to_owned())
+        })?,
+        part(host, files::NETWORKING, files::networking(), |text| {
+            let differences = files::networking_differences(spec, text);
+            (!differences.is_empty()).then(|| format!("wrong: {}", differences.join(", ")))
         })?,
         part(host, &ifcfg, files::ifcfg(spec), |text| {
             let differences = files::ifcfg_differences(spec, text);

@@ -59,7 +59,7 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
         return Ok(State::Unmet(wrong.join("; ")));
     }
     if !findings.changing.is_empty() {
-        return Ok(State::Waiting(format!("{} to settle", findings.changing.join(", "))));
+        return Ok(State::Waiting(format!("{} to settle", findings.changing.join(" "))));
     }
     let (on, off) = (spec.services.enabled.len(), spec.services.disabled.len());
     Ok(State::Met(format!("{on} units run and are enabled, {off} are off or absent")))
@@ -104,7 +104,7 @@ fn wanted(host: &Host, name: &str, unit: &Unit, findings: &mut Findings) -> Resu
         findings.todo.push((name.to_owned(), Change::Enable, "disabled".to_owned()));
     }
     if unit.changing() {
-        findings.changing.push(format!("{name} ({})", unit.active));
+        findings.changing.push(format!("{name}, which is {},", unit.state()));
     } else if !unit.running() {
         findings.todo.push((name.to_owned(), Change::Start, unit.state()));
     }

@@ -288,6 +288,7 @@ pub fn write_files(root: &Path, spec: &Spec) {
         (files::HOSTNAME, files::hostname(spec)),
         (files::HOSTS, files::hosts(spec)),
         (files::RESOLV_CONF, files::resolv_conf(spec)),
+        (files::NETWORKING, files::networking()),
         (&files::ifcfg_path(&spec.node.interface), files::ifcfg(spec)),
         (chrony::CONF, chrony::conf_with("", &spec.network.ntp)),
         ("/proc/net/route", routes),

@@ -141,6 +141,10 @@ fn services_wait_for_units_that_are_on_their_way() {
     }
     node.expect(Step::Services, Unchanged, &[]);
     assert_eq!(node.called("systemctl --no-pager start"), 0);
+
+    let node = Node::new(CONTROLLER);
+    node.world.borrow_mut().unit("sshd").active = "activating";
+    node.expect(Step::Services, Failed, &["waited 300 s in vain for sshd, which is activating"]);
 }
 
 #[test]
