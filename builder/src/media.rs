@@ -2,7 +2,7 @@
 
 mod directory;
 mod http;
-mod iso;
+
 
 use crate::error::{Error, Result};
 use std::io::Read;
@@ -69,7 +69,7 @@ pub fn open(specification: &str) -> Result<Arc<dyn Medium>> {
         return Ok(Arc::new(directory::Directory::new(path)));
     }
     if meta.is_file() {
-        return Ok(Arc::new(iso::Image::open(path)?));
+        return Err(missing(&"ISO"));
     }
     Err(missing(&"it is neither a folder nor a file"))
 }

@@ -1,6 +1,6 @@
 //! The little of XML that repodata uses: elements, attributes, text.
 
-use quick_xml::Reader;
+use quick_xml::{Reader, XmlVersion};
 use quick_xml::events::{BytesStart, Event};
 
 /// What a document consists of.
@@ -18,7 +18,7 @@ impl Attributes<'_> {
     /// The value of one, entities resolved.
     pub fn get(&self, name: &str) -> Option<String> {
         let attribute = self.0.try_get_attribute(name).ok()??;
-        attribute.unescape_value().ok().map(|v| v.into_owned())
+        attribute.normalized_value(XmlVersion::Implicit1_0).ok().map(|v| v.into_owned())
     }
 }
 
