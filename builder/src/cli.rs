@@ -20,7 +20,7 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    build: Option<BuildArguments>,
+    build: BuildArguments,
 }
 
 #[derive(Subcommand)]
@@ -48,7 +48,7 @@ struct Common {
 struct PlanArguments {
     /// Role profile: a name (profiles/NAME.toml, or one of those shipped) or a path.
     #[arg(long, value_name = "NAME|FILE")]
-    profile: String,
+    profile: Option<String>,
     /// The lab file; by default `lab.toml` beside the profile.
     #[arg(long, value_name = "FILE")]
     lab: Option<PathBuf>,
@@ -112,7 +112,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn execute(arguments: Arguments) -> Result<()> {
     match (arguments.command, arguments.build) {
-        (Some(Command::Build(a)), _) | (None, Some(a)) => {
+        (Some(Command::Build(a)), _) | (None, a) => {
             let mut progress = Progress::new(a.plan.common.progress);
             let options = Options { output: a.output, force: a.force, firstboot: a.firstboot, select: select(a.plan)? };
             build::build(&options, &mut progress)
@@ -123,14 +123,16 @@ fn execute(arguments: Arguments) -> Result<()> {
             print(&format!("{}\n", plan.to_json()))
         }
         (Some(Command::Practice(a)), _) => make_practice(a),
-        (None, None) => Err(Error::input("nothing to do: give --profile")
-            .hint("for example: imgbuild --profile controller --media CentOS7-1804.iso; see imgbuild --help")),
     }
 }
 
 fn select(a: PlanArguments) -> Result<build::Select> {
+    let profile = a.profile.ok_or_else(|| {
+        Error::input("nothing to do: --profile is missing")
+            .hint("for example: imgbuild --profile controller --media CentOS7-1804.iso; see imgbuild --help")
+    })?;
     Ok(build::Select {
-        profile: a.profile,
+        profile,
         lab: a.lab,
         node: a.node,
         media: a.media,

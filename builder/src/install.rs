@@ -31,8 +31,8 @@ pub struct Job<'a> {
     pub disable: &'a [String],
     /// The default target.
     pub target: &'a str,
-    /// `%post` scripts, in order.
-    pub scripts: &'a [Script],
+    /// `%post` scripts, in order, with their texts.
+    pub scripts: &'a [(Script, String)],
     /// GRUB's configuration embedded in core.img.
     pub early_grub: &'a str,
     /// Seconds since 1970, for what reads `SOURCE_DATE_EPOCH`.
@@ -187,11 +187,19 @@ fn has_unit(root: &Path, unit: &str) -> bool {
 }
 
 fn scripts(job: &Job, root: &Path, listener: &mut dyn Listener) -> Result<()> {
-    for script in job.scripts {
+    for (script, text) in job.scripts {
         interrupt::check()?;
         listener.log(&format!("$ %post of {}", script.origin));
-        let mut sandbox = Sandbox::new(root, script.interpreter.split_whitespace());
-        sandbox.input.clone_from(&script.text);
+        let interpreter = script.interpreter.split_whitespace();
+        let mut sandbox = match &script.log {
+            // Inside, so that a link of the tree cannot lead the log out of it.
+            Some(log) => {
+                let redirect = ["/bin/sh", "-c", "exec \"$@\" >\"$0\" 2>&1", log];
+                Sandbox::new(root, redirect.into_iter().chain(interpreter))
+            }
+            None => Sandbox::new(root, interpreter),
+        };
+        sandbox.input.clone_from(text);
         sandbox.environment = environment(job);
         match sandbox.must(&mut |line| listener.log(line)) {
             Err(e) if e.class == crate::error::Class::Build && !script.error_on_fail => {

@@ -86,25 +86,44 @@ pub struct Layout {
     pub esp_serial: u32,
 }
 
+/// What a kickstart asks for, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// The BIOS boot partition.
+    pub bios: u64,
+    /// The EFI system partition.
+    pub esp: u64,
+    /// Least size of the root filesystem.
+    pub root: u64,
+    /// Whether it takes what is left of the disk.
+    pub grow: bool,
+    /// Its largest size if it grows.
+    pub root_maximum: Option<u64>,
+    /// What its content needs.
+    pub content: u64,
+}
+
 impl Layout {
-    /// Lays out BIOS boot partition, ESP of `esp` bytes and a root filesystem of at least
-    /// `root_minimum` bytes that takes the rest of a disk of `size` bytes. Identifiers
-    /// derive from `seed`.
+    /// Lays out BIOS boot partition, ESP and root filesystem on a disk of `size` bytes.
+    /// Identifiers derive from `seed`.
     ///
     /// # Errors
     /// An input error with need and have when the disk is too small.
-    pub fn new(size: u64, esp: u64, root_minimum: u64, seed: &str) -> Result<Self> {
-        let esp_offset = 2 * MIB;
-        let esp = esp.next_multiple_of(MIB);
+    pub fn new(size: u64, sizes: &Sizes, seed: &str) -> Result<Self> {
+        let bios = sizes.bios.next_multiple_of(MIB);
+        let esp_offset = MIB + bios;
+        let esp = sizes.esp.next_multiple_of(MIB);
         let root_offset = esp_offset + esp;
+        let root_minimum = sizes.root.max(sizes.content);
         let need = root_offset + root_minimum + TAIL;
         if size < need {
             return Err(Error::input(format!(
                 "disk too small: the profile's disk has {} MiB, this image needs at least {} MiB \
-                 ({} MiB of it for the root filesystem's content)",
+                 (root filesystem: {} MiB asked for by the kickstart, about {} MiB for its content)",
                 size / MIB,
                 need.div_ceil(MIB),
-                root_minimum.div_ceil(MIB)
+                sizes.root.div_ceil(MIB),
+                sizes.content.div_ceil(MIB)
             ))
             .hint("make `disk` in the role's profile larger, or install fewer packages"));
         }
@@ -114,13 +133,14 @@ impl Layout {
             size,
             guid: uuid(seed, purpose.name()),
         };
-        let root_size = (size - TAIL - root_offset) / MIB * MIB;
+        let rest = (size - TAIL - root_offset) / MIB * MIB;
+        let root_size = if sizes.grow { rest.min(sizes.root_maximum.unwrap_or(rest)) } else { root_minimum };
         let serial = derive(seed, "ESP serial");
         Ok(Self {
             size,
             guid: uuid(seed, "disk"),
             partitions: vec![
-                partition(Purpose::BiosBoot, MIB, MIB),
+                partition(Purpose::BiosBoot, MIB, bios),
                 partition(Purpose::Esp, esp_offset, esp),
                 partition(Purpose::Root, root_offset, root_size),
             ],
@@ -173,10 +193,14 @@ mod tests {
     use super::*;
     const GIB: u64 = 1024 * MIB;
 
+    fn sizes(root: u64) -> Sizes {
+        Sizes { bios: MIB, esp: 200 * MIB, root, grow: true, root_maximum: None, content: 0 }
+    }
+
     #[test]
     fn partitions_are_aligned_disjoint_and_inside_the_disk() {
         for size in [GIB, 50 * GIB, 100 * GIB + 512] {
-            let layout = Layout::new(size, 200 * MIB, 500 * MIB, "seed").unwrap();
+            let layout = Layout::new(size, &sizes(500 * MIB), "seed").unwrap();
             let mut end = 0;
             for p in &layout.partitions {
                 assert_eq!(p.offset % MIB, 0);
@@ -190,7 +214,7 @@ mod tests {
 
     #[test]
     fn too_small_a_disk_names_need_and_have() {
-        let error = Layout::new(GIB, 200 * MIB, GIB, "seed").unwrap_err();
+        let error = Layout::new(GIB, &sizes(GIB), "seed").unwrap_err();
         assert_eq!(error.class, crate::error::Class::Input);
         assert!(error.message.contains("has 1024 MiB"), "{error}");
         assert!(error.message.contains("at least 1227 MiB"), "{error}");
@@ -198,9 +222,9 @@ mod tests {
 
     #[test]
     fn identifiers_follow_the_seed() {
-        let a = Layout::new(GIB, 200 * MIB, 0, "a").unwrap();
-        let b = Layout::new(GIB, 200 * MIB, 0, "b").unwrap();
-        assert_eq!(a, Layout::new(GIB, 200 * MIB, 0, "a").unwrap());
+        let a = Layout::new(GIB, &sizes(0), "a").unwrap();
+        let b = Layout::new(GIB, &sizes(0), "b").unwrap();
+        assert_eq!(a, Layout::new(GIB, &sizes(0), "a").unwrap());
         assert_ne!(a.root_uuid, b.root_uuid);
         assert_eq!(a.root_uuid.as_bytes()[14], b'8');
         assert_eq!(uuid_bytes(&a.root_uuid).unwrap()[6] >> 4, 8);

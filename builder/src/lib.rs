@@ -2,6 +2,9 @@
 
 pub mod boot;
 pub mod bootstrap;
+pub mod build;
+pub mod cli;
+pub mod disk;
 pub mod error;
 pub mod format;
 pub mod install;
@@ -13,6 +16,7 @@ pub mod media;
 pub mod node;
 pub mod output;
 pub mod plan;
+pub mod practice;
 pub mod problem;
 pub mod profile;
 pub mod progress;

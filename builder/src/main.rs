@@ -6,5 +6,5 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|a| a == builder::sandbox::ARGUMENT) {
         builder::sandbox::inner_main();
     }
-    ExitCode::SUCCESS
+    builder::cli::run(std::env::args_os()).into()
 }

@@ -67,8 +67,6 @@ pub struct Node {
     pub address: Ipv4Addr,
     /// Names of the image files.
     pub outputs: Vec<String>,
-    /// SHA-256 over paths, modes and bytes of the files that make this node itself.
-    pub identity_sha256: String,
 }
 
 /// A script of the kickstart, to run in the installed tree.
@@ -80,8 +78,19 @@ pub struct Script {
     pub interpreter: String,
     /// Whether its failure fails the build.
     pub error_on_fail: bool,
-    /// Its text.
-    pub text: String,
+    /// A file on the target that receives its output.
+    pub log: Option<String>,
+    /// SHA-256 of its text, which may hold secrets and is no part of the plan.
+    pub sha256: String,
+}
+
+/// A file that the plan was made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// Its name in messages.
+    pub name: String,
+    /// SHA-256 of its bytes, lower-case hexadecimal.
+    pub sha256: String,
 }
 
 /// The plan of one role's images.
@@ -89,8 +98,10 @@ pub struct Script {
 pub struct Plan {
     /// [`SCHEMA`].
     pub schema: u32,
-    /// Profile name.
+    /// The role's name.
     pub profile: String,
+    /// Profile, lab file, kickstart.
+    pub inputs: Vec<Input>,
     /// Whether the packages come from practice media.
     pub practice: bool,
     /// Newest build time among the packages, seconds since 1970; every time stamp derives from it.
@@ -122,6 +133,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The plan as indented JSON.
+    pub fn to_json(&self) -> String {
+        // Maps with non-string keys are what JSON cannot hold; there are none in a plan.
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
     /// SHA-256 of the plan's canonical JSON, lower-case hexadecimal.
     pub fn digest(&self) -> String {
         digest(self)
