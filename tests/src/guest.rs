@@ -89,6 +89,11 @@ impl Guest {
         String::from_utf8_lossy(&fs::read(&self.console).unwrap_or_default()).into_owned()
     }
 
+    /// Whether QEMU has ended.
+    pub fn ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Waits until the console shows `text`.
     ///
     /// # Panics

@@ -1,6 +1,7 @@
 //! The product as a user has it: its binaries, built once per test run, and a cache
 //! of its own that all tests of a run share.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -47,6 +48,19 @@ pub fn imgbuild() -> &'static Path {
     })
 }
 
+/// The practice medium of the shared cache, made if it is not there: os, extras, osp10.
+///
+/// # Panics
+/// When it cannot be made.
+pub fn practice() -> &'static PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = cache_folder().join("practice");
+        build(&["practice".to_owned(), "--output".to_owned(), folder.to_string_lossy().into_owned()]);
+        folder
+    })
+}
+
 /// The cache that the tests share, kept between runs under the target folder.
 pub fn cache() -> PathBuf {
     imgbuild().parent().and_then(Path::parent).expect("target folder").join("lab-tests-cache")
@@ -66,20 +80,22 @@ pub fn cache_folder() -> PathBuf {
 ///
 /// # Panics
 /// When it cannot be started.
-pub fn run(arguments: &[&str]) -> Output {
-    Command::new(imgbuild())
-        .args(arguments)
-        .env("IMGBUILD_CACHE", cache())
-        .current_dir(workspace())
-        .output()
-        .expect("imgbuild starts")
+pub fn run<S: AsRef<OsStr>>(arguments: &[S]) -> Output {
+    command().args(arguments).output().expect("imgbuild starts")
+}
+
+/// `imgbuild` with the shared cache, to be given arguments.
+pub fn command() -> Command {
+    let mut command = Command::new(imgbuild());
+    command.env("IMGBUILD_CACHE", cache()).current_dir(workspace());
+    command
 }
 
 /// Runs `imgbuild`, which must succeed, and returns what it said on standard error.
 ///
 /// # Panics
 /// When it fails, with everything it said.
-pub fn build(arguments: &[&str]) -> String {
+pub fn build(arguments: &[String]) -> String {
     let output = run(arguments);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
