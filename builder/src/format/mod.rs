@@ -6,5 +6,6 @@ pub mod ext4;
 pub mod fat;
 pub mod gpt;
 pub mod grub;
+pub mod iso9660;
 pub mod qcow2;
 pub mod tree;

@@ -1,0 +1,339 @@
+//! Reading an image in place.
+
+use super::extents::{ExtentReader, OwnedReader, Reader};
+use super::record::{self, Record};
+use super::rockridge::{self, Continuation, RockRidge};
+use super::volume::{self, Descriptor};
+use super::{Error, Extent, Kind, Node, SECTOR, node};
+use std::collections::HashSet;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+/// Largest directory read, and most bytes of continuation areas within one directory.
+const DIRECTORY_MAX: u64 = 64 << 20;
+/// Longest continuation area; SUSP keeps them within a sector, some writers do not.
+const AREA_MAX: u32 = 32 << 10;
+/// Most nodes that a walk gives.
+const NODES_MAX: usize = 4 << 20;
+
+/// Which names a volume's directories have.
+#[derive(Clone, Copy)]
+enum Names {
+    Plain,
+    Joliet,
+    /// With the bytes to skip in every system use area.
+    RockRidge(usize),
+}
+
+/// An open image. All reads are positioned, so it can be shared between threads.
+pub struct Iso {
+    pub(super) file: File,
+    length: u64,
+    block: u64,
+    names: Names,
+    volume_id: String,
+    root: Node,
+}
+
+impl Iso {
+    /// Opens the image in `file`. The tree with Rock Ridge names is taken, else Joliet's, else
+    /// that with plain ISO 9660 names.
+    ///
+    /// # Errors
+    /// When it is no ISO 9660 image, shorter than its volume descriptor says, or malformed.
+    pub fn open(file: File) -> Result<Self, Error> {
+        let length = file.metadata().map_err(|source| Error::Io { offset: 0, source })?.len();
+        let volumes = volume::read(&file, length)?;
+        let primary = &volumes.primary;
+        if primary.size > length {
+            return Err(Error::Truncated {
+                what: "volume".into(),
+                offset: 0,
+                need: primary.size,
+                have: length,
+            });
+        }
+        let id = String::from_utf8_lossy(&primary.id).trim_end_matches([' ', '\0']).to_owned();
+        let root = root(primary)?;
+        let mut iso =
+            Self { file, length, block: primary.block, names: Names::Plain, volume_id: id, root };
+        if let Some((start, skip)) = iso.rock_ridge_skip()? {
+            iso.names = Names::RockRidge(skip);
+            iso.root = iso.own_node(iso.root.extents[0].offset, start)?;
+        } else if let Some(joliet) = &volumes.joliet {
+            iso.names = Names::Joliet;
+            iso.block = joliet.block;
+            iso.root = self::root(joliet)?;
+        }
+        Ok(iso)
+    }
+
+    /// The volume identifier, without its padding.
+    pub fn volume_id(&self) -> &str {
+        &self.volume_id
+    }
+
+    /// The image file's length in bytes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The root directory.
+    pub fn root(&self) -> Node {
+        self.root.clone()
+    }
+
+    /// The entries of a directory in the image's order, without `.`, `..`, hidden and
+    /// associated files and the hiding places of relocated directories.
+    ///
+    /// # Errors
+    /// When `directory` is none, lies outside of the image, or is malformed.
+    pub fn read_dir(&self, directory: &Node) -> Result<Vec<Node>, Error> {
+        if directory.kind != Kind::Dir {
+            return Err(Error::Kind { name: directory.text(), wanted: "directory" });
+        }
+        let mut nodes = Vec::new();
+        let mut budget = DIRECTORY_MAX;
+        // The records of a file in several extents follow each other; the last one's
+        // metadata counts.
+        let mut earlier: Vec<Extent> = Vec::new();
+        for extent in &directory.extents {
+            self.each_record(*extent, |record| {
+                if record.is_dot() || record.flags & (record::HIDDEN | record::ASSOCIATED) != 0 {
+                    return Ok(());
+                }
+                let extent = Extent { offset: record.block * self.block, size: record.size };
+                if record.flags & record::MULTI_EXTENT != 0 {
+                    earlier.push(extent);
+                    return Ok(());
+                }
+                let mut extents = std::mem::take(&mut earlier);
+                extents.push(extent);
+                nodes.extend(self.node(record, extents, &mut budget)?);
+                Ok(())
+            })?;
+        }
+        Ok(nodes)
+    }
+
+    /// The node at `path` (`/`-separated; leading, trailing and doubled slashes are ignored).
+    /// Symbolic links are not followed. Plain ISO 9660 names match in either case.
+    ///
+    /// # Errors
+    /// When a directory on the way cannot be read.
+    pub fn lookup(&self, path: &str) -> Result<Option<Node>, Error> {
+        let mut node = self.root();
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            if node.kind != Kind::Dir {
+                return Ok(None);
+            }
+            let found = self.read_dir(&node)?.into_iter().find(|child| match self.names {
+                Names::Plain => child.name.eq_ignore_ascii_case(name.as_bytes()),
+                _ => child.name == name.as_bytes(),
+            });
+            match found {
+                Some(child) => node = child,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(node))
+    }
+
+    /// Every node but the root with its path from the root, a directory before its entries.
+    ///
+    /// # Errors
+    /// When a directory cannot be read or is its own descendant, or at more than four
+    /// million nodes.
+    pub fn walk(&self) -> Result<Vec<(Vec<u8>, Node)>, Error> {
+        let (mut found, mut seen) = (Vec::new(), HashSet::new());
+        let mut open = vec![(Vec::new(), self.root())];
+        while let Some((path, directory)) = open.pop() {
+            let offset = directory.extents.first().map_or(0, |extent| extent.offset);
+            if !seen.insert(offset) {
+                return Err(Error::Malformed { offset, what: "directory reached twice" });
+            }
+            for node in self.read_dir(&directory)? {
+                let mut path = path.clone();
+                if !path.is_empty() {
+                    path.push(b'/');
+                }
+                path.extend_from_slice(&node.name);
+                if node.kind == Kind::Dir {
+                    open.push((path.clone(), node.clone()));
+                }
+                found.push((path, node));
+            }
+            if found.len() > NODES_MAX {
+                return Err(Error::Malformed { offset, what: "more than four million files" });
+            }
+        }
+        Ok(found)
+    }
+
+    /// A reader over a file's data as stored.
+    ///
+    /// # Errors
+    /// When `node` is no file, or a part of it lies outside of the image.
+    pub fn reader(&self, node: &Node) -> Result<Reader<'_>, Error> {
+        ExtentReader::new(self, node)
+    }
+
+    /// Like [`Iso::reader`], keeping the image open for itself.
+    ///
+    /// # Errors
+    /// As [`Iso::reader`].
+    pub fn owned_reader(self: &Arc<Self>, node: &Node) -> Result<OwnedReader, Error> {
+        ExtentReader::new(Arc::clone(self), node)
+    }
+
+    /// That an extent lies within the image.
+    pub(super) fn check(&self, extent: Extent, what: impl FnOnce() -> String) -> Result<(), Error> {
+        let need = extent.offset.saturating_add(extent.size);
+        if extent.size > 0 && need > self.length {
+            return Err(Error::Truncated {
+                what: what(),
+                offset: extent.offset,
+                need,
+                have: self.length,
+            });
+        }
+        Ok(())
+    }
+
+    fn bytes(&self, offset: u64, size: usize) -> Result<Vec<u8>, Error> {
+        let mut bytes = vec![0; size];
+        self.file
+            .read_exact_at(&mut bytes, offset)
+            .map_err(|source| Error::Io { offset, source })?;
+        Ok(bytes)
+    }
+
+    /// Calls `each` with every record of a directory's extent.
+    fn each_record(
+        &self,
+        extent: Extent,
+        mut each: impl FnMut(&Record) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.check(extent, || "directory".into())?;
+        if extent.size > DIRECTORY_MAX {
+            return Err(Error::Malformed {
+                offset: extent.offset,
+                what: "directory larger than 64 MiB",
+            });
+        }
+        let mut done = 0;
+        while done < extent.size {
+            let offset = extent.offset + done;
+            let size = (extent.size - done).min(SECTOR);
+            // Never more than a sector, so it fits any usize.
+            let sector = self.bytes(offset, size as usize)?;
+            let mut at = 0;
+            while let Some((record, length)) = Record::parse(&sector[at..], offset + at as u64)? {
+                each(&record)?;
+                at += length;
+            }
+            done += size;
+        }
+        Ok(())
+    }
+
+    /// The record of a directory itself, its first, handed to `take`.
+    fn own_record<T>(
+        &self,
+        offset: u64,
+        take: impl FnOnce(&Record) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let extent = Extent { offset, size: SECTOR.min(self.length.saturating_sub(offset)) };
+        self.check(Extent { offset, size: 34 }, || "directory".into())?;
+        let sector = self.bytes(offset, extent.size as usize)?;
+        match Record::parse(&sector, offset)? {
+            Some((record, _)) if record.name == [0] => take(&record),
+            _ => Err(Error::Malformed { offset, what: "directory without a record of itself" }),
+        }
+    }
+
+    /// If the primary tree has Rock Ridge: where it starts in the root's own system use area,
+    /// and how many bytes to skip in all others.
+    fn rock_ridge_skip(&self) -> Result<Option<(usize, usize)>, Error> {
+        self.own_record(self.root.extents[0].offset, |record| {
+            let Some((start, skip)) = rockridge::skip(record.system_use) else { return Ok(None) };
+            let found = self.rock_ridge(record, start, &mut DIRECTORY_MAX.clone())?;
+            Ok(found.present.then_some((start, skip)))
+        })
+    }
+
+    /// A directory's nameless node from the record of itself.
+    fn own_node(&self, offset: u64, skip: usize) -> Result<Node, Error> {
+        self.own_record(offset, |record| {
+            let extent = Extent { offset, size: record.size };
+            let found = self.rock_ridge(record, skip, &mut DIRECTORY_MAX.clone())?;
+            Ok(found.apply(node::described(record, Kind::Dir, Vec::new(), vec![extent])))
+        })
+    }
+
+    fn rock_ridge(
+        &self,
+        record: &Record,
+        skip: usize,
+        budget: &mut u64,
+    ) -> Result<RockRidge, Error> {
+        let area = record.system_use.get(skip..).unwrap_or_default();
+        RockRidge::parse(area, record.at, |Continuation { block, offset, size }| {
+            let at = u64::from(block) * self.block + u64::from(offset);
+            let extent = Extent { offset: at, size: size.into() };
+            self.check(extent, || "continuation area".into())?;
+            if size > AREA_MAX || u64::from(size) > *budget {
+                return Err(Error::Malformed { offset: at, what: "continuation area too large" });
+            }
+            *budget -= u64::from(size);
+            Ok((self.bytes(at, size as usize)?, at))
+        })
+    }
+
+    /// The node of a record, or `None` for a relocated directory's hiding place.
+    fn node(
+        &self,
+        record: &Record,
+        extents: Vec<Extent>,
+        budget: &mut u64,
+    ) -> Result<Option<Node>, Error> {
+        let is_dir = record.flags & record::DIRECTORY != 0;
+        let plain = if is_dir { Kind::Dir } else { Kind::File };
+        let kind = if record.interleaved && !is_dir { Kind::Other } else { plain };
+        let node = match self.names {
+            Names::Plain => node::described(record, kind, node::plain_name(record.name), extents),
+            Names::Joliet => node::described(record, kind, node::joliet_name(record.name), extents),
+            Names::RockRidge(skip) => {
+                let mut found = self.rock_ridge(record, skip, budget)?;
+                if found.relocated {
+                    return Ok(None);
+                }
+                let name = found.name.take().unwrap_or_else(|| node::plain_name(record.name));
+                match found.child {
+                    Some(block) => {
+                        Node { name, ..self.own_node(u64::from(block) * self.block, skip)? }
+                    }
+                    None => found.apply(node::described(record, kind, name, extents)),
+                }
+            }
+        };
+        let reserved = matches!(&node.name[..], b"" | b"." | b"..");
+        if reserved || node.name.iter().any(|byte| matches!(byte, b'/' | 0)) {
+            return Err(Error::Malformed { offset: record.at, what: "name of a file" });
+        }
+        Ok(Some(node))
+    }
+}
+
+/// The root directory's node from a volume descriptor.
+fn root(volume: &Descriptor) -> Result<Node, Error> {
+    let malformed = |what| Error::Malformed { offset: volume.root_at(), what };
+    let (record, _) = Record::parse(&volume.root, volume.root_at())?
+        .ok_or_else(|| malformed("no root directory"))?;
+    if record.flags & record::DIRECTORY == 0 {
+        return Err(malformed("root is no directory"));
+    }
+    let extent = Extent { offset: record.block * volume.block, size: record.size };
+    Ok(node::described(&record, Kind::Dir, Vec::new(), vec![extent]))
+}

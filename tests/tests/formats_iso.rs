@@ -1,0 +1,251 @@
+//! ISO 9660: our reader against real images and xorriso's word on them, our writer against
+//! xorriso and isoinfo.
+
+use builder::format::iso9660::{Error, Iso, Kind, Node, SECTOR};
+use lab_tests::{oracle, product};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Every image of the corpus, unpacked into `folder`: its path and whether it is well-formed.
+fn corpus(shared: &Path, folder: &Path) -> Vec<(PathBuf, bool)> {
+    let table = fs::read_to_string(shared.join("corpus/iso/images.tsv")).expect("images.tsv");
+    let unpack = |line: &str| {
+        let fields: Vec<_> = line.split('\t').collect();
+        let packed = shared.join("corpus/iso/images").join(format!("{}.gz", fields[0]));
+        let image = folder.join(fields[0]);
+        let plain = packed.with_extension("");
+        fs::copy(if packed.exists() { &packed } else { &plain }, &image).expect("copy of an image");
+        if packed.exists() {
+            let target = folder.join(format!("{}.gz", fields[0]));
+            fs::rename(&image, &target).expect("rename");
+            oracle::ok("gzip", [Path::new("-d"), &target]);
+        }
+        (image, fields[3] == "well-formed")
+    };
+    table.lines().skip(1).map(unpack).collect()
+}
+
+/// SHA-256 by path of every regular file, by the tool `sha256sum` over our reader's bytes.
+fn digests(iso: &Iso) -> BTreeMap<String, String> {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("data");
+    let mut digests = BTreeMap::new();
+    for (name, node) in iso.walk().expect("walk") {
+        if node.kind != Kind::File {
+            continue;
+        }
+        let mut file = File::create(&path).expect("create");
+        let mut reader = iso.reader(&node).expect("reader");
+        let copied = std::io::copy(&mut reader, &mut file).expect("data");
+        assert_eq!(copied, node.size);
+        let sum = oracle::ok("sha256sum", [&path]);
+        digests.insert(text(&name), sum[..64].to_owned());
+    }
+    digests
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What `xorriso -exec lsdl` says of a node: `-rw-r--r-- 1 0 0 12 … 'path' [-> 'target']`.
+fn lsdl(mode_letter: char, path: &str, node: &Node) -> String {
+    let mut bits = String::from(mode_letter);
+    for shift in [6, 3, 0] {
+        for (bit, letter) in [(4, 'r'), (2, 'w'), (1, 'x')] {
+            bits.push(if node.mode >> shift & bit == 0 { '-' } else { letter });
+        }
+    }
+    let size = if node.kind == Kind::File { node.size } else { 0 };
+    let target = match &node.kind {
+        Kind::Symlink(target) => format!(" -> '{}'", text(target)),
+        _ => String::new(),
+    };
+    format!("{bits} {} {} {size} '/{path}'{target}", node.uid, node.gid)
+}
+
+/// Our view of the tree as `xorriso`'s listing has it.
+fn listing(iso: &Iso) -> Vec<String> {
+    let line = |(path, node): (Vec<u8>, Node)| {
+        let letter = match node.kind {
+            Kind::Dir => 'd',
+            Kind::Symlink(_) => 'l',
+            Kind::File | Kind::Other => '-',
+        };
+        lsdl(letter, &text(&path), &node)
+    };
+    let mut lines: Vec<_> = iso.walk().expect("walk").into_iter().map(line).collect();
+    lines.sort();
+    lines
+}
+
+/// `xorriso`'s listing of `image` without link counts, dates and the root; directories' sizes,
+/// which it gives no meaning, are 0.
+fn xorriso_listing(image: &Path) -> Vec<String> {
+    let image = image.to_str().expect("path");
+    let out = oracle::ok("xorriso", ["-indev", image, "-find", "/", "-exec", "lsdl", "--"]);
+    let line = |line: &str| {
+        let name = line.find(" '/")?;
+        let fields: Vec<_> = line[..name].split_whitespace().collect();
+        let size = if line.starts_with('-') { fields[4] } else { "0" };
+        Some(format!("{} {} {} {size}{}", fields[0], fields[2], fields[3], &line[name..]))
+    };
+    let mut lines: Vec<_> =
+        out.lines().filter_map(line).filter(|line| !line.ends_with(" '/'")).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn corpus_reads_as_xorriso_reads_it() {
+    let Some(shared) = product::shared() else { return };
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut compared = 0;
+    for (image, well_formed) in corpus(&shared, folder.path()) {
+        let name = image.file_name().expect("name").to_string_lossy().into_owned();
+        let expected = shared.join(format!("corpus/iso/expected/{name}.sha256.txt"));
+        if !well_formed {
+            continue;
+        }
+        let iso = Iso::open(File::open(&image).expect("open")).expect(&name);
+        if name.contains("zisofs") {
+            let kinds = iso.walk().expect("walk").into_iter();
+            let other = kinds.filter(|(_, node)| node.kind == Kind::Other).count();
+            assert_eq!(other, 2, "compressed files are not given out as if they were plain");
+            continue;
+        }
+        let want: BTreeMap<String, String> = fs::read_to_string(&expected)
+            .expect(&name)
+            .lines()
+            .map(|line| (line[66..].to_owned(), line[..64].to_owned()))
+            .collect();
+        let ours = digests(&iso);
+        for (path, digest) in &want {
+            assert_eq!(ours.get(path), Some(digest), "{name}: {path}");
+            compared += 1;
+        }
+        assert_eq!(listing(&iso), xorriso_listing(&image), "{name}");
+    }
+    assert!(compared > 20, "only {compared} files compared");
+}
+
+/// Reads everything an image has; errors are fine, panics and hangs are not.
+fn exercise(file: File) {
+    let Ok(iso) = Iso::open(file) else { return };
+    let Ok(nodes) = iso.walk() else { return };
+    for (path, node) in nodes.iter().take(64) {
+        let _found = iso.lookup(&text(path));
+        if let Ok(reader) = iso.reader(node) {
+            let _read = std::io::copy(&mut reader.take(1 << 20), &mut std::io::sink());
+        }
+    }
+}
+
+#[test]
+fn malformed_images_end() {
+    let Some(shared) = product::shared() else { return };
+    let folder = tempfile::tempdir().expect("temporary folder");
+    for (image, well_formed) in corpus(&shared, folder.path()) {
+        if !well_formed {
+            exercise(File::open(&image).expect("open"));
+        }
+    }
+    let looped = folder.path().join("test_read_format_iso_rockridge_ce_loop.iso");
+    let opened = Iso::open(File::open(looped).expect("open"));
+    let error = opened.and_then(|iso| iso.walk().map(drop)).expect_err("a loop");
+    assert!(matches!(error, Error::Malformed { offset, .. } if offset > 32768), "{error}");
+    let descriptors = folder.path().join("volrecords.iso");
+    let opened = Iso::open(File::open(descriptors).expect("open"));
+    assert!(matches!(opened, Err(Error::NotIso)));
+}
+
+/// A folder with what media have: deep directories, long names, links, an empty file.
+fn source(folder: &Path) {
+    let deep = folder.join("1/2/3/4/5/6/7/8/9/10/11");
+    fs::create_dir_all(&deep).expect("directories");
+    fs::write(deep.join("bottom.txt"), b"deep\n").expect("file");
+    fs::write(folder.join("empty"), b"").expect("file");
+    fs::write(folder.join("n".repeat(250)), b"long\n").expect("file");
+    fs::write(folder.join("glibc-2.17-260.el7.x86_64.rpm"), vec![7; 300_000]).expect("file");
+    symlink("../1/2", folder.join("1/link")).expect("link");
+    symlink("/absolute/./path", folder.join("absolute")).expect("link");
+    let target = format!("{}/{}/{}", "a".repeat(240), "b".repeat(250), "c".repeat(250));
+    symlink(target, folder.join("l".repeat(200))).expect("link");
+}
+
+fn xorriso_image(folder: &Path) -> PathBuf {
+    let tree = folder.join("tree");
+    source(&tree);
+    let image = folder.join("x.iso");
+    let paths = [image.to_str().expect("path"), tree.to_str().expect("path")];
+    oracle::ok(
+        "xorriso",
+        ["-as", "mkisofs", "-quiet", "-R", "-V", "LAB 7", "-o", paths[0], paths[1]],
+    );
+    image
+}
+
+#[test]
+fn reads_what_xorriso_and_genisoimage_write() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let image = xorriso_image(folder.path());
+    let other = folder.path().join("g.iso");
+    let tree = folder.path().join("tree");
+    let paths = [other.to_str().expect("path"), tree.to_str().expect("path")];
+    oracle::ok("genisoimage", ["-quiet", "-R", "-V", "LAB 7", "-o", paths[0], paths[1]]);
+    for image in [image, other] {
+        let iso = Arc::new(Iso::open(File::open(&image).expect("open")).expect("image"));
+        assert_eq!(iso.volume_id(), "LAB 7");
+        let ours: Vec<_> =
+            listing(&iso).into_iter().filter(|line| !line.contains("rr_moved")).collect();
+        let theirs = xorriso_listing(&image).into_iter();
+        let theirs: Vec<_> = theirs.filter(|line| !line.contains("rr_moved")).collect();
+        assert_eq!(ours, theirs);
+        let bottom = iso.lookup("/1/2/3/4/5/6/7/8/9/10/11/bottom.txt").expect("lookup");
+        let mut reader = iso.owned_reader(&bottom.expect("a deep file")).expect("reader");
+        let mut data = String::new();
+        reader.read_to_string(&mut data).expect("data");
+        assert_eq!(data, "deep\n");
+        reader.seek(SeekFrom::Start(2)).expect("seek");
+        data.clear();
+        reader.read_to_string(&mut data).expect("data");
+        assert_eq!(data, "ep\n");
+        assert!(iso.lookup("1/nothing/x").expect("lookup").is_none());
+    }
+}
+
+#[test]
+fn truncated_and_corrupted_images_are_refused() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let image = xorriso_image(folder.path());
+    let whole = fs::read(&image).expect("image");
+    let cut = folder.path().join("cut.iso");
+    let half = whole.len() / 2;
+    fs::write(&cut, &whole[..half]).expect("write");
+    match Iso::open(File::open(&cut).expect("open")) {
+        Err(Error::Truncated { need, have, .. }) => {
+            assert_eq!((need as usize, have as usize), (whole.len(), half));
+        }
+        other => panic!("{:?}", other.err()),
+    }
+    // With the volume's declared size made to fit, the file that is cut off is named.
+    let blocks = u32::try_from(half as u64 / SECTOR).expect("small");
+    let file = File::options().write(true).read(true).open(&cut).expect("open");
+    file.write_all_at(&blocks.to_le_bytes(), 16 * SECTOR + 80).expect("write");
+    let iso = Iso::open(file).expect("directories are at the front");
+    let node = iso.lookup("glibc-2.17-260.el7.x86_64.rpm").expect("lookup").expect("present");
+    let error = iso.reader(&node).err().expect("cut off");
+    assert!(matches!(error, Error::Truncated { have, .. } if have == half as u64), "{error}");
+    assert!(error.to_string().contains("glibc-2.17"), "{error}");
+    // Any byte of the directories may be wrong.
+    for at in (16 * 2048..48 * 2048).step_by(37) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0xff;
+        fs::write(&cut, &bytes).expect("write");
+        exercise(File::open(&cut).expect("open"));
+    }
+}
