@@ -111,10 +111,12 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
     let tree = install_tree(options, &context, progress, log)?;
     let outputs = disks::write(&context, &tree, &firstboot, &staging, progress)?;
 
-    let mut sums: Vec<(String, String)> = outputs.iter().map(|o| (o.file.clone(), o.sha256.clone())).collect();
-    for (name, text) in
-        [("manifest.json", manifest::manifest(plan, &outputs)), ("packages.txt", manifest::packages(plan))]
-    {
+    let mut sums: Vec<(String, String)> =
+        outputs.iter().map(|o| (o.file.clone(), o.sha256.clone())).collect();
+    for (name, text) in [
+        ("manifest.json", manifest::manifest(plan, &outputs)),
+        ("packages.txt", manifest::packages(plan)),
+    ] {
         write(&staging, name, text.as_bytes())?;
         sums.push((name.to_owned(), crate::output::sha256(&staging.path(name))?));
     }
@@ -134,7 +136,8 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
 
 fn write(staging: &Staging, name: &str, bytes: &[u8]) -> Result<()> {
     let path = staging.path(name);
-    fs::write(&path, bytes).map_err(|e| Error::build(format!("cannot write {}: {e}", path.display())))
+    fs::write(&path, bytes)
+        .map_err(|e| Error::build(format!("cannot write {}: {e}", path.display())))
 }
 
 /// Room for the tree (with a bootstrap root) if it is not there yet, and for the images: a
@@ -154,7 +157,12 @@ fn trees(cache: &Path) -> Cache {
 }
 
 /// The role's tree: from the cache, or installed by the target's own rpm.
-fn install_tree(options: &Options, context: &Context, progress: &mut Progress, log: &mut Log) -> Result<PathBuf> {
+fn install_tree(
+    options: &Options,
+    context: &Context,
+    progress: &mut Progress,
+    log: &mut Log,
+) -> Result<PathBuf> {
     let plan = &context.plan;
     let digest = plan.tree_digest();
     let trees = trees(&options.select.cache);

@@ -114,7 +114,12 @@ fn execute(arguments: Arguments) -> Result<()> {
     match (arguments.command, arguments.build) {
         (Some(Command::Build(a)), _) | (None, a) => {
             let mut progress = Progress::new(a.plan.common.progress);
-            let options = Options { output: a.output, force: a.force, firstboot: a.firstboot, select: select(a.plan)? };
+            let options = Options {
+                output: a.output,
+                force: a.force,
+                firstboot: a.firstboot,
+                select: select(a.plan)?,
+            };
             build::build(&options, &mut progress)
         }
         (Some(Command::Plan(a)), _) => {
@@ -145,10 +150,14 @@ fn make_practice(a: PracticeArguments) -> Result<()> {
     let mut progress = Progress::new(a.common.progress);
     progress.stage("practice medium", Unit::Steps);
     let work = cache(a.common.cache)?.join("debs");
-    let made = practice::make(&a.output, &work, &mut |stage, done, total| progress.at(done, total, stage))?;
+    let made = practice::make(&a.output, &work, &mut |stage, done, total| {
+        progress.at(done, total, stage)
+    })?;
     progress.finish();
     let mut text = String::from("Practice media made from Debian packages; this is not CentOS.\n");
-    for path in [&made.os, &made.extras, &made.osp10, &made.os_iso, &made.extras_iso, &made.osp10_iso] {
+    for path in
+        [&made.os, &made.extras, &made.osp10, &made.os_iso, &made.extras_iso, &made.osp10_iso]
+    {
         text.push_str(&format!("{}\n", path.display()));
     }
     print(&text)
@@ -164,8 +173,10 @@ fn cache(given: Option<PathBuf>) -> Result<PathBuf> {
             .map(|p| p.join("imgbuild"))
     };
     given.or_else(xdg).ok_or_else(|| {
-        Error::environment("no place for the cache: neither --cache, XDG_CACHE_HOME nor HOME is set")
-            .hint("give --cache DIR")
+        Error::environment(
+            "no place for the cache: neither --cache, XDG_CACHE_HOME nor HOME is set",
+        )
+        .hint("give --cache DIR")
     })
 }
 

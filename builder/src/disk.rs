@@ -30,7 +30,12 @@ pub struct Content<'a> {
 ///
 /// # Errors
 /// A build error when writing fails or the content does not fit.
-pub fn write(path: &Path, layout: &Layout, content: &Content, progress: &mut dyn FnMut(u64, u64)) -> Result<()> {
+pub fn write(
+    path: &Path,
+    layout: &Layout,
+    content: &Content,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<()> {
     let what = || format!("cannot write {}", path.display());
     let file = File::options().read(true).write(true).create_new(true).open(path).or_build(what)?;
     file.set_len(layout.size).or_build(what)?;
@@ -79,11 +84,17 @@ fn write_table(file: &File, layout: &Layout, boot: &[u8; 440]) -> Result<()> {
 fn write_esp(file: &File, layout: &Layout, content: &Content) -> Result<()> {
     let esp = region(layout, Purpose::Esp)?;
     let mut window = Window { file, start: esp.offset, size: esp.size, at: 0 };
-    let options = fat::Options { size: esp.size, serial: layout.esp_serial, label: "ESP".to_owned() };
+    let options =
+        fat::Options { size: esp.size, serial: layout.esp_serial, label: "ESP".to_owned() };
     fat::write(&mut window, &options, content.esp).or_build(|| "EFI system partition".to_owned())
 }
 
-fn write_root(file: &File, layout: &Layout, content: &Content, progress: &mut dyn FnMut(u64, u64)) -> Result<()> {
+fn write_root(
+    file: &File,
+    layout: &Layout,
+    content: &Content,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<()> {
     let root = region(layout, Purpose::Root)?;
     let options = ext4::Options {
         size: root.size,
@@ -151,4 +162,3 @@ impl Seek for Window<'_> {
         Ok(self.at)
     }
 }
-

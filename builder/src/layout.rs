@@ -134,7 +134,8 @@ impl Layout {
             guid: uuid(seed, purpose.name()),
         };
         let rest = (size - TAIL - root_offset) / MIB * MIB;
-        let root_size = if sizes.grow { rest.min(sizes.root_maximum.unwrap_or(rest)) } else { root_minimum };
+        let root_size =
+            if sizes.grow { rest.min(sizes.root_maximum.unwrap_or(rest)) } else { root_minimum };
         let serial = derive(seed, "ESP serial");
         Ok(Self {
             size,

@@ -2,7 +2,7 @@
 
 mod directory;
 mod http;
-
+mod iso;
 
 use crate::error::{Error, Result};
 use std::io::Read;
@@ -25,9 +25,11 @@ pub trait Medium: Send + Sync {
         let mut bytes = Vec::new();
         let read = self.open(path)?.take(limit + 1).read_to_end(&mut bytes);
         match read {
-            Ok(_) if bytes.len() as u64 > limit => {
-                Err(Error::input(format!("{}: {path} has more than {} MiB", self.location(), limit >> 20)))
-            }
+            Ok(_) if bytes.len() as u64 > limit => Err(Error::input(format!(
+                "{}: {path} has more than {} MiB",
+                self.location(),
+                limit >> 20
+            ))),
             Ok(_) => Ok(bytes),
             Err(e) => Err(unreadable(self.location(), path, &e)),
         }
@@ -69,18 +71,23 @@ pub fn open(specification: &str) -> Result<Arc<dyn Medium>> {
         return Ok(Arc::new(directory::Directory::new(path)));
     }
     if meta.is_file() {
-        return Err(missing(&"ISO"));
+        return Ok(Arc::new(iso::Image::open(path)?));
     }
     Err(missing(&"it is neither a folder nor a file"))
 }
 
 fn unreadable(location: String, path: &str, e: &dyn std::fmt::Display) -> Error {
-    Error::input(format!("{location}: cannot read {path}: {e}")).hint("the medium may be damaged or incomplete")
+    Error::input(format!("{location}: cannot read {path}: {e}"))
+        .hint("the medium may be damaged or incomplete")
 }
 
 /// The repositories of a medium whose folders can be listed.
-fn search(is_file: &dyn Fn(&str) -> Result<bool>, folders: &dyn Fn(&str) -> Result<Vec<String>>) -> Result<Vec<String>> {
-    let has = |folder: &str| is_file(format!("{folder}/repodata/repomd.xml").trim_start_matches('/'));
+fn search(
+    is_file: &dyn Fn(&str) -> Result<bool>,
+    folders: &dyn Fn(&str) -> Result<Vec<String>>,
+) -> Result<Vec<String>> {
+    let has =
+        |folder: &str| is_file(format!("{folder}/repodata/repomd.xml").trim_start_matches('/'));
     if has("")? {
         return Ok(vec![String::new()]);
     }

@@ -44,7 +44,12 @@ impl Repo {
 
     /// For messages: the medium and the folder.
     pub fn place(&self) -> String {
-        format!("{}{}{}", self.medium.location(), if self.folder.is_empty() { "" } else { ": " }, self.folder)
+        format!(
+            "{}{}{}",
+            self.medium.location(),
+            if self.folder.is_empty() { "" } else { ": " },
+            self.folder
+        )
     }
 }
 
@@ -98,7 +103,12 @@ impl Catalog {
     ///
     /// # Errors
     /// As [`Catalog::add`].
-    pub fn add_repository(&mut self, medium: &Arc<dyn Medium>, folder: &str, id: String) -> Result<()> {
+    pub fn add_repository(
+        &mut self,
+        medium: &Arc<dyn Medium>,
+        folder: &str,
+        id: String,
+    ) -> Result<()> {
         interrupt::check()?;
         let mut repo = Repo {
             id,
@@ -111,16 +121,20 @@ impl Catalog {
         let repomd = medium.read(&repo.path("repodata/repomd.xml"), MOST_METADATA)?;
         repo.repomd_sha256 = hex::encode(Sha256::digest(&repomd));
         let broken = |what: &str, e: String| {
-            Error::input(format!("{}: {what}: {e}", repo.place())).hint("the medium may be damaged or incomplete")
+            Error::input(format!("{}: {what}: {e}", repo.place()))
+                .hint("the medium may be damaged or incomplete")
         };
         let data = parse_repomd(&repomd).map_err(|e| broken("repodata/repomd.xml", e))?;
         let named = |kind: &str| data.iter().find(|d| d.kind == kind).cloned();
-        let primary = named("primary").ok_or_else(|| broken("repodata/repomd.xml", "it names no primary.xml".into()))?;
+        let primary = named("primary")
+            .ok_or_else(|| broken("repodata/repomd.xml", "it names no primary.xml".into()))?;
         let index = self.repos.len();
-        let packages =
-            primary::parse(&repo.fetch(&primary)?, index).map_err(|e| broken(&primary.location, e))?;
+        let packages = primary::parse(&repo.fetch(&primary)?, index)
+            .map_err(|e| broken(&primary.location, e))?;
         let groups = match named("group").or_else(|| named("group_gz")) {
-            Some(data) => comps::parse(&repo.fetch(&data)?).map_err(|e| broken(&data.location, e))?,
+            Some(data) => {
+                comps::parse(&repo.fetch(&data)?).map_err(|e| broken(&data.location, e))?
+            }
             None => (Vec::new(), Vec::new()),
         };
         repo.packages = packages.len() as u64;
@@ -146,18 +160,31 @@ impl Catalog {
 
     /// An id from the folder's name or the medium's, made unique by a number.
     fn id_for(&self, medium: &dyn Medium, folder: &str) -> String {
-        let name = if folder.is_empty() { medium.name() } else { folder.rsplit('/').next().unwrap_or(folder).to_owned() };
-        let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.:".contains(c) { c } else { '-' }).collect();
+        let name = if folder.is_empty() {
+            medium.name()
+        } else {
+            folder.rsplit('/').next().unwrap_or(folder).to_owned()
+        };
+        let name: String = name
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || "-_.:".contains(c) { c } else { '-' })
+            .collect();
         let taken: BTreeSet<&str> = self.repos.iter().map(|r| r.id.as_str()).collect();
         let numbered = (2..).map(|n| format!("{name}-{n}"));
-        std::iter::once(name.clone()).chain(numbered).find(|id| !taken.contains(id.as_str())).unwrap_or(name)
+        std::iter::once(name.clone())
+            .chain(numbered)
+            .find(|id| !taken.contains(id.as_str()))
+            .unwrap_or(name)
     }
 
     /// Owners of files that primary metadata does not list: path to package indices.
     ///
     /// # Errors
     /// As [`Catalog::add`].
-    pub fn file_owners(&self, wanted: &dyn Fn(&str) -> bool) -> Result<HashMap<String, Vec<usize>>> {
+    pub fn file_owners(
+        &self,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<HashMap<String, Vec<usize>>> {
         let mut found: HashMap<String, Vec<usize>> = HashMap::new();
         for (index, repo) in self.repos.iter().enumerate() {
             let Some(data) = &repo.filelists else { continue };
@@ -171,7 +198,8 @@ impl Catalog {
             let owners = primary::owners(&repo.fetch(data)?, wanted)
                 .map_err(|e| Error::input(format!("{}: {}: {e}", repo.place(), data.location)))?;
             for (path, checksums) in owners {
-                let packages = checksums.iter().filter_map(|c| by_checksum.get(c.as_str()).copied());
+                let packages =
+                    checksums.iter().filter_map(|c| by_checksum.get(c.as_str()).copied());
                 found.entry(path).or_default().extend(packages);
             }
         }
@@ -186,7 +214,11 @@ impl Repo {
         let bytes = self.medium.read(&self.path(&data.location), MOST_METADATA)?;
         let (kind, expected) = &data.checksum;
         let found = checksum(kind, &bytes).ok_or_else(|| {
-            Error::input(format!("{}: {}: checksum kind `{kind}` is not known", self.place(), data.location))
+            Error::input(format!(
+                "{}: {}: checksum kind `{kind}` is not known",
+                self.place(),
+                data.location
+            ))
         })?;
         if !found.eq_ignore_ascii_case(expected) {
             return Err(Error::verification(format!(

@@ -42,7 +42,9 @@ pub fn solve(catalog: &Catalog, request: &Request) -> Result<Solution> {
     // What is wanted only if it is there comes last, and leaves the rest as it is.
     for name in &request.if_available {
         match request::named(&index, name) {
-            found if found.is_empty() => skipped.push(format!("{name}: not on the media (wanted only if available)")),
+            found if found.is_empty() => {
+                skipped.push(format!("{name}: not on the media (wanted only if available)"))
+            }
             found => {
                 let before = state.clone();
                 found.into_iter().for_each(|id| state.select(id, None));
@@ -50,8 +52,14 @@ pub fn solve(catalog: &Catalog, request: &Request) -> Result<Solution> {
                 let mut clashes = Vec::new();
                 conflicts(&index, &state, &mut clashes);
                 if !missing.is_empty() || (problems.is_empty() && !clashes.is_empty()) {
-                    let why = missing.first().map(|m| unsolvable::missing(&index, &state.why, m)).or(clashes.pop());
-                    skipped.push(format!("{name} (wanted only if available): {}", why.unwrap_or_default()));
+                    let why = missing
+                        .first()
+                        .map(|m| unsolvable::missing(&index, &state.why, m))
+                        .or(clashes.pop());
+                    skipped.push(format!(
+                        "{name} (wanted only if available): {}",
+                        why.unwrap_or_default()
+                    ));
                     state = before;
                 }
             }
@@ -80,13 +88,16 @@ pub fn closure(catalog: &Catalog, chosen: &[Id], name: &str) -> Vec<Id> {
         }
     }
     let mut found = BTreeSet::new();
-    let mut pending: Vec<Id> = chosen.iter().copied().filter(|&id| catalog.packages[id].name == name).collect();
+    let mut pending: Vec<Id> =
+        chosen.iter().copied().filter(|&id| catalog.packages[id].name == name).collect();
     while let Some(id) = pending.pop() {
         if !found.insert(id) {
             continue;
         }
         for requirement in &catalog.packages[id].requires {
-            for (provider, relation) in providers.get(requirement.name.as_str()).into_iter().flatten() {
+            for (provider, relation) in
+                providers.get(requirement.name.as_str()).into_iter().flatten()
+            {
                 if relation.is_none_or(|r| requirement.met_by(r)) {
                     pending.push(*provider);
                 }
@@ -115,7 +126,8 @@ struct State {
 
 impl State {
     fn new(requested: Vec<Id>) -> Self {
-        let mut state = Self { chosen: BTreeSet::new(), why: BTreeMap::new(), pending: VecDeque::new() };
+        let mut state =
+            Self { chosen: BTreeSet::new(), why: BTreeMap::new(), pending: VecDeque::new() };
         requested.into_iter().for_each(|id| state.select(id, None));
         state
     }
@@ -143,7 +155,12 @@ impl State {
         Ok(missing)
     }
 
-    fn meet(&mut self, index: &mut Index, by: Id, requirement: &Relation) -> Result<Option<Missing>> {
+    fn meet(
+        &mut self,
+        index: &mut Index,
+        by: Id,
+        requirement: &Relation,
+    ) -> Result<Option<Missing>> {
         // What rpm itself can do; the target's rpm will say if it cannot.
         if requirement.name.starts_with("rpmlib(") {
             return Ok(None);
@@ -153,7 +170,9 @@ impl State {
             return Ok(None);
         }
         let packages = &index.catalog.packages;
-        let same = |a: Id, b: Id| packages[a].name == packages[b].name && packages[a].arch == packages[b].arch;
+        let same = |a: Id, b: Id| {
+            packages[a].name == packages[b].name && packages[a].arch == packages[b].arch
+        };
         let clash = |id: Id| self.chosen.iter().copied().find(|&c| same(c, id));
         let free: Vec<Id> = providers.iter().copied().filter(|&id| clash(id).is_none()).collect();
         match provider::best(index, &free, by) {

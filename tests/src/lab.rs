@@ -26,7 +26,10 @@ impl Lab {
             }
         }
         let lab = Self { folder };
-        oracle::ok("ssh-keygen", ["-q", "-t", "rsa", "-b", "2048", "-N", "", "-C", "test", "-f", &text(&lab.key())]);
+        oracle::ok(
+            "ssh-keygen",
+            ["-q", "-t", "rsa", "-b", "2048", "-N", "", "-C", "test", "-f", &text(&lab.key())],
+        );
         let public = format!("[{:?}]", text(&lab.key().with_extension("pub")));
         lab.edit("profiles/lab.toml", "[\"~/.ssh/id_*.pub\"]", &public);
         lab
@@ -90,7 +93,10 @@ impl Lab {
     pub fn overlay(&self, node: &str) -> PathBuf {
         let overlay = self.folder.path().join(format!("{node}-overlay.qcow2"));
         let base = text(&self.output().join(format!("{node}.qcow2")));
-        oracle::ok("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", &base, &text(&overlay)]);
+        oracle::ok(
+            "qemu-img",
+            ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", &base, &text(&overlay)],
+        );
         overlay
     }
 }

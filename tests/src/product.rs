@@ -56,7 +56,11 @@ pub fn practice() -> &'static PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let folder = cache_folder().join("practice");
-        build(&["practice".to_owned(), "--output".to_owned(), folder.to_string_lossy().into_owned()]);
+        build(&[
+            "practice".to_owned(),
+            "--output".to_owned(),
+            folder.to_string_lossy().into_owned(),
+        ]);
         folder
     })
 }

@@ -33,7 +33,13 @@ fn linked_copy(lab: &Lab) -> std::path::PathBuf {
 
 #[test]
 fn missing_medium() {
-    fails(&Lab::new(), &["/nowhere/CentOS7-1804.iso"], &[], 2, &["/nowhere/CentOS7-1804.iso", "--media"]);
+    fails(
+        &Lab::new(),
+        &["/nowhere/CentOS7-1804.iso"],
+        &[],
+        2,
+        &["/nowhere/CentOS7-1804.iso", "--media"],
+    );
 }
 
 #[test]
@@ -65,7 +71,13 @@ fn corrupted_rpm() {
     file.write_all_at(&[!bytes[middle]], middle as u64).expect("flip");
     // An empty cache, or the installed tree would be at hand.
     let cache = text(&lab.folder().join("cache"));
-    fails(&lab, &[&text(&copy)], &["--cache", &cache], 4, &["bash-", "damaged or was changed", "sha256"]);
+    fails(
+        &lab,
+        &[&text(&copy)],
+        &["--cache", &cache],
+        4,
+        &["bash-", "damaged or was changed", "sha256"],
+    );
 }
 
 #[test]
@@ -80,7 +92,13 @@ fn folder_without_repodata() {
 fn unsatisfiable_request() {
     let lab = Lab::new();
     lab.edit("kickstart/controller.ks", "openvswitch\n", "openvswich\n");
-    fails(&lab, &[&os()], &[], 2, &["no package `openvswich`", "did you mean `openvswitch`?", "%packages"]);
+    fails(
+        &lab,
+        &[&os()],
+        &[],
+        2,
+        &["no package `openvswich`", "did you mean `openvswitch`?", "%packages"],
+    );
 }
 
 #[test]
@@ -99,7 +117,13 @@ fn no_free_space() {
     oracle::ok("mount", ["-t", "tmpfs", "-o", "size=16m", "tmpfs", &text(&small)]);
     let cache = text(&small.join("cache"));
     let result = std::panic::catch_unwind(|| {
-        fails(&lab, &[&os()], &["--cache", &cache], 3, &["not enough free space", "need about", "have 1"]);
+        fails(
+            &lab,
+            &[&os()],
+            &["--cache", &cache],
+            3,
+            &["not enough free space", "need about", "have 1"],
+        );
     });
     oracle::ok("umount", [&text(&small)]);
     assert!(result.is_ok());
@@ -132,7 +156,11 @@ fn ctrl_c_in_the_middle() {
     let mut line = String::new();
     while !line.contains("packages by the image's own rpm:") {
         line.clear();
-        assert_ne!(lines.read_line(&mut line).expect("standard error"), 0, "it ended before rpm ran");
+        assert_ne!(
+            lines.read_line(&mut line).expect("standard error"),
+            0,
+            "it ended before rpm ran"
+        );
     }
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("pid"));
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("signal");
@@ -143,7 +171,10 @@ fn ctrl_c_in_the_middle() {
     assert!(rest.contains("interrupted"), "{rest}");
     assert!(!lab.output().exists());
     let place = text(lab.folder());
-    assert!(!fs::read_to_string("/proc/mounts").expect("mounts").contains(&place), "a mount is left");
+    assert!(
+        !fs::read_to_string("/proc/mounts").expect("mounts").contains(&place),
+        "a mount is left"
+    );
     let left: Vec<String> = processes_in(lab.folder());
     assert!(left.is_empty(), "processes are left: {left:?}");
     let trees: Vec<_> = fs::read_dir(cache.join("trees"))

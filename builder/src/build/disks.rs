@@ -49,8 +49,13 @@ pub fn write(
         if let Some(spec) = context.spec.node(&node.name) {
             overlay::identity(context, spec, &facts, &mut tree)?;
         }
-        let content =
-            Content { root: &tree, esp: &esp, boot_img: &boot_img, core_img: &core_img, time: plan.time };
+        let content = Content {
+            root: &tree,
+            esp: &esp,
+            boot_img: &boot_img,
+            core_img: &core_img,
+            time: plan.time,
+        };
         outputs.extend(images(context, node, &content, staging, progress)?);
     }
     Ok(outputs)
@@ -68,7 +73,9 @@ fn images(
     progress.stage(&format!("{}: disk", node.name), Unit::Bytes);
     // The raw image is what the others are made from, and an output only where asked for.
     let raw = staging.path(wanted(".raw").map_or("disk", String::as_str));
-    disk::write(&raw, &context.plan.disk, content, &mut |done, total| progress.at(done, total, ""))?;
+    disk::write(&raw, &context.plan.disk, content, &mut |done, total| {
+        progress.at(done, total, "")
+    })?;
     if let Some(name) = wanted(".qcow2") {
         progress.stage(&format!("{}: qcow2", node.name), Unit::Bytes);
         let path = staging.path(name);

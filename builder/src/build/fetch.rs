@@ -18,7 +18,8 @@ const BATCH: usize = 16;
 /// The files of the plan's packages, in the plan's order.
 pub fn packages(context: &Context, cache: &Path, progress: &mut Progress) -> Result<Vec<PathBuf>> {
     let folder = cache.join("packages");
-    fs::create_dir_all(&folder).or_environment(|| format!("cannot use the cache {}", folder.display()))?;
+    fs::create_dir_all(&folder)
+        .or_environment(|| format!("cannot use the cache {}", folder.display()))?;
     progress.stage("fetching and checking packages", Unit::Bytes);
     let total = context.plan.packages.iter().map(|p| p.size).sum();
     let mut done = 0;
@@ -62,7 +63,11 @@ fn package(context: &Context, package: &Package, folder: &Path) -> Result<PathBu
 
 fn verify(package: &Package, repo: &Repo, bytes: &[u8]) -> Result<()> {
     let found = checksum(&package.checksum, bytes).ok_or_else(|| {
-        Error::input(format!("{}: checksum kind `{}` is not known", package.nevra(), package.checksum))
+        Error::input(format!(
+            "{}: checksum kind `{}` is not known",
+            package.nevra(),
+            package.checksum
+        ))
     })?;
     if found == package.sha256 {
         return Ok(());

@@ -26,8 +26,9 @@ pub fn firstboot_binary(given: Option<&Path>) -> Result<Firstboot> {
             .with_file_name("firstboot"),
     };
     let hint = "build it with `cargo build --release` in imgbuild's source, or name it by --firstboot FILE";
-    let bytes = fs::read(&path)
-        .map_err(|e| Error::environment(format!("cannot read firstboot at {}: {e}", path.display())).hint(hint))?;
+    let bytes = fs::read(&path).map_err(|e| {
+        Error::environment(format!("cannot read firstboot at {}: {e}", path.display())).hint(hint)
+    })?;
     match is_static(&bytes) {
         Some(true) => Ok(Firstboot { path, size: bytes.len() as u64 }),
         Some(false) => Err(Error::environment(format!(
@@ -35,7 +36,8 @@ pub fn firstboot_binary(given: Option<&Path>) -> Result<Firstboot> {
             path.display()
         ))
         .hint(hint)),
-        None => Err(Error::environment(format!("{} is not an x86_64 ELF program", path.display())).hint(hint)),
+        None => Err(Error::environment(format!("{} is not an x86_64 ELF program", path.display()))
+            .hint(hint)),
     }
 }
 
@@ -63,7 +65,12 @@ pub fn facts(context: &Context) -> Facts {
 }
 
 /// Puts what all nodes of the role share into the tree.
-pub fn role(context: &Context, firstboot: &Firstboot, facts: &Facts, tree: &mut Tree) -> Result<()> {
+pub fn role(
+    context: &Context,
+    firstboot: &Firstboot,
+    facts: &Facts,
+    tree: &mut Tree,
+) -> Result<()> {
     let time = context.plan.time;
     for file in node::role_files(&context.spec, facts) {
         tree.put(file.tree_path(), file.entry(time));
@@ -71,7 +78,9 @@ pub fn role(context: &Context, firstboot: &Firstboot, facts: &Facts, tree: &mut 
     let path = |absolute: &'static str| absolute.trim_start_matches('/');
     let binary = Content::File { path: firstboot.path.clone(), size: firstboot.size };
     tree.put(path(assets::BINARY_PATH), Entry::new(0o755, time, binary));
-    for (place, text) in [(assets::UNIT_PATH, assets::UNIT), (assets::CATALOG_PATH, assets::CATALOG)] {
+    for (place, text) in
+        [(assets::UNIT_PATH, assets::UNIT), (assets::CATALOG_PATH, assets::CATALOG)]
+    {
         tree.put(path(place), Entry::new(0o644, time, Content::Bytes(text.into())));
     }
     let link = Content::Symlink(assets::UNIT_PATH.into());
@@ -106,7 +115,8 @@ fn accounts(context: &Context, tree: &mut Tree) -> Result<()> {
         ("etc/gshadow", files.gshadow, 0),
     ] {
         // Owner and mode stay what the packages gave; Debian's shadow has a group of its own.
-        let mut entry = tree.get(path).cloned().unwrap_or_else(|| Entry::new(mode, time, Content::Dir));
+        let mut entry =
+            tree.get(path).cloned().unwrap_or_else(|| Entry::new(mode, time, Content::Dir));
         entry.content = Content::Bytes(text.into_bytes());
         if !(path.ends_with("gshadow") && entry.size() == 0) {
             tree.put(path, entry);

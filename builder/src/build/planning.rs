@@ -52,7 +52,17 @@ pub fn plan(select: &Select, progress: &mut Progress) -> Result<Planned> {
     let content = solution.packages.iter().map(|&id| catalog.packages[id].installed).sum();
     let time = solution.packages.iter().map(|&id| catalog.packages[id].built).max().unwrap_or(0);
     let scripts = scripts(&spec);
-    let plan = assemble(&spec, &catalog, packages, &scripts, formats, practice, content, time, solution.skipped)?;
+    let plan = assemble(
+        &spec,
+        &catalog,
+        packages,
+        &scripts,
+        formats,
+        practice,
+        content,
+        time,
+        solution.skipped,
+    )?;
     notes.push(format!("plan: {} packages, nodes {}", plan.packages.len(), node_names(&plan)));
     Ok(Planned { context: Context { catalog, plan, spec, scripts }, notes })
 }
@@ -87,13 +97,21 @@ fn assemble(
     Ok(Plan {
         schema: plan::SCHEMA,
         profile: spec.role.as_str().to_owned(),
-        inputs: spec.inputs.iter().map(|i| Input { name: i.name.clone(), sha256: i.sha256.clone() }).collect(),
+        inputs: spec
+            .inputs
+            .iter()
+            .map(|i| Input { name: i.name.clone(), sha256: i.sha256.clone() })
+            .collect(),
         practice,
         time,
         repositories: catalog
             .repos
             .iter()
-            .map(|r| Repository { id: r.id.clone(), packages: r.packages, repomd_sha256: r.repomd_sha256.clone() })
+            .map(|r| Repository {
+                id: r.id.clone(),
+                packages: r.packages,
+                repomd_sha256: r.repomd_sha256.clone(),
+            })
             .collect(),
         packages,
         skipped,
@@ -160,9 +178,13 @@ fn catalog(
 fn sources(word: &str, cache: &Path, progress: &mut Progress) -> Result<Vec<Source>> {
     if word == "practice" {
         progress.stage("practice medium", Unit::Steps);
-        let made = practice::make(&cache.join("practice"), &cache.join("debs"), &mut |what, done, total| {
-            progress.at(done, total, what);
-        })?;
+        let made = practice::make(
+            &cache.join("practice"),
+            &cache.join("debs"),
+            &mut |what, done, total| {
+                progress.at(done, total, what);
+            },
+        )?;
         progress.stage("reading repositories", Unit::Steps);
         let open = |path: &Path| {
             Ok(Source { medium: media::open(&path.to_string_lossy())?, practice: true })
@@ -258,5 +280,10 @@ fn sizes(kickstart: &Kickstart, installed: u64) -> Sizes {
 /// Bytes that the plan's packages have when installed.
 pub fn installed(catalog: &Catalog, plan: &Plan) -> u64 {
     let wanted: BTreeSet<&str> = plan.packages.iter().map(|p| p.sha256.as_str()).collect();
-    catalog.packages.iter().filter(|p| wanted.contains(p.checksum.1.as_str())).map(|p| p.installed).sum()
+    catalog
+        .packages
+        .iter()
+        .filter(|p| wanted.contains(p.checksum.1.as_str()))
+        .map(|p| p.installed)
+        .sum()
 }

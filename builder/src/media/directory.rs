@@ -23,7 +23,9 @@ impl Medium for Directory {
 
     fn name(&self) -> String {
         let absolute = std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone());
-        absolute.file_name().map_or_else(|| "media".to_owned(), |n| n.to_string_lossy().into_owned())
+        absolute
+            .file_name()
+            .map_or_else(|| "media".to_owned(), |n| n.to_string_lossy().into_owned())
     }
 
     fn open(&self, path: &str) -> Result<Box<dyn Read + Send + '_>> {

@@ -38,14 +38,22 @@ impl Relation {
         if self.name != provided.name {
             return false;
         }
-        let (Some((need, wanted)), Some((have, offered))) = (&self.version, &provided.version) else { return true };
+        let (Some((need, wanted)), Some((have, offered))) = (&self.version, &provided.version)
+        else {
+            return true;
+        };
         let up = |c: Compare| matches!(c, Compare::Greater | Compare::GreaterEqual);
         let down = |c: Compare| matches!(c, Compare::Less | Compare::LessEqual);
-        let exact = |c: Compare| matches!(c, Compare::Equal | Compare::GreaterEqual | Compare::LessEqual);
+        let exact =
+            |c: Compare| matches!(c, Compare::Equal | Compare::GreaterEqual | Compare::LessEqual);
         match offered.compare(wanted) {
             Ordering::Less => up(*have) || down(*need),
             Ordering::Greater => down(*have) || up(*need),
-            Ordering::Equal => (exact(*have) && exact(*need)) || (up(*have) && up(*need)) || (down(*have) && down(*need)),
+            Ordering::Equal => {
+                (exact(*have) && exact(*need))
+                    || (up(*have) && up(*need))
+                    || (down(*have) && down(*need))
+            }
         }
     }
 }
@@ -142,13 +150,17 @@ pub fn parse(bytes: &[u8], repo: usize) -> Result<Vec<Package>, String> {
             let Some(package) = &mut current else { return };
             match name {
                 "rpm:provides" | "rpm:requires" | "rpm:conflicts" | "rpm:obsoletes" => {
-                    list = ["provides", "requires", "conflicts", "obsoletes"].into_iter().find(|l| name.ends_with(l));
+                    list = ["provides", "requires", "conflicts", "obsoletes"]
+                        .into_iter()
+                        .find(|l| name.ends_with(l));
                 }
                 "rpm:entry" => {
                     let Some(relation) = relation(&attributes) else { return };
                     match list {
                         Some("provides") => package.provides.push(relation),
-                        Some("requires") if !package.requires.contains(&relation) => package.requires.push(relation),
+                        Some("requires") if !package.requires.contains(&relation) => {
+                            package.requires.push(relation)
+                        }
                         Some("conflicts") => package.conflicts.push(relation),
                         Some("obsoletes") => package.obsoletes.push(relation),
                         _ => {}
@@ -170,7 +182,10 @@ pub fn parse(bytes: &[u8], repo: usize) -> Result<Vec<Package>, String> {
             }
         }
     })?;
-    match packages.iter().find(|p| p.name.is_empty() || p.location.is_empty() || p.checksum.1.is_empty()) {
+    match packages
+        .iter()
+        .find(|p| p.name.is_empty() || p.location.is_empty() || p.checksum.1.is_empty())
+    {
         Some(p) => Err(format!("the package `{}` lacks a name, location or checksum", p.nevra())),
         None => Ok(packages),
     }
@@ -216,11 +231,16 @@ fn relation(attributes: &Attributes) -> Option<Relation> {
 ///
 /// # Errors
 /// What is wrong with the XML and where.
-pub fn owners(bytes: &[u8], wanted: &dyn Fn(&str) -> bool) -> Result<HashMap<String, Vec<String>>, String> {
+pub fn owners(
+    bytes: &[u8],
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<HashMap<String, Vec<String>>, String> {
     let mut found: HashMap<String, Vec<String>> = HashMap::new();
     let mut package = String::new();
     xml::parse(bytes, |token| match token {
-        Token::Start("package", attributes) => package = attributes.get("pkgid").unwrap_or_default(),
+        Token::Start("package", attributes) => {
+            package = attributes.get("pkgid").unwrap_or_default()
+        }
         Token::End("file", path) if wanted(path) => {
             found.entry(path.to_owned()).or_default().push(package.clone());
         }

@@ -22,7 +22,10 @@ impl Evr {
             (Some(a), Some(b)) => vercmp(a, b),
             _ => Ordering::Equal,
         };
-        self.epoch.cmp(&other.epoch).then_with(|| vercmp(&self.version, &other.version)).then_with(release)
+        self.epoch
+            .cmp(&other.epoch)
+            .then_with(|| vercmp(&self.version, &other.version))
+            .then_with(release)
     }
 }
 
@@ -101,8 +104,33 @@ mod tests {
     #[test]
     fn as_rpm_does() {
         let versions = [
-            "1.0", "1.0.0", "1.00", "1.0a", "1.0.a", "1.a", "2", "10", "1.0~rc1", "1.0~rc1~x", "1.0^git1", "1.0^", "1.0~^",
-            "a", "aa", "5.5p1", "5.5p10", "xyz10", "xyz10.1", "2.6.0_28", "20110622svn", "76", "0076", "1..0", "~", "4.el7", "4.el7_2.1",
+            "1.0",
+            "1.0.0",
+            "1.00",
+            "1.0a",
+            "1.0.a",
+            "1.a",
+            "2",
+            "10",
+            "1.0~rc1",
+            "1.0~rc1~x",
+            "1.0^git1",
+            "1.0^",
+            "1.0~^",
+            "a",
+            "aa",
+            "5.5p1",
+            "5.5p10",
+            "xyz10",
+            "xyz10.1",
+            "2.6.0_28",
+            "20110622svn",
+            "76",
+            "0076",
+            "1..0",
+            "~",
+            "4.el7",
+            "4.el7_2.1",
         ];
         let pairs: Vec<(&str, &str)> =
             versions.iter().flat_map(|a| versions.iter().map(move |b| (*a, *b))).collect();

@@ -1,7 +1,7 @@
 //! The little of XML that repodata uses: elements, attributes, text.
 
-use quick_xml::{Reader, XmlVersion};
 use quick_xml::events::{BytesStart, Event};
+use quick_xml::{Reader, XmlVersion};
 
 /// What a document consists of.
 pub enum Token<'a> {
@@ -24,7 +24,8 @@ impl Attributes<'_> {
 
 /// Reads a document; the error says what and at which byte.
 pub fn parse(bytes: &[u8], mut on: impl FnMut(Token)) -> Result<(), String> {
-    let text = std::str::from_utf8(bytes).map_err(|e| format!("not UTF-8 at byte {}", e.valid_up_to()))?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|e| format!("not UTF-8 at byte {}", e.valid_up_to()))?;
     let mut reader = Reader::from_str(text);
     let mut content = String::new();
     let mut depth = 0usize;
@@ -64,7 +65,9 @@ pub fn parse(bytes: &[u8], mut on: impl FnMut(Token)) -> Result<(), String> {
                     });
                 }
             }
-            Event::Eof if depth > 0 || !seen => return Err(format!("the document ends early, at byte {at}")),
+            Event::Eof if depth > 0 || !seen => {
+                return Err(format!("the document ends early, at byte {at}"));
+            }
             Event::Eof => return Ok(()),
             Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
         }

@@ -44,7 +44,8 @@ impl<'a> Index<'a> {
             obsoleted: HashMap::new(),
             usable,
         };
-        for (id, package) in catalog.packages.iter().enumerate().filter(|(id, _)| this.usable[*id]) {
+        for (id, package) in catalog.packages.iter().enumerate().filter(|(id, _)| this.usable[*id])
+        {
             this.by_name.entry(&package.name).or_default().push(id);
             for relation in &package.provides {
                 this.by_capability.entry(&relation.name).or_default().push((id, relation));

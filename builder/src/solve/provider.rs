@@ -5,7 +5,10 @@ use super::index::{Index, distance};
 
 /// The best of `candidates` for what `by` requires.
 pub fn best(index: &Index, candidates: &[Id], by: Id) -> Option<Id> {
-    candidates.iter().copied().max_by_key(|&id| (score(index, candidates, id, by), std::cmp::Reverse(tie(index, id))))
+    candidates
+        .iter()
+        .copied()
+        .max_by_key(|&id| (score(index, candidates, id, by), std::cmp::Reverse(tie(index, id))))
 }
 
 fn score(index: &Index, candidates: &[Id], id: Id, by: Id) -> i64 {
@@ -28,7 +31,8 @@ fn score(index: &Index, candidates: &[Id], id: Id, by: Id) -> i64 {
     if !package.source.is_empty() && package.source == requirer.source {
         score += 20;
     }
-    let common = package.name.bytes().zip(requirer.name.bytes()).take_while(|(a, b)| a == b).count() as i64;
+    let common =
+        package.name.bytes().zip(requirer.name.bytes()).take_while(|(a, b)| a == b).count() as i64;
     if common > 2 {
         score += common * 2;
     }

@@ -38,11 +38,15 @@ pub fn expand(index: &Index, request: &Request, problems: &mut Vec<String>) -> E
         if let Some(id) = item.strip_prefix("@^") {
             match index.catalog.environments.iter().find(|e| e.id == id) {
                 Some(environment) => {
-                    environment.groups.iter().for_each(|g| group(index, request, g, &mut out, problems));
+                    environment
+                        .groups
+                        .iter()
+                        .for_each(|g| group(index, request, g, &mut out, problems));
                 }
                 None => {
                     let ids = index.catalog.environments.iter().map(|e| e.id.as_str());
-                    problems.push(format!("no environment `{id}` on the media{}", nearest(id, ids)));
+                    problems
+                        .push(format!("no environment `{id}` on the media{}", nearest(id, ids)));
                 }
             }
         } else if let Some(id) = item.strip_prefix('@') {
@@ -50,8 +54,15 @@ pub fn expand(index: &Index, request: &Request, problems: &mut Vec<String>) -> E
         } else {
             let found = named(index, item);
             if found.is_empty() {
-                let excluded = if request.exclude.contains(item) { " (it is excluded by the same request)" } else { "" };
-                let text = format!("no package `{item}` on the media{excluded}{}", nearest(item, index.by_name.keys().copied()));
+                let excluded = if request.exclude.contains(item) {
+                    " (it is excluded by the same request)"
+                } else {
+                    ""
+                };
+                let text = format!(
+                    "no package `{item}` on the media{excluded}{}",
+                    nearest(item, index.by_name.keys().copied())
+                );
                 if request.ignore_missing { out.skipped.push(text) } else { problems.push(text) }
             }
             out.packages.extend(found);
@@ -61,7 +72,13 @@ pub fn expand(index: &Index, request: &Request, problems: &mut Vec<String>) -> E
     out
 }
 
-fn group(index: &Index, request: &Request, id: &str, out: &mut Expanded, problems: &mut Vec<String>) {
+fn group(
+    index: &Index,
+    request: &Request,
+    id: &str,
+    out: &mut Expanded,
+    problems: &mut Vec<String>,
+) {
     let Some(group) = index.catalog.groups.iter().find(|g| g.id == id) else {
         let ids = index.catalog.groups.iter().map(|g| g.id.as_str());
         problems.push(format!("no group `@{id}` on the media{}", nearest(id, ids)));
@@ -87,7 +104,8 @@ fn group(index: &Index, request: &Request, id: &str, out: &mut Expanded, problem
 /// Conditional members of the groups asked for, where their condition is among the packages.
 fn conditional(index: &Index, request: &Request, out: &mut Expanded) {
     let asked = |g: &&Group| request.install.iter().any(|i| i.strip_prefix('@') == Some(&g.id));
-    let names: BTreeSet<&str> = out.packages.iter().map(|&id| index.catalog.packages[id].name.as_str()).collect();
+    let names: BTreeSet<&str> =
+        out.packages.iter().map(|&id| index.catalog.packages[id].name.as_str()).collect();
     let wanted: Vec<&str> = index
         .catalog
         .groups
@@ -124,7 +142,8 @@ pub fn named(index: &Index, word: &str) -> Vec<Id> {
             || word == format!("{}-{v}-{r}", p.name)
             || word == format!("{}-{v}-{r}.{}", p.name, p.arch)
     };
-    let mut exact: Vec<Id> = index.by_name.values().flatten().copied().filter(|&id| spelled(&packages[id])).collect();
+    let mut exact: Vec<Id> =
+        index.by_name.values().flatten().copied().filter(|&id| spelled(&packages[id])).collect();
     exact.sort_by(|&a, &b| better(index.catalog, a, b));
     if let Some(&id) = exact.first() {
         return vec![id];
@@ -154,13 +173,24 @@ fn by_capability(index: &Index, word: &str) -> Vec<Id> {
 fn best_arch(index: &Index, ids: &[Id]) -> Option<Id> {
     let packages = &index.catalog.packages;
     let newest = |a: Id, b: Id| {
-        let same = Relation { name: String::new(), version: Some((Compare::Equal, packages[a].evr.clone())) };
-        same.met_by(&Relation { name: String::new(), version: Some((Compare::Equal, packages[b].evr.clone())) })
+        let same = Relation {
+            name: String::new(),
+            version: Some((Compare::Equal, packages[a].evr.clone())),
+        };
+        same.met_by(&Relation {
+            name: String::new(),
+            version: Some((Compare::Equal, packages[b].evr.clone())),
+        })
     };
     let &first = ids.first()?;
     let native = |id: &&Id| distance(&packages[**id].arch) < 2;
     // An older 64-bit package is preferred to a newer 32-bit one.
-    ids.iter().find(native).copied().or_else(|| ids.iter().copied().filter(|&id| newest(first, id)).min_by_key(|&id| distance(&packages[id].arch)))
+    ids.iter().find(native).copied().or_else(|| {
+        ids.iter()
+            .copied()
+            .filter(|&id| newest(first, id))
+            .min_by_key(|&id| distance(&packages[id].arch))
+    })
 }
 
 /// Shell patterns: `*`, `?`, `[a-z]`.
@@ -170,7 +200,9 @@ fn glob(pattern: &[u8], name: &[u8]) -> bool {
         Some((b'*', rest)) => (0..=name.len()).any(|n| glob(rest, &name[n..])),
         Some((b'?', rest)) => !name.is_empty() && glob(rest, &name[1..]),
         Some((b'[', rest)) => {
-            let (Some(end), Some((&c, left))) = (rest.iter().position(|&b| b == b']'), name.split_first()) else {
+            let (Some(end), Some((&c, left))) =
+                (rest.iter().position(|&b| b == b']'), name.split_first())
+            else {
                 return false;
             };
             let (negated, set) = match rest[..end].split_first() {

@@ -47,14 +47,8 @@ fn names(catalog: &Catalog, request: &Request) -> Vec<String> {
 
 #[test]
 fn newest_native_and_only_what_is_needed() {
-    let c = catalog(&[
-        "app 1; requires lib>=2",
-        "lib 1",
-        "lib 2",
-        "lib 10",
-        "lib 11 i686",
-        "other 1",
-    ]);
+    let c =
+        catalog(&["app 1; requires lib>=2", "lib 1", "lib 2", "lib 10", "lib 11 i686", "other 1"]);
     assert_eq!(names(&c, &request(&["app"])), ["app-1-1.x86_64", "lib-10-1.x86_64"]);
     assert_eq!(names(&c, &request(&["lib"])), ["lib-10-1.x86_64"]);
     assert_eq!(names(&c, &request(&["l?b"])), ["lib-10-1.x86_64"]);
@@ -63,7 +57,8 @@ fn newest_native_and_only_what_is_needed() {
 
 #[test]
 fn an_obsoleted_package_is_replaced() {
-    let c = catalog(&["old 1", "new 1; obsoletes old<2", "app 1; requires old", "x 1; provides old"]);
+    let c =
+        catalog(&["old 1", "new 1; obsoletes old<2", "app 1; requires old", "x 1; provides old"]);
     assert_eq!(names(&c, &request(&["old"])), ["new-1-1.x86_64"]);
 }
 
@@ -100,7 +95,8 @@ fn what_is_wanted_if_available_never_fails() {
 
 #[test]
 fn the_closure_of_a_package() {
-    let c = catalog(&["rpm 1; requires lib", "lib 1; requires base", "base 1", "app 1; requires rpm"]);
+    let c =
+        catalog(&["rpm 1; requires lib", "lib 1; requires base", "base 1", "app 1; requires rpm"]);
     let all: Vec<Id> = (0..4).collect();
     assert_eq!(closure(&c, &all, "rpm"), [0, 1, 2]);
 }

@@ -22,7 +22,10 @@ pub fn missing(index: &Index, why: &BTreeMap<Id, Id>, missing: &Missing) -> Stri
     let who = chain(index, why, missing.by);
     let what = &missing.requirement;
     if let Some(blocking) = missing.blocked_by {
-        return format!("{who} needs {what}, but {} is chosen already", chain(index, why, blocking));
+        return format!(
+            "{who} needs {what}, but {} is chosen already",
+            chain(index, why, blocking)
+        );
     }
     let others: Vec<String> = index
         .by_name
@@ -35,7 +38,10 @@ pub fn missing(index: &Index, why: &BTreeMap<Id, Id>, missing: &Missing) -> Stri
         .collect();
     if others.is_empty() {
         let names = index.by_name.keys().copied();
-        format!("{who} needs {what}, which no package on the media provides{}", nearest(&what.name, names))
+        format!(
+            "{who} needs {what}, which no package on the media provides{}",
+            nearest(&what.name, names)
+        )
     } else {
         format!("{who} needs {what}; there is only: {}", others.join(", "))
     }

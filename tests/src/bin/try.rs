@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let imgbuild = std::env::current_exe().expect("own path").with_file_name("imgbuild");
-    let status = Command::new(imgbuild).args(&arguments).arg("--force").status().expect("imgbuild starts");
+    let status =
+        Command::new(imgbuild).args(&arguments).arg("--force").status().expect("imgbuild starts");
     if !status.success() {
         return ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1));
     }
@@ -29,11 +30,15 @@ fn boot(output: &Path) -> ExitCode {
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("manifest.json");
     let node = &manifest["plan"]["nodes"][0];
     let name = node["name"].as_str().expect("a node's name");
-    let address: Ipv4Addr = node["address"].as_str().and_then(|a| a.parse().ok()).expect("a node's address");
+    let address: Ipv4Addr =
+        node["address"].as_str().and_then(|a| a.parse().ok()).expect("a node's address");
     let folder = tempfile::tempdir().expect("temporary folder");
     let overlay = folder.path().join("overlay.qcow2");
     let base = std::path::absolute(output.join(format!("{name}.qcow2"))).expect("path");
-    oracle::ok("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", &text(&base), &text(&overlay)]);
+    oracle::ok(
+        "qemu-img",
+        ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", &text(&base), &text(&overlay)],
+    );
     println!("\n=== {name} boots in QEMU (emulated: a minute or two) ===");
     let mut guest = Guest::start(&overlay, Firmware::Bios, address, Path::new("/nonexistent"));
     let mut shown = 0;
