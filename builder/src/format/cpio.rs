@@ -132,8 +132,12 @@ impl<R: Read> Reader<R> {
 impl<R: Read> Read for Reader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let want = buffer.len().min(self.left as usize);
+        // Some decompressors take a read into nothing for an error.
+        if want == 0 {
+            return Ok(0);
+        }
         let n = self.from.read(&mut buffer[..want])?;
-        if n == 0 && want > 0 {
+        if n == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         self.offset += n as u64;
