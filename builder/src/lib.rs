@@ -3,3 +3,4 @@
 pub mod error;
 pub mod format;
 pub mod interrupt;
+pub mod practice;
