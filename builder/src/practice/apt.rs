@@ -39,7 +39,7 @@ impl Apt {
     /// Prepares the folders and the configuration below `root`.
     pub fn new(root: &Path) -> Result<Self> {
         let what = || format!("cannot prepare {}", root.display());
-        for dir in ["state/lists/partial", "cache/archives/partial"] {
+        for dir in ["state/lists/partial", "cache/archives/partial", "none/partial"] {
             fs::create_dir_all(root.join(dir)).or_environment(what)?;
         }
         fs::write(root.join("status"), "").or_environment(what)?;
@@ -90,7 +90,9 @@ impl Apt {
     /// Everything that installing `packages` on an empty system would download.
     pub fn closure(&self, packages: &[&str]) -> Result<Vec<Uri>> {
         let mut command = self.command();
-        command.args(["-qq", "--print-uris", "install"]).args(packages);
+        // apt-get does not name what its archive folder holds already.
+        let none = format!("Dir::Cache::archives={}", self.root.join("none").display());
+        command.args(["-qq", "-o", &none, "--print-uris", "install"]).args(packages);
         let text = run(&mut command, &mut || Ok(()))?;
         let uris: Vec<Uri> = text.lines().filter_map(parse_uri).collect();
         if uris.is_empty() {
