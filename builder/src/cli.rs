@@ -151,7 +151,7 @@ fn make_practice(a: PracticeArguments) -> Result<()> {
     progress.stage("practice medium", Unit::Steps);
     let work = cache(a.common.cache)?.join("debs");
     let made = practice::make(&a.output, &work, &mut |stage, done, total| {
-        progress.at(done, total, stage)
+        progress.at(done, total, stage.name())
     })?;
     progress.finish();
     let mut text = String::from("Practice media made from Debian packages; this is not CentOS.\n");

@@ -182,7 +182,7 @@ fn sources(word: &str, cache: &Path, progress: &mut Progress) -> Result<Vec<Sour
             &cache.join("practice"),
             &cache.join("debs"),
             &mut |what, done, total| {
-                progress.at(done, total, what);
+                progress.at(done, total, what.name());
             },
         )?;
         progress.stage("reading repositories", Unit::Steps);

@@ -24,6 +24,8 @@ pub struct Options {
     pub serial: u32,
     /// Volume label, at most 11 ASCII characters.
     pub label: String,
+    /// Whether it has to be FAT32, as on a disk's ESP; else the size decides the kind.
+    pub fat32: bool,
 }
 
 /// Why no filesystem was written.
@@ -50,7 +52,7 @@ pub enum Error {
     },
 }
 
-/// Writes a FAT32 filesystem with the tree's directories and files; owners and modes have
+/// Writes a filesystem with the tree's directories and files; owners and modes have
 /// no place in FAT and are dropped.
 ///
 /// # Errors
@@ -62,29 +64,27 @@ pub fn write<S: Read + Write + Seek>(
 ) -> Result<(), Error> {
     // Reserved sectors and two tables of 4 bytes a cluster come on top.
     let need = FAT32_MINIMUM_CLUSTERS * (SECTOR + 8) + 64 * SECTOR;
-    if options.size < need {
+    if options.fat32 && options.size < need {
         return Err(Error::TooSmall { need, have: options.size });
     }
     let io = |path: &str| {
         let path = path.to_owned();
         move |source| Error::Io { path, source }
     };
-    let mut cluster = 4096;
-    while cluster > 512 && options.size / u64::from(cluster) < FAT32_MINIMUM_CLUSTERS + 1024 {
-        cluster /= 2;
-    }
     let mut label = [b' '; 11];
     for (to, from) in label.iter_mut().zip(options.label.bytes()) {
         *to = from;
     }
-    let format = FormatVolumeOptions::new()
-        .fat_type(FatType::Fat32)
-        .bytes_per_cluster(cluster)
-        .volume_id(options.serial)
-        .volume_label(label)
-        .total_sectors(
-            u32::try_from(options.size / SECTOR).map_err(|_| Error::Unsupported("2 TiB".into()))?,
-        );
+    let sectors = u32::try_from(options.size / SECTOR).map_err(|_| Error::Unsupported("2 TiB".into()))?;
+    let mut format =
+        FormatVolumeOptions::new().volume_id(options.serial).volume_label(label).total_sectors(sectors);
+    if options.fat32 {
+        let mut cluster = 4096;
+        while cluster > 512 && options.size / u64::from(cluster) < FAT32_MINIMUM_CLUSTERS + 1024 {
+            cluster /= 2;
+        }
+        format = format.fat_type(FatType::Fat32).bytes_per_cluster(cluster);
+    }
     fatfs::format_volume(&mut *out, format).map_err(io("format"))?;
     {
         let filesystem = FileSystem::new(&mut *out, FsOptions::new()).map_err(io("mount"))?;
@@ -113,60 +113,99 @@ pub fn write<S: Read + Write + Seek>(
     correct_dot_entries(out).map_err(io("directory entries"))
 }
 
-/// The geometry it takes to walk directories.
+/// Where tables and directories are.
 struct Geometry {
+    /// Bits of a table's entry: 12, 16 or 32.
+    bits: u64,
+    /// Byte of the first table.
     fat: u64,
+    /// Byte of cluster 2.
     data: u64,
+    /// Bytes in a cluster.
     cluster: u64,
+    /// First cluster of FAT32's root directory; 0 for the others, whose root has a region of its own.
     root: u32,
+    /// Byte and length of that region.
+    root_region: (u64, u64),
 }
 
-fn geometry<S: Read + Seek>(disk: &mut S) -> io::Result<Geometry> {
+/// The specification's arithmetic ("FAT Type Determination", "Root Directory").
+fn geometry(disk: &mut (impl Read + Seek)) -> io::Result<Geometry> {
     let mut boot = [0; 512];
     disk.seek(SeekFrom::Start(0))?;
     disk.read_exact(&mut boot)?;
     let u16_at = |at: usize| u64::from(u16::from_le_bytes([boot[at], boot[at + 1]]));
-    let u32_at =
-        |at: usize| u32::from_le_bytes([boot[at], boot[at + 1], boot[at + 2], boot[at + 3]]);
+    let u32_at = |at: usize| u64::from(u32::from_le_bytes([boot[at], boot[at + 1], boot[at + 2], boot[at + 3]]));
+    let or = |small: u64, large: u64| if small != 0 { small } else { large };
     let fat = u16_at(14) * SECTOR;
-    let data = fat + u64::from(boot[16]) * u64::from(u32_at(36)) * SECTOR;
-    Ok(Geometry { fat, data, cluster: u64::from(boot[13]) * SECTOR, root: u32_at(44) })
+    let root_start = fat + u64::from(boot[16]) * or(u16_at(22), u32_at(36)) * SECTOR;
+    let root_length = (u16_at(17) * ENTRY as u64).next_multiple_of(SECTOR);
+    let data = root_start + root_length;
+    let cluster = u64::from(boot[13]) * SECTOR;
+    let clusters = (or(u16_at(19), u32_at(32)) * SECTOR - data) / cluster;
+    let bits = match clusters {
+        0..4085 => 12,
+        4085..FAT32_MINIMUM_CLUSTERS => 16,
+        _ => 32,
+    };
+    let root = if bits == 32 { u32_at(44) as u32 } else { 0 };
+    Ok(Geometry { bits, fat, data, cluster, root, root_region: (root_start, root_length) })
+}
+
+impl Geometry {
+    /// The cluster after `cluster`, if it is not the last one.
+    fn next(&self, disk: &mut (impl Read + Seek), cluster: u32) -> io::Result<Option<u32>> {
+        let mut entry = [0; 4];
+        disk.seek(SeekFrom::Start(self.fat + u64::from(cluster) * self.bits / 8))?;
+        disk.read_exact(&mut entry)?;
+        let word = u32::from_le_bytes(entry);
+        let (next, end) = match self.bits {
+            12 => (word >> (cluster % 2 * 4) & 0xfff, 0xff8),
+            16 => (word & 0xffff, 0xfff8),
+            _ => (word & 0x0fff_ffff, 0x0fff_fff8),
+        };
+        Ok((2..end).contains(&next).then_some(next))
+    }
 }
 
 /// `fatfs` gives `.` and `..` long names, which take the place where the specification
 /// wants the two entries themselves: they move to the front, the long names are freed.
 /// Where the parent is the root directory, `..` is to name cluster 0.
-fn correct_dot_entries<S: Read + Write + Seek>(disk: &mut S) -> io::Result<()> {
+fn correct_dot_entries(disk: &mut (impl Read + Write + Seek)) -> io::Result<()> {
     let g = geometry(disk)?;
-    let mut pending = vec![(g.root, true)];
-    while let Some((first, is_root)) = pending.pop() {
-        let mut cluster = first;
-        let mut front = !is_root;
-        while (2..0x0fff_fff8).contains(&cluster) {
-            let at = g.data + u64::from(cluster - 2) * g.cluster;
+    let mut pending = Vec::new();
+    if g.root == 0 {
+        let mut bytes = vec![0; g.root_region.1 as usize];
+        disk.seek(SeekFrom::Start(g.root_region.0))?;
+        disk.read_exact(&mut bytes)?;
+        pending.extend(subdirectories(&bytes));
+    } else {
+        pending.push(g.root);
+    }
+    while let Some(first) = pending.pop() {
+        let mut at = Some(first);
+        while let Some(cluster) = at {
+            let place = g.data + u64::from(cluster - 2) * g.cluster;
             let mut bytes = vec![0; g.cluster as usize];
-            disk.seek(SeekFrom::Start(at))?;
+            disk.seek(SeekFrom::Start(place))?;
             disk.read_exact(&mut bytes)?;
-            if std::mem::take(&mut front) {
+            if cluster == first && first != g.root {
                 move_dots_to_front(&mut bytes, g.root);
-                disk.seek(SeekFrom::Start(at))?;
+                disk.seek(SeekFrom::Start(place))?;
                 disk.write_all(&bytes)?;
             }
-            for entry in bytes.chunks_exact(ENTRY).take_while(|e| e[0] != 0) {
-                let is_dots = entry[0] == b'.';
-                let is_directory =
-                    entry[11] & ATTRIBUTE_DIRECTORY != 0 && entry[11] != ATTRIBUTE_LONG_NAME;
-                if entry[0] != DELETED && !is_dots && is_directory {
-                    pending.push((first_cluster(entry), false));
-                }
-            }
-            let mut next = [0; 4];
-            disk.seek(SeekFrom::Start(g.fat + u64::from(cluster) * 4))?;
-            disk.read_exact(&mut next)?;
-            cluster = u32::from_le_bytes(next) & 0x0fff_ffff;
+            pending.extend(subdirectories(&bytes));
+            at = g.next(disk, cluster)?;
         }
     }
     Ok(())
+}
+
+/// First clusters of the directories that a piece of a directory lists, `.` and `..` aside.
+fn subdirectories(bytes: &[u8]) -> Vec<u32> {
+    let is_directory = |e: &&[u8]| e[11] & ATTRIBUTE_DIRECTORY != 0 && e[11] != ATTRIBUTE_LONG_NAME;
+    let entries = bytes.chunks_exact(ENTRY).take_while(|e| e[0] != 0);
+    entries.filter(|e| e[0] != DELETED && e[0] != b'.').filter(is_directory).map(first_cluster).collect()
 }
 
 fn first_cluster(entry: &[u8]) -> u32 {
@@ -200,7 +239,7 @@ mod tests {
     use std::process::Command;
 
     fn options(size: u64) -> Options {
-        Options { size, serial: 0x1234_abcd, label: "ESP".into() }
+        Options { size, serial: 0x1234_abcd, label: "ESP".into(), fat32: size >= 40 << 20 }
     }
 
     #[test]
@@ -210,14 +249,14 @@ mod tests {
         tree.put("EFI/BOOT/BOOTX64.EFI", file(&[7; 100_000]));
         tree.put("EFI/centos/grub.cfg", file(b"set timeout=1\n"));
         tree.put("EFI/centos/a rather long file name.txt", file(b"x"));
-        for size in [200 << 20, 40 << 20] {
+        for (size, bits) in [(200 << 20, 32), (40 << 20, 32), (20 << 20, 16), (2 << 20, 12)] {
             let image = tempfile::NamedTempFile::new().unwrap();
             image.as_file().set_len(size).unwrap();
             write(&mut image.as_file(), &options(size), &tree).unwrap();
             let fsck =
                 Command::new("fsck.fat").arg("-nv").arg(image.path()).output().expect("dosfstools");
             let said = String::from_utf8_lossy(&fsck.stdout);
-            assert!(fsck.status.success() && said.contains("32 bit entries"), "{said}");
+            assert!(fsck.status.success() && said.contains(&format!("{bits} bit entries")), "{said}");
             let typed = Command::new("mtype")
                 .arg("-i")
                 .arg(image.path())
@@ -231,7 +270,7 @@ mod tests {
     #[test]
     fn too_small_is_refused() {
         let error =
-            write(&mut io::Cursor::new(vec![0; 1 << 20]), &options(1 << 20), &Tree::default())
+            write(&mut io::Cursor::new(vec![0; 1 << 20]), &Options { fat32: true, ..options(1 << 20) }, &Tree::default())
                 .unwrap_err();
         assert!(matches!(error, Error::TooSmall { have: 1_048_576, .. }));
     }

@@ -1,0 +1,260 @@
+//! Puts the medium together: download, convert, describe, lay out, publish.
+
+use super::apt::Apt;
+use super::closure::{self, Index, Source, Target};
+use super::names::{self, Repository};
+use super::{Progress, Stage, boot, comps, convert, generated, repodata};
+use crate::error::{Context, Error, Result};
+use crate::interrupt;
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+
+/// Where a finished practice medium's parts are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Practice {
+    /// Install tree, the counterpart of CentOS7-1804.iso.
+    pub os: PathBuf,
+    /// Counterpart of RHEL7-extras.iso.
+    pub extras: PathBuf,
+    /// Counterpart of RHEL7OSP-10.iso, with its two repository folders.
+    pub osp10: PathBuf,
+    /// `os` as an ISO image.
+    pub os_iso: PathBuf,
+    /// `extras` as an ISO image.
+    pub extras_iso: PathBuf,
+    /// `osp10` as an ISO image.
+    pub osp10_iso: PathBuf,
+}
+
+/// Changes whenever a medium made by an older version must not be reused.
+const RECIPE: &str = concat!(env!("CARGO_PKG_VERSION"), "-1\n");
+const STAMP: &str = ".practice";
+
+impl Practice {
+    fn at(output: &Path) -> Self {
+        let path = |name: &str| output.join(name);
+        Self {
+            os: path("os"),
+            extras: path("extras"),
+            osp10: path("osp10"),
+            os_iso: path("practice-os.iso"),
+            extras_iso: path("practice-extras.iso"),
+            osp10_iso: path("practice-osp10.iso"),
+        }
+    }
+}
+
+/// Where a repository lies below the output folder.
+fn folder(repository: Repository) -> &'static str {
+    match repository {
+        Repository::Os => "os",
+        Repository::Extras => "extras",
+        Repository::OpenStack => "osp10/rhel-7-server-openstack-10-rpms",
+        Repository::DevTools => "osp10/rhel-7-server-openstack-10-devtools-rpms",
+    }
+}
+
+const REPOSITORIES: [Repository; 4] =
+    [Repository::Os, Repository::Extras, Repository::OpenStack, Repository::DevTools];
+
+/// Makes the practice medium at `output`, with downloads kept below `work`; one
+/// that is there already is used as it is. Nothing half-made is left at `output`.
+///
+/// # Errors
+/// Environment errors when `apt-get` is missing or cannot reach its mirror;
+/// build errors when a package cannot be converted or written; interruption.
+pub fn make(output: &Path, work: &Path, progress: Progress<'_>) -> Result<Practice> {
+    let practice = Practice::at(output);
+    if fs::read_to_string(output.join(STAMP)).is_ok_and(|stamp| stamp == RECIPE) {
+        return Ok(practice);
+    }
+    if output.exists() && fs::read_dir(output).is_ok_and(|mut dir| dir.next().is_some()) {
+        if !output.join(STAMP).exists() {
+            let message = format!("{} is not empty and not a practice medium", output.display());
+            return Err(Error::input(message).hint("Name another folder, or remove this one."));
+        }
+    }
+    let work = absolute(work)?;
+    let output = absolute(output)?;
+    let partial = Partial::beside(&output)?;
+    let (index, media) = fetch(&work, progress)?;
+    build(&partial.0, &index, &media, progress)?;
+    fs::write(partial.0.join(STAMP), RECIPE)
+        .or_build(|| format!("cannot write {}", partial.0.display()))?;
+    partial.publish(&output)?;
+    Ok(practice)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).or_input(|| format!("cannot use {}", path.display()))
+}
+
+/// A folder beside the output, removed unless published.
+struct Partial(PathBuf);
+
+impl Partial {
+    fn beside(output: &Path) -> Result<Self> {
+        let mut name = output.file_name().unwrap_or_default().to_os_string();
+        name.push(format!(".partial-{}", std::process::id()));
+        let path = output.with_file_name(name);
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).or_environment(|| format!("cannot make {}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    fn publish(self, output: &Path) -> Result<()> {
+        let what = || format!("cannot put the finished medium at {}", output.display());
+        if output.exists() {
+            fs::remove_dir_all(output).or_environment(what)?;
+        }
+        fs::rename(&self.0, output).or_environment(what)
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // After publishing there is nothing here any more.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn fetch(work: &Path, progress: Progress<'_>) -> Result<(Index, BTreeMap<String, Source>)> {
+    progress(Stage::Index, 0, 1);
+    let apt = Apt::new(&work.join("apt"))?;
+    apt.update()?;
+    let wanted = closure::wanted(apt.closure(&names::asked())?);
+    progress(Stage::Index, 1, 1);
+    let files = apt.download(&wanted, progress)?;
+    closure::index(&files)
+}
+
+fn build(
+    root: &Path,
+    index: &Index,
+    media: &BTreeMap<String, Source>,
+    progress: Progress<'_>,
+) -> Result<()> {
+    for repository in REPOSITORIES {
+        let packages = root.join(folder(repository)).join("Packages");
+        fs::create_dir_all(&packages).or_build(|| format!("cannot make {}", packages.display()))?;
+    }
+    convert_all(root, index, progress)?;
+    describe(root, progress)?;
+    interrupt::check()?;
+    progress(Stage::Images, 0, 1);
+    let os = root.join("os");
+    boot::write(&os, index, media)?;
+    tree_files(root)?;
+    progress(Stage::Images, 1, 1);
+    Ok(())
+}
+
+/// A package of either kind.
+enum Job<'a> {
+    Debian(&'a Target),
+    Own(&'a generated::Package),
+}
+
+fn convert_all(root: &Path, index: &Index, progress: Progress<'_>) -> Result<()> {
+    let mut jobs: Vec<Job<'_>> = generated::PACKAGES.iter().map(Job::Own).collect();
+    jobs.extend(index.targets.values().map(Job::Debian));
+    // The largest first, so that no thread is left alone with one at the end.
+    jobs.sort_by_key(|job| std::cmp::Reverse(weight(job)));
+    let total = jobs.len() as u64;
+    progress(Stage::Convert, 0, total);
+    let (sender, receiver) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let jobs = &jobs;
+        let worker = scope.spawn(move || {
+            jobs.par_iter().try_for_each_with(sender, |sender, job| {
+                let (rpm, repository) = match job {
+                    Job::Debian(target) => (convert::convert(target, index)?, target.repository),
+                    Job::Own(package) => {
+                        (convert::generate(package, index, OWN_TIME)?, Repository::Os)
+                    }
+                };
+                convert::write(rpm, &root.join(folder(repository)).join("Packages"))?;
+                // The receiver outlives every sender.
+                let _ = sender.send(());
+                Ok(())
+            })
+        });
+        for done in 1..=total {
+            if receiver.recv().is_err() {
+                break;
+            }
+            progress(Stage::Convert, done, total);
+        }
+        worker.join().unwrap_or_else(|_| Err(Error::build("the conversion stopped unexpectedly")))
+    })
+}
+
+/// Build time of packages made here: when Debian 12 was released.
+const OWN_TIME: u32 = 1_686_355_200;
+
+fn weight(job: &Job<'_>) -> u64 {
+    let size = |source: &Source| fs::metadata(&source.path).map_or(0, |meta| meta.len());
+    match job {
+        Job::Debian(target) => target.sources.iter().map(size).sum(),
+        Job::Own(_) => 0,
+    }
+}
+
+/// Writes every repository's metadata and checks that each can be installed
+/// from with those before it.
+fn describe(root: &Path, progress: Progress<'_>) -> Result<()> {
+    let comps = comps::text();
+    let total = REPOSITORIES.len() as u64;
+    let mut done: Vec<Vec<repodata::Record>> = Vec::new();
+    for repository in REPOSITORIES {
+        progress(Stage::Metadata, done.len() as u64, total);
+        let groups = (repository == Repository::Os).then_some(comps.as_str());
+        let records = repodata::write(&root.join(folder(repository)), groups)?;
+        let others: Vec<&[repodata::Record]> = done.iter().map(Vec::as_slice).collect();
+        let mut unmet = repodata::unmet(&records, &others);
+        if groups.is_some() {
+            let has = |name: &str| records.iter().any(|record| record.name == name);
+            unmet.extend(
+                comps::names().filter(|n| !has(n)).map(|n| format!("no package {n} of a group")),
+            );
+        }
+        if !unmet.is_empty() {
+            let message = format!(
+                "the practice medium's {} lacks what its packages need:\n  {}",
+                folder(repository),
+                unmet.join("\n  ")
+            );
+            return Err(Error::build(message)
+                .hint("Debian's packages changed; the medium's package lists need the change too."));
+        }
+        done.push(records);
+    }
+    progress(Stage::Metadata, total, total);
+    Ok(())
+}
+
+/// `.treeinfo`, `.discinfo` and a note in plain words.
+fn tree_files(root: &Path) -> Result<()> {
+    let os = root.join("os");
+    let put = |folder: &Path, name: &str, text: &str| {
+        fs::write(folder.join(name), text).or_build(|| format!("cannot write {name}"))
+    };
+    let mut checksums = String::new();
+    for path in ["images/efiboot.img", "images/pxeboot/initrd.img", "images/pxeboot/vmlinuz",
+                 "repodata/repomd.xml"] {
+        let bytes = fs::read(os.join(path)).or_build(|| format!("cannot read {path}"))?;
+        checksums.push_str(&format!("{path} = sha256:{}\n", hex::encode(Sha256::digest(bytes))));
+    }
+    let treeinfo = include_str!("files/treeinfo").replace("@CHECKSUMS@\n", &checksums);
+    put(&os, ".treeinfo", &treeinfo.replace("@TIME@", &OWN_TIME.to_string()))?;
+    put(&os, ".discinfo", &format!("{OWN_TIME}.000000\n7\nx86_64\n"))?;
+    let note = include_str!("files/README");
+    for folder in ["os", "extras", "osp10"] {
+        put(&root.join(folder), "PRACTICE-MEDIUM.txt", note)?;
+    }
+    Ok(())
+}

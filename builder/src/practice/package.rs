@@ -1,0 +1,245 @@
+//! An RPM as a value, and its writing with the `rpm` crate.
+
+use super::version::Evr;
+use crate::error::{Context, Result};
+use rpm::{BuildConfig, CompressionWithLevel, Dependency, FileMode, FileOptions, Scriptlet};
+use std::path::{Path, PathBuf};
+
+/// What an [`Item`] is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A directory.
+    Dir,
+    /// A regular file and its bytes.
+    File(Vec<u8>),
+    /// A symbolic link and its text.
+    Symlink(String),
+    /// A file that appears later: listed, not shipped.
+    Ghost,
+}
+
+/// One file of a package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Absolute path.
+    pub path: String,
+    /// Permission bits.
+    pub mode: u16,
+    /// Owner's name.
+    pub user: String,
+    /// Group's name.
+    pub group: String,
+    /// Modification time, seconds since 1970.
+    pub mtime: u32,
+    /// `%config(noreplace)`.
+    pub config: bool,
+    /// File capabilities, as `cap_to_text(3)` writes them.
+    pub caps: Option<&'static str>,
+    /// What it is.
+    pub kind: Kind,
+}
+
+impl Item {
+    fn new(path: &str, mode: u16, kind: Kind) -> Self {
+        let (user, group) = ("root".to_string(), "root".to_string());
+        Self { path: path.into(), mode, user, group, mtime: 0, config: false, caps: None, kind }
+    }
+
+    /// A root-owned directory.
+    pub fn dir(path: &str, mode: u16) -> Self {
+        Self::new(path, mode, Kind::Dir)
+    }
+
+    /// A root-owned file.
+    pub fn file(path: &str, mode: u16, bytes: impl Into<Vec<u8>>) -> Self {
+        Self::new(path, mode, Kind::File(bytes.into()))
+    }
+
+    /// A root-owned configuration file.
+    pub fn config(path: &str, mode: u16, bytes: impl Into<Vec<u8>>) -> Self {
+        Self { config: true, ..Self::file(path, mode, bytes) }
+    }
+
+    /// A symbolic link.
+    pub fn link(path: &str, target: &str) -> Self {
+        Self::new(path, 0o777, Kind::Symlink(target.into()))
+    }
+
+    /// A file listed but not shipped.
+    pub fn ghost(path: &str, mode: u16) -> Self {
+        Self::new(path, mode, Kind::Ghost)
+    }
+
+    /// Its bytes, when it is a regular file.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match &self.kind {
+            Kind::File(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+}
+
+/// Scriptlets, each run by `/bin/sh` unless it starts with `#!`, when the first
+/// line names the program that runs instead (as `%post -p` does).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scripts {
+    /// `%pre`.
+    pub pre: String,
+    /// `%post`.
+    pub post: String,
+    /// `%preun`.
+    pub preun: String,
+    /// `%postun`.
+    pub postun: String,
+    /// `%posttrans`.
+    pub posttrans: String,
+}
+
+/// Everything of a package to be written.
+#[derive(Clone, Debug)]
+pub struct Rpm {
+    /// Name.
+    pub name: String,
+    /// Epoch, version, release.
+    pub evr: Evr,
+    /// Whether it runs on any processor.
+    pub noarch: bool,
+    /// One line.
+    pub summary: String,
+    /// Several lines.
+    pub description: String,
+    /// Build time, seconds since 1970; no file is newer.
+    pub time: u32,
+    /// Files.
+    pub items: Vec<Item>,
+    /// Needed packages, sonames and paths.
+    pub requires: Vec<Dependency>,
+    /// Offered names and sonames, beside its own.
+    pub provides: Vec<Dependency>,
+    /// Packages it takes the place of.
+    pub obsoletes: Vec<Dependency>,
+    /// Scriptlets.
+    pub scripts: Scripts,
+}
+
+/// Higher levels cost much time and gain little.
+const COMPRESSION: CompressionWithLevel = CompressionWithLevel::Zstd(6);
+
+impl Rpm {
+    /// `name-version-release.arch.rpm`.
+    pub fn file_name(&self) -> String {
+        format!("{}-{}-{}.{}.rpm", self.name, self.evr.version, self.evr.release, self.arch())
+    }
+
+    fn arch(&self) -> &'static str {
+        if self.noarch { "noarch" } else { "x86_64" }
+    }
+
+    /// Writes the package into `folder`.
+    pub fn write(self, folder: &Path) -> Result<PathBuf> {
+        let path = folder.join(self.file_name());
+        let what = format!("cannot make {}", path.display());
+        let built = self.build().or_build(|| what.clone())?;
+        built.write_file(&path).or_build(|| what)?;
+        Ok(path)
+    }
+
+    fn build(self) -> std::result::Result<rpm::Package, rpm::Error> {
+        let arch = self.arch();
+        let mut builder = rpm::PackageBuilder::new(
+            &self.name,
+            &self.evr.version,
+            "See the Debian package's copyright file",
+            arch,
+            &self.summary,
+        );
+        builder
+            .using_config(
+                BuildConfig::v4()
+                    .source_date(self.time)
+                    .compression(COMPRESSION)
+                    .reserved_space(None),
+            )
+            .release(&self.evr.release)
+            .description(&self.description)
+            .vendor("imgbuild practice medium")
+            .group("Unspecified")
+            .build_host("practice.invalid");
+        if self.evr.epoch != 0 {
+            builder.epoch(self.evr.epoch);
+        }
+        for dependency in self.requires {
+            builder.requires(dependency);
+        }
+        for dependency in self.provides {
+            builder.provides(dependency);
+        }
+        for dependency in self.obsoletes {
+            builder.obsoletes(dependency);
+        }
+        add_scripts(&mut builder, self.scripts);
+        for item in self.items {
+            add_item(&mut builder, item, self.time)?;
+        }
+        builder.build()
+    }
+}
+
+fn add_scripts(builder: &mut rpm::PackageBuilder, scripts: Scripts) {
+    let make = |text: String| match text.strip_prefix("#!") {
+        Some(text) => {
+            let (program, body) = text.split_once('\n').unwrap_or((text, ""));
+            Scriptlet::new(body).prog(vec![program.trim()])
+        }
+        None => Scriptlet::new(text).prog(vec!["/bin/sh"]),
+    };
+    let filled = |text: &String| !text.is_empty();
+    if filled(&scripts.pre) {
+        builder.pre_install_script(make(scripts.pre));
+    }
+    if filled(&scripts.post) {
+        builder.post_install_script(make(scripts.post));
+    }
+    if filled(&scripts.preun) {
+        builder.pre_uninstall_script(make(scripts.preun));
+    }
+    if filled(&scripts.postun) {
+        builder.post_uninstall_script(make(scripts.postun));
+    }
+    if filled(&scripts.posttrans) {
+        builder.post_trans_script(make(scripts.posttrans));
+    }
+}
+
+fn add_item(
+    builder: &mut rpm::PackageBuilder,
+    item: Item,
+    time: u32,
+) -> std::result::Result<(), rpm::Error> {
+    let mtime = item.mtime.min(time).into();
+    let dress = |options: rpm::FileOptionsBuilder| {
+        let options = options.user(item.user.clone()).group(item.group.clone()).modified_at(mtime);
+        if item.config { options.config().noreplace() } else { options }
+    };
+    match item.kind {
+        Kind::Dir => {
+            let options = FileOptions::dir(&item.path).mode(FileMode::dir(item.mode));
+            builder.with_dir_entry(dress(options))?;
+        }
+        Kind::Symlink(target) => {
+            builder.with_symlink(dress(FileOptions::symlink(&item.path, target)))?;
+        }
+        Kind::Ghost => {
+            let options = FileOptions::ghost(&item.path).mode(FileMode::regular(item.mode));
+            builder.with_ghost(dress(options))?;
+        }
+        Kind::File(bytes) => {
+            let mut options = FileOptions::new(&item.path).mode(FileMode::regular(item.mode));
+            if let Some(caps) = item.caps {
+                options = options.caps(caps)?;
+            }
+            builder.with_file_contents(bytes, dress(options))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! Debian versions as RPM epoch, version and release.
+
+/// Marks every release as what it is.
+const SUFFIX: &str = "practice";
+
+/// An RPM epoch, version and release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evr {
+    /// 0 where Debian has none.
+    pub epoch: u32,
+    /// The upstream version.
+    pub version: String,
+    /// Debian's revision (1 for native packages) with the practice suffix.
+    pub release: String,
+}
+
+impl Evr {
+    /// Converts `[epoch:]upstream[-revision]` (deb-version(7)).
+    pub fn of_debian(text: &str) -> Self {
+        let (epoch, version, revision) = split(text);
+        Self {
+            epoch,
+            version,
+            release: format!("{}.{SUFFIX}", revision.as_deref().unwrap_or("1")),
+        }
+    }
+
+    /// The version of a package made here.
+    pub fn own(version: &str) -> Self {
+        Self { epoch: 0, version: version.into(), release: format!("1.{SUFFIX}") }
+    }
+
+    /// `[epoch:]version-release`, as dependencies are written.
+    pub fn text(&self) -> String {
+        format!("{}{}-{}", epoch_text(self.epoch), self.version, self.release)
+    }
+}
+
+/// A lower bound as it appears in a dependency: the release only where Debian's
+/// bound names one, and then without the suffix, so that it is not above ours.
+pub fn bound(text: &str) -> String {
+    let (epoch, version, revision) = split(text);
+    let release = revision.map(|revision| format!("-{revision}")).unwrap_or_default();
+    format!("{}{version}{release}", epoch_text(epoch))
+}
+
+/// Whether `evr` is at or above `bound` as rpm compares them; a bound without a
+/// release compares versions alone.
+pub fn reaches(evr: &Evr, bound: &str) -> bool {
+    let release = if bound.contains('-') { format!("-{}", evr.release) } else { String::new() };
+    let ours = format!("{}{}{release}", epoch_text(evr.epoch), evr.version);
+    rpm_version::rpm_evr_compare(&ours, bound).is_ge()
+}
+
+fn epoch_text(epoch: u32) -> String {
+    if epoch == 0 { String::new() } else { format!("{epoch}:") }
+}
+
+fn split(text: &str) -> (u32, String, Option<String>) {
+    let (epoch, rest) = match text.split_once(':') {
+        Some((epoch, rest)) => (epoch.parse().unwrap_or(0), rest),
+        None => (0, text),
+    };
+    match rest.rsplit_once('-') {
+        Some((version, revision)) => (epoch, version.replace('-', "_"), Some(revision.into())),
+        None => (epoch, rest.to_string(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn converts() {
+        let cases = [
+            ("1:9.2p1-2+deb12u10", "1:9.2p1-2+deb12u10.practice"),
+            ("2.36-9", "2.36-9.practice"),
+            ("72", "72-1.practice"),
+            ("4.4.3-P1-2", "4.4.3_P1-2.practice"),
+            ("0.9.8~rc1-1", "0.9.8~rc1-1.practice"),
+        ];
+        for (debian, rpm) in cases {
+            assert_eq!(Evr::of_debian(debian).text(), rpm);
+        }
+    }
+
+    #[test]
+    fn bounds() {
+        assert_eq!(bound("2.36"), "2.36");
+        assert_eq!(bound("1:1.2-3~"), "1:1.2-3~");
+        let evr = Evr::of_debian("1:2.36-9");
+        assert!(reaches(&evr, "2.37"), "an epoch outranks a version");
+        assert!(reaches(&evr, "1:2.36"));
+        assert!(reaches(&evr, "1:2.36-9"));
+        assert!(!reaches(&evr, "1:2.37"));
+        assert!(!reaches(&evr, "1:2.36-10"));
+    }
+}
