@@ -1,16 +1,22 @@
 //! ISO 9660 (ECMA-119) images with Rock Ridge (SUSP 1.12, RRIP 1.12): read in place, and
 //! written at interchange level 3 with an El Torito boot catalogue.
 
+mod eltorito;
+mod entries;
 mod extents;
+mod layout;
+mod names;
 mod node;
 mod read;
 mod record;
 mod rockridge;
 mod time;
 mod volume;
+mod write;
 
 pub use extents::{ExtentReader, OwnedReader, Reader};
 pub use read::Iso;
+pub use write::{Boot, Options, Platform, WriteError, write};
 
 use std::io;
 use thiserror::Error;

@@ -42,6 +42,32 @@ pub fn from_long(stamp: &[u8; 17]) -> i64 {
     fields().map_or(0, |fields| seconds(fields, i64::from(stamp[16].cast_signed())))
 }
 
+/// `[year, month, day, hour, minute, second]` in UTC, of a year that both stamps can hold.
+fn fields(time: i64) -> [i64; 6] {
+    let time = time.clamp(days(1900, 1, 1) * 86_400, days(2156, 1, 1) * 86_400 - 1);
+    let (day, second) = (time.div_euclid(86_400), time.rem_euclid(86_400));
+    let year = (1900..2156).rev().find(|year| days(*year, 1, 1) <= day).unwrap_or(1900);
+    let month = (1..=12).rev().find(|month| days(year, *month, 1) <= day).unwrap_or(1);
+    let day = day - days(year, month, 1) + 1;
+    [year, month, day, second / 3600, second / 60 % 60, second % 60]
+}
+
+/// The stamp of a directory record, in UTC.
+pub fn to_short(time: i64) -> [u8; 7] {
+    let [year, month, day, hour, minute, second] = fields(time);
+    // Every field fits a byte by construction.
+    [year - 1900, month, day, hour, minute, second, 0].map(|field| field as u8)
+}
+
+/// The stamp of a volume descriptor, in UTC.
+pub fn to_long(time: i64) -> [u8; 17] {
+    let [year, month, day, hour, minute, second] = fields(time);
+    let digits = format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}00");
+    let mut stamp = [0; 17];
+    stamp[..16].copy_from_slice(digits.as_bytes());
+    stamp
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,5 +83,15 @@ mod tests {
         assert_eq!(from_long(b"0000000000000000\0"), 0);
         // `date -d 2000-02-29T12:00:00Z +%s`
         assert_eq!(from_long(b"2000022912000000\0"), 951_825_600);
+    }
+
+    #[test]
+    fn seconds_to_stamps() {
+        for time in [0, 951_825_600, 1_543_190_056, 1_709_251_199, -86_401] {
+            assert_eq!(from_short(&to_short(time)), time);
+            assert_eq!(from_long(&to_long(time)), time);
+        }
+        assert_eq!(to_short(i64::MAX)[0], 255);
+        assert_eq!(&to_long(i64::MIN)[..8], b"19000101");
     }
 }
