@@ -3,7 +3,7 @@
 use super::apt::Apt;
 use super::closure::{self, Index, Source, Target};
 use super::names::{self, Repository};
-use super::{Progress, Stage, boot, comps, convert, generated, repodata};
+use super::{Progress, Stage, boot, comps, convert, generated, images, repodata};
 use crate::error::{Context, Error, Result};
 use crate::interrupt;
 use rayon::prelude::*;
@@ -31,7 +31,7 @@ pub struct Practice {
 }
 
 /// Changes whenever a medium made by an older version must not be reused.
-const RECIPE: &str = concat!(env!("CARGO_PKG_VERSION"), "-1\n");
+const RECIPE: &str = concat!(env!("CARGO_PKG_VERSION"), "-2\n");
 const STAMP: &str = ".practice";
 
 impl Practice {
@@ -145,12 +145,10 @@ fn build(
     convert_all(root, index, progress)?;
     describe(root, progress)?;
     interrupt::check()?;
-    progress(Stage::Images, 0, 1);
     let os = root.join("os");
     boot::write(&os, index, media)?;
     tree_files(root)?;
-    progress(Stage::Images, 1, 1);
-    Ok(())
+    images::write(root, OWN_TIME, progress)
 }
 
 /// A package of either kind.

@@ -12,6 +12,7 @@ mod deps;
 mod elf;
 mod filter;
 mod generated;
+mod images;
 mod layout;
 mod names;
 mod package;

@@ -1,0 +1,56 @@
+//! The trees as ISO images.
+
+use super::boot::LABEL;
+use super::{Progress, Stage};
+use crate::error::{Context, Result};
+use crate::format::iso9660::{self, Boot, Platform};
+use crate::interrupt;
+use crate::tree;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+/// Folder, image and volume identifier of each.
+const IMAGES: [(&str, &str, &str); 3] = [
+    ("os", "practice-os.iso", LABEL),
+    ("extras", "practice-extras.iso", "PRACTICE-EXTRAS"),
+    ("osp10", "practice-osp10.iso", "PRACTICE-OSP10"),
+];
+
+/// Sectors of 512 bytes of isolinux.bin that the BIOS loads; it loads the rest itself.
+const ISOLINUX_SECTORS: u16 = 4;
+
+/// Writes the image of every tree below `root` beside it; no file is newer than `time`.
+pub fn write(root: &Path, time: u32, progress: Progress<'_>) -> Result<()> {
+    for (done, (folder, image, volume)) in IMAGES.into_iter().enumerate() {
+        interrupt::check()?;
+        progress(Stage::Images, done as u64, IMAGES.len() as u64);
+        let tree = tree::scan(&root.join(folder), time.into())?;
+        let path = root.join(image);
+        let what = || format!("cannot write {}", path.display());
+        let mut out = BufWriter::with_capacity(1 << 20, File::create_new(&path).or_build(what)?);
+        let boot = if folder == "os" { boot() } else { Vec::new() };
+        let options = iso9660::Options { volume_id: volume.to_owned(), time: time.into(), boot };
+        iso9660::write(&mut out, &options, &tree).or_build(what)?;
+        out.flush().or_build(what)?;
+    }
+    Ok(())
+}
+
+/// As on CentOS's media: isolinux for BIOS, a FAT image with GRUB for UEFI.
+fn boot() -> Vec<Boot> {
+    vec![
+        Boot {
+            platform: Platform::Bios,
+            path: "isolinux/isolinux.bin".to_owned(),
+            boot_info_table: true,
+            load_sectors: ISOLINUX_SECTORS,
+        },
+        Boot {
+            platform: Platform::Efi,
+            path: "images/efiboot.img".to_owned(),
+            boot_info_table: false,
+            load_sectors: 0,
+        },
+    ]
+}
