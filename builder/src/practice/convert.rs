@@ -59,11 +59,11 @@ pub fn convert(target: &Target, index: &Index) -> Result<Rpm> {
         obsoletes: Vec::new(),
         scripts: Scripts::default(),
     };
-    finish(rpm, index)
+    Ok(finish(rpm))
 }
 
 /// Makes a package that has no Debian counterpart.
-pub fn generate(package: &generated::Package, index: &Index, time: u32) -> Result<Rpm> {
+pub fn generate(package: &generated::Package, time: u32) -> Rpm {
     let rpm = Rpm {
         name: package.name.into(),
         evr: Evr::own(package.version),
@@ -77,12 +77,12 @@ pub fn generate(package: &generated::Package, index: &Index, time: u32) -> Resul
         obsoletes: Vec::new(),
         scripts: Scripts::default(),
     };
-    finish(rpm, index)
+    finish(rpm)
 }
 
 /// Adds what the medium itself says about a package, then what follows from its files.
-fn finish(mut rpm: Rpm, index: &Index) -> Result<Rpm> {
-    scripts::complete(&mut rpm, index)?;
+fn finish(mut rpm: Rpm) -> Rpm {
+    scripts::complete(&mut rpm);
     drop_standard_folders(&mut rpm);
     let newest = rpm.items.iter().map(|item| item.mtime).max().unwrap_or(0);
     rpm.time = rpm.time.max(newest);
@@ -97,7 +97,7 @@ fn finish(mut rpm: Rpm, index: &Index) -> Result<Rpm> {
         // Nothing may create a real /bin or /lib before the links into /usr exist.
         rpm.requires.push(Dependency::script_pre("filesystem"));
     }
-    Ok(rpm)
+    rpm
 }
 
 /// The folders that `filesystem` owns belong to no other package.

@@ -32,7 +32,7 @@ const DROPPED_TREES: &[&str] = &[
     "/boot/efi", "/usr/lib/sysusers.d/basic.conf", "/usr/lib/sysctl.d/pid-max.conf",
     "/usr/share/gnupg/distsigkey.gpg", "/usr/lib/systemd/system/e2scrub_reap.service",
     "/usr/lib/systemd/system/e2scrub_all.service", "/usr/lib/systemd/system/e2scrub_all.timer",
-    "/etc/cron.d/e2scrub_all", "/usr/lib/x86_64-linux-gnu/tc/q_atm.so", "/lib/systemd/network/80-ethernet.network.example",
+    "/etc/cron.d/e2scrub_all", "/usr/lib/x86_64-linux-gnu/tc/q_atm.so", "/etc/dracut.conf.d/11-ifcfg.conf", "/lib/systemd/network/80-ethernet.network.example",
 ];
 
 /// Kernel modules without use in a guest or on a lab server.

@@ -171,9 +171,7 @@ fn convert_all(root: &Path, index: &Index, progress: Progress<'_>) -> Result<()>
             jobs.par_iter().try_for_each_with(sender, |sender, job| {
                 let (rpm, repository) = match job {
                     Job::Debian(target) => (convert::convert(target, index)?, target.repository),
-                    Job::Own(package) => {
-                        (convert::generate(package, index, OWN_TIME)?, Repository::Os)
-                    }
+                    Job::Own(package) => (convert::generate(package, OWN_TIME), Repository::Os),
                 };
                 convert::write(rpm, &root.join(folder(repository)).join("Packages"))?;
                 // The receiver outlives every sender.

@@ -217,7 +217,7 @@ const RENAMED: &[(&str, &[&str])] = &[
     ("pciutils", &["pciutils"]),
     ("pciutils-libs", &["libpci3"]),
     ("hwdata", &["pci.ids"]),
-    ("iptables", &["iptables", "libxtables12", "libip4tc2", "libip6tc2"]),
+    ("iptables-libs", &["libxtables12", "libip4tc2", "libip6tc2"]),
     ("gnupg2", &["gpg", "gpg-agent", "gpgconf"]),
     ("gpgme", &["libgpgme11"]),
     ("libestr", &["libestr0"]),

@@ -79,8 +79,7 @@ impl Item {
     }
 }
 
-/// Scriptlets, each run by `/bin/sh` unless it starts with `#!`, when the first
-/// line names the program that runs instead (as `%post -p` does).
+/// Scriptlets, run by `/bin/sh`; empty ones are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scripts {
     /// `%pre`.
@@ -186,13 +185,7 @@ impl Rpm {
 }
 
 fn add_scripts(builder: &mut rpm::PackageBuilder, scripts: Scripts) {
-    let make = |text: String| match text.strip_prefix("#!") {
-        Some(text) => {
-            let (program, body) = text.split_once('\n').unwrap_or((text, ""));
-            Scriptlet::new(body).prog(vec![program.trim()])
-        }
-        None => Scriptlet::new(text).prog(vec!["/bin/sh"]),
-    };
+    let make = |text: String| Scriptlet::new(text).prog(vec!["/bin/sh"]);
     let filled = |text: &String| !text.is_empty();
     if filled(&scripts.pre) {
         builder.pre_install_script(make(scripts.pre));

@@ -2,10 +2,8 @@
 //! owners, users, service presets and scriptlets. Debian's maintainer scripts
 //! are never run.
 
-use super::closure::Index;
 use super::generated;
 use super::package::{Item, Kind, Rpm};
-use crate::error::Result;
 use rpm::Dependency;
 
 /// A system user with its group of the same name and number.
@@ -208,9 +206,9 @@ fn of<T: Copy>(table: &[(&str, T)], name: &str) -> Option<T> {
 }
 
 /// Adds to `rpm` everything the tables above and its own files call for.
-pub fn complete(rpm: &mut Rpm, index: &Index) -> Result<()> {
+pub fn complete(rpm: &mut Rpm) {
     add_files(rpm);
-    special(rpm, index);
+    special(rpm);
     dress(rpm);
     let requires = of(REQUIRES, &rpm.name).unwrap_or(&[]);
     let provides = of(PROVIDES, &rpm.name).unwrap_or(&[]);
@@ -222,7 +220,6 @@ pub fn complete(rpm: &mut Rpm, index: &Index) -> Result<()> {
     add_users(rpm);
     add_units(rpm);
     add_ldconfig(rpm);
-    Ok(())
 }
 
 fn put(rpm: &mut Rpm, item: Item) {
@@ -259,7 +256,7 @@ fn dress(rpm: &mut Rpm) {
 }
 
 /// What single packages need beyond the tables.
-fn special(rpm: &mut Rpm, index: &Index) {
+fn special(rpm: &mut Rpm) {
     match rpm.name.as_str() {
         "filesystem" => filesystem(rpm),
         "setup" => {
@@ -301,9 +298,6 @@ fn special(rpm: &mut Rpm, index: &Index) {
             rpm.scripts.post.push_str(include_str!("files/systemd.post"));
         }
         _ => {}
-    }
-    if rpm.name == "filesystem" {
-        let _ = index;
     }
 }
 
@@ -429,13 +423,18 @@ fn add_ldconfig(rpm: &mut Rpm) {
     if !rpm.items.iter().any(library) {
         return;
     }
-    for script in [&mut rpm.scripts.post, &mut rpm.scripts.postun] {
-        if script.is_empty() {
-            // Not `-p /sbin/ldconfig`: with it, rpm hands the number of installed versions over as
-            // an argument, as the builder leaves an empty script.
-            script.push_str("#!<lua>\nrpm.execute('/sbin/ldconfig')");
-        } else {
-            script.insert_str(0, "/sbin/ldconfig\n");
-        }
+    // The shell's own libraries are there before the shell is.
+    let scripts = &mut rpm.scripts;
+    let script = if SHELL_NEEDS.contains(&rpm.name.as_str()) {
+        &mut scripts.posttrans
+    } else {
+        &mut scripts.post
+    };
+    script.insert_str(0, "/sbin/ldconfig\n");
+    if rpm.name != "glibc" {
+        scripts.postun.insert_str(0, "/sbin/ldconfig\n");
     }
 }
+
+/// Packages that `/bin/sh` itself needs.
+const SHELL_NEEDS: &[&str] = &["glibc", "libgcc", "ncurses-libs"];
