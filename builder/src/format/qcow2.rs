@@ -39,7 +39,7 @@ pub enum Compressed {
 }
 
 /// Writes the content of `raw` as a qcow2 image into `out`, which is empty. `progress` gets
-/// bytes of the raw file looked at and in all, and returns whether to go on. The bytes do not
+/// bytes of data looked at and in all, holes not counted, and returns whether to go on. The bytes do not
 /// depend on the number of threads.
 ///
 /// # Errors
@@ -57,7 +57,10 @@ pub fn write(
     let mut data = BufWriter::with_capacity(1 << 20, out);
     data.seek(SeekFrom::Start(tables.data))?;
     let mut end = tables.data;
-    for batch in data_clusters(raw, size)?.chunks(BATCH) {
+    let occupied = data_clusters(raw, size)?;
+    let total = occupied.len() as u64 * CLUSTER;
+    let mut done = 0;
+    for batch in occupied.chunks(BATCH) {
         let stored: Vec<Option<Stored>> = batch
             .par_iter()
             .map(|&cluster| store(raw, size, cluster, compressed))
@@ -66,8 +69,8 @@ pub fn write(
             let Some(stored) = stored else { continue };
             l2[cluster as usize] = append(&mut data, &mut end, stored)?;
         }
-        let looked_at = batch.last().map_or(0, |c| ((c + 1) * CLUSTER).min(size));
-        if !progress(looked_at, size) {
+        done += batch.len() as u64 * CLUSTER;
+        if !progress(done, total) {
             return Err(Error::Stopped);
         }
     }
