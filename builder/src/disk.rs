@@ -84,8 +84,12 @@ fn write_table(file: &File, layout: &Layout, boot: &[u8; 440]) -> Result<()> {
 fn write_esp(file: &File, layout: &Layout, content: &Content) -> Result<()> {
     let esp = region(layout, Purpose::Esp)?;
     let mut window = Window { file, start: esp.offset, size: esp.size, at: 0 };
-    let options =
-        fat::Options { size: esp.size, serial: layout.esp_serial, label: "ESP".to_owned(), fat32: true };
+    let options = fat::Options {
+        size: esp.size,
+        serial: layout.esp_serial,
+        label: "ESP".to_owned(),
+        fat32: true,
+    };
     fat::write(&mut window, &options, content.esp).or_build(|| "EFI system partition".to_owned())
 }
 

@@ -5,12 +5,11 @@
 //! place (/etc/passwd and the like) are in [`accounts`].
 
 pub mod accounts;
-mod network;
 mod system;
 
 use crate::format::tree::{Content, Entry};
 use crate::profile::{Node, Services, Spec};
-use firstboot::spec as wire;
+use firstboot::{node_files, spec as wire};
 
 /// One file, folder or link to put into a node's tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +64,6 @@ pub struct Facts {
 pub fn role_files(spec: &Spec, facts: &Facts) -> Vec<NodeFile> {
     let kickstart = &spec.kickstart;
     let mut files = vec![
-        NodeFile::text("/etc/hosts", 0o644, network::hosts(spec)),
-        NodeFile::text("/etc/resolv.conf", 0o644, network::resolv_conf(spec)),
         NodeFile::text("/etc/chrony.conf", 0o644, system::chrony_conf(spec)),
         NodeFile::text("/etc/yum.repos.d/imgbuild.repo", 0o644, system::repo_file(spec, facts)),
         NodeFile::text("/etc/selinux/config", 0o644, system::selinux_config(kickstart)),
@@ -100,18 +97,25 @@ pub fn identity_files(
     node: &Node,
     facts: &Facts,
 ) -> crate::error::Result<Vec<NodeFile>> {
-    let wire = toml::to_string(&wire_spec(spec, node, facts)).map_err(|e| {
+    let wire = wire_spec(spec, node, facts);
+    let text = wire.to_toml().map_err(|e| {
         crate::error::Error::build(format!("the node spec of {} cannot be written: {e}", node.name))
     })?;
-    let interface = &spec.network.interface;
-    let ifcfg = format!("/etc/sysconfig/network-scripts/ifcfg-{interface}");
     let heading =
         format!("# {} of {}, written by imgbuild; read by firstboot.\n", node.name, spec.lab);
+    let mut ifcfg = node_files::ifcfg(&wire);
+    if let Some(mac) = &node.mac {
+        ifcfg.push_str(&format!("HWADDR={}\n", mac.to_ascii_uppercase()));
+    }
+    let interface = node_files::ifcfg_path(&spec.network.interface);
+    // firstboot checks these files, so it also says what is in them.
     Ok(vec![
-        NodeFile::text("/etc/hostname", 0o644, format!("{}\n", node.name)),
-        NodeFile::text("/etc/sysconfig/network", 0o644, network::sysconfig(spec, node)),
-        NodeFile::text(ifcfg, 0o644, network::ifcfg(spec, node)),
-        NodeFile::text(wire::PATH, 0o644, heading + &wire),
+        NodeFile::text("/etc/hosts", 0o644, node_files::hosts(&wire)),
+        NodeFile::text("/etc/resolv.conf", 0o644, node_files::resolv_conf(&wire)),
+        NodeFile::text("/etc/hostname", 0o644, node_files::hostname(&wire)),
+        NodeFile::text("/etc/sysconfig/network", 0o644, node_files::networking()),
+        NodeFile::text(interface, 0o644, ifcfg),
+        NodeFile::text(wire::PATH, 0o644, heading + &text),
     ])
 }
 

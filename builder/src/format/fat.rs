@@ -75,9 +75,12 @@ pub fn write<S: Read + Write + Seek>(
     for (to, from) in label.iter_mut().zip(options.label.bytes()) {
         *to = from;
     }
-    let sectors = u32::try_from(options.size / SECTOR).map_err(|_| Error::Unsupported("2 TiB".into()))?;
-    let mut format =
-        FormatVolumeOptions::new().volume_id(options.serial).volume_label(label).total_sectors(sectors);
+    let sectors =
+        u32::try_from(options.size / SECTOR).map_err(|_| Error::Unsupported("2 TiB".into()))?;
+    let mut format = FormatVolumeOptions::new()
+        .volume_id(options.serial)
+        .volume_label(label)
+        .total_sectors(sectors);
     if options.fat32 {
         let mut cluster = 4096;
         while cluster > 512 && options.size / u64::from(cluster) < FAT32_MINIMUM_CLUSTERS + 1024 {
@@ -135,7 +138,9 @@ fn geometry(disk: &mut (impl Read + Seek)) -> io::Result<Geometry> {
     disk.seek(SeekFrom::Start(0))?;
     disk.read_exact(&mut boot)?;
     let u16_at = |at: usize| u64::from(u16::from_le_bytes([boot[at], boot[at + 1]]));
-    let u32_at = |at: usize| u64::from(u32::from_le_bytes([boot[at], boot[at + 1], boot[at + 2], boot[at + 3]]));
+    let u32_at = |at: usize| {
+        u64::from(u32::from_le_bytes([boot[at], boot[at + 1], boot[at + 2], boot[at + 3]]))
+    };
     let or = |small: u64, large: u64| if small != 0 { small } else { large };
     let fat = u16_at(14) * SECTOR;
     let root_start = fat + u64::from(boot[16]) * or(u16_at(22), u32_at(36)) * SECTOR;
@@ -205,7 +210,11 @@ fn correct_dot_entries(disk: &mut (impl Read + Write + Seek)) -> io::Result<()> 
 fn subdirectories(bytes: &[u8]) -> Vec<u32> {
     let is_directory = |e: &&[u8]| e[11] & ATTRIBUTE_DIRECTORY != 0 && e[11] != ATTRIBUTE_LONG_NAME;
     let entries = bytes.chunks_exact(ENTRY).take_while(|e| e[0] != 0);
-    entries.filter(|e| e[0] != DELETED && e[0] != b'.').filter(is_directory).map(first_cluster).collect()
+    entries
+        .filter(|e| e[0] != DELETED && e[0] != b'.')
+        .filter(is_directory)
+        .map(first_cluster)
+        .collect()
 }
 
 fn first_cluster(entry: &[u8]) -> u32 {
@@ -256,7 +265,10 @@ mod tests {
             let fsck =
                 Command::new("fsck.fat").arg("-nv").arg(image.path()).output().expect("dosfstools");
             let said = String::from_utf8_lossy(&fsck.stdout);
-            assert!(fsck.status.success() && said.contains(&format!("{bits} bit entries")), "{said}");
+            assert!(
+                fsck.status.success() && said.contains(&format!("{bits} bit entries")),
+                "{said}"
+            );
             let typed = Command::new("mtype")
                 .arg("-i")
                 .arg(image.path())
@@ -269,9 +281,12 @@ mod tests {
 
     #[test]
     fn too_small_is_refused() {
-        let error =
-            write(&mut io::Cursor::new(vec![0; 1 << 20]), &Options { fat32: true, ..options(1 << 20) }, &Tree::default())
-                .unwrap_err();
+        let error = write(
+            &mut io::Cursor::new(vec![0; 1 << 20]),
+            &Options { fat32: true, ..options(1 << 20) },
+            &Tree::default(),
+        )
+        .unwrap_err();
         assert!(matches!(error, Error::TooSmall { have: 1_048_576, .. }));
     }
 }

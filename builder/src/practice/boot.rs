@@ -17,10 +17,31 @@ pub const LABEL: &str = "PRACTICE-7-X86_64";
 
 /// Modules the initrd loads, without their folder.
 const MODULES: &[&str] = &[
-    "cdrom", "scsi_common", "scsi_mod", "libata", "ata_piix", "ata_generic", "sr_mod", "sd_mod",
-    "t10-pi", "crc-t10dif", "crct10dif_common", "crct10dif_generic", "crc64", "crc64-rocksoft",
-    "crc64_rocksoft_generic", "virtio", "virtio_ring", "virtio_pci", "virtio_pci_legacy_dev",
-    "virtio_pci_modern_dev", "virtio_blk", "virtio_scsi", "isofs", "failover", "net_failover",
+    "cdrom",
+    "scsi_common",
+    "scsi_mod",
+    "libata",
+    "ata_piix",
+    "ata_generic",
+    "sr_mod",
+    "sd_mod",
+    "t10-pi",
+    "crc-t10dif",
+    "crct10dif_common",
+    "crct10dif_generic",
+    "crc64",
+    "crc64-rocksoft",
+    "crc64_rocksoft_generic",
+    "virtio",
+    "virtio_ring",
+    "virtio_pci",
+    "virtio_pci_legacy_dev",
+    "virtio_pci_modern_dev",
+    "virtio_blk",
+    "virtio_scsi",
+    "isofs",
+    "failover",
+    "net_failover",
     "virtio_net",
 ];
 
@@ -43,9 +64,10 @@ impl Gathered {
 
     /// The file whose path ends in `end`.
     fn file(&self, end: &str) -> Result<&[u8]> {
-        let found = self.0.values().find(|item| {
-            item.path.ends_with(end) && matches!(item.kind, Kind::File(_))
-        });
+        let found = self
+            .0
+            .values()
+            .find(|item| item.path.ends_with(end) && matches!(item.kind, Kind::File(_)));
         found.and_then(Item::bytes).ok_or_else(|| {
             Error::build(format!("no Debian package of the medium has a file {end}"))
         })
@@ -95,8 +117,12 @@ fn efi_image(files: &[(&str, &[u8])]) -> Result<Vec<u8>> {
     }
     let needed: usize = files.iter().map(|(_, bytes)| bytes.len().next_multiple_of(4096)).sum();
     let size = (needed + needed / 16 + (512 << 10)).next_multiple_of(1 << 20);
-    let options =
-        fat::Options { size: size as u64, serial: 0x5052_4143, label: "PRACTICE".into(), fat32: false };
+    let options = fat::Options {
+        size: size as u64,
+        serial: 0x5052_4143,
+        label: "PRACTICE".into(),
+        fat32: false,
+    };
     let mut image = Cursor::new(vec![0; size]);
     fat::write(&mut image, &options, &tree).or_build(|| "cannot make efiboot.img".into())?;
     Ok(image.into_inner())

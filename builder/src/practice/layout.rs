@@ -224,8 +224,9 @@ fn describe(root: &Path, progress: Progress<'_>) -> Result<()> {
                 folder(repository),
                 unmet.join("\n  ")
             );
-            return Err(Error::build(message)
-                .hint("Debian's packages changed; the medium's package lists need the change too."));
+            return Err(Error::build(message).hint(
+                "Debian's packages changed; the medium's package lists need the change too.",
+            ));
         }
         done.push(records);
     }
@@ -240,8 +241,12 @@ fn tree_files(root: &Path) -> Result<()> {
         fs::write(folder.join(name), text).or_build(|| format!("cannot write {name}"))
     };
     let mut checksums = String::new();
-    for path in ["images/efiboot.img", "images/pxeboot/initrd.img", "images/pxeboot/vmlinuz",
-                 "repodata/repomd.xml"] {
+    for path in [
+        "images/efiboot.img",
+        "images/pxeboot/initrd.img",
+        "images/pxeboot/vmlinuz",
+        "repodata/repomd.xml",
+    ] {
         let bytes = fs::read(os.join(path)).or_build(|| format!("cannot read {path}"))?;
         checksums.push_str(&format!("{path} = sha256:{}\n", hex::encode(Sha256::digest(bytes))));
     }

@@ -179,7 +179,8 @@ fn entry_line(entry: &Dependency, requires: bool) -> String {
             let _ = write!(line, " rel=\"{}\"", escape(release));
         }
     }
-    let before = DependencyFlags::SCRIPT_PRE | DependencyFlags::SCRIPT_POST | DependencyFlags::PREREQ;
+    let before =
+        DependencyFlags::SCRIPT_PRE | DependencyFlags::SCRIPT_POST | DependencyFlags::PREREQ;
     if requires && entry.flags.intersects(before) {
         line.push_str(" pre=\"1\"");
     }

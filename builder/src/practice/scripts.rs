@@ -27,8 +27,11 @@ const USERS: &[(&str, &[User])] = &[
     ("libvirt-daemon", &[user("libvirt-qemu", 64055, "/var/lib/libvirt", "kvm")]),
     (
         "systemd",
-        &[user("systemd-network", 192, "/", ""), user("systemd-resolve", 193, "/", ""),
-          user("systemd-timesync", 995, "/", "")],
+        &[
+            user("systemd-network", 192, "/", ""),
+            user("systemd-resolve", 193, "/", ""),
+            user("systemd-timesync", 995, "/", ""),
+        ],
     ),
 ];
 
@@ -84,7 +87,11 @@ const LINKS: &[(&str, &str, &str)] = &[
     ("centos-release", "/etc/os-release", "../usr/lib/os-release"),
     ("centos-release", "/etc/redhat-release", "centos-release"),
     ("centos-release", "/etc/system-release", "centos-release"),
-    ("ca-certificates", "/etc/pki/tls/certs/ca-bundle.crt", "../../../ssl/certs/ca-certificates.crt"),
+    (
+        "ca-certificates",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "../../../ssl/certs/ca-certificates.crt",
+    ),
     ("initscripts", "/etc/sysconfig/network-scripts/ifup", "../../../usr/sbin/ifup"),
     ("initscripts", "/etc/sysconfig/network-scripts/ifdown", "../../../usr/sbin/ifdown"),
     ("qemu-kvm-ev", "/usr/libexec/qemu-kvm", "../bin/qemu-system-x86_64"),
@@ -108,27 +115,57 @@ const FILES: &[(&str, &str, u16, &str)] = &[
     ("rootfiles", "/root/.bash_profile", 0o644, include_str!("files/bash_profile")),
     ("rootfiles", "/root/.bashrc", 0o644, include_str!("files/bashrc")),
     ("chrony", "/etc/chrony.conf", 0o644, include_str!("files/chrony.conf")),
-    ("chrony", "/etc/sysconfig/chronyd", 0o644, "# Command-line options for chronyd\nOPTIONS=\"\"\n"),
+    (
+        "chrony",
+        "/etc/sysconfig/chronyd",
+        0o644,
+        "# Command-line options for chronyd\nOPTIONS=\"\"\n",
+    ),
     ("openssh-server", "/etc/sysconfig/sshd", 0o640, "OPTIONS=\"\"\n"),
     ("initscripts", "/etc/sysconfig/network", 0o644, ""),
-    ("initscripts", "/etc/sysconfig/network-scripts/ifcfg-lo", 0o644, include_str!("files/ifcfg-lo")),
+    (
+        "initscripts",
+        "/etc/sysconfig/network-scripts/ifcfg-lo",
+        0o644,
+        include_str!("files/ifcfg-lo"),
+    ),
     ("pam", "/etc/pam.d/common-auth", 0o644, include_str!("files/common-auth")),
     ("pam", "/etc/pam.d/common-account", 0o644, include_str!("files/common-account")),
     ("pam", "/etc/pam.d/common-password", 0o644, include_str!("files/common-password")),
     ("pam", "/etc/pam.d/common-session", 0o644, include_str!("files/common-session")),
-    ("pam", "/etc/pam.d/common-session-noninteractive", 0o644,
-     include_str!("files/common-session-noninteractive")),
+    (
+        "pam",
+        "/etc/pam.d/common-session-noninteractive",
+        0o644,
+        include_str!("files/common-session-noninteractive"),
+    ),
     ("rsyslog", "/etc/rsyslog.conf", 0o644, include_str!("files/rsyslog.conf")),
     ("grub2-tools", "/etc/default/grub", 0o644, include_str!("files/grub")),
     ("selinux-policy", "/etc/selinux/config", 0o644, "SELINUX=disabled\n"),
-    ("policycoreutils", "/etc/selinux/config", 0o644,
-     "# The practice medium has no SELinux policy.\nSELINUX=disabled\nSELINUXTYPE=targeted\n"),
-    ("libvirt-daemon", "/etc/sysconfig/libvirtd", 0o644,
-     "# Stays up without connections, as on CentOS 7.\nLIBVIRTD_ARGS=\"\"\n"),
-    ("centos-release", "/etc/issue", 0o644,
-     "imgbuild practice medium (not CentOS)\nKernel \\r on an \\m\n\n"),
-    ("centos-release", "/etc/centos-release", 0o644,
-     "imgbuild practice medium release 7 (Debian 12 packages, not CentOS)\n"),
+    (
+        "policycoreutils",
+        "/etc/selinux/config",
+        0o644,
+        "# The practice medium has no SELinux policy.\nSELINUX=disabled\nSELINUXTYPE=targeted\n",
+    ),
+    (
+        "libvirt-daemon",
+        "/etc/sysconfig/libvirtd",
+        0o644,
+        "# Stays up without connections, as on CentOS 7.\nLIBVIRTD_ARGS=\"\"\n",
+    ),
+    (
+        "centos-release",
+        "/etc/issue",
+        0o644,
+        "imgbuild practice medium (not CentOS)\nKernel \\r on an \\m\n\n",
+    ),
+    (
+        "centos-release",
+        "/etc/centos-release",
+        0o644,
+        "imgbuild practice medium release 7 (Debian 12 packages, not CentOS)\n",
+    ),
     ("systemd", "/etc/locale.conf", 0o644, "LANG=C.UTF-8\n"),
     ("systemd", "/etc/vconsole.conf", 0o644, "KEYMAP=us\n"),
 ];
@@ -136,24 +173,57 @@ const FILES: &[(&str, &str, u16, &str)] = &[
 /// Files made here that nobody edits.
 const FIXED: &[(&str, &str, u16, &str)] = &[
     ("centos-release", "/usr/lib/os-release", 0o644, include_str!("files/os-release")),
-    ("centos-release", "/usr/lib/systemd/system-preset/90-default.preset", 0o644,
-     include_str!("files/90-default.preset")),
+    (
+        "centos-release",
+        "/usr/lib/systemd/system-preset/90-default.preset",
+        0o644,
+        include_str!("files/90-default.preset"),
+    ),
     ("rpm", "/usr/lib/rpm/macros.d/macros.practice", 0o644, include_str!("files/macros.practice")),
-    ("chrony", "/usr/lib/systemd/system/chronyd.service", 0o644,
-     include_str!("files/chronyd.service")),
+    (
+        "chrony",
+        "/usr/lib/systemd/system/chronyd.service",
+        0o644,
+        include_str!("files/chronyd.service"),
+    ),
     ("cronie", "/usr/lib/systemd/system/crond.service", 0o644, include_str!("files/crond.service")),
-    ("openssh-server", "/usr/lib/systemd/system/sshd.service", 0o644,
-     include_str!("files/sshd.service")),
-    ("openssh-server", "/usr/lib/systemd/system/sshd-keygen.service", 0o644,
-     include_str!("files/sshd-keygen.service")),
-    ("initscripts", "/usr/lib/systemd/system/network.service", 0o644,
-     include_str!("files/network.service")),
+    (
+        "openssh-server",
+        "/usr/lib/systemd/system/sshd.service",
+        0o644,
+        include_str!("files/sshd.service"),
+    ),
+    (
+        "openssh-server",
+        "/usr/lib/systemd/system/sshd-keygen.service",
+        0o644,
+        include_str!("files/sshd-keygen.service"),
+    ),
+    (
+        "initscripts",
+        "/usr/lib/systemd/system/network.service",
+        0o644,
+        include_str!("files/network.service"),
+    ),
     ("initscripts", "/usr/libexec/network-ifcfg", 0o755, include_str!("files/network-ifcfg")),
-    ("initscripts", "/usr/sbin/ifup", 0o755, "#!/bin/sh\nexec /usr/libexec/network-ifcfg up \"$@\"\n"),
-    ("initscripts", "/usr/sbin/ifdown", 0o755,
-     "#!/bin/sh\nexec /usr/libexec/network-ifcfg down \"$@\"\n"),
-    ("dracut", "/usr/lib/dracut/dracut.conf.d/90-practice.conf", 0o644,
-     include_str!("files/dracut.conf")),
+    (
+        "initscripts",
+        "/usr/sbin/ifup",
+        0o755,
+        "#!/bin/sh\nexec /usr/libexec/network-ifcfg up \"$@\"\n",
+    ),
+    (
+        "initscripts",
+        "/usr/sbin/ifdown",
+        0o755,
+        "#!/bin/sh\nexec /usr/libexec/network-ifcfg down \"$@\"\n",
+    ),
+    (
+        "dracut",
+        "/usr/lib/dracut/dracut.conf.d/90-practice.conf",
+        0o644,
+        include_str!("files/dracut.conf"),
+    ),
 ];
 
 /// Folders beside those of the Debian package.
@@ -190,7 +260,10 @@ const REQUIRES: &[(&str, &[&str])] = &[
     ("glibc", &["basesystem"]),
     ("util-linux", &["shadow-utils"]),
     ("kernel", &["dracut", "kmod", "coreutils", "zstd"]),
-    ("dracut", &["zstd", "systemd", "bash", "grep", "sed", "gawk", "findutils", "cpio", "xz", "gzip"]),
+    (
+        "dracut",
+        &["zstd", "systemd", "bash", "grep", "sed", "gawk", "findutils", "cpio", "xz", "gzip"],
+    ),
     ("openssh-server", &["openssh-clients"]),
     ("libvirt-daemon", &["polkit", "dbus", "libvirt-libs"]),
     ("openvswitch", &["iproute", "procps-ng", "kmod", "util-linux"]),
@@ -371,9 +444,7 @@ fn add_users(rpm: &mut Rpm) {
     }
     let mut script = String::new();
     for (name, id) in groups {
-        script.push_str(&format!(
-            "getent group {name} >/dev/null || groupadd -r -g {id} {name}\n"
-        ));
+        script.push_str(&format!("getent group {name} >/dev/null || groupadd -r -g {id} {name}\n"));
     }
     for User { name, id, home, groups } in users {
         let extra = if groups.is_empty() { String::new() } else { format!(" -G {groups}") };
