@@ -201,6 +201,10 @@ impl install::Listener for Listener<'_> {
         self.log.line(line);
     }
 
+    fn note(&mut self, text: &str) {
+        self.progress.note(text);
+    }
+
     fn at(&mut self, done: u64, total: u64, what: &str) {
         self.progress.at(done, total, what);
     }

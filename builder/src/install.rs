@@ -43,6 +43,8 @@ pub struct Job<'a> {
 pub trait Listener {
     /// A line for the build log.
     fn log(&mut self, line: &str);
+    /// Something that the user should know.
+    fn note(&mut self, text: &str);
     /// `done` of `total` packages are in; `what` is being done.
     fn at(&mut self, done: u64, total: u64, what: &str);
 }
@@ -86,7 +88,7 @@ pub fn install(job: &Job, folder: &Path, listener: &mut dyn Listener) -> Result<
     }
     scripts(job, &root, listener)?;
     core_image(job, folder, &root, listener)?;
-    tidy(&root).or_build(|| format!("cannot tidy {}", root.display()))
+    tidy(&root, listener)
 }
 
 fn environment(job: &Job) -> Vec<(String, String)> {
@@ -136,6 +138,10 @@ fn transaction(job: &Job, folder: &Path, root: &Path, listener: &mut dyn Listene
     let mut done = 0;
     sandbox.must(&mut |line| {
         listener.log(line);
+        // rpm goes on after these; the user is told.
+        if line.contains("scriptlet failed") || line.starts_with("error: ") {
+            listener.note(line);
+        }
         // rpm -v names each package as it begins with it; everything else has blanks.
         if !line.is_empty() && !line.contains([' ', '%']) {
             done = (done + 1).min(total);
@@ -248,42 +254,17 @@ fn core_image(job: &Job, folder: &Path, root: &Path, listener: &mut dyn Listener
     made
 }
 
-/// Takes away what must be each node's own or is only left over from the installation.
-fn tidy(root: &Path) -> std::io::Result<()> {
-    let remove = |path: PathBuf| match fs::symlink_metadata(&path) {
-        Ok(m) if m.is_dir() => fs::remove_dir_all(&path),
-        Ok(_) => fs::remove_file(&path),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(e),
-    };
-    for folder in ["tmp", "var/tmp", "var/cache/yum", "var/cache/dnf", "run", "dev"] {
-        let Ok(entries) = fs::read_dir(root.join(folder)) else { continue };
-        for entry in entries {
-            remove(entry?.path())?;
-        }
-    }
-    if let Ok(entries) = fs::read_dir(root.join("var/lib/rpm")) {
-        for entry in entries {
-            let entry = entry?;
-            // BerkeleyDB's environment of the process that is gone; the next one makes its own.
-            if entry.file_name().to_string_lossy().starts_with("__db.") {
-                remove(entry.path())?;
-            }
-        }
-    }
-    for file in ["var/lib/systemd/random-seed", "var/lib/dbus/machine-id", "etc/machine-id"] {
-        remove(root.join(file))?;
-    }
-    // Empty, not absent: systemd fills it in on the first boot (machine-id(5)).
-    fs::write(root.join("etc/machine-id"), "")?;
-    if let Ok(entries) = fs::read_dir(root.join("etc/ssh")) {
-        for entry in entries {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with("ssh_host_") && name.contains("_key") {
-                remove(entry.path())?;
-            }
-        }
-    }
-    Ok(())
+/// Takes away what must be each node's own or is only left over from the installation. By
+/// the tree's own shell in the sandbox: no link of the tree can lead it out of the tree.
+fn tidy(root: &Path, listener: &mut dyn Listener) -> Result<()> {
+    // BerkeleyDB's environment belongs to the process that is gone; the next one makes its own.
+    // The machine id is empty, not absent: systemd fills it in on the first boot (machine-id(5)).
+    const SCRIPT: &str = "set -e
+        for folder in /tmp /var/tmp /var/cache/yum /var/cache/dnf; do
+            [ ! -d \"$folder\" ] || find \"$folder/\" -mindepth 1 -delete
+        done
+        rm -f /var/lib/rpm/__db.* /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub
+        rm -f /var/lib/systemd/random-seed /var/lib/dbus/machine-id /etc/machine-id
+        : >/etc/machine-id";
+    Sandbox::new(root, ["/bin/sh", "-c", SCRIPT]).must(&mut |line| listener.log(line))
 }

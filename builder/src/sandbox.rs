@@ -8,6 +8,8 @@
 use crate::error::{Context, Error, Result};
 use crate::interrupt;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
@@ -82,7 +84,7 @@ impl Sandbox {
             .hint("run imgbuild as root (sudo)"));
         }
         let specification = serde_json::to_vec(self).or_build(|| "sandbox".to_owned())?;
-        let (output, child_output) =
+        let (mut output, child_output) =
             std::io::pipe().or_environment(|| "cannot make a pipe".to_owned())?;
         let errors = child_output.try_clone().or_environment(|| "cannot make a pipe".to_owned())?;
         let mut command = Command::new("/proc/self/exe");
@@ -101,7 +103,12 @@ impl Sandbox {
                 .write_all(&specification)
                 .or_environment(|| "cannot start the sandbox".to_owned())?;
         }
-        pump(output, line)?;
+        if let Err(error) = pump(&mut output, line) {
+            running.kill();
+            // Every process inside holds the pipe: its end is theirs, and the tree is ours again.
+            let _ = std::io::copy(&mut output, &mut std::io::sink());
+            return Err(error);
+        }
         let status =
             running.0.wait().or_environment(|| "cannot wait for the sandbox".to_owned())?;
         match status.code() {
@@ -141,15 +148,28 @@ impl Sandbox {
 /// The sandbox's first process; its death ends every process inside.
 struct Running(Child);
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
+impl Running {
+    /// Kills the first process and process 1 of the PID namespace, which share a process
+    /// group; the kernel then kills all others inside.
+    fn kill(&mut self) {
+        if let Ok(id) = i32::try_from(self.0.id()) {
+            let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
+        }
         let _ = self.0.wait();
     }
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A process that was waited for is no target: its number may be another's by now.
+        if matches!(self.0.try_wait(), Ok(None)) {
+            self.kill();
+        }
+    }
+}
+
 /// Hands on lines until every writer has closed the pipe or a signal has arrived.
-fn pump(mut output: std::io::PipeReader, line: &mut dyn FnMut(&str)) -> Result<()> {
+fn pump(output: &mut std::io::PipeReader, line: &mut dyn FnMut(&str)) -> Result<()> {
     let mut pending = Vec::new();
     let mut buffer = vec![0; 1 << 16];
     loop {

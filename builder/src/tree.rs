@@ -147,8 +147,10 @@ impl Cache {
         let what = || format!("cannot use the cache {}", self.folder.display());
         fs::create_dir_all(&self.folder).or_environment(what)?;
         let lock = File::create(self.folder.join("lock")).or_environment(what)?;
-        let _lock = Flock::lock(lock, FlockArg::LockExclusive)
-            .map_err(|(_, e)| Error::environment(format!("{}: {e}", what())))?;
+        let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, e)| match e {
+            nix::errno::Errno::EINTR => Error::interrupted(),
+            e => Error::environment(format!("{}: {e}", what())),
+        })?;
         if place.is_dir() {
             return Ok(place);
         }
@@ -157,6 +159,16 @@ impl Cache {
             .tempdir_in(&self.folder)
             .or_environment(what)?;
         make(temporary.path())?;
+        // A tree that is there is trusted: all of it has to be on the disk before its name is.
+        let folder = File::open(temporary.path()).or_environment(what)?;
+        // SAFETY: the descriptor is open.
+        if unsafe { nix::libc::syncfs(std::os::fd::AsRawFd::as_raw_fd(&folder)) } != 0 {
+            return Err(Error::environment(format!(
+                "{}: {}",
+                what(),
+                std::io::Error::last_os_error()
+            )));
+        }
         fs::rename(temporary.path(), &place).or_environment(what)?;
         Ok(place)
     }

@@ -12,6 +12,7 @@ pub fn workspace() -> &'static Path {
 }
 
 /// The folder of shared test data, or `None` (said on standard error) where it is absent.
+#[allow(clippy::print_stderr, reason = "a test that does not run says so")]
 pub fn shared() -> Option<PathBuf> {
     let path = std::env::var_os("IMGBUILD_SHARED")
         .map_or_else(|| workspace().join("../shared"), PathBuf::from);

@@ -1,7 +1,7 @@
 //! Package choice and installed trees, judged by dnf and rpm.
 
 use lab_tests::lab::{Lab, text};
-use lab_tests::{oracle, product};
+use lab_tests::product;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::process::Command;

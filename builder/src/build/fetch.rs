@@ -46,10 +46,10 @@ fn package(context: &Context, package: &Package, folder: &Path) -> Result<PathBu
         return Ok(path);
     }
     let place = folder.join(format!("{}.rpm", package.sha256));
-    if let Ok(bytes) = fs::read(&place) {
-        if verify(package, repo, &bytes).is_ok() {
-            return Ok(place);
-        }
+    if let Ok(bytes) = fs::read(&place)
+        && verify(package, repo, &bytes).is_ok()
+    {
+        return Ok(place);
     }
     // The declared size bounds what is read.
     let bytes = repo.medium.read(&package.location, package.size)?;

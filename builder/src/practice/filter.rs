@@ -160,10 +160,10 @@ pub fn place(path: &str) -> Option<String> {
 
 fn merged(path: &str) -> String {
     for top in ["bin", "sbin", "lib64", "lib"] {
-        if let Some(rest) = path.strip_prefix('/').and_then(|path| path.strip_prefix(top)) {
-            if rest.is_empty() || rest.starts_with('/') {
-                return format!("/usr/{top}{rest}");
-            }
+        if let Some(rest) = path.strip_prefix('/').and_then(|path| path.strip_prefix(top))
+            && (rest.is_empty() || rest.starts_with('/'))
+        {
+            return format!("/usr/{top}{rest}");
         }
     }
     path.to_string()

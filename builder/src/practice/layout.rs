@@ -72,11 +72,12 @@ pub fn make(output: &Path, work: &Path, progress: Progress<'_>) -> Result<Practi
     if fs::read_to_string(output.join(STAMP)).is_ok_and(|stamp| stamp == RECIPE) {
         return Ok(practice);
     }
-    if output.exists() && fs::read_dir(output).is_ok_and(|mut dir| dir.next().is_some()) {
-        if !output.join(STAMP).exists() {
-            let message = format!("{} is not empty and not a practice medium", output.display());
-            return Err(Error::input(message).hint("Name another folder, or remove this one."));
-        }
+    if output.exists()
+        && fs::read_dir(output).is_ok_and(|mut dir| dir.next().is_some())
+        && !output.join(STAMP).exists()
+    {
+        let message = format!("{} is not empty and not a practice medium", output.display());
+        return Err(Error::input(message).hint("Name another folder, or remove this one."));
     }
     let work = absolute(work)?;
     let output = absolute(output)?;

@@ -96,9 +96,8 @@ fn primary(
     size: u64,
 ) -> std::result::Result<String, rpm::Error> {
     let offsets = header.get_package_segment_offsets();
-    let text = |value: std::result::Result<&str, rpm::Error>| {
-        value.map_or_else(|_| String::new(), |text| escape(text))
-    };
+    let text =
+        |value: std::result::Result<&str, rpm::Error>| value.map_or_else(|_| String::new(), escape);
     let mut out = format!(
         "<package type=\"rpm\">\n  <name>{}</name>\n  <arch>{}</arch>\n  {version}\n  \
          <checksum type=\"sha256\" pkgid=\"YES\">{digest}</checksum>\n  \

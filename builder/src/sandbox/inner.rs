@@ -143,10 +143,25 @@ fn enter_root(sandbox: &Sandbox) -> Result<()> {
     Ok(())
 }
 
+/// A folder below `root` to mount on, made if it is not there. A link on the way could lead
+/// out of the root: it is refused.
+fn mount_point(root: &Path, inside: &str) -> Result<PathBuf> {
+    let mut place = root.to_owned();
+    for part in inside.split('/').filter(|part| !part.is_empty()) {
+        place.push(part);
+        match fs::symlink_metadata(&place) {
+            Ok(meta) if meta.is_dir() => {}
+            Ok(_) => return Err(format!("/{inside} of the image is not a folder").into()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => fs::create_dir(&place)?,
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(place)
+}
+
 fn bind_mount(root: &Path, bind: &Bind) -> Result<()> {
     let none = None::<&str>;
-    let inside = root.join(bind.inside.trim_start_matches('/'));
-    fs::create_dir_all(&inside)?;
+    let inside = mount_point(root, &bind.inside)?;
     mount(Some(&bind.host), &inside, none, MsFlags::MS_BIND | MsFlags::MS_REC, none)?;
     if bind.read_only {
         let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
@@ -158,11 +173,7 @@ fn bind_mount(root: &Path, bind: &Bind) -> Result<()> {
 /// /proc, /dev, and writable /sys and /run: scriptlets look for them, and the package
 /// `filesystem` sets /sys's mode.
 fn api_mounts(root: &Path) -> Result<()> {
-    let place = |name: &str| -> Result<PathBuf> {
-        let place = root.join(name);
-        fs::create_dir_all(&place)?;
-        Ok(place)
-    };
+    let place = |name: &str| mount_point(root, name);
     let tmpfs = |place: &Path, mode: &str| {
         mount(
             Some("tmpfs"),

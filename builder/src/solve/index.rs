@@ -32,7 +32,7 @@ impl<'a> Index<'a> {
     pub fn new(catalog: &'a Catalog, exclude: &[String]) -> Self {
         let usable = |id: Id| {
             let p = &catalog.packages[id];
-            distance(&p.arch) < ARCHITECTURES.len() && !exclude.iter().any(|x| *x == p.name)
+            distance(&p.arch) < ARCHITECTURES.len() && !exclude.contains(&p.name)
         };
         let usable: Vec<bool> = (0..catalog.packages.len()).map(usable).collect();
         let mut this = Self {

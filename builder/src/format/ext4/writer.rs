@@ -34,11 +34,14 @@ struct Writer<'a> {
     written: u64,
 }
 
+/// A directory's entry: inode number, file type, name.
+type Child<'a> = (u32, u8, &'a [u8]);
+
 /// Inode numbers, link counts and the children of each directory.
 struct Names<'a> {
     numbers: HashMap<&'a [u8], u32>,
     links: HashMap<u32, u16>,
-    children: HashMap<&'a [u8], Vec<(u32, u8, &'a [u8])>>,
+    children: HashMap<&'a [u8], Vec<Child<'a>>>,
     last: u32,
 }
 
