@@ -6,10 +6,12 @@ use super::names::{self, Repository};
 use super::{Progress, Stage, boot, comps, convert, generated, images, repodata};
 use crate::error::{Context, Error, Result};
 use crate::interrupt;
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
@@ -69,6 +71,7 @@ const REPOSITORIES: [Repository; 4] =
 /// build errors when a package cannot be converted or written; interruption.
 pub fn make(output: &Path, work: &Path, progress: Progress<'_>) -> Result<Practice> {
     let practice = Practice::at(output);
+    let _lock = lock(work)?;
     if fs::read_to_string(output.join(STAMP)).is_ok_and(|stamp| stamp == RECIPE) {
         return Ok(practice);
     }
@@ -88,6 +91,17 @@ pub fn make(output: &Path, work: &Path, progress: Progress<'_>) -> Result<Practi
         .or_build(|| format!("cannot write {}", partial.0.display()))?;
     partial.publish(&output)?;
     Ok(practice)
+}
+
+/// One at a time makes a medium from the downloads in `work`; who waited finds it made.
+fn lock(work: &Path) -> Result<Flock<File>> {
+    let what = || format!("cannot use {}", work.display());
+    fs::create_dir_all(work).or_environment(what)?;
+    let file = File::create(work.join("lock")).or_environment(what)?;
+    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, e)| match e {
+        Errno::EINTR => Error::interrupted(),
+        e => Error::environment(format!("{}: {e}", what())),
+    })
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {
