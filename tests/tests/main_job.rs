@@ -52,9 +52,12 @@ fn check_disk(raw: &Path, size: u64) {
     let esp = folder.path().join("esp");
     carve(&image, 2, &esp);
     oracle::ok("fsck.fat", ["-n", &text(&esp)]);
-    let root = folder.path().join("root");
-    carve(&image, 3, &root);
-    oracle::ok("e2fsck", ["-fn", &text(&root)]);
+    oracle::ok("e2fsck", ["-fn", &root_in(&image)]);
+}
+
+/// The root filesystem inside an image, in the words of e2fsprogs.
+fn root_in(raw: &str) -> String {
+    format!("{raw}?offset={}", partition(raw, 3).0)
 }
 
 /// firstboot's journal records, as the guest's own journalctl exports them.
@@ -116,10 +119,9 @@ fn controller_from_practice_medium_boots_under_bios_and_uefi() {
     check_disk(&raw, 50 * 1024 * MIB);
     oracle::ok("qemu-img", ["check", "-q", &text(&qcow2)]);
     oracle::ok("qemu-img", ["compare", "-q", &text(&raw), &text(&qcow2)]);
-    oracle::ok(
-        "sh",
-        ["-c", &format!("cd {} && sha256sum --quiet -c SHA256SUMS", text(&lab.output()))],
-    );
+    // Not the raw image: coreutils takes minutes for its 50 GiB of zeros.
+    let check = "grep -v raw SHA256SUMS | sha256sum --quiet -c";
+    oracle::ok("sh", ["-c", &format!("cd {} && {check}", text(&lab.output()))]);
     fs::remove_file(raw).expect("raw image");
 
     let warm = lab.build("controller", &["practice"], &["--force"]);
@@ -155,17 +157,19 @@ fn controller_from_practice_medium_boots_under_bios_and_uefi() {
 #[test]
 fn computes_from_practice_medium_differ_only_in_identity() {
     let lab = Lab::new();
-    lab.build("compute", &["practice"], &["--format", "raw,qcow2"]);
+    lab.build("compute", &["practice"], &[]);
     let lists: Vec<String> = ["nova01", "nova02"]
         .map(|node| {
-            let raw = lab.output().join(format!("{node}.raw"));
+            let raw = lab.folder().join("raw");
+            let qcow2 = lab.output().join(format!("{node}.qcow2"));
+            oracle::ok("qemu-img", ["convert", "-O", "raw", &text(&qcow2), &text(&raw)]);
             check_disk(&raw, 100 * 1024 * MIB);
-            let root = lab.folder().join("root");
-            carve(&text(&raw), 3, &root);
             let dump = lab.folder().join(node);
             fs::create_dir(&dump).expect("folder");
-            oracle::run("debugfs", ["-R", &format!("rdump / {}", text(&dump)), &text(&root)]);
-            fs::remove_file(&root).expect("carved");
+            oracle::run(
+                "debugfs",
+                ["-R", &format!("rdump / {}", text(&dump)), &root_in(&text(&raw))],
+            );
             fs::remove_file(&raw).expect("raw");
             text(&dump)
         })
