@@ -24,7 +24,7 @@ const USERS: &[(&str, &[User])] = &[
     ("openssh-server", &[user("sshd", 74, "/run/sshd", "")]),
     ("chrony", &[user("chrony", 996, "/var/lib/chrony", "")]),
     ("polkit", &[user("polkitd", 999, "/", "")]),
-    ("libvirt-daemon", &[user("libvirt-qemu", 64055, "/var/lib/libvirt", "kvm")]),
+    ("libvirt-daemon", &[user("libvirt-qemu", 107, "/var/lib/libvirt", "kvm")]),
     (
         "systemd",
         &[user("systemd-network", 192, "/", ""), user("systemd-resolve", 193, "/", ""),
@@ -50,6 +50,8 @@ const DRESS: &[(&str, u16, &str, &str, Option<&str>)] = &[
     ("/etc/libvirt/qemu.conf", 0o600, "root", "root", None),
     ("/var/lib/libvirt/qemu", 0o750, "libvirt-qemu", "libvirt-qemu", None),
     ("/var/cache/libvirt/qemu", 0o750, "libvirt-qemu", "libvirt-qemu", None),
+    ("/var/lib/chrony", 0o750, "chrony", "chrony", None),
+    ("/var/log/chrony", 0o750, "chrony", "chrony", None),
     ("/var/spool/rsyslog", 0o700, "root", "root", None),
     ("/etc/sudoers", 0o440, "root", "root", None),
 ];
@@ -164,6 +166,8 @@ const FOLDERS: &[(&str, &str, u16)] = &[
     ("grub2-tools", "/boot/grub2", 0o700),
     ("systemd", "/var/log/journal", 0o2755),
     ("yum", "/etc/yum", 0o755),
+    ("chrony", "/var/lib/chrony", 0o750),
+    ("chrony", "/var/log/chrony", 0o750),
 ];
 
 /// Names that CentOS's package of this name offers too.
