@@ -1,4 +1,5 @@
 //! On-disk formats: values to bytes and back. Nothing here knows policy or
 //! imports the rest of the crate.
 
+pub mod iso9660;
 pub mod tree;
