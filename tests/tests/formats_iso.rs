@@ -5,6 +5,8 @@
 mod corpus;
 #[path = "formats_iso/made_by_xorriso.rs"]
 mod made_by_xorriso;
+#[path = "formats_iso/written.rs"]
+mod written;
 
 use builder::format::iso9660::{Error, Iso};
 use std::fs::File;
@@ -68,6 +70,18 @@ fn parse_lsdl(text: &str) -> Vec<Listed> {
     listed
 }
 
+/// What xorriso lists of an image.
+fn xorriso_lsdl(image: &Path) -> Vec<Listed> {
+    let output = run(
+        "xorriso",
+        Command::new("xorriso")
+            .args(["-indev"])
+            .arg(image)
+            .args(["-find", "/", "-exec", "lsdl", "--"]),
+    );
+    parse_lsdl(&String::from_utf8(output.stdout).unwrap())
+}
+
 /// Our reader's view of an image in the same form.
 fn listed_by_us(iso: &Iso) -> Result<Vec<Listed>, Error> {
     use builder::format::iso9660::Kind;
@@ -84,6 +98,9 @@ fn listed_by_us(iso: &Iso) -> Result<Vec<Listed>, Error> {
             for (bit, letter) in [(4, 'r'), (2, 'w'), (1, 'x')] {
                 mode.push(if node.mode >> shift & bit == 0 { '-' } else { letter });
             }
+        }
+        if node.mode & 0o4100 == 0o4100 {
+            mode.replace_range(3..4, "s");
         }
         listed.push(Listed {
             mode,

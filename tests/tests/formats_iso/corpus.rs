@@ -6,6 +6,7 @@ use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
 
+#[expect(clippy::print_stdout, reason = "says which tests did not run")]
 fn corpus() -> Option<PathBuf> {
     let shared = std::env::var_os("IMGBUILD_SHARED")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);

@@ -26,17 +26,6 @@ fn make_tree(dir: &Path) -> PathBuf {
     tree
 }
 
-fn xorriso_lsdl(image: &Path) -> Vec<Listed> {
-    let output = run(
-        "xorriso",
-        Command::new("xorriso")
-            .args(["-indev"])
-            .arg(image)
-            .args(["-find", "/", "-exec", "lsdl", "--"]),
-    );
-    parse_lsdl(&String::from_utf8(output.stdout).unwrap())
-}
-
 fn make(program: &str, package: &str, arguments: &[&str], tree: &Path, image: &Path) {
     run(package, Command::new(program).args(arguments).arg("-o").arg(image).arg(tree));
 }

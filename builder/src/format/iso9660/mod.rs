@@ -10,18 +10,20 @@ mod node;
 mod read;
 mod reader;
 mod susp;
+mod write;
 
 pub use boot::{BootImage, Platform};
 pub use node::{Extent, Kind, Node};
 pub use read::Iso;
 pub use reader::Reader;
+pub use write::{BootEntry, Hybrid, Options, write};
 
 use std::io;
 
 /// Bytes of a logical sector: descriptors and directories are aligned to it.
 pub const SECTOR: u64 = 2048;
 
-/// Why an image could not be read.
+/// Why an image could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused to read or write.
@@ -53,11 +55,26 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+    /// A tree's entry does not fit the format, or is not what it says.
+    #[error("cannot put /{path} into the image: {what}")]
+    Entry {
+        /// The entry's path.
+        path: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// An option's value does not fit the format.
+    #[error("cannot write the image: {0}")]
+    Option(String),
 }
 
 impl Error {
     fn malformed(offset: u64, what: impl Into<String>) -> Self {
         Self::Malformed { offset, what: what.into() }
+    }
+
+    fn entry(path: &[u8], what: impl Into<String>) -> Self {
+        Self::Entry { path: String::from_utf8_lossy(path).into_owned(), what: what.into() }
     }
 }
 
