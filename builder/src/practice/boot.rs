@@ -3,7 +3,7 @@
 use super::closure::{Index, Source};
 use super::convert;
 use super::cpio::Cpio;
-use super::fat;
+use super::images;
 use super::package::{Item, Kind};
 use crate::error::{Context, Error, Result};
 use flate2::{Compression, write::GzEncoder};
@@ -50,10 +50,24 @@ impl Gathered {
             Error::build(format!("no Debian package of the medium has a file {end}"))
         })
     }
+
+    /// The file whose path starts with `start`.
+    fn file_starting(&self, start: &str) -> Result<&[u8]> {
+        let found = self.0.values().find(|item| item.path.starts_with(start));
+        found.and_then(Item::bytes).ok_or_else(|| {
+            Error::build(format!("no Debian package of the medium has a file {start}…"))
+        })
+    }
 }
 
-/// Writes the boot files into the install tree at `folder`.
-pub fn write(folder: &Path, index: &Index, media: &BTreeMap<String, Source>) -> Result<()> {
+/// Writes the boot files into the install tree at `folder`; gives the code that
+/// starts the tree's ISO image from a USB disk.
+pub fn write(
+    folder: &Path,
+    index: &Index,
+    media: &BTreeMap<String, Source>,
+    time: i64,
+) -> Result<Vec<u8>> {
     let sources = |name: &str| index.targets.get(name).map(|target| target.sources.iter());
     let mut wanted: Vec<&Source> = media.values().collect();
     for name in ["kernel", "grub2-efi-x64", "shim-x64"] {
@@ -62,7 +76,7 @@ pub fn write(folder: &Path, index: &Index, media: &BTreeMap<String, Source>) -> 
     let files = Gathered::of(&wanted)?;
     let kernel = files.file_starting("/boot/vmlinuz-")?;
     let initrd = initrd(&files)?;
-    let mut out = Out { folder };
+    let out = Out { folder };
     for place in ["images/pxeboot", "isolinux"] {
         out.put(&format!("{place}/vmlinuz"), kernel)?;
         out.put(&format!("{place}/initrd.img"), &initrd)?;
@@ -84,17 +98,8 @@ pub fn write(folder: &Path, index: &Index, media: &BTreeMap<String, Source>) -> 
     for (path, bytes) in efi {
         out.put(path, bytes)?;
     }
-    let image = fat::image(*b"PRACTICE   ", &efi).or_build(|| "cannot make efiboot.img".into())?;
-    out.put("images/efiboot.img", &image)
-}
-
-impl Gathered {
-    fn file_starting(&self, start: &str) -> Result<&[u8]> {
-        let found = self.0.values().find(|item| item.path.starts_with(start));
-        found.and_then(Item::bytes).ok_or_else(|| {
-            Error::build(format!("no Debian package of the medium has a file {start}…"))
-        })
-    }
+    out.put("images/efiboot.img", &images::efi_image(&efi, time)?)?;
+    Ok(files.file("/ISOLINUX/isohdpfx.bin")?.to_vec())
 }
 
 fn initrd(files: &Gathered) -> Result<Vec<u8>> {
@@ -122,7 +127,7 @@ struct Out<'a> {
 }
 
 impl Out<'_> {
-    fn put(&mut self, path: &str, bytes: &[u8]) -> Result<()> {
+    fn put(&self, path: &str, bytes: &[u8]) -> Result<()> {
         let path = self.folder.join(path);
         let what = || format!("cannot write {}", path.display());
         if let Some(parent) = path.parent() {

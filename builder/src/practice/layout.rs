@@ -3,7 +3,7 @@
 use super::apt::Apt;
 use super::closure::{self, Index, Source, Target};
 use super::names::{self, Repository};
-use super::{Progress, Stage, boot, comps, convert, generated, repodata};
+use super::{Progress, Stage, boot, comps, convert, generated, images, repodata};
 use crate::error::{Context, Error, Result};
 use crate::interrupt;
 use rayon::prelude::*;
@@ -145,11 +145,18 @@ fn build(
     convert_all(root, index, progress)?;
     describe(root, progress)?;
     interrupt::check()?;
-    progress(Stage::Images, 0, 1);
-    let os = root.join("os");
-    boot::write(&os, index, media)?;
+    progress(Stage::Images, 0, 4);
+    let time = i64::from(OWN_TIME);
+    let parts = Practice::at(root);
+    let hybrid = boot::write(&parts.os, index, media, time)?;
     tree_files(root)?;
-    progress(Stage::Images, 1, 1);
+    progress(Stage::Images, 1, 4);
+    images::bootable(&parts.os, &parts.os_iso, &hybrid, time)?;
+    progress(Stage::Images, 2, 4);
+    images::plain(&parts.extras, &parts.extras_iso, "PRACTICE-EXTRAS", time)?;
+    progress(Stage::Images, 3, 4);
+    images::plain(&parts.osp10, &parts.osp10_iso, "PRACTICE-OSP-10", time)?;
+    progress(Stage::Images, 4, 4);
     Ok(())
 }
 
