@@ -171,9 +171,11 @@ fn run(command: &mut Command, tick: &mut dyn FnMut() -> Result<()>) -> Result<St
     let name = command.get_program().to_string_lossy().into_owned();
     // A terminal's Ctrl-C reaches us alone; the Drop guard stops the child.
     command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = Running(command.spawn().map_err(|e| {
-        Error::environment(format!("cannot run {name}: {e}")).hint(HINT)
-    })?);
+    let mut child = Running(
+        command
+            .spawn()
+            .map_err(|e| Error::environment(format!("cannot run {name}: {e}")).hint(HINT))?,
+    );
     let stdout = drain(child.0.stdout.take());
     let stderr = drain(child.0.stderr.take());
     let status = loop {

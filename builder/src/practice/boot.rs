@@ -17,10 +17,31 @@ pub const LABEL: &str = "PRACTICE-7-X86_64";
 
 /// Modules the initrd loads, without their folder.
 const MODULES: &[&str] = &[
-    "cdrom", "scsi_common", "scsi_mod", "libata", "ata_piix", "ata_generic", "sr_mod", "sd_mod",
-    "t10-pi", "crc-t10dif", "crct10dif_common", "crct10dif_generic", "crc64", "crc64-rocksoft",
-    "crc64_rocksoft_generic", "virtio", "virtio_ring", "virtio_pci", "virtio_pci_legacy_dev",
-    "virtio_pci_modern_dev", "virtio_blk", "virtio_scsi", "isofs", "failover", "net_failover",
+    "cdrom",
+    "scsi_common",
+    "scsi_mod",
+    "libata",
+    "ata_piix",
+    "ata_generic",
+    "sr_mod",
+    "sd_mod",
+    "t10-pi",
+    "crc-t10dif",
+    "crct10dif_common",
+    "crct10dif_generic",
+    "crc64",
+    "crc64-rocksoft",
+    "crc64_rocksoft_generic",
+    "virtio",
+    "virtio_ring",
+    "virtio_pci",
+    "virtio_pci_legacy_dev",
+    "virtio_pci_modern_dev",
+    "virtio_blk",
+    "virtio_scsi",
+    "isofs",
+    "failover",
+    "net_failover",
     "virtio_net",
 ];
 
@@ -43,9 +64,10 @@ impl Gathered {
 
     /// The file whose path ends in `end`.
     fn file(&self, end: &str) -> Result<&[u8]> {
-        let found = self.0.values().find(|item| {
-            item.path.ends_with(end) && matches!(item.kind, Kind::File(_))
-        });
+        let found = self
+            .0
+            .values()
+            .find(|item| item.path.ends_with(end) && matches!(item.kind, Kind::File(_)));
         found.and_then(Item::bytes).ok_or_else(|| {
             Error::build(format!("no Debian package of the medium has a file {end}"))
         })

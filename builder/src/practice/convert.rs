@@ -103,7 +103,8 @@ fn finish(mut rpm: Rpm) -> Rpm {
 /// The folders that `filesystem` owns belong to no other package.
 fn drop_standard_folders(rpm: &mut Rpm) {
     if rpm.name != "filesystem" {
-        let standard: BTreeSet<String> = generated::folders().map(|(path, _)| path.into()).collect();
+        let standard: BTreeSet<String> =
+            generated::folders().map(|(path, _)| path.into()).collect();
         rpm.items.retain(|item| item.kind != Kind::Dir || !standard.contains(&item.path));
     }
 }

@@ -23,7 +23,6 @@ impl Cpio {
         self.entry(path, S_IFREG | mode, data, (0, 0));
     }
 
-
     /// Adds a character device.
     pub fn device(&mut self, path: &str, major: u32, minor: u32) {
         self.entry(path, S_IFCHR | 0o600, &[], (major, minor));
@@ -42,8 +41,7 @@ impl Cpio {
         // The boot media's files are far below the format's 4 GiB.
         let size = data.len() as u32;
         let name = path.len() as u32 + 1;
-        let fields =
-            [self.inode, mode, 0, 0, links, 0, size, 0, 0, device.0, device.1, name, 0];
+        let fields = [self.inode, mode, 0, 0, links, 0, size, 0, 0, device.0, device.1, name, 0];
         self.bytes.extend_from_slice(b"070701");
         for field in fields {
             self.bytes.extend_from_slice(format!("{field:08X}").as_bytes());

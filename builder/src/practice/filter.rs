@@ -3,45 +3,145 @@
 
 /// Trees that no RPM has.
 const DROPPED_TREES: &[&str] = &[
-    "/usr/share/doc", "/usr/share/doc-base", "/usr/share/man", "/usr/share/info",
-    "/usr/share/locale", "/usr/share/lintian", "/usr/share/bug", "/usr/share/gettext",
-    "/usr/share/initramfs-tools", "/etc/initramfs-tools", "/usr/share/menu", "/usr/share/pixmaps",
-    "/usr/share/applications", "/usr/share/apport", "/usr/share/reportbug", "/usr/share/metainfo",
-    "/usr/share/bash-completion", "/usr/share/zsh", "/usr/share/fish", "/usr/share/polkit-1/its",
-    "/usr/share/icons", "/usr/share/systemtap", "/usr/share/augeas", "/usr/share/pkgconfig",
-    "/usr/lib/x86_64-linux-gnu/pkgconfig", "/usr/share/libvirt/test-screenshot",
-    "/usr/share/i18n/locales", "/usr/share/calendar", "/usr/share/gdb", "/usr/share/debconf",
-    "/usr/lib/pcp", "/etc/init.d", "/etc/init", "/etc/rc0.d", "/etc/rc1.d", "/etc/rc2.d",
-    "/etc/rc3.d", "/etc/rc4.d", "/etc/rc5.d", "/etc/rc6.d", "/etc/rcS.d", "/etc/apparmor.d",
-    "/etc/apt", "/etc/dpkg", "/etc/insserv.conf.d", "/etc/logcheck", "/etc/ufw", "/etc/ppp",
-    "/etc/NetworkManager", "/usr/lib/NetworkManager", "/etc/network", "/etc/dhcp/dhclient-exit-hooks.d",
-    "/usr/lib/firewalld", "/usr/share/qemu/trace-events-all", "/usr/share/perl5", "/usr/share/perl",
-    "/usr/lib/rpm/platform", "/usr/share/vim/vim90/doc", "/usr/share/vim/vim90/lang",
-    "/usr/share/consolefonts", "/usr/share/consoletrans", "/run", "/var/run", "/var/lock",
-    "/lib/udev/hwdb.d", "/usr/lib/python3.11/test", "/usr/share/python3/runtime.d",
-    "/usr/share/dbus-1/interfaces", "/usr/share/gir-1.0", "/etc/kernel",
-    "/usr/lib/kernel/install.d", "/usr/lib/modules-load.d/fwupd.conf", "/etc/grub.d/30_uefi-firmware",
-    "/usr/lib/systemd/system/sudo.service", "/usr/lib/systemd/system/cron.service",
-    "/usr/lib/systemd/system/ssh.service", "/usr/lib/systemd/system/ssh.socket",
-    "/usr/lib/systemd/system/ssh@.service", "/usr/lib/systemd/system/rescue-ssh.target",
-    "/usr/lib/systemd/system/chrony.service", "/usr/lib/systemd/system/runlevel*",
-    "/usr/lib/systemd/system/default.target", "/usr/lib/systemd/system/dpkg-db-backup.service",
-    "/usr/lib/systemd/system-preset", "/usr/lib/systemd/system/multi-user.target.wants/getty.target",
-    "/etc/chrony", "/etc/issue", "/etc/motd", "/etc/os-release", "/usr/lib/os-release",
-    "/etc/securetty", "/etc/rsyslog.conf", "/etc/cron.daily/dpkg", "/etc/cron.daily/apt-compat",
-    "/boot/efi", "/usr/lib/sysusers.d/basic.conf", "/usr/lib/sysctl.d/pid-max.conf",
-    "/usr/share/gnupg/distsigkey.gpg", "/usr/lib/systemd/system/e2scrub_reap.service",
-    "/usr/lib/systemd/system/e2scrub_all.service", "/usr/lib/systemd/system/e2scrub_all.timer",
-    "/etc/cron.d/e2scrub_all", "/usr/lib/x86_64-linux-gnu/tc/q_atm.so", "/etc/dracut.conf.d/11-ifcfg.conf", "/lib/systemd/network/80-ethernet.network.example",
+    "/usr/share/doc",
+    "/usr/share/doc-base",
+    "/usr/share/man",
+    "/usr/share/info",
+    "/usr/share/locale",
+    "/usr/share/lintian",
+    "/usr/share/bug",
+    "/usr/share/gettext",
+    "/usr/share/initramfs-tools",
+    "/etc/initramfs-tools",
+    "/usr/share/menu",
+    "/usr/share/pixmaps",
+    "/usr/share/applications",
+    "/usr/share/apport",
+    "/usr/share/reportbug",
+    "/usr/share/metainfo",
+    "/usr/share/bash-completion",
+    "/usr/share/zsh",
+    "/usr/share/fish",
+    "/usr/share/polkit-1/its",
+    "/usr/share/icons",
+    "/usr/share/systemtap",
+    "/usr/share/augeas",
+    "/usr/share/pkgconfig",
+    "/usr/lib/x86_64-linux-gnu/pkgconfig",
+    "/usr/share/libvirt/test-screenshot",
+    "/usr/share/i18n/locales",
+    "/usr/share/calendar",
+    "/usr/share/gdb",
+    "/usr/share/debconf",
+    "/usr/lib/pcp",
+    "/etc/init.d",
+    "/etc/init",
+    "/etc/rc0.d",
+    "/etc/rc1.d",
+    "/etc/rc2.d",
+    "/etc/rc3.d",
+    "/etc/rc4.d",
+    "/etc/rc5.d",
+    "/etc/rc6.d",
+    "/etc/rcS.d",
+    "/etc/apparmor.d",
+    "/etc/apt",
+    "/etc/dpkg",
+    "/etc/insserv.conf.d",
+    "/etc/logcheck",
+    "/etc/ufw",
+    "/etc/ppp",
+    "/etc/NetworkManager",
+    "/usr/lib/NetworkManager",
+    "/etc/network",
+    "/etc/dhcp/dhclient-exit-hooks.d",
+    "/usr/lib/firewalld",
+    "/usr/share/qemu/trace-events-all",
+    "/usr/share/perl5",
+    "/usr/share/perl",
+    "/usr/lib/rpm/platform",
+    "/usr/share/vim/vim90/doc",
+    "/usr/share/vim/vim90/lang",
+    "/usr/share/consolefonts",
+    "/usr/share/consoletrans",
+    "/run",
+    "/var/run",
+    "/var/lock",
+    "/lib/udev/hwdb.d",
+    "/usr/lib/python3.11/test",
+    "/usr/share/python3/runtime.d",
+    "/usr/share/dbus-1/interfaces",
+    "/usr/share/gir-1.0",
+    "/etc/kernel",
+    "/usr/lib/kernel/install.d",
+    "/usr/lib/modules-load.d/fwupd.conf",
+    "/etc/grub.d/30_uefi-firmware",
+    "/usr/lib/systemd/system/sudo.service",
+    "/usr/lib/systemd/system/cron.service",
+    "/usr/lib/systemd/system/ssh.service",
+    "/usr/lib/systemd/system/ssh.socket",
+    "/usr/lib/systemd/system/ssh@.service",
+    "/usr/lib/systemd/system/rescue-ssh.target",
+    "/usr/lib/systemd/system/chrony.service",
+    "/usr/lib/systemd/system/runlevel*",
+    "/usr/lib/systemd/system/default.target",
+    "/usr/lib/systemd/system/dpkg-db-backup.service",
+    "/usr/lib/systemd/system-preset",
+    "/usr/lib/systemd/system/multi-user.target.wants/getty.target",
+    "/etc/chrony",
+    "/etc/issue",
+    "/etc/motd",
+    "/etc/os-release",
+    "/usr/lib/os-release",
+    "/etc/securetty",
+    "/etc/rsyslog.conf",
+    "/etc/cron.daily/dpkg",
+    "/etc/cron.daily/apt-compat",
+    "/boot/efi",
+    "/usr/lib/sysusers.d/basic.conf",
+    "/usr/lib/sysctl.d/pid-max.conf",
+    "/usr/share/gnupg/distsigkey.gpg",
+    "/usr/lib/systemd/system/e2scrub_reap.service",
+    "/usr/lib/systemd/system/e2scrub_all.service",
+    "/usr/lib/systemd/system/e2scrub_all.timer",
+    "/etc/cron.d/e2scrub_all",
+    "/usr/lib/x86_64-linux-gnu/tc/q_atm.so",
+    "/etc/dracut.conf.d/11-ifcfg.conf",
+    "/lib/systemd/network/80-ethernet.network.example",
 ];
 
 /// Kernel modules without use in a guest or on a lab server.
 const DROPPED_MODULES: &[&str] = &[
-    "drivers/gpu", "drivers/media", "sound", "drivers/infiniband", "drivers/net/ethernet/mellanox",
-    "drivers/staging", "drivers/isdn", "drivers/bluetooth", "drivers/target", "drivers/block/drbd",
-    "fs/smb", "fs/ksmbd", "fs/nfsd", "fs/ceph", "fs/ocfs2", "fs/gfs2", "fs/dlm", "fs/btrfs/tests",
-    "net/ceph", "net/tipc", "net/smc", "net/rds", "net/bluetooth", "net/wireless", "net/mac80211",
-    "net/can", "net/sctp", "net/sunrpc/xprtrdma", "drivers/hv", "drivers/xen",
+    "drivers/gpu",
+    "drivers/media",
+    "sound",
+    "drivers/infiniband",
+    "drivers/net/ethernet/mellanox",
+    "drivers/staging",
+    "drivers/isdn",
+    "drivers/bluetooth",
+    "drivers/target",
+    "drivers/block/drbd",
+    "fs/smb",
+    "fs/ksmbd",
+    "fs/nfsd",
+    "fs/ceph",
+    "fs/ocfs2",
+    "fs/gfs2",
+    "fs/dlm",
+    "fs/btrfs/tests",
+    "net/ceph",
+    "net/tipc",
+    "net/smc",
+    "net/rds",
+    "net/bluetooth",
+    "net/wireless",
+    "net/mac80211",
+    "net/can",
+    "net/sctp",
+    "net/sunrpc/xprtrdma",
+    "drivers/hv",
+    "drivers/xen",
     "drivers/net/ethernet/amazon",
 ];
 
@@ -60,10 +160,9 @@ pub fn place(path: &str) -> Option<String> {
 
 fn merged(path: &str) -> String {
     for top in ["bin", "sbin", "lib64", "lib"] {
-        if let Some(rest) = path.strip_prefix('/').and_then(|path| path.strip_prefix(top)) {
-            if rest.is_empty() || rest.starts_with('/') {
-                return format!("/usr/{top}{rest}");
-            }
+        let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(top));
+        if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+            return format!("/usr/{top}{rest}");
         }
     }
     path.to_string()
@@ -72,7 +171,9 @@ fn merged(path: &str) -> String {
 fn dropped(path: &str) -> bool {
     let below = |tree: &str, path: &str| match tree.strip_suffix('*') {
         Some(start) => path.starts_with(start),
-        None => path.strip_prefix(tree).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+        None => {
+            path.strip_prefix(tree).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        }
     };
     if DROPPED_TREES.iter().any(|tree| below(&merged(tree), path)) {
         return true;
@@ -88,8 +189,10 @@ fn dropped(path: &str) -> bool {
 
 /// Debian's names that CentOS calls otherwise.
 const RENAMES: &[(&str, &str)] = &[
-    ("/usr/lib/systemd/system/openvswitch-switch.service",
-     "/usr/lib/systemd/system/openvswitch.service"),
+    (
+        "/usr/lib/systemd/system/openvswitch-switch.service",
+        "/usr/lib/systemd/system/openvswitch.service",
+    ),
     ("/etc/default/openvswitch-switch", "/etc/sysconfig/openvswitch"),
     ("/etc/default/libvirtd", "/etc/sysconfig/libvirtd"),
     ("/etc/default/virtlogd", "/etc/sysconfig/virtlogd"),
@@ -146,25 +249,37 @@ mod tests {
     #[test]
     fn merges_usr() {
         assert_eq!(place("/bin/ls").as_deref(), Some("/usr/bin/ls"));
-        assert_eq!(place("/lib64/ld-linux-x86-64.so.2").as_deref(),
-                   Some("/usr/lib64/ld-linux-x86-64.so.2"));
+        assert_eq!(
+            place("/lib64/ld-linux-x86-64.so.2").as_deref(),
+            Some("/usr/lib64/ld-linux-x86-64.so.2")
+        );
         assert_eq!(place("/library/x").as_deref(), Some("/library/x"));
         assert_eq!(place(""), None);
     }
 
     #[test]
     fn drops_and_renames() {
-        for path in ["/usr/share/man/man1/ls.1.gz", "/etc/init.d/ssh", "/lib/udev/hwdb.d/a.hwdb",
-                     "/usr/share/locale", "/lib/modules/6.1/kernel/drivers/gpu/drm/drm.ko",
-                     "/usr/lib/x86_64-linux-gnu/qemu/ui-spice-core.so"] {
+        for path in [
+            "/usr/share/man/man1/ls.1.gz",
+            "/etc/init.d/ssh",
+            "/lib/udev/hwdb.d/a.hwdb",
+            "/usr/share/locale",
+            "/lib/modules/6.1/kernel/drivers/gpu/drm/drm.ko",
+            "/usr/lib/x86_64-linux-gnu/qemu/ui-spice-core.so",
+        ] {
             assert_eq!(place(path), None, "{path}");
         }
-        for path in ["/usr/share/mandb", "/usr/lib/modules/6.1/kernel/net/openvswitch/a.ko",
-                     "/usr/lib/x86_64-linux-gnu/qemu/accel-tcg-x86_64.so"] {
+        for path in [
+            "/usr/share/mandb",
+            "/usr/lib/modules/6.1/kernel/net/openvswitch/a.ko",
+            "/usr/lib/x86_64-linux-gnu/qemu/accel-tcg-x86_64.so",
+        ] {
             assert_eq!(place(path).as_deref(), Some(path));
         }
-        assert_eq!(place("/lib/systemd/system/openvswitch-switch.service").as_deref(),
-                   Some("/usr/lib/systemd/system/openvswitch.service"));
+        assert_eq!(
+            place("/lib/systemd/system/openvswitch-switch.service").as_deref(),
+            Some("/usr/lib/systemd/system/openvswitch.service")
+        );
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use super::boot::LABEL;
 use crate::error::{Context, Error, Result};
+use crate::format::fat;
 use crate::format::iso9660::{self, BootEntry, Hybrid, Platform};
 use crate::format::tree::{Content, Entry, Tree};
-use crate::format::fat;
 use crate::interrupt;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Cursor, Seek, SeekFrom, Write};

@@ -72,11 +72,10 @@ pub fn make(output: &Path, work: &Path, progress: Progress<'_>) -> Result<Practi
     if fs::read_to_string(output.join(STAMP)).is_ok_and(|stamp| stamp == RECIPE) {
         return Ok(practice);
     }
-    if output.exists() && fs::read_dir(output).is_ok_and(|mut dir| dir.next().is_some()) {
-        if !output.join(STAMP).exists() {
-            let message = format!("{} is not empty and not a practice medium", output.display());
-            return Err(Error::input(message).hint("Name another folder, or remove this one."));
-        }
+    let foreign = fs::read_dir(output).is_ok_and(|mut dir| dir.next().is_some());
+    if foreign && !output.join(STAMP).exists() {
+        let message = format!("{} is not empty and not a practice medium", output.display());
+        return Err(Error::input(message).hint("Name another folder, or remove this one."));
     }
     let work = absolute(work)?;
     let output = absolute(output)?;
@@ -188,10 +187,8 @@ fn convert_all(root: &Path, index: &Index, progress: Progress<'_>) -> Result<()>
                 Ok(())
             })
         });
-        for done in 1..=total {
-            if receiver.recv().is_err() {
-                break;
-            }
+        // Ends when the last sender is gone, also after a failure.
+        for (done, ()) in (1..).zip(receiver) {
             progress(Stage::Convert, done, total);
         }
         worker.join().unwrap_or_else(|_| Err(Error::build("the conversion stopped unexpectedly")))
@@ -233,8 +230,9 @@ fn describe(root: &Path, progress: Progress<'_>) -> Result<()> {
                 folder(repository),
                 unmet.join("\n  ")
             );
-            return Err(Error::build(message)
-                .hint("Debian's packages changed; the medium's package lists need the change too."));
+            return Err(Error::build(message).hint(
+                "Debian's packages changed; the medium's package lists need the change too.",
+            ));
         }
         done.push(records);
     }
@@ -249,8 +247,12 @@ fn tree_files(root: &Path) -> Result<()> {
         fs::write(folder.join(name), text).or_build(|| format!("cannot write {name}"))
     };
     let mut checksums = String::new();
-    for path in ["images/efiboot.img", "images/pxeboot/initrd.img", "images/pxeboot/vmlinuz",
-                 "repodata/repomd.xml"] {
+    for path in [
+        "images/efiboot.img",
+        "images/pxeboot/initrd.img",
+        "images/pxeboot/vmlinuz",
+        "repodata/repomd.xml",
+    ] {
         let bytes = fs::read(os.join(path)).or_build(|| format!("cannot read {path}"))?;
         checksums.push_str(&format!("{path} = sha256:{}\n", hex::encode(Sha256::digest(bytes))));
     }

@@ -96,39 +96,42 @@ fn primary(
     size: u64,
 ) -> std::result::Result<String, rpm::Error> {
     let offsets = header.get_package_segment_offsets();
-    let text = |value: std::result::Result<&str, rpm::Error>| {
-        value.map_or_else(|_| String::new(), |text| escape(text))
-    };
+    let text =
+        |value: std::result::Result<&str, rpm::Error>| value.map_or_else(|_| String::new(), escape);
     let mut out = format!(
         "<package type=\"rpm\">\n  <name>{}</name>\n  <arch>{}</arch>\n  {version}\n  \
          <checksum type=\"sha256\" pkgid=\"YES\">{digest}</checksum>\n  \
          <summary>{}</summary>\n  <description>{}</description>\n  <packager/>\n  <url/>\n  \
          <time file=\"{time}\" build=\"{time}\"/>\n  \
-         <size package=\"{size}\" installed=\"{}\" archive=\"{}\"/>\n  \
+         <size package=\"{size}\" installed=\"{}\" archive=\"0\"/>\n  \
          <location href=\"{}\"/>\n  <format>\n    <rpm:license>{}</rpm:license>\n    \
          <rpm:vendor>{}</rpm:vendor>\n    <rpm:group>{}</rpm:group>\n    \
-         <rpm:buildhost>{}</rpm:buildhost>\n    <rpm:sourcerpm/>\n    \
+         <rpm:buildhost>{}</rpm:buildhost>\n    <rpm:sourcerpm>{}</rpm:sourcerpm>\n    \
          <rpm:header-range start=\"{}\" end=\"{}\"/>\n",
         escape(&record.name),
         header.get_arch()?,
         text(header.get_summary()),
         text(header.get_description()),
         header.get_installed_size().unwrap_or(0),
-        header.get_installed_size().unwrap_or(0),
         escape(href),
         text(header.get_license()),
         text(header.get_vendor()),
         text(header.get_group()),
         text(header.get_build_host()),
+        text(header.get_source_rpm()),
         offsets.header,
         offsets.payload,
         time = record.build_time,
     );
-    let requires: Vec<&Dependency> =
-        record.requires.iter().filter(|dep| !dep.name.starts_with("rpmlib(")).collect();
+    // As createrepo_c: nothing that rpm itself or the package offers.
+    let external = |need: &&Dependency| {
+        let own = |offer: &Dependency| offer.name == need.name && offer.version == need.version;
+        !need.name.starts_with("rpmlib(") && !record.provides.iter().any(own)
+    };
     list(&mut out, "provides", record.provides.iter());
-    list(&mut out, "requires", requires.into_iter());
+    list(&mut out, "requires", record.requires.iter().filter(external));
     list(&mut out, "obsoletes", header.get_obsoletes()?.iter());
+    list(&mut out, "recommends", header.get_recommends()?.iter());
     for (path, dir) in record.files.iter().filter(|(path, _)| is_primary(path)) {
         let kind = if *dir { " type=\"dir\"" } else { "" };
         let _ = writeln!(out, "    <file{kind}>{}</file>", escape(path));
@@ -179,7 +182,8 @@ fn entry_line(entry: &Dependency, requires: bool) -> String {
             let _ = write!(line, " rel=\"{}\"", escape(release));
         }
     }
-    let before = DependencyFlags::SCRIPT_PRE | DependencyFlags::SCRIPT_POST | DependencyFlags::PREREQ;
+    let before =
+        DependencyFlags::SCRIPT_PRE | DependencyFlags::SCRIPT_POST | DependencyFlags::PREREQ;
     if requires && entry.flags.intersects(before) {
         line.push_str(" pre=\"1\"");
     }

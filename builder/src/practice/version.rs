@@ -18,11 +18,7 @@ impl Evr {
     /// Converts `[epoch:]upstream[-revision]` (deb-version(7)).
     pub fn of_debian(text: &str) -> Self {
         let (epoch, version, revision) = split(text);
-        Self {
-            epoch,
-            version,
-            release: format!("{}.{SUFFIX}", revision.as_deref().unwrap_or("1")),
-        }
+        Self { epoch, version, release: format!("{}.{SUFFIX}", revision.as_deref().unwrap_or("1")) }
     }
 
     /// The version of a package made here.
