@@ -92,7 +92,7 @@ mod tests {
             [
                 "glibc >= 2.34",
                 "pam = 1.5.2-6.practice",
-                "util-linux",
+                "util-linux >= 2.38.1-5",
                 "exim4",
                 "glibc",
                 "glibc >= 2.36-9+deb12u1~",

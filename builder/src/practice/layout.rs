@@ -265,3 +265,57 @@ fn tree_files(root: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Class;
+
+    fn quiet(_: Stage, _: u64, _: u64) {}
+
+    #[test]
+    fn a_finished_medium_is_reused_and_a_foreign_folder_refused() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let output = dir.path().join("medium");
+        fs::create_dir_all(&output).expect("folder");
+        fs::write(output.join("photo.jpg"), "precious").expect("file");
+        let work = dir.path().join("work");
+        let error = make(&output, &work, &mut quiet).expect_err("not a medium");
+        assert_eq!(error.class, Class::Input);
+        assert!(output.join("photo.jpg").exists() && !work.exists());
+
+        fs::write(output.join(STAMP), RECIPE).expect("stamp");
+        let practice = make(&output, &work, &mut quiet).expect("reused without apt-get");
+        assert_eq!(practice.os, output.join("os"));
+        assert!(!work.exists(), "nothing was downloaded");
+    }
+
+    #[test]
+    fn a_failure_leaves_nothing_beside_the_output() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let output = dir.path().join("medium");
+        let partial = Partial::beside(&output).expect("partial folder");
+        fs::create_dir_all(partial.0.join("os/Packages")).expect("folder");
+        drop(partial);
+        assert_eq!(fs::read_dir(dir.path()).expect("folder").count(), 0);
+
+        let partial = Partial::beside(&output).expect("partial folder");
+        fs::write(partial.0.join("x"), "x").expect("file");
+        partial.publish(&output).expect("published");
+        let names: Vec<_> = fs::read_dir(dir.path()).expect("folder").flatten().collect();
+        assert_eq!(names.len(), 1);
+        assert!(output.join("x").exists());
+    }
+
+    #[test]
+    fn unmet_needs_stop_the_build() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        for repository in REPOSITORIES {
+            let packages = dir.path().join(folder(repository)).join("Packages");
+            fs::create_dir_all(&packages).expect("folder");
+        }
+        let error = describe(dir.path(), &mut quiet).expect_err("an empty medium");
+        assert_eq!(error.class, Class::Build);
+        assert!(error.message.contains("no package systemd of a group"), "{error}");
+    }
+}

@@ -244,3 +244,122 @@ fn add_ldconfig(rpm: &mut Rpm) {
 
 /// Packages that `/bin/sh` itself needs.
 const SHELL_NEEDS: &[&str] = &["glibc", "libgcc", "ncurses-libs"];
+
+#[cfg(test)]
+mod tests {
+    use super::super::convert;
+    use super::super::generated::PACKAGES;
+    use super::super::package::Scripts;
+    use super::*;
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    fn own(name: &str) -> Rpm {
+        let package = PACKAGES.iter().find(|package| package.name == name).expect("a package");
+        convert::generate(package, 1_600_000_000)
+    }
+
+    /// A package of this name with no files but those the tables give it.
+    fn bare(name: &str) -> Rpm {
+        let mut rpm = own("grub2");
+        rpm.name = name.into();
+        rpm.requires.clear();
+        rpm
+    }
+
+    #[test]
+    fn chrony_gets_its_user_unit_and_preset() {
+        let mut rpm = bare("chrony");
+        complete(&mut rpm);
+        assert!(rpm.scripts.pre.contains("useradd -r -u 996 -g chrony"), "{}", rpm.scripts.pre);
+        assert!(rpm.scripts.post.contains("preset chronyd.service"), "{}", rpm.scripts.post);
+        assert!(rpm.scripts.preun.contains("disable --now chronyd.service"));
+        assert!(rpm.requires.contains(&Dependency::script_pre("shadow-utils")));
+        assert!(rpm.requires.contains(&Dependency::script_post("systemd")));
+        let drift = rpm.items.iter().find(|item| item.path == "/var/lib/chrony").expect("folder");
+        assert_eq!((drift.mode, drift.user.as_str()), (0o750, "chrony"));
+        let config = rpm.items.iter().find(|item| item.path == "/etc/chrony.conf").expect("file");
+        assert!(config.config);
+    }
+
+    #[test]
+    fn kernel_makes_its_initramfs() {
+        let mut rpm = bare("kernel");
+        rpm.items = vec![Item::file("/boot/vmlinuz-6.1.0-9-cloud-amd64", 0o644, "MZ")];
+        complete(&mut rpm);
+        let script = &rpm.scripts.posttrans;
+        assert!(script.contains("/boot/initramfs-6.1.0-9-cloud-amd64.img"), "{script}");
+        assert!(!script.contains('@'));
+        assert!(rpm.items.iter().any(|item| item.kind == Kind::Ghost));
+        assert!(rpm.provides.iter().any(|provide| provide.name == "kernel-uname-r"));
+    }
+
+    #[test]
+    fn libraries_run_ldconfig_but_not_before_the_shell() {
+        let library = Item::file("/usr/lib/x86_64-linux-gnu/libx.so.1", 0o644, "");
+        for (name, post) in [("libx", true), ("ncurses-libs", false)] {
+            let mut rpm = bare(name);
+            rpm.items = vec![library.clone()];
+            complete(&mut rpm);
+            assert_eq!(rpm.scripts.post.contains("ldconfig"), post, "{name}");
+            assert_eq!(rpm.scripts.posttrans.contains("ldconfig"), !post, "{name}");
+        }
+    }
+
+    #[test]
+    fn efi_programs_lie_where_centos_has_them() {
+        let mut rpm = bare("shim-x64");
+        let signed = |name: &str| Item::file(&format!("/usr/lib/shim/{name}.signed"), 0o644, name);
+        rpm.items = ["shimx64.efi", "mmx64.efi", "fbx64.efi"].map(signed).to_vec();
+        complete(&mut rpm);
+        for path in ["BOOT/BOOTX64.EFI", "centos/shimx64.efi", "centos/BOOTX64.CSV"] {
+            let path = format!("/boot/efi/EFI/{path}");
+            assert!(rpm.items.iter().any(|item| item.path == path), "{path}");
+        }
+    }
+
+    #[test]
+    fn every_shadow_line_is_for_a_passwd_line() {
+        let rpm = {
+            let mut rpm = bare("setup");
+            complete(&mut rpm);
+            rpm
+        };
+        let lines = |path: &str| {
+            let item = rpm.items.iter().find(|item| item.path == path).expect("a file");
+            String::from_utf8_lossy(item.bytes().expect("bytes")).lines().count()
+        };
+        assert_eq!(lines("/etc/passwd"), lines("/etc/shadow"));
+        assert_eq!(lines("/etc/group"), lines("/etc/gshadow"));
+    }
+
+    /// Every scriptlet and shell file is one for `dash -n` and `bash -n`.
+    #[test]
+    fn shells_parse_the_scripts() {
+        let mut texts: Vec<String> = [
+            include_str!("files/init"),
+            include_str!("files/udhcpc.sh"),
+            include_str!("files/network-ifcfg"),
+            include_str!("files/profile"),
+        ]
+        .map(str::to_string)
+        .to_vec();
+        for name in ["chrony", "dbus", "systemd", "libvirt-daemon", "kernel"] {
+            let mut rpm = bare(name);
+            rpm.items = vec![Item::file("/boot/vmlinuz-6.1", 0o644, "")];
+            complete(&mut rpm);
+            let Scripts { pre, post, preun, postun, posttrans } = rpm.scripts;
+            texts.extend([pre, post, preun, postun, posttrans]);
+        }
+        for shell in ["dash", "bash"] {
+            for text in &texts {
+                let mut child =
+                    Command::new(shell).arg("-n").stdin(Stdio::piped()).spawn().expect(shell);
+                let mut pipe = child.stdin.take().expect("pipe");
+                pipe.write_all(text.as_bytes()).expect("write");
+                drop(pipe);
+                assert!(child.wait().expect(shell).success(), "{shell}: {text}");
+            }
+        }
+    }
+}
