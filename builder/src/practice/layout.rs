@@ -124,8 +124,11 @@ impl Drop for Partial {
 fn fetch(work: &Path, progress: Progress<'_>) -> Result<(Index, BTreeMap<String, Source>)> {
     progress(Stage::Index, 0, 1);
     let apt = Apt::new(&work.join("apt"))?;
-    apt.update()?;
-    let wanted = closure::wanted(apt.closure(&names::asked())?);
+    let updated = apt.update();
+    interrupt::check()?;
+    // A third source that fails does no harm while Debian's lists are there.
+    let closure = apt.closure(&names::asked()).map_err(|error| updated.err().unwrap_or(error))?;
+    let wanted = closure::wanted(closure);
     progress(Stage::Index, 1, 1);
     let files = apt.download(&wanted, progress)?;
     closure::index(&files)
