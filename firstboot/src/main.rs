@@ -1,5 +1,7 @@
 //! The `firstboot` binary.
 
-fn main() {
-    println!("hi");
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(firstboot::cli::main(std::env::args_os()))
 }

@@ -1,6 +1,10 @@
 //! The node spec: everything firstboot knows about its node. imgbuild writes it
 //! into the image as TOML at [`PATH`]; it holds no secret.
 
+mod check;
+
+pub use check::{Problem, SpecError};
+
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
@@ -50,6 +54,25 @@ pub struct Spec {
     pub repositories: Vec<Repository>,
     /// The image the node was made from.
     pub image: Image,
+}
+
+impl Spec {
+    /// Reads a spec and checks that it makes sense as a whole.
+    ///
+    /// # Errors
+    /// [`SpecError`] with every problem found: TOML syntax, keys, types, another
+    /// format version, and values that contradict each other.
+    pub fn parse(text: &str) -> Result<Spec, SpecError> {
+        check::parse(text)
+    }
+
+    /// The spec as TOML, as [`Spec::parse`] reads it.
+    ///
+    /// # Errors
+    /// When a number does not fit TOML's signed 64 bits.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
 }
 
 /// This node's identity.

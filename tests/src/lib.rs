@@ -1,1 +1,7 @@
-//! Test harness.
+//! Test harness: the project's binaries, oracles (tools we did not write), and guests in QEMU.
+
+pub mod guest;
+pub mod lab;
+pub mod namespace;
+pub mod oracle;
+pub mod product;

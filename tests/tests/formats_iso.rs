@@ -1,144 +1,472 @@
-//! ISO 9660: the reader against real images and what other tools say of
-//! them; the writer against xorriso and isoinfo.
+//! ISO 9660: our reader against real images and xorriso's word on them, our writer against
+//! xorriso and isoinfo.
 
-#[path = "formats_iso/corpus.rs"]
-mod corpus;
-#[path = "formats_iso/made_by_xorriso.rs"]
-mod made_by_xorriso;
-#[path = "formats_iso/written.rs"]
-mod written;
+use builder::format::iso9660::{
+    Boot, Error, Iso, Kind, Node, Options, Platform, SECTOR, WriteError, write,
+};
+use builder::format::tree::{Content, Entry, Tree};
+use lab_tests::{oracle, product};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use builder::format::iso9660::{Error, Iso};
-use std::fs::File;
-use std::path::Path;
-use std::process::{Command, Output};
-
-/// Runs a tool in UTC and returns its output; fails, naming the Debian
-/// package, when the tool is absent, and with its stderr when it fails.
-fn run(package: &str, command: &mut Command) -> Output {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .env("TZ", "UTC")
-        .env("LC_ALL", "C")
-        .output()
-        .unwrap_or_else(|e| panic!("{name} (Debian package {package}): {e}"));
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{name}: {}\n{stderr}", output.status);
-    output
-}
-
-fn open(path: &Path) -> Result<Iso, Error> {
-    Iso::open(File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
-}
-
-/// One line of `xorriso -find / -exec lsdl`.
-#[derive(Debug, PartialEq, Eq)]
-struct Listed {
-    mode: String,
-    uid: u32,
-    gid: u32,
-    size: u64,
-    path: String,
-    target: Option<String>,
-}
-
-/// Reads xorriso's `lsdl` lines, sorted by path, without the root and without
-/// the boot catalogue (mode `e`), which is no file of the tree.
-fn parse_lsdl(text: &str) -> Vec<Listed> {
-    let unquote = |s: &str| s.trim_matches('\'').replace(r#"'"'"'"#, "'");
-    let mut listed: Vec<Listed> = text
-        .lines()
-        .filter(|line| !line.starts_with('e') && !line.ends_with(" '/'"))
-        .map(|line| {
-            let (head, quoted) = line.split_once(" '").unwrap_or_else(|| panic!("{line}"));
-            let fields: Vec<&str> = head.split_whitespace().collect();
-            let (path, target) = match quoted.split_once("' -> '") {
-                Some((path, target)) => (path, Some(unquote(target))),
-                None => (quoted, None),
-            };
-            Listed {
-                mode: fields[0].to_owned(),
-                uid: fields[2].parse().expect(line),
-                gid: fields[3].parse().expect(line),
-                size: fields[4].parse().expect(line),
-                path: unquote(path).trim_start_matches('/').to_owned(),
-                target,
-            }
-        })
-        .collect();
-    listed.sort_by(|a, b| a.path.cmp(&b.path));
-    listed
-}
-
-/// What xorriso lists of an image.
-fn xorriso_lsdl(image: &Path) -> Vec<Listed> {
-    let output = run(
-        "xorriso",
-        Command::new("xorriso")
-            .args(["-indev"])
-            .arg(image)
-            .args(["-find", "/", "-exec", "lsdl", "--"]),
-    );
-    parse_lsdl(&String::from_utf8(output.stdout).unwrap())
-}
-
-/// Our reader's view of an image in the same form.
-fn listed_by_us(iso: &Iso) -> Result<Vec<Listed>, Error> {
-    use builder::format::iso9660::Kind;
-    let mut listed = Vec::new();
-    iso.walk(iso.root(), |path, node| {
-        let (letter, target) = match &node.kind {
-            Kind::Dir => ('d', None),
-            Kind::File => ('-', None),
-            Kind::Symlink(target) => ('l', Some(String::from_utf8_lossy(target).into_owned())),
-            Kind::Special => ('?', None),
-        };
-        let mut mode = letter.to_string();
-        for shift in [6, 3, 0] {
-            for (bit, letter) in [(4, 'r'), (2, 'w'), (1, 'x')] {
-                mode.push(if node.mode >> shift & bit == 0 { '-' } else { letter });
-            }
+/// Every image of the corpus, unpacked into `folder`: its path and whether it is well-formed.
+fn corpus(shared: &Path, folder: &Path) -> Vec<(PathBuf, bool)> {
+    let table = fs::read_to_string(shared.join("corpus/iso/images.tsv")).expect("images.tsv");
+    let unpack = |line: &str| {
+        let fields: Vec<_> = line.split('\t').collect();
+        let packed = shared.join("corpus/iso/images").join(format!("{}.gz", fields[0]));
+        let image = folder.join(fields[0]);
+        let plain = packed.with_extension("");
+        fs::copy(if packed.exists() { &packed } else { &plain }, &image).expect("copy of an image");
+        if packed.exists() {
+            let target = folder.join(format!("{}.gz", fields[0]));
+            fs::rename(&image, &target).expect("rename");
+            oracle::ok("gzip", [Path::new("-d"), &target]);
         }
-        if node.mode & 0o4100 == 0o4100 {
-            mode.replace_range(3..4, "s");
-        }
-        listed.push(Listed {
-            mode,
-            uid: node.uid,
-            gid: node.gid,
-            size: if letter == '-' { node.size } else { 0 },
-            path: String::from_utf8_lossy(path).into_owned(),
-            target,
-        });
-        Ok::<(), Error>(())
-    })?;
-    listed.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(listed)
+        (image, fields[3] == "well-formed")
+    };
+    table.lines().skip(1).map(unpack).collect()
 }
 
-/// `sha256sum` of every regular file, as lines `digest  path` in the order of paths.
-fn digests_by_us(iso: &Iso, dir: &Path) -> String {
-    use builder::format::iso9660::Kind;
-    let out = dir.join("extracted");
-    std::fs::create_dir(&out).unwrap();
-    let mut paths = Vec::new();
-    iso.walk(iso.root(), |path, node| {
-        if node.kind == Kind::File {
-            let path = String::from_utf8_lossy(path).into_owned();
-            let target = out.join(&path);
-            std::fs::create_dir_all(target.parent().unwrap()).unwrap();
-            let mut file = File::create(&target).unwrap();
-            std::io::copy(&mut iso.reader(node), &mut file)?;
-            paths.push(path);
+/// SHA-256 by path of every regular file, by the tool `sha256sum` over our reader's bytes.
+fn digests(iso: &Iso) -> BTreeMap<String, String> {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("data");
+    let mut digests = BTreeMap::new();
+    for (name, node) in iso.walk().expect("walk") {
+        if node.kind != Kind::File {
+            continue;
         }
-        Ok::<(), Error>(())
-    })
-    .unwrap();
-    paths.sort();
-    if paths.is_empty() {
-        return String::new();
+        let mut file = File::create(&path).expect("create");
+        let mut reader = iso.reader(&node).expect("reader");
+        let copied = std::io::copy(&mut reader, &mut file).expect("data");
+        assert_eq!(copied, node.size);
+        let sum = oracle::ok("sha256sum", [&path]);
+        digests.insert(text(&name), sum[..64].to_owned());
     }
-    let sums = run("coreutils", Command::new("sha256sum").current_dir(&out).args(&paths));
-    std::fs::remove_dir_all(&out).unwrap();
-    String::from_utf8(sums.stdout).unwrap()
+    digests
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What `xorriso -exec lsdl` says of a node: `-rw-r--r-- 1 0 0 12 … 'path' [-> 'target']`.
+fn lsdl(mode_letter: char, path: &str, node: &Node) -> String {
+    let mut bits = String::from(mode_letter);
+    for shift in [6, 3, 0] {
+        for (bit, letter) in [(4, 'r'), (2, 'w'), (1, 'x')] {
+            bits.push(if node.mode >> shift & bit == 0 { '-' } else { letter });
+        }
+    }
+    let size = if node.kind == Kind::File { node.size } else { 0 };
+    let target = match &node.kind {
+        Kind::Symlink(target) => format!(" -> '{}'", text(target)),
+        _ => String::new(),
+    };
+    format!("{bits} {} {} {size} '/{path}'{target}", node.uid, node.gid)
+}
+
+/// Our view of the tree as `xorriso`'s listing has it.
+fn listing(iso: &Iso) -> Vec<String> {
+    let line = |(path, node): (Vec<u8>, Node)| {
+        let letter = match node.kind {
+            Kind::Dir => 'd',
+            Kind::Symlink(_) => 'l',
+            Kind::File | Kind::Other => '-',
+        };
+        lsdl(letter, &text(&path), &node)
+    };
+    let mut lines: Vec<_> = iso.walk().expect("walk").into_iter().map(line).collect();
+    lines.sort();
+    lines
+}
+
+/// `xorriso`'s listing of `image` without link counts, dates and the root; directories' sizes,
+/// which it gives no meaning, are 0.
+fn xorriso_listing(image: &Path) -> Vec<String> {
+    let image = image.to_str().expect("path");
+    let out = oracle::ok("xorriso", ["-indev", image, "-find", "/", "-exec", "lsdl", "--"]);
+    let line = |line: &str| {
+        // `e` is the boot catalogue, a file to everybody else.
+        let line = &line.strip_prefix('e').map_or_else(|| line.into(), |rest| format!("-{rest}"));
+        let name = line.find(" '/")?;
+        let fields: Vec<_> = line[..name].split_whitespace().collect();
+        let size = if line.starts_with('-') { fields[4] } else { "0" };
+        Some(format!("{} {} {} {size}{}", fields[0], fields[2], fields[3], &line[name..]))
+    };
+    let mut lines: Vec<_> =
+        out.lines().filter_map(line).filter(|line| !line.ends_with(" '/'")).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn corpus_reads_as_xorriso_reads_it() {
+    let Some(shared) = product::shared() else { return };
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut compared = 0;
+    for (image, well_formed) in corpus(&shared, folder.path()) {
+        let name = image.file_name().expect("name").to_string_lossy().into_owned();
+        let expected = shared.join(format!("corpus/iso/expected/{name}.sha256.txt"));
+        if !well_formed {
+            continue;
+        }
+        let iso = Iso::open(File::open(&image).expect("open")).expect(&name);
+        if name.contains("zisofs") {
+            let kinds = iso.walk().expect("walk").into_iter();
+            let other = kinds.filter(|(_, node)| node.kind == Kind::Other).count();
+            assert_eq!(other, 2, "compressed files are not given out as if they were plain");
+            continue;
+        }
+        let want: BTreeMap<String, String> = fs::read_to_string(&expected)
+            .expect(&name)
+            .lines()
+            .map(|line| (line[66..].to_owned(), line[..64].to_owned()))
+            .collect();
+        let ours = digests(&iso);
+        for (path, digest) in &want {
+            assert_eq!(ours.get(path), Some(digest), "{name}: {path}");
+            compared += 1;
+        }
+        assert_eq!(listing(&iso), xorriso_listing(&image), "{name}");
+    }
+    assert!(compared > 20, "only {compared} files compared");
+}
+
+/// Reads everything an image has; errors are fine, panics and hangs are not.
+fn exercise(file: File) {
+    let Ok(iso) = Iso::open(file) else { return };
+    let Ok(nodes) = iso.walk() else { return };
+    for (path, node) in nodes.iter().take(64) {
+        let _found = iso.lookup(&text(path));
+        if let Ok(reader) = iso.reader(node) {
+            let _read = std::io::copy(&mut reader.take(1 << 20), &mut std::io::sink());
+        }
+    }
+}
+
+#[test]
+fn malformed_images_end() {
+    let Some(shared) = product::shared() else { return };
+    let folder = tempfile::tempdir().expect("temporary folder");
+    for (image, well_formed) in corpus(&shared, folder.path()) {
+        if !well_formed {
+            exercise(File::open(&image).expect("open"));
+        }
+    }
+    let looped = folder.path().join("test_read_format_iso_rockridge_ce_loop.iso");
+    let opened = Iso::open(File::open(looped).expect("open"));
+    let error = opened.and_then(|iso| iso.walk().map(drop)).expect_err("a loop");
+    assert!(matches!(error, Error::Malformed { offset, .. } if offset > 32768), "{error}");
+    let descriptors = folder.path().join("volrecords.iso");
+    let opened = Iso::open(File::open(descriptors).expect("open"));
+    assert!(matches!(opened, Err(Error::NotIso)));
+}
+
+/// A folder with what media have: deep directories, long names, links, an empty file.
+fn source(folder: &Path) {
+    let deep = folder.join("1/2/3/4/5/6/7/8/9/10/11");
+    fs::create_dir_all(&deep).expect("directories");
+    fs::write(deep.join("bottom.txt"), b"deep\n").expect("file");
+    fs::write(folder.join("empty"), b"").expect("file");
+    fs::write(folder.join("n".repeat(250)), b"long\n").expect("file");
+    fs::write(folder.join("glibc-2.17-260.el7.x86_64.rpm"), vec![7; 300_000]).expect("file");
+    symlink("../1/2", folder.join("1/link")).expect("link");
+    symlink("/absolute/./path", folder.join("absolute")).expect("link");
+    let target = format!("{}/{}/{}", "a".repeat(240), "b".repeat(250), "c".repeat(250));
+    symlink(target, folder.join("l".repeat(200))).expect("link");
+}
+
+fn xorriso_image(folder: &Path) -> PathBuf {
+    let tree = folder.join("tree");
+    source(&tree);
+    let image = folder.join("x.iso");
+    let paths = [image.to_str().expect("path"), tree.to_str().expect("path")];
+    oracle::ok(
+        "xorriso",
+        ["-as", "mkisofs", "-quiet", "-R", "-V", "LAB 7", "-o", paths[0], paths[1]],
+    );
+    image
+}
+
+#[test]
+fn reads_what_xorriso_and_genisoimage_write() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let image = xorriso_image(folder.path());
+    let other = folder.path().join("g.iso");
+    let tree = folder.path().join("tree");
+    // genisoimage writes a component of an SL entry longer than the entry itself.
+    fs::remove_file(tree.join("l".repeat(200))).expect("remove");
+    let paths = [other.to_str().expect("path"), tree.to_str().expect("path")];
+    oracle::ok("genisoimage", ["-quiet", "-R", "-V", "LAB 7", "-o", paths[0], paths[1]]);
+    for image in [image, other] {
+        let iso = Arc::new(Iso::open(File::open(&image).expect("open")).expect("image"));
+        assert_eq!(iso.volume_id(), "LAB 7");
+        let ours: Vec<_> =
+            listing(&iso).into_iter().filter(|line| !line.contains("rr_moved")).collect();
+        let theirs = xorriso_listing(&image).into_iter();
+        let theirs: Vec<_> = theirs.filter(|line| !line.contains("rr_moved")).collect();
+        assert_eq!(ours, theirs);
+        let bottom = iso.lookup("/1/2/3/4/5/6/7/8/9/10/11/bottom.txt").expect("lookup");
+        let mut reader = iso.owned_reader(&bottom.expect("a deep file")).expect("reader");
+        let mut data = String::new();
+        reader.read_to_string(&mut data).expect("data");
+        assert_eq!(data, "deep\n");
+        reader.seek(SeekFrom::Start(2)).expect("seek");
+        data.clear();
+        reader.read_to_string(&mut data).expect("data");
+        assert_eq!(data, "ep\n");
+        assert!(iso.lookup("1/nothing/x").expect("lookup").is_none());
+    }
+}
+
+#[test]
+fn truncated_and_corrupted_images_are_refused() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let image = xorriso_image(folder.path());
+    let whole = fs::read(&image).expect("image");
+    let cut = folder.path().join("cut.iso");
+    let half = whole.len() / 2;
+    fs::write(&cut, &whole[..half]).expect("write");
+    match Iso::open(File::open(&cut).expect("open")) {
+        Err(Error::Truncated { need, have, .. }) => {
+            assert_eq!((need as usize, have as usize), (whole.len(), half));
+        }
+        other => panic!("{:?}", other.err()),
+    }
+    // With the volume's declared size made to fit, the file that is cut off is named.
+    let blocks = u32::try_from(half as u64 / SECTOR).expect("small");
+    let file = File::options().write(true).read(true).open(&cut).expect("open");
+    file.write_all_at(&blocks.to_le_bytes(), 16 * SECTOR + 80).expect("write");
+    let iso = Iso::open(file).expect("directories are at the front");
+    let node = iso.lookup("glibc-2.17-260.el7.x86_64.rpm").expect("lookup").expect("present");
+    let error = iso.reader(&node).err().expect("cut off");
+    assert!(matches!(error, Error::Truncated { have, .. } if have == half as u64), "{error}");
+    assert!(error.to_string().contains("glibc-2.17"), "{error}");
+    // Any byte of the directories may be wrong.
+    for at in (16 * 2048..48 * 2048).step_by(37) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0xff;
+        fs::write(&cut, &bytes).expect("write");
+        exercise(File::open(&cut).expect("open"));
+    }
+}
+
+const TIME: i64 = 1_543_190_056;
+
+/// A tree with what lab media have, and what is awkward.
+fn lab_tree() -> Tree {
+    let mut tree = Tree::default();
+    let mut put = |path: &str, mode: u16, content: Content| {
+        tree.put(path, Entry { uid: 7, gid: 70_000, ..Entry::new(mode, TIME + 60, content) });
+    };
+    let bytes = |bytes: &[u8]| Content::Bytes(bytes.to_vec());
+    let loader: Vec<u8> = (0..24_570u32).map(|number| (number * 7 % 251) as u8).collect();
+    put("isolinux/isolinux.bin", 0o644, Content::Bytes(loader));
+    put("images/efiboot.img", 0o600, Content::Bytes(vec![0x5a; 70_000]));
+    put(".treeinfo", 0o444, bytes(b"[general]\n"));
+    put("empty", 0o644, bytes(b""));
+    put("Packages/glibc-2.17-260.el7.x86_64.rpm", 0o755, Content::Bytes(vec![1; 4096]));
+    put("Packages/glibc-2.17-260.el7.x86_65.rpm", 0o755, Content::Bytes(vec![2; 4097]));
+    put("hard", 0, Content::Hardlink(b".treeinfo".to_vec()));
+    put(&"n".repeat(255), 0o640, bytes(b"long\n"));
+    put("l/absolute", 0o777, Content::Symlink(b"/a/./b/../c".to_vec()));
+    // libisofs refuses targets of more than 1024 bytes.
+    let far = format!("../{}/{}", "d".repeat(255), vec!["e".repeat(199); 3].join("/"));
+    put(&format!("l/{}", "l".repeat(255)), 0o777, Content::Symlink(far.into_bytes()));
+    put("1/2/3/4/5/6/7/8/9/10/11/bottom", 0o644, bytes(b"deep\n"));
+    for number in 0..300 {
+        let name = format!("many/{number:03}-{}", "name".repeat(number % 60));
+        put(&name, 0o644, bytes(name.as_bytes()));
+    }
+    tree
+}
+
+fn options() -> Options {
+    let boot = |platform, path: &str, boot_info_table, load_sectors| Boot {
+        platform,
+        path: path.to_owned(),
+        boot_info_table,
+        load_sectors,
+    };
+    Options {
+        volume_id: "LAB_7-x".to_uppercase(),
+        time: TIME,
+        boot: vec![
+            boot(Platform::Bios, "isolinux/isolinux.bin", true, 4),
+            boot(Platform::Efi, "images/efiboot.img", false, 0),
+        ],
+    }
+}
+
+fn written(folder: &Path, tree: &Tree) -> PathBuf {
+    let path = folder.join("ours.iso");
+    let mut file = File::create(&path).expect("create");
+    write(&mut file, &options(), tree).expect("image");
+    path
+}
+
+/// What `xorriso` should list for `tree`.
+fn tree_listing(tree: &Tree) -> Vec<String> {
+    let line = |(path, entry): (&Vec<u8>, &Entry)| {
+        let shown = match &entry.content {
+            Content::Hardlink(to) => &tree.entries[to],
+            _ => entry,
+        };
+        let (letter, kind) = match &shown.content {
+            Content::Dir => ('d', Kind::Dir),
+            Content::Symlink(target) => ('l', Kind::Symlink(target.clone())),
+            _ => ('-', Kind::File),
+        };
+        let node = Node {
+            name: Vec::new(),
+            kind,
+            mode: shown.mode,
+            uid: shown.uid,
+            gid: shown.gid,
+            mtime: shown.mtime,
+            size: shown.size(),
+            extents: Vec::new(),
+        };
+        lsdl(letter, &text(path), &node)
+    };
+    let mut lines: Vec<_> =
+        tree.entries.iter().filter(|(path, _)| !path.is_empty()).map(line).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn xorriso_isoinfo_and_our_reader_read_what_we_write() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let tree = lab_tree();
+    let image = written(folder.path(), &tree);
+    let want = tree_listing(&tree);
+    assert_eq!(xorriso_listing(&image), want);
+    let iso = Iso::open(File::open(&image).expect("open")).expect("image");
+    assert_eq!(listing(&iso), want);
+    assert_eq!(iso.volume_id(), "LAB_7-X");
+    assert!(iso.walk().expect("walk").iter().all(|(_, node)| node.mtime == TIME + 60));
+    let name = image.to_str().expect("path");
+    let isoinfo = oracle::ok("isoinfo", ["-R", "-l", "-i", name]);
+    for shown in ["glibc-2.17-260.el7.x86_65.rpm", "/1/2/3/4/5/6/7/8/9/10/11", &"n".repeat(255)] {
+        assert!(isoinfo.contains(shown), "{shown} in {isoinfo}");
+    }
+    let plain = oracle::ok("isoinfo", ["-f", "-i", name]);
+    assert!(plain.contains("/PACKAGES/GLIBC_2_17_260_EL7_X86_65.RPM;1"), "{plain}");
+    // Data as xorriso extracts it.
+    let out = folder.path().join("out");
+    let target = out.to_str().expect("path");
+    oracle::ok("xorriso", ["-osirrox", "on", "-indev", name, "-extract", "/", target]);
+    for (path, entry) in &tree.entries {
+        let Content::Bytes(bytes) = &entry.content else { continue };
+        let mut got = fs::read(out.join(text(path))).expect("extracted");
+        if path.ends_with(b"isolinux.bin") {
+            got[8..64].copy_from_slice(&bytes[8..64]);
+        }
+        assert!(got == *bytes, "{}", text(path));
+    }
+    assert_eq!(fs::read(out.join("hard")).expect("hard"), b"[general]\n");
+    let again = tempfile::tempdir().expect("temporary folder");
+    let same = fs::read(written(again.path(), &tree)).expect("image");
+    assert!(same == fs::read(&image).expect("image"), "same inputs, same bytes");
+}
+
+#[test]
+fn boot_catalogue_as_xorriso_reports_it() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let image = written(folder.path(), &lab_tree());
+    let name = image.to_str().expect("path");
+    let report = oracle::ok("xorriso", ["-indev", name, "-report_el_torito", "plain"]);
+    let lines: Vec<Vec<_>> = report
+        .lines()
+        .filter(|line| line.starts_with("El Torito boot img :"))
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    // Number, platform, bootable, emulation, load segment, type, sectors, LBA.
+    assert_eq!(lines[0][5..12], ["1", "BIOS", "y", "none", "0x0000", "0x00", "4"]);
+    assert_eq!(lines[1][5..12], ["2", "UEFI", "y", "none", "0x0000", "0x00", "137"]);
+    let paths = "El Torito img path :   1  /isolinux/isolinux.bin";
+    assert!(report.contains(paths), "{report}");
+    assert!(report.contains("El Torito img path :   2  /images/efiboot.img"), "{report}");
+    assert!(report.contains("El Torito img opts :   1  boot-info-table"), "{report}");
+}
+
+#[test]
+fn files_of_four_gibibytes_and_more() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let big = folder.path().join("big");
+    let file = File::create(&big).expect("create");
+    let size = (4u64 << 30) + 12_345;
+    file.set_len(size).expect("sparse");
+    file.write_all_at(b"first", 0).expect("write");
+    file.write_all_at(b"across", (4 << 30) - 2051).expect("write");
+    file.write_all_at(b"last", size - 4).expect("write");
+    let mut tree = Tree::default();
+    tree.put("a/big.img", Entry::new(0o644, TIME, Content::File { path: big.clone(), size }));
+    tree.put("z", Entry::new(0o644, TIME, Content::Bytes(b"after\n".to_vec())));
+    let path = folder.path().join("big.iso");
+    let mut out = File::create(&path).expect("create");
+    let options = Options { boot: Vec::new(), ..options() };
+    write(&mut out, &options, &tree).expect("image");
+    let iso = Iso::open(File::open(&path).expect("open")).expect("image");
+    assert_eq!(xorriso_listing(&path), listing(&iso));
+    let node = iso.lookup("a/big.img").expect("lookup").expect("present");
+    assert_eq!((node.size, node.extents.len()), (size, 2));
+    let mut reader = iso.reader(&node).expect("reader");
+    for (at, want) in [(0, &b"first"[..]), ((4 << 30) - 2051, b"across"), (size - 4, b"last")] {
+        let mut got = vec![0; want.len()];
+        reader.seek(SeekFrom::Start(at)).expect("seek");
+        reader.read_exact(&mut got).expect("data");
+        assert_eq!(got, want, "at {at}");
+    }
+    let after = iso.lookup("z").expect("lookup").expect("present");
+    let mut got = String::new();
+    iso.reader(&after).expect("reader").read_to_string(&mut got).expect("data");
+    assert_eq!(got, "after\n");
+}
+
+#[test]
+fn link_targets_over_several_continuation_areas() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let target = vec!["e".repeat(199); 20].join("/");
+    let mut tree = Tree::default();
+    for number in 0..9 {
+        let link = Content::Symlink(target.clone().into_bytes());
+        tree.put(&format!("{number}{}", "l".repeat(254)), Entry::new(0o777, TIME, link));
+    }
+    let path = folder.path().join("links.iso");
+    let options = Options { boot: Vec::new(), ..options() };
+    write(&mut File::create(&path).expect("create"), &options, &tree).expect("image");
+    let iso = Iso::open(File::open(&path).expect("open")).expect("image");
+    assert_eq!(listing(&iso), tree_listing(&tree));
+}
+
+#[test]
+fn what_the_format_cannot_take_is_refused() {
+    let refuse = |options: &Options, tree: &Tree| {
+        write(&mut std::io::sink(), options, tree).expect_err("refused")
+    };
+    let tree = lab_tree();
+    let lower = Options { volume_id: "lab".into(), ..options() };
+    assert!(matches!(refuse(&lower, &tree), WriteError::VolumeId(_)));
+    let mut lost = options();
+    lost.boot[0].path = "isolinux/none.bin".into();
+    assert!(refuse(&lost, &tree).to_string().starts_with("/isolinux/none.bin: "));
+    let mut tree = lab_tree();
+    tree.put("dangling", Entry::new(0, 0, Content::Hardlink(b"nothing".to_vec())));
+    assert!(refuse(&options(), &tree).to_string().starts_with("/dangling: "));
+    let mut tree = lab_tree();
+    tree.entries.insert(b"empty/x".to_vec(), Entry::new(0, 0, Content::Fifo));
+    assert_eq!(refuse(&options(), &tree).to_string(), "/empty: is no directory");
+    let short = tempfile::NamedTempFile::new().expect("temporary file");
+    let mut tree = lab_tree();
+    let content = Content::File { path: short.path().to_owned(), size: 5 };
+    tree.put("short", Entry::new(0o644, 0, content));
+    assert!(refuse(&options(), &tree).to_string().starts_with("/short: "));
 }

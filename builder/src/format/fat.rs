@@ -1,169 +1,292 @@
-//! FAT filesystems written from a tree: EFI system partitions and the EFI boot
-//! images of media.
-//!
-//! Source: Microsoft's FAT specification 1.03 ("fatgen103"). A writer of our
-//! own, as the `fatfs` crate gives `.` and `..` long names, which `fsck.fat`
-//! rejects, and takes directories' times from a global clock.
+//! FAT filesystem of an EFI system partition, from a tree. By the `fatfs` crate, with
+//! its directory entries corrected where `fsck.fat` rejects them.
+//! Source: Microsoft FAT32 File System Specification 1.03.
 
-mod geometry;
-mod names;
-mod tree;
-
-use super::tree::Tree;
-use geometry::{Geometry, SECTOR};
+use super::tree::{Content, Tree};
+use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use tree::{Directory, Files};
+use thiserror::Error;
 
-pub use geometry::Kind;
+/// FAT32 is told from FAT16 by its number of clusters alone.
+const FAT32_MINIMUM_CLUSTERS: u64 = 65_525;
+const SECTOR: u64 = 512;
+const ENTRY: usize = 32;
+const ATTRIBUTE_LONG_NAME: u8 = 0x0f;
+const ATTRIBUTE_DIRECTORY: u8 = 0x10;
+const DELETED: u8 = 0xe5;
 
-/// What a filesystem has beside its tree.
+/// What the filesystem is to be.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Width of the allocation table's entries.
-    pub kind: Kind,
-    /// Length of the filesystem in bytes; what exceeds whole sectors is not used.
-    pub bytes: u64,
-    /// Serial number of the volume (`XXXX-XXXX` in `blkid`).
-    pub volume_id: u32,
-    /// Volume label, at most 11 ASCII characters without lower-case letters.
+    /// Size of the region in bytes.
+    pub size: u64,
+    /// Volume serial number.
+    pub serial: u32,
+    /// Volume label, at most 11 ASCII characters.
     pub label: String,
-    /// 512-byte sectors before the filesystem on its disk, 0 for an image by itself.
-    pub hidden_sectors: u32,
+    /// Whether it has to be FAT32, as on a disk's ESP; else the size decides the kind.
+    pub fat32: bool,
 }
 
-/// Why a filesystem could not be written.
-#[derive(Debug, thiserror::Error)]
+/// Why no filesystem was written.
+#[derive(Debug, Error)]
 pub enum Error {
-    /// The operating system refused to write.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// The length does not fit the kind.
-    #[error("{kind} cannot have {bytes} bytes: it has {least} to {most} clusters")]
-    Size {
-        /// The kind asked for.
-        kind: Kind,
-        /// The length asked for.
-        bytes: u64,
-        /// Fewest clusters of the kind.
-        least: u32,
-        /// Most clusters of the kind.
-        most: u32,
+    /// The region is too small for FAT32.
+    #[error("FAT32 needs at least {need} bytes, the region has {have}")]
+    TooSmall {
+        /// Least number of bytes.
+        need: u64,
+        /// The region's.
+        have: u64,
     },
-    /// The tree does not fit.
-    #[error("the filesystem is too small: its tree needs {needed} bytes of {available}")]
-    Full {
-        /// Bytes of the clusters that the tree needs.
-        needed: u64,
-        /// Bytes of all clusters.
-        available: u64,
-    },
-    /// The label is not one.
-    #[error("volume label {0:?} is not 1 to 11 ASCII characters without lower-case letters")]
-    Label(String),
-    /// An entry does not fit the format, or is not what it says.
-    #[error("cannot put /{path} into a FAT filesystem: {what}")]
-    Entry {
-        /// The entry's path.
+    /// An entry that FAT cannot hold.
+    #[error("FAT cannot hold {0}")]
+    Unsupported(String),
+    /// Reading the tree's data or writing failed.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file at hand.
         path: String,
-        /// What is wrong with it.
-        what: String,
+        /// The error.
+        source: io::Error,
     },
 }
 
-impl Error {
-    fn entry(path: &[u8], what: impl Into<String>) -> Self {
-        Self::Entry { path: String::from_utf8_lossy(path).into_owned(), what: what.into() }
-    }
-}
-
-/// Writes `tree` as a filesystem from the present position of `out` on. Free
-/// clusters are not written, so that a sparse file stays one. Owners, modes and
-/// extended attributes are not kept; times are those of the entries, in UTC.
+/// Writes a filesystem with the tree's directories and files; owners and modes have
+/// no place in FAT and are dropped.
 ///
 /// # Errors
-/// When the size, the label or the tree does not fit FAT, a file is not as long
-/// as its entry says, or `out` fails.
-pub fn write(out: &mut (impl Write + Seek), options: &Options, tree: &Tree) -> Result<(), Error> {
-    let label = label(&options.label)?;
-    let geometry = Geometry::new(options.kind, options.bytes)?;
-    let files = Files::new(tree, &geometry, label)?;
-    let start = out.stream_position()?;
-
-    let mut reserved = vec![0; geometry.reserved as usize * SECTOR as usize];
-    let boot = geometry.boot_sector(options, &label);
-    reserved[..boot.len()].copy_from_slice(&boot);
-    if geometry.kind == Kind::Fat32 {
-        let info = geometry.info_sector(files.clusters);
-        reserved[SECTOR as usize..][..info.len()].copy_from_slice(&info);
-        let copy = geometry::BACKUP as usize * SECTOR as usize;
-        reserved.copy_within(..2 * SECTOR as usize, copy);
-    }
-    out.write_all(&reserved)?;
-    let table = geometry.table(&files.chains);
-    for _ in 0..geometry::TABLES {
-        out.write_all(&table)?;
-        let bytes = u64::from(geometry.table_sectors) * SECTOR - table.len() as u64;
-        io::copy(&mut io::repeat(0).take(bytes), out)?;
-    }
-    for directory in &files.directories {
-        put_directory(out, start, &geometry, directory)?;
-    }
-    for file in &files.files {
-        put_file(out, start, &geometry, file)?;
-    }
-    Ok(out.flush()?)
-}
-
-/// The label padded to 11 bytes.
-fn label(text: &str) -> Result<[u8; 11], Error> {
-    let allowed = |c: u8| c == b' ' || names::in_short(c);
-    let valid = (1..=11).contains(&text.len())
-        && !text.starts_with(' ')
-        && text.bytes().all(|c| allowed(c) && !c.is_ascii_lowercase());
-    if !valid {
-        return Err(Error::Label(text.to_owned()));
-    }
-    let mut label = [b' '; 11];
-    label[..text.len()].copy_from_slice(text.as_bytes());
-    Ok(label)
-}
-
-fn put_directory(
-    out: &mut (impl Write + Seek),
-    start: u64,
-    geometry: &Geometry,
-    directory: &Directory,
-) -> io::Result<()> {
-    let (at, bytes) = match directory.cluster {
-        Some(cluster) => {
-            let bytes = directory.entries.len() as u64;
-            (geometry.offset(cluster), bytes.next_multiple_of(geometry.cluster_bytes()))
-        }
-        None => geometry.fixed_root(),
-    };
-    out.seek(SeekFrom::Start(start + at))?;
-    out.write_all(&directory.entries)?;
-    io::copy(&mut io::repeat(0).take(bytes - directory.entries.len() as u64), out)?;
-    Ok(())
-}
-
-fn put_file(
-    out: &mut (impl Write + Seek),
-    start: u64,
-    geometry: &Geometry,
-    file: &tree::File<'_>,
+/// When the region is too small or full, an entry is neither directory nor file, or I/O fails.
+pub fn write<S: Read + Write + Seek>(
+    out: &mut S,
+    options: &Options,
+    tree: &Tree,
 ) -> Result<(), Error> {
-    let Some(cluster) = file.cluster else { return Ok(()) };
-    let failed = |e: io::Error| Error::entry(file.path, e.to_string());
-    let size = file.entry.size();
-    let mut reader = file.entry.open().map_err(failed)?;
-    out.seek(SeekFrom::Start(start + geometry.offset(cluster)))?;
-    let copied = io::copy(&mut (&mut reader).take(size), out)?;
-    let more = reader.read(&mut [0]).map_err(failed)?;
-    if copied != size || more != 0 {
-        return Err(Error::entry(file.path, format!("it does not have the {size} bytes expected")));
+    // Reserved sectors and two tables of 4 bytes a cluster come on top.
+    let need = FAT32_MINIMUM_CLUSTERS * (SECTOR + 8) + 64 * SECTOR;
+    if options.fat32 && options.size < need {
+        return Err(Error::TooSmall { need, have: options.size });
     }
-    let bytes = size.next_multiple_of(geometry.cluster_bytes()) - size;
-    io::copy(&mut io::repeat(0).take(bytes), out)?;
+    let io = |path: &str| {
+        let path = path.to_owned();
+        move |source| Error::Io { path, source }
+    };
+    let mut label = [b' '; 11];
+    for (to, from) in label.iter_mut().zip(options.label.bytes()) {
+        *to = from;
+    }
+    let sectors =
+        u32::try_from(options.size / SECTOR).map_err(|_| Error::Unsupported("2 TiB".into()))?;
+    let mut format = FormatVolumeOptions::new()
+        .volume_id(options.serial)
+        .volume_label(label)
+        .total_sectors(sectors);
+    if options.fat32 {
+        let mut cluster = 4096;
+        while cluster > 512 && options.size / u64::from(cluster) < FAT32_MINIMUM_CLUSTERS + 1024 {
+            cluster /= 2;
+        }
+        format = format.fat_type(FatType::Fat32).bytes_per_cluster(cluster);
+    }
+    fatfs::format_volume(&mut *out, format).map_err(io("format"))?;
+    {
+        let filesystem = FileSystem::new(&mut *out, FsOptions::new()).map_err(io("mount"))?;
+        let root = filesystem.root_dir();
+        for (path, entry) in &tree.entries {
+            let path = std::str::from_utf8(path)
+                .map_err(|_| Error::Unsupported("a non-UTF-8 name".into()))?;
+            match &entry.content {
+                Content::Dir if path.is_empty() => {}
+                Content::Dir => drop(root.create_dir(path).map_err(io(path))?),
+                Content::File { .. } | Content::Bytes(_) => {
+                    let mut file = root.create_file(path).map_err(io(path))?;
+                    let mut from = entry.open().map_err(io(path))?;
+                    io::copy(&mut from, &mut file).and_then(|_| file.flush()).map_err(io(path))?;
+                }
+                _ => {
+                    return Err(Error::Unsupported(format!(
+                        "{path}, which is neither directory nor file"
+                    )));
+                }
+            }
+        }
+        // Counts the free clusters, which a fresh volume's FSInfo sector lacks.
+        filesystem.stats().map_err(io("free clusters"))?;
+    }
+    correct_dot_entries(out).map_err(io("directory entries"))
+}
+
+/// Where tables and directories are.
+struct Geometry {
+    /// Bits of a table's entry: 12, 16 or 32.
+    bits: u64,
+    /// Byte of the first table.
+    fat: u64,
+    /// Byte of cluster 2.
+    data: u64,
+    /// Bytes in a cluster.
+    cluster: u64,
+    /// First cluster of FAT32's root directory; 0 for the others, whose root has a region of its own.
+    root: u32,
+    /// Byte and length of that region.
+    root_region: (u64, u64),
+}
+
+/// The specification's arithmetic ("FAT Type Determination", "Root Directory").
+fn geometry(disk: &mut (impl Read + Seek)) -> io::Result<Geometry> {
+    let mut boot = [0; 512];
+    disk.seek(SeekFrom::Start(0))?;
+    disk.read_exact(&mut boot)?;
+    let u16_at = |at: usize| u64::from(u16::from_le_bytes([boot[at], boot[at + 1]]));
+    let u32_at = |at: usize| {
+        u64::from(u32::from_le_bytes([boot[at], boot[at + 1], boot[at + 2], boot[at + 3]]))
+    };
+    let or = |small: u64, large: u64| if small != 0 { small } else { large };
+    let fat = u16_at(14) * SECTOR;
+    let root_start = fat + u64::from(boot[16]) * or(u16_at(22), u32_at(36)) * SECTOR;
+    let root_length = (u16_at(17) * ENTRY as u64).next_multiple_of(SECTOR);
+    let data = root_start + root_length;
+    let cluster = u64::from(boot[13]) * SECTOR;
+    let clusters = (or(u16_at(19), u32_at(32)) * SECTOR - data) / cluster;
+    let bits = match clusters {
+        0..4085 => 12,
+        4085..FAT32_MINIMUM_CLUSTERS => 16,
+        _ => 32,
+    };
+    let root = if bits == 32 { u32_at(44) as u32 } else { 0 };
+    Ok(Geometry { bits, fat, data, cluster, root, root_region: (root_start, root_length) })
+}
+
+impl Geometry {
+    /// The cluster after `cluster`, if it is not the last one.
+    fn next(&self, disk: &mut (impl Read + Seek), cluster: u32) -> io::Result<Option<u32>> {
+        let mut entry = [0; 4];
+        disk.seek(SeekFrom::Start(self.fat + u64::from(cluster) * self.bits / 8))?;
+        disk.read_exact(&mut entry)?;
+        let word = u32::from_le_bytes(entry);
+        let (next, end) = match self.bits {
+            12 => (word >> (cluster % 2 * 4) & 0xfff, 0xff8),
+            16 => (word & 0xffff, 0xfff8),
+            _ => (word & 0x0fff_ffff, 0x0fff_fff8),
+        };
+        Ok((2..end).contains(&next).then_some(next))
+    }
+}
+
+/// `fatfs` gives `.` and `..` long names, which take the place where the specification
+/// wants the two entries themselves: they move to the front, the long names are freed.
+/// Where the parent is the root directory, `..` is to name cluster 0.
+fn correct_dot_entries(disk: &mut (impl Read + Write + Seek)) -> io::Result<()> {
+    let g = geometry(disk)?;
+    let mut pending = Vec::new();
+    if g.root == 0 {
+        let mut bytes = vec![0; g.root_region.1 as usize];
+        disk.seek(SeekFrom::Start(g.root_region.0))?;
+        disk.read_exact(&mut bytes)?;
+        pending.extend(subdirectories(&bytes));
+    } else {
+        pending.push(g.root);
+    }
+    while let Some(first) = pending.pop() {
+        let mut at = Some(first);
+        while let Some(cluster) = at {
+            let place = g.data + u64::from(cluster - 2) * g.cluster;
+            let mut bytes = vec![0; g.cluster as usize];
+            disk.seek(SeekFrom::Start(place))?;
+            disk.read_exact(&mut bytes)?;
+            if cluster == first && first != g.root {
+                move_dots_to_front(&mut bytes, g.root);
+                disk.seek(SeekFrom::Start(place))?;
+                disk.write_all(&bytes)?;
+            }
+            pending.extend(subdirectories(&bytes));
+            at = g.next(disk, cluster)?;
+        }
+    }
     Ok(())
+}
+
+/// First clusters of the directories that a piece of a directory lists, `.` and `..` aside.
+fn subdirectories(bytes: &[u8]) -> Vec<u32> {
+    let is_directory = |e: &&[u8]| e[11] & ATTRIBUTE_DIRECTORY != 0 && e[11] != ATTRIBUTE_LONG_NAME;
+    let entries = bytes.chunks_exact(ENTRY).take_while(|e| e[0] != 0);
+    entries
+        .filter(|e| e[0] != DELETED && e[0] != b'.')
+        .filter(is_directory)
+        .map(first_cluster)
+        .collect()
+}
+
+fn first_cluster(entry: &[u8]) -> u32 {
+    u32::from_le_bytes([entry[26], entry[27], entry[20], entry[21]])
+}
+
+fn move_dots_to_front(cluster: &mut [u8], root: u32) {
+    let entry = |c: &[u8], i: usize| c[i * ENTRY..(i + 1) * ENTRY].to_vec();
+    let long = |e: &[u8]| e[11] == ATTRIBUTE_LONG_NAME;
+    let first: Vec<Vec<u8>> = (0..4).map(|i| entry(cluster, i)).collect();
+    if !(long(&first[0]) && first[1][0] == b'.' && long(&first[2]) && first[3].starts_with(b"..")) {
+        return;
+    }
+    cluster[..ENTRY].copy_from_slice(&first[1]);
+    cluster[ENTRY..2 * ENTRY].copy_from_slice(&first[3]);
+    let dotdot = &mut cluster[ENTRY..2 * ENTRY];
+    if first_cluster(dotdot) == root {
+        dotdot[20..22].fill(0);
+        dotdot[26..28].fill(0);
+    }
+    for i in [2, 3] {
+        cluster[i * ENTRY..(i + 1) * ENTRY].fill(0);
+        cluster[i * ENTRY] = DELETED;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tree::Entry;
+    use super::*;
+    use std::process::Command;
+
+    fn options(size: u64) -> Options {
+        Options { size, serial: 0x1234_abcd, label: "ESP".into(), fat32: size >= 40 << 20 }
+    }
+
+    #[test]
+    fn fsck_and_mtools_accept_it() {
+        let mut tree = Tree::default();
+        let file = |bytes: &[u8]| Entry::new(0o644, 0, Content::Bytes(bytes.to_vec()));
+        tree.put("EFI/BOOT/BOOTX64.EFI", file(&[7; 100_000]));
+        tree.put("EFI/centos/grub.cfg", file(b"set timeout=1\n"));
+        tree.put("EFI/centos/a rather long file name.txt", file(b"x"));
+        for (size, bits) in [(200 << 20, 32), (40 << 20, 32), (20 << 20, 16), (2 << 20, 12)] {
+            let image = tempfile::NamedTempFile::new().unwrap();
+            image.as_file().set_len(size).unwrap();
+            write(&mut image.as_file(), &options(size), &tree).unwrap();
+            let fsck =
+                Command::new("fsck.fat").arg("-nv").arg(image.path()).output().expect("dosfstools");
+            let said = String::from_utf8_lossy(&fsck.stdout);
+            assert!(
+                fsck.status.success() && said.contains(&format!("{bits} bit entries")),
+                "{said}"
+            );
+            let typed = Command::new("mtype")
+                .arg("-i")
+                .arg(image.path())
+                .arg("::/EFI/centos/grub.cfg")
+                .output()
+                .expect("mtools");
+            assert_eq!(typed.stdout, b"set timeout=1\n");
+        }
+    }
+
+    #[test]
+    fn too_small_is_refused() {
+        let error = write(
+            &mut io::Cursor::new(vec![0; 1 << 20]),
+            &Options { fat32: true, ..options(1 << 20) },
+            &Tree::default(),
+        )
+        .unwrap_err();
+        assert!(matches!(error, Error::TooSmall { have: 1_048_576, .. }));
+    }
 }

@@ -1,7 +1,11 @@
 //! On-disk formats: values to bytes and back. Nothing here knows policy or
 //! imports the rest of the crate.
 
-mod calendar;
+pub mod cpio;
+pub mod ext4;
 pub mod fat;
+pub mod gpt;
+pub mod grub;
 pub mod iso9660;
+pub mod qcow2;
 pub mod tree;

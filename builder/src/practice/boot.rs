@@ -2,14 +2,14 @@
 
 use super::closure::{Index, Source};
 use super::convert;
-use super::cpio::Cpio;
-use super::images;
 use super::package::{Item, Kind};
 use crate::error::{Context, Error, Result};
+use crate::format::tree::{Content, Entry, Tree};
+use crate::format::{cpio, fat};
 use flate2::{Compression, write::GzEncoder};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{Cursor, Write};
 use std::path::Path;
 
 /// The ISO's volume label; GRUB mangles spaces in labels.
@@ -82,14 +82,8 @@ impl Gathered {
     }
 }
 
-/// Writes the boot files into the install tree at `folder`; gives the code that
-/// starts the tree's ISO image from a USB disk.
-pub fn write(
-    folder: &Path,
-    index: &Index,
-    media: &BTreeMap<String, Source>,
-    time: i64,
-) -> Result<Vec<u8>> {
+/// Writes the boot files into the install tree at `folder`.
+pub fn write(folder: &Path, index: &Index, media: &BTreeMap<String, Source>) -> Result<()> {
     let sources = |name: &str| index.targets.get(name).map(|target| target.sources.iter());
     let mut wanted: Vec<&Source> = media.values().collect();
     for name in ["kernel", "grub2-efi-x64", "shim-x64"] {
@@ -120,27 +114,50 @@ pub fn write(
     for (path, bytes) in efi {
         out.put(path, bytes)?;
     }
-    out.put("images/efiboot.img", &images::efi_image(&efi, time)?)?;
-    Ok(files.file("/ISOLINUX/isohdpfx.bin")?.to_vec())
+    out.put("images/efiboot.img", &efi_image(&efi)?)
+}
+
+/// `images/efiboot.img`: the FAT filesystem that the firmware finds by the ISO's boot catalogue.
+fn efi_image(files: &[(&str, &[u8])]) -> Result<Vec<u8>> {
+    let mut tree = Tree::default();
+    for (path, bytes) in files {
+        tree.put(path, Entry::new(0o644, 0, Content::Bytes(bytes.to_vec())));
+    }
+    let needed: usize = files.iter().map(|(_, bytes)| bytes.len().next_multiple_of(4096)).sum();
+    let size = (needed + needed / 16 + (512 << 10)).next_multiple_of(1 << 20);
+    let options = fat::Options {
+        size: size as u64,
+        serial: 0x5052_4143,
+        label: "PRACTICE".into(),
+        fat32: false,
+    };
+    let mut image = Cursor::new(vec![0; size]);
+    fat::write(&mut image, &options, &tree).or_build(|| "cannot make efiboot.img".into())?;
+    Ok(image.into_inner())
 }
 
 fn initrd(files: &Gathered) -> Result<Vec<u8>> {
-    let mut archive = Cpio::default();
+    const DIRECTORY: u32 = 0o040_755;
+    const FILE: u32 = 0o100_644;
+    const PROGRAM: u32 = 0o100_755;
+    const CONSOLE: u32 = 0o020_600;
+    let mut archive = Vec::new();
     for dir in BUSYBOX_DIRS {
-        archive.dir(dir);
+        cpio::append(&mut archive, dir, DIRECTORY, (0, 0), &[]);
     }
-    archive.device("dev/console", 5, 1);
-    archive.file("bin/busybox", 0o755, files.file("/bin/busybox")?);
-    archive.file("init", 0o755, include_bytes!("files/init"));
-    archive.file("etc/udhcpc.sh", 0o755, include_bytes!("files/udhcpc.sh"));
+    cpio::append(&mut archive, "dev/console", CONSOLE, (5, 1), &[]);
+    cpio::append(&mut archive, "bin/busybox", PROGRAM, (0, 0), files.file("/bin/busybox")?);
+    cpio::append(&mut archive, "init", PROGRAM, (0, 0), include_bytes!("files/init"));
+    cpio::append(&mut archive, "etc/udhcpc.sh", PROGRAM, (0, 0), include_bytes!("files/udhcpc.sh"));
     for module in MODULES {
         // Which of them are built into the kernel changes between versions.
         if let Ok(bytes) = files.file(&format!("/{module}.ko")) {
-            archive.file(&format!("modules/{module}.ko"), 0o644, bytes);
+            cpio::append(&mut archive, &format!("modules/{module}.ko"), FILE, (0, 0), bytes);
         }
     }
+    cpio::finish(&mut archive);
     let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
-    let packed = encoder.write_all(&archive.finish()).and_then(|()| encoder.finish());
+    let packed = encoder.write_all(&archive).and_then(|()| encoder.finish());
     packed.or_build(|| "cannot make initrd.img".into())
 }
 

@@ -31,7 +31,7 @@ pub struct Practice {
 }
 
 /// Changes whenever a medium made by an older version must not be reused.
-const RECIPE: &str = concat!(env!("CARGO_PKG_VERSION"), "-1\n");
+const RECIPE: &str = concat!(env!("CARGO_PKG_VERSION"), "-3\n");
 const STAMP: &str = ".practice";
 
 impl Practice {
@@ -147,19 +147,9 @@ fn build(
     convert_all(root, index, progress)?;
     describe(root, progress)?;
     interrupt::check()?;
-    progress(Stage::Images, 0, 4);
-    let time = i64::from(OWN_TIME);
-    let parts = Practice::at(root);
-    let hybrid = boot::write(&parts.os, index, media, time)?;
+    boot::write(&root.join("os"), index, media)?;
     tree_files(root)?;
-    progress(Stage::Images, 1, 4);
-    images::bootable(&parts.os, &parts.os_iso, &hybrid, time)?;
-    progress(Stage::Images, 2, 4);
-    images::plain(&parts.extras, &parts.extras_iso, "PRACTICE-EXTRAS", time)?;
-    progress(Stage::Images, 3, 4);
-    images::plain(&parts.osp10, &parts.osp10_iso, "PRACTICE-OSP-10", time)?;
-    progress(Stage::Images, 4, 4);
-    Ok(())
+    images::write(root, OWN_TIME, progress)
 }
 
 /// A package of either kind.

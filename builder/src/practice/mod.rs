@@ -7,7 +7,6 @@ mod boot;
 mod closure;
 mod comps;
 mod convert;
-mod cpio;
 mod deb;
 mod deps;
 mod elf;

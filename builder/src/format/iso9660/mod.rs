@@ -1,89 +1,116 @@
-//! ISO 9660 images: read in place, and written.
-//!
-//! Sources: ECMA-119 (ISO 9660), SUSP 1.12 and RRIP 1.12 (Rock Ridge), the
-//! Joliet specification, and the El Torito specification 1.0.
+//! ISO 9660 (ECMA-119) images with Rock Ridge (SUSP 1.12, RRIP 1.12): read in place, and
+//! written at interchange level 3 with an El Torito boot catalogue.
 
-mod boot;
-mod date;
-mod directory;
+mod eltorito;
+mod entries;
+mod extents;
+mod layout;
+mod names;
 mod node;
 mod read;
-mod reader;
-mod susp;
+mod record;
+mod rockridge;
+mod time;
+mod volume;
 mod write;
 
-pub use boot::{BootImage, Platform};
-pub use node::{Extent, Kind, Node};
+pub use extents::{ExtentReader, OwnedReader, Reader};
 pub use read::Iso;
-pub use reader::Reader;
-pub use write::{BootEntry, Hybrid, Options, write};
+pub use write::{Boot, Options, Platform, WriteError, write};
 
 use std::io;
+use thiserror::Error;
 
-/// Bytes of a logical sector: descriptors and directories are aligned to it.
+/// Bytes of a logical sector.
 pub const SECTOR: u64 = 2048;
 
-/// Why an image could not be read or written.
-#[derive(Debug, thiserror::Error)]
+/// Why an image could not be read.
+#[derive(Debug, Error)]
 pub enum Error {
-    /// The operating system refused to read or write.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// There is no ISO 9660 volume descriptor where one must be.
-    #[error("not an ISO 9660 image: no primary volume descriptor at byte {offset}")]
-    NotIso {
-        /// Where it was looked for.
+    /// Reading the image failed.
+    #[error("cannot read at byte {offset}: {source}")]
+    Io {
+        /// Where, in bytes from the image's start.
         offset: u64,
+        /// What the system said.
+        source: io::Error,
     },
-    /// Something lies beyond the end of the image.
-    #[error("image is cut off: {what} needs bytes {offset} to {end}, the image has {size}")]
+    /// There is no primary volume descriptor at byte 32768.
+    #[error("not an ISO 9660 image: no primary volume descriptor at byte 32768")]
+    NotIso,
+    /// The image ends before something that it declares.
+    #[error(
+        "image is truncated: {what} at byte {offset} needs {need} bytes of image, it has {have}"
+    )]
     Truncated {
-        /// What lies there.
-        what: &'static str,
-        /// Its first byte.
+        /// What is cut off.
+        what: String,
+        /// Where it starts, in bytes from the image's start.
         offset: u64,
-        /// The byte after its last.
-        end: u64,
-        /// Bytes the image has.
-        size: u64,
+        /// How long the image would have to be, in bytes.
+        need: u64,
+        /// How long it is, in bytes.
+        have: u64,
     },
-    /// The image contradicts its format.
+    /// A structure breaks the format's rules.
     #[error("malformed ISO 9660 image at byte {offset}: {what}")]
     Malformed {
-        /// Where the wrong value is.
+        /// Where, in bytes from the image's start.
         offset: u64,
-        /// What is wrong with it.
-        what: String,
+        /// Which rule.
+        what: &'static str,
     },
-    /// A tree's entry does not fit the format, or is not what it says.
-    #[error("cannot put /{path} into the image: {what}")]
-    Entry {
-        /// The entry's path.
-        path: String,
-        /// What is wrong with it.
-        what: String,
+    /// The operation does not apply to this node (a directory was asked of a file, say).
+    #[error("{name} is not a {wanted}")]
+    Kind {
+        /// The node's name.
+        name: String,
+        /// What it would have to be.
+        wanted: &'static str,
     },
-    /// An option's value does not fit the format.
-    #[error("cannot write the image: {0}")]
-    Option(String),
 }
 
-impl Error {
-    fn malformed(offset: u64, what: impl Into<String>) -> Self {
-        Self::Malformed { offset, what: what.into() }
-    }
-
-    fn entry(path: &[u8], what: impl Into<String>) -> Self {
-        Self::Entry { path: String::from_utf8_lossy(path).into_owned(), what: what.into() }
-    }
+/// What a node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A directory.
+    Dir,
+    /// A regular file.
+    File,
+    /// A symbolic link with its target as stored.
+    Symlink(Vec<u8>),
+    /// A device, pipe or socket, or a file whose stored bytes are not its contents
+    /// (interleaved, or compressed by zisofs).
+    Other,
 }
 
-/// Little-endian `u16` at `at`; the caller has checked the length.
-fn le16(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+/// A run of consecutive bytes of the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// First byte, from the image's start.
+    pub offset: u64,
+    /// Length in bytes.
+    pub size: u64,
 }
 
-/// Little-endian `u32` at `at`; the caller has checked the length.
-fn le32(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+/// One file, directory or symbolic link of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Name within its directory: Rock Ridge's, else Joliet's in UTF-8, else ISO 9660's
+    /// without version and trailing dot. Empty for the root.
+    pub name: Vec<u8>,
+    /// What it is.
+    pub kind: Kind,
+    /// Permission bits (0..=0o7777); 0555 where the image records none, as Linux has it.
+    pub mode: u16,
+    /// Owner; 0 where the image records none.
+    pub uid: u32,
+    /// Group; 0 where the image records none.
+    pub gid: u32,
+    /// Modification time, seconds since 1970.
+    pub mtime: i64,
+    /// Length of the data in bytes, over all extents.
+    pub size: u64,
+    /// Where the data is, in order.
+    pub extents: Vec<Extent>,
 }

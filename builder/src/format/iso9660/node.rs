@@ -1,54 +1,43 @@
-//! One file of an image as a value.
+//! Nodes from directory records.
 
-/// A run of bytes of the image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extent {
-    /// First byte in the image.
-    pub offset: u64,
-    /// How many bytes.
-    pub bytes: u64,
-}
-
-/// What a [`Node`] is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A directory.
-    Dir,
-    /// A regular file.
-    File,
-    /// A symbolic link and its target, as stored.
-    Symlink(Vec<u8>),
-    /// A device, pipe or socket, which media do not use.
-    Special,
-}
-
-/// A file, directory or link of an image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Node {
-    /// The last component of its path; empty for the root directory. Never
-    /// `.`, `..`, and never with a slash or NUL in it.
-    pub name: Vec<u8>,
-    /// What it is.
-    pub kind: Kind,
-    /// Permission bits (0..=0o7777); 0o555 where the image records none.
-    pub mode: u16,
-    /// Owner; 0 where the image records none.
-    pub uid: u32,
-    /// Group; 0 where the image records none.
-    pub gid: u32,
-    /// Modification time, seconds since 1970; 0 where the recorded date is invalid.
-    pub mtime: i64,
-    /// Bytes of data; for a directory, those of its records.
-    pub size: u64,
-    /// Where the data lies, in order; together `size` bytes.
-    pub extents: Vec<Extent>,
-    /// Whether the data is compressed by zisofs, which cannot be read here.
-    pub compressed: bool,
-}
+use super::record::Record;
+use super::{Extent, Kind, Node, time};
 
 impl Node {
-    /// Whether it is a directory.
-    pub fn is_dir(&self) -> bool {
-        self.kind == Kind::Dir
+    /// The name for messages.
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.name).into_owned()
     }
+}
+
+/// The node of a record without Rock Ridge.
+pub fn described(record: &Record, kind: Kind, name: Vec<u8>, extents: Vec<Extent>) -> Node {
+    Node {
+        name,
+        mode: 0o555,
+        kind,
+        uid: 0,
+        gid: 0,
+        mtime: time::from_short(&record.time),
+        size: extents.iter().map(|extent| extent.size).sum(),
+        extents,
+    }
+}
+
+/// An ISO 9660 identifier without version and the dot of an empty extension.
+pub fn plain_name(identifier: &[u8]) -> Vec<u8> {
+    let name = without_version(identifier, |byte| *byte == b';');
+    name.strip_suffix(b".").unwrap_or(name).to_vec()
+}
+
+/// A Joliet identifier (UTF-16, big-endian) in UTF-8, without version.
+pub fn joliet_name(identifier: &[u8]) -> Vec<u8> {
+    let units: Vec<u16> =
+        identifier.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
+    let name = without_version(&units, |unit| *unit == u16::from(b';'));
+    String::from_utf16_lossy(name).into_bytes()
+}
+
+fn without_version<T>(identifier: &[T], separator: impl Fn(&T) -> bool) -> &[T] {
+    identifier.iter().rposition(separator).map_or(identifier, |at| &identifier[..at])
 }

@@ -1,308 +1,339 @@
-//! Images read in place, without a mount.
+//! Reading an image in place.
 
-use super::boot::{self, BootImage};
-use super::directory::{self, Names, Record};
-use super::{Error, Extent, Node, Reader, SECTOR, le16, le32, susp};
-use std::collections::{HashMap, HashSet};
+use super::extents::{ExtentReader, OwnedReader, Reader};
+use super::record::{self, Record};
+use super::rockridge::{self, Continuation, RockRidge};
+use super::volume::{self, Descriptor};
+use super::{Error, Extent, Kind, Node, SECTOR, node};
+use std::collections::HashSet;
 use std::fs::File;
-use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-/// The system area before the first descriptor, in sectors.
-const SYSTEM_AREA: u64 = 16;
-/// Descriptors are few; more than these are no descriptor set.
-const MAX_DESCRIPTORS: u64 = 64;
+/// Largest directory read, and most bytes of continuation areas within one directory.
+const DIRECTORY_MAX: u64 = 64 << 20;
+/// Longest continuation area; SUSP keeps them within a sector, some writers do not.
+const AREA_MAX: u32 = 32 << 10;
+/// Most nodes that a walk gives.
+const NODES_MAX: usize = 4 << 20;
 
-/// An ISO 9660 image. Rock Ridge names are used where the image has them,
-/// else Joliet ones, else the plain ones without `;1`.
-///
-/// Reads are positioned, so that threads may share it.
-#[derive(Debug)]
-pub struct Iso {
-    file: File,
-    size: u64,
-    block_size: u64,
-    volume_id: String,
-    names: Names,
-    root: Node,
-    catalogue: Option<u32>,
-    /// Directories that `lookup` has read, by the byte they start at.
-    listed: Mutex<HashMap<u64, Arc<Vec<Node>>>>,
+/// Which names a volume's directories have.
+#[derive(Clone, Copy)]
+enum Names {
+    Plain,
+    Joliet,
+    /// With the bytes to skip in every system use area.
+    RockRidge(usize),
 }
 
-/// What the volume descriptors say.
-#[derive(Default)]
-struct Descriptors {
-    primary: Option<(Vec<u8>, u64)>,
-    joliet: Option<(Vec<u8>, u64)>,
-    catalogue: Option<u32>,
+/// An open image. All reads are positioned, so it can be shared between threads.
+pub struct Iso {
+    pub(super) file: File,
+    length: u64,
+    block: u64,
+    names: Names,
+    volume_id: String,
+    root: Node,
 }
 
 impl Iso {
-    /// Reads the volume descriptors and the root directory's first record.
+    /// Opens the image in `file`. The tree with Rock Ridge names is taken, else Joliet's, else
+    /// that with plain ISO 9660 names.
     ///
     /// # Errors
-    /// [`Error::NotIso`] without a primary volume descriptor,
-    /// [`Error::Truncated`] when the file is shorter than the volume.
+    /// When it is no ISO 9660 image, shorter than its volume descriptor says, or malformed.
     pub fn open(file: File) -> Result<Self, Error> {
-        let size = file.metadata()?.len();
-        let mut iso = Self {
-            file,
-            size,
-            block_size: SECTOR,
-            volume_id: String::new(),
-            names: Names::Plain,
-            root: Node {
-                name: Vec::new(),
-                kind: super::Kind::Dir,
-                mode: 0o555,
-                uid: 0,
-                gid: 0,
-                mtime: 0,
-                size: 0,
-                extents: Vec::new(),
-                compressed: false,
-            },
-            catalogue: None,
-            listed: Mutex::default(),
-        };
-        let found = iso.descriptors()?;
-        let (primary, offset) =
-            found.primary.ok_or(Error::NotIso { offset: SYSTEM_AREA * SECTOR })?;
-        iso.block_size = u64::from(le16(&primary, 128));
-        if ![512, 1024, 2048].contains(&iso.block_size) {
-            let what = format!("logical block size {}", iso.block_size);
-            return Err(Error::malformed(offset + 128, what));
+        let length = file.metadata().map_err(|source| Error::Io { offset: 0, source })?.len();
+        let volumes = volume::read(&file, length)?;
+        let primary = &volumes.primary;
+        if primary.size > length {
+            return Err(Error::Truncated {
+                what: "volume".into(),
+                offset: 0,
+                need: primary.size,
+                have: length,
+            });
         }
-        let end = u64::from(le32(&primary, 80)) * iso.block_size;
-        if end > size {
-            return Err(Error::Truncated { what: "the volume", offset: 0, end, size });
+        let id = String::from_utf8_lossy(&primary.id).trim_end_matches([' ', '\0']).to_owned();
+        let root = root(primary)?;
+        let mut iso =
+            Self { file, length, block: primary.block, names: Names::Plain, volume_id: id, root };
+        if let Some((start, skip)) = iso.rock_ridge_skip()? {
+            iso.names = Names::RockRidge(skip);
+            iso.root = iso.own_node(iso.root.extents[0].offset, start)?;
+        } else if let Some(joliet) = &volumes.joliet {
+            iso.names = Names::Joliet;
+            iso.block = joliet.block;
+            iso.root = self::root(joliet)?;
         }
-        iso.volume_id =
-            String::from_utf8_lossy(&primary[40..72]).trim_end_matches([' ', '\0']).to_owned();
-        iso.catalogue = found.catalogue;
-        iso.choose_tree((&primary, offset), found.joliet)?;
         Ok(iso)
     }
 
-    fn descriptors(&self) -> Result<Descriptors, Error> {
-        let mut found = Descriptors::default();
-        for index in 0..MAX_DESCRIPTORS {
-            let offset = (SYSTEM_AREA + index) * SECTOR;
-            if index == 0 && offset + SECTOR > self.size {
-                return Err(Error::NotIso { offset });
-            }
-            let sector = self.bytes_at(offset, SECTOR as usize, "a volume descriptor")?;
-            if &sector[1..6] != b"CD001" {
-                if found.primary.is_none() {
-                    return Err(Error::NotIso { offset });
-                }
-                return Err(Error::malformed(offset, "volume descriptor set has no terminator"));
-            }
-            match sector[0] {
-                0 if sector[7..].starts_with(b"EL TORITO SPECIFICATION") => {
-                    found.catalogue.get_or_insert(le32(&sector, 71));
-                }
-                1 => {
-                    found.primary.get_or_insert((sector, offset));
-                }
-                2 if matches!(&sector[88..91], b"%/@" | b"%/C" | b"%/E") => {
-                    found.joliet.get_or_insert((sector, offset));
-                }
-                255 => return Ok(found),
-                _ => {}
-            }
-        }
-        let offset = (SYSTEM_AREA + MAX_DESCRIPTORS) * SECTOR;
-        Err(Error::malformed(offset, "volume descriptor set has no end"))
-    }
-
-    /// Takes the root of the tree with the best names.
-    fn choose_tree(
-        &mut self,
-        (primary, offset): (&[u8], u64),
-        joliet: Option<(Vec<u8>, u64)>,
-    ) -> Result<(), Error> {
-        let record = |iso: &Self, descriptor: &[u8], offset: u64| {
-            Record::parse(iso, &descriptor[156..190], offset + 156)?
-                .node(iso)?
-                .ok_or_else(|| Error::malformed(offset + 156, "root directory is relocated"))
-        };
-        let plain = record(self, primary, offset)?;
-        let start = extent(&plain, offset + 156)?;
-        let dot = self.dot(start.offset)?;
-        if let Some(skip) = susp::skip(dot.system_use()) {
-            self.names = Names::RockRidge(skip);
-            self.root = dot
-                .node(self)?
-                .ok_or_else(|| Error::malformed(start.offset, "root directory is relocated"))?;
-        } else if let Some((joliet, offset)) = joliet {
-            self.names = Names::Joliet;
-            self.root = record(self, &joliet, offset)?;
-        } else {
-            self.root = plain;
-        }
-        Ok(())
-    }
-
-    /// The first record of the directory at byte `offset`.
-    pub(super) fn dot(&self, offset: u64) -> Result<Record, Error> {
-        let sector = self.bytes_at(offset, SECTOR as usize, "a directory")?;
-        Record::parse(self, &sector, offset)
-    }
-
-    pub(super) fn names(&self) -> Names {
-        self.names
-    }
-
-    pub(super) fn block_size(&self) -> u64 {
-        self.block_size
-    }
-
-    pub(super) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.file.read_at(buffer, offset)
-    }
-
-    /// Reads exactly `bytes` at `offset`; nothing is allocated beyond the
-    /// image's size.
-    pub(super) fn bytes_at(
-        &self,
-        offset: u64,
-        bytes: usize,
-        what: &'static str,
-    ) -> Result<Vec<u8>, Error> {
-        let end = offset.saturating_add(bytes as u64);
-        if end > self.size {
-            return Err(Error::Truncated { what, offset, end, size: self.size });
-        }
-        let mut buffer = vec![0; bytes];
-        self.file.read_exact_at(&mut buffer, offset)?;
-        Ok(buffer)
-    }
-
-    /// The volume identifier without its padding, such as `CentOS 7 x86_64`.
+    /// The volume identifier, without its padding.
     pub fn volume_id(&self) -> &str {
         &self.volume_id
     }
 
-    /// The root directory, whose name is empty.
-    pub fn root(&self) -> &Node {
-        &self.root
+    /// The image file's length in bytes.
+    pub fn length(&self) -> u64 {
+        self.length
     }
 
-    /// The entries of a directory in the order of the image, without `.` and `..`.
+    /// The root directory.
+    pub fn root(&self) -> Node {
+        self.root.clone()
+    }
+
+    /// The entries of a directory in the image's order, without `.`, `..`, hidden and
+    /// associated files and the hiding places of relocated directories.
     ///
     /// # Errors
-    /// When `directory` is none, or its records are malformed or cut off.
+    /// When `directory` is none, lies outside of the image, or is malformed.
     pub fn read_dir(&self, directory: &Node) -> Result<Vec<Node>, Error> {
-        if !directory.is_dir() {
-            return Err(io::Error::from(io::ErrorKind::NotADirectory).into());
+        if directory.kind != Kind::Dir {
+            return Err(Error::Kind { name: directory.text(), wanted: "directory" });
         }
-        match directory.extents[..] {
-            [extent] => directory::list(self, extent),
-            // Record of a directory without bytes, which some writers leave.
-            _ => Ok(Vec::new()),
+        let mut nodes = Vec::new();
+        let mut budget = DIRECTORY_MAX;
+        // The records of a file in several extents follow each other; the last one's
+        // metadata counts.
+        let mut earlier: Vec<Extent> = Vec::new();
+        for extent in &directory.extents {
+            self.each_record(*extent, |record| {
+                if record.is_dot() || record.flags & (record::HIDDEN | record::ASSOCIATED) != 0 {
+                    return Ok(());
+                }
+                let extent = Extent { offset: record.block * self.block, size: record.size };
+                if record.flags & record::MULTI_EXTENT != 0 {
+                    earlier.push(extent);
+                    return Ok(());
+                }
+                let mut extents = std::mem::take(&mut earlier);
+                extents.push(extent);
+                nodes.extend(self.node(record, extents, &mut budget)?);
+                Ok(())
+            })?;
         }
+        Ok(nodes)
     }
 
-    /// The node at `path`, `/`-separated from the root; symbolic links are
-    /// not followed. The directories passed are remembered.
+    /// The node at `path` (`/`-separated; leading, trailing and doubled slashes are ignored).
+    /// Symbolic links are not followed. Plain ISO 9660 names match in either case.
     ///
     /// # Errors
     /// When a directory on the way cannot be read.
     pub fn lookup(&self, path: &str) -> Result<Option<Node>, Error> {
-        let mut node = self.root.clone();
+        let mut node = self.root();
         for name in path.split('/').filter(|name| !name.is_empty()) {
-            if !node.is_dir() {
+            if node.kind != Kind::Dir {
                 return Ok(None);
             }
-            let nodes = self.listed(&node)?;
-            match nodes.binary_search_by(|node| node.name.as_slice().cmp(name.as_bytes())) {
-                Ok(at) => node = nodes[at].clone(),
-                Err(_) => return Ok(None),
+            let found = self.read_dir(&node)?.into_iter().find(|child| match self.names {
+                Names::Plain => child.name.eq_ignore_ascii_case(name.as_bytes()),
+                _ => child.name == name.as_bytes(),
+            });
+            match found {
+                Some(child) => node = child,
+                None => return Ok(None),
             }
         }
         Ok(Some(node))
     }
 
-    /// A directory's entries sorted by name, from memory if they are there.
-    fn listed(&self, directory: &Node) -> Result<Arc<Vec<Node>>, Error> {
-        let Some(extent) = directory.extents.first() else { return Ok(Arc::default()) };
-        // A poisoned lock guards a map that is whole: inserting cannot fail half-way.
-        let lock = || self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(nodes) = lock().get(&extent.offset) {
-            return Ok(Arc::clone(nodes));
-        }
-        let mut nodes = self.read_dir(directory)?;
-        nodes.sort_by(|a, b| a.name.cmp(&b.name));
-        let nodes = Arc::new(nodes);
-        lock().insert(extent.offset, Arc::clone(&nodes));
-        Ok(nodes)
-    }
-
-    /// Calls `visit` with the path (without leading slash) and node of every
-    /// entry below `directory`, parents first.
+    /// Every node but the root with its path from the root, a directory before its entries.
     ///
     /// # Errors
-    /// Those of [`Iso::read_dir`] and of `visit`, and when directories form a loop.
-    pub fn walk<E: From<Error>>(
-        &self,
-        directory: &Node,
-        mut visit: impl FnMut(&[u8], &Node) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut seen = HashSet::new();
-        let mut bytes = 0;
-        let mut pending = vec![(Vec::new(), directory.clone())];
-        while let Some((path, directory)) = pending.pop() {
-            if let Some(extent) = directory.extents.first() {
-                bytes += extent.bytes;
-                // Directories that overlap could be read over and over.
-                if !seen.insert(extent.offset) || bytes > self.size {
-                    let what = "directories form a loop or overlap";
-                    return Err(Error::malformed(extent.offset, what).into());
-                }
+    /// When a directory cannot be read or is its own descendant, or at more than four
+    /// million nodes.
+    pub fn walk(&self) -> Result<Vec<(Vec<u8>, Node)>, Error> {
+        let (mut found, mut seen) = (Vec::new(), HashSet::new());
+        let mut open = vec![(Vec::new(), self.root())];
+        while let Some((path, directory)) = open.pop() {
+            let offset = directory.extents.first().map_or(0, |extent| extent.offset);
+            if !seen.insert(offset) {
+                return Err(Error::Malformed { offset, what: "directory reached twice" });
             }
-            let mut below = Vec::new();
             for node in self.read_dir(&directory)? {
-                let mut path: Vec<u8> = path.clone();
+                let mut path = path.clone();
                 if !path.is_empty() {
                     path.push(b'/');
                 }
                 path.extend_from_slice(&node.name);
-                visit(&path, &node)?;
-                if node.is_dir() {
-                    below.push((path, node));
+                if node.kind == Kind::Dir {
+                    open.push((path.clone(), node.clone()));
                 }
+                found.push((path, node));
             }
-            pending.extend(below.into_iter().rev());
+            if found.len() > NODES_MAX {
+                return Err(Error::Malformed { offset, what: "more than four million files" });
+            }
+        }
+        Ok(found)
+    }
+
+    /// A reader over a file's data as stored.
+    ///
+    /// # Errors
+    /// When `node` is no file, or a part of it lies outside of the image.
+    pub fn reader(&self, node: &Node) -> Result<Reader<'_>, Error> {
+        ExtentReader::new(self, node)
+    }
+
+    /// Like [`Iso::reader`], keeping the image open for itself.
+    ///
+    /// # Errors
+    /// As [`Iso::reader`].
+    pub fn owned_reader(self: &Arc<Self>, node: &Node) -> Result<OwnedReader, Error> {
+        ExtentReader::new(Arc::clone(self), node)
+    }
+
+    /// That an extent lies within the image.
+    pub(super) fn check(&self, extent: Extent, what: impl FnOnce() -> String) -> Result<(), Error> {
+        let need = extent.offset.saturating_add(extent.size);
+        if extent.size > 0 && need > self.length {
+            return Err(Error::Truncated {
+                what: what(),
+                offset: extent.offset,
+                need,
+                have: self.length,
+            });
         }
         Ok(())
     }
 
-    /// Reader over a file's data; a directory's data are its raw records.
-    pub fn reader(&self, node: &Node) -> Reader<&Self> {
-        Reader::new(self, node)
+    fn bytes(&self, offset: u64, size: usize) -> Result<Vec<u8>, Error> {
+        let mut bytes = vec![0; size];
+        self.file
+            .read_exact_at(&mut bytes, offset)
+            .map_err(|source| Error::Io { offset, source })?;
+        Ok(bytes)
     }
 
-    /// As [`Iso::reader`], keeping the image open itself.
-    pub fn owned_reader(self: &Arc<Self>, node: &Node) -> Reader<Arc<Self>> {
-        Reader::new(Arc::clone(self), node)
+    /// Calls `each` with every record of a directory's extent.
+    fn each_record(
+        &self,
+        extent: Extent,
+        mut each: impl FnMut(&Record) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.check(extent, || "directory".into())?;
+        if extent.size > DIRECTORY_MAX {
+            return Err(Error::Malformed {
+                offset: extent.offset,
+                what: "directory larger than 64 MiB",
+            });
+        }
+        let mut done = 0;
+        while done < extent.size {
+            let offset = extent.offset + done;
+            let size = (extent.size - done).min(SECTOR);
+            // Never more than a sector, so it fits any usize.
+            let sector = self.bytes(offset, size as usize)?;
+            let mut at = 0;
+            while let Some((record, length)) = Record::parse(&sector[at..], offset + at as u64)? {
+                each(&record)?;
+                at += length;
+            }
+            done += size;
+        }
+        Ok(())
     }
 
-    /// The boot images of the El Torito catalogue, the default one first;
-    /// none when the image is not bootable.
-    ///
-    /// # Errors
-    /// When the catalogue is malformed or cut off.
-    pub fn boot_images(&self) -> Result<Vec<BootImage>, Error> {
-        self.catalogue.map_or_else(|| Ok(Vec::new()), |lba| boot::catalogue(self, lba))
+    /// The record of a directory itself, its first, handed to `take`.
+    fn own_record<T>(
+        &self,
+        offset: u64,
+        take: impl FnOnce(&Record) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let extent = Extent { offset, size: SECTOR.min(self.length.saturating_sub(offset)) };
+        self.check(Extent { offset, size: 34 }, || "directory".into())?;
+        let sector = self.bytes(offset, extent.size as usize)?;
+        match Record::parse(&sector, offset)? {
+            Some((record, _)) if record.name == [0] => take(&record),
+            _ => Err(Error::Malformed { offset, what: "directory without a record of itself" }),
+        }
+    }
+
+    /// If the primary tree has Rock Ridge: where it starts in the root's own system use area,
+    /// and how many bytes to skip in all others.
+    fn rock_ridge_skip(&self) -> Result<Option<(usize, usize)>, Error> {
+        self.own_record(self.root.extents[0].offset, |record| {
+            let Some((start, skip)) = rockridge::skip(record.system_use) else { return Ok(None) };
+            let found = self.rock_ridge(record, start, &mut DIRECTORY_MAX.clone())?;
+            Ok(found.present.then_some((start, skip)))
+        })
+    }
+
+    /// A directory's nameless node from the record of itself.
+    fn own_node(&self, offset: u64, skip: usize) -> Result<Node, Error> {
+        self.own_record(offset, |record| {
+            let extent = Extent { offset, size: record.size };
+            let found = self.rock_ridge(record, skip, &mut DIRECTORY_MAX.clone())?;
+            Ok(found.apply(node::described(record, Kind::Dir, Vec::new(), vec![extent])))
+        })
+    }
+
+    fn rock_ridge(
+        &self,
+        record: &Record,
+        skip: usize,
+        budget: &mut u64,
+    ) -> Result<RockRidge, Error> {
+        let area = record.system_use.get(skip..).unwrap_or_default();
+        RockRidge::parse(area, record.at, |Continuation { block, offset, size }| {
+            let at = u64::from(block) * self.block + u64::from(offset);
+            let extent = Extent { offset: at, size: size.into() };
+            self.check(extent, || "continuation area".into())?;
+            if size > AREA_MAX || u64::from(size) > *budget {
+                return Err(Error::Malformed { offset: at, what: "continuation area too large" });
+            }
+            *budget -= u64::from(size);
+            Ok((self.bytes(at, size as usize)?, at))
+        })
+    }
+
+    /// The node of a record, or `None` for a relocated directory's hiding place.
+    fn node(
+        &self,
+        record: &Record,
+        extents: Vec<Extent>,
+        budget: &mut u64,
+    ) -> Result<Option<Node>, Error> {
+        let is_dir = record.flags & record::DIRECTORY != 0;
+        let plain = if is_dir { Kind::Dir } else { Kind::File };
+        let kind = if record.interleaved && !is_dir { Kind::Other } else { plain };
+        let node = match self.names {
+            Names::Plain => node::described(record, kind, node::plain_name(record.name), extents),
+            Names::Joliet => node::described(record, kind, node::joliet_name(record.name), extents),
+            Names::RockRidge(skip) => {
+                let mut found = self.rock_ridge(record, skip, budget)?;
+                if found.relocated {
+                    return Ok(None);
+                }
+                let name = found.name.take().unwrap_or_else(|| node::plain_name(record.name));
+                match found.child {
+                    Some(block) => {
+                        Node { name, ..self.own_node(u64::from(block) * self.block, skip)? }
+                    }
+                    None => found.apply(node::described(record, kind, name, extents)),
+                }
+            }
+        };
+        let reserved = matches!(&node.name[..], b"" | b"." | b"..");
+        if reserved || node.name.iter().any(|byte| matches!(byte, b'/' | 0)) {
+            return Err(Error::Malformed { offset: record.at, what: "name of a file" });
+        }
+        Ok(Some(node))
     }
 }
 
-fn extent(directory: &Node, offset: u64) -> Result<Extent, Error> {
-    match (directory.is_dir(), &directory.extents[..]) {
-        (true, [extent]) => Ok(*extent),
-        _ => Err(Error::malformed(offset, "root directory record is no directory")),
+/// The root directory's node from a volume descriptor.
+fn root(volume: &Descriptor) -> Result<Node, Error> {
+    let malformed = |what| Error::Malformed { offset: volume.root_at(), what };
+    let (record, _) = Record::parse(&volume.root, volume.root_at())?
+        .ok_or_else(|| malformed("no root directory"))?;
+    if record.flags & record::DIRECTORY == 0 {
+        return Err(malformed("root is no directory"));
     }
+    let extent = Extent { offset: record.block * volume.block, size: record.size };
+    Ok(node::described(&record, Kind::Dir, Vec::new(), vec![extent]))
 }

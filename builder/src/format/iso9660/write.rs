@@ -1,194 +1,342 @@
-//! Images written: ISO 9660 level 3 with Rock Ridge and El Torito.
+//! Writing an image.
 
-mod boot;
-mod items;
-mod names;
-mod plan;
-mod records;
-mod rockridge;
-
-use super::{Error, Platform, SECTOR, date};
+use super::entries::{both32, ce};
+use super::layout::{self, Dir, EXTENT_MAX, Layout, NewRecord, Target};
+use super::{SECTOR, eltorito, time, volume};
 use crate::format::tree::Tree;
-use items::Data;
-use plan::Plan;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
+use thiserror::Error;
 
-/// What an image has beside its tree.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Volume identifier: at most 32 printable ASCII characters. Installers
-    /// look media up by it; GRUB and udev want it without spaces.
-    pub volume_id: String,
-    /// The volume's creation and modification time, seconds since 1970.
-    pub time: i64,
-    /// Boot images, the default one first; empty for an image that does not boot.
-    pub el_torito: Vec<BootEntry>,
-    /// Makes the image start from a USB disk too.
-    pub hybrid: Option<Hybrid>,
+/// Why an image could not be written.
+#[derive(Debug, Error)]
+pub enum WriteError {
+    /// Writing the image failed.
+    #[error("cannot write the image: {0}")]
+    Io(#[from] io::Error),
+    /// A file of the tree could not be read.
+    #[error("cannot read {path}: {source}")]
+    File {
+        /// Path in the tree.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An entry of the tree, or a boot image, that the format cannot take.
+    #[error("{path}: {why}")]
+    Path {
+        /// Path in the tree.
+        path: String,
+        /// Which rule it breaks.
+        why: &'static str,
+    },
+    /// The volume identifier is not 1 to 32 characters of `A-Z0-9_-`.
+    #[error("volume identifier {0:?} is not 1 to 32 characters of A-Z, 0-9, _ and -")]
+    VolumeId(String),
+    /// More than the format can address.
+    #[error("too large for an ISO 9660 image: {0}")]
+    TooLarge(&'static str),
 }
 
-/// A boot image of the El Torito catalogue, without emulation.
+impl WriteError {
+    pub(super) fn path(path: &[u8], why: &'static str) -> Self {
+        Self::Path { path: format!("/{}", String::from_utf8_lossy(path)), why }
+    }
+}
+
+/// What starts a boot image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// A PC's BIOS.
+    Bios,
+    /// UEFI firmware; the image is a FAT file system.
+    Efi,
+}
+
+/// One boot image, of the kind without emulation.
 #[derive(Clone, Debug)]
-pub struct BootEntry {
-    /// The firmware it is for.
+pub struct Boot {
+    /// What starts it.
     pub platform: Platform,
-    /// The image's path in the tree.
+    /// A regular file of the tree.
     pub path: String,
-    /// 512-byte sectors that firmware loads: 4 for isolinux and GRUB; for EFI
-    /// the image's size, 0 where that does not fit.
-    pub load_sectors: u16,
-    /// Writes into bytes 8..64 of the image where it and the volume are, as
-    /// isolinux and GRUB for BIOS need it.
+    /// Whether to put isolinux' boot information table into the file's bytes 8 to 63.
     pub boot_info_table: bool,
+    /// How many 512-byte sectors firmware loads; 0 for all of the file (at most 65535).
+    pub load_sectors: u16,
 }
 
-/// An MBR before the image, as isohybrid of syslinux makes it: the whole image
-/// is the first partition, its EFI boot image the second.
+/// What an image is besides its tree.
 #[derive(Clone, Debug)]
-pub struct Hybrid {
-    /// Boot code of at most 432 bytes: `isohdpfx.bin`, which starts the
-    /// default boot image.
-    pub code: Vec<u8>,
-    /// The MBR's disk signature.
-    pub disk_id: u32,
+pub struct Options {
+    /// Volume identifier: 1 to 32 characters of `A-Z0-9_-` (media have `-` though ECMA-119
+    /// does not).
+    pub volume_id: String,
+    /// Time of creation, seconds since 1970.
+    pub time: i64,
+    /// Boot images, the default one first; at most 32.
+    pub boot: Vec<Boot>,
 }
 
-/// Writes `tree` as an image from byte 0 of `out` on and returns its length in
-/// bytes. The same tree and options give the same bytes.
-///
-/// Extended attributes are not kept. Interrupting is the caller's: `out` may fail.
+/// Sectors of everything but directories and files.
+struct Places {
+    path_table: Vec<u8>,
+    path_table_m: Vec<u8>,
+    /// First sectors of the two path tables, and of the boot catalogue.
+    l: u32,
+    m: u32,
+    catalogue: u32,
+    /// Length of the image.
+    end: u32,
+}
+
+/// Writes `tree` as an ISO 9660 level 3 image with Rock Ridge to `out`, from its current
+/// position on. Directories are nested as deep as the tree is, without the relocation that
+/// ECMA-119's limit of eight levels would ask for: Linux, GRUB and isolinux read them so.
 ///
 /// # Errors
-/// [`Error::Option`] or [`Error::Entry`] when something does not fit the
-/// format or a file is not as long as its entry says, [`Error::Io`] from `out`.
-pub fn write(out: &mut (impl Write + Seek), options: &Options, tree: &Tree) -> Result<u64, Error> {
-    let plan = Plan::new(tree, options)?;
-    let mut out = Image { out, position: 0 };
-    out.out.seek(SeekFrom::Start(0))?;
-    out.put(&boot::system_area(options, &plan)?)?;
-    out.put_sectors(&descriptor(options, &plan))?;
-    if let Some(catalogue) = plan.catalogue {
-        out.put_sectors(&boot::record(catalogue))?;
+/// When the tree or an option does not fit the format, a file cannot be read or has not the
+/// size that its entry declares, or writing fails.
+pub fn write(out: &mut impl Write, options: &Options, tree: &Tree) -> Result<(), WriteError> {
+    let legal = |byte: u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-');
+    if !(1..=32).contains(&options.volume_id.len()) || !options.volume_id.bytes().all(legal) {
+        return Err(WriteError::VolumeId(options.volume_id.clone()));
     }
-    out.put_sectors(b"\xffCD001\x01")?;
-    out.put_sectors(&plan.path_table(u16::to_le_bytes, u32::to_le_bytes))?;
-    out.put_sectors(&plan.path_table(u16::to_be_bytes, u32::to_be_bytes))?;
-    if plan.catalogue.is_some() {
-        out.put_sectors(&boot::catalogue(options, &plan))?;
+    if options.boot.len() > eltorito::BOOT_MAX {
+        return Err(WriteError::TooLarge("more than 32 boot images"));
     }
-    for index in 0..plan.directories.len() {
-        let directory = plan.directory(index)?;
-        out.put(&directory.records)?;
-        out.put(&directory.continuations)?;
+    let mut layout = layout::plan(tree)?;
+    let images = boot_files(options, &layout)?;
+    let places = place(&mut layout, !options.boot.is_empty())?;
+    pad(out, volume::FIRST * SECTOR)?;
+    out.write_all(&primary(options, &layout, &places))?;
+    if !options.boot.is_empty() {
+        out.write_all(&eltorito::descriptor(places.catalogue))?;
     }
-    for (index, data) in plan.tree.data.iter().enumerate() {
-        let boots = options.el_torito.iter().zip(&plan.boot);
-        let table = boots
-            .filter(|(boot, _)| boot.boot_info_table)
-            .any(|(_, &item)| plan.tree.items[item].data == Some(index));
-        put_data(&mut out, data, table)?;
+    let mut terminator = [0; SECTOR as usize];
+    terminator[..7].copy_from_slice(b"\xffCD001\x01");
+    out.write_all(&terminator)?;
+    for table in [&places.path_table, &places.path_table_m] {
+        out.write_all(table)?;
+        pad_sector(out, table.len() as u64)?;
     }
-    out.pad_to(u64::from(plan.sectors) * SECTOR)?;
-    out.out.flush()?;
-    Ok(out.position)
+    if !options.boot.is_empty() {
+        let at: Vec<_> = images
+            .iter()
+            .map(|number| (layout.files[*number].sector, layout.files[*number].entry.size()))
+            .collect();
+        out.write_all(&eltorito::catalogue(&options.boot, &at))?;
+    }
+    for dir in &layout.dirs {
+        write_dir(out, dir, &layout)?;
+    }
+    for number in 0..layout.files.len() {
+        let patched = images
+            .iter()
+            .zip(&options.boot)
+            .any(|(image, boot)| *image == number && boot.boot_info_table);
+        write_file(out, &layout, number, patched)?;
+    }
+    Ok(out.flush()?)
 }
 
-/// What is written, and how far it is.
-struct Image<'a, W> {
-    out: &'a mut W,
-    position: u64,
-}
-
-impl<W: Write> Image<'_, W> {
-    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.position += bytes.len() as u64;
-        self.out.write_all(bytes)
-    }
-
-    fn put_sectors(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.put(bytes)?;
-        self.pad_to(self.position.next_multiple_of(SECTOR))
-    }
-
-    fn pad_to(&mut self, position: u64) -> io::Result<()> {
-        while self.position < position {
-            let zeros = [0; SECTOR as usize];
-            let most = (position - self.position).min(SECTOR) as usize;
-            self.put(&zeros[..most])?;
+/// The file numbers of the boot images.
+fn boot_files(options: &Options, layout: &Layout) -> Result<Vec<usize>, WriteError> {
+    let number = |boot: &Boot| {
+        let path = boot.path.as_bytes();
+        let number = layout.files.iter().position(|file| file.path == path);
+        let number = number.ok_or_else(|| {
+            WriteError::path(path, "boot image is no regular file of the tree with data")
+        })?;
+        if boot.boot_info_table && layout.files[number].entry.size() > eltorito::PATCHED_MAX {
+            return Err(WriteError::path(path, "boot image to patch is larger than 32 MiB"));
         }
-        Ok(())
-    }
+        Ok(number)
+    };
+    options.boot.iter().map(number).collect()
 }
 
-/// Writes a file's bytes, with a boot information table in them if `table`.
-fn put_data<W: Write>(out: &mut Image<'_, W>, data: &Data<'_>, table: bool) -> Result<(), Error> {
-    let failed = |e: io::Error| Error::entry(data.path, e.to_string());
-    let mut reader = data.entry.open().map_err(failed)?;
-    if table {
-        return Ok(out.put_sectors(&boot::with_info_table(data, reader)?)?);
+/// Gives out the sectors.
+fn place(layout: &mut Layout, boots: bool) -> Result<Places, WriteError> {
+    let mut next = volume::FIRST + 2 + u64::from(boots);
+    let mut take = |sectors: u64| {
+        let first = next;
+        next += sectors;
+        u32::try_from(next).map_err(|_| WriteError::TooLarge("more than 8 TiB"))?;
+        u32::try_from(first).map_err(|_| WriteError::TooLarge("more than 8 TiB"))
+    };
+    if layout.dirs.len() > usize::from(u16::MAX) {
+        return Err(WriteError::TooLarge("more than 65535 directories"));
     }
-    let size = data.entry.size();
-    let mut left = size;
-    let mut buffer = vec![0; 1 << 18];
-    loop {
-        let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX)).max(1);
-        let read = match reader.read(&mut buffer[..most]) {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            result => result.map_err(failed)?,
+    let size: usize = layout.dirs.iter().map(|dir| table_entry(dir, [0; 4], [0; 2]).len()).sum();
+    let table_sectors = (size as u64).div_ceil(SECTOR);
+    let (l, m) = (take(table_sectors)?, take(table_sectors)?);
+    let catalogue = take(u64::from(boots))?;
+    for dir in &mut layout.dirs {
+        dir.sector = take(u64::from(dir.sectors) + u64::from(dir.continuation_sectors))?;
+    }
+    for file in &mut layout.files {
+        file.sector = take(file.entry.size().div_ceil(SECTOR))?;
+    }
+    let end = take(0)?;
+    let table = |big: bool| {
+        let entry = |dir: &Dir| {
+            // Fewer than 65536 directories, counted from 1.
+            let (sector, parent) = (dir.sector, (dir.parent + 1) as u16);
+            if big {
+                table_entry(dir, sector.to_be_bytes(), parent.to_be_bytes())
+            } else {
+                table_entry(dir, sector.to_le_bytes(), parent.to_le_bytes())
+            }
         };
-        match (read, left) {
-            (0, 0) => break,
-            (0, _) => {
-                let what = format!("it is shorter than the {} bytes expected", size);
-                return Err(Error::entry(data.path, what));
-            }
-            (_, 0) => {
-                let what = format!("it is longer than the {} bytes expected", size);
-                return Err(Error::entry(data.path, what));
-            }
-            _ => out.put(&buffer[..read])?,
-        }
-        left -= read as u64;
-    }
-    Ok(out.pad_to(out.position.next_multiple_of(SECTOR))?)
+        layout.dirs.iter().flat_map(entry).collect()
+    };
+    Ok(Places { path_table: table(false), path_table_m: table(true), l, m, catalogue, end })
 }
 
-/// A number in both byte orders, as descriptors and records have them.
-fn both32(value: u32) -> [u8; 8] {
-    let mut bytes = [0; 8];
-    bytes[..4].copy_from_slice(&value.to_le_bytes());
-    bytes[4..].copy_from_slice(&value.to_be_bytes());
+/// One entry of a path table (ECMA-119, 9.4).
+fn table_entry(dir: &Dir, sector: [u8; 4], parent: [u8; 2]) -> Vec<u8> {
+    let mut bytes = vec![dir.identifier.len() as u8, 0];
+    bytes.extend(sector);
+    bytes.extend(parent);
+    bytes.extend_from_slice(&dir.identifier);
+    bytes.resize(bytes.len().next_multiple_of(2), 0);
     bytes
 }
 
-/// As [`both32`].
-fn both16(value: u16) -> [u8; 4] {
-    let [low, high] = value.to_le_bytes();
-    [low, high, high, low]
-}
-
-/// The primary volume descriptor (ECMA-119 8.4).
-fn descriptor(options: &Options, plan: &Plan<'_>) -> Vec<u8> {
-    let mut sector = vec![0; SECTOR as usize];
-    sector[..7].copy_from_slice(b"\x01CD001\x01");
-    // Text fields: system, volume; volume set to bibliographic file.
-    sector[8..72].fill(b' ');
-    sector[190..813].fill(b' ');
-    sector[40..40 + options.volume_id.len()].copy_from_slice(options.volume_id.as_bytes());
-    sector[80..88].copy_from_slice(&both32(plan.sectors));
-    sector[120..124].copy_from_slice(&both16(1));
-    sector[124..128].copy_from_slice(&both16(1));
-    sector[128..132].copy_from_slice(&both16(SECTOR as u16));
-    sector[132..140].copy_from_slice(&both32(plan.path_table_bytes));
-    sector[140..144].copy_from_slice(&plan.path_tables[0].to_le_bytes());
-    sector[148..152].copy_from_slice(&plan.path_tables[1].to_be_bytes());
-    sector[156..190].copy_from_slice(&records::root(plan));
-    let time = date::to_long(options.time);
-    sector[813..830].copy_from_slice(&time);
-    sector[830..847].copy_from_slice(&time);
-    // Never expires, effective from the start: digits zero, offset zero.
-    sector[847..863].fill(b'0');
-    sector[864..880].fill(b'0');
-    sector[881] = 1;
+/// The primary volume descriptor (ECMA-119, 8.4).
+fn primary(options: &Options, layout: &Layout, places: &Places) -> [u8; SECTOR as usize] {
+    let mut sector = [0; SECTOR as usize];
+    let mut put = |at: usize, bytes: &[u8]| sector[at..at + bytes.len()].copy_from_slice(bytes);
+    put(0, b"\x01CD001\x01");
+    put(8, &[b' '; 64]);
+    put(40, options.volume_id.as_bytes());
+    put(80, &both32(places.end));
+    // Volume set size, sequence number, logical block size.
+    put(120, &[1, 0, 0, 1, 1, 0, 0, 1, 0, 8, 8, 0]);
+    // A path table has fewer than 65536 entries of at most 40 bytes.
+    put(132, &both32(places.path_table.len() as u32));
+    put(140, &places.l.to_le_bytes());
+    put(148, &places.m.to_be_bytes());
+    let root = &layout.dirs[0];
+    let bare = NewRecord {
+        identifier: vec![0],
+        target: Target::Dir(0),
+        mtime: root.entry.mtime,
+        flags: super::record::DIRECTORY,
+        areas: vec![Vec::new()],
+        places: Vec::new(),
+    };
+    put(156, &record_bytes(&bare, layout, 0).0);
+    put(190, &[b' '; 623]);
+    let time = time::to_long(options.time);
+    put(813, &time);
+    put(830, &time);
+    // Expiration: never.
+    put(847, b"0000000000000000\0");
+    put(864, &time);
+    put(881, &[1]);
     sector
 }
+
+/// A record's bytes and its continuation areas with their CE entries; `continuation` is the
+/// first sector of its directory's continuation areas.
+fn record_bytes(record: &NewRecord, layout: &Layout, continuation: u32) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let (sector, size) = match record.target {
+        Target::Dir(number) => {
+            let dir = &layout.dirs[number];
+            (dir.sector, dir.sectors * SECTOR as u32)
+        }
+        // An image's sectors fit 32 bits, so the sector of a part of a file does.
+        Target::File(number, before, size) => {
+            (layout.files[number].sector + (before / SECTOR) as u32, size)
+        }
+        Target::Nothing => (0, 0),
+    };
+    let mut areas = record.areas.clone();
+    for (number, (block, offset)) in record.places.iter().enumerate() {
+        let last = number + 2 == record.areas.len();
+        let size = record.areas[number + 1].len() + if last { 0 } else { super::entries::CE };
+        areas[number].extend(ce(continuation + block, *offset, size as u32));
+    }
+    let own = areas.remove(0);
+    let mut bytes = vec![record.length() as u8, 0];
+    bytes.extend(both32(sector));
+    bytes.extend(both32(size));
+    bytes.extend(time::to_short(record.mtime));
+    bytes.extend([record.flags, 0, 0, 1, 0, 0, 1, record.identifier.len() as u8]);
+    bytes.extend_from_slice(&record.identifier);
+    bytes.resize(bytes.len().next_multiple_of(2), 0);
+    bytes.extend(own);
+    bytes.resize(bytes.len().next_multiple_of(2), 0);
+    (bytes, areas)
+}
+
+/// Writes a directory's records, then its continuation areas.
+fn write_dir(out: &mut impl Write, dir: &Dir, layout: &Layout) -> Result<(), WriteError> {
+    let sector_size = SECTOR as usize;
+    let (mut records, mut continuations) = (Vec::new(), Vec::new());
+    for record in &dir.records {
+        let (bytes, areas) = record_bytes(record, layout, dir.sector + dir.sectors);
+        if records.len() % sector_size + bytes.len() > sector_size {
+            records.resize(records.len().next_multiple_of(sector_size), 0);
+        }
+        records.extend(bytes);
+        for (area, (sector, offset)) in areas.iter().zip(&record.places) {
+            continuations.resize(*sector as usize * sector_size + *offset as usize, 0);
+            continuations.extend_from_slice(area);
+        }
+    }
+    for mut part in [records, continuations] {
+        part.resize(part.len().next_multiple_of(sector_size), 0);
+        out.write_all(&part)?;
+    }
+    Ok(())
+}
+
+/// Writes a file's data up to the next sector.
+fn write_file(
+    out: &mut impl Write,
+    layout: &Layout,
+    number: usize,
+    patched: bool,
+) -> Result<(), WriteError> {
+    let file = &layout.files[number];
+    let path = || format!("/{}", String::from_utf8_lossy(file.path));
+    let failed = |source| WriteError::File { path: path(), source };
+    let size = file.entry.size();
+    let mut reader = file.entry.open().map_err(failed)?.take(size);
+    let mut done = 0;
+    if patched {
+        let mut image = Vec::new();
+        done = reader.read_to_end(&mut image).map_err(failed)? as u64;
+        eltorito::patch(&mut image, file.sector, &path())?;
+        out.write_all(&image)?;
+    }
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        let count = reader.read(&mut buffer).map_err(failed)?;
+        if count == 0 {
+            break;
+        }
+        out.write_all(&buffer[..count])?;
+        done += count as u64;
+    }
+    let mut rest = reader.into_inner();
+    if done != size || rest.read(&mut buffer[..1]).map_err(failed)? != 0 {
+        return Err(WriteError::path(file.path, "its length changed while it was read"));
+    }
+    pad_sector(out, size)
+}
+
+/// Zeros after `written` bytes up to a sector's end.
+fn pad_sector(out: &mut impl Write, written: u64) -> Result<(), WriteError> {
+    pad(out, written.next_multiple_of(SECTOR) - written)
+}
+
+fn pad(out: &mut impl Write, size: u64) -> Result<(), WriteError> {
+    io::copy(&mut io::repeat(0).take(size), out)?;
+    Ok(())
+}
+
+// Every extent of a file starts at a sector.
+const _: () = assert!(EXTENT_MAX.is_multiple_of(SECTOR));

@@ -1,0 +1,230 @@
+//! How a node boots: kernel, GRUB configuration for BIOS and UEFI, fstab, and which
+//! files of the tree go to the EFI system partition.
+
+use crate::error::{Error, Result};
+use crate::format::tree::{Content, Entry, Tree};
+use crate::layout::Layout;
+
+/// Modules in GRUB's core.img for BIOS: what it takes to find the root filesystem by
+/// UUID and to load everything else from it.
+pub const CORE_MODULES: &[&str] = &["biosdisk", "part_gpt", "ext2", "search_fs_uuid", "normal"];
+
+/// Where GRUB's files for BIOS are on the target, before and after installation.
+pub const GRUB_PC: &str = "usr/lib/grub/i386-pc";
+const GRUB_PC_INSTALLED: &str = "boot/grub2/i386-pc";
+const ESP: &str = "boot/efi/";
+
+/// An installed kernel with its initramfs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// `uname -r`.
+    pub release: String,
+}
+
+/// The newest kernel of the tree that has modules, an image and an initramfs. Asked of
+/// `/lib/modules`, as `uname -r` need not be the package's version.
+///
+/// # Errors
+/// A build error naming what is missing.
+pub fn kernel(tree: &Tree) -> Result<Kernel> {
+    let mut releases: Vec<String> = tree
+        .entries
+        .keys()
+        .filter_map(|path| std::str::from_utf8(path).ok())
+        .filter_map(|path| {
+            path.strip_prefix("usr/lib/modules/").or(path.strip_prefix("lib/modules/"))
+        })
+        .filter(|name| !name.is_empty() && !name.contains('/'))
+        .map(str::to_owned)
+        .collect();
+    releases.sort_by(|a, b| version_key(b).cmp(&version_key(a)));
+    let whole = |r: &String| {
+        [format!("boot/vmlinuz-{r}"), format!("boot/initramfs-{r}.img")]
+            .iter()
+            .all(|path| tree.get(path).is_some_and(|e| e.size() > 0))
+    };
+    match releases.iter().find(|r| whole(r)) {
+        Some(release) => Ok(Kernel { release: release.clone() }),
+        None if releases.is_empty() => Err(Error::build("the image has no kernel in /lib/modules")
+            .hint("name the package `kernel` in the kickstart's %packages")),
+        None => Err(Error::build(format!(
+            "no kernel of the image has both /boot/vmlinuz-* and /boot/initramfs-*.img (found modules of {})",
+            releases.join(", ")
+        ))
+        .hint("the build log shows what dracut said")),
+    }
+}
+
+/// Numbers compare as numbers, so that 3.10.0-957 is newer than 3.10.0-862.
+fn version_key(release: &str) -> Vec<(u64, &str)> {
+    release.split(['.', '-', '_']).map(|part| (part.parse().unwrap_or(0), part)).collect()
+}
+
+/// `/etc/fstab`. The ESP is `nofail`: a kernel without vfat still boots.
+pub fn fstab(layout: &Layout) -> String {
+    format!(
+        "# Written by imgbuild. See fstab(5).\n\
+         UUID={} / ext4 defaults 1 1\n\
+         UUID={} /boot/efi vfat umask=0077,shortname=winnt,nofail 0 2\n",
+        layout.root_uuid,
+        layout.esp_uuid()
+    )
+}
+
+/// `/etc/default/grub`, for `grub2-mkconfig` and `grubby` on the node.
+pub fn default_grub(arguments: &str, timeout: u32) -> String {
+    format!(
+        "GRUB_TIMEOUT={timeout}\nGRUB_DEFAULT=saved\nGRUB_DISABLE_SUBMENU=true\n\
+         GRUB_TERMINAL=\"serial console\"\n\
+         GRUB_SERIAL_COMMAND=\"serial --unit=0 --speed=115200\"\n\
+         GRUB_CMDLINE_LINUX=\"{arguments}\"\nGRUB_DISABLE_RECOVERY=\"true\"\n"
+    )
+}
+
+/// The configuration embedded in core.img (GRUB manual, "Embedded configuration").
+pub fn early_config(layout: &Layout) -> String {
+    format!("search.fs_uuid {} root\nset prefix=($root)/boot/grub2\n", layout.root_uuid)
+}
+
+/// A `grub.cfg` in the form that `grubby` edits when a kernel package is updated.
+/// `loader` and `initrd` are the command pair of the firmware, such as `linuxefi`, `initrdefi`.
+fn grub_config(
+    layout: &Layout,
+    title: &str,
+    arguments: &str,
+    timeout: u32,
+    kernel: &Kernel,
+    loader: &str,
+    initrd: &str,
+) -> String {
+    let uuid = &layout.root_uuid;
+    let release = &kernel.release;
+    format!(
+        "# Written by imgbuild; grub2-mkconfig replaces it, grubby edits it.\n\
+         set default=0\nset timeout={timeout}\n\
+         if serial --unit=0 --speed=115200; then\n\
+         \tterminal_input serial console\n\tterminal_output serial console\nfi\n\
+         search --no-floppy --fs-uuid --set=root {uuid}\n\
+         menuentry '{title} ({release})' --class os --unrestricted {{\n\
+         \tinsmod gzio\n\tinsmod part_gpt\n\tinsmod ext2\n\
+         \tsearch --no-floppy --fs-uuid --set=root {uuid}\n\
+         \t{loader} /boot/vmlinuz-{release} root=UUID={uuid} ro {arguments}\n\
+         \t{initrd} /boot/initramfs-{release}.img\n}}\n"
+    )
+}
+
+/// What the boot loader needs to know beside the tree and the layout.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Title of the menu entry.
+    pub title: String,
+    /// Kernel arguments after `root=… ro`.
+    pub arguments: String,
+    /// Seconds the menu waits.
+    pub timeout: u32,
+    /// Time stamp of the files made here, seconds since 1970.
+    pub time: i64,
+}
+
+/// Puts everything that booting needs into `root`, and returns the tree of the ESP, whose
+/// files are taken out of `root`'s `/boot/efi`.
+///
+/// # Errors
+/// A build error when the kernel, GRUB's files for BIOS or a UEFI loader is missing.
+pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<Tree> {
+    let kernel = kernel(root)?;
+    let text = |s: String| Entry::new(0o644, settings.time, Content::Bytes(s.into_bytes()));
+    let config = |loader: &str, initrd: &str| {
+        grub_config(
+            layout,
+            &settings.title,
+            &settings.arguments,
+            settings.timeout,
+            &kernel,
+            loader,
+            initrd,
+        )
+    };
+    let modules: Vec<(String, Entry)> = root
+        .entries
+        .iter()
+        .filter_map(|(path, entry)| {
+            let path = std::str::from_utf8(path).ok()?;
+            let name = path.strip_prefix(GRUB_PC)?.strip_prefix('/')?;
+            let wanted = name.ends_with(".mod") || name.ends_with(".lst");
+            (wanted && !name.contains('/'))
+                .then(|| (format!("{GRUB_PC_INSTALLED}/{name}"), entry.clone()))
+        })
+        .collect();
+    if modules.is_empty() {
+        return Err(Error::build(format!("the image has no GRUB modules for BIOS in /{GRUB_PC}"))
+            .hint(
+                "name the package `grub2-pc` (with grub2-pc-modules) in the kickstart's %packages",
+            ));
+    }
+    for (path, entry) in modules {
+        root.put(&path, entry);
+    }
+    let esp = take_esp(root, settings.time, &config)?;
+    root.put("etc/fstab", text(fstab(layout)));
+    root.put("etc/default/grub", text(default_grub(&settings.arguments, settings.timeout)));
+    let mut grub = text(config("linux", "initrd"));
+    grub.mode = 0o600;
+    root.put("boot/grub2/grub.cfg", grub);
+    root.put("boot/grub2/grubenv", text(grubenv()));
+    Ok(esp)
+}
+
+/// GRUB's environment block: exactly 1024 bytes, filled with `#` (GRUB manual, "Environment block").
+fn grubenv() -> String {
+    format!("{:#<1024}", "# GRUB Environment Block\n")
+}
+
+/// Moves `/boot/efi` out of the root tree. Each vendor folder with a GRUB gets its grub.cfg
+/// there, where that GRUB's built-in prefix points.
+fn take_esp(root: &mut Tree, time: i64, config: &dyn Fn(&str, &str) -> String) -> Result<Tree> {
+    let inside: Vec<Vec<u8>> =
+        root.entries.keys().filter(|p| p.starts_with(ESP.as_bytes())).cloned().collect();
+    let mut esp = Tree::default();
+    esp.entries.insert(Vec::new(), Entry::new(0o700, time, Content::Dir));
+    for path in inside {
+        let Some(entry) = root.entries.remove(&path) else { continue };
+        if matches!(entry.content, Content::Dir | Content::File { .. } | Content::Bytes(_)) {
+            esp.entries.insert(path[ESP.len()..].to_vec(), entry);
+        }
+    }
+    let vendors: Vec<String> = esp
+        .entries
+        .keys()
+        .filter_map(|p| {
+            std::str::from_utf8(p).ok()?.strip_suffix("/grubx64.efi").map(str::to_owned)
+        })
+        .filter(|folder| !folder.eq_ignore_ascii_case("EFI/BOOT"))
+        .collect();
+    if esp.get("EFI/BOOT/BOOTX64.EFI").is_none() || vendors.is_empty() {
+        return Err(Error::build(
+            "the image has no UEFI loader: /boot/efi/EFI/BOOT/BOOTX64.EFI and /boot/efi/EFI/*/grubx64.efi are needed",
+        )
+        .hint("name the packages `shim-x64` and `grub2-efi-x64` in the kickstart's %packages"));
+    }
+    for vendor in vendors {
+        let (loader, initrd) = loader_commands(esp.get(&format!("{vendor}/grubx64.efi")))?;
+        let bytes = Content::Bytes(config(loader, initrd).into_bytes());
+        esp.put(&format!("{vendor}/grub.cfg"), Entry::new(0o700, time, bytes));
+    }
+    Ok(esp)
+}
+
+/// EL7's signed GRUB boots a kernel under UEFI by `linuxefi`; later ones by `linux`.
+fn loader_commands(grub: Option<&Entry>) -> Result<(&'static str, &'static str)> {
+    let mut binary = Vec::new();
+    if let Some(entry) = grub {
+        std::io::Read::read_to_end(
+            &mut entry.open().map_err(|e| Error::build(format!("cannot read grubx64.efi: {e}")))?,
+            &mut binary,
+        )
+        .map_err(|e| Error::build(format!("cannot read grubx64.efi: {e}")))?;
+    }
+    let has = binary.windows(9).any(|w| w == b"linuxefi\0");
+    Ok(if has { ("linuxefi", "initrdefi") } else { ("linux", "initrd") })
+}

@@ -1,0 +1,211 @@
+//! The recipe: Spec → Catalog → Plan → Tree → Disk → Outputs.
+
+mod disks;
+mod fetch;
+mod log;
+mod overlay;
+mod planning;
+
+use crate::error::{Error, Result};
+use crate::install::{self, Job, PackageFile};
+use crate::media::Medium;
+use crate::output::{Staging, require_space};
+use crate::plan::{Plan, Script};
+use crate::progress::{Progress, Unit};
+use crate::repo::Catalog;
+use crate::tree::Cache;
+use crate::{boot, manifest};
+use log::Log;
+use planning::Planned;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What to build from what.
+pub struct Select {
+    /// Profile name or path.
+    pub profile: String,
+    /// Lab file, if not beside the profile.
+    pub lab: Option<PathBuf>,
+    /// One node only.
+    pub node: Option<String>,
+    /// Media in the user's words; empty for the lab file's sources.
+    pub media: Vec<String>,
+    /// Formats in place of the profile's.
+    pub formats: Vec<String>,
+    /// The cache folder.
+    pub cache: PathBuf,
+}
+
+/// A build.
+pub struct Options {
+    /// What from what.
+    pub select: Select,
+    /// The output folder.
+    pub output: PathBuf,
+    /// Whether existing files are replaced.
+    pub force: bool,
+    /// The static firstboot binary, if not beside imgbuild.
+    pub firstboot: Option<PathBuf>,
+}
+
+/// An opened medium with what is known of it.
+struct Source {
+    medium: Arc<dyn Medium>,
+    practice: bool,
+}
+
+/// Everything that building needs beyond the plan.
+struct Context {
+    catalog: Catalog,
+    plan: Plan,
+    spec: crate::profile::Spec,
+    scripts: Vec<(Script, String)>,
+}
+
+/// Decides what a build would do.
+///
+/// # Errors
+/// Input errors of profile, kickstart, media and packages.
+pub fn plan(select: &Select, progress: &mut Progress) -> Result<Plan> {
+    planning::plan(select, progress).map(|planned| planned.context.plan)
+}
+
+/// Builds the images of every node asked for.
+///
+/// # Errors
+/// See [`Error`]; nothing is left in the output folder then.
+pub fn build(options: &Options, progress: &mut Progress) -> Result<()> {
+    let mut log = Log::create(&options.select.cache)?;
+    let result = build_logged(options, progress, &mut log);
+    progress.finish();
+    match result {
+        Ok(()) => log.remove(),
+        Err(mut error) => {
+            if let Some(path) = log.keep() {
+                error.hint = Some(format!(
+                    "{}the log is {}",
+                    error.hint.map_or_else(String::new, |h| format!("{h}\n  ")),
+                    path.display()
+                ));
+            }
+            Err(error)
+        }
+    }
+}
+
+fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Result<()> {
+    let firstboot = overlay::firstboot_binary(options.firstboot.as_deref())?;
+    let Planned { context, notes } = planning::plan(&options.select, progress)?;
+    for note in &notes {
+        progress.note(note);
+        log.line(note);
+    }
+    let plan = &context.plan;
+    let mut names: Vec<String> = plan.nodes.iter().flat_map(|n| n.outputs.clone()).collect();
+    let images = names.len();
+    names.extend(["manifest.json", "packages.txt", "SHA256SUMS", "build.log"].map(str::to_owned));
+    let staging = Staging::new(&options.output, names.clone(), options.force)?;
+    check_space(options, &context)?;
+
+    let tree = install_tree(options, &context, progress, log)?;
+    let outputs = disks::write(&context, &tree, &firstboot, &staging, progress)?;
+
+    let mut sums: Vec<(String, String)> =
+        outputs.iter().map(|o| (o.file.clone(), o.sha256.clone())).collect();
+    for (name, text) in [
+        ("manifest.json", manifest::manifest(plan, &outputs)),
+        ("packages.txt", manifest::packages(plan)),
+    ] {
+        write(&staging, name, text.as_bytes())?;
+        sums.push((name.to_owned(), crate::output::sha256(&staging.path(name))?));
+    }
+    write(&staging, "SHA256SUMS", manifest::sums(&sums).as_bytes())?;
+    log.line("done");
+    write(&staging, "build.log", &log.bytes()?)?;
+    staging.commit()?;
+    progress.finish();
+    if plan.practice {
+        progress.note("these are PRACTICE images, made from Debian packages; they are not CentOS");
+    }
+    for name in &names[..images] {
+        progress.note(&format!("made {}", options.output.join(name).display()));
+    }
+    Ok(())
+}
+
+fn write(staging: &Staging, name: &str, bytes: &[u8]) -> Result<()> {
+    let path = staging.path(name);
+    fs::write(&path, bytes)
+        .map_err(|e| Error::build(format!("cannot write {}: {e}", path.display())))
+}
+
+/// Room for the tree (with a bootstrap root) if it is not there yet, and for the images: a
+/// sparse raw one at a time and what is kept of each.
+fn check_space(options: &Options, context: &Context) -> Result<()> {
+    let installed = planning::installed(&context.catalog, &context.plan);
+    let cached = trees(&options.select.cache).has(&context.plan.tree_digest());
+    if !cached {
+        require_space(&options.select.cache, installed * 2, "the installed tree")?;
+    }
+    let images = context.plan.nodes.len() as u64 * context.plan.outputs.len() as u64;
+    require_space(&options.output, installed + images * installed, "the images")
+}
+
+fn trees(cache: &Path) -> Cache {
+    Cache::new(cache.join("trees"))
+}
+
+/// The role's tree: from the cache, or installed by the target's own rpm.
+fn install_tree(
+    options: &Options,
+    context: &Context,
+    progress: &mut Progress,
+    log: &mut Log,
+) -> Result<PathBuf> {
+    let plan = &context.plan;
+    let digest = plan.tree_digest();
+    let trees = trees(&options.select.cache);
+    if trees.has(&digest) {
+        progress.note("installed tree from the cache; rpm does not run");
+    }
+    trees.get(&digest, |folder| {
+        let files = fetch::packages(context, &options.select.cache, progress)?;
+        let packages: Vec<PackageFile> = files
+            .into_iter()
+            .zip(&plan.packages)
+            .map(|(path, package)| PackageFile { path, bootstrap: package.bootstrap })
+            .collect();
+        let early_grub = boot::early_config(&plan.disk);
+        let job = Job {
+            packages: &packages,
+            enable: &plan.enable,
+            disable: &plan.disable,
+            target: &plan.target,
+            scripts: &context.scripts,
+            early_grub: &early_grub,
+            time: plan.time,
+        };
+        progress.stage("installing packages by the image's own rpm", Unit::Packages);
+        install::install(&job, folder, &mut Listener { progress, log })
+    })
+}
+
+struct Listener<'a> {
+    progress: &'a mut Progress,
+    log: &'a mut Log,
+}
+
+impl install::Listener for Listener<'_> {
+    fn log(&mut self, line: &str) {
+        self.log.line(line);
+    }
+
+    fn note(&mut self, text: &str) {
+        self.progress.note(text);
+    }
+
+    fn at(&mut self, done: u64, total: u64, what: &str) {
+        self.progress.at(done, total, what);
+    }
+}

@@ -1,0 +1,289 @@
+//! Spec + Catalog → Plan.
+
+use super::{Context, Select, Source};
+use crate::error::{Error, Result};
+use crate::kickstart::{Kickstart, Members, Mount, Packages};
+use crate::layout::{Layout, Sizes};
+use crate::plan::{self, Input, Node, Package, Plan, Repository, Script};
+use crate::profile::{self, Format, Spec};
+use crate::progress::{Progress, Unit};
+use crate::repo::Catalog;
+use crate::solve::{self, Request};
+use crate::{media, practice};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+const MIB: u64 = 1024 * 1024;
+
+/// A plan with what it was made from, and what the user should know.
+pub struct Planned {
+    pub context: Context,
+    pub notes: Vec<String>,
+}
+
+pub fn plan(select: &Select, progress: &mut Progress) -> Result<Planned> {
+    let directory = std::env::current_dir()
+        .map_err(|e| Error::environment(format!("the working folder cannot be told: {e}")))?;
+    let home = std::env::var_os("HOME").map(std::path::PathBuf::from);
+    let spec = profile::load(&profile::Request {
+        profile: &select.profile,
+        lab: select.lab.as_deref(),
+        node: select.node.as_deref(),
+        directory: &directory,
+        home: home.as_deref(),
+    })?;
+    let formats = formats(select, &spec)?;
+    let mut notes: Vec<String> = spec.warnings.iter().map(|w| format!("warning: {w}")).collect();
+    progress.stage("reading repositories", Unit::Steps);
+    let (catalog, practice) = catalog(select, &spec, progress, &mut notes)?;
+    progress.stage("choosing packages", Unit::Steps);
+    let request = request(&spec);
+    let solution = solve::solve(&catalog, &request)?;
+    let bootstrap: BTreeSet<solve::Id> =
+        solve::closure(&catalog, &solution.packages, "rpm").into_iter().collect();
+    if bootstrap.is_empty() {
+        return Err(Error::input("the image has no rpm, which has to install it")
+            .hint("name the package `rpm` (or the group @core) in the kickstart's %packages"));
+    }
+    let packages: Vec<Package> =
+        solution.packages.iter().map(|id| package(&catalog, *id, bootstrap.contains(id))).collect();
+    notes.extend(solution.skipped.iter().map(|s| format!("not installed: {s}")));
+    let content = solution.packages.iter().map(|&id| catalog.packages[id].installed).sum();
+    let time = solution.packages.iter().map(|&id| catalog.packages[id].built).max().unwrap_or(0);
+    let scripts = scripts(&spec);
+    let plan = assemble(
+        &spec,
+        &catalog,
+        packages,
+        &scripts,
+        formats,
+        practice,
+        content,
+        time,
+        solution.skipped,
+    )?;
+    notes.push(format!("plan: {} packages, nodes {}", plan.packages.len(), node_names(&plan)));
+    Ok(Planned { context: Context { catalog, plan, spec, scripts }, notes })
+}
+
+fn node_names(plan: &Plan) -> String {
+    plan.nodes.iter().map(|n| n.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+#[expect(clippy::too_many_arguments, reason = "the one place where a plan is put together")]
+fn assemble(
+    spec: &Spec,
+    catalog: &Catalog,
+    packages: Vec<Package>,
+    scripts: &[(Script, String)],
+    formats: Vec<Format>,
+    practice: bool,
+    content: u64,
+    time: i64,
+    skipped: Vec<String>,
+) -> Result<Plan> {
+    let units = &spec.services;
+    let target = "multi-user.target".to_owned();
+    let bare: Vec<Script> = scripts.iter().map(|(script, _)| script.clone()).collect();
+    let seed = plan::tree_digest(&packages, &units.enabled, &units.disabled, &target, &bare);
+    let disk = Layout::new(spec.machine.disk, &sizes(&spec.kickstart, content), &seed)?;
+    let extensions: Vec<String> = formats.iter().map(|f| f.as_str().to_owned()).collect();
+    let node = |n: &profile::Node| Node {
+        name: n.name.clone(),
+        address: n.address,
+        outputs: extensions.iter().map(|e| format!("{}.{e}", n.name)).collect(),
+    };
+    Ok(Plan {
+        schema: plan::SCHEMA,
+        profile: spec.role.as_str().to_owned(),
+        inputs: spec
+            .inputs
+            .iter()
+            .map(|i| Input { name: i.name.clone(), sha256: i.sha256.clone() })
+            .collect(),
+        practice,
+        time,
+        repositories: catalog
+            .repos
+            .iter()
+            .map(|r| Repository {
+                id: r.id.clone(),
+                packages: r.packages,
+                repomd_sha256: r.repomd_sha256.clone(),
+            })
+            .collect(),
+        packages,
+        skipped,
+        enable: units.enabled.clone(),
+        disable: units.disabled.clone(),
+        target,
+        scripts: bare,
+        arguments: spec.kickstart.bootloader.append.clone(),
+        timeout: spec.kickstart.bootloader.timeout.unwrap_or(5),
+        disk,
+        nodes: spec.nodes.iter().map(node).collect(),
+        outputs: extensions,
+    })
+}
+
+fn formats(select: &Select, spec: &Spec) -> Result<Vec<Format>> {
+    if select.formats.is_empty() {
+        return Ok(spec.formats.clone());
+    }
+    let mut formats = Vec::new();
+    for text in &select.formats {
+        let format = text.parse().map_err(|e: String| {
+            let all: Vec<&str> = Format::ALL.iter().map(|f| f.as_str()).collect();
+            Error::input(format!("--format: {e}")).hint(format!("formats are {}", all.join(", ")))
+        })?;
+        if !formats.contains(&format) {
+            formats.push(format);
+        }
+    }
+    Ok(formats)
+}
+
+/// Everything on the media asked for, and whether any of them is practice media.
+fn catalog(
+    select: &Select,
+    spec: &Spec,
+    progress: &mut Progress,
+    notes: &mut Vec<String>,
+) -> Result<(Catalog, bool)> {
+    let mut catalog = Catalog::default();
+    let mut practice = false;
+    if select.media.is_empty() {
+        let (repositories, left_out) = spec.available_repositories()?;
+        notes.extend(left_out);
+        for repository in repositories {
+            let medium = media::open(&repository.source.to_string())?;
+            match &repository.folder {
+                Some(folder) => catalog.add_repository(&medium, folder, repository.id.clone())?,
+                None => catalog.add(&medium, Some(&repository.id))?,
+            }
+        }
+        return Ok((catalog, practice));
+    }
+    for word in &select.media {
+        for source in sources(word, &select.cache, progress)? {
+            catalog.add(&source.medium, None)?;
+            practice |= source.practice;
+        }
+    }
+    Ok((catalog, practice))
+}
+
+/// The media that one `--media` stands for.
+fn sources(word: &str, cache: &Path, progress: &mut Progress) -> Result<Vec<Source>> {
+    if word == "practice" {
+        progress.stage("practice medium", Unit::Steps);
+        let made = practice::make(
+            &cache.join("practice"),
+            &cache.join("debs"),
+            &mut |what, done, total| {
+                progress.at(done, total, what.name());
+            },
+        )?;
+        progress.stage("reading repositories", Unit::Steps);
+        let open = |path: &Path| {
+            Ok(Source { medium: media::open(&path.to_string_lossy())?, practice: true })
+        };
+        return [&made.os, &made.extras, &made.osp10].into_iter().map(|p| open(p)).collect();
+    }
+    let medium = media::open(word)?;
+    // A practice medium says of itself that it is one.
+    let practice = medium
+        .read(".treeinfo", 1 << 20)
+        .is_ok_and(|text| String::from_utf8_lossy(&text).contains("practice"));
+    Ok(vec![Source { medium, practice }])
+}
+
+/// `%packages` and the profile as a request.
+fn request(spec: &Spec) -> Request {
+    let Packages { no_core, ignore_missing, environment, groups, names, excluded, excluded_groups } =
+        &spec.kickstart.packages;
+    let mut request = Request {
+        exclude: excluded.clone(),
+        if_available: spec.if_available.clone(),
+        ignore_missing: *ignore_missing,
+        ..Request::default()
+    };
+    let mut asked: Vec<String> = Vec::new();
+    if !no_core && !groups.iter().any(|g| g.name == "core") {
+        asked.push("core".to_owned());
+    }
+    for group in groups {
+        match group.members {
+            Members::Mandatory => drop(request.without_defaults.insert(group.name.clone())),
+            Members::All => drop(request.with_optional.insert(group.name.clone())),
+            Members::Default => {}
+        }
+        asked.push(group.name.clone());
+    }
+    asked.retain(|g| !excluded_groups.contains(g));
+    request.install.extend(environment.iter().map(|e| format!("@^{e}")));
+    request.install.extend(asked.iter().map(|g| format!("@{g}")));
+    request.install.extend(names.iter().cloned());
+    request
+}
+
+fn package(catalog: &Catalog, id: solve::Id, bootstrap: bool) -> Package {
+    let p = &catalog.packages[id];
+    let repo = &catalog.repos[p.repo];
+    Package {
+        name: p.name.clone(),
+        epoch: p.evr.epoch,
+        version: p.evr.version.clone(),
+        release: p.evr.release.clone().unwrap_or_default(),
+        arch: p.arch.clone(),
+        repo: repo.id.clone(),
+        location: repo.path(&p.location),
+        checksum: p.checksum.0.clone(),
+        sha256: p.checksum.1.to_ascii_lowercase(),
+        size: p.size,
+        bootstrap,
+    }
+}
+
+fn scripts(spec: &Spec) -> Vec<(Script, String)> {
+    let name = spec.inputs.last().map_or("kickstart", |i| i.name.as_str());
+    let script = |s: &crate::kickstart::Script| {
+        let plan = Script {
+            origin: format!("{name}:{}", s.line),
+            interpreter: s.interpreter.clone(),
+            error_on_fail: s.error_on_fail,
+            log: s.log.clone(),
+            sha256: hex::encode(Sha256::digest(&s.body)),
+        };
+        (plan, s.body.clone())
+    };
+    spec.kickstart.post.iter().map(script).collect()
+}
+
+/// The kickstart's `part` lines in bytes; `installed` is what the packages' files have.
+fn sizes(kickstart: &Kickstart, installed: u64) -> Sizes {
+    let find = |mount: &Mount| kickstart.partitions.iter().find(|p| p.mount == *mount);
+    let size = |mount| find(&mount).map(|p| p.size * MIB);
+    let root = find(&Mount::Root);
+    Sizes {
+        bios: size(Mount::BiosBoot).unwrap_or(MIB),
+        esp: size(Mount::Efi).unwrap_or(200 * MIB),
+        root: root.map_or(0, |p| p.size * MIB),
+        grow: root.is_none_or(|p| p.grow),
+        root_maximum: root.and_then(|p| p.max_size).map(|m| m * MIB),
+        // Files, initramfs, rpmdb and caches, the filesystem's own tables and its journal.
+        content: installed + installed / 4 + 400 * MIB,
+    }
+}
+
+/// Bytes that the plan's packages have when installed.
+pub fn installed(catalog: &Catalog, plan: &Plan) -> u64 {
+    let wanted: BTreeSet<&str> = plan.packages.iter().map(|p| p.sha256.as_str()).collect();
+    catalog
+        .packages
+        .iter()
+        .filter(|p| wanted.contains(p.checksum.1.as_str()))
+        .map(|p| p.installed)
+        .sum()
+}

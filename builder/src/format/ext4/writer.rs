@@ -1,0 +1,406 @@
+//! Puts the pieces in their places.
+
+use super::alloc::{Allocator, Run};
+use super::geometry::{BLOCK, Geometry, INODE};
+use super::inode::{self, ATTRIBUTE_ROOM, FAST_SYMLINK, Inode};
+use super::superblock::{
+    self, BLOCK_UNINIT, Group, INODE_UNINIT, INODE_ZEROED, RESIZE_SIZE, Totals,
+};
+use super::xattr::Attributes;
+use super::{Error, Options, Tree, required_size};
+use crate::format::tree::{Content, Entry};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+
+const ROOT: u32 = 2;
+const RESIZE: u32 = 7;
+const JOURNAL: u32 = 8;
+const LOST_FOUND: u32 = 11;
+/// Blocks of `lost+found`, so that e2fsck need not allocate when it has to put files there.
+const LOST_FOUND_BLOCKS: usize = 4;
+const CHUNK: usize = 1 << 20;
+
+struct Writer<'a> {
+    out: &'a File,
+    offset: u64,
+    geometry: Geometry,
+    options: &'a Options,
+    allocator: Allocator,
+    /// The inode tables' used part, by inode number.
+    inodes: Vec<u8>,
+    directories: Vec<u64>,
+    written: u64,
+}
+
+/// A directory's entry: inode number, file type, name.
+type Child<'a> = (u32, u8, &'a [u8]);
+
+/// Inode numbers, link counts and the children of each directory.
+struct Names<'a> {
+    numbers: HashMap<&'a [u8], u32>,
+    links: HashMap<u32, u16>,
+    children: HashMap<&'a [u8], Vec<Child<'a>>>,
+    last: u32,
+}
+
+pub fn write(
+    out: &File,
+    offset: u64,
+    options: &Options,
+    tree: &Tree,
+    progress: &mut dyn FnMut(u64) -> bool,
+) -> Result<(), Error> {
+    let too_small = || Error::TooSmall { need: required_size(tree), have: options.size };
+    let geometry = Geometry::new(options.size).ok_or_else(too_small)?;
+    let mut with_lost_found;
+    let tree = if tree.get("lost+found").is_some() {
+        tree
+    } else {
+        with_lost_found = tree.clone();
+        with_lost_found.put("lost+found", Entry::new(0o700, i64::from(options.time), Content::Dir));
+        &with_lost_found
+    };
+    let names = number(tree)?;
+    let inodes = geometry.inodes_per_group * geometry.groups;
+    if u64::from(names.last) > inodes {
+        return Err(Error::TooManyFiles { need: names.last.into(), have: inodes });
+    }
+    let mut writer = Writer {
+        out,
+        offset,
+        allocator: Allocator::new(&geometry),
+        inodes: vec![0; names.last as usize * INODE as usize],
+        directories: vec![0; geometry.groups as usize],
+        geometry,
+        options,
+        written: 0,
+    };
+    let journal = writer.journal()?;
+    writer.resize_inode()?;
+    for (path, entry) in &tree.entries {
+        if matches!(entry.content, Content::Hardlink(_)) {
+            continue;
+        }
+        writer.entry(path, entry, &names, progress)?;
+    }
+    writer.finish(&names, &journal)
+}
+
+/// Gives every entry its inode, and every directory its list.
+fn number(tree: &Tree) -> Result<Names<'_>, Error> {
+    let unsupported = |path: &[u8], why: &str| Error::Unsupported {
+        path: String::from_utf8_lossy(path).into_owned(),
+        why: why.to_owned(),
+    };
+    let mut names = Names {
+        numbers: HashMap::new(),
+        links: HashMap::new(),
+        children: HashMap::new(),
+        last: LOST_FOUND,
+    };
+    for (path, entry) in &tree.entries {
+        let number = match path.as_slice() {
+            _ if matches!(entry.content, Content::Hardlink(_)) => continue,
+            b"" => ROOT,
+            b"lost+found" => LOST_FOUND,
+            _ => {
+                names.last += 1;
+                names.last
+            }
+        };
+        names.numbers.insert(path, number);
+    }
+    if tree.get("").is_none_or(|root| root.content != Content::Dir) {
+        return Err(unsupported(b"", "the root is not a directory"));
+    }
+    for (path, entry) in &tree.entries {
+        let slash = path.iter().rposition(|&b| b == b'/');
+        let (parent, name) =
+            slash.map_or((&b""[..], path.as_slice()), |at| (&path[..at], &path[at + 1..]));
+        let number = match &entry.content {
+            Content::Hardlink(to) => names.numbers.get(to.as_slice()),
+            _ => names.numbers.get(path.as_slice()),
+        };
+        let number = *number.ok_or_else(|| unsupported(path, "its hard link leads nowhere"))?;
+        let links = names.links.entry(number).or_default();
+        *links += 1;
+        if entry.content == Content::Dir {
+            *links += 1;
+        }
+        if path.is_empty() {
+            continue;
+        }
+        if name.len() > 255 || name.is_empty() || name.contains(&0) {
+            return Err(unsupported(path, "its name is empty, longer than 255 bytes or has a NUL"));
+        }
+        let parent_number = match tree.entries.get(parent).map(|p| &p.content) {
+            Some(Content::Dir) => names.numbers[parent],
+            _ => return Err(unsupported(path, "its parent is not a directory")),
+        };
+        if entry.content == Content::Dir {
+            let up = names.links.entry(parent_number).or_default();
+            // `dir_nlink`: 1 stands for more than can be counted.
+            *up = if *up == 1 || *up >= 64_999 { 1 } else { *up + 1 };
+        }
+        names.children.entry(parent).or_default().push((number, inode::file_type(entry), name));
+    }
+    Ok(names)
+}
+
+impl Writer<'_> {
+    fn put(&self, block: u64, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all_at(bytes, self.offset + block * BLOCK)
+    }
+
+    fn allocate(&mut self, blocks: u64) -> Result<Vec<Run>, Error> {
+        let have = self.options.size;
+        // What was asked for so far, and this: at least so much is needed.
+        let need = have + blocks * BLOCK;
+        self.allocator.allocate(blocks).ok_or(Error::TooSmall { need, have })
+    }
+
+    fn store(&mut self, number: u32, bytes: &[u8]) {
+        let at = (number as usize - 1) * INODE as usize;
+        self.inodes[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// Maps runs into an inode and writes the extent tree's leaves.
+    fn map(&mut self, inode: &mut Inode, runs: &[Run]) -> Result<(), Error> {
+        let have = self.options.size;
+        let allocator = &mut self.allocator;
+        let leaves = inode
+            .map_runs(runs, || allocator.allocate(1)?.first().map(|run| run.0))
+            .ok_or(Error::TooSmall { need: have + BLOCK, have })?;
+        for (block, bytes) in leaves {
+            self.put(block, &bytes)?;
+        }
+        Ok(())
+    }
+
+    fn journal(&mut self) -> Result<Inode, Error> {
+        let blocks = superblock::journal_blocks(self.geometry.blocks);
+        let runs = self.allocate(blocks)?;
+        let mut inode = Inode { size: blocks * BLOCK, links: 1, ..Inode::default() };
+        self.map(&mut inode, &runs)?;
+        self.put(runs[0].0, &superblock::journal_superblock(blocks))?;
+        let time = self.options.time;
+        self.store(JOURNAL, &inode.bytes(0o100_600, 0, 0, time.into(), time));
+        Ok(inode)
+    }
+
+    fn resize_inode(&mut self) -> Result<(), Error> {
+        let indirect = self.allocate(1)?[0].0;
+        let blocks = superblock::resize_blocks(&self.geometry, indirect);
+        let copies = (1..self.geometry.groups).filter(|&g| Geometry::has_super(g)).count() as u64;
+        let mut inode = Inode {
+            size: RESIZE_SIZE,
+            links: 1,
+            blocks: 1 + self.geometry.reserved_blocks * (1 + copies),
+            ..Inode::default()
+        };
+        // The doubly indirect pointer is the 14th of 15.
+        inode.map[13 * 4..14 * 4].copy_from_slice(&(indirect as u32).to_le_bytes());
+        for (block, bytes) in blocks {
+            self.put(block, &bytes)?;
+        }
+        let time = self.options.time;
+        self.store(RESIZE, &inode.bytes(0o100_600, 0, 0, time.into(), time));
+        Ok(())
+    }
+
+    fn entry(
+        &mut self,
+        path: &[u8],
+        entry: &Entry,
+        names: &Names,
+        progress: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<(), Error> {
+        let number = names.numbers[path];
+        let mut inode =
+            Inode { links: names.links[&number], size: entry.size(), ..Inode::default() };
+        match &entry.content {
+            Content::Dir => {
+                let data = self.directory(path, number, names);
+                self.directories
+                    [((number - 1) as u64 / self.geometry.inodes_per_group) as usize] += 1;
+                self.data(&mut inode, &data)?;
+            }
+            Content::Symlink(target) if target.len() < FAST_SYMLINK => {
+                inode.size = target.len() as u64;
+                inode.map[..target.len()].copy_from_slice(target);
+            }
+            Content::Symlink(target) => {
+                self.data(&mut inode, target)?;
+                inode.size = target.len() as u64;
+            }
+            Content::CharDevice { major, minor } | Content::BlockDevice { major, minor } => {
+                inode.map_device(*major, *minor);
+            }
+            Content::File { .. } | Content::Bytes(_) => {
+                self.file(path, entry, &mut inode, progress)?
+            }
+            Content::Hardlink(_) | Content::Fifo | Content::Socket => {}
+        }
+        self.attributes(path, entry, &mut inode)?;
+        let bytes =
+            inode.bytes(inode::mode(entry), entry.uid, entry.gid, entry.mtime, self.options.time);
+        self.store(number, &bytes);
+        Ok(())
+    }
+
+    fn directory(&self, path: &[u8], number: u32, names: &Names) -> Vec<u8> {
+        let up = match path.iter().rposition(|&b| b == b'/') {
+            Some(at) => names.numbers[&path[..at]],
+            None => ROOT,
+        };
+        let mut entries: Vec<(u32, u8, &[u8])> = vec![(number, 2, b"."), (up, 2, b"..")];
+        entries.extend(names.children.get(path).into_iter().flatten());
+        inode::directory(&entries, if number == LOST_FOUND { LOST_FOUND_BLOCKS } else { 1 })
+    }
+
+    /// Data at hand: directories and long symbolic links.
+    fn data(&mut self, inode: &mut Inode, data: &[u8]) -> Result<(), Error> {
+        let runs = self.allocate((data.len() as u64).div_ceil(BLOCK))?;
+        let mut rest = data;
+        for &(start, length) in &runs {
+            let (now, later) = rest.split_at(rest.len().min((length * BLOCK) as usize));
+            self.put(start, now)?;
+            rest = later;
+        }
+        inode.size = data.len() as u64;
+        self.map(inode, &runs)
+    }
+
+    fn file(
+        &mut self,
+        path: &[u8],
+        entry: &Entry,
+        inode: &mut Inode,
+        progress: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<(), Error> {
+        let read =
+            |source| Error::Read { path: String::from_utf8_lossy(path).into_owned(), source };
+        let runs = self.allocate(entry.size().div_ceil(BLOCK))?;
+        self.map(inode, &runs)?;
+        let mut from = entry.open().map_err(read)?;
+        let mut left = entry.size();
+        let mut buffer = vec![0; CHUNK.min(entry.size() as usize)];
+        for &(start, length) in &runs {
+            let mut at = 0;
+            while at < length * BLOCK && left > 0 {
+                let want = (length * BLOCK - at).min(left).min(CHUNK as u64) as usize;
+                from.read_exact(&mut buffer[..want]).map_err(read)?;
+                self.put_data(start * BLOCK + at, &buffer[..want])?;
+                at += want as u64;
+                left -= want as u64;
+                self.written += want as u64;
+            }
+        }
+        if from.read(&mut [0]).map_err(read)? != 0 {
+            return Err(read(io::Error::other("it grew while it was read")));
+        }
+        if progress(self.written) { Ok(()) } else { Err(Error::Stopped) }
+    }
+
+    /// Blocks of zeros are there already.
+    fn put_data(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let block = BLOCK as usize;
+        let is_zero = |b: &[u8]| b.iter().all(|&b| b == 0);
+        if bytes.len() >= block && bytes.chunks(block).any(is_zero) {
+            for (n, chunk) in bytes.chunks(block).enumerate().filter(|(_, c)| !is_zero(c)) {
+                self.out.write_all_at(chunk, self.offset + at + (n * block) as u64)?;
+            }
+            return Ok(());
+        }
+        self.out.write_all_at(bytes, self.offset + at)
+    }
+
+    fn attributes(&mut self, path: &[u8], entry: &Entry, inode: &mut Inode) -> Result<(), Error> {
+        let unsupported = |why: String| Error::Unsupported {
+            path: String::from_utf8_lossy(path).into_owned(),
+            why,
+        };
+        let attributes = Attributes::new(&entry.xattrs).map_err(|name| {
+            unsupported(format!("ext4 cannot hold the extended attribute {name}"))
+        })?;
+        if attributes.is_empty() {
+            return Ok(());
+        }
+        let mut room = vec![0; ATTRIBUTE_ROOM];
+        if attributes.in_inode(&mut room) {
+            inode.attributes = Some(room);
+            return Ok(());
+        }
+        let bytes = attributes
+            .block()
+            .ok_or_else(|| unsupported("its extended attributes exceed one block".to_owned()))?;
+        let block = self.allocate(1)?[0].0;
+        self.put(block, &bytes)?;
+        inode.attribute_block = block;
+        inode.blocks += 1;
+        Ok(())
+    }
+
+    /// Bitmaps, inode tables, descriptors and superblocks.
+    fn finish(&mut self, names: &Names, journal: &Inode) -> Result<(), Error> {
+        let g = self.geometry.clone();
+        let per_group = g.inodes_per_group;
+        let last = u64::from(names.last);
+        let mut descriptors = Vec::new();
+        let mut totals = Totals { free_blocks: 0, free_inodes: 0 };
+        for group in 0..g.groups {
+            let used_inodes = last.saturating_sub(group * per_group).min(per_group);
+            let mut flags = INODE_ZEROED;
+            if used_inodes == 0 {
+                flags |= INODE_UNINIT;
+            } else {
+                let mut bitmap = vec![0xff; BLOCK as usize];
+                for bit in used_inodes..per_group {
+                    bitmap[(bit / 8) as usize] &= !(1 << (bit % 8));
+                }
+                self.put(g.inode_bitmap(group), &bitmap)?;
+                let first = (group * per_group * INODE) as usize;
+                let end = first + (used_inodes * INODE) as usize;
+                self.put(g.inode_table(group), &self.inodes[first..end])?;
+            }
+            match self.allocator.bitmap(group, g.group_size(group)) {
+                Some(bitmap) => self.put(g.block_bitmap(group), &bitmap)?,
+                None => flags |= BLOCK_UNINIT,
+            }
+            let counts = Group {
+                free_blocks: g.group_size(group) - self.allocator.used(group),
+                free_inodes: per_group - used_inodes,
+                unused_inodes: per_group - used_inodes,
+                directories: self.directories[group as usize],
+                flags,
+            };
+            totals.free_blocks += counts.free_blocks;
+            totals.free_inodes += counts.free_inodes;
+            descriptors.extend_from_slice(&superblock::descriptor(
+                &g,
+                &self.options.uuid,
+                group,
+                &counts,
+            ));
+        }
+        for group in (0..g.groups).filter(|&group| Geometry::has_super(group)) {
+            let bytes = superblock::superblock(
+                &g,
+                self.options,
+                &totals,
+                (&journal.map, journal.size),
+                group,
+            );
+            // The first one leaves room for a boot sector.
+            let at = g.start(group) * BLOCK + if group == 0 { 1024 } else { 0 };
+            self.out.write_all_at(&bytes, self.offset + at)?;
+            self.put(g.start(group) + 1, &descriptors)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

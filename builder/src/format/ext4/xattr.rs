@@ -1,0 +1,129 @@
+//! Extended attributes as ext4 stores them.
+
+use super::geometry::BLOCK;
+use std::collections::BTreeMap;
+
+const MAGIC: u32 = 0xea02_0000;
+const ENTRY: usize = 16;
+
+struct Attribute<'a> {
+    index: u8,
+    name: &'a [u8],
+    value: Vec<u8>,
+}
+
+/// Splits a full name into ext4's prefix number and the rest.
+fn prefix(name: &[u8]) -> Option<(u8, &[u8])> {
+    match name {
+        b"system.posix_acl_access" => Some((2, b"")),
+        b"system.posix_acl_default" => Some((3, b"")),
+        _ => [(1, "user."), (4, "trusted."), (6, "security.")]
+            .into_iter()
+            .find_map(|(index, prefix)| Some((index, name.strip_prefix(prefix.as_bytes())?))),
+    }
+}
+
+/// An access control list as ext4 stores it: version 1, and no id where there can be none.
+fn acl(value: &[u8]) -> Option<Vec<u8>> {
+    const USER: u16 = 0x02;
+    const GROUP: u16 = 0x08;
+    let (version, entries) = value.split_first_chunk::<4>()?;
+    if u32::from_le_bytes(*version) != 2 || entries.len() % 8 != 0 {
+        return None;
+    }
+    let mut disk = 1u32.to_le_bytes().to_vec();
+    for entry in entries.chunks_exact(8) {
+        let tag = u16::from_le_bytes([entry[0], entry[1]]);
+        disk.extend_from_slice(if matches!(tag, USER | GROUP) { entry } else { &entry[..4] });
+    }
+    Some(disk)
+}
+
+/// The attributes of one inode, ready to be laid out; `Err` has the name that ext4 cannot hold.
+pub struct Attributes<'a>(Vec<Attribute<'a>>);
+
+impl<'a> Attributes<'a> {
+    pub fn new(all: &'a BTreeMap<Vec<u8>, Vec<u8>>) -> Result<Self, String> {
+        let mut list = Vec::new();
+        for (full, value) in all {
+            let refuse = || String::from_utf8_lossy(full).into_owned();
+            let (index, name) = prefix(full).filter(|(_, n)| n.len() < 256).ok_or_else(refuse)?;
+            let value = if index == 2 || index == 3 {
+                acl(value).ok_or_else(refuse)?
+            } else {
+                value.clone()
+            };
+            list.push(Attribute { index, name, value });
+        }
+        list.sort_by(|a, b| (a.index, a.name.len(), a.name).cmp(&(b.index, b.name.len(), b.name)));
+        Ok(Self(list))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Lays entries from `start` on and values from the end of `area`; value offsets count
+    /// from `base`. `None` when they do not fit.
+    fn lay(&self, area: &mut [u8], start: usize, base: usize, hashes: bool) -> Option<()> {
+        let mut entry = start;
+        let mut value_end = area.len();
+        for a in &self.0 {
+            let size = ENTRY + a.name.len().next_multiple_of(4);
+            let room = a.value.len().next_multiple_of(4);
+            let value = value_end.checked_sub(room)?;
+            // Four zero bytes end the list of entries.
+            if entry + size + 4 > value {
+                return None;
+            }
+            area[entry] = a.name.len() as u8;
+            area[entry + 1] = a.index;
+            area[entry + 2..entry + 4].copy_from_slice(&((value - base) as u16).to_le_bytes());
+            area[entry + 8..entry + 12].copy_from_slice(&(a.value.len() as u32).to_le_bytes());
+            if hashes {
+                area[entry + 12..entry + 16].copy_from_slice(&a.hash().to_le_bytes());
+            }
+            area[entry + ENTRY..entry + ENTRY + a.name.len()].copy_from_slice(a.name);
+            area[value..value + a.value.len()].copy_from_slice(&a.value);
+            entry += size;
+            value_end = value;
+        }
+        Some(())
+    }
+
+    /// Into the room behind an inode's fields; `false` when they do not fit.
+    pub fn in_inode(&self, room: &mut [u8]) -> bool {
+        let mut area = vec![0; room.len()];
+        area[..4].copy_from_slice(&MAGIC.to_le_bytes());
+        let fits = self.lay(&mut area, 4, 4, false).is_some();
+        if fits {
+            room.copy_from_slice(&area);
+        }
+        fits
+    }
+
+    /// As a block of their own; `None` when one block does not hold them.
+    pub fn block(&self) -> Option<Vec<u8>> {
+        let mut block = vec![0; BLOCK as usize];
+        block[..4].copy_from_slice(&MAGIC.to_le_bytes());
+        block[4..8].copy_from_slice(&1u32.to_le_bytes());
+        block[8..12].copy_from_slice(&1u32.to_le_bytes());
+        self.lay(&mut block, 32, 0, true)?;
+        let hash = self.0.iter().fold(0u32, |h, a| h.rotate_left(16) ^ a.hash());
+        block[12..16].copy_from_slice(&hash.to_le_bytes());
+        Some(block)
+    }
+}
+
+impl Attribute<'_> {
+    /// `ext4_xattr_hash_entry`: over name and value.
+    fn hash(&self) -> u32 {
+        let mut hash = self.name.iter().fold(0u32, |h, &b| h.rotate_left(5) ^ u32::from(b));
+        for word in self.value.chunks(4) {
+            let mut bytes = [0; 4];
+            bytes[..word.len()].copy_from_slice(word);
+            hash = hash.rotate_left(16) ^ u32::from_le_bytes(bytes);
+        }
+        hash
+    }
+}

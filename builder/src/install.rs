@@ -1,0 +1,270 @@
+//! Packages → an installed root tree, by the target's own rpm in a sandbox: the rpmdb,
+//! scriptlets, triggers and capabilities are the target's, whatever the host is.
+
+use crate::error::{Context, Error, Result};
+use crate::plan::Script;
+use crate::sandbox::{Bind, Sandbox};
+use crate::{boot, bootstrap, interrupt};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where the tree under construction is inside the bootstrap root.
+const TARGET: &str = "/target";
+
+/// A package file with what the installation needs to know of it.
+#[derive(Clone, Debug)]
+pub struct PackageFile {
+    /// The file, already verified.
+    pub path: PathBuf,
+    /// Whether it is in the closure of `rpm`.
+    pub bootstrap: bool,
+}
+
+/// What to install, and what to do then inside the tree.
+pub struct Job<'a> {
+    /// The packages.
+    pub packages: &'a [PackageFile],
+    /// Units to enable; each must exist.
+    pub enable: &'a [String],
+    /// Units to disable where they exist.
+    pub disable: &'a [String],
+    /// The default target.
+    pub target: &'a str,
+    /// `%post` scripts, in order, with their texts.
+    pub scripts: &'a [(Script, String)],
+    /// GRUB's configuration embedded in core.img.
+    pub early_grub: &'a str,
+    /// Seconds since 1970, for what reads `SOURCE_DATE_EPOCH`.
+    pub time: i64,
+}
+
+/// What the installation tells while it runs.
+pub trait Listener {
+    /// A line for the build log.
+    fn log(&mut self, line: &str);
+    /// Something that the user should know.
+    fn note(&mut self, text: &str);
+    /// `done` of `total` packages are in; `what` is being done.
+    fn at(&mut self, done: u64, total: u64, what: &str);
+}
+
+/// Files of an installed tree folder.
+pub mod place {
+    /// The root tree.
+    pub const ROOT: &str = "root";
+    /// GRUB's core.img for BIOS.
+    pub const CORE_IMG: &str = "core.img";
+}
+
+/// Installs into `folder/root`, and leaves `folder/core.img` beside it.
+///
+/// # Errors
+/// A build error with the end of the failing program's output.
+pub fn install(job: &Job, folder: &Path, listener: &mut dyn Listener) -> Result<()> {
+    let root = folder.join(place::ROOT);
+    prepare(&root).or_build(|| format!("cannot prepare {}", root.display()))?;
+    transaction(job, folder, &root, listener)?;
+    let run = |listener: &mut dyn Listener, command: &[&str]| {
+        let mut sandbox = Sandbox::new(&root, command.iter().copied());
+        sandbox.environment = environment(job);
+        listener.log(&format!("$ {}", command.join(" ")));
+        sandbox.must(&mut |line| listener.log(line))
+    };
+    let count = job.packages.len() as u64;
+    check_count(job, &root, listener)?;
+    listener.at(count, count, "dracut");
+    for release in kernels_without_initramfs(&root)? {
+        let image = format!("/boot/initramfs-{release}.img");
+        run(listener, &["dracut", "--force", &image, &release])?;
+    }
+    listener.at(count, count, "services");
+    run(listener, &["systemctl", "set-default", job.target])?;
+    for unit in job.enable {
+        run(listener, &["systemctl", "enable", unit])?;
+    }
+    for unit in job.disable.iter().filter(|unit| has_unit(&root, unit)) {
+        run(listener, &["systemctl", "disable", unit])?;
+    }
+    scripts(job, &root, listener)?;
+    core_image(job, folder, &root, listener)?;
+    tidy(&root, listener)
+}
+
+fn environment(job: &Job) -> Vec<(String, String)> {
+    vec![("SOURCE_DATE_EPOCH".to_owned(), job.time.to_string())]
+}
+
+/// What must be there before the first package: dracut is host-only by default, and the
+/// kernel's scriptlet runs it.
+fn prepare(root: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(root.join("etc/dracut.conf.d"))?;
+    fs::write(
+        root.join("etc/dracut.conf.d/imgbuild.conf"),
+        "# The initramfs serves any machine, not the one that built it.\nhostonly=\"no\"\n",
+    )
+}
+
+/// The whole transaction at once, by the rpm of the bootstrap root.
+fn transaction(job: &Job, folder: &Path, root: &Path, listener: &mut dyn Listener) -> Result<()> {
+    let total = job.packages.len() as u64;
+    listener.at(0, total, "unpacking rpm and what it needs");
+    let bootstrap = tempfile::Builder::new()
+        .prefix("bootstrap-")
+        .tempdir_in(folder)
+        .or_environment(|| format!("cannot write to {}", folder.display()))?;
+    let closure: Vec<&Path> =
+        job.packages.iter().filter(|p| p.bootstrap).map(|p| p.path.as_path()).collect();
+    bootstrap::unpack(&closure, bootstrap.path())?;
+
+    let folders: BTreeSet<&Path> = job.packages.iter().filter_map(|p| p.path.parent()).collect();
+    let folders: Vec<&Path> = folders.into_iter().collect();
+    let inside = |path: &Path| {
+        let folder = folders.iter().position(|f| Some(*f) == path.parent()).unwrap_or(0);
+        format!("/packages/{folder}/{}", path.file_name().unwrap_or_default().to_string_lossy())
+    };
+    // Digests were checked against the repositories' metadata before; rpm has no keys yet.
+    let mut command: Vec<String> =
+        ["rpm", "--root", TARGET, "--nosignature", "--nodigest", "-iv"].map(str::to_owned).into();
+    command.extend(job.packages.iter().map(|p| inside(&p.path)));
+    let mut sandbox = Sandbox::new(bootstrap.path(), command);
+    sandbox.environment = environment(job);
+    sandbox.api_roots.push(TARGET.to_owned());
+    sandbox.binds.push(Bind { host: root.to_owned(), inside: TARGET.to_owned(), read_only: false });
+    for (number, folder) in folders.iter().enumerate() {
+        let host = std::path::absolute(folder).or_build(|| folder.display().to_string())?;
+        sandbox.binds.push(Bind { host, inside: format!("/packages/{number}"), read_only: true });
+    }
+    let mut done = 0;
+    sandbox.must(&mut |line| {
+        listener.log(line);
+        // rpm goes on after these; the user is told.
+        if line.contains("scriptlet failed") || line.starts_with("error: ") {
+            listener.note(line);
+        }
+        // rpm -v names each package as it begins with it; everything else has blanks.
+        if !line.is_empty() && !line.contains([' ', '%']) {
+            done = (done + 1).min(total);
+            listener.at(done, total, line);
+        }
+    })
+}
+
+/// rpm's own word for what is installed.
+fn check_count(job: &Job, root: &Path, listener: &mut dyn Listener) -> Result<()> {
+    let mut count = 0;
+    let query =
+        Sandbox::new(root, ["rpm", "-qa", "--qf", "%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\n"]);
+    query.must(&mut |line| {
+        listener.log(&format!("installed: {line}"));
+        count += 1;
+    })?;
+    if count == job.packages.len() {
+        return Ok(());
+    }
+    Err(Error::build(format!(
+        "the image's rpm has {count} packages installed, the plan has {}; the log lists them",
+        job.packages.len()
+    )))
+}
+
+fn kernels_without_initramfs(root: &Path) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let modules = root.join("usr/lib/modules");
+    let Ok(entries) = fs::read_dir(&modules) else { return Ok(found) };
+    for entry in entries {
+        let name = entry.or_build(|| format!("cannot read {}", modules.display()))?.file_name();
+        let release = name.to_string_lossy().into_owned();
+        if !root.join(format!("boot/initramfs-{release}.img")).exists() {
+            found.push(release);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Whether a unit file or an init script of this name is installed.
+fn has_unit(root: &Path, unit: &str) -> bool {
+    let file = if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") };
+    ["usr/lib/systemd/system", "etc/systemd/system"]
+        .iter()
+        .any(|d| root.join(d).join(&file).exists())
+        || root.join("etc/rc.d/init.d").join(unit).exists()
+}
+
+fn scripts(job: &Job, root: &Path, listener: &mut dyn Listener) -> Result<()> {
+    for (script, text) in job.scripts {
+        interrupt::check()?;
+        listener.log(&format!("$ %post of {}", script.origin));
+        let interpreter = script.interpreter.split_whitespace();
+        let mut sandbox = match &script.log {
+            // Inside, so that a link of the tree cannot lead the log out of it.
+            Some(log) => {
+                let redirect = ["/bin/sh", "-c", "exec \"$@\" >\"$0\" 2>&1", log];
+                Sandbox::new(root, redirect.into_iter().chain(interpreter))
+            }
+            None => Sandbox::new(root, interpreter),
+        };
+        sandbox.input.clone_from(text);
+        sandbox.environment = environment(job);
+        match sandbox.must(&mut |line| listener.log(line)) {
+            Err(e) if e.class == crate::error::Class::Build && !script.error_on_fail => {
+                listener.log(&format!("ignored, as %post lacks --erroronfail: {e}"));
+            }
+            Err(mut e) => {
+                e.message = format!("%post of {}: {}", script.origin, e.message);
+                return Err(e);
+            }
+            Ok(()) => {}
+        }
+    }
+    Ok(())
+}
+
+/// core.img by the target's grub2-mkimage, for the target's modules.
+fn core_image(job: &Job, folder: &Path, root: &Path, listener: &mut dyn Listener) -> Result<()> {
+    if !root.join(boot::GRUB_PC).join("boot.img").exists() {
+        // Said with its remedy where the boot loader is put together.
+        return Ok(());
+    }
+    let work = root.join("imgbuild-core");
+    fs::create_dir(&work)
+        .and_then(|()| fs::write(work.join("early.cfg"), job.early_grub))
+        .or_build(|| format!("cannot write to {}", work.display()))?;
+    let mut command = vec![
+        "grub2-mkimage",
+        "-O",
+        "i386-pc",
+        "-d",
+        "/usr/lib/grub/i386-pc",
+        "-c",
+        "/imgbuild-core/early.cfg",
+        "-p",
+        "/boot/grub2",
+        "-o",
+        "/imgbuild-core/core.img",
+    ];
+    command.extend(boot::CORE_MODULES);
+    listener.log(&format!("$ {}", command.join(" ")));
+    let made = Sandbox::new(root, command).must(&mut |line| listener.log(line)).and_then(|()| {
+        fs::rename(work.join("core.img"), folder.join(place::CORE_IMG))
+            .or_build(|| "cannot keep core.img".to_owned())
+    });
+    fs::remove_dir_all(&work).or_build(|| format!("cannot remove {}", work.display()))?;
+    made
+}
+
+/// Takes away what must be each node's own or is only left over from the installation. By
+/// the tree's own shell in the sandbox: no link of the tree can lead it out of the tree.
+fn tidy(root: &Path, listener: &mut dyn Listener) -> Result<()> {
+    // BerkeleyDB's environment belongs to the process that is gone; the next one makes its own.
+    // The machine id is empty, not absent: systemd fills it in on the first boot (machine-id(5)).
+    const SCRIPT: &str = "set -e
+        for folder in /tmp /var/tmp /var/cache/yum /var/cache/dnf; do
+            [ ! -d \"$folder\" ] || find \"$folder/\" -mindepth 1 -delete
+        done
+        rm -f /var/lib/rpm/__db.* /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub
+        rm -f /var/lib/systemd/random-seed /var/lib/dbus/machine-id /etc/machine-id
+        : >/etc/machine-id";
+    Sandbox::new(root, ["/bin/sh", "-c", SCRIPT]).must(&mut |line| listener.log(line))
+}

@@ -1,0 +1,257 @@
+//! Kickstart files in the RHEL 7 dialect: what Anaconda would do with one, as a
+//! value, and what becomes of each of its lines in an image.
+//!
+//! The reference is pykickstart's RHEL7 handler; every command, option and section
+//! of it is known here. One that an image cannot honour is in the report with the
+//! reason, and one that would change the installed system is refused.
+
+mod check;
+mod commands;
+mod dialect;
+mod lexer;
+mod options;
+mod packages;
+mod parse;
+mod password;
+mod render;
+mod report;
+mod rules;
+mod sections;
+mod storage;
+mod system;
+
+pub use check::check;
+pub use packages::{Group, Members, Packages};
+pub use parse::{Text, parse};
+pub use password::PasswordHash;
+pub use render::{Facts, Lines, render};
+pub use report::{Fate, Line};
+
+use crate::problem::Problem;
+use crate::profile::Services;
+use std::net::Ipv4Addr;
+
+/// A kickstart's meaning for an image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kickstart {
+    /// `lang`: a locale such as `en_US.UTF-8`.
+    pub lang: Option<String>,
+    /// `keyboard`: the console keymap.
+    pub keymap: Option<String>,
+    /// `timezone`.
+    pub timezone: Option<Timezone>,
+    /// `rootpw`.
+    pub root: Option<Login>,
+    /// `group`, in order.
+    pub groups: Vec<NewGroup>,
+    /// `user`, in order.
+    pub users: Vec<User>,
+    /// `selinux`.
+    pub selinux: Option<Selinux>,
+    /// `firewall`: whether firewalld is to run.
+    pub firewall: Option<bool>,
+    /// `services`.
+    pub services: Services,
+    /// `network`, in order.
+    pub networks: Vec<Network>,
+    /// `bootloader`.
+    pub bootloader: Bootloader,
+    /// `part`, in order.
+    pub partitions: Vec<Partition>,
+    /// `%packages`.
+    pub packages: Packages,
+    /// `%post`, in order.
+    pub post: Vec<Script>,
+    /// What became of each command and section, in the order of lines.
+    pub report: Vec<Line>,
+    /// Allowed, but worth a note.
+    pub warnings: Vec<Problem>,
+}
+
+/// `timezone`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timezone {
+    /// A name below /usr/share/zoneinfo.
+    pub zone: String,
+    /// Whether the hardware clock keeps UTC.
+    pub utc: bool,
+    /// `--ntpservers`.
+    pub ntp_servers: Vec<String>,
+}
+
+/// How an account logs in with a password.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Login {
+    /// crypt(3) hash; absent means no password was given.
+    pub hash: Option<PasswordHash>,
+    /// Whether the password is locked.
+    pub locked: bool,
+}
+
+/// `group`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewGroup {
+    /// Name.
+    pub name: String,
+    /// Number; the next free one if absent.
+    pub gid: Option<u32>,
+}
+
+/// `user`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Login name.
+    pub name: String,
+    /// Supplementary groups.
+    pub groups: Vec<String>,
+    /// Home folder; `/home/NAME` if absent.
+    pub home: Option<String>,
+    /// Shell; `/bin/bash` if absent.
+    pub shell: Option<String>,
+    /// Number; the next free one if absent.
+    pub uid: Option<u32>,
+    /// Number of the user's own group; the next free one if absent.
+    pub gid: Option<u32>,
+    /// Full name.
+    pub gecos: String,
+    /// Password.
+    pub login: Login,
+}
+
+/// `selinux`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Selinux {
+    /// Policy enforced.
+    Enforcing,
+    /// Violations only logged.
+    Permissive,
+    /// Off.
+    Disabled,
+}
+
+impl Selinux {
+    /// The value in /etc/selinux/config.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforcing => "enforcing",
+            Self::Permissive => "permissive",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// One `network` line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// Its line in the file.
+    pub line: usize,
+    /// `--device`.
+    pub device: Option<String>,
+    /// `--bootproto`, `dhcp` if absent.
+    pub bootproto: String,
+    /// `--ip`.
+    pub ip: Option<Ipv4Addr>,
+    /// `--netmask`.
+    pub netmask: Option<Ipv4Addr>,
+    /// `--gateway`.
+    pub gateway: Option<Ipv4Addr>,
+    /// `--nameserver`.
+    pub nameservers: Vec<Ipv4Addr>,
+    /// `--hostname`.
+    pub hostname: Option<String>,
+    /// Whether it is only a host name.
+    pub hostname_only: bool,
+}
+
+/// `bootloader`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bootloader {
+    /// `--append`: kernel arguments.
+    pub append: String,
+    /// `--timeout`: seconds the menu waits.
+    pub timeout: Option<u32>,
+}
+
+/// One `part` line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// Its line in the file.
+    pub line: usize,
+    /// What it is for.
+    pub mount: Mount,
+    /// `--ondisk`: the same for all, as an image is one disk.
+    pub disk: Option<String>,
+    /// `--fstype`; absent means the default of its purpose.
+    pub fstype: Option<String>,
+    /// `--size` in MiB.
+    pub size: u64,
+    /// `--maxsize` in MiB, with `grow`.
+    pub max_size: Option<u64>,
+    /// `--grow`: takes what is left.
+    pub grow: bool,
+    /// `--label` of the filesystem.
+    pub label: Option<String>,
+    /// `--fsoptions`: mount options.
+    pub options: Option<String>,
+}
+
+/// What a partition is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mount {
+    /// GRUB's core image under BIOS; no filesystem.
+    BiosBoot,
+    /// The EFI system partition at `/boot/efi`.
+    Efi,
+    /// `/`.
+    Root,
+}
+
+/// A `%post` script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// Line of its header.
+    pub line: usize,
+    /// `--interpreter`, `/bin/sh` if absent.
+    pub interpreter: String,
+    /// `--erroronfail`: a failure stops the build.
+    pub error_on_fail: bool,
+    /// `--log`: a file on the target that receives the output.
+    pub log: Option<String>,
+    /// The text between header and `%end`.
+    pub body: String,
+}
+
+impl Kickstart {
+    /// Whether both make the same installed system, `network` lines aside.
+    pub fn same_tree(&self, other: &Self) -> bool {
+        let bare = |k: &Self| Self {
+            networks: Vec::new(),
+            report: Vec::new(),
+            warnings: Vec::new(),
+            ..k.clone()
+        };
+        bare(self) == bare(other)
+    }
+
+    /// The role's units together with `services` and `firewall` of the kickstart.
+    pub fn units(&self, role: &Services) -> Services {
+        let mut units = role.clone();
+        let firewalld = "firewalld".to_owned();
+        let (on, off) = match self.firewall {
+            Some(true) => (Some(&firewalld), None),
+            Some(false) => (None, Some(&firewalld)),
+            None => (None, None),
+        };
+        for (list, new) in [
+            (&mut units.enabled, self.services.enabled.iter().chain(on)),
+            (&mut units.disabled, self.services.disabled.iter().chain(off)),
+        ] {
+            for unit in new {
+                if !list.contains(unit) {
+                    list.push(unit.clone());
+                }
+            }
+        }
+        units
+    }
+}

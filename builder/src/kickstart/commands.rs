@@ -1,0 +1,86 @@
+//! What each command that an image honours means.
+
+use super::options::Parsed;
+use super::parse::State;
+use super::report::Fate;
+use super::sections::Item;
+use super::{Script, storage, system};
+
+/// Takes a command or section into the kickstart and reports what becomes of it.
+pub fn apply(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+    match item.words[0].text.as_str() {
+        "auth" | "authconfig" => system::authconfig(state, item, parsed),
+        "bootloader" => storage::bootloader(state, item, parsed),
+        "eula" => state.report(item, Fate::NotApplicable, "nothing asks for the licence on a node"),
+        "firewall" => system::firewall(state, item, parsed),
+        "firstboot" => firstboot(state, item, parsed),
+        "group" => system::group(state, item, parsed),
+        "install" => {
+            state.report(item, Fate::Honoured, "an image is always a new installation");
+        }
+        "keyboard" => system::keyboard(state, item, parsed),
+        "lang" => system::lang(state, item, parsed),
+        "network" => system::network(state, item, parsed),
+        "part" | "partition" => storage::part(state, item, parsed),
+        "reqpart" => storage::reqpart(state, item, parsed),
+        "rootpw" => system::rootpw(state, item, parsed),
+        "selinux" => system::selinux(state, item, parsed),
+        "services" => system::services(state, item, parsed),
+        "skipx" => state.report(item, Fate::Honoured, "nodes start without a graphical login"),
+        "timezone" => system::timezone(state, item, parsed),
+        "user" => system::user(state, item, parsed),
+        "%addon" => addon(state, item),
+        "%post" => post(state, item, parsed),
+        // The dialect's table and this list are compared by a test.
+        other => {
+            state.report(item, Fate::Refused, format!("{other} is not carried out in an image"))
+        }
+    }
+}
+
+fn firstboot(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+    if parsed.has("--enabled") || parsed.has("--reconfig") {
+        let why = "nobody sits before a node to answer Initial Setup: write firstboot --disable";
+        return state.report(item, Fate::Refused, why);
+    }
+    let why = "Initial Setup does not run (it is not imgbuild's firstboot service)";
+    state.report(item, Fate::Honoured, why);
+}
+
+fn addon(state: &mut State<'_>, item: &Item<'_>) {
+    let words: Vec<&str> = item.words.iter().skip(1).map(|w| w.text.as_str()).collect();
+    if words.contains(&"--disable") || words.contains(&"--disabled") {
+        let why = "an add-on that is off changes nothing";
+        return state.report(item, Fate::NotApplicable, why);
+    }
+    let name = words.first().copied().unwrap_or("without a name");
+    let why =
+        format!("the add-on {name} runs in Anaconda only: do its work in %packages and %post");
+    state.report(item, Fate::Refused, why);
+}
+
+fn post(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+    if parsed.has("--nochroot") {
+        let why = "there is no installer around the image: run it within, without --nochroot";
+        return state.report(item, Fate::Refused, why);
+    }
+    let lines = item.body.iter().flatten();
+    let body: String = lines.map(|(_, line)| format!("{line}\n")).collect();
+    if let Some(inclusion) =
+        item.body.iter().flatten().find(|(_, l)| l.trim_start().starts_with("%include"))
+    {
+        state.inclusion(inclusion.0, 1, inclusion.1);
+    }
+    state.report(item, Fate::Honoured, "runs inside the image while it is made");
+    if body.trim().is_empty() {
+        return;
+    }
+    let line = state.line(item);
+    state.kickstart.post.push(Script {
+        line,
+        interpreter: parsed.text("--interpreter").unwrap_or_else(|| "/bin/sh".into()),
+        error_on_fail: parsed.has("--erroronfail"),
+        log: parsed.text("--log"),
+        body,
+    });
+}

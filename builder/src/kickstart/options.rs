@@ -1,0 +1,248 @@
+//! Options and arguments of a command, read by the notation of `dialect`.
+
+use super::dialect::{Arguments, Command};
+use super::lexer::Word;
+use crate::problem::nearest;
+
+/// What a command line said.
+#[derive(Debug, Default)]
+pub struct Parsed<'a> {
+    /// Options by their first name (`--fstype`), in the order given, with their values.
+    pub options: Vec<(&'static str, Value<'a>)>,
+    /// Arguments.
+    pub arguments: Vec<&'a Word>,
+}
+
+/// An option's value and the word it stood in.
+#[derive(Debug)]
+pub struct Value<'a> {
+    /// The text after `=` or in the next word; empty for a flag.
+    pub text: &'a str,
+    /// The word, for its column.
+    pub word: &'a Word,
+}
+
+/// What is wrong with a command line.
+#[derive(Debug)]
+pub struct Mistake {
+    /// Column of the offending word.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What is allowed.
+    pub hint: String,
+}
+
+impl<'a> Parsed<'a> {
+    /// Whether the option was given.
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// The value of the option; of several the last one counts.
+    pub fn get(&self, name: &str) -> Option<&Value<'a>> {
+        self.options.iter().rev().find(|(n, _)| *n == name).map(|(_, value)| value)
+    }
+
+    /// The option's text.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.get(name).map(|v| v.text.to_owned())
+    }
+
+    /// The option's number; `parse` has checked that it is one.
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        self.get(name).and_then(|v| v.text.trim().parse().ok())
+    }
+
+    /// The items of a comma-separated option, of all its uses, without empty ones.
+    pub fn list(&self, name: &str) -> Vec<String> {
+        let uses = self.options.iter().filter(|(n, _)| *n == name);
+        let items = uses.flat_map(|(_, v)| v.text.split(',').map(str::trim));
+        items.filter(|i| !i.is_empty()).map(str::to_owned).collect()
+    }
+}
+
+/// One option in the notation of `dialect`.
+struct Spelling {
+    names: Vec<&'static str>,
+    required: bool,
+    /// `None` for a flag.
+    kind: Option<&'static str>,
+}
+
+fn spellings(command: &Command) -> Vec<Spelling> {
+    let read = |text: &'static str| {
+        let (names, kind) = text.split_once('=').map_or((text, None), |(n, k)| (n, Some(k)));
+        let bare = names.trim_end_matches('!');
+        Spelling { names: bare.split(',').collect(), required: bare != names, kind }
+    };
+    command.options.split_ascii_whitespace().map(read).collect()
+}
+
+/// Reads `words` (those after the command) by the command's notation.
+///
+/// # Errors
+/// Every mistake on the line.
+pub fn parse<'a>(
+    command: &Command,
+    at: &Word,
+    words: &'a [Word],
+) -> Result<Parsed<'a>, Vec<Mistake>> {
+    let mut parsed = Parsed::default();
+    if command.arguments == Arguments::Free {
+        parsed.arguments = words.iter().collect();
+        return Ok(parsed);
+    }
+    let spellings = spellings(command);
+    let mut mistakes = Vec::new();
+    let mut rest = words.iter().peekable();
+    while let Some(word) = rest.next() {
+        if !is_option(&word.text) {
+            parsed.arguments.push(word);
+            continue;
+        }
+        let (name, inline) = match word.text.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (word.text.as_str(), None),
+        };
+        match find(&spellings, name) {
+            Err(hint) => {
+                let message = format!("{} has no option {name}", command.name);
+                mistakes.push(Mistake { column: word.column, message, hint });
+            }
+            Ok(option) => {
+                let next = || rest.next_if(|w| !is_option(&w.text)).map(|w| w.text.as_str());
+                match value(option, name, inline, next) {
+                    Ok(text) => parsed.options.push((option.names[0], Value { text, word })),
+                    Err((message, hint)) => {
+                        mistakes.push(Mistake { column: word.column, message, hint });
+                    }
+                }
+            }
+        }
+    }
+    for option in spellings.iter().filter(|s| s.required && !parsed.has(s.names[0])) {
+        if mistakes.is_empty() {
+            let message = format!("{} needs the option {}", command.name, option.names[0]);
+            let hint = usage(command, &spellings);
+            mistakes.push(Mistake { column: at.column, message, hint });
+        }
+    }
+    mistakes.extend(count(command, at, &parsed.arguments, &spellings));
+    if mistakes.is_empty() { Ok(parsed) } else { Err(mistakes) }
+}
+
+/// Words with a leading hyphen are options, but for a lone one, negative numbers
+/// and words with a blank in the name.
+fn is_option(word: &str) -> bool {
+    let Some(rest) = word.strip_prefix('-') else { return false };
+    let number = rest.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let blank = word.split('=').next().is_some_and(|name| name.contains(' '));
+    !number && !blank
+}
+
+/// The option called `name`, or the only one that starts so.
+fn find<'s>(spellings: &'s [Spelling], name: &str) -> Result<&'s Spelling, String> {
+    let known = || spellings.iter().flat_map(|s| s.names.iter().copied());
+    if let Some(option) = spellings.iter().find(|s| s.names.contains(&name)) {
+        return Ok(option);
+    }
+    let begins = |s: &&Spelling| name.len() > 2 && s.names.iter().any(|n| n.starts_with(name));
+    let mut begun = spellings.iter().filter(begins);
+    if let (Some(option), None) = (begun.next(), begun.next()) {
+        return Ok(option);
+    }
+    let names: Vec<&str> = known().collect();
+    let allowed = match names.is_empty() {
+        true => "it takes no options".to_owned(),
+        false => format!("allowed: {}", names.join(" ")),
+    };
+    Err(match nearest(name, known()) {
+        Some(similar) => format!("did you mean {similar}? {allowed}"),
+        None => allowed,
+    })
+}
+
+/// The value of an option, checked by its kind.
+fn value<'a>(
+    option: &Spelling,
+    name: &str,
+    inline: Option<&'a str>,
+    next: impl FnOnce() -> Option<&'a str>,
+) -> Result<&'a str, (String, String)> {
+    let Some(kind) = option.kind else {
+        return match inline {
+            None => Ok(""),
+            Some(value) => Err((
+                format!("{name} takes no value, `{value}` was given"),
+                format!("write {name}"),
+            )),
+        };
+    };
+    let wanted = match kind {
+        "TEXT" => "a value",
+        "LIST" => "a comma-separated list",
+        "INT" => "a whole number",
+        "BOOL" => "yes or no",
+        choices => choices,
+    };
+    let Some(text) = inline.or_else(next) else {
+        return Err((format!("{name} needs a value"), format!("write {name}= and {wanted}")));
+    };
+    let fits = match kind {
+        "TEXT" | "LIST" => true,
+        "INT" => text.trim().parse::<i64>().is_ok(),
+        "BOOL" => boolean(text).is_some(),
+        choices => choices.split('|').any(|c| c == text),
+    };
+    if fits {
+        return Ok(text);
+    }
+    Err((
+        format!("{name} does not take `{text}`"),
+        format!("allowed: {}", wanted.replace('|', ", ")),
+    ))
+}
+
+/// The truth values that kickstart knows.
+pub fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" | "true" | "on" | "1" => Some(true),
+        "no" | "false" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+fn usage(command: &Command, spellings: &[Spelling]) -> String {
+    let needed = spellings.iter().filter(|s| s.required);
+    let mut usage = format!("write {}", command.name);
+    for option in needed {
+        usage.push_str(&format!(" {}=...", option.names[0]));
+    }
+    usage
+}
+
+fn count(command: &Command, at: &Word, given: &[&Word], spellings: &[Spelling]) -> Option<Mistake> {
+    let most = match command.arguments {
+        Arguments::None => 0,
+        Arguments::One(_) | Arguments::Optional => 1,
+        Arguments::Any | Arguments::Free => return None,
+    };
+    if let Some(extra) = given.get(most) {
+        let message = format!("`{}` is one argument too many for {}", extra.text, command.name);
+        let hint = match most {
+            0 if spellings.is_empty() => format!("write {} alone", command.name),
+            0 => format!("{} takes options only", command.name),
+            _ => format!("{} takes one argument; a value with blanks goes in quotes", command.name),
+        };
+        return Some(Mistake { column: extra.column, message, hint });
+    }
+    match command.arguments {
+        Arguments::One(what) if given.is_empty() => Some(Mistake {
+            column: at.column,
+            message: format!("{} needs an argument", command.name),
+            hint: format!("{what} after `{}`", command.name),
+        }),
+        _ => None,
+    }
+}

@@ -1,0 +1,145 @@
+//! The `%packages` section.
+
+use super::options::Parsed;
+use super::parse::State;
+use super::report::Fate;
+use super::sections::Item;
+
+/// What `%packages` asks for. The groups' members are known to the repositories only.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Packages {
+    /// `--nocore`: without the group `core`, which is installed otherwise.
+    pub no_core: bool,
+    /// `--ignoremissing`: what no repository has is left out.
+    pub ignore_missing: bool,
+    /// `@^environment`.
+    pub environment: Option<String>,
+    /// `@group`, in order, without repeats.
+    pub groups: Vec<Group>,
+    /// Names and globs, in order, without repeats.
+    pub names: Vec<String>,
+    /// `-name`: names and globs, in order, without repeats.
+    pub excluded: Vec<String>,
+    /// `-@group`.
+    pub excluded_groups: Vec<String>,
+}
+
+/// A group asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its id or its name as shown to users.
+    pub name: String,
+    /// Which of its packages.
+    pub members: Members,
+}
+
+/// Which packages of a group; conditional ones follow yum's rule in each case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Members {
+    /// `--nodefaults`: mandatory ones.
+    Mandatory,
+    /// Mandatory and default ones.
+    Default,
+    /// `--optional`: all.
+    All,
+}
+
+/// Options that only matter while the installer downloads.
+const DOWNLOAD: [&str; 2] = ["--timeout", "--retries"];
+/// Options that would change every installed package.
+const REFUSED: [&str; 4] = ["--default", "--excludedocs", "--instLangs", "--multilib"];
+
+/// Takes the section into the kickstart. Several sections add up.
+pub fn apply(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+    let packages = &mut state.kickstart.packages;
+    packages.no_core |= parsed.has("--nocore");
+    packages.ignore_missing |= parsed.has("--ignoremissing");
+    for both in ["--nobase", "--nocore"] {
+        if parsed.has("--default") && parsed.has(both) {
+            let hint = format!("--default means the default environment; leave out {both} or it");
+            state.problem(
+                item.line,
+                item.words[0].column,
+                format!("--default and {both} exclude each other"),
+                hint,
+            );
+        }
+    }
+    if parsed.has("--nobase") {
+        let message = "--nobase has no effect since RHEL 7".to_owned();
+        state.warning(item.line, item.words[0].column, message, "leave it out");
+    }
+    for (number, line) in item.body.iter().flatten() {
+        // Comments may follow a name.
+        let text = line.split('#').next().unwrap_or("").trim();
+        if !text.is_empty() {
+            let column = line.chars().take_while(|c| c.is_whitespace()).count() + 1;
+            entry(state, *number, column, text);
+        }
+    }
+    match REFUSED.into_iter().find(|o| parsed.has(o)) {
+        Some(option) => {
+            let why =
+                format!("{option} changes what every package installs; an image has all of it");
+            state.report(item, Fate::Refused, why);
+        }
+        None if DOWNLOAD.into_iter().any(|o| parsed.has(o)) => {
+            let why = "the packages are installed; --timeout and --retries are the installer's";
+            state.report(item, Fate::Honoured, why);
+        }
+        None => state.report(item, Fate::Honoured, "the packages are installed"),
+    }
+}
+
+fn entry(state: &mut State<'_>, line: usize, column: usize, text: &str) {
+    let packages = &mut state.kickstart.packages;
+    let name = text.trim_start_matches(['-', '@', '^']);
+    if text.starts_with("%include") || text.starts_with("%ksappend") {
+        state.inclusion(line, column, text);
+    } else if name.is_empty() {
+        let hint = "allowed: name, -name, @group, -@group, @^environment";
+        state.problem(line, column, format!("`{text}` names no package"), hint);
+    } else if let Some(environment) = text.strip_prefix("@^") {
+        packages.environment = Some(environment.trim().to_owned());
+    } else if let Some(group) = text.strip_prefix('@') {
+        add_group(state, line, column, group);
+    } else if let Some(environment) = text.strip_prefix("-@^") {
+        if packages.environment.as_deref() == Some(environment.trim()) {
+            packages.environment = None;
+        }
+    } else if let Some(group) = text.strip_prefix("-@") {
+        packages.groups.retain(|g| g.name != group);
+        push_new(&mut packages.excluded_groups, group);
+    } else if let Some(excluded) = text.strip_prefix('-') {
+        packages.names.retain(|n| n != excluded);
+        push_new(&mut packages.excluded, excluded);
+    } else {
+        packages.excluded.retain(|n| n != text);
+        push_new(&mut packages.names, text);
+    }
+}
+
+fn add_group(state: &mut State<'_>, line: usize, column: usize, text: &str) {
+    let (options, name): (Vec<&str>, Vec<&str>) =
+        text.split_ascii_whitespace().partition(|w| w.starts_with("--"));
+    let members = match options[..] {
+        [] => Members::Default,
+        ["--nodefaults"] => Members::Mandatory,
+        ["--optional"] => Members::All,
+        _ => {
+            let message = format!("a group does not take {}", options.join(" "));
+            return state.problem(line, column, message, "allowed: --nodefaults or --optional");
+        }
+    };
+    let name = name.join(" ");
+    let groups = &mut state.kickstart.packages.groups;
+    if !groups.iter().any(|g| g.name == name) {
+        groups.push(Group { name, members });
+    }
+}
+
+fn push_new(list: &mut Vec<String>, item: &str) {
+    if !list.iter().any(|i| i == item) {
+        list.push(item.to_owned());
+    }
+}

@@ -1,0 +1,159 @@
+//! From text to [`Kickstart`].
+
+use super::commands;
+use super::dialect::{COMMANDS, Command, FOREIGN, Image, SECTIONS};
+use super::options::{self, Parsed};
+use super::render::Lines;
+use super::report::{Fate, Line};
+use super::sections::{Item, items};
+use super::{Kickstart, packages, rules};
+use crate::problem::{Problem, nearest};
+
+/// A kickstart's text and where it came from.
+#[derive(Clone, Copy, Debug)]
+pub struct Text<'a> {
+    /// The file's name in messages.
+    pub file: &'a str,
+    /// The text after rendering.
+    pub text: &'a str,
+    /// Where its lines are in the file.
+    pub lines: &'a Lines,
+    /// Goes into the salt of passwords given in clear; the lab's name.
+    pub salt: &'a str,
+}
+
+/// What parsing gathers.
+pub struct State<'a> {
+    /// The text.
+    pub source: Text<'a>,
+    /// The result so far.
+    pub kickstart: Kickstart,
+    problems: Vec<Problem>,
+}
+
+impl State<'_> {
+    fn place(&self, line: usize, column: usize) -> (usize, usize) {
+        self.source.lines.place(self.source.text, line, column)
+    }
+
+    /// The item's line in the file, before rendering.
+    pub fn line(&self, item: &Item<'_>) -> usize {
+        self.place(item.line, 1).0
+    }
+
+    /// Notes a problem.
+    pub fn problem(
+        &mut self,
+        line: usize,
+        column: usize,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        let problem = Problem::at(self.source.file, self.place(line, column), message);
+        self.problems.push(problem.hint(hint));
+    }
+
+    /// Notes something allowed but doubtful.
+    pub fn warning(
+        &mut self,
+        line: usize,
+        column: usize,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        let problem = Problem::at(self.source.file, self.place(line, column), message);
+        self.kickstart.warnings.push(problem.hint(hint));
+    }
+
+    /// Notes what becomes of a command or section.
+    pub fn report(&mut self, item: &Item<'_>, fate: Fate, why: impl Into<String>) {
+        let command = item.words.first().map_or_else(String::new, |w| w.text.clone());
+        let line = self.line(item);
+        self.kickstart.report.push(Line { line, command, fate, why: why.into() });
+    }
+
+    /// Notes a `%include` or `%ksappend`, which an image cannot follow.
+    pub fn inclusion(&mut self, line: usize, column: usize, text: &str) {
+        let command = text.split_ascii_whitespace().next().unwrap_or(text).to_owned();
+        if text.split_ascii_whitespace().nth(1).is_none() {
+            return self.problem(
+                line,
+                column,
+                format!("{command} names no file"),
+                "write a path after it",
+            );
+        }
+        let (line, _) = self.place(line, column);
+        let why = "the image is made of this one file: put the included text here".into();
+        self.kickstart.report.push(Line { line, command, fate: Fate::Refused, why });
+    }
+}
+
+/// Parses a kickstart.
+///
+/// # Errors
+/// Everything that the RHEL 7 dialect does not allow, in the order of lines. What an
+/// image cannot honour is no error here but [`Fate::Refused`] in the report.
+pub fn parse(source: &Text<'_>) -> Result<Kickstart, Vec<Problem>> {
+    let mut state =
+        State { source: *source, kickstart: Kickstart::default(), problems: Vec::new() };
+    let (items, faults) = items(source.text);
+    for fault in faults {
+        state.problem(fault.line, fault.column, fault.message, fault.hint);
+    }
+    for item in &items {
+        one(&mut state, item);
+    }
+    let State { kickstart, mut problems, .. } = state;
+    problems.sort_by_key(|p| (p.line, p.column));
+    if problems.is_empty() { Ok(kickstart) } else { Err(problems) }
+}
+
+fn one(state: &mut State<'_>, item: &Item<'_>) {
+    let Some((name, rest)) = item.words.split_first() else { return };
+    if name.text.starts_with('%') && item.body.is_none() {
+        let words: Vec<&str> = item.words.iter().map(|w| w.text.as_str()).collect();
+        return state.inclusion(item.line, name.column, &words.join(" "));
+    }
+    let table = if item.body.is_some() { SECTIONS } else { COMMANDS };
+    let Some(command) = table.iter().find(|c| c.name == name.text) else {
+        return unknown(state, item, table);
+    };
+    match options::parse(command, name, rest) {
+        Ok(parsed) => apply(state, item, command, &parsed),
+        Err(mistakes) => {
+            for mistake in mistakes {
+                state.problem(item.line, mistake.column, mistake.message, mistake.hint);
+            }
+        }
+    }
+}
+
+fn unknown(state: &mut State<'_>, item: &Item<'_>, table: &[Command]) {
+    let word = &item.words[0];
+    let hint = match FOREIGN.iter().find(|(name, _)| *name == word.text) {
+        Some((_, advice)) => (*advice).to_owned(),
+        None => match nearest(&word.text, table.iter().map(|c| c.name)) {
+            Some(similar) => format!("did you mean `{similar}`?"),
+            None => {
+                let names: Vec<&str> = table.iter().map(|c| c.name).collect();
+                format!("commands: {}", names.join(" "))
+            }
+        },
+    };
+    state.problem(item.line, word.column, format!("RHEL 7 has no command `{}`", word.text), hint);
+}
+
+fn apply(state: &mut State<'_>, item: &Item<'_>, command: &Command, parsed: &Parsed<'_>) {
+    if let Some((message, hint)) = rules::broken(item, parsed) {
+        return state.problem(item.line, item.words[0].column, message, hint);
+    }
+    match command.image {
+        Image::Honoured if command.name == "%packages" => packages::apply(state, item, parsed),
+        Image::Honoured => commands::apply(state, item, parsed),
+        Image::NotApplicable(why) => {
+            state.report(item, Fate::NotApplicable, why);
+        }
+        Image::Refused(why) => state.report(item, Fate::Refused, why),
+    }
+}

@@ -1,0 +1,249 @@
+//! Filling in a kickstart's `{{ ... }}` for one node.
+
+use crate::problem::{Problem, line_column};
+use crate::profile::{Network, Node, Services};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, context};
+
+/// What a kickstart may name.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The lab's name.
+    pub lab: &'a str,
+    /// The node.
+    pub node: &'a Node,
+    /// The lab network.
+    pub network: &'a Network,
+    /// The role's units.
+    pub services: &'a Services,
+}
+
+/// Names that [`Facts`] makes known, for hints.
+const NAMES: &str = "lab.name node.name node.address node.role node.mac network.address \
+    network.prefix network.netmask network.interface network.gateway network.dns network.ntp \
+    services.enabled services.disabled";
+
+/// A template that would loop longer than this is a mistake.
+const MAX_RENDERED: usize = 4 << 20;
+
+impl Facts<'_> {
+    fn values(&self) -> Value {
+        let texts = |list: &[std::net::Ipv4Addr]| -> Vec<String> {
+            list.iter().map(ToString::to_string).collect()
+        };
+        let net = self.network;
+        context! {
+            lab => context! { name => self.lab },
+            node => context! {
+                name => self.node.name.as_str(),
+                address => self.node.address.to_string(),
+                role => self.node.role.as_str(),
+                mac => self.node.mac.as_deref().unwrap_or(""),
+            },
+            network => context! {
+                address => net.subnet.to_string(),
+                prefix => net.subnet.prefix,
+                netmask => net.subnet.netmask().to_string(),
+                interface => net.interface.as_str(),
+                gateway => net.gateway.to_string(),
+                dns => texts(&net.dns),
+                ntp => texts(&net.ntp),
+            },
+            services => context! {
+                enabled => self.services.enabled.clone(),
+                disabled => self.services.disabled.clone(),
+            },
+        }
+    }
+}
+
+/// Where the lines of a rendered text are in its template.
+#[derive(Clone, Debug, Default)]
+pub struct Lines {
+    /// Template line (from 1) of each rendered line; empty when nothing was rendered.
+    numbers: Vec<usize>,
+    template: Vec<String>,
+}
+
+impl Lines {
+    /// The place in the template of a place in the rendered `text`. Within a
+    /// filled-in part it is the place of the braces.
+    pub fn place(&self, text: &str, line: usize, column: usize) -> (usize, usize) {
+        let Some(&number) = line.checked_sub(1).and_then(|l| self.numbers.get(l)) else {
+            return (line, column);
+        };
+        let written = self.template.get(number - 1).map_or("", String::as_str);
+        let rendered = text.lines().nth(line - 1).unwrap_or("");
+        if written == rendered {
+            return (number, column);
+        }
+        let same = written.chars().zip(rendered.chars()).take_while(|(a, b)| a == b).count();
+        (number, column.min(same + 1))
+    }
+}
+
+/// Marks the end of a template line in the second rendering; a private-use character.
+const MARK: char = '\u{f8ff}';
+
+/// Renders the template `text`.
+///
+/// # Errors
+/// When it names something unknown or is no template, at the template's line.
+pub fn render(file: &str, text: &str, facts: &Facts<'_>) -> Result<(String, Lines), Problem> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // `{#` is common in scripts (`${#list[@]}`); comments are `{## ... ##}` here.
+    let syntax = SyntaxConfig::builder()
+        .comment_delimiters("{##", "##}")
+        .keep_trailing_newline(true)
+        .build();
+    environment.set_syntax(syntax.map_err(|e| failure(file, text, &e))?);
+    let values = facts.values();
+    let rendered = environment.render_str(text, &values).map_err(|e| failure(file, text, &e))?;
+    if rendered.len() > MAX_RENDERED {
+        return Err(Problem::whole(file, "the filled-in kickstart is larger than 4 MiB"));
+    }
+    let marked = environment.render_str(&mark(text), &values).unwrap_or_default();
+    let lines = Lines {
+        numbers: numbers(&marked, &rendered),
+        template: text.lines().map(str::to_owned).collect(),
+    };
+    Ok((rendered, lines))
+}
+
+/// Appends its number to each line where that cannot change the template's meaning:
+/// not on blank lines, nor within or right after a tag that trims what follows.
+fn mark(text: &str) -> String {
+    let mut marked = String::new();
+    let mut open: Option<&str> = None;
+    for (line, number) in text.split_inclusive('\n').zip(1..) {
+        let body = line.trim_end_matches(['\n', '\r']);
+        open = open_tag(body, open);
+        marked.push_str(body);
+        let trimmed = body.trim_end();
+        if open.is_none()
+            && !trimmed.is_empty()
+            && !trimmed.ends_with("-%}")
+            && !trimmed.ends_with("-}}")
+        {
+            marked.push_str(&format!("{MARK}{number}{MARK}"));
+        }
+        marked.push_str(&line[body.len()..]);
+    }
+    marked
+}
+
+/// The closing mark of the tag still open after `line`, given the one open before it.
+fn open_tag<'t>(mut line: &str, mut open: Option<&'t str>) -> Option<&'t str> {
+    loop {
+        if let Some(close) = open {
+            match line.split_once(close) {
+                Some((_, rest)) => line = rest,
+                None => return open,
+            }
+        }
+        let tags = [("{##", "##}"), ("{{", "}}"), ("{%", "%}")];
+        let first = tags.iter().filter_map(|(o, c)| Some((line.find(o)?, o.len(), *c))).min()?;
+        line = &line[first.0 + first.1..];
+        open = Some(first.2);
+    }
+}
+
+/// Template line of each rendered line: marked ones for sure, others count on from
+/// the line before. If marking changed the number of lines, lines count as they are.
+fn numbers(marked: &str, rendered: &str) -> Vec<usize> {
+    let count = rendered.lines().count();
+    if marked.lines().count() != count {
+        return Vec::new();
+    }
+    let mut last = 0;
+    let mut numbers = Vec::with_capacity(count);
+    for line in marked.lines() {
+        let number = line.split(MARK).nth(1).and_then(|n| n.parse().ok());
+        last = number.unwrap_or(last + 1);
+        numbers.push(last);
+    }
+    numbers
+}
+
+fn failure(file: &str, text: &str, error: &minijinja::Error) -> Problem {
+    let place = match error.range() {
+        Some(range) => line_column(text, range.start),
+        None => (error.line().unwrap_or(1), 1),
+    };
+    let named = error.range().and_then(|r| text.get(r)).unwrap_or("").trim();
+    match error.kind() {
+        ErrorKind::UndefinedError if !named.is_empty() => {
+            Problem::at(file, place, format!("`{named}` is not known here"))
+                .hint(format!("known: {NAMES}"))
+        }
+        ErrorKind::UndefinedError => {
+            Problem::at(file, place, "a name is not known here").hint(format!("known: {NAMES}"))
+        }
+        _ => Problem::at(
+            file,
+            place,
+            format!("not a valid template: {}", error.detail().unwrap_or("syntax error")),
+        )
+        .hint("braces that are meant literally go between {% raw %} and {% endraw %}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Subnet;
+    use firstboot::spec::Role;
+    use std::net::Ipv4Addr;
+
+    fn rendered(text: &str) -> Result<(String, Lines), Problem> {
+        let host = |last| Ipv4Addr::new(192, 168, 1, last);
+        let network = Network {
+            subnet: Subnet { address: host(0), prefix: 24 },
+            interface: "eth0".into(),
+            gateway: host(254),
+            dns: vec![host(254), host(253)],
+            ntp: vec![host(254)],
+        };
+        let node =
+            Node { name: "nova01".into(), role: Role::Compute, address: host(11), mac: None };
+        let services = Services::default();
+        render(
+            "x.ks",
+            text,
+            &Facts { lab: "lab", node: &node, network: &network, services: &services },
+        )
+    }
+
+    #[test]
+    fn names_are_filled_in_and_scripts_left_alone() {
+        let (text, _) = rendered("{{ node.name }} {{ network.dns | join(\",\") }}\n").unwrap();
+        assert_eq!(text, "nova01 192.168.1.254,192.168.1.253\n");
+        let script = "echo ${#list[@]} ${x%%.*} $((1)) <&2\n";
+        assert_eq!(rendered(script).unwrap().0, script);
+    }
+
+    #[test]
+    fn places_are_the_templates() {
+        let template = "a\n{% for n in [1, 2] %}\nb {{ n }} c\n{% endfor %}\n{## x\ny ##}\n\nd {{ node.role }} e\n";
+        let (text, lines) = rendered(template).unwrap();
+        let place = |needle: &str| {
+            let line = text.lines().position(|l| l.starts_with(needle)).unwrap() + 1;
+            lines.place(&text, line, text.lines().nth(line - 1).unwrap().len())
+        };
+        assert_eq!(place("a"), (1, 1));
+        assert_eq!(place("b 1"), (3, 3));
+        assert_eq!(place("b 2"), (3, 3));
+        assert_eq!(place("d"), (8, 3));
+        assert_eq!(Lines::default().place("x", 7, 9), (7, 9));
+    }
+
+    #[test]
+    fn mistakes_are_at_the_templates_line() {
+        let problem = rendered("a\n\n  {{ node.nane }}\n").unwrap_err();
+        assert_eq!((problem.line, problem.column), (3, 6));
+        assert_eq!(problem.message, "`node.nane` is not known here");
+        let problem = rendered("a\n{% if x %}\n").unwrap_err();
+        assert!(problem.message.starts_with("not a valid template"), "{problem}");
+    }
+}

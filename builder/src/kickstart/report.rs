@@ -1,0 +1,30 @@
+//! What becomes of each line of a kickstart in an image.
+
+use serde::Serialize;
+
+/// What becomes of a command or section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// The image has what the installer would have left.
+    Honoured,
+    /// The image has the same effect by another way.
+    Translated,
+    /// It concerns the installer's own run only.
+    NotApplicable,
+    /// The image would differ; it is not built.
+    Refused,
+}
+
+/// One line of the report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// Line in the file, from 1.
+    pub line: usize,
+    /// The command or section.
+    pub command: String,
+    /// What becomes of it.
+    pub fate: Fate,
+    /// Why, or how.
+    pub why: String,
+}

@@ -1,0 +1,57 @@
+//! A folder as a medium.
+
+use super::{Medium, search, unreadable};
+use crate::error::{Context, Result};
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+pub struct Directory {
+    root: PathBuf,
+}
+
+impl Directory {
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+}
+
+impl Medium for Directory {
+    fn location(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn name(&self) -> String {
+        let absolute = std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone());
+        absolute
+            .file_name()
+            .map_or_else(|| "media".to_owned(), |n| n.to_string_lossy().into_owned())
+    }
+
+    fn open(&self, path: &str) -> Result<Box<dyn Read + Send + '_>> {
+        match File::open(self.root.join(path)) {
+            Ok(file) => Ok(Box::new(file)),
+            Err(e) => Err(unreadable(self.location(), path, &e)),
+        }
+    }
+
+    fn repositories(&self) -> Result<Vec<String>> {
+        search(&|path| Ok(self.root.join(path).is_file()), &|folder| {
+            let mut names = Vec::new();
+            let place = self.root.join(folder);
+            let what = || format!("cannot list {}", place.display());
+            for entry in fs::read_dir(&place).or_input(what)? {
+                let entry = entry.or_input(what)?;
+                if entry.path().is_dir() {
+                    names.push(entry.file_name().to_string_lossy().into_owned());
+                }
+            }
+            names.sort();
+            Ok(names)
+        })
+    }
+
+    fn local(&self, path: &str) -> Option<PathBuf> {
+        Some(self.root.join(path))
+    }
+}

@@ -1,0 +1,164 @@
+//! The files of a node, as values: those that every node of a role has alike (they
+//! belong to the role's tree, which is cached) and those that make it one node.
+//!
+//! Nothing here looks at the disk. Files that packages own and that need editing in
+//! place (/etc/passwd and the like) are in [`accounts`].
+
+pub mod accounts;
+mod system;
+
+use crate::format::tree::{Content, Entry};
+use crate::profile::{Node, Services, Spec};
+use firstboot::{node_files, spec as wire};
+
+/// One file, folder or link to put into a node's tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeFile {
+    /// Path from the root, with a leading slash.
+    pub path: String,
+    /// Permission bits; owner and group are root.
+    pub mode: u16,
+    /// What it is: bytes, a symbolic link, or a folder.
+    pub content: Content,
+}
+
+impl NodeFile {
+    fn text(path: impl Into<String>, mode: u16, text: impl Into<String>) -> Self {
+        let content = Content::Bytes(text.into().into_bytes());
+        Self { path: path.into(), mode, content }
+    }
+
+    fn link(path: &str, target: String) -> Self {
+        Self { path: path.into(), mode: 0o777, content: Content::Symlink(target.into_bytes()) }
+    }
+
+    fn folder(path: &str, mode: u16) -> Self {
+        Self { path: path.into(), mode, content: Content::Dir }
+    }
+
+    /// The path as keys of [`crate::format::tree::Tree`] are: without the leading slash.
+    pub fn tree_path(&self) -> &str {
+        self.path.trim_start_matches('/')
+    }
+
+    /// The tree entry, last changed at `mtime` (seconds since 1970).
+    pub fn entry(&self, mtime: i64) -> Entry {
+        Entry::new(self.mode, mtime, self.content.clone())
+    }
+}
+
+/// What only the media and the plan know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Packages of each repository that the image is built from, by the lab file's
+    /// id. A repository without an entry keeps the number from the lab file.
+    pub packages: std::collections::BTreeMap<String, u64>,
+    /// SHA-256 of the plan, lower-case hexadecimal.
+    pub plan: String,
+    /// Whether the media are practice media; their packages are not signed.
+    pub practice: bool,
+}
+
+/// Files that are the same for all nodes of the role. Put a folder before what is in
+/// it, in the order given; parents not listed are there already or plain 0755.
+pub fn role_files(spec: &Spec, facts: &Facts) -> Vec<NodeFile> {
+    let kickstart = &spec.kickstart;
+    let mut files = vec![
+        NodeFile::text("/etc/chrony.conf", 0o644, system::chrony_conf(spec)),
+        NodeFile::text("/etc/yum.repos.d/imgbuild.repo", 0o644, system::repo_file(spec, facts)),
+        NodeFile::text("/etc/selinux/config", 0o644, system::selinux_config(kickstart)),
+    ];
+    if let Some(lang) = &kickstart.lang {
+        files.push(NodeFile::text("/etc/locale.conf", 0o644, format!("LANG=\"{lang}\"\n")));
+    }
+    if let Some(keymap) = &kickstart.keymap {
+        let text = format!("KEYMAP=\"{keymap}\"\n");
+        files.push(NodeFile::text("/etc/vconsole.conf", 0o644, text));
+    }
+    if let Some(timezone) = &kickstart.timezone {
+        let target = format!("../usr/share/zoneinfo/{}", timezone.zone);
+        files.push(NodeFile::link("/etc/localtime", target));
+        files.push(NodeFile::text("/etc/adjtime", 0o644, system::adjtime(timezone.utc)));
+    }
+    if !spec.authorized_keys.is_empty() {
+        files.push(NodeFile::folder("/root/.ssh", 0o700));
+        let text = format!("{}\n", spec.authorized_keys.join("\n"));
+        files.push(NodeFile::text("/root/.ssh/authorized_keys", 0o600, text));
+    }
+    files
+}
+
+/// Files that make `node` what it is; they go over the role's tree.
+///
+/// # Errors
+/// When the node spec cannot be written as TOML, which no checked [`Spec`] causes.
+pub fn identity_files(
+    spec: &Spec,
+    node: &Node,
+    facts: &Facts,
+) -> crate::error::Result<Vec<NodeFile>> {
+    let wire = wire_spec(spec, node, facts);
+    let text = wire.to_toml().map_err(|e| {
+        crate::error::Error::build(format!("the node spec of {} cannot be written: {e}", node.name))
+    })?;
+    let heading =
+        format!("# {} of {}, written by imgbuild; read by firstboot.\n", node.name, spec.lab);
+    let mut ifcfg = node_files::ifcfg(&wire);
+    if let Some(mac) = &node.mac {
+        ifcfg.push_str(&format!("HWADDR={}\n", mac.to_ascii_uppercase()));
+    }
+    let interface = node_files::ifcfg_path(&spec.network.interface);
+    // firstboot checks these files, so it also says what is in them.
+    Ok(vec![
+        NodeFile::text("/etc/hosts", 0o644, node_files::hosts(&wire)),
+        NodeFile::text("/etc/resolv.conf", 0o644, node_files::resolv_conf(&wire)),
+        NodeFile::text("/etc/hostname", 0o644, node_files::hostname(&wire)),
+        NodeFile::text("/etc/sysconfig/network", 0o644, node_files::networking()),
+        NodeFile::text(interface, 0o644, ifcfg),
+        NodeFile::text(wire::PATH, 0o644, heading + &text),
+    ])
+}
+
+/// The units that the image enables and disables. firstboot's own is enabled with
+/// its files, not here.
+pub fn services(spec: &Spec) -> &Services {
+    &spec.services
+}
+
+/// The spec that firstboot reads on `node`.
+pub fn wire_spec(spec: &Spec, node: &Node, facts: &Facts) -> wire::Spec {
+    let network = &spec.network;
+    let hosts = spec.all_nodes.iter().map(|n| wire::Host {
+        name: n.name.clone(),
+        address: n.address,
+        role: n.role,
+    });
+    let repositories = spec.repositories.iter().map(|r| wire::Repository {
+        id: r.id.clone(),
+        baseurl: r.baseurl.clone(),
+        packages: facts.packages.get(&r.id).copied().or(r.packages),
+    });
+    wire::Spec {
+        version: wire::VERSION,
+        lab: spec.lab.clone(),
+        node: wire::Node {
+            name: node.name.clone(),
+            role: node.role,
+            address: node.address,
+            interface: network.interface.clone(),
+        },
+        network: wire::Network {
+            prefix: network.subnet.prefix,
+            gateway: network.gateway,
+            dns: network.dns.clone(),
+            ntp: network.ntp.clone(),
+        },
+        services: wire::Services {
+            enabled: spec.services.enabled.clone(),
+            disabled: spec.services.disabled.clone(),
+        },
+        hosts: hosts.collect(),
+        repositories: repositories.collect(),
+        image: wire::Image { plan: facts.plan.clone(), practice: facts.practice },
+    }
+}

@@ -1,0 +1,308 @@
+//! `rootpw`, `user` and `group` of the kickstart, worked into the account files that
+//! the packages left (passwd(5), group(5), shadow(5), gshadow(5)).
+
+use crate::format::tree::{Content, Entry};
+use crate::kickstart::{Kickstart, Login, NewGroup, User};
+
+/// The four files' texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountFiles {
+    /// /etc/passwd.
+    pub passwd: String,
+    /// /etc/group.
+    pub group: String,
+    /// /etc/shadow.
+    pub shadow: String,
+    /// /etc/gshadow; empty if there is none.
+    pub gshadow: String,
+}
+
+/// A home folder to make, with its owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// Its path.
+    pub path: String,
+    /// The user's number.
+    pub uid: u32,
+    /// The user's group number.
+    pub gid: u32,
+}
+
+impl Home {
+    /// The folder's tree entry, last changed at `mtime` (seconds since 1970).
+    pub fn entry(&self, mtime: i64) -> Entry {
+        let mut entry = Entry::new(0o700, mtime, Content::Dir);
+        (entry.uid, entry.gid) = (self.uid, self.gid);
+        entry
+    }
+}
+
+/// First number of ordinary users and groups in EL7's login.defs.
+const FIRST_ID: u32 = 1000;
+/// The last one.
+const LAST_ID: u32 = 60_000;
+/// Days since 1970 of 2018-05-01, about the release of CentOS 7.5: a last change in
+/// the past, the same in every image.
+const CHANGED: u32 = 17_652;
+
+/// What `passwd -l` and login make of a password field.
+fn field(login: &Login) -> String {
+    match (&login.hash, login.locked) {
+        (Some(hash), false) => hash.expose().to_owned(),
+        (Some(hash), true) => format!("!{}", hash.expose()),
+        // EL7's mark of an account that never had a password.
+        (None, _) => "!!".into(),
+    }
+}
+
+/// /etc/shadow with root's password as `rootpw` says; other lines unchanged. A file
+/// without root gets a line for it.
+pub fn shadow(existing: &str, kickstart: &Kickstart) -> String {
+    let Some(login) = &kickstart.root else { return existing.to_owned() };
+    set_password(existing, "root", &field(login))
+}
+
+fn set_password(existing: &str, name: &str, password: &str) -> String {
+    let mut found = false;
+    let mut text = String::new();
+    for line in existing.lines() {
+        let mut fields: Vec<&str> = line.split(':').collect();
+        if fields.len() > 1 && fields[0] == name {
+            fields[1] = password;
+            found = true;
+        }
+        text.push_str(&fields.join(":"));
+        text.push('\n');
+    }
+    if !found {
+        text.push_str(&format!("{name}:{password}:{CHANGED}:0:99999:7:::\n"));
+    }
+    text
+}
+
+/// Works everything in. Groups first, then users in order; each user gets a group of
+/// its own name unless one exists.
+///
+/// # Errors
+/// A name or number taken already, a group that does not exist, no number left.
+pub fn apply(
+    mut files: AccountFiles,
+    kickstart: &Kickstart,
+) -> Result<(AccountFiles, Vec<Home>), String> {
+    files.shadow = shadow(&files.shadow, kickstart);
+    for group in &kickstart.groups {
+        add_group(&mut files, group)?;
+    }
+    let mut homes = Vec::new();
+    for user in &kickstart.users {
+        homes.extend(add_user(&mut files, user)?);
+    }
+    Ok((files, homes))
+}
+
+/// The number in the third field of the line for `name`.
+fn id_of(text: &str, name: &str) -> Option<u32> {
+    let mut lines = text.lines().map(|l| l.split(':'));
+    lines.find_map(|mut f| if f.next() == Some(name) { f.nth(1)?.parse().ok() } else { None })
+}
+
+fn ids(text: &str) -> impl Iterator<Item = u32> + '_ {
+    text.lines().filter_map(|l| l.split(':').nth(2)?.parse().ok())
+}
+
+/// `wanted` if it is free, else the next number after the highest ordinary one.
+fn free_id(text: &str, wanted: Option<u32>, whose: &str) -> Result<u32, String> {
+    match wanted {
+        Some(id) if ids(text).any(|i| i == id) => {
+            Err(format!("the number {id} of {whose} is taken"))
+        }
+        Some(id) => Ok(id),
+        None => {
+            let ordinary = ids(text).filter(|i| (FIRST_ID..=LAST_ID).contains(i));
+            match ordinary.max().map_or(FIRST_ID, |last| last + 1) {
+                id if id <= LAST_ID => Ok(id),
+                _ => Err(format!("no number is left for {whose}")),
+            }
+        }
+    }
+}
+
+fn add_group(files: &mut AccountFiles, group: &NewGroup) -> Result<u32, String> {
+    let NewGroup { name, gid } = group;
+    if id_of(&files.group, name).is_some() {
+        return Err(format!("the group {name} exists already"));
+    }
+    let gid = free_id(&files.group, *gid, &format!("the group {name}"))?;
+    add_line(&mut files.group, &format!("{name}:x:{gid}:"));
+    if !files.gshadow.is_empty() {
+        add_line(&mut files.gshadow, &format!("{name}:!::"));
+    }
+    Ok(gid)
+}
+
+fn add_line(text: &mut String, line: &str) {
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(line);
+    text.push('\n');
+}
+
+/// Adds the user, or for one that exists (root) sets password and groups.
+fn add_user(files: &mut AccountFiles, user: &User) -> Result<Option<Home>, String> {
+    let name = &user.name;
+    for group in &user.groups {
+        add_member(files, group, name)?;
+    }
+    if id_of(&files.passwd, name).is_some() {
+        if user.uid.is_some() || user.gid.is_some() || user.home.is_some() {
+            return Err(format!(
+                "the user {name} exists already; only password and groups can be set"
+            ));
+        }
+        files.shadow = set_password(&files.shadow, name, &field(&user.login));
+        return Ok(None);
+    }
+    let uid = free_id(&files.passwd, user.uid, &format!("the user {name}"))?;
+    let own = id_of(&files.group, name);
+    let gid = match (own, user.gid) {
+        (Some(gid), None) => gid,
+        (Some(gid), Some(wanted)) if gid == wanted => gid,
+        (Some(_), Some(_)) => return Err(format!("the group {name} exists with another number")),
+        // The same number as the user, where it is free, is what useradd aims for.
+        (None, wanted) => {
+            let same = Some(uid).filter(|id| !ids(&files.group).any(|i| i == *id));
+            add_group(files, &NewGroup { name: name.clone(), gid: wanted.or(same) })?
+        }
+    };
+    let home = user.home.clone().unwrap_or_else(|| format!("/home/{name}"));
+    let shell = user.shell.as_deref().unwrap_or("/bin/bash");
+    add_line(&mut files.passwd, &format!("{name}:x:{uid}:{gid}:{}:{home}:{shell}", user.gecos));
+    files.shadow = set_password(&files.shadow, name, &field(&user.login));
+    Ok(Some(Home { path: home, uid, gid }))
+}
+
+/// Adds `user` to `group`, which may carry a number: `disk(6)`, made if missing.
+fn add_member(files: &mut AccountFiles, group: &str, user: &str) -> Result<(), String> {
+    let (name, gid) = match group.strip_suffix(')').and_then(|g| g.split_once('(')) {
+        Some((name, gid)) => {
+            let gid = gid.parse().map_err(|_| format!("`{group}` is not a group"))?;
+            (name, Some(gid))
+        }
+        None => (group, None),
+    };
+    if id_of(&files.group, name).is_none() {
+        if gid.is_none() {
+            return Err(format!("the group {name} of the user {user} does not exist"));
+        }
+        add_group(files, &NewGroup { name: name.to_owned(), gid })?;
+    }
+    for text in [&mut files.group, &mut files.gshadow] {
+        let lines = text.lines().map(|line| {
+            let mut fields: Vec<String> = line.split(':').map(str::to_owned).collect();
+            if let [n, _, _, members] = &mut fields[..]
+                && n == name
+                && !members.split(',').any(|m| m == user)
+            {
+                let comma = if members.is_empty() { "" } else { "," };
+                members.push_str(&format!("{comma}{user}"));
+            }
+            fields.join(":") + "\n"
+        });
+        *text = lines.collect();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kickstart::{Lines, Text, parse};
+    use std::fs;
+    use std::process::Command;
+
+    fn kickstart(text: &str) -> Kickstart {
+        parse(&Text { file: "ks", text, lines: &Lines::default(), salt: "lab" }).unwrap()
+    }
+
+    fn el7() -> AccountFiles {
+        AccountFiles {
+            passwd: "root:x:0:0:root:/root:/bin/bash\nbin:x:1:1:bin:/bin:/sbin/nologin\n".into(),
+            group: "root:x:0:\nbin:x:1:\nwheel:x:10:bin\n".into(),
+            shadow: "root:*:17000:0:99999:7:::\nbin:*:17000:0:99999:7:::\n".into(),
+            gshadow: "root:::\nbin:::\nwheel:::bin\n".into(),
+        }
+    }
+
+    #[test]
+    fn accounts_are_worked_in_and_pwck_finds_no_fault() {
+        let text = "rootpw --iscrypted $6$salt$hash\ngroup --name=lab --gid=2000\n\
+            user --name=ann --groups=wheel,disk(6) --uid=1500 --gecos=\"Ann B\" --lock\n\
+            user --name=bob --homedir=/srv/bob --shell=/bin/sh --gid=3000\n";
+        let (files, homes) = apply(el7(), &kickstart(text)).unwrap();
+        assert_eq!(
+            files.passwd.lines().skip(2).collect::<Vec<_>>(),
+            ["ann:x:1500:1500:Ann B:/home/ann:/bin/bash", "bob:x:1501:3000::/srv/bob:/bin/sh"]
+        );
+        assert_eq!(
+            files.group.lines().skip(2).collect::<Vec<_>>(),
+            ["wheel:x:10:bin,ann", "lab:x:2000:", "disk:x:6:ann", "ann:x:1500:", "bob:x:3000:"]
+        );
+        assert_eq!(
+            files.shadow.lines().collect::<Vec<_>>(),
+            [
+                "root:$6$salt$hash:17000:0:99999:7:::",
+                "bin:*:17000:0:99999:7:::",
+                "ann:!!:17652:0:99999:7:::",
+                "bob:!!:17652:0:99999:7:::"
+            ]
+        );
+        assert_eq!(homes[1], Home { path: "/srv/bob".into(), uid: 1501, gid: 3000 });
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            path
+        };
+        let passwd = write("passwd", &files.passwd);
+        let (shadow, group) = (write("shadow", &files.shadow), write("group", &files.group));
+        let gshadow = write("gshadow", &files.gshadow);
+        for (tool, one, two) in [("pwck", &passwd, &shadow), ("grpck", &group, &gshadow)] {
+            let path = "/usr/sbin:/usr/bin:/sbin:/bin";
+            let output =
+                Command::new(tool).env("PATH", path).args(["-r"]).args([one, two]).output();
+            let output = output.expect("pwck and grpck are missing: apt-get install passwd");
+            let said = String::from_utf8_lossy(&output.stdout).into_owned()
+                + &String::from_utf8_lossy(&output.stderr);
+            // Homes, shells and groups of the test machine are not ours; lines are.
+            assert!(!said.contains("invalid") && !said.contains("duplicate"), "{tool}: {said}");
+            assert!(!said.contains("no matching"), "{tool}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_is_taken_or_missing_is_said() {
+        for (text, why) in [
+            ("group --name=wheel", "the group wheel exists already"),
+            ("group --name=x --gid=10", "the number 10 of the group x is taken"),
+            ("user --name=x --uid=1", "the number 1 of the user x is taken"),
+            ("user --name=x --groups=no", "the group no of the user x does not exist"),
+            ("user --name=x --groups=no(y)", "`no(y)` is not a group"),
+            (
+                "user --name=bin --uid=7",
+                "the user bin exists already; only password and groups can be set",
+            ),
+        ] {
+            assert_eq!(apply(el7(), &kickstart(text)), Err(why.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn root_is_locked_hashed_or_left_alone() {
+        let shadow_of = |text: &str| shadow("root:*:1::::::\n", &kickstart(text));
+        assert_eq!(shadow_of("rootpw --lock"), "root:!!:1::::::\n");
+        assert_eq!(shadow_of("rootpw --lock --iscrypted $6$a$b"), "root:!$6$a$b:1::::::\n");
+        assert_eq!(shadow_of("skipx"), "root:*:1::::::\n");
+        assert_eq!(shadow("", &kickstart("rootpw --lock")), "root:!!:17652:0:99999:7:::\n");
+    }
+}

@@ -1,0 +1,166 @@
+//! Where profiles and kickstarts are: on disk, or built into the program.
+
+use super::Request;
+use crate::problem::Problem;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+/// Files of the reference lab, used where the user has none of their own.
+const SHIPPED: [(&str, &str); 5] = [
+    ("profiles/lab.toml", include_str!("../../../profiles/lab.toml")),
+    ("profiles/controller.toml", include_str!("../../../profiles/controller.toml")),
+    ("profiles/compute.toml", include_str!("../../../profiles/compute.toml")),
+    ("kickstart/controller.ks", include_str!("../../../kickstart/controller.ks")),
+    ("kickstart/compute.ks", include_str!("../../../kickstart/compute.ks")),
+];
+
+/// Larger input files are mistakes (an ISO given as a profile).
+const MAX_BYTES: u64 = 4 << 20;
+
+/// An input file's text and origin.
+#[derive(Clone, Debug)]
+pub struct InputFile {
+    /// Its name in messages.
+    pub name: String,
+    /// Its path on disk; of a built-in file, where it would be in the working folder.
+    pub path: PathBuf,
+    /// Whether it is built into the program.
+    pub shipped: bool,
+    /// Its text.
+    pub text: String,
+}
+
+impl InputFile {
+    fn shipped(name: &str, directory: &Path) -> Option<Self> {
+        let (name, text) = SHIPPED.iter().find(|(n, _)| *n == name)?;
+        Some(Self {
+            name: format!("<built in>/{name}"),
+            path: directory.join(name),
+            shipped: true,
+            text: (*text).to_owned(),
+        })
+    }
+
+    fn read(path: &Path, directory: &Path) -> Result<Self, Problem> {
+        let name = path.strip_prefix(directory).unwrap_or(path).display().to_string();
+        let fail = |why: String| Problem::whole(&name, format!("cannot read it: {why}"));
+        let meta = fs::metadata(path).map_err(|e| fail(e.to_string()))?;
+        if !meta.is_file() {
+            return Err(fail("not a regular file".into()));
+        }
+        if meta.len() > MAX_BYTES {
+            return Err(fail(format!("{} bytes is too large for a text file", meta.len())));
+        }
+        let bytes = fs::read(path).map_err(|e| fail(e.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|e| {
+            let valid = String::from_utf8_lossy(&e.as_bytes()[..e.utf8_error().valid_up_to()]);
+            let place = crate::problem::line_column(&valid, valid.len());
+            Problem::at(&name, place, "this byte is not UTF-8 text")
+        })?;
+        Ok(Self { name, path: path.to_path_buf(), shipped: false, text })
+    }
+
+    /// The path that `relative`, written in this file, means.
+    pub fn resolve(&self, relative: &str, home: Option<&Path>) -> PathBuf {
+        if let (Some(rest), Some(home)) = (relative.strip_prefix("~/"), home) {
+            return home.join(rest);
+        }
+        let base = self.path.parent().unwrap_or(Path::new(""));
+        tidy(&base.join(relative))
+    }
+
+    /// The file that `relative`, written in this file, means: of a built-in file
+    /// another built-in one, unless the working folder has its own.
+    pub fn sibling(&self, relative: &str, request: &Request<'_>) -> Result<Self, Problem> {
+        let path = self.resolve(relative, request.home);
+        if self.shipped && !path.exists() {
+            let name = path.strip_prefix(request.directory).unwrap_or(&path);
+            if let Some(file) = Self::shipped(&name.to_string_lossy(), request.directory) {
+                return Ok(file);
+            }
+        }
+        Self::read(&path, request.directory)
+    }
+}
+
+/// Takes `.` and `folder/..` out of a path by its text, so that messages show it short.
+fn tidy(path: &Path) -> PathBuf {
+    let mut tidy = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir
+                if matches!(tidy.components().next_back(), Some(Component::Normal(_))) =>
+            {
+                tidy.pop();
+            }
+            part => tidy.push(part),
+        }
+    }
+    tidy
+}
+
+/// Finds the role profile: a path, or a name looked up in `./profiles` and then
+/// among the built-in ones.
+pub fn role(request: &Request<'_>) -> Result<InputFile, Problem> {
+    let profile = request.profile;
+    if profile.contains('/') || profile.ends_with(".toml") {
+        return InputFile::read(&tidy(&request.directory.join(profile)), request.directory);
+    }
+    let name = format!("profiles/{profile}.toml");
+    let path = request.directory.join(&name);
+    if path.exists() {
+        return InputFile::read(&path, request.directory);
+    }
+    if profile != "lab"
+        && let Some(file) = InputFile::shipped(&name, request.directory)
+    {
+        return Ok(file);
+    }
+    Err(Problem::whole("", format!("there is no profile `{profile}`"))
+        .key("--profile")
+        .hint(format!("known: {}; or give the path of a .toml file", known(request).join(", "))))
+}
+
+/// Names of the profiles that [`role`] finds.
+fn known(request: &Request<'_>) -> Vec<String> {
+    let mut names = vec!["controller".to_owned(), "compute".to_owned()];
+    for entry in fs::read_dir(request.directory.join("profiles")).into_iter().flatten().flatten() {
+        let file = entry.file_name();
+        let Some(name) = file.to_str().and_then(|f| f.strip_suffix(".toml")) else { continue };
+        if name != "lab" {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Finds the lab file: as asked, beside the role profile, in `./profiles`, or built in.
+pub fn lab(request: &Request<'_>, role: Option<&InputFile>) -> Result<InputFile, Problem> {
+    if let Some(path) = request.lab {
+        return InputFile::read(&tidy(&request.directory.join(path)), request.directory);
+    }
+    let beside = role.filter(|r| !r.shipped).map(|r| r.resolve("lab.toml", None));
+    let local = request.directory.join("profiles/lab.toml");
+    for path in beside.into_iter().chain([local]) {
+        if path.exists() {
+            return InputFile::read(&path, request.directory);
+        }
+    }
+    InputFile::shipped("profiles/lab.toml", request.directory)
+        .ok_or_else(|| Problem::whole("profiles/lab.toml", "not found"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tidy_works_on_the_text() {
+        assert_eq!(tidy(Path::new("profiles/../kickstart/./a.ks")), Path::new("kickstart/a.ks"));
+        assert_eq!(tidy(Path::new("../a/../b")), Path::new("../b"));
+        assert_eq!(tidy(Path::new("/a/../../b")), Path::new("/../b"));
+    }
+}

@@ -1,0 +1,152 @@
+//! Public keys for root's `authorized_keys`.
+
+use super::Request;
+use super::files::InputFile;
+use super::reader::At;
+use crate::problem::Problem;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Reads the public keys of every file that a pattern matches. A pattern without a
+/// match is a warning; a file that holds anything but public keys is a problem.
+pub fn read(
+    patterns: &[At<String>],
+    lab: &InputFile,
+    request: &Request<'_>,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
+) -> Vec<String> {
+    let mut keys: Vec<String> = Vec::new();
+    for pattern in patterns {
+        if pattern.value.starts_with("~/") && request.home.is_none() {
+            warnings.push(pattern.problem("no keys: the home folder is not known"));
+            continue;
+        }
+        let files = matches(&lab.resolve(&pattern.value, request.home));
+        if files.is_empty() {
+            warnings.push(pattern.problem(format!("no file matches `{}`", pattern.value)));
+        }
+        for file in files {
+            match read_file(&file) {
+                Ok(found) => {
+                    for key in found {
+                        if !keys.contains(&key) {
+                            keys.push(key);
+                        }
+                    }
+                }
+                Err(why) => problems
+                    .push(pattern.problem(format!("{}: {why}", file.display())).hint(
+                    "public keys only, one a line, as ssh-keygen writes to files that end in .pub",
+                )),
+            }
+        }
+    }
+    keys
+}
+
+/// Files whose path fits `pattern`, sorted; `*` and `?` in the file name only.
+fn matches(pattern: &Path) -> Vec<PathBuf> {
+    let (Some(folder), Some(name)) =
+        (pattern.parent(), pattern.file_name().and_then(|n| n.to_str()))
+    else {
+        return Vec::new();
+    };
+    if !name.contains(['*', '?']) {
+        return if pattern.is_file() { vec![pattern.to_path_buf()] } else { Vec::new() };
+    }
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path());
+    let fits = |path: &PathBuf| {
+        let file = path.file_name().and_then(|f| f.to_str());
+        file.is_some_and(|f| glob(name.as_bytes(), f.as_bytes())) && path.is_file()
+    };
+    let mut files: Vec<PathBuf> = entries.filter(fits).collect();
+    files.sort();
+    files
+}
+
+/// Shell-like matching of `*` and `?`; linear in both, no recursion.
+fn glob(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        if p < pattern.len() && pattern[p] == b'*' {
+            star = Some((p, t));
+            p += 1;
+        } else if p < pattern.len() && (pattern[p] == b'?' || pattern[p] == text[t]) {
+            p += 1;
+            t += 1;
+        } else if let Some((at, from)) = star {
+            star = Some((at, from + 1));
+            p = at + 1;
+            t = from + 1;
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|b| *b == b'*')
+}
+
+const MAX_BYTES: u64 = 1 << 20;
+
+fn read_file(path: &Path) -> Result<Vec<String>, String> {
+    let size = fs::metadata(path).map_err(|e| e.to_string())?.len();
+    if size > MAX_BYTES {
+        return Err(format!("{size} bytes is too large for public keys"));
+    }
+    let text = fs::read_to_string(path).map_err(|e| e.to_string())?;
+    if text.contains("PRIVATE KEY") {
+        return Err("this is a private key".into());
+    }
+    let mut keys = Vec::new();
+    for (index, line) in text.lines().map(str::trim).enumerate() {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if !is_public_key(line) {
+            return Err(format!("line {} is not a public key", index + 1));
+        }
+        keys.push(line.to_owned());
+    }
+    Ok(keys)
+}
+
+/// `type base64 comment`, as in sshd(8) without options before the type.
+fn is_public_key(line: &str) -> bool {
+    let mut parts = line.split_ascii_whitespace();
+    let kind = parts.next().unwrap_or("");
+    let known = ["ssh-rsa", "ssh-dss", "ssh-ed25519"].contains(&kind)
+        || kind.starts_with("ecdsa-sha2-")
+        || kind.starts_with("sk-ssh-")
+        || kind.starts_with("sk-ecdsa-");
+    let base64 = |b: u8| b.is_ascii_alphanumeric() || b"+/=".contains(&b);
+    known && parts.next().is_some_and(|data| data.starts_with("AAAA") && data.bytes().all(base64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs() {
+        for (pattern, text, fits) in [
+            ("id_*.pub", "id_rsa.pub", true),
+            ("id_*.pub", "id_.pub", true),
+            ("id_*.pub", "id_rsa.pub.old", false),
+            ("*", "", true),
+            ("?", "", false),
+            ("a*b*c", "aXbbYc", true),
+            ("a*b*c", "aXcYb", false),
+        ] {
+            assert_eq!(glob(pattern.as_bytes(), text.as_bytes()), fits, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn public_keys() {
+        assert!(is_public_key("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me@host"));
+        assert!(!is_public_key("ssh-ed25519"));
+        assert!(!is_public_key("hello AAAA"));
+        assert!(!is_public_key("ssh-rsa AAAA\"; rm"));
+    }
+}

@@ -1,0 +1,129 @@
+//! The role's kickstart, filled in and parsed for each node.
+
+use super::files::InputFile;
+use super::lab::Lab;
+use super::role::RoleFile;
+use super::{Network, Node, Rendered, Request, Subnet};
+use crate::kickstart::{self, Facts, Kickstart, Lines, Text};
+use crate::problem::Problem;
+use firstboot::spec::Role;
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+/// The kickstart of a role.
+pub struct Kickstarts {
+    /// Where it came from.
+    pub file: InputFile,
+    /// Its text for each node, by name.
+    pub rendered: BTreeMap<String, Rendered>,
+    /// Its meaning; `network` is the first node's.
+    pub kickstart: Kickstart,
+}
+
+/// Finds the kickstart that the role file names, if it names one.
+///
+/// # Errors
+/// When it cannot be read, at the place that names it.
+pub fn file(
+    role: &RoleFile,
+    role_file: &InputFile,
+    request: &Request<'_>,
+) -> Result<Option<InputFile>, Problem> {
+    let Some(path) = &role.kickstart else { return Ok(None) };
+    let found = role_file.sibling(&path.value, request).map_err(|cause| {
+        let message = format!("the kickstart {}: {}", cause.file, cause.message);
+        path.problem(message).hint("the path starts at the folder of this profile")
+    });
+    found.map(Some)
+}
+
+/// One node's kickstart.
+struct Filled {
+    text: String,
+    lines: Lines,
+    kickstart: Kickstart,
+}
+
+/// Fills in, parses and checks the kickstart for each node. With a lab file too
+/// broken for that, only the language of the kickstart is checked.
+pub fn read(
+    file: InputFile,
+    lab: &Lab,
+    role: &RoleFile,
+    nodes: &[Node],
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
+) -> Option<Kickstarts> {
+    let mut found = Vec::new();
+    let mut filled: Vec<(&Node, Filled)> = Vec::new();
+    let (Some(network), false) = (&lab.network, nodes.is_empty()) else {
+        let (network, node) = sample();
+        let facts = Facts { lab: "lab", node: &node, network: &network, services: &role.services };
+        problems.extend(fill(&file, &facts).err().into_iter().flatten());
+        return None;
+    };
+    for node in nodes {
+        let facts = Facts { lab: &lab.name, node, network, services: &role.services };
+        match fill(&file, &facts) {
+            Ok(one) => {
+                push_new(warnings, one.kickstart.warnings.clone());
+                let machine = role.machine.as_ref();
+                push_new(&mut found, kickstart::check(&one.kickstart, &file.name, &facts, machine));
+                filled.push((node, one));
+            }
+            Err(mistakes) => push_new(&mut found, mistakes),
+        }
+    }
+    push_new(&mut found, differences(&file.name, &filled));
+    found.sort_by_key(|p| (p.line, p.column));
+    problems.extend(found);
+    let kickstart = filled.first()?.1.kickstart.clone();
+    let rendered = filled.into_iter().map(|(n, f)| (n.name.clone(), Rendered(f.text))).collect();
+    Some(Kickstarts { file, rendered, kickstart })
+}
+
+fn fill(file: &InputFile, facts: &Facts<'_>) -> Result<Filled, Vec<Problem>> {
+    let (text, lines) = kickstart::render(&file.name, &file.text, facts).map_err(|p| vec![p])?;
+    let source = Text { file: &file.name, text: &text, lines: &lines, salt: facts.lab };
+    let kickstart = kickstart::parse(&source)?;
+    Ok(Filled { text, lines, kickstart })
+}
+
+/// The nodes of a role share one installed tree, so apart from `network` all their
+/// kickstarts must mean the same.
+fn differences(file: &str, filled: &[(&Node, Filled)]) -> Option<Problem> {
+    let ((_, first), others) = filled.split_first()?;
+    let (node, other) = others.iter().find(|(_, o)| !o.kickstart.same_tree(&first.kickstart))?;
+    let pairs = first.text.lines().zip(other.text.lines()).zip(1..);
+    let mut differing =
+        pairs.filter(|((a, b), _)| a != b && !a.trim_start().starts_with("network"));
+    let place =
+        differing.next().map_or((0, 0), |(_, n)| (other.lines.place(&other.text, n, 1).0, 1));
+    let message = format!("for {} this is not what it is for the other nodes", node.name);
+    let hint = "nodes of a role share one installed system; only `network` may differ, \
+                and first boot may do the rest";
+    Some(Problem::at(file, place, message).hint(hint))
+}
+
+/// A stand-in for a lab that could not be read.
+fn sample() -> (Network, Node) {
+    let host = |last| Ipv4Addr::new(192, 168, 1, last);
+    let network = Network {
+        subnet: Subnet { address: host(0), prefix: 24 },
+        interface: "eth0".into(),
+        gateway: host(254),
+        dns: vec![host(254)],
+        ntp: vec![host(254)],
+    };
+    let node = Node { name: "node".into(), role: Role::Compute, address: host(10), mac: None };
+    (network, node)
+}
+
+/// Adds problems that another node has not shown already.
+fn push_new(problems: &mut Vec<Problem>, new: impl IntoIterator<Item = Problem>) {
+    for problem in new {
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
+}

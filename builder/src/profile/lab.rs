@@ -1,0 +1,288 @@
+//! The lab file: network, nodes, repositories.
+
+use super::files::InputFile;
+use super::reader::{At, Reader, Table};
+use super::units::{HOST_NAME_HINT, SUBNET_HINT, Subnet, check_host_name, parse_mac};
+use super::{Network, Node, Repository, Source};
+use crate::problem::Problem;
+use firstboot::spec::Role;
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+const KEYS: [&str; 6] =
+    ["name", "ssh-authorized-keys", "packages", "network", "node", "repository"];
+const NETWORK_KEYS: [&str; 5] = ["address", "interface", "gateway", "dns", "ntp"];
+const NODE_KEYS: [&str; 4] = ["name", "role", "address", "mac"];
+const REPOSITORY_KEYS: [&str; 7] =
+    ["id", "source", "folder", "baseurl", "gpgkey", "packages", "required"];
+
+/// More packages than any distribution has.
+const MAX_PACKAGES: u64 = 10_000_000;
+
+/// The lab file's content; parts that were wrong are missing.
+#[derive(Debug, Default)]
+pub struct Lab {
+    /// The lab's name.
+    pub name: String,
+    /// Patterns of public key files.
+    pub key_patterns: Vec<At<String>>,
+    /// Packages that all repositories hold together.
+    pub packages: Option<u64>,
+    /// The network.
+    pub network: Option<Network>,
+    /// Every node, as written.
+    pub nodes: Vec<Node>,
+    /// Every repository, as written.
+    pub repositories: Vec<Repository>,
+}
+
+/// Reads the lab file.
+pub fn parse(file: &InputFile, home: Option<&Path>) -> (Lab, Vec<Problem>) {
+    let reader = Reader::new(&file.name, &file.text);
+    let document = reader.parse();
+    let root = reader.root(&document, &KEYS);
+    let name = root.parsed(
+        root.need_text("name", "\"openstack-lab\""),
+        "letters, digits, `-`, `_` and `.`, at most 64",
+        check_name,
+    );
+    let nodes = nodes(&root);
+    let network = network(&root, &nodes);
+    let lab = Lab {
+        name: name.map_or_else(String::new, |n| n.value),
+        key_patterns: root.texts("ssh-authorized-keys"),
+        packages: root.integer("packages", 1..MAX_PACKAGES).map(|p| p.value),
+        network,
+        nodes: nodes.into_iter().filter_map(RawNode::complete).collect(),
+        repositories: repositories(&root, file, home),
+    };
+    (lab, reader.into_problems())
+}
+
+fn check_name(name: &str) -> Result<String, String> {
+    let ok = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    if name.len() <= 64 && name.bytes().all(ok) && !name.starts_with(['.', '-']) {
+        return Ok(name.to_owned());
+    }
+    Err(format!("`{name}` is not a name"))
+}
+
+/// Reads a role's name.
+pub fn parse_role(text: &str) -> Result<Role, String> {
+    [Role::Controller, Role::Compute]
+        .into_iter()
+        .find(|role| role.as_str() == text)
+        .ok_or_else(|| format!("`{text}` is not a role"))
+}
+
+/// What roles there are, for hints.
+pub const ROLE_HINT: &str = "allowed: controller, compute";
+
+/// A node as far as it was readable.
+struct RawNode {
+    name: Option<At<String>>,
+    role: Option<At<Role>>,
+    address: Option<At<Ipv4Addr>>,
+    mac: Option<At<String>>,
+}
+
+impl RawNode {
+    fn complete(self) -> Option<Node> {
+        Some(Node {
+            name: self.name?.value,
+            role: self.role?.value,
+            address: self.address?.value,
+            mac: self.mac.map(|m| m.value),
+        })
+    }
+}
+
+fn nodes(root: &Table<'_, '_>) -> Vec<RawNode> {
+    let mut nodes = Vec::new();
+    for table in root.tables("node", &NODE_KEYS) {
+        let name = table.need_text("name", "\"nova01\"");
+        let name =
+            table.parsed(name, HOST_NAME_HINT, |n| check_host_name(n).map(|()| n.to_owned()));
+        let role = table.parsed(table.need_text("role", "\"compute\""), ROLE_HINT, parse_role);
+        let address = table.need_address("address", "\"192.168.1.11\"");
+        let mac_hint = "six bytes as in 52:54:00:12:34:56, the first one even";
+        let mac = table.parsed(table.text("mac"), mac_hint, parse_mac);
+        nodes.push(RawNode { name, role, address, mac });
+    }
+    if nodes.is_empty() {
+        root.missing("node", "one [[node]] table for each node: name, role, address");
+    }
+    refuse_duplicates(root, "the name", nodes.iter().filter_map(|n| n.name.as_ref()));
+    refuse_duplicates(root, "the address", nodes.iter().filter_map(|n| n.address.as_ref()));
+    refuse_duplicates(root, "the hardware address", nodes.iter().filter_map(|n| n.mac.as_ref()));
+    let mut controllers =
+        nodes.iter().filter_map(|n| n.role.as_ref()).filter(|r| r.value == Role::Controller);
+    if let Some(first) = controllers.next() {
+        let hint = "a lab has one controller and any number of computes";
+        for other in controllers {
+            let message = format!("another controller; {} is one already", first.key);
+            root.push(other.problem(message).hint(hint));
+        }
+    }
+    nodes
+}
+
+fn refuse_duplicates<'a, T: Ord + std::fmt::Display + 'a>(
+    root: &Table<'_, '_>,
+    what: &str,
+    values: impl Iterator<Item = &'a At<T>>,
+) {
+    let mut seen: BTreeMap<&T, &At<T>> = BTreeMap::new();
+    for at in values {
+        match seen.get(&at.value) {
+            Some(first) => {
+                let message = format!("{what} {} is already used", at.value);
+                let hint =
+                    format!("first used at {}:{} ({})", first.file, first.place.0, first.key);
+                root.push(at.problem(message).hint(hint));
+            }
+            None => {
+                seen.insert(&at.value, at);
+            }
+        }
+    }
+}
+
+fn network(root: &Table<'_, '_>, nodes: &[RawNode]) -> Option<Network> {
+    let table = root.table("network", &NETWORK_KEYS, true)?;
+    let subnet = table.need_text("address", "\"192.168.1.0/24\"");
+    let subnet = table.parsed(subnet, SUBNET_HINT, Subnet::parse);
+    let interface = table.parsed(
+        table.need_text("interface", "\"eth0\""),
+        "a kernel interface name of 1 to 15 letters, digits, `-`, `_` or `.`",
+        check_interface,
+    );
+    let gateway = table.need_address("gateway", "\"192.168.1.254\"");
+    let dns = table.addresses("dns");
+    let ntp = table.addresses("ntp");
+    for (key, list) in [("dns", &dns), ("ntp", &ntp)] {
+        if list.is_empty() && !table.has_items(key) {
+            table.missing(key, "[\"192.168.1.254\"]");
+        }
+        refuse_duplicates(root, "the server", list.iter());
+    }
+    if dns.len() > 3 {
+        let message = "a fourth name server is never asked";
+        table.push(dns[3].problem(message).hint("resolv.conf takes three at most"));
+    }
+    let controller =
+        nodes.iter().find(|n| n.role.as_ref().is_some_and(|r| r.value == Role::Controller));
+    let controller = controller.and_then(|n| n.address.as_ref()).map(|a| a.value);
+    for server in dns.iter().filter(|s| Some(s.value) == controller) {
+        let message = format!("{} is the controller, which runs no name server", server.value);
+        table.push(
+            server.problem(message).hint("name the lab's name server, for example the gateway"),
+        );
+    }
+    let subnet = subnet?;
+    check_addresses(root, subnet.value, gateway.as_ref(), nodes);
+    Some(Network {
+        subnet: subnet.value,
+        interface: interface?.value,
+        gateway: gateway?.value,
+        dns: dns.into_iter().map(|a| a.value).collect(),
+        ntp: ntp.into_iter().map(|a| a.value).collect(),
+    })
+}
+
+fn check_interface(name: &str) -> Result<String, String> {
+    let ok = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    if (1..=15).contains(&name.len())
+        && name.bytes().all(ok)
+        && name != "lo"
+        && !name.starts_with('.')
+    {
+        return Ok(name.to_owned());
+    }
+    Err(format!("`{name}` is not an interface of a lab network"))
+}
+
+fn check_addresses(
+    root: &Table<'_, '_>,
+    net: Subnet,
+    gateway: Option<&At<Ipv4Addr>>,
+    nodes: &[RawNode],
+) {
+    let hint = format!("allowed: an address of {net} between its first and its last");
+    for at in nodes.iter().filter_map(|n| n.address.as_ref()).chain(gateway) {
+        let address = at.value;
+        if !net.contains(address) {
+            root.push(at.problem(format!("{address} is outside the network {net}")).hint(&hint));
+        } else if address == net.address {
+            root.push(at.problem(format!("{address} is the network's own address")).hint(&hint));
+        } else if address == net.broadcast() {
+            root.push(at.problem(format!("{address} is the broadcast address")).hint(&hint));
+        }
+    }
+    let Some(gateway) = gateway else { return };
+    for at in nodes.iter().filter_map(|n| n.address.as_ref()).filter(|a| a.value == gateway.value) {
+        let hint = "give the node an address of its own";
+        root.push(at.problem(format!("{} is the gateway's address", at.value)).hint(hint));
+    }
+}
+
+fn repositories(root: &Table<'_, '_>, file: &InputFile, home: Option<&Path>) -> Vec<Repository> {
+    let mut repositories = Vec::new();
+    let mut ids = Vec::new();
+    for table in root.tables("repository", &REPOSITORY_KEYS) {
+        let id_hint = "letters, digits, `-`, `_`, `.` and `:`";
+        let id = table.parsed(table.need_text("id", "\"centos\""), id_hint, check_id);
+        let source = table.need_text("source", "\"../CentOS7-1804.iso\"");
+        let source = source.map(|s| Source::parse(&s.value, |path| file.resolve(path, home)));
+        let folder =
+            table.parsed(table.text("folder"), "a relative path without `..`", check_folder);
+        let baseurl = table.parsed(table.text("baseurl"), URL_HINT, check_url);
+        let gpgkey = table.parsed(table.text("gpgkey"), URL_HINT, check_url);
+        let packages = table.integer("packages", 0..MAX_PACKAGES);
+        let required = table.boolean("required").is_none_or(|r| r.value);
+        ids.extend(id.clone());
+        let (Some(id), Some(source)) = (id, source) else { continue };
+        repositories.push(Repository {
+            id: id.value,
+            source,
+            folder: folder.map(|f| f.value),
+            baseurl: baseurl.map(|b| b.value),
+            gpgkey: gpgkey.map(|g| g.value),
+            packages: packages.map(|p| p.value),
+            required,
+        });
+    }
+    refuse_duplicates(root, "the id", ids.iter());
+    repositories
+}
+
+const URL_HINT: &str =
+    "an address that starts with http://, https://, ftp:// or file:///, without blanks";
+
+fn check_url(text: &str) -> Result<String, String> {
+    let rest =
+        ["http://", "https://", "ftp://", "file:///"].iter().find_map(|s| text.strip_prefix(s));
+    match rest {
+        Some(rest) if !rest.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()) => {
+            Ok(text.into())
+        }
+        _ => Err(format!("`{text}` is not an address that yum takes")),
+    }
+}
+
+fn check_id(id: &str) -> Result<String, String> {
+    let ok = |b: u8| b.is_ascii_alphanumeric() || b"-_.:".contains(&b);
+    if id.bytes().all(ok) && id != "main" {
+        return Ok(id.to_owned());
+    }
+    Err(format!("`{id}` is not a repository id"))
+}
+
+fn check_folder(folder: &str) -> Result<String, String> {
+    let folder = folder.trim_end_matches('/');
+    if folder.is_empty() || folder.split('/').any(|p| p.is_empty() || p == "." || p == "..") {
+        return Err(format!("`{folder}` is not a folder within the source"));
+    }
+    Ok(folder.to_owned())
+}

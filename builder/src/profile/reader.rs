@@ -1,0 +1,327 @@
+//! Reading a TOML document with the place of every key and value, collecting
+//! problems in place of stopping at the first.
+
+use crate::problem::{Problem, line_column, nearest};
+use std::cell::RefCell;
+use std::net::Ipv4Addr;
+use std::ops::Range;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A value and where it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// The file's name.
+    pub file: String,
+    /// Line and column, from 1.
+    pub place: (usize, usize),
+    /// Key path (`node[1].address`).
+    pub key: String,
+}
+
+impl<T> At<T> {
+    /// A problem with this value.
+    pub fn problem(&self, message: impl Into<String>) -> Problem {
+        Problem::at(&self.file, self.place, message).key(&self.key)
+    }
+
+    /// The same place with another value.
+    pub fn with<U>(&self, value: U) -> At<U> {
+        At { value, file: self.file.clone(), place: self.place, key: self.key.clone() }
+    }
+}
+
+/// One document being read.
+pub struct Reader<'a> {
+    file: &'a str,
+    text: &'a str,
+    problems: RefCell<Vec<Problem>>,
+    syntax: RefCell<Vec<Problem>>,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader of `text`, called `file` in messages.
+    pub fn new(file: &'a str, text: &'a str) -> Self {
+        Self { file, text, problems: RefCell::default(), syntax: RefCell::default() }
+    }
+
+    /// Parses the document; syntax errors become problems.
+    pub fn parse(&self) -> Spanned<DeTable<'a>> {
+        let (document, errors) = DeTable::parse_recoverable(self.text);
+        for error in errors {
+            let start = error.span().map_or(0, |span| span.start);
+            let place = line_column(self.text, start);
+            // A multi-line message of the parser ends in a list of what it expected.
+            let mut lines = error.message().lines();
+            let first = lines.next().unwrap_or("not TOML");
+            let mut problem = Problem::at(self.file, place, format!("not valid TOML: {first}"));
+            let rest: Vec<&str> = lines.collect();
+            if !rest.is_empty() {
+                problem = problem.hint(rest.join("\n"));
+            }
+            self.syntax.borrow_mut().push(problem);
+        }
+        document
+    }
+
+    /// The document's top table.
+    pub fn root<'r>(&'r self, document: &'r Spanned<DeTable<'a>>, keys: &[&str]) -> Table<'r, 'a> {
+        let top = Table { reader: self, table: document.get_ref(), path: String::new(), start: 0 };
+        top.refuse_unknown(keys);
+        top
+    }
+
+    /// Notes a problem.
+    pub fn push(&self, problem: Problem) {
+        self.problems.borrow_mut().push(problem);
+    }
+
+    /// All problems noted so far, by place. Of a document that is no TOML only the
+    /// syntax errors: what else seems missing or wrong follows from them.
+    pub fn into_problems(self) -> Vec<Problem> {
+        let (syntax, mut problems) = (self.syntax.into_inner(), self.problems.into_inner());
+        problems.sort_by_key(|p| (p.line, p.column));
+        if syntax.is_empty() { problems } else { syntax }
+    }
+
+    fn at<T>(&self, value: T, span: &Range<usize>, key: String) -> At<T> {
+        At { value, file: self.file.to_owned(), place: line_column(self.text, span.start), key }
+    }
+}
+
+/// A table of the document.
+pub struct Table<'r, 'a> {
+    reader: &'r Reader<'a>,
+    table: &'r DeTable<'a>,
+    path: String,
+    start: usize,
+}
+
+impl<'r, 'a> Table<'r, 'a> {
+    fn key_path(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    fn refuse_unknown(&self, keys: &[&str]) {
+        for key in self.table.keys() {
+            let name = key.get_ref().as_ref();
+            if keys.contains(&name) {
+                continue;
+            }
+            let at = self.reader.at((), &key.span(), self.key_path(name));
+            let mut hint = format!("allowed here: {}", keys.join(", "));
+            if let Some(similar) = nearest(name, keys.iter().copied()) {
+                hint = format!("did you mean `{similar}`? {hint}");
+            }
+            self.reader.push(at.problem("unknown key").hint(hint));
+        }
+    }
+
+    /// Where the table starts, for problems about the whole of it.
+    pub fn place(&self) -> At<()> {
+        self.reader.at((), &(self.start..self.start), self.path.clone())
+    }
+
+    fn value(&self, key: &str) -> Option<&'r Spanned<DeValue<'a>>> {
+        self.table.get(key)
+    }
+
+    fn wrong_type(&self, found: &At<&DeValue<'a>>, wanted: &str) {
+        let found_type = match found.value.type_str() {
+            "integer" => "an integer",
+            "array" => "a list",
+            "table" => "a table",
+            "boolean" => "true or false",
+            "float" => "a fractional number",
+            "string" => "text",
+            other => other,
+        };
+        self.reader.push(found.problem(format!("{wanted} is wanted, this is {found_type}")));
+    }
+
+    fn spot(&self, key: &str) -> Option<At<&'r DeValue<'a>>> {
+        let value = self.value(key)?;
+        Some(self.reader.at(value.get_ref(), &value.span(), self.key_path(key)))
+    }
+
+    /// Notes that `key` is missing, with an example of it.
+    pub fn missing(&self, key: &str, example: &str) {
+        let mut at = self.place();
+        at.key = self.key_path(key);
+        self.reader.push(at.problem("missing").hint(format!("for example: {key} = {example}")));
+    }
+
+    /// Optional text.
+    pub fn text(&self, key: &str) -> Option<At<String>> {
+        let found = self.spot(key)?;
+        match found.value.as_str() {
+            Some("") => {
+                self.reader.push(found.problem("empty text"));
+                None
+            }
+            Some(text) => Some(found.with(text.to_owned())),
+            None => {
+                self.wrong_type(&found, "text in quotes");
+                None
+            }
+        }
+    }
+
+    /// Text that must be there.
+    pub fn need_text(&self, key: &str, example: &str) -> Option<At<String>> {
+        if self.value(key).is_none() {
+            self.missing(key, example);
+        }
+        self.text(key)
+    }
+
+    /// Text turned into `T`; what `parse` says becomes a problem with `hint`.
+    pub fn parsed<T>(
+        &self,
+        text: Option<At<String>>,
+        hint: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<At<T>> {
+        let text = text?;
+        match parse(&text.value) {
+            Ok(value) => Some(text.with(value)),
+            Err(message) => {
+                let problem = text.problem(message);
+                let problem = if hint.is_empty() { problem } else { problem.hint(hint) };
+                self.reader.push(problem);
+                None
+            }
+        }
+    }
+
+    /// An optional whole number within `range`.
+    pub fn integer(&self, key: &str, range: Range<u64>) -> Option<At<u64>> {
+        let found = self.spot(key)?;
+        let Some(integer) = found.value.as_integer() else {
+            self.wrong_type(&found, "an integer");
+            return None;
+        };
+        match u64::from_str_radix(integer.as_str(), integer.radix()) {
+            Ok(value) if range.contains(&value) => Some(found.with(value)),
+            _ => {
+                self.reader.push(
+                    found.problem(format!("{} is out of range", integer.as_str())).hint(format!(
+                        "allowed: {} to {}",
+                        range.start,
+                        range.end.saturating_sub(1)
+                    )),
+                );
+                None
+            }
+        }
+    }
+
+    /// An optional truth value.
+    pub fn boolean(&self, key: &str) -> Option<At<bool>> {
+        let found = self.spot(key)?;
+        let value = found.value.as_bool();
+        if value.is_none() {
+            self.wrong_type(&found, "true or false");
+        }
+        Some(found.with(value?))
+    }
+
+    /// A list of texts, empty when absent.
+    pub fn texts(&self, key: &str) -> Vec<At<String>> {
+        let Some(found) = self.spot(key) else { return Vec::new() };
+        let Some(array) = found.value.as_array() else {
+            self.wrong_type(&found, "a list of texts");
+            return Vec::new();
+        };
+        let mut texts = Vec::new();
+        for (index, item) in array.iter().enumerate() {
+            let key = format!("{}[{index}]", self.key_path(key));
+            let item = self.reader.at(item.get_ref(), &item.span(), key);
+            match item.value.as_str() {
+                Some("") => self.reader.push(item.problem("empty text")),
+                Some(text) => texts.push(item.with(text.to_owned())),
+                None => self.wrong_type(&item, "text in quotes"),
+            }
+        }
+        texts
+    }
+
+    /// Whether `key` is there and not an empty list (its items may be wrong).
+    pub fn has_items(&self, key: &str) -> bool {
+        let items = |v: &Spanned<DeValue<'_>>| v.get_ref().as_array().is_none_or(|a| !a.is_empty());
+        self.value(key).is_some_and(items)
+    }
+
+    /// A list of IPv4 addresses, empty when absent.
+    pub fn addresses(&self, key: &str) -> Vec<At<Ipv4Addr>> {
+        self.texts(key)
+            .into_iter()
+            .filter_map(|text| self.parsed(Some(text), ADDRESS_HINT, parse_address))
+            .collect()
+    }
+
+    /// An IPv4 address that must be there.
+    pub fn need_address(&self, key: &str, example: &str) -> Option<At<Ipv4Addr>> {
+        self.parsed(self.need_text(key, example), ADDRESS_HINT, parse_address)
+    }
+
+    /// A sub-table; absent gives an absent table, and with `needed` a problem.
+    pub fn table(&self, key: &str, keys: &[&str], needed: bool) -> Option<Table<'r, 'a>> {
+        let Some(found) = self.spot(key) else {
+            if needed {
+                let mut at = self.place();
+                at.key = self.key_path(key);
+                let hint = format!("a table [{key}] with: {}", keys.join(", "));
+                self.reader.push(at.problem("missing").hint(hint));
+            }
+            return None;
+        };
+        let Some(table) = found.value.as_table() else {
+            self.wrong_type(&found, &format!("a table [{key}]"));
+            return None;
+        };
+        let start = self.value(key).map_or(0, |v| v.span().start);
+        let table = Table { reader: self.reader, table, path: found.key, start };
+        table.refuse_unknown(keys);
+        Some(table)
+    }
+
+    /// The tables of `[[key]]`, empty when absent.
+    pub fn tables(&self, key: &str, keys: &[&str]) -> Vec<Table<'r, 'a>> {
+        let Some(found) = self.spot(key) else { return Vec::new() };
+        let Some(array) = found.value.as_array() else {
+            self.wrong_type(&found, &format!("a list of tables [[{key}]]"));
+            return Vec::new();
+        };
+        let mut tables = Vec::new();
+        for (index, item) in array.iter().enumerate() {
+            let path = format!("{}[{index}]", found.key);
+            match item.get_ref().as_table() {
+                Some(table) => {
+                    let start = item.span().start;
+                    let table = Table { reader: self.reader, table, path, start };
+                    table.refuse_unknown(keys);
+                    tables.push(table);
+                }
+                None => {
+                    let item = self.reader.at(item.get_ref(), &item.span(), path);
+                    self.wrong_type(&item, &format!("a table [[{key}]]"));
+                }
+            }
+        }
+        tables
+    }
+
+    /// Notes a problem.
+    pub fn push(&self, problem: Problem) {
+        self.reader.push(problem);
+    }
+}
+
+const ADDRESS_HINT: &str = "an IPv4 address: four numbers from 0 to 255, as in 192.168.1.10";
+
+fn parse_address(text: &str) -> Result<Ipv4Addr, String> {
+    text.parse().map_err(|_| format!("`{text}` is not an address"))
+}

@@ -1,0 +1,147 @@
+//! The role file: machine, services, kickstart, outputs.
+
+use super::files::InputFile;
+use super::lab::{ROLE_HINT, parse_role};
+use super::reader::{At, Reader, Table};
+use super::units::{SIZE_HINT, parse_size, show_size};
+use super::{Format, Machine, Services};
+use crate::problem::{Problem, nearest};
+use firstboot::spec::Role;
+
+const KEYS: [&str; 6] = ["role", "kickstart", "machine", "services", "packages", "output"];
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+/// An EL7 system of this kind takes about 1.5 GiB; the installer's own minimum is 9 GiB.
+const MIN_DISK: u64 = 4 * GIB;
+/// ext4 without the `64bit` feature ends here.
+const MAX_DISK: u64 = 16 << 40;
+/// Enough for the serial console and firstboot, not for OpenStack.
+const MIN_MEMORY: u64 = 512 * MIB;
+const MAX_MEMORY: u64 = 12 << 40;
+
+/// The role file's content; parts that were wrong are missing.
+#[derive(Debug, Default)]
+pub struct RoleFile {
+    /// The role.
+    pub role: Option<At<Role>>,
+    /// The kickstart's path as written.
+    pub kickstart: Option<At<String>>,
+    /// CPUs, memory, disk.
+    pub machine: Option<Machine>,
+    /// Units.
+    pub services: Services,
+    /// Packages installed where a repository has them.
+    pub if_available: Vec<String>,
+    /// Output formats.
+    pub formats: Vec<Format>,
+}
+
+/// Reads the role file.
+pub fn parse(file: &InputFile) -> (RoleFile, Vec<Problem>) {
+    let reader = Reader::new(&file.name, &file.text);
+    let document = reader.parse();
+    let root = reader.root(&document, &KEYS);
+    let role = root.parsed(root.need_text("role", "\"compute\""), ROLE_HINT, parse_role);
+    let kickstart = root.need_text("kickstart", "\"../kickstart/compute.ks\"");
+    let machine = machine(&root);
+    let packages = root.table("packages", &["if-available"], false);
+    let if_available = packages.map_or_else(Vec::new, |table| {
+        let hint = "a package name as in %packages, without `@` or a leading `-`";
+        let names = table.texts("if-available").into_iter();
+        names.filter_map(|n| table.parsed(Some(n), hint, check_package)).map(|n| n.value).collect()
+    });
+    let file = RoleFile {
+        role,
+        kickstart,
+        machine,
+        services: services(&root),
+        if_available,
+        formats: formats(&root),
+    };
+    (file, reader.into_problems())
+}
+
+fn machine(root: &Table<'_, '_>) -> Option<Machine> {
+    let table = root.table("machine", &["cpus", "memory", "disk"], true)?;
+    let cpus = table.integer("cpus", 1..513).map_or(1, |c| c.value as u32);
+    let size = |key: &str, example: &str, least: u64, most: u64| {
+        table.parsed(table.need_text(key, example), SIZE_HINT, |text| {
+            let bytes = parse_size(text)?;
+            if bytes < least {
+                return Err(format!("{text} is too small, {} is the least", show_size(least)));
+            }
+            if bytes > most {
+                return Err(format!("{text} is too large, {} is the most", show_size(most)));
+            }
+            // Partitions and virtual machines want whole MiB; "50 GB" means at least that.
+            Ok(bytes.next_multiple_of(MIB))
+        })
+    };
+    let memory = size("memory", "\"6 GiB\"", MIN_MEMORY, MAX_MEMORY);
+    let disk = size("disk", "\"50 GiB\"", MIN_DISK, MAX_DISK);
+    Some(Machine { cpus, memory: memory?.value, disk: disk?.value })
+}
+
+fn services(root: &Table<'_, '_>) -> Services {
+    let Some(table) = root.table("services", &["enabled", "disabled"], false) else {
+        return Services::default();
+    };
+    let hint = "a systemd unit or an init script, with or without `.service`";
+    let units = |key: &str| -> Vec<At<String>> {
+        table
+            .texts(key)
+            .into_iter()
+            .filter_map(|u| table.parsed(Some(u), hint, check_unit))
+            .collect()
+    };
+    let (enabled, disabled) = (units("enabled"), units("disabled"));
+    for unit in &disabled {
+        if let Some(other) = enabled.iter().find(|e| e.value == unit.value) {
+            let message = format!("`{}` is enabled as well", unit.value);
+            table.push(
+                unit.problem(message)
+                    .hint(format!("also at line {} ({})", other.place.0, other.key)),
+            );
+        }
+    }
+    let names = |units: Vec<At<String>>| units.into_iter().map(|u| u.value).collect();
+    Services { enabled: names(enabled), disabled: names(disabled) }
+}
+
+/// Checks a unit's name and takes `.service` off it.
+fn check_unit(name: &str) -> Result<String, String> {
+    let short = name.strip_suffix(".service").unwrap_or(name);
+    let ok = |b: u8| b.is_ascii_alphanumeric() || b"-_.@:".contains(&b);
+    if short.is_empty() || !short.bytes().all(ok) {
+        return Err(format!("`{name}` is not a unit"));
+    }
+    Ok(short.to_owned())
+}
+
+fn check_package(name: &str) -> Result<String, String> {
+    let ok = |b: u8| b.is_ascii_alphanumeric() || b"-_.+".contains(&b);
+    if name.bytes().all(ok) && !name.starts_with('-') {
+        return Ok(name.to_owned());
+    }
+    Err(format!("`{name}` is not a package"))
+}
+
+fn formats(root: &Table<'_, '_>) -> Vec<Format> {
+    let mut formats = Vec::new();
+    if let Some(table) = root.table("output", &["formats"], false) {
+        for text in table.texts("formats") {
+            let names = Format::ALL.map(Format::as_str);
+            let mut hint = format!("allowed: {}", names.join(", "));
+            if let Some(similar) = nearest(&text.value, names) {
+                hint = format!("did you mean `{similar}`? {hint}");
+            }
+            let format = table.parsed(Some(text), &hint, |t| t.parse());
+            formats.extend(format.map(|f| f.value).filter(|f| !formats.contains(f)));
+        }
+    }
+    if formats.is_empty() {
+        formats.push(Format::Qcow2);
+    }
+    formats
+}

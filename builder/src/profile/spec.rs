@@ -1,0 +1,236 @@
+//! The typed result of loading a profile.
+
+use super::units::Subnet;
+use crate::error::{Error, Result};
+use crate::kickstart::Kickstart;
+use crate::problem::Problem;
+use firstboot::spec::Role;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Everything asked for, checked.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// The lab's name.
+    pub lab: String,
+    /// The lab network.
+    pub network: Network,
+    /// The role being built.
+    pub role: Role,
+    /// The nodes to build, ordered by address; at least one.
+    pub nodes: Vec<Node>,
+    /// Every node of the lab, ordered by address.
+    pub all_nodes: Vec<Node>,
+    /// The lab's repositories, in the lab file's order.
+    pub repositories: Vec<Repository>,
+    /// How many packages all repositories hold together, when the lab file says.
+    pub expected_packages: Option<u64>,
+    /// Lines of root's `authorized_keys`, without repeats.
+    pub authorized_keys: Vec<String>,
+    /// The (virtual) machine.
+    pub machine: Machine,
+    /// Units and their wanted state: the role file's and the kickstart's.
+    pub services: Services,
+    /// Packages installed where a repository has them.
+    pub if_available: Vec<String>,
+    /// Output formats, at least one.
+    pub formats: Vec<Format>,
+    /// The kickstart; its `network` lines are the first node's, all else is the
+    /// same for every node of the role.
+    pub kickstart: Kickstart,
+    /// The kickstart's text for each node to build, by name.
+    pub rendered: BTreeMap<String, Rendered>,
+    /// The files it was read from.
+    pub inputs: Vec<Input>,
+    /// What is allowed but worth a note.
+    pub warnings: Vec<Problem>,
+}
+
+/// The lab network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// Address and prefix length.
+    pub subnet: Subnet,
+    /// The interface's name on the nodes.
+    pub interface: String,
+    /// Default gateway.
+    pub gateway: Ipv4Addr,
+    /// Name servers, one to three.
+    pub dns: Vec<Ipv4Addr>,
+    /// NTP servers, at least one.
+    pub ntp: Vec<Ipv4Addr>,
+}
+
+/// A node of the lab.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Host name.
+    pub name: String,
+    /// Role.
+    pub role: Role,
+    /// Address on the lab network.
+    pub address: Ipv4Addr,
+    /// Hardware address, lower case, when the lab file gives one.
+    pub mac: Option<String>,
+}
+
+/// A yum repository of the lab.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repository {
+    /// yum's id.
+    pub id: String,
+    /// Where the build finds it without `--media`.
+    pub source: Source,
+    /// The folder within the source that holds `repodata/`.
+    pub folder: Option<String>,
+    /// Where nodes find it; absent when they do not get it.
+    pub baseurl: Option<String>,
+    /// The key yum checks signatures with; absent turns the check off.
+    pub gpgkey: Option<String>,
+    /// How many packages it must hold, when the lab file says.
+    pub packages: Option<u64>,
+    /// Whether a build fails when the source does not exist.
+    pub required: bool,
+}
+
+/// Where a repository comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// An http or https address.
+    Url(String),
+    /// A folder or an ISO file.
+    Path(PathBuf),
+}
+
+impl Source {
+    /// An address if `text` starts like one, else the path that `resolve` makes of it.
+    pub(super) fn parse(text: &str, resolve: impl Fn(&str) -> PathBuf) -> Self {
+        if text.starts_with("http://") || text.starts_with("https://") {
+            return Self::Url(text.to_owned());
+        }
+        Self::Path(resolve(text.strip_prefix("file://").unwrap_or(text)))
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(url) => f.write_str(url),
+            Self::Path(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// The (virtual) machine of a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// Virtual CPUs.
+    pub cpus: u32,
+    /// Memory in bytes, whole MiB.
+    pub memory: u64,
+    /// Disk size in bytes, whole MiB.
+    pub disk: u64,
+}
+
+/// Units (without `.service`) and their wanted state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Services {
+    /// Enabled at boot.
+    pub enabled: Vec<String>,
+    /// Not started at boot; need not be installed.
+    pub disabled: Vec<String>,
+}
+
+/// An image file format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// The disk's bytes, sparse.
+    Raw,
+    /// QEMU's copy-on-write format.
+    Qcow2,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 2] = [Self::Raw, Self::Qcow2];
+
+    /// The name on the command line and the file name extension.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Qcow2 => "qcow2",
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|f| f.as_str() == text)
+            .ok_or_else(|| format!("`{text}` is not an output format"))
+    }
+}
+
+/// A kickstart's text after rendering. It may hold a password in clear, so
+/// `Debug` shows only its length.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Rendered(pub String);
+
+impl fmt::Debug for Rendered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rendered({} bytes)", self.0.len())
+    }
+}
+
+/// A file that the spec was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// Its name in messages.
+    pub name: String,
+    /// SHA-256 of its bytes, lower-case hexadecimal.
+    pub sha256: String,
+}
+
+impl Spec {
+    /// The repositories to build from without `--media`, and a note for each that
+    /// is left out because its source does not exist. Looks at the disk.
+    ///
+    /// # Errors
+    /// Every required repository whose source does not exist, or when none is left.
+    pub fn available_repositories(&self) -> Result<(Vec<&Repository>, Vec<String>)> {
+        let present = |source: &Source| match source {
+            Source::Url(_) => true,
+            Source::Path(path) => path.exists(),
+        };
+        let (found, absent): (Vec<_>, Vec<_>) =
+            self.repositories.iter().partition(|r| present(&r.source));
+        let (required, optional): (Vec<_>, Vec<_>) = absent.into_iter().partition(|r| r.required);
+        let hint = "put the file there, change `source` in the lab file, or give --media";
+        if !required.is_empty() {
+            let list: Vec<String> = required
+                .iter()
+                .map(|r| format!("repository {}: {} does not exist", r.id, r.source))
+                .collect();
+            return Err(Error::input(list.join("\n")).hint(hint));
+        }
+        if found.is_empty() {
+            return Err(Error::input("no repository to build from").hint(hint));
+        }
+        let notes = optional
+            .iter()
+            .map(|r| format!("repository {} is left out: {} does not exist", r.id, r.source))
+            .collect();
+        Ok((found, notes))
+    }
+
+    /// The node called `name`, if it is one of the nodes to build.
+    pub fn node(&self, name: &str) -> Option<&Node> {
+        self.nodes.iter().find(|n| n.name == name)
+    }
+}

@@ -1,0 +1,216 @@
+//! Values that profiles write as text: sizes, networks, host names, MACs.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+/// What sizes look like, for hints.
+pub const SIZE_HINT: &str =
+    "a number and a unit: MiB, GiB, TiB (1024) or MB, GB, TB (1000), as in \"50 GiB\"";
+
+/// Bytes of a size as text: `6 GiB`, `4.5 GiB`, `500MB`. Fractions must come to whole bytes.
+///
+/// # Errors
+/// When it is no size or too large; the text says which.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is not a size");
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(split);
+    let unit: u64 = match unit.trim_start() {
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        _ => return Err(wrong()),
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    if fraction.is_empty() || fraction.len() > 6 {
+        return Err(wrong());
+    }
+    let whole: u64 = whole.parse().map_err(|_| wrong())?;
+    let thousandths: u64 = fraction.parse().map_err(|_| wrong())?;
+    let scale = 10_u64.pow(fraction.len() as u32);
+    let part = u128::from(thousandths) * u128::from(unit) / u128::from(scale);
+    let total = u128::from(whole) * u128::from(unit) + part;
+    // Offsets in files and qcow2 are signed 64-bit.
+    if total > i64::MAX as u128 {
+        return Err(format!("`{text}` is too large"));
+    }
+    Ok(total as u64)
+}
+
+/// A size for messages, in the largest binary unit that shows it with at most two decimals.
+pub fn show_size(bytes: u64) -> String {
+    let (unit, name) = match bytes {
+        b if b >= 1 << 40 => (1_u64 << 40, "TiB"),
+        b if b >= 1 << 30 => (1 << 30, "GiB"),
+        _ => (1 << 20, "MiB"),
+    };
+    let text = format!("{:.2}", bytes as f64 / unit as f64);
+    format!("{} {name}", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// An IPv4 network: its first address and prefix length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subnet {
+    /// The network address; host bits are zero.
+    pub address: Ipv4Addr,
+    /// Prefix length in bits, 8..=30.
+    pub prefix: u8,
+}
+
+/// What networks look like, for hints.
+pub const SUBNET_HINT: &str =
+    "the network's first address and its prefix length (8 to 30), as in \"192.168.1.0/24\"";
+
+impl Subnet {
+    /// Reads `192.168.1.0/24`.
+    ///
+    /// # Errors
+    /// When it is not a network, or host bits are set; the text says which.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not a network");
+        let (address, prefix) = text.split_once('/').ok_or_else(wrong)?;
+        let address: Ipv4Addr = address.parse().map_err(|_| wrong())?;
+        let prefix: u8 = prefix.parse().map_err(|_| wrong())?;
+        if !(8..=30).contains(&prefix) {
+            return Err(format!("a prefix length of {prefix} is no lab network"));
+        }
+        let network = Self { address, prefix };
+        let first = Ipv4Addr::from(u32::from(address) & network.mask());
+        if first != address {
+            return Err(format!(
+                "{address} is not the first address of its /{prefix} network, {first} is"
+            ));
+        }
+        Ok(network)
+    }
+
+    fn mask(self) -> u32 {
+        u32::MAX << (32 - self.prefix)
+    }
+
+    /// The netmask, `255.255.255.0`.
+    pub fn netmask(self) -> Ipv4Addr {
+        Ipv4Addr::from(self.mask())
+    }
+
+    /// The last address, which reaches every node.
+    pub fn broadcast(self) -> Ipv4Addr {
+        Ipv4Addr::from(u32::from(self.address) | !self.mask())
+    }
+
+    /// Whether `address` lies in the network (its first and last address included).
+    pub fn contains(self, address: Ipv4Addr) -> bool {
+        u32::from(address) & self.mask() == u32::from(self.address)
+    }
+}
+
+impl fmt::Display for Subnet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+/// Checks a host name (RFC 1123): labels of letters, digits and hyphens, 63 at
+/// most each and 64 in all (`HOST_NAME_MAX`), not all digits.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_host_name(name: &str) -> Result<(), String> {
+    let label_ok = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if name.len() > 64 || !name.split('.').all(label_ok) {
+        return Err(format!("`{name}` is not a host name"));
+    }
+    if name.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        return Err(format!("`{name}` looks like a number or an address"));
+    }
+    if name == "localhost" || name.starts_with("localhost.") {
+        return Err("`localhost` means every machine itself".into());
+    }
+    Ok(())
+}
+
+/// What host names look like, for hints.
+pub const HOST_NAME_HINT: &str =
+    "lower-case letters, digits and hyphens, in labels of at most 63 joined by dots, 64 in all";
+
+/// A hardware address in lower case: six bytes, unicast and not zero.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_mac(text: &str) -> Result<String, String> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let hex = |p: &&str| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit());
+    if parts.len() != 6 || !parts.iter().all(hex) {
+        return Err(format!("`{text}` is not a hardware address"));
+    }
+    let mac = text.to_ascii_lowercase();
+    let first = u8::from_str_radix(&mac[..2], 16).unwrap_or(1);
+    if first & 1 == 1 || mac == "00:00:00:00:00:00" {
+        return Err(format!("`{text}` cannot be the address of one interface"));
+    }
+    Ok(mac)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(parse_size("6 GiB"), Ok(6 << 30));
+        assert_eq!(parse_size("4.5 GiB"), Ok(9 << 29));
+        assert_eq!(parse_size("50GB"), Ok(50_000_000_000));
+        assert_eq!(parse_size("0.5 MiB"), Ok(1 << 19));
+        for bad in ["", "GiB", "5", "5 gib", "-5 GiB", "5,5 GiB", "5. GiB", "1.2.3 GiB", ". GiB"] {
+            assert_eq!(parse_size(bad), Err(format!("`{bad}` is not a size")), "{bad}");
+        }
+        assert_eq!(parse_size("9999999999 TiB"), Err("`9999999999 TiB` is too large".into()));
+        assert_eq!(show_size(9 << 29), "4.5 GiB");
+        assert_eq!(show_size(50_000_000_000), "46.57 GiB");
+        assert_eq!(show_size(512 << 20), "512 MiB");
+    }
+
+    #[test]
+    fn subnets() {
+        let net = Subnet::parse("192.168.1.0/24").unwrap();
+        assert_eq!(net.netmask(), Ipv4Addr::new(255, 255, 255, 0));
+        assert_eq!(net.broadcast(), Ipv4Addr::new(192, 168, 1, 255));
+        assert!(net.contains(Ipv4Addr::new(192, 168, 1, 10)));
+        assert!(!net.contains(Ipv4Addr::new(192, 168, 2, 10)));
+        assert_eq!(
+            Subnet::parse("10.0.0.0/8").unwrap().broadcast(),
+            Ipv4Addr::new(10, 255, 255, 255)
+        );
+        for bad in ["192.168.1.0", "192.168.1/24", "192.168.1.0/x", "192.168.1.0/31", "0.0.0.0/0"] {
+            assert!(Subnet::parse(bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            Subnet::parse("192.168.1.10/24"),
+            Err("192.168.1.10 is not the first address of its /24 network, 192.168.1.0 is".into())
+        );
+    }
+
+    #[test]
+    fn host_names_and_macs() {
+        for good in ["openstack", "nova01", "a.b-c.d", "3com"] {
+            assert_eq!(check_host_name(good), Ok(()), "{good}");
+        }
+        let long = "a".repeat(64);
+        for bad in ["", "Nova", "a_b", "-a", "a-", "a..b", "10.0.0.1", "12", "localhost", &long] {
+            assert!(check_host_name(bad).is_err(), "{bad}");
+        }
+        assert_eq!(parse_mac("52:54:00:AA:bb:01"), Ok("52:54:00:aa:bb:01".into()));
+        for bad in ["52:54:00:aa:bb", "52-54-00-aa-bb-01", "53:54:00:aa:bb:01", "00:00:00:00:00:00"]
+        {
+            assert!(parse_mac(bad).is_err(), "{bad}");
+        }
+    }
+}

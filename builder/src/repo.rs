@@ -1,0 +1,326 @@
+//! Repositories and the catalog of everything on the media.
+
+pub mod comps;
+pub mod primary;
+pub mod version;
+mod xml;
+
+use crate::error::{Error, Result};
+use crate::interrupt;
+use crate::media::Medium;
+use comps::{Environment, Group};
+use primary::Package;
+use sha2::{Digest, Sha256, Sha512};
+use std::collections::{BTreeSet, HashMap};
+use std::io::Read;
+use std::sync::Arc;
+use xml::Token;
+
+/// More metadata than any repository has; a larger file is not read.
+const MOST_METADATA: u64 = 1 << 30;
+
+/// A yum repository on a medium.
+#[derive(Clone)]
+pub struct Repo {
+    /// Its id, unique in the catalog.
+    pub id: String,
+    /// Where it is.
+    pub medium: Arc<dyn Medium>,
+    /// Its folder on the medium, empty for the medium's root.
+    pub folder: String,
+    /// How many packages it holds.
+    pub packages: u64,
+    /// SHA-256 of its repomd.xml, lower-case hexadecimal.
+    pub repomd_sha256: String,
+    /// Where filelists.xml is, with its checksum, read only when it is needed.
+    filelists: Option<Data>,
+}
+
+impl Repo {
+    /// The path on the medium of something in the repository.
+    pub fn path(&self, inside: &str) -> String {
+        if self.folder.is_empty() { inside.to_owned() } else { format!("{}/{inside}", self.folder) }
+    }
+
+    /// For messages: the medium and the folder.
+    pub fn place(&self) -> String {
+        format!(
+            "{}{}{}",
+            self.medium.location(),
+            if self.folder.is_empty() { "" } else { ": " },
+            self.folder
+        )
+    }
+}
+
+/// One metadata file as repomd.xml names it.
+#[derive(Clone, Debug, Default)]
+struct Data {
+    kind: String,
+    location: String,
+    checksum: (String, String),
+}
+
+/// All packages, groups and environments of all repositories.
+#[derive(Default)]
+pub struct Catalog {
+    /// Repositories in the order given; earlier ones win where packages are equal.
+    pub repos: Vec<Repo>,
+    /// Packages of all repositories.
+    pub packages: Vec<Package>,
+    /// Groups; those of one id are merged.
+    pub groups: Vec<Group>,
+    /// Environments.
+    pub environments: Vec<Environment>,
+}
+
+impl Catalog {
+    /// Adds every repository that a medium holds; `prefer_id` names it where the medium has one only.
+    ///
+    /// # Errors
+    /// An input error when there is none or one is damaged, a verification error when a checksum
+    /// does not match.
+    pub fn add(&mut self, medium: &Arc<dyn Medium>, prefer_id: Option<&str>) -> Result<()> {
+        let folders = medium.repositories()?;
+        if folders.is_empty() {
+            return Err(Error::input(format!(
+                "{} has no yum repository: no repodata/repomd.xml in its root or up to two folders below",
+                medium.location()
+            ))
+            .hint("give a folder, ISO or URL that holds `repodata`; createrepo makes one for a folder of RPMs"));
+        }
+        for folder in &folders {
+            let id = match prefer_id {
+                Some(id) if folders.len() == 1 => id.to_owned(),
+                _ => self.id_for(medium.as_ref(), folder),
+            };
+            self.add_repository(medium, folder, id)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the repository in one folder of a medium.
+    ///
+    /// # Errors
+    /// As [`Catalog::add`].
+    pub fn add_repository(
+        &mut self,
+        medium: &Arc<dyn Medium>,
+        folder: &str,
+        id: String,
+    ) -> Result<()> {
+        interrupt::check()?;
+        let mut repo = Repo {
+            id,
+            medium: medium.clone(),
+            folder: folder.to_owned(),
+            packages: 0,
+            repomd_sha256: String::new(),
+            filelists: None,
+        };
+        let repomd = medium.read(&repo.path("repodata/repomd.xml"), MOST_METADATA)?;
+        repo.repomd_sha256 = hex::encode(Sha256::digest(&repomd));
+        let broken = |what: &str, e: String| {
+            Error::input(format!("{}: {what}: {e}", repo.place()))
+                .hint("the medium may be damaged or incomplete")
+        };
+        let data = parse_repomd(&repomd).map_err(|e| broken("repodata/repomd.xml", e))?;
+        let named = |kind: &str| data.iter().find(|d| d.kind == kind).cloned();
+        let primary = named("primary")
+            .ok_or_else(|| broken("repodata/repomd.xml", "it names no primary.xml".into()))?;
+        let index = self.repos.len();
+        let packages = primary::parse(&repo.fetch(&primary)?, index)
+            .map_err(|e| broken(&primary.location, e))?;
+        let groups = match named("group").or_else(|| named("group_gz")) {
+            Some(data) => {
+                comps::parse(&repo.fetch(&data)?).map_err(|e| broken(&data.location, e))?
+            }
+            None => (Vec::new(), Vec::new()),
+        };
+        repo.packages = packages.len() as u64;
+        repo.filelists = named("filelists");
+        self.repos.push(repo);
+        self.packages.extend(packages);
+        groups.0.into_iter().for_each(|g| self.merge_group(g));
+        self.environments.extend(groups.1);
+        Ok(())
+    }
+
+    fn merge_group(&mut self, group: Group) {
+        match self.groups.iter_mut().find(|g| g.id == group.id) {
+            Some(there) => {
+                there.mandatory.extend(group.mandatory);
+                there.default.extend(group.default);
+                there.optional.extend(group.optional);
+                there.conditional.extend(group.conditional);
+            }
+            None => self.groups.push(group),
+        }
+    }
+
+    /// An id from the folder's name or the medium's, made unique by a number.
+    fn id_for(&self, medium: &dyn Medium, folder: &str) -> String {
+        let name = if folder.is_empty() {
+            medium.name()
+        } else {
+            folder.rsplit('/').next().unwrap_or(folder).to_owned()
+        };
+        let name: String = name
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || "-_.:".contains(c) { c } else { '-' })
+            .collect();
+        let taken: BTreeSet<&str> = self.repos.iter().map(|r| r.id.as_str()).collect();
+        let numbered = (2..).map(|n| format!("{name}-{n}"));
+        std::iter::once(name.clone())
+            .chain(numbered)
+            .find(|id| !taken.contains(id.as_str()))
+            .unwrap_or(name)
+    }
+
+    /// Owners of files that primary metadata does not list: path to package indices.
+    ///
+    /// # Errors
+    /// As [`Catalog::add`].
+    pub fn file_owners(
+        &self,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<HashMap<String, Vec<usize>>> {
+        let mut found: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, repo) in self.repos.iter().enumerate() {
+            let Some(data) = &repo.filelists else { continue };
+            let by_checksum: HashMap<&str, usize> = self
+                .packages
+                .iter()
+                .enumerate()
+                .filter(|(_, p)| p.repo == index)
+                .map(|(n, p)| (p.checksum.1.as_str(), n))
+                .collect();
+            let owners = primary::owners(&repo.fetch(data)?, wanted)
+                .map_err(|e| Error::input(format!("{}: {}: {e}", repo.place(), data.location)))?;
+            for (path, checksums) in owners {
+                let packages =
+                    checksums.iter().filter_map(|c| by_checksum.get(c.as_str()).copied());
+                found.entry(path).or_default().extend(packages);
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Repo {
+    /// A metadata file, checked and uncompressed.
+    fn fetch(&self, data: &Data) -> Result<Vec<u8>> {
+        interrupt::check()?;
+        let bytes = self.medium.read(&self.path(&data.location), MOST_METADATA)?;
+        let (kind, expected) = &data.checksum;
+        let found = checksum(kind, &bytes).ok_or_else(|| {
+            Error::input(format!(
+                "{}: {}: checksum kind `{kind}` is not known",
+                self.place(),
+                data.location
+            ))
+        })?;
+        if !found.eq_ignore_ascii_case(expected) {
+            return Err(Error::verification(format!(
+                "{}: {} does not match repomd.xml: {kind} is {found}, expected {expected}",
+                self.place(),
+                data.location
+            ))
+            .hint("the medium is damaged or was changed; copy it again and compare its checksum with the publisher's"));
+        }
+        uncompress(&data.location, bytes)
+            .map_err(|e| Error::input(format!("{}: {}: {e}", self.place(), data.location)))
+    }
+}
+
+fn parse_repomd(bytes: &[u8]) -> Result<Vec<Data>, String> {
+    let mut all = Vec::new();
+    let mut current: Option<Data> = None;
+    xml::parse(bytes, |token| match token {
+        Token::Start("data", a) => {
+            current = Some(Data { kind: a.get("type").unwrap_or_default(), ..Data::default() });
+        }
+        Token::End("data", _) => all.extend(current.take()),
+        Token::Start(name, a) => match (name, &mut current) {
+            ("checksum", Some(data)) => data.checksum.0 = a.get("type").unwrap_or_default(),
+            ("location", Some(data)) => data.location = a.get("href").unwrap_or_default(),
+            _ => {}
+        },
+        Token::End("checksum", text) => {
+            if let Some(data) = &mut current {
+                text.clone_into(&mut data.checksum.1);
+            }
+        }
+        Token::End(..) => {}
+    })?;
+    Ok(all)
+}
+
+/// A checksum by its repodata name, lower-case hexadecimal.
+pub fn checksum(kind: &str, bytes: &[u8]) -> Option<String> {
+    Some(match kind {
+        "md5" => hex::encode(md5::Md5::digest(bytes)),
+        "sha" | "sha1" => hex::encode(sha1::Sha1::digest(bytes)),
+        "sha224" => hex::encode(sha2::Sha224::digest(bytes)),
+        "sha256" => hex::encode(Sha256::digest(bytes)),
+        "sha384" => hex::encode(sha2::Sha384::digest(bytes)),
+        "sha512" => hex::encode(Sha512::digest(bytes)),
+        _ => return None,
+    })
+}
+
+fn uncompress(name: &str, bytes: Vec<u8>) -> std::io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let from = bytes.as_slice();
+    let reader: Box<dyn Read> = match name.rsplit('.').next() {
+        Some("gz") => Box::new(flate2::read::MultiGzDecoder::new(from)),
+        Some("xz") => Box::new(liblzma::read::XzDecoder::new(from)),
+        Some("bz2") => Box::new(bzip2::read::MultiBzDecoder::new(from)),
+        Some("zst") => Box::new(zstd::stream::read::Decoder::new(from)?),
+        _ => return Ok(bytes),
+    };
+    // A bomb ends here, not when memory does.
+    reader.take(MOST_METADATA).read_to_end(&mut out)?;
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPOMD: &str = r#"<repomd><data type="primary"><checksum type="sha256">SUM</checksum>
+        <location href="repodata/primary.xml"/></data></repomd>"#;
+
+    fn load(primary: &str, sum: &str) -> Result<Catalog> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("repodata")).unwrap();
+        std::fs::write(dir.path().join("repodata/primary.xml"), primary).unwrap();
+        std::fs::write(dir.path().join("repodata/repomd.xml"), REPOMD.replace("SUM", sum)).unwrap();
+        let medium = crate::media::open(dir.path().to_str().unwrap())?;
+        let mut catalog = Catalog::default();
+        catalog.add(&medium, Some("r"))?;
+        Ok(catalog)
+    }
+
+    #[test]
+    fn damage_is_named() {
+        let good = "<metadata></metadata>";
+        let sum = hex::encode(Sha256::digest(good));
+        assert_eq!(load(good, &sum).unwrap().repos[0].id, "r");
+        let error = load("<metadata> </metadata>", &sum).err().unwrap();
+        assert_eq!(error.class, crate::error::Class::Verification);
+        assert!(error.message.contains("primary.xml does not match repomd.xml"), "{error}");
+        let cut = "<metadata><package>";
+        let error = load(cut, &hex::encode(Sha256::digest(cut))).err().unwrap();
+        assert_eq!(error.class, crate::error::Class::Input);
+        assert!(error.message.contains("at byte"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_without_repodata_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let medium = crate::media::open(dir.path().to_str().unwrap()).unwrap();
+        let error = Catalog::default().add(&medium, None).unwrap_err();
+        assert!(error.message.contains("has no yum repository"), "{error}");
+    }
+}

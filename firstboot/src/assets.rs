@@ -1,0 +1,14 @@
+//! The files that come with the binary, and where imgbuild puts them on a node.
+
+/// Where the binary goes.
+pub const BINARY_PATH: &str = "/usr/bin/firstboot";
+/// Where the unit goes.
+pub const UNIT_PATH: &str = "/usr/lib/systemd/system/firstboot.service";
+/// The unit, to be enabled: it is wanted by `multi-user.target`.
+pub const UNIT: &str = include_str!("systemd/firstboot.service");
+/// What enabling the unit makes: a symbolic link here to [`UNIT_PATH`].
+pub const UNIT_LINK: &str = "/etc/systemd/system/multi-user.target.wants/firstboot.service";
+/// Where the message catalogue goes; `journalctl --update-catalog` then takes it up.
+pub const CATALOG_PATH: &str = "/usr/lib/systemd/catalog/firstboot.catalog";
+/// The message catalogue: what `journalctl -x` adds to each record.
+pub const CATALOG: &str = include_str!("systemd/firstboot.catalog");

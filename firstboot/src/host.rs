@@ -1,0 +1,129 @@
+//! Everything firstboot does to the outside: files under a root folder, processes
+//! and kernel calls through a [`Runner`], time through a [`Clock`].
+//!
+//! With the root `/` this is the running node. With any other root it is a folder
+//! tree: files are read and written there, and nothing else is touched.
+
+pub mod clock;
+pub mod files;
+pub mod process;
+pub mod system;
+
+pub use clock::{Clock, SystemClock};
+pub use process::{Output, Program};
+pub use system::{FolderRunner, Interface, Runner, SystemRunner};
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Where SELinux says that it is there.
+const SELINUX: &str = "/sys/fs/selinux/enforce";
+
+/// One node, or a folder tree that looks like one.
+pub struct Host {
+    root: PathBuf,
+    runner: Box<dyn Runner>,
+    clock: Box<dyn Clock>,
+    live: bool,
+}
+
+impl Host {
+    /// The node at `root`: the running one for `/`, else a folder tree in which no
+    /// process is started and the kernel is not asked.
+    pub fn open(root: &Path) -> Host {
+        let live = root == Path::new("/");
+        let runner: Box<dyn Runner> =
+            if live { Box::new(SystemRunner) } else { Box::new(FolderRunner) };
+        Host { root: root.to_owned(), runner, clock: Box::new(SystemClock::default()), live }
+    }
+
+    /// A running node whose files are under `root` and whose processes, kernel and
+    /// time are the given ones.
+    pub fn with(root: &Path, runner: Box<dyn Runner>, clock: Box<dyn Clock>) -> Host {
+        Host { root: root.to_owned(), runner, clock, live: true }
+    }
+
+    /// Whether this is a running node, not only a folder tree.
+    pub fn live(&self) -> bool {
+        self.live
+    }
+
+    /// Time.
+    pub fn clock(&self) -> &dyn Clock {
+        self.clock.as_ref()
+    }
+
+    /// Processes and kernel calls.
+    pub fn runner(&self) -> &dyn Runner {
+        self.runner.as_ref()
+    }
+
+    /// Where the node's `path` really is.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidInput`] when symbolic links go in a circle.
+    pub fn path(&self, path: &str) -> io::Result<PathBuf> {
+        files::resolve(&self.root, Path::new(path))
+    }
+
+    /// The content of `path`, `None` if it is not there. Bytes that are no UTF-8
+    /// are replaced, so that they compare unequal to whatever is wanted.
+    ///
+    /// # Errors
+    /// As reading a file; also when it is larger than [`files::MAX_FILE`].
+    pub fn read(&self, path: &str) -> io::Result<Option<String>> {
+        let bytes = files::read(&self.path(path)?).map_err(|error| named(path, &error))?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// Replaces `path` by `content` in one step: after a power cut it is the old
+    /// file or the new one. Missing folders are made (0755).
+    ///
+    /// # Errors
+    /// As writing a file; the old file is then unchanged.
+    pub fn write(&self, path: &str, content: &[u8], mode: u32) -> io::Result<()> {
+        let target = files::replaceable(&self.root, Path::new(path))?;
+        files::write_atomic(&target, content, mode).map_err(|error| named(path, &error))?;
+        self.restore_label(path);
+        Ok(())
+    }
+
+    /// Takes the lock on the folder `path`, making the folder if need be; the lock
+    /// ends with the returned value. `None` if another process holds it.
+    ///
+    /// # Errors
+    /// As opening a folder.
+    pub fn lock(&self, path: &str) -> io::Result<Option<files::Lock>> {
+        let folder = self.path(path)?;
+        files::make_folders(&folder).map_err(|error| named(path, &error))?;
+        files::lock(&folder).map_err(|error| named(path, &error))
+    }
+
+    /// Whether another process holds the lock on the folder `path`.
+    pub fn locked(&self, path: &str) -> bool {
+        let lock = self.path(path).and_then(|folder| files::lock(&folder));
+        matches!(lock, Ok(None))
+    }
+
+    /// The kernel's identifier of this boot; `None` in a folder tree without one.
+    pub fn boot_id(&self) -> Option<String> {
+        let id = self.read("/proc/sys/kernel/random/boot_id").ok().flatten()?;
+        Some(id.trim().to_owned())
+    }
+
+    /// A replaced file has its folder's SELinux type; some (resolv.conf, hostname)
+    /// have one of their own in the policy.
+    fn restore_label(&self, path: &str) {
+        if self.live && matches!(self.read(SELINUX), Ok(Some(_))) {
+            let program = Program::new("restorecon").arg(path).time_limit(Duration::from_secs(10));
+            // Only a label is at stake; without the program there is no policy either.
+            let _ = self.runner.run(&program);
+        }
+    }
+}
+
+/// `error` with the path it is about.
+fn named(path: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{path}: {error}"))
+}

@@ -1,0 +1,139 @@
+//! The running system: programs and the few kernel calls that firstboot needs.
+
+use super::process::{self, Output, Program};
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::InterfaceFlags;
+use std::io;
+use std::net::Ipv4Addr;
+
+/// A network interface as the kernel has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Interface {
+    /// Name, `eth0`.
+    pub name: String,
+    /// Whether it is switched on (`IFF_UP`).
+    pub up: bool,
+    /// Whether it has a carrier (`IFF_RUNNING`).
+    pub carrier: bool,
+    /// IPv4 addresses with their prefix lengths in bits.
+    pub addresses: Vec<(Ipv4Addr, u8)>,
+}
+
+/// Processes and kernel calls.
+pub trait Runner {
+    /// Runs a program to its end or its time limit.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    fn run(&self, program: &Program) -> io::Result<Output>;
+
+    /// The kernel's network interfaces.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    fn interfaces(&self) -> io::Result<Vec<Interface>>;
+
+    /// The kernel's host name.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    fn host_name(&self) -> io::Result<String>;
+
+    /// Sets the kernel's host name.
+    ///
+    /// # Errors
+    /// When the kernel refuses (only root may).
+    fn set_host_name(&self, name: &str) -> io::Result<()>;
+}
+
+/// The real system.
+#[derive(Debug)]
+pub struct SystemRunner;
+
+impl Runner for SystemRunner {
+    fn run(&self, program: &Program) -> io::Result<Output> {
+        process::run(program)
+    }
+
+    fn interfaces(&self) -> io::Result<Vec<Interface>> {
+        let mut found: Vec<Interface> = Vec::new();
+        for entry in getifaddrs()? {
+            let at = found.iter().position(|known| known.name == entry.interface_name);
+            let at = at.unwrap_or_else(|| {
+                found.push(Interface {
+                    name: entry.interface_name.clone(),
+                    up: entry.flags.contains(InterfaceFlags::IFF_UP),
+                    carrier: entry.flags.contains(InterfaceFlags::IFF_RUNNING),
+                    addresses: Vec::new(),
+                });
+                found.len() - 1
+            });
+            let ip = |storage: Option<nix::sys::socket::SockaddrStorage>| {
+                Some(storage?.as_sockaddr_in()?.ip())
+            };
+            if let (Some(address), Some(mask)) = (ip(entry.address), ip(entry.netmask)) {
+                // At most 32 ones.
+                let prefix = u32::from(mask).count_ones() as u8;
+                found[at].addresses.push((address, prefix));
+            }
+        }
+        Ok(found)
+    }
+
+    fn host_name(&self) -> io::Result<String> {
+        Ok(nix::unistd::gethostname()?.to_string_lossy().into_owned())
+    }
+
+    fn set_host_name(&self, name: &str) -> io::Result<()> {
+        Ok(nix::unistd::sethostname(name)?)
+    }
+}
+
+/// A folder tree: it has no processes, interfaces or kernel.
+#[derive(Debug)]
+pub struct FolderRunner;
+
+impl FolderRunner {
+    fn refusal() -> io::Error {
+        io::Error::new(io::ErrorKind::Unsupported, "a folder tree is not a running system")
+    }
+}
+
+impl Runner for FolderRunner {
+    fn run(&self, _: &Program) -> io::Result<Output> {
+        Err(FolderRunner::refusal())
+    }
+
+    fn interfaces(&self) -> io::Result<Vec<Interface>> {
+        Err(FolderRunner::refusal())
+    }
+
+    fn host_name(&self) -> io::Result<String> {
+        Err(FolderRunner::refusal())
+    }
+
+    fn set_host_name(&self, _: &str) -> io::Result<()> {
+        Err(FolderRunner::refusal())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_found_as_proc_has_it() {
+        let interfaces = SystemRunner.interfaces().unwrap();
+        let names: Vec<&str> = interfaces.iter().map(|one| one.name.as_str()).collect();
+        let proc = std::fs::read_to_string("/proc/net/dev").unwrap();
+        let mut listed: Vec<&str> =
+            proc.lines().skip(2).filter_map(|line| Some(line.split_once(':')?.0.trim())).collect();
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(sorted, listed);
+        let loopback = &interfaces[names.iter().position(|name| *name == "lo").unwrap()];
+        assert!(loopback.up);
+        assert!(loopback.addresses.contains(&(Ipv4Addr::LOCALHOST, 8)));
+    }
+}

@@ -1,0 +1,87 @@
+//! Identity: host name, `/etc/hosts`, `/etc/resolv.conf`, `/etc/sysconfig/network`
+//! and the interface's `ifcfg` file. imgbuild wrote them; whatever changed them since is undone.
+
+use super::{Fault, State};
+use crate::host::Host;
+use crate::node_files as files;
+use crate::spec::Spec;
+
+/// One file of the identity.
+struct Part {
+    path: String,
+    /// What is wrong with it; `None` if nothing is.
+    wrong: Option<String>,
+    content: String,
+}
+
+fn parts(host: &Host, spec: &Spec) -> Result<Vec<Part>, Fault> {
+    let ifcfg = files::ifcfg_path(&spec.node.interface);
+    Ok(vec![
+        part(host, files::HOSTNAME, files::hostname(spec), |text| {
+            let name = text.trim();
+            (name != spec.node.name).then(|| format!("it says `{name}`"))
+        })?,
+        part(host, files::HOSTS, files::hosts(spec), |text| {
+            let holds = files::hosts_hold(spec, text);
+            (!holds).then(|| "it differs from the lab's hosts".to_owned())
+        })?,
+        part(host, files::RESOLV_CONF, files::resolv_conf(spec), |text| {
+            let holds = files::resolv_conf_holds(spec, text);
+            (!holds).then(|| "it differs from the lab's name servers".to_owned())
+        })?,
+        part(host, files::NETWORKING, files::networking(), |text| {
+            let differences = files::networking_differences(spec, text);
+            (!differences.is_empty()).then(|| format!("wrong: {}", differences.join(", ")))
+        })?,
+        part(host, &ifcfg, files::ifcfg(spec), |text| {
+            let differences = files::ifcfg_differences(spec, text);
+            (!differences.is_empty()).then(|| format!("wrong: {}", differences.join(", ")))
+        })?,
+    ])
+}
+
+/// One file, judged by `wrong`, which says what is wrong with a text.
+fn part(
+    host: &Host,
+    path: &str,
+    content: String,
+    wrong: impl Fn(&str) -> Option<String>,
+) -> Result<Part, Fault> {
+    let wrong = match host.read(path)? {
+        Some(text) => wrong(&text),
+        None => Some("it is not there".to_owned()),
+    };
+    Ok(Part { path: path.to_owned(), wrong, content })
+}
+
+pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
+    let mut wrong: Vec<String> = parts(host, spec)?
+        .iter()
+        .filter_map(|part| Some(format!("{}: {}", part.path, part.wrong.as_ref()?)))
+        .collect();
+    if host.live() {
+        let name = host.runner().host_name()?;
+        if name != spec.node.name {
+            wrong.push(format!("the host name is `{name}`"));
+        }
+    }
+    if wrong.is_empty() {
+        let (name, count) = (&spec.node.name, spec.hosts.len());
+        Ok(State::Met(format!("host name {name}, {count} hosts, resolv.conf and ifcfg are right")))
+    } else {
+        Ok(State::Unmet(wrong.join("; ")))
+    }
+}
+
+pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
+    let mut changes = Vec::new();
+    for part in parts(host, spec)?.into_iter().filter(|part| part.wrong.is_some()) {
+        host.write(&part.path, part.content.as_bytes(), 0o644)?;
+        changes.push(part.path);
+    }
+    if host.live() && host.runner().host_name()? != spec.node.name {
+        host.runner().set_host_name(&spec.node.name)?;
+        changes.push(format!("host name {}", spec.node.name));
+    }
+    Ok(changes)
+}

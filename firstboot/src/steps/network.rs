@@ -1,0 +1,104 @@
+//! Network: the interface is there, up, has the node's address, and the default
+//! route leads to the gateway. Where it does not by itself, network.service is
+//! restarted; it reads the `ifcfg` files that the identity step put right.
+
+use super::{Fault, State};
+use crate::host::{Host, Interface};
+use crate::spec::Spec;
+use crate::systemd;
+use std::net::Ipv4Addr;
+
+/// The unit that brings interfaces up on CentOS 7.
+const UNIT: &str = "network";
+/// The kernel's IPv4 routes.
+const ROUTES: &str = "/proc/net/route";
+
+pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
+    if !host.live() {
+        return Ok(State::Skipped("interfaces are those of the running node".to_owned()));
+    }
+    let interfaces = host.runner().interfaces()?;
+    let wanted = &spec.node.interface;
+    let Some(interface) = interfaces.iter().find(|one| one.name == *wanted) else {
+        let names: Vec<&str> = interfaces.iter().map(|one| one.name.as_str()).collect();
+        let there = names.join(", ");
+        return Ok(State::Waiting(format!("interface {wanted} to appear (there are: {there})")));
+    };
+    if let Some(wrong) = wrong_link(interface, spec) {
+        return unless_starting(host, wrong);
+    }
+    if !interface.carrier {
+        return Ok(State::Waiting(format!("a carrier on {wanted}: is its cable plugged in?")));
+    }
+    let routes = host.read(ROUTES)?.unwrap_or_default();
+    let gateway = default_gateway(&routes, wanted);
+    let (address, prefix) = (spec.node.address, spec.network.prefix);
+    match gateway {
+        Some(gateway) if gateway == spec.network.gateway => {
+            Ok(State::Met(format!("{wanted} is up with {address}/{prefix}, gateway {gateway}")))
+        }
+        Some(other) => {
+            unless_starting(host, format!("the default route over {wanted} leads to {other}"))
+        }
+        None => unless_starting(host, format!("there is no default route over {wanted}")),
+    }
+}
+
+/// What is wrong with the interface's state and address.
+fn wrong_link(interface: &Interface, spec: &Spec) -> Option<String> {
+    let (name, wanted) = (&interface.name, (spec.node.address, spec.network.prefix));
+    if interface.addresses.contains(&wanted) {
+        return (!interface.up).then(|| format!("{name} is switched off"));
+    }
+    let has: Vec<String> =
+        interface.addresses.iter().map(|(address, prefix)| format!("{address}/{prefix}")).collect();
+    let has = if has.is_empty() { "no address".to_owned() } else { has.join(", ") };
+    Some(format!("{name} lacks {}/{} (it has {has})", wanted.0, wanted.1))
+}
+
+/// `wrong` is waited for while network.service is at work, else to be repaired.
+fn unless_starting(host: &Host, wrong: String) -> Result<State, Fault> {
+    let unit = systemd::show_one(host, UNIT)?;
+    if unit.changing() {
+        Ok(State::Waiting(format!("network.service to finish ({wrong})")))
+    } else {
+        Ok(State::Unmet(wrong))
+    }
+}
+
+pub(super) fn apply(host: &Host) -> Result<Vec<String>, Fault> {
+    Ok(vec![systemd::change(host, "restart", UNIT)?])
+}
+
+/// The gateway of the default route over `interface` in `/proc/net/route`
+/// (addresses there are hexadecimal in host byte order, proc(5)).
+fn default_gateway(routes: &str, interface: &str) -> Option<Ipv4Addr> {
+    routes.lines().skip(1).find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [name, destination, gateway, _flags, _, _, _metric, mask, ..] = fields[..] else {
+            return None;
+        };
+        if name != interface || destination != "00000000" || mask != "00000000" {
+            return None;
+        }
+        let bits = u32::from_str_radix(gateway, 16).ok().filter(|bits| *bits != 0)?;
+        Some(Ipv4Addr::from(bits.to_ne_bytes()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_route_is_read() {
+        let routes = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\n\
+                      eth1\t00000000\t0102A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n\
+                      eth0\t0001A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n\
+                      eth0\t00000000\tFE01A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n";
+        assert_eq!(default_gateway(routes, "eth0"), Some(Ipv4Addr::new(192, 168, 1, 254)));
+        assert_eq!(default_gateway(routes, "eth2"), None);
+        assert_eq!(default_gateway("", "eth0"), None);
+        assert_eq!(default_gateway("Iface\neth0\t00000000", "eth0"), None);
+    }
+}

@@ -1,0 +1,58 @@
+//! The unit and the message catalogue as systemd's own tools read them (Debian
+//! package systemd).
+
+use firstboot::assets;
+use firstboot::journal::id;
+use std::path::Path;
+use std::process::Command;
+
+fn put(root: &Path, path: &str, text: &str) {
+    let path = root.join(&path[1..]);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+#[test]
+fn journalctl_takes_up_the_catalogue() {
+    let root = tempfile::tempdir().unwrap();
+    put(root.path(), assets::CATALOG_PATH, assets::CATALOG);
+    std::fs::create_dir_all(root.path().join("var/lib/systemd/catalog")).unwrap();
+    let at = format!("--root={}", root.path().display());
+    let journalctl = |args: &[&str]| {
+        let output = Command::new("journalctl").arg(&at).args(args).output();
+        let output = output.expect("`journalctl` runs (Debian package systemd)");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    journalctl(&["--update-catalog"]);
+    let list = journalctl(&["--list-catalog", "--no-pager"]);
+    let ids = [
+        id::RUN_STARTED,
+        id::STEP_STARTED,
+        id::STEP_WAITING,
+        id::STEP_RETRY,
+        id::STEP_DONE,
+        id::STEP_FAILED,
+        id::STEP_BLOCKED,
+        id::NODE_READY,
+        id::NODE_FAILED,
+    ];
+    for id in ids {
+        assert!(list.contains(id), "{id} is not in the catalogue:\n{list}");
+    }
+    assert_eq!(list.lines().count(), ids.len(), "{list}");
+}
+
+#[test]
+fn systemd_finds_nothing_wrong_with_the_unit() {
+    let folder = tempfile::tempdir().unwrap();
+    // The binary is not installed where the tests run.
+    let unit = assets::UNIT.replace(assets::BINARY_PATH, "/bin/true");
+    assert_ne!(unit, assets::UNIT);
+    let path = folder.path().join("firstboot.service");
+    std::fs::write(&path, unit).unwrap();
+    let output = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&path).output();
+    let output = output.expect("`systemd-analyze` runs (Debian package systemd)");
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    assert!(assets::UNIT.contains(&format!("ConditionPathExists={}\n", firstboot::spec::PATH)));
+}

@@ -1,0 +1,96 @@
+//! The chrony step against real chronyd and chronyc (Debian package chrony) on the
+//! loopback interface of a namespace.
+
+use crate::double::{CONTROLLER, FakeRunner, World, write_files};
+use crate::namespace::{Daemon, isolated, until};
+use firstboot::host::{Host, Interface, Output, Program, Runner, SystemClock, SystemRunner};
+use firstboot::journal::Journal;
+use firstboot::run;
+use firstboot::spec::Spec;
+use firstboot::state::{Outcome, StepState};
+use firstboot::steps::{Bounds, Step};
+use std::cell::RefCell;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::Command;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// The real chronyc; everything else from the double.
+struct RealChronyc(FakeRunner);
+
+impl Runner for RealChronyc {
+    fn run(&self, program: &Program) -> io::Result<Output> {
+        if program.name == "chronyc" { SystemRunner.run(program) } else { self.0.run(program) }
+    }
+
+    fn interfaces(&self) -> io::Result<Vec<Interface>> {
+        self.0.interfaces()
+    }
+
+    fn host_name(&self) -> io::Result<String> {
+        self.0.host_name()
+    }
+
+    fn set_host_name(&self, name: &str) -> io::Result<()> {
+        self.0.set_host_name(name)
+    }
+}
+
+/// chronyd with the configuration file `conf`; `-x`: it never touches the clock.
+fn chronyd(conf: &Path) -> Daemon {
+    let mut command = Command::new("chronyd");
+    command.args(["-x", "-d", "-u", "root", "-f"]).arg(conf);
+    Daemon::start(&mut command, "Debian package chrony")
+}
+
+/// A node whose NTP server is 127.0.0.1, and how its chrony step ends.
+fn chrony_step(folder: &Path, deadline: u64) -> StepState {
+    let mut spec = Spec::parse(CONTROLLER).unwrap();
+    spec.network.ntp = vec![Ipv4Addr::LOCALHOST];
+    write_files(folder, &spec);
+    let conf = folder.join("etc/chrony.conf");
+    let ours = std::fs::read_to_string(&conf).unwrap();
+    assert!(ours.contains("server 127.0.0.1 iburst\n"));
+    // The node's own port must not clash with the server's in this one namespace.
+    let ours = ours.replace("/var/lib/chrony/drift", "/run/drift").replace("/var/log", "/run");
+    std::fs::write(&conf, format!("{ours}port 0\npidfile /run/client.pid\n")).unwrap();
+    let _client = chronyd(&conf);
+    until("chronyd's command socket", || Path::new("/run/chrony/chronyd.sock").exists());
+
+    let world = Rc::new(RefCell::new(World::healthy(&spec)));
+    let runner = Box::new(RealChronyc(FakeRunner(world)));
+    let host = Host::with(folder, runner, Box::new(SystemClock::default()));
+    let bounds = |step: Step| Bounds { deadline: Duration::from_secs(deadline), ..step.bounds() };
+    let state = run::run(&host, &spec, &Journal::new(Some(&spec), Vec::new()), &bounds).unwrap();
+    state.steps.into_iter().find(|step| step.name == "chrony").unwrap()
+}
+
+#[test]
+fn a_real_source_is_selected() {
+    isolated(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let conf = folder.path().join("server.conf");
+        let server = "local stratum 8\nallow 127.0.0.0/8\nbindaddress 127.0.0.1\ncmdport 0\n\
+                      bindcmdaddress /\npidfile /run/server.pid\n";
+        std::fs::write(&conf, server).unwrap();
+        let _server = chronyd(&conf);
+        let step = chrony_step(folder.path(), 120);
+        assert_eq!(step.outcome, Outcome::Unchanged, "{step:?}");
+        assert!(step.message.contains("follows 127.0.0.1 (stratum 8), offset"), "{step:?}");
+    });
+}
+
+#[test]
+fn without_a_server_the_wait_ends_with_the_right_words() {
+    isolated(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let step = chrony_step(folder.path(), 4);
+        assert_eq!(step.outcome, Outcome::Failed, "{step:?}");
+        let words =
+            "waited 4 s in vain for chronyd to select a source (127.0.0.1 has not answered)";
+        assert_eq!(step.message, words);
+        assert!(step.remedy.unwrap().contains("127.0.0.1 answers NTP"));
+    });
+}

@@ -1,0 +1,300 @@
+//! A double of a running node: its units, interfaces and programs as values.
+//! Nothing here runs a process; time passes only when someone sleeps.
+
+use firstboot::host::{Clock, Host, Interface, Output, Program, Runner};
+use firstboot::journal::{self, Journal};
+use firstboot::run;
+use firstboot::spec::Spec;
+use firstboot::state::{Outcome, RunState, StepState};
+use firstboot::steps::Step;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+pub const CONTROLLER: &str = include_str!("../../examples/controller.spec.toml");
+pub const COMPUTE: &str = include_str!("../../examples/compute.spec.toml");
+
+/// Something that happens to the node.
+pub type Event = Box<dyn FnOnce(&mut World)>;
+
+/// A unit of the double.
+#[derive(Clone)]
+pub struct FakeUnit {
+    pub load: &'static str,
+    pub active: &'static str,
+    pub enabled: bool,
+    pub job: bool,
+    /// Exit code of starting it, and what else starting it does.
+    pub start: (i32, fn(&mut World)),
+}
+
+impl FakeUnit {
+    pub fn new(active: &'static str, enabled: bool) -> FakeUnit {
+        FakeUnit { load: "loaded", active, enabled, job: false, start: (0, |_| {}) }
+    }
+}
+
+/// The node's state.
+pub struct World {
+    pub units: BTreeMap<String, FakeUnit>,
+    pub interfaces: Vec<Interface>,
+    pub host_name: String,
+    /// What a command line that begins so answers, in turn; the last one stays.
+    pub answers: BTreeMap<&'static str, Vec<Output>>,
+    /// Every command line that was run, and host names set.
+    pub calls: Vec<String>,
+    /// What happens at which time.
+    pub events: Vec<(Duration, Event)>,
+    pub now: Duration,
+}
+
+pub fn said(code: i32, stdout: &str) -> Output {
+    Output { code: Some(code), stdout: stdout.to_owned(), ..Output::default() }
+}
+
+impl World {
+    /// A node on which everything is as `spec` says.
+    pub fn healthy(spec: &Spec) -> World {
+        let unit = |name: &String| (format!("{name}.service"), FakeUnit::new("active", true));
+        let interface = Interface {
+            name: spec.node.interface.clone(),
+            up: true,
+            carrier: true,
+            addresses: vec![(spec.node.address, spec.network.prefix)],
+        };
+        let answers = [
+            ("chronyc", said(0, "^,*,192.168.1.254,3,6,377,12,-0.000012,-0.000013,0.000500\n")),
+            ("virsh", said(0, " Id   Name   State\n--------------------\n\n")),
+            ("ovs-vsctl", said(0, "br-int\nbr-ex\n")),
+            ("ovs-appctl", said(0, "ovs-vswitchd (Open vSwitch) 2.5.0\n")),
+        ];
+        World {
+            units: spec.services.enabled.iter().map(unit).collect(),
+            interfaces: vec![interface],
+            host_name: spec.node.name.clone(),
+            answers: answers.into_iter().map(|(name, output)| (name, vec![output])).collect(),
+            calls: Vec::new(),
+            events: Vec::new(),
+            now: Duration::ZERO,
+        }
+    }
+
+    pub fn at(&mut self, seconds: u64, event: impl FnOnce(&mut World) + 'static) {
+        self.events.push((Duration::from_secs(seconds), Box::new(event)));
+    }
+
+    pub fn unit(&mut self, name: &str) -> &mut FakeUnit {
+        self.units.get_mut(&format!("{name}.service")).unwrap()
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        let events = std::mem::take(&mut self.events);
+        for (at, event) in events {
+            if at <= self.now {
+                event(self);
+            } else {
+                self.events.push((at, event));
+            }
+        }
+    }
+
+    fn systemctl(&mut self, args: &[String]) -> Output {
+        let (verb, rest) = (args[1].as_str(), &args[2..]);
+        if verb == "show" {
+            let names = rest.iter().filter(|arg| arg.contains('.'));
+            let blocks: Vec<String> = names.map(|name| self.show(name)).collect();
+            return said(0, &blocks.join("\n"));
+        }
+        let name = rest[0].clone();
+        let Some(unit) = self.units.get_mut(&name) else {
+            let stderr = format!("Failed to {verb} {name}: Unit not found.\n");
+            return Output { code: Some(5), stderr, ..Output::default() };
+        };
+        match verb {
+            "is-enabled" => return said(i32::from(!unit.enabled), ""),
+            "enable" => unit.enabled = true,
+            "disable" => unit.enabled = false,
+            "stop" => unit.active = "inactive",
+            "start" | "restart" => {
+                let (code, effect) = unit.start;
+                unit.active = if code == 0 { "active" } else { "failed" };
+                effect(self);
+                return said(code, "");
+            }
+            other => panic!("the double knows no systemctl {other}"),
+        }
+        said(0, "")
+    }
+
+    fn show(&self, name: &str) -> String {
+        let absent = FakeUnit { load: "not-found", ..FakeUnit::new("inactive", false) };
+        let unit = self.units.get(name).unwrap_or(&absent);
+        let job = if unit.job { "Job=42\n" } else { "" };
+        let sub = if unit.active == "active" { "running" } else { "dead" };
+        format!("LoadState={}\nActiveState={}\nSubState={sub}\n{job}", unit.load, unit.active)
+    }
+}
+
+/// The double as firstboot sees it.
+#[derive(Clone)]
+pub struct FakeRunner(pub Rc<RefCell<World>>);
+
+impl Runner for FakeRunner {
+    fn run(&self, program: &Program) -> io::Result<Output> {
+        let mut world = self.0.borrow_mut();
+        let line = program.to_string();
+        world.calls.push(line.clone());
+        if program.name == "systemctl" {
+            return Ok(world.systemctl(&program.args));
+        }
+        let answers = world.answers.iter_mut().find(|(start, _)| line.starts_with(**start));
+        let Some((_, outputs)) = answers else {
+            return Err(io::Error::from(io::ErrorKind::NotFound));
+        };
+        Ok(if outputs.len() > 1 { outputs.remove(0) } else { outputs[0].clone() })
+    }
+
+    fn interfaces(&self) -> io::Result<Vec<Interface>> {
+        Ok(self.0.borrow().interfaces.clone())
+    }
+
+    fn host_name(&self) -> io::Result<String> {
+        Ok(self.0.borrow().host_name.clone())
+    }
+
+    fn set_host_name(&self, name: &str) -> io::Result<()> {
+        let mut world = self.0.borrow_mut();
+        world.calls.push(format!("sethostname {name}"));
+        name.clone_into(&mut world.host_name);
+        Ok(())
+    }
+}
+
+/// The double's time.
+pub struct FakeClock(pub Rc<RefCell<World>>);
+
+impl Clock for FakeClock {
+    fn wall(&self) -> Duration {
+        Duration::from_secs(1_795_487_280) + self.0.borrow().now
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.borrow().now
+    }
+
+    fn sleep(&self, time: Duration) {
+        self.0.borrow_mut().pass(time);
+    }
+}
+
+/// The fields of one record, its text under `MESSAGE`.
+pub type Fields = BTreeMap<String, String>;
+
+/// A journal that keeps its records.
+#[derive(Clone, Default)]
+pub struct Recorder(pub Arc<Mutex<Vec<Fields>>>);
+
+impl log::Log for Recorder {
+    fn enabled(&self, _: &log::Metadata) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record) {
+        let mut fields: Fields = journal::fields(record).into_iter().collect();
+        fields.insert("MESSAGE".into(), record.args().to_string());
+        self.0.lock().unwrap().push(fields);
+    }
+
+    fn flush(&self) {}
+}
+
+/// A double of a node with its files in a temporary folder.
+pub struct Node {
+    pub spec: Spec,
+    pub root: tempfile::TempDir,
+    pub world: Rc<RefCell<World>>,
+    pub records: Recorder,
+}
+
+impl Node {
+    /// A healthy node of the example spec `text`, its files as imgbuild writes them.
+    pub fn new(text: &str) -> Node {
+        let spec = Spec::parse(text).unwrap();
+        let root = tempfile::tempdir().unwrap();
+        write_files(root.path(), &spec);
+        let world = Rc::new(RefCell::new(World::healthy(&spec)));
+        Node { spec, root, world, records: Recorder::default() }
+    }
+
+    pub fn host(&self) -> Host {
+        let runner = Box::new(FakeRunner(self.world.clone()));
+        Host::with(self.root.path(), runner, Box::new(FakeClock(self.world.clone())))
+    }
+
+    pub fn run(&self) -> RunState {
+        let journal = Journal::new(Some(&self.spec), vec![Box::new(self.records.clone())]);
+        run::run(&self.host(), &self.spec, &journal, &Step::bounds).unwrap()
+    }
+
+    /// Runs and returns how one step ended.
+    pub fn step(&self, step: Step) -> StepState {
+        let state = self.run();
+        state.steps.into_iter().find(|state| state.name == step.name()).unwrap()
+    }
+
+    /// Asserts the step's outcome and that its message holds each of `words`.
+    pub fn expect(&self, step: Step, outcome: Outcome, words: &[&str]) -> StepState {
+        let state = self.step(step);
+        assert_eq!(state.outcome, outcome, "{state:?}");
+        for word in words {
+            assert!(state.message.contains(word), "`{word}` is not in `{}`", state.message);
+        }
+        assert_eq!(state.remedy.is_some(), outcome.bad(), "{state:?}");
+        state
+    }
+
+    pub fn called(&self, start: &str) -> usize {
+        self.world.borrow().calls.iter().filter(|line| line.starts_with(start)).count()
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.root.path().join(&path[1..])).unwrap()
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        std::fs::write(self.root.path().join(&path[1..]), text).unwrap();
+    }
+}
+
+/// Puts the node's files below `root`.
+pub fn write_files(root: &Path, spec: &Spec) {
+    use firstboot::{chrony, node_files as files};
+    let mask: u32 = files::netmask(spec.network.prefix).into();
+    let [a, b, c, d] = spec.network.gateway.octets();
+    let gateway = u32::from_ne_bytes([a, b, c, d]);
+    let network = u32::from_ne_bytes((u32::from(spec.node.address) & mask).to_be_bytes());
+    let routes = format!(
+        "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n\
+         eth0 {network:08X} 00000000 0001 0 0 0 00FFFFFF 0 0 0\n\
+         eth0 00000000 {gateway:08X} 0003 0 0 0 00000000 0 0 0\n"
+    );
+    for (path, text) in [
+        (firstboot::spec::PATH, spec.to_toml().unwrap()),
+        (files::HOSTNAME, files::hostname(spec)),
+        (files::HOSTS, files::hosts(spec)),
+        (files::RESOLV_CONF, files::resolv_conf(spec)),
+        (files::NETWORKING, files::networking()),
+        (&files::ifcfg_path(&spec.node.interface), files::ifcfg(spec)),
+        (chrony::CONF, chrony::conf_with("", &spec.network.ntp)),
+        ("/proc/net/route", routes),
+    ] {
+        let path = root.join(&path[1..]);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+}

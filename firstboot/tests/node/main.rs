@@ -1,0 +1,10 @@
+//! firstboot against a double of a node, and against real programs.
+
+mod assets;
+mod binary;
+mod chronyd;
+mod double;
+mod engine;
+mod journald;
+mod namespace;
+mod steps;

@@ -1,0 +1,55 @@
+//! Namespaces of a test's own thread, so that real daemons can run without
+//! touching the machine's /run or network.
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use std::process::{Child, Command};
+use std::time::Duration;
+
+/// Runs `body` in a thread with its own mounts (an empty /run) and network
+/// (loopback only). What `body` starts lives there too.
+pub fn isolated(body: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::spawn(move || {
+        unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET)
+            .expect("namespaces of our own: this test runs as root");
+        let none: Option<&str> = None;
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
+        mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), none).unwrap();
+        let up = Command::new("ip").args(["link", "set", "lo", "up"]).status();
+        assert!(up.expect("`ip` runs (Debian package iproute2)").success());
+        body();
+    });
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// A daemon that ends with the test.
+pub struct Daemon(Child);
+
+impl Daemon {
+    /// Starts `command`; `package` is the Debian package that holds it.
+    pub fn start(command: &mut Command, package: &str) -> Daemon {
+        let child = command.spawn();
+        Daemon(child.unwrap_or_else(|error| panic!("{command:?} ({package}): {error}")))
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits until `holds`, at most 60 s.
+pub fn until(what: &str, holds: impl Fn() -> bool) {
+    for _ in 0..600 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("waited 60 s in vain: {what}");
+}

@@ -1,0 +1,112 @@
+//! The product as a user has it: its binaries, built once per test run, and a cache
+//! of its own that all tests of a run share.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// The workspace's folder.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests package is in the workspace")
+}
+
+/// The folder of shared test data, or `None` (said on standard error) where it is absent.
+#[allow(clippy::print_stderr, reason = "a test that does not run says so")]
+pub fn shared() -> Option<PathBuf> {
+    let path = std::env::var_os("IMGBUILD_SHARED")
+        .map_or_else(|| workspace().join("../shared"), PathBuf::from);
+    if path.join("el7").is_dir() {
+        return Some(path);
+    }
+    eprintln!("not run: no shared test data at {} (IMGBUILD_SHARED)", path.display());
+    None
+}
+
+/// The `imgbuild` binary with `firstboot` beside it, built in the profile of the tests.
+///
+/// # Panics
+/// When the build fails.
+pub fn imgbuild() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let test = std::env::current_exe().expect("a running test has a path");
+        let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/test");
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.current_dir(workspace()).args([
+            "build",
+            "--quiet",
+            "-p",
+            "builder",
+            "-p",
+            "firstboot",
+        ]);
+        if profile.ends_with("release") {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().expect("cargo starts").success(), "cargo build failed");
+        profile.join("imgbuild")
+    })
+}
+
+/// The practice medium of the shared cache, made if it is not there: os, extras, osp10.
+///
+/// # Panics
+/// When it cannot be made.
+pub fn practice() -> &'static PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = cache_folder().join("practice");
+        build(&[
+            "practice".to_owned(),
+            "--output".to_owned(),
+            folder.to_string_lossy().into_owned(),
+        ]);
+        folder
+    })
+}
+
+/// The cache that the tests share, kept between runs under the target folder.
+pub fn cache() -> PathBuf {
+    imgbuild().parent().and_then(Path::parent).expect("target folder").join("lab-tests-cache")
+}
+
+/// [`cache`], made if it is not there; large temporary files of tests go here, as `/tmp` may be small.
+///
+/// # Panics
+/// When it cannot be made.
+pub fn cache_folder() -> PathBuf {
+    let folder = cache();
+    std::fs::create_dir_all(&folder).expect("cache folder");
+    folder
+}
+
+/// Runs `imgbuild` with the shared cache.
+///
+/// # Panics
+/// When it cannot be started.
+pub fn run<S: AsRef<OsStr>>(arguments: &[S]) -> Output {
+    command().args(arguments).output().expect("imgbuild starts")
+}
+
+/// `imgbuild` with the shared cache, to be given arguments.
+pub fn command() -> Command {
+    let mut command = Command::new(imgbuild());
+    command.env("IMGBUILD_CACHE", cache()).current_dir(workspace());
+    command
+}
+
+/// Runs `imgbuild`, which must succeed, and returns what it said on standard error.
+///
+/// # Panics
+/// When it fails, with everything it said.
+pub fn build(arguments: &[String]) -> String {
+    let output = run(arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.success(),
+        "imgbuild {arguments:?} ended with {}:\n{said}",
+        output.status
+    );
+    said
+}

@@ -1,0 +1,196 @@
+//! Bad input: one clear error each, the right exit code, and nothing left behind.
+
+use lab_tests::lab::{Lab, text};
+use lab_tests::{oracle, product};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::process::Stdio;
+
+/// Runs a build that must fail with `code`, leave no output, and say every part of `words`.
+fn fails(lab: &Lab, media: &[&str], more: &[&str], code: i32, words: &[&str]) {
+    let output = product::run(&lab.arguments("controller", media, more));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    for word in words {
+        assert!(said.contains(word), "`{word}` in:\n{said}");
+    }
+    assert_eq!(said.matches("imgbuild: error:").count(), 1, "{said}");
+    assert!(!lab.output().exists(), "something is left in the output folder");
+}
+
+fn os() -> String {
+    text(&product::practice().join("os"))
+}
+
+/// A copy of the practice install tree whose files are links, so that one can be replaced.
+fn linked_copy(lab: &Lab) -> std::path::PathBuf {
+    let copy = lab.folder().join("os");
+    oracle::ok("cp", ["-al", &os(), &text(&copy)]);
+    copy
+}
+
+#[test]
+fn missing_medium() {
+    fails(
+        &Lab::new(),
+        &["/nowhere/CentOS7-1804.iso"],
+        &[],
+        2,
+        &["/nowhere/CentOS7-1804.iso", "--media"],
+    );
+}
+
+#[test]
+fn truncated_iso() {
+    let lab = Lab::new();
+    let cut = lab.folder().join("cut.iso");
+    fs::copy(product::practice().join("practice-os.iso"), &cut).expect("practice ISO");
+    File::options().write(true).open(&cut).expect("copy").set_len(20 << 20).expect("cut");
+    fails(&lab, &[&text(&cut)], &[], 2, &["cut.iso", "truncated"]);
+    fs::write(&cut, "no image").expect("write");
+    fails(&lab, &[&text(&cut)], &[], 2, &["cut.iso"]);
+}
+
+#[test]
+fn corrupted_rpm() {
+    let lab = Lab::new();
+    let copy = linked_copy(&lab);
+    let packages = copy.join("Packages");
+    let rpm = fs::read_dir(&packages)
+        .expect("Packages")
+        .map(|e| e.expect("entry").path())
+        .find(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("bash-")))
+        .expect("bash");
+    let bytes = fs::read(&rpm).expect("bash");
+    fs::remove_file(&rpm).expect("link");
+    fs::write(&rpm, &bytes).expect("copy");
+    let middle = bytes.len() / 2;
+    let file = File::options().write(true).open(&rpm).expect("copy");
+    file.write_all_at(&[!bytes[middle]], middle as u64).expect("flip");
+    // An empty cache, or the installed tree would be at hand.
+    let cache = text(&lab.folder().join("cache"));
+    fails(
+        &lab,
+        &[&text(&copy)],
+        &["--cache", &cache],
+        4,
+        &["bash-", "damaged or was changed", "sha256"],
+    );
+}
+
+#[test]
+fn folder_without_repodata() {
+    let lab = Lab::new();
+    let empty = lab.folder().join("empty");
+    fs::create_dir(&empty).expect("folder");
+    fails(&lab, &[&text(&empty)], &[], 2, &["has no yum repository", "repodata/repomd.xml"]);
+}
+
+#[test]
+fn unsatisfiable_request() {
+    let lab = Lab::new();
+    lab.edit("kickstart/controller.ks", "openvswitch\n", "openvswich\n");
+    fails(
+        &lab,
+        &[&os()],
+        &[],
+        2,
+        &["no package `openvswich`", "did you mean `openvswitch`?", "%packages"],
+    );
+}
+
+#[test]
+fn disk_too_small() {
+    let lab = Lab::new();
+    lab.edit("kickstart/controller.ks", "--size=4096", "--size=100");
+    lab.edit("profiles/controller.toml", "\"50 GiB\"", "\"700 MiB\"");
+    fails(&lab, &[&os()], &[], 2, &["disk", "700 MiB"]);
+}
+
+#[test]
+fn no_free_space() {
+    let lab = Lab::new();
+    let small = lab.folder().join("small");
+    fs::create_dir(&small).expect("folder");
+    oracle::ok("mount", ["-t", "tmpfs", "-o", "size=16m", "tmpfs", &text(&small)]);
+    let cache = text(&small.join("cache"));
+    let result = std::panic::catch_unwind(|| {
+        fails(
+            &lab,
+            &[&os()],
+            &["--cache", &cache],
+            3,
+            &["not enough free space", "need about", "have 1"],
+        );
+    });
+    oracle::ok("umount", [&text(&small)]);
+    assert!(result.is_ok());
+}
+
+#[test]
+fn existing_output_is_kept() {
+    let lab = Lab::new();
+    fs::create_dir(lab.output()).expect("folder");
+    let mine = lab.output().join("openstack.qcow2");
+    fs::write(&mine, "mine").expect("file");
+    let output = product::run(&lab.arguments("controller", &[&os()], &[]));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("already holds openstack.qcow2") && said.contains("--force"), "{said}");
+    assert_eq!(fs::read_to_string(mine).expect("file"), "mine");
+    assert_eq!(fs::read_dir(lab.output()).expect("folder").count(), 1);
+}
+
+#[test]
+fn ctrl_c_in_the_middle() {
+    let lab = Lab::new();
+    let cache = lab.folder().join("cache");
+    let mut child = product::command()
+        .args(lab.arguments("controller", &[&os()], &["--cache", &text(&cache)]))
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("imgbuild starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped"));
+    let mut line = String::new();
+    while !line.contains("packages by the image's own rpm:") {
+        line.clear();
+        assert_ne!(
+            lines.read_line(&mut line).expect("standard error"),
+            0,
+            "it ended before rpm ran"
+        );
+    }
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("pid"));
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("signal");
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).expect("standard error");
+    let status = child.wait().expect("exit");
+    assert_eq!(status.code(), Some(130), "{rest}");
+    assert!(rest.contains("interrupted"), "{rest}");
+    assert!(!lab.output().exists());
+    let place = text(lab.folder());
+    assert!(
+        !fs::read_to_string("/proc/mounts").expect("mounts").contains(&place),
+        "a mount is left"
+    );
+    let left: Vec<String> = processes_in(lab.folder());
+    assert!(left.is_empty(), "processes are left: {left:?}");
+    let trees: Vec<_> = fs::read_dir(cache.join("trees"))
+        .expect("trees")
+        .map(|e| e.expect("entry").file_name())
+        .filter(|n| n != "lock")
+        .collect();
+    assert!(trees.is_empty(), "{trees:?}");
+}
+
+/// Processes whose root folder is below `folder`.
+fn processes_in(folder: &Path) -> Vec<String> {
+    fs::read_dir("/proc")
+        .expect("/proc")
+        .filter_map(|e| fs::read_link(e.ok()?.path().join("root")).ok())
+        .filter(|root| root.starts_with(folder))
+        .map(|root| text(&root))
+        .collect()
+}

@@ -1,0 +1,215 @@
+//! The main job on real input: build, check by tools not ours, boot, and read firstboot's journal.
+
+use lab_tests::guest::{Firmware, Guest};
+use lab_tests::lab::{Lab, text};
+use lab_tests::{oracle, product};
+use serde_json::Value;
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+const MIB: u64 = 1024 * 1024;
+
+/// Offset and size in bytes of partition `number`, as sgdisk reads them.
+fn partition(raw: &str, number: u32) -> (u64, u64) {
+    let info = oracle::ok("sgdisk", ["-i", &number.to_string(), raw]);
+    let sector = |name: &str| {
+        let line = info.lines().find(|l| l.starts_with(name)).unwrap_or_else(|| panic!("{info}"));
+        line[name.len()..]
+            .split_whitespace()
+            .next()
+            .and_then(|n| n.parse::<u64>().ok())
+            .expect("number")
+    };
+    let first = sector("First sector: ");
+    (first * 512, (sector("Last sector: ") + 1 - first) * 512)
+}
+
+/// Copies a partition into a sparse file of its own for the filesystem checkers.
+fn carve(raw: &str, number: u32, to: &Path) {
+    let (offset, size) = partition(raw, number);
+    oracle::ok(
+        "dd",
+        [
+            format!("if={raw}"),
+            format!("of={}", text(to)),
+            "bs=1M".into(),
+            format!("skip={}", offset / MIB),
+            format!("count={}", size / MIB),
+            "conv=sparse".into(),
+            "status=none".into(),
+        ],
+    );
+}
+
+/// Everything that tools not ours can say about a raw image without booting it.
+fn check_disk(raw: &Path, size: u64) {
+    let image = text(raw);
+    assert_eq!(fs::metadata(raw).expect("raw image").len(), size);
+    let verdict = oracle::ok("sgdisk", ["-v", &image]);
+    assert!(verdict.contains("No problems found"), "{verdict}");
+    let folder = tempfile::tempdir_in(raw.parent().expect("folder")).expect("temporary folder");
+    let esp = folder.path().join("esp");
+    carve(&image, 2, &esp);
+    oracle::ok("fsck.fat", ["-n", &text(&esp)]);
+    let root = folder.path().join("root");
+    carve(&image, 3, &root);
+    oracle::ok("e2fsck", ["-fn", &text(&root)]);
+}
+
+/// firstboot's journal records, as the guest's own journalctl exports them.
+fn records(guest: &Guest) -> Vec<Value> {
+    guest
+        .ssh("journalctl -b -o json -t firstboot --no-pager")
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}")))
+        .collect()
+}
+
+/// Asserts that firstboot told of its steps with all fields, and that each ended well.
+fn check_records(guest: &Guest, node: &str, role: &str) {
+    let records = records(guest);
+    let field = |r: &Value, name: &str| r[name].as_str().unwrap_or_default().to_owned();
+    for step in ["identity", "network", "services", "chrony", "announce"] {
+        let of_step: Vec<&Value> =
+            records.iter().filter(|r| field(r, "FIRSTBOOT_STEP") == step).collect();
+        let last =
+            of_step.last().unwrap_or_else(|| panic!("no record of step {step}: {records:#?}"));
+        let outcome = field(last, "FIRSTBOOT_OUTCOME");
+        assert!(["changed", "unchanged"].contains(&outcome.as_str()), "{last:#}");
+        assert_eq!(field(last, "SYSLOG_IDENTIFIER"), "firstboot");
+        assert!(field(last, "FIRSTBOOT_DURATION_MS").parse::<u64>().is_ok(), "{last:#}");
+        assert_eq!(field(last, "FIRSTBOOT_NODE"), node);
+        assert_eq!(field(last, "FIRSTBOOT_ROLE"), role);
+        assert_eq!(field(last, "MESSAGE_ID").len(), 32, "{last:#}");
+    }
+}
+
+fn check_services(guest: &Guest, units: &[&str]) {
+    for unit in units {
+        let state = guest.ssh(&format!("systemctl is-active {unit}; true"));
+        assert_eq!(
+            state.trim(),
+            "active",
+            "{unit}: {}",
+            guest.ssh(&format!("systemctl status {unit} --no-pager; true"))
+        );
+    }
+}
+
+fn wait_until_ready(guest: &Guest) {
+    let output = guest.try_ssh("firstboot status --wait --timeout 400");
+    assert!(
+        output.status.success(),
+        "firstboot: {}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        guest.ssh("journalctl -b -t firstboot --no-pager | tail -n 60")
+    );
+}
+
+#[test]
+fn controller_from_practice_medium_boots_under_bios_and_uefi() {
+    let lab = Lab::new();
+    lab.build("controller", &["practice"], &["--format", "raw,qcow2"]);
+    let raw = lab.output().join("openstack.raw");
+    let qcow2 = lab.output().join("openstack.qcow2");
+    check_disk(&raw, 50 * 1024 * MIB);
+    oracle::ok("qemu-img", ["check", "-q", &text(&qcow2)]);
+    oracle::ok("qemu-img", ["compare", "-q", &text(&raw), &text(&qcow2)]);
+    oracle::ok(
+        "sh",
+        ["-c", &format!("cd {} && sha256sum --quiet -c SHA256SUMS", text(&lab.output()))],
+    );
+    fs::remove_file(raw).expect("raw image");
+
+    let warm = lab.build("controller", &["practice"], &["--force"]);
+    assert!(warm.contains("installed tree from the cache"), "{warm}");
+    assert!(!warm.contains("packages by the image's own rpm"), "{warm}");
+
+    let overlay = lab.overlay("openstack");
+    let address = Ipv4Addr::new(192, 168, 1, 10);
+    let guest = Guest::start(&overlay, Firmware::Bios, address, &lab.key());
+    wait_until_ready(&guest);
+    check_records(&guest, "openstack", "controller");
+    check_services(&guest, &["chronyd", "sshd", "ovs-vswitchd"]);
+    assert_eq!(guest.ssh("hostname").trim(), "openstack");
+    assert_eq!(guest.ssh("cat /etc/resolv.conf").trim(), "nameserver 192.168.1.254");
+    assert_eq!(guest.ssh("systemctl list-units --failed --no-legend --plain").trim(), "");
+    let before = guest.ssh("sha256sum /etc/hosts /etc/resolv.conf /etc/chrony.conf /etc/hostname");
+    guest.power_off();
+
+    // The second boot, by the other firmware: firstboot finds everything as it should be.
+    let guest = Guest::start(&overlay, Firmware::Uefi, address, &lab.key());
+    wait_until_ready(&guest);
+    assert_eq!(
+        guest.ssh("sha256sum /etc/hosts /etc/resolv.conf /etc/chrony.conf /etc/hostname"),
+        before
+    );
+    assert_eq!(guest.ssh("test -d /sys/firmware/efi && echo uefi").trim(), "uefi");
+    check_services(&guest, &["chronyd", "sshd", "ovs-vswitchd"]);
+    let changed: Vec<Value> =
+        records(&guest).into_iter().filter(|r| r["FIRSTBOOT_CHANGED"] == "1").collect();
+    assert!(changed.is_empty(), "{changed:#?}");
+}
+
+#[test]
+fn computes_from_practice_medium_differ_only_in_identity() {
+    let lab = Lab::new();
+    lab.build("compute", &["practice"], &["--format", "raw,qcow2"]);
+    let lists: Vec<String> = ["nova01", "nova02"]
+        .map(|node| {
+            let raw = lab.output().join(format!("{node}.raw"));
+            check_disk(&raw, 100 * 1024 * MIB);
+            let root = lab.folder().join("root");
+            carve(&text(&raw), 3, &root);
+            let dump = lab.folder().join(node);
+            fs::create_dir(&dump).expect("folder");
+            oracle::run("debugfs", ["-R", &format!("rdump / {}", text(&dump)), &text(&root)]);
+            fs::remove_file(&root).expect("carved");
+            fs::remove_file(&raw).expect("raw");
+            text(&dump)
+        })
+        .to_vec();
+    let difference = oracle::run("diff", ["-rq", "--no-dereference", &lists[0], &lists[1]]);
+    let mut differing: Vec<String> = String::from_utf8_lossy(&difference.stdout)
+        .lines()
+        .filter_map(|l| Some(l.split_whitespace().nth(1)?.strip_prefix(&lists[0])?.to_owned()))
+        .collect();
+    differing.sort();
+    assert_eq!(
+        differing,
+        ["/etc/firstboot/spec.toml", "/etc/hostname", "/etc/sysconfig/network-scripts/ifcfg-eth0"]
+    );
+
+    let guest = Guest::start(
+        &lab.overlay("nova01"),
+        Firmware::Bios,
+        Ipv4Addr::new(192, 168, 1, 11),
+        &lab.key(),
+    );
+    wait_until_ready(&guest);
+    check_records(&guest, "nova01", "compute");
+    check_services(&guest, &["chronyd", "sshd", "ovs-vswitchd", "libvirtd"]);
+    assert_eq!(guest.ssh("systemctl is-enabled libvirtd").trim(), "enabled");
+    assert!(guest.ssh("virsh list --all").contains("Id"));
+}
+
+#[test]
+fn controller_from_genuine_el7_packages_boots() {
+    let Some(shared) = product::shared() else { return };
+    let el7 = |part: &str| text(&shared.join("el7").join(part));
+    let lab = Lab::new();
+    lab.build("controller", &[&el7("media"), &el7("extras"), &el7("osp10")], &[]);
+    let guest = Guest::start(
+        &lab.overlay("openstack"),
+        Firmware::Bios,
+        Ipv4Addr::new(192, 168, 1, 10),
+        &lab.key(),
+    );
+    wait_until_ready(&guest);
+    check_records(&guest, "openstack", "controller");
+    check_services(&guest, &["chronyd", "sshd", "openvswitch"]);
+    assert!(guest.ssh("rpm --version").contains("4.11"), "the rpm of EL7");
+    assert!(guest.ssh("systemctl --version").contains("systemd 219"));
+    assert_eq!(guest.ssh("test -f /var/lib/rpm/Packages && echo BerkeleyDB").trim(), "BerkeleyDB");
+}
