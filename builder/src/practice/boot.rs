@@ -72,6 +72,14 @@ impl Gathered {
             Error::build(format!("no Debian package of the medium has a file {end}"))
         })
     }
+
+    /// The file whose path starts with `start`.
+    fn file_starting(&self, start: &str) -> Result<&[u8]> {
+        let found = self.0.values().find(|item| item.path.starts_with(start));
+        found.and_then(Item::bytes).ok_or_else(|| {
+            Error::build(format!("no Debian package of the medium has a file {start}…"))
+        })
+    }
 }
 
 /// Writes the boot files into the install tree at `folder`.
@@ -84,7 +92,7 @@ pub fn write(folder: &Path, index: &Index, media: &BTreeMap<String, Source>) -> 
     let files = Gathered::of(&wanted)?;
     let kernel = files.file_starting("/boot/vmlinuz-")?;
     let initrd = initrd(&files)?;
-    let mut out = Out { folder };
+    let out = Out { folder };
     for place in ["images/pxeboot", "isolinux"] {
         out.put(&format!("{place}/vmlinuz"), kernel)?;
         out.put(&format!("{place}/initrd.img"), &initrd)?;
@@ -128,15 +136,6 @@ fn efi_image(files: &[(&str, &[u8])]) -> Result<Vec<u8>> {
     Ok(image.into_inner())
 }
 
-impl Gathered {
-    fn file_starting(&self, start: &str) -> Result<&[u8]> {
-        let found = self.0.values().find(|item| item.path.starts_with(start));
-        found.and_then(Item::bytes).ok_or_else(|| {
-            Error::build(format!("no Debian package of the medium has a file {start}…"))
-        })
-    }
-}
-
 fn initrd(files: &Gathered) -> Result<Vec<u8>> {
     const DIRECTORY: u32 = 0o040_755;
     const FILE: u32 = 0o100_644;
@@ -167,7 +166,7 @@ struct Out<'a> {
 }
 
 impl Out<'_> {
-    fn put(&mut self, path: &str, bytes: &[u8]) -> Result<()> {
+    fn put(&self, path: &str, bytes: &[u8]) -> Result<()> {
         let path = self.folder.join(path);
         let what = || format!("cannot write {}", path.display());
         if let Some(parent) = path.parent() {

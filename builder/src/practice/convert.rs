@@ -133,3 +133,73 @@ pub fn write(rpm: Rpm, folder: &Path) -> Result<std::path::PathBuf> {
     interrupt::check()?;
     rpm.write(folder)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::closure;
+    use super::*;
+    use std::process::Command;
+
+    /// A Debian package made by dpkg-deb of `files`, beside its control text.
+    fn debian(folder: &Path, control: &str, files: &[(&str, &[u8])]) -> std::path::PathBuf {
+        let name = control.lines().next().and_then(|line| line.strip_prefix("Package: "));
+        let root = folder.join(name.expect("a name"));
+        let put = |path: &str, bytes: &[u8]| {
+            let path = root.join(path);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("folder");
+            std::fs::write(path, bytes).expect("file");
+        };
+        let tail = "Architecture: amd64\nMaintainer: a <a@b.c>\nDescription: probe\n more\n";
+        put("DEBIAN/control", format!("{control}{tail}").as_bytes());
+        for (path, bytes) in files {
+            put(path, bytes);
+        }
+        let deb = root.with_extension("deb");
+        let out = Command::new("dpkg-deb")
+            .args(["--root-owner-group", "-b"])
+            .args([&root, &deb])
+            .output()
+            .expect("dpkg-deb of the Debian package dpkg");
+        assert!(out.status.success(), "{out:?}");
+        deb
+    }
+
+    #[test]
+    fn converts_and_merges_debian_packages() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let bash = std::fs::read("/bin/bash").expect("bash");
+        let files = [
+            debian(
+                dir.path(),
+                "Package: openvswitch-switch\nVersion: 3.1.0-2\n\
+                 Depends: openvswitch-common (= 3.1.0-2), libc6 (>= 2.36), perl\n",
+                &[
+                    ("lib/systemd/system/openvswitch-switch.service",
+                     b"[Unit]\nPartOf=openvswitch-switch.service\n[Install]\nWantedBy=a.target\n"),
+                    ("usr/share/man/man1/x.1", b"dropped"),
+                ],
+            ),
+            debian(
+                dir.path(),
+                "Package: openvswitch-common\nVersion: 3.1.0-2\n",
+                &[("bin/ovs-probe", &bash)],
+            ),
+            debian(dir.path(), "Package: libc6\nVersion: 2.36-9\n", &[("usr/share/x", b"")]),
+        ];
+        let (index, media) = closure::index(&files).expect("an index");
+        assert!(media.is_empty());
+        let rpm = convert(&index.targets["openvswitch"], &index).expect("converted");
+        let paths: Vec<&str> = rpm.items.iter().map(|item| item.path.as_str()).collect();
+        assert!(paths.contains(&"/usr/bin/ovs-probe"), "{paths:?}");
+        assert!(paths.contains(&"/usr/lib/systemd/system/openvswitch.service"), "{paths:?}");
+        assert!(!paths.iter().any(|path| path.contains("/man")), "{paths:?}");
+        assert!(!paths.contains(&"/usr/bin"), "folders of filesystem: {paths:?}");
+        let requires: Vec<String> = rpm.requires.iter().map(ToString::to_string).collect();
+        for need in ["glibc >= 2.36", "libc.so.6()(64bit)", "rtld(GNU_HASH)", "filesystem"] {
+            assert!(requires.iter().any(|line| line == need), "{need} in {requires:?}");
+        }
+        assert!(!requires.iter().any(|line| line.contains("perl")), "{requires:?}");
+        assert!(rpm.scripts.post.contains("preset openvswitch.service"));
+        assert!(rpm.time > 1_600_000_000, "the newest file's time");
+    }
+}

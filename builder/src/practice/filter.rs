@@ -160,9 +160,8 @@ pub fn place(path: &str) -> Option<String> {
 
 fn merged(path: &str) -> String {
     for top in ["bin", "sbin", "lib64", "lib"] {
-        if let Some(rest) = path.strip_prefix('/').and_then(|path| path.strip_prefix(top))
-            && (rest.is_empty() || rest.starts_with('/'))
-        {
+        let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(top));
+        if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
             return format!("/usr/{top}{rest}");
         }
     }

@@ -34,6 +34,7 @@ pub fn write(root: &Path, time: u32, progress: Progress<'_>) -> Result<()> {
         iso9660::write(&mut out, &options, &tree).or_build(what)?;
         out.flush().or_build(what)?;
     }
+    progress(Stage::Images, IMAGES.len() as u64, IMAGES.len() as u64);
     Ok(())
 }
 

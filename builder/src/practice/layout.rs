@@ -33,7 +33,7 @@ pub struct Practice {
 }
 
 /// Changes whenever a medium made by an older version must not be reused.
-const RECIPE: &str = concat!(env!("CARGO_PKG_VERSION"), "-2\n");
+const RECIPE: &str = concat!(env!("CARGO_PKG_VERSION"), "-3\n");
 const STAMP: &str = ".practice";
 
 impl Practice {
@@ -75,10 +75,8 @@ pub fn make(output: &Path, work: &Path, progress: Progress<'_>) -> Result<Practi
     if fs::read_to_string(output.join(STAMP)).is_ok_and(|stamp| stamp == RECIPE) {
         return Ok(practice);
     }
-    if output.exists()
-        && fs::read_dir(output).is_ok_and(|mut dir| dir.next().is_some())
-        && !output.join(STAMP).exists()
-    {
+    let foreign = fs::read_dir(output).is_ok_and(|mut dir| dir.next().is_some());
+    if foreign && !output.join(STAMP).exists() {
         let message = format!("{} is not empty and not a practice medium", output.display());
         return Err(Error::input(message).hint("Name another folder, or remove this one."));
     }
@@ -140,8 +138,11 @@ impl Drop for Partial {
 fn fetch(work: &Path, progress: Progress<'_>) -> Result<(Index, BTreeMap<String, Source>)> {
     progress(Stage::Index, 0, 1);
     let apt = Apt::new(&work.join("apt"))?;
-    apt.update()?;
-    let wanted = closure::wanted(apt.closure(&names::asked())?);
+    let updated = apt.update();
+    interrupt::check()?;
+    // A third source that fails does no harm while Debian's lists are there.
+    let closure = apt.closure(&names::asked()).map_err(|error| updated.err().unwrap_or(error))?;
+    let wanted = closure::wanted(closure);
     progress(Stage::Index, 1, 1);
     let files = apt.download(&wanted, progress)?;
     closure::index(&files)
@@ -160,8 +161,7 @@ fn build(
     convert_all(root, index, progress)?;
     describe(root, progress)?;
     interrupt::check()?;
-    let os = root.join("os");
-    boot::write(&os, index, media)?;
+    boot::write(&root.join("os"), index, media)?;
     tree_files(root)?;
     images::write(root, OWN_TIME, progress)
 }
@@ -194,10 +194,8 @@ fn convert_all(root: &Path, index: &Index, progress: Progress<'_>) -> Result<()>
                 Ok(())
             })
         });
-        for done in 1..=total {
-            if receiver.recv().is_err() {
-                break;
-            }
+        // Ends when the last sender is gone, also after a failure.
+        for (done, ()) in (1..).zip(receiver) {
             progress(Stage::Convert, done, total);
         }
         worker.join().unwrap_or_else(|_| Err(Error::build("the conversion stopped unexpectedly")))
@@ -273,4 +271,58 @@ fn tree_files(root: &Path) -> Result<()> {
         put(&root.join(folder), "PRACTICE-MEDIUM.txt", note)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Class;
+
+    fn quiet(_: Stage, _: u64, _: u64) {}
+
+    #[test]
+    fn a_finished_medium_is_reused_and_a_foreign_folder_refused() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let output = dir.path().join("medium");
+        fs::create_dir_all(&output).expect("folder");
+        fs::write(output.join("photo.jpg"), "precious").expect("file");
+        let work = dir.path().join("work");
+        let error = make(&output, &work, &mut quiet).expect_err("not a medium");
+        assert_eq!(error.class, Class::Input);
+        assert!(output.join("photo.jpg").exists() && !work.exists());
+
+        fs::write(output.join(STAMP), RECIPE).expect("stamp");
+        let practice = make(&output, &work, &mut quiet).expect("reused without apt-get");
+        assert_eq!(practice.os, output.join("os"));
+        assert!(!work.exists(), "nothing was downloaded");
+    }
+
+    #[test]
+    fn a_failure_leaves_nothing_beside_the_output() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let output = dir.path().join("medium");
+        let partial = Partial::beside(&output).expect("partial folder");
+        fs::create_dir_all(partial.0.join("os/Packages")).expect("folder");
+        drop(partial);
+        assert_eq!(fs::read_dir(dir.path()).expect("folder").count(), 0);
+
+        let partial = Partial::beside(&output).expect("partial folder");
+        fs::write(partial.0.join("x"), "x").expect("file");
+        partial.publish(&output).expect("published");
+        let names: Vec<_> = fs::read_dir(dir.path()).expect("folder").flatten().collect();
+        assert_eq!(names.len(), 1);
+        assert!(output.join("x").exists());
+    }
+
+    #[test]
+    fn unmet_needs_stop_the_build() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        for repository in REPOSITORIES {
+            let packages = dir.path().join(folder(repository)).join("Packages");
+            fs::create_dir_all(&packages).expect("folder");
+        }
+        let error = describe(dir.path(), &mut quiet).expect_err("an empty medium");
+        assert_eq!(error.class, Class::Build);
+        assert!(error.message.contains("no package systemd of a group"), "{error}");
+    }
 }

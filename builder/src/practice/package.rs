@@ -236,3 +236,112 @@ fn add_item(
     }
     Ok(())
 }
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// A package with one of everything.
+    pub fn sample(name: &str) -> Rpm {
+        let mut dressed = Item::file(&format!("/usr/bin/{name}"), 0o755, "#!/bin/sh\n");
+        dressed.caps = Some("cap_net_raw=ep");
+        dressed.mtime = 1_000_000_000;
+        let mut owned = Item::dir(&format!("/var/lib/{name}"), 0o1730);
+        owned.group = "crontab".into();
+        Rpm {
+            name: name.into(),
+            evr: Evr { epoch: 1, version: "2.0~rc1".into(), release: "3.practice".into() },
+            noarch: true,
+            summary: "A <sample> & more".into(),
+            description: "Line one\nline two".into(),
+            time: 1_600_000_000,
+            items: vec![
+                dressed,
+                owned,
+                Item::config(&format!("/etc/{name}.conf"), 0o640, "x=1\n"),
+                Item::link(&format!("/usr/bin/{name}-link"), name),
+                Item::ghost(&format!("/var/log/{name}.log"), 0o600),
+            ],
+            requires: vec![Dependency::greater_eq("glibc", "2.36-9"), Dependency::script_pre("b")],
+            provides: vec![Dependency::any("libsample.so.1()(64bit)")],
+            obsoletes: vec![Dependency::any("ancient")],
+            scripts: Scripts { post: "/sbin/ldconfig\n".into(), ..Scripts::default() },
+        }
+    }
+
+    /// What the `rpm` command prints for a query of the package file.
+    fn query(path: &Path, arguments: &[&str]) -> String {
+        let home = tempfile::tempdir().expect("temporary folder");
+        let out = Command::new("rpm")
+            .arg("-qp")
+            .args(arguments)
+            .arg(path)
+            .env("HOME", home.path())
+            .env("TZ", "UTC")
+            .output()
+            .expect("rpm of the Debian package rpm");
+        assert!(out.status.success(), "{out:?}");
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    }
+
+    #[test]
+    fn rpm_reads_what_was_written() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let path = sample("probe").write(dir.path()).expect("package");
+        assert!(path.ends_with("probe-2.0~rc1-3.practice.noarch.rpm"));
+        assert_eq!(query(&path, &["--qf", "%{NEVRA}"]), "probe-1:2.0~rc1-3.practice.noarch");
+        let files = query(
+            &path,
+            &[
+                "--qf",
+                "[%{FILEMODES:perms} %{FILEGROUPNAME} %{FILECAPS} %{FILEFLAGS:fflags} \
+                       %{FILEMTIMES} %{FILENAMES}\n]",
+            ],
+        );
+        let lines: Vec<String> =
+            files.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        assert_eq!(
+            lines,
+            [
+                "-rw-r----- root cn 0 /etc/probe.conf",
+                "-rwxr-xr-x root cap_net_raw=ep 1000000000 /usr/bin/probe",
+                "lrwxrwxrwx root 0 /usr/bin/probe-link",
+                "drwx-wx--T crontab 0 /var/lib/probe",
+                "-rw------- root g 0 /var/log/probe.log",
+            ]
+        );
+        let requires = query(&path, &["--requires"]);
+        assert!(requires.contains("glibc >= 2.36-9\n") && requires.contains("\nb\n"), "{requires}");
+        let scripts = query(&path, &["--scripts"]);
+        assert_eq!(scripts, "postinstall scriptlet (using /bin/sh):\n/sbin/ldconfig\n\n");
+        assert!(query(&path, &["--provides"]).contains("libsample.so.1()(64bit)\n"));
+        assert_eq!(query(&path, &["--obsoletes"]).trim(), "ancient");
+    }
+
+    #[test]
+    fn rpm_finds_the_digests_right_and_damage_wrong() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let path = sample("probe").write(dir.path()).expect("package");
+        let check = |path: &Path| {
+            let out = Command::new("rpm").arg("-K").arg(path).env("HOME", dir.path()).output();
+            out.expect("rpm of the Debian package rpm").status.success()
+        };
+        assert!(check(&path));
+        let mut bytes = std::fs::read(&path).expect("package");
+        let last = bytes.len() - 20;
+        bytes[last] ^= 1;
+        std::fs::write(&path, bytes).expect("damaged package");
+        assert!(!check(&path));
+    }
+
+    #[test]
+    fn same_package_same_bytes() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let read = |rpm: Rpm| std::fs::read(rpm.write(dir.path()).expect("package")).expect("file");
+        assert_eq!(read(sample("probe")), read(sample("probe")));
+        let mut other = sample("probe");
+        other.time += 1;
+        assert_ne!(read(sample("probe")), read(other));
+    }
+}

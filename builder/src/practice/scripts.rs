@@ -2,277 +2,12 @@
 //! owners, users, service presets and scriptlets. Debian's maintainer scripts
 //! are never run.
 
+mod tables;
+
 use super::generated;
 use super::package::{Item, Kind, Rpm};
 use rpm::Dependency;
-
-/// A system user with its group of the same name and number.
-struct User {
-    name: &'static str,
-    id: u32,
-    home: &'static str,
-    groups: &'static str,
-}
-
-const fn user(name: &'static str, id: u32, home: &'static str, groups: &'static str) -> User {
-    User { name, id, home, groups }
-}
-
-/// Users by package; numbers are fixed so that images are reproducible.
-const USERS: &[(&str, &[User])] = &[
-    ("dbus", &[user("messagebus", 81, "/run/dbus", "")]),
-    ("openssh-server", &[user("sshd", 74, "/run/sshd", "")]),
-    ("chrony", &[user("chrony", 996, "/var/lib/chrony", "")]),
-    ("polkit", &[user("polkitd", 999, "/", "")]),
-    ("libvirt-daemon", &[user("libvirt-qemu", 64055, "/var/lib/libvirt", "kvm")]),
-    (
-        "systemd",
-        &[
-            user("systemd-network", 192, "/", ""),
-            user("systemd-resolve", 193, "/", ""),
-            user("systemd-timesync", 995, "/", ""),
-        ],
-    ),
-];
-
-/// Groups without a user.
-const GROUPS: &[(&str, &[(&str, u32)])] = &[
-    ("systemd", &[("input", 989), ("sgx", 988), ("render", 987)]),
-    ("crontabs", &[("crontab", 986)]),
-    ("libvirt-daemon", &[("libvirt", 985)]),
-];
-
-/// Modes, owners and capabilities that Debian's scripts would set.
-const DRESS: &[(&str, u16, &str, &str, Option<&str>)] = &[
-    ("/usr/lib/dbus-1.0/dbus-daemon-launch-helper", 0o4754, "root", "messagebus", None),
-    ("/usr/lib/polkit-1/polkit-agent-helper-1", 0o4755, "root", "root", None),
-    ("/usr/bin/crontab", 0o2755, "root", "crontab", None),
-    ("/var/spool/cron/crontabs", 0o1730, "root", "crontab", None),
-    ("/usr/bin/ping", 0o755, "root", "root", Some("cap_net_raw=ep")),
-    ("/usr/bin/arping", 0o755, "root", "root", Some("cap_net_raw=ep")),
-    ("/etc/libvirt/qemu.conf", 0o600, "root", "root", None),
-    ("/var/lib/libvirt/qemu", 0o750, "libvirt-qemu", "libvirt-qemu", None),
-    ("/var/cache/libvirt/qemu", 0o750, "libvirt-qemu", "libvirt-qemu", None),
-    ("/var/spool/rsyslog", 0o700, "root", "root", None),
-    ("/etc/sudoers", 0o440, "root", "root", None),
-];
-
-/// Links that Debian makes by update-alternatives, and CentOS's names of programs.
-const LINKS: &[(&str, &str, &str)] = &[
-    ("bash", "/usr/bin/sh", "bash"),
-    ("gawk", "/usr/bin/awk", "gawk"),
-    ("which", "/usr/bin/which", "which.debianutils"),
-    ("vim-minimal", "/usr/bin/vi", "vim.tiny"),
-    ("vim-minimal", "/usr/bin/ex", "vim.tiny"),
-    ("vim-minimal", "/usr/bin/view", "vim.tiny"),
-    ("procps-ng", "/usr/bin/w", "w.procps"),
-    ("less", "/usr/bin/pager", "less"),
-    ("tar", "/usr/sbin/rmt", "rmt-tar"),
-    ("iptables", "/usr/sbin/iptables", "xtables-nft-multi"),
-    ("iptables", "/usr/sbin/iptables-save", "xtables-nft-multi"),
-    ("iptables", "/usr/sbin/iptables-restore", "xtables-nft-multi"),
-    ("iptables", "/usr/sbin/ip6tables", "xtables-nft-multi"),
-    ("iptables", "/usr/sbin/ip6tables-save", "xtables-nft-multi"),
-    ("iptables", "/usr/sbin/ip6tables-restore", "xtables-nft-multi"),
-    ("iptables", "/usr/sbin/ebtables", "xtables-nft-multi"),
-    ("iptables", "/usr/sbin/arptables", "xtables-nft-multi"),
-    ("openvswitch", "/usr/sbin/ovs-vswitchd", "../lib/openvswitch-switch/ovs-vswitchd"),
-    ("cronie", "/usr/sbin/crond", "cron"),
-    ("yum", "/usr/bin/yum", "dnf-3"),
-    ("yum", "/etc/yum.conf", "dnf/dnf.conf"),
-    ("gnupg2", "/usr/bin/gpg2", "gpg"),
-    ("systemd", "/usr/lib/systemd/system/default.target", "multi-user.target"),
-    ("systemd", "/usr/lib/systemd/system/runlevel3.target", "multi-user.target"),
-    ("systemd", "/usr/lib/systemd/system/runlevel5.target", "graphical.target"),
-    ("centos-release", "/etc/os-release", "../usr/lib/os-release"),
-    ("centos-release", "/etc/redhat-release", "centos-release"),
-    ("centos-release", "/etc/system-release", "centos-release"),
-    (
-        "ca-certificates",
-        "/etc/pki/tls/certs/ca-bundle.crt",
-        "../../../ssl/certs/ca-certificates.crt",
-    ),
-    ("initscripts", "/etc/sysconfig/network-scripts/ifup", "../../../usr/sbin/ifup"),
-    ("initscripts", "/etc/sysconfig/network-scripts/ifdown", "../../../usr/sbin/ifdown"),
-    ("qemu-kvm-ev", "/usr/libexec/qemu-kvm", "../bin/qemu-system-x86_64"),
-    ("qemu-kvm-ev", "/usr/bin/qemu-kvm", "qemu-system-x86_64"),
-];
-
-/// Files made here.
-const FILES: &[(&str, &str, u16, &str)] = &[
-    ("setup", "/etc/passwd", 0o644, include_str!("files/passwd")),
-    ("setup", "/etc/group", 0o644, include_str!("files/group")),
-    ("setup", "/etc/profile", 0o644, include_str!("files/profile")),
-    ("setup", "/etc/hosts", 0o644, include_str!("files/hosts")),
-    ("setup", "/etc/fstab", 0o644, ""),
-    ("setup", "/etc/exports", 0o644, ""),
-    ("setup", "/etc/motd", 0o644, ""),
-    ("setup", "/etc/host.conf", 0o644, "multi on\n"),
-    ("setup", "/etc/shells", 0o644, "/bin/sh\n/bin/bash\n/usr/bin/sh\n/usr/bin/bash\n"),
-    ("setup", "/etc/subuid", 0o644, ""),
-    ("setup", "/etc/subgid", 0o644, ""),
-    ("glibc", "/etc/nsswitch.conf", 0o644, include_str!("files/nsswitch.conf")),
-    ("rootfiles", "/root/.bash_profile", 0o644, include_str!("files/bash_profile")),
-    ("rootfiles", "/root/.bashrc", 0o644, include_str!("files/bashrc")),
-    ("chrony", "/etc/chrony.conf", 0o644, include_str!("files/chrony.conf")),
-    (
-        "chrony",
-        "/etc/sysconfig/chronyd",
-        0o644,
-        "# Command-line options for chronyd\nOPTIONS=\"\"\n",
-    ),
-    ("openssh-server", "/etc/sysconfig/sshd", 0o640, "OPTIONS=\"\"\n"),
-    ("initscripts", "/etc/sysconfig/network", 0o644, ""),
-    (
-        "initscripts",
-        "/etc/sysconfig/network-scripts/ifcfg-lo",
-        0o644,
-        include_str!("files/ifcfg-lo"),
-    ),
-    ("pam", "/etc/pam.d/common-auth", 0o644, include_str!("files/common-auth")),
-    ("pam", "/etc/pam.d/common-account", 0o644, include_str!("files/common-account")),
-    ("pam", "/etc/pam.d/common-password", 0o644, include_str!("files/common-password")),
-    ("pam", "/etc/pam.d/common-session", 0o644, include_str!("files/common-session")),
-    (
-        "pam",
-        "/etc/pam.d/common-session-noninteractive",
-        0o644,
-        include_str!("files/common-session-noninteractive"),
-    ),
-    ("rsyslog", "/etc/rsyslog.conf", 0o644, include_str!("files/rsyslog.conf")),
-    ("grub2-tools", "/etc/default/grub", 0o644, include_str!("files/grub")),
-    ("selinux-policy", "/etc/selinux/config", 0o644, "SELINUX=disabled\n"),
-    (
-        "policycoreutils",
-        "/etc/selinux/config",
-        0o644,
-        "# The practice medium has no SELinux policy.\nSELINUX=disabled\nSELINUXTYPE=targeted\n",
-    ),
-    (
-        "libvirt-daemon",
-        "/etc/sysconfig/libvirtd",
-        0o644,
-        "# Stays up without connections, as on CentOS 7.\nLIBVIRTD_ARGS=\"\"\n",
-    ),
-    (
-        "centos-release",
-        "/etc/issue",
-        0o644,
-        "imgbuild practice medium (not CentOS)\nKernel \\r on an \\m\n\n",
-    ),
-    (
-        "centos-release",
-        "/etc/centos-release",
-        0o644,
-        "imgbuild practice medium release 7 (Debian 12 packages, not CentOS)\n",
-    ),
-    ("systemd", "/etc/locale.conf", 0o644, "LANG=C.UTF-8\n"),
-    ("systemd", "/etc/vconsole.conf", 0o644, "KEYMAP=us\n"),
-];
-
-/// Files made here that nobody edits.
-const FIXED: &[(&str, &str, u16, &str)] = &[
-    ("centos-release", "/usr/lib/os-release", 0o644, include_str!("files/os-release")),
-    (
-        "centos-release",
-        "/usr/lib/systemd/system-preset/90-default.preset",
-        0o644,
-        include_str!("files/90-default.preset"),
-    ),
-    ("rpm", "/usr/lib/rpm/macros.d/macros.practice", 0o644, include_str!("files/macros.practice")),
-    (
-        "chrony",
-        "/usr/lib/systemd/system/chronyd.service",
-        0o644,
-        include_str!("files/chronyd.service"),
-    ),
-    ("cronie", "/usr/lib/systemd/system/crond.service", 0o644, include_str!("files/crond.service")),
-    (
-        "openssh-server",
-        "/usr/lib/systemd/system/sshd.service",
-        0o644,
-        include_str!("files/sshd.service"),
-    ),
-    (
-        "openssh-server",
-        "/usr/lib/systemd/system/sshd-keygen.service",
-        0o644,
-        include_str!("files/sshd-keygen.service"),
-    ),
-    (
-        "initscripts",
-        "/usr/lib/systemd/system/network.service",
-        0o644,
-        include_str!("files/network.service"),
-    ),
-    ("initscripts", "/usr/libexec/network-ifcfg", 0o755, include_str!("files/network-ifcfg")),
-    (
-        "initscripts",
-        "/usr/sbin/ifup",
-        0o755,
-        "#!/bin/sh\nexec /usr/libexec/network-ifcfg up \"$@\"\n",
-    ),
-    (
-        "initscripts",
-        "/usr/sbin/ifdown",
-        0o755,
-        "#!/bin/sh\nexec /usr/libexec/network-ifcfg down \"$@\"\n",
-    ),
-    (
-        "dracut",
-        "/usr/lib/dracut/dracut.conf.d/90-practice.conf",
-        0o644,
-        include_str!("files/dracut.conf"),
-    ),
-];
-
-/// Folders beside those of the Debian package.
-const FOLDERS: &[(&str, &str, u16)] = &[
-    ("initscripts", "/etc/sysconfig/network-scripts", 0o755),
-    ("rpm", "/var/lib/rpm", 0o755),
-    ("shim-x64", "/boot/efi", 0o700),
-    ("grub2-tools", "/boot/grub2", 0o700),
-    ("systemd", "/var/log/journal", 0o2755),
-    ("yum", "/etc/yum", 0o755),
-];
-
-/// Names that CentOS's package of this name offers too.
-const PROVIDES: &[(&str, &[&str])] = &[
-    ("glibc", &["rtld(GNU_HASH)", "glibc-common", "/sbin/ldconfig"]),
-    ("bash", &["/bin/sh", "/bin/bash"]),
-    ("systemd", &["systemd-sysv", "udev"]),
-    ("yum", &["dnf"]),
-    ("kernel", &["kernel-core", "kernel-modules"]),
-    ("centos-release", &["system-release", "redhat-release"]),
-    ("grub2-tools", &["grub2-common", "grub2-tools-extra", "grub2-tools-minimal"]),
-    ("qemu-kvm-ev", &["qemu-kvm", "qemu-kvm-common-ev"]),
-    ("qemu-img-ev", &["qemu-img"]),
-    ("libvirt-client", &["libvirt-bash-completion"]),
-    ("initscripts", &["network-scripts"]),
-    ("vim-minimal", &["vi"]),
-    ("cronie", &["cronie-anacron"]),
-];
-
-/// Needs that no Debian dependency states.
-const REQUIRES: &[(&str, &[&str])] = &[
-    ("setup", &[]),
-    ("systemd", &["centos-release", "kmod", "util-linux", "pam"]),
-    ("glibc", &["basesystem"]),
-    ("util-linux", &["shadow-utils"]),
-    ("kernel", &["dracut", "kmod", "coreutils", "zstd"]),
-    (
-        "dracut",
-        &["zstd", "systemd", "bash", "grep", "sed", "gawk", "findutils", "cpio", "xz", "gzip"],
-    ),
-    ("openssh-server", &["openssh-clients"]),
-    ("libvirt-daemon", &["polkit", "dbus", "libvirt-libs"]),
-    ("openvswitch", &["iproute", "procps-ng", "kmod", "util-linux"]),
-    ("initscripts", &["centos-release"]),
-    ("grub2-tools", &["coreutils", "grep", "sed", "gawk", "which"]),
-    ("grub2-efi-x64", &["grub2-tools", "shim-x64"]),
-    ("rpm", &["bash", "coreutils"]),
-    ("python-setuptools", &["python3"]),
-];
+use tables::{DRESS, FILES, FIXED, FOLDERS, GROUPS, LINKS, PROVIDES, REQUIRES, USERS, User};
 
 fn of<T: Copy>(table: &[(&str, T)], name: &str) -> Option<T> {
     table.iter().find(|(package, _)| *package == name).map(|(_, value)| *value)
@@ -509,3 +244,122 @@ fn add_ldconfig(rpm: &mut Rpm) {
 
 /// Packages that `/bin/sh` itself needs.
 const SHELL_NEEDS: &[&str] = &["glibc", "libgcc", "ncurses-libs"];
+
+#[cfg(test)]
+mod tests {
+    use super::super::convert;
+    use super::super::generated::PACKAGES;
+    use super::super::package::Scripts;
+    use super::*;
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    fn own(name: &str) -> Rpm {
+        let package = PACKAGES.iter().find(|package| package.name == name).expect("a package");
+        convert::generate(package, 1_600_000_000)
+    }
+
+    /// A package of this name with no files but those the tables give it.
+    fn bare(name: &str) -> Rpm {
+        let mut rpm = own("grub2");
+        rpm.name = name.into();
+        rpm.requires.clear();
+        rpm
+    }
+
+    #[test]
+    fn chrony_gets_its_user_unit_and_preset() {
+        let mut rpm = bare("chrony");
+        complete(&mut rpm);
+        assert!(rpm.scripts.pre.contains("useradd -r -u 996 -g chrony"), "{}", rpm.scripts.pre);
+        assert!(rpm.scripts.post.contains("preset chronyd.service"), "{}", rpm.scripts.post);
+        assert!(rpm.scripts.preun.contains("disable --now chronyd.service"));
+        assert!(rpm.requires.contains(&Dependency::script_pre("shadow-utils")));
+        assert!(rpm.requires.contains(&Dependency::script_post("systemd")));
+        let drift = rpm.items.iter().find(|item| item.path == "/var/lib/chrony").expect("folder");
+        assert_eq!((drift.mode, drift.user.as_str()), (0o750, "chrony"));
+        let config = rpm.items.iter().find(|item| item.path == "/etc/chrony.conf").expect("file");
+        assert!(config.config);
+    }
+
+    #[test]
+    fn kernel_makes_its_initramfs() {
+        let mut rpm = bare("kernel");
+        rpm.items = vec![Item::file("/boot/vmlinuz-6.1.0-9-cloud-amd64", 0o644, "MZ")];
+        complete(&mut rpm);
+        let script = &rpm.scripts.posttrans;
+        assert!(script.contains("/boot/initramfs-6.1.0-9-cloud-amd64.img"), "{script}");
+        assert!(!script.contains('@'));
+        assert!(rpm.items.iter().any(|item| item.kind == Kind::Ghost));
+        assert!(rpm.provides.iter().any(|provide| provide.name == "kernel-uname-r"));
+    }
+
+    #[test]
+    fn libraries_run_ldconfig_but_not_before_the_shell() {
+        let library = Item::file("/usr/lib/x86_64-linux-gnu/libx.so.1", 0o644, "");
+        for (name, post) in [("libx", true), ("ncurses-libs", false)] {
+            let mut rpm = bare(name);
+            rpm.items = vec![library.clone()];
+            complete(&mut rpm);
+            assert_eq!(rpm.scripts.post.contains("ldconfig"), post, "{name}");
+            assert_eq!(rpm.scripts.posttrans.contains("ldconfig"), !post, "{name}");
+        }
+    }
+
+    #[test]
+    fn efi_programs_lie_where_centos_has_them() {
+        let mut rpm = bare("shim-x64");
+        let signed = |name: &str| Item::file(&format!("/usr/lib/shim/{name}.signed"), 0o644, name);
+        rpm.items = ["shimx64.efi", "mmx64.efi", "fbx64.efi"].map(signed).to_vec();
+        complete(&mut rpm);
+        for path in ["BOOT/BOOTX64.EFI", "centos/shimx64.efi", "centos/BOOTX64.CSV"] {
+            let path = format!("/boot/efi/EFI/{path}");
+            assert!(rpm.items.iter().any(|item| item.path == path), "{path}");
+        }
+    }
+
+    #[test]
+    fn every_shadow_line_is_for_a_passwd_line() {
+        let rpm = {
+            let mut rpm = bare("setup");
+            complete(&mut rpm);
+            rpm
+        };
+        let lines = |path: &str| {
+            let item = rpm.items.iter().find(|item| item.path == path).expect("a file");
+            String::from_utf8_lossy(item.bytes().expect("bytes")).lines().count()
+        };
+        assert_eq!(lines("/etc/passwd"), lines("/etc/shadow"));
+        assert_eq!(lines("/etc/group"), lines("/etc/gshadow"));
+    }
+
+    /// Every scriptlet and shell file is one for `dash -n` and `bash -n`.
+    #[test]
+    fn shells_parse_the_scripts() {
+        let mut texts: Vec<String> = [
+            include_str!("files/init"),
+            include_str!("files/udhcpc.sh"),
+            include_str!("files/network-ifcfg"),
+            include_str!("files/profile"),
+        ]
+        .map(str::to_string)
+        .to_vec();
+        for name in ["chrony", "dbus", "systemd", "libvirt-daemon", "kernel"] {
+            let mut rpm = bare(name);
+            rpm.items = vec![Item::file("/boot/vmlinuz-6.1", 0o644, "")];
+            complete(&mut rpm);
+            let Scripts { pre, post, preun, postun, posttrans } = rpm.scripts;
+            texts.extend([pre, post, preun, postun, posttrans]);
+        }
+        for shell in ["dash", "bash"] {
+            for text in &texts {
+                let mut child =
+                    Command::new(shell).arg("-n").stdin(Stdio::piped()).spawn().expect(shell);
+                let mut pipe = child.stdin.take().expect("pipe");
+                pipe.write_all(text.as_bytes()).expect("write");
+                drop(pipe);
+                assert!(child.wait().expect(shell).success(), "{shell}: {text}");
+            }
+        }
+    }
+}
