@@ -61,7 +61,7 @@ fn corrupted_rpm() {
     let rpm = fs::read_dir(&packages)
         .expect("Packages")
         .map(|e| e.expect("entry").path())
-        .find(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("bash-")))
+        .find(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("bash-5")))
         .expect("bash");
     let bytes = fs::read(&rpm).expect("bash");
     fs::remove_file(&rpm).expect("link");

@@ -71,8 +71,8 @@ const REPOSITORIES: [Repository; 4] =
 /// build errors when a package cannot be converted or written; interruption.
 pub fn make(output: &Path, work: &Path, progress: Progress<'_>) -> Result<Practice> {
     let practice = Practice::at(output);
-    let _lock = lock(work)?;
-    if fs::read_to_string(output.join(STAMP)).is_ok_and(|stamp| stamp == RECIPE) {
+    let is_made = || fs::read_to_string(output.join(STAMP)).is_ok_and(|stamp| stamp == RECIPE);
+    if is_made() {
         return Ok(practice);
     }
     let foreign = fs::read_dir(output).is_ok_and(|mut dir| dir.next().is_some());
@@ -82,6 +82,10 @@ pub fn make(output: &Path, work: &Path, progress: Progress<'_>) -> Result<Practi
     }
     let work = absolute(work)?;
     let output = absolute(output)?;
+    let _lock = lock(&work)?;
+    if is_made() {
+        return Ok(practice);
+    }
     let partial = Partial::beside(&output)?;
     let (index, media) = fetch(&work, progress)?;
     build(&partial.0, &index, &media, progress)?;
