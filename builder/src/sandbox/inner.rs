@@ -10,10 +10,11 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, chdir, fork, pivot_root};
 use std::error::Error;
 use std::ffi::CString;
+use std::fs::{self, Permissions};
 use std::io::{Read, Write};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::{fs, io, process};
+use std::{io, process};
 
 /// Exit code of a sandbox that could not be made; beyond what shells and signals use.
 pub const FAILED: i32 = 253;
@@ -143,16 +144,19 @@ fn enter_root(sandbox: &Sandbox) -> Result<()> {
     Ok(())
 }
 
-/// A folder below `root` to mount on, made if it is not there. A link on the way could lead
-/// out of the root: it is refused.
-fn mount_point(root: &Path, inside: &str) -> Result<PathBuf> {
+/// A folder below `root` to mount on, made with `mode` if it is not there. A link on the way
+/// could lead out of the root: it is refused.
+fn mount_point(root: &Path, inside: &str, mode: u32) -> Result<PathBuf> {
     let mut place = root.to_owned();
     for part in inside.split('/').filter(|part| !part.is_empty()) {
         place.push(part);
         match fs::symlink_metadata(&place) {
             Ok(meta) if meta.is_dir() => {}
             Ok(_) => return Err(format!("/{inside} of the image is not a folder").into()),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => fs::create_dir(&place)?,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir(&place)?;
+                fs::set_permissions(&place, Permissions::from_mode(mode))?;
+            }
             Err(e) => return Err(e.into()),
         }
     }
@@ -161,7 +165,7 @@ fn mount_point(root: &Path, inside: &str) -> Result<PathBuf> {
 
 fn bind_mount(root: &Path, bind: &Bind) -> Result<()> {
     let none = None::<&str>;
-    let inside = mount_point(root, &bind.inside)?;
+    let inside = mount_point(root, &bind.inside, 0o755)?;
     mount(Some(&bind.host), &inside, none, MsFlags::MS_BIND | MsFlags::MS_REC, none)?;
     if bind.read_only {
         let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
@@ -170,10 +174,10 @@ fn bind_mount(root: &Path, bind: &Bind) -> Result<()> {
     Ok(())
 }
 
-/// /proc, /dev, and writable /sys and /run: scriptlets look for them, and the package
-/// `filesystem` sets /sys's mode.
+/// /proc, /dev, and writable /sys and /run: scriptlets look for them. What the package
+/// `filesystem` sets on these folders goes to the mounts, so the folders below them are made
+/// with the modes that it asks for.
 fn api_mounts(root: &Path) -> Result<()> {
-    let place = |name: &str| mount_point(root, name);
     let tmpfs = |place: &Path, mode: &str| {
         mount(
             Some("tmpfs"),
@@ -184,10 +188,10 @@ fn api_mounts(root: &Path) -> Result<()> {
         )
     };
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount(Some("proc"), &place("proc")?, Some("proc"), flags, None::<&str>)?;
-    tmpfs(&place("sys")?, "0555")?;
-    tmpfs(&place("run")?, "0755")?;
-    let dev = place("dev")?;
+    mount(Some("proc"), &mount_point(root, "proc", 0o555)?, Some("proc"), flags, None::<&str>)?;
+    tmpfs(&mount_point(root, "sys", 0o555)?, "0555")?;
+    tmpfs(&mount_point(root, "run", 0o755)?, "0755")?;
+    let dev = mount_point(root, "dev", 0o755)?;
     tmpfs(&dev, "0755")?;
     let old = umask(Mode::empty());
     for (name, major, minor) in [
