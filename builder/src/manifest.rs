@@ -25,6 +25,8 @@ struct Manifest<'a> {
     schema: u32,
     generator: &'static str,
     plan_sha256: String,
+    /// Names the installed tree in the cache that the images were made from.
+    tree_sha256: String,
     /// Said aloud, so that nobody takes a practice image for CentOS.
     practice_media: bool,
     plan: &'a Plan,
@@ -37,6 +39,7 @@ pub fn manifest(plan: &Plan, files: &[Output]) -> String {
         schema: SCHEMA,
         generator: concat!("imgbuild ", env!("CARGO_PKG_VERSION")),
         plan_sha256: plan.digest(),
+        tree_sha256: plan.tree_digest(),
         practice_media: plan.practice,
         plan,
         files,

@@ -144,9 +144,9 @@ impl Progress {
     pub fn note(&self, text: &str) {
         match (&self.bar, self.mode) {
             (Some(bar), _) => bar.suspend(|| say(&format!("imgbuild: {text}"))),
-            (None, Mode::Plain) => say(&format!("imgbuild: {text}")),
+            (None, Mode::Auto | Mode::Plain) => say(&format!("imgbuild: {text}")),
             (None, Mode::Json) => say(&serde_json::json!({ "note": text }).to_string()),
-            (None, _) => {}
+            (None, Mode::None) => {}
         }
     }
 
