@@ -103,11 +103,11 @@ fn remove_empty(folders: &[PathBuf]) {
     }
 }
 
-/// SHA-256 of a file, lower-case hexadecimal.
+/// SHA-256 of a file, lower-case hexadecimal; `read` is told how many bytes were read each time.
 ///
 /// # Errors
 /// When it cannot be read, or a signal has arrived.
-pub fn sha256(path: &Path) -> Result<String> {
+pub fn sha256(path: &Path, read: &mut dyn FnMut(u64)) -> Result<String> {
     let what = || format!("cannot read {}", path.display());
     let mut file = File::open(path).or_build(what)?;
     let mut hasher = Sha256::new();
@@ -116,7 +116,10 @@ pub fn sha256(path: &Path) -> Result<String> {
         crate::interrupt::check()?;
         match file.read(&mut buffer) {
             Ok(0) => return Ok(hex::encode(hasher.finalize())),
-            Ok(n) => hasher.update(&buffer[..n]),
+            Ok(n) => {
+                hasher.update(&buffer[..n]);
+                read(n as u64);
+            }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(Error::build(format!("{}: {e}", what()))),
         }

@@ -40,11 +40,11 @@ impl Unit {
 
     fn template(self) -> &'static str {
         match self {
-            Unit::Packages => "{prefix}  {bar:24} {pos}/{len} packages  ETA {eta}  {msg}",
+            Unit::Packages => "{prefix}  {bar:24} {pos}/{len} packages  ETA {eta}  {wide_msg}",
             Unit::Bytes => {
-                "{prefix}  {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  ETA {eta}  {msg}"
+                "{prefix}  {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  ETA {eta}  {wide_msg}"
             }
-            Unit::Steps => "{prefix}  {spinner} {msg} ({elapsed})",
+            Unit::Steps => "{prefix}  {spinner} ({elapsed}) {wide_msg}",
         }
     }
 }
@@ -158,11 +158,14 @@ impl Progress {
         let seconds = self.started.elapsed().as_secs_f64();
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
-            say(&format!("imgbuild: {} done in {seconds:.1} s", self.stage));
-        } else if self.mode == Mode::Plain && seconds >= 1.0 {
-            say(&format!("imgbuild: {} done in {seconds:.1} s", self.stage));
-        } else if self.mode == Mode::Json {
-            self.json(0, 0, "end");
+        }
+        match self.mode {
+            // A stage that took no time is no news.
+            Mode::Auto | Mode::Plain if seconds >= 1.0 => {
+                say(&format!("imgbuild: {} done in {seconds:.1} s", self.stage));
+            }
+            Mode::Json => self.json(0, 0, "end"),
+            Mode::Auto | Mode::Plain | Mode::None => {}
         }
         self.stage.clear();
     }

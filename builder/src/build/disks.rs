@@ -92,12 +92,27 @@ fn images(
     if wanted(".raw").is_none() {
         fs::remove_file(&raw).or_build(|| format!("cannot remove {}", raw.display()))?;
     }
-    progress.stage(&format!("{}: checksums", node.name), Unit::Steps);
-    node.outputs.iter().map(|name| output(node, name, staging)).collect()
+    checksums(node, staging, progress)
 }
 
-fn output(node: &Node, name: &str, staging: &Staging) -> Result<Output> {
-    let path = staging.path(name);
-    let size = fs::metadata(&path).or_build(|| format!("cannot read {}", path.display()))?.len();
-    Ok(Output { file: name.to_owned(), node: node.name.clone(), size, sha256: sha256(&path)? })
+fn checksums(node: &Node, staging: &Staging, progress: &mut Progress) -> Result<Vec<Output>> {
+    progress.stage(&format!("{}: checksums", node.name), Unit::Bytes);
+    let mut sizes = Vec::new();
+    for name in &node.outputs {
+        let path = staging.path(name);
+        let about = fs::metadata(&path).or_build(|| format!("cannot read {}", path.display()))?;
+        sizes.push((name, path, about.len()));
+    }
+    let total = sizes.iter().map(|(_, _, size)| size).sum();
+    let mut done = 0;
+    sizes
+        .into_iter()
+        .map(|(name, path, size)| {
+            let sha256 = sha256(&path, &mut |read| {
+                done += read;
+                progress.at(done, total, name);
+            })?;
+            Ok(Output { file: name.clone(), node: node.name.clone(), size, sha256 })
+        })
+        .collect()
 }

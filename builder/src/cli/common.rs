@@ -1,0 +1,90 @@
+//! Arguments and output that several commands share.
+
+use crate::build::Select;
+use crate::error::{Error, Result};
+use crate::progress::Mode;
+use clap::Args;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// What every command that works for a while takes.
+#[derive(Args)]
+pub struct Common {
+    /// Where downloads, the practice medium and installed trees are kept.
+    #[arg(long, env = "IMGBUILD_CACHE", value_name = "DIR")]
+    cache: Option<PathBuf>,
+    /// How progress is shown on standard error.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub progress: Mode,
+}
+
+impl Common {
+    /// The cache folder: as given, or by the XDG base directory specification.
+    pub fn cache(&self) -> Result<PathBuf> {
+        let xdg = || {
+            std::env::var_os("XDG_CACHE_HOME")
+                .map(PathBuf::from)
+                .filter(|p| p.is_absolute())
+                .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))
+                .map(|p| p.join("imgbuild"))
+        };
+        self.cache.clone().or_else(xdg).ok_or_else(|| {
+            Error::environment(
+                "no place for the cache: neither --cache, XDG_CACHE_HOME nor HOME is set",
+            )
+            .hint("give --cache DIR")
+        })
+    }
+}
+
+/// What is to be built from what.
+#[derive(Args)]
+pub struct SelectArguments {
+    /// Role profile: a name (profiles/NAME.toml, or one of those shipped) or a path.
+    #[arg(long, value_name = "NAME|FILE")]
+    profile: Option<String>,
+    /// The lab file; by default `lab.toml` beside the profile.
+    #[arg(long, value_name = "FILE")]
+    lab: Option<PathBuf>,
+    /// Build this node only.
+    #[arg(long, value_name = "NAME")]
+    node: Option<String>,
+    /// A medium: ISO file, folder, http(s) URL, or `practice`. May be repeated. Without it, the lab file's sources.
+    #[arg(long, value_name = "PATH|URL|practice")]
+    media: Vec<String>,
+    /// Image formats; by default the profile's.
+    #[arg(long, value_delimiter = ',', value_name = "raw,qcow2")]
+    format: Vec<String>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+impl SelectArguments {
+    /// As the build wants it.
+    pub fn select(self) -> Result<Select> {
+        let cache = self.common.cache()?;
+        let profile = self.profile.ok_or_else(|| {
+            Error::input("nothing to do: --profile is missing").hint(
+                "for example: imgbuild --profile controller --media CentOS7-1804.iso; see imgbuild --help",
+            )
+        })?;
+        Ok(Select {
+            profile,
+            lab: self.lab,
+            node: self.node,
+            media: self.media,
+            formats: self.format,
+            cache,
+        })
+    }
+}
+
+/// Writes a result to standard output; a reader that has gone is no error.
+pub fn print(text: &str) -> Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::environment(format!("cannot write to standard output: {e}")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,34 @@
+//! `imgbuild practice`.
+
+use super::common::{Common, print};
+use crate::error::Result;
+use crate::practice;
+use crate::progress::{Progress, Unit};
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// Where the trees and ISOs go.
+    #[arg(long, value_name = "DIR")]
+    output: PathBuf,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub fn run(a: Arguments) -> Result<()> {
+    let mut progress = Progress::new(a.common.progress);
+    progress.stage("practice medium", Unit::Steps);
+    let work = a.common.cache()?.join("debs");
+    let made = practice::make(&a.output, &work, &mut |stage, done, total| {
+        progress.at(done, total, stage.name())
+    })?;
+    progress.finish();
+    let mut text = String::from("Practice media made from Debian packages; this is not CentOS.\n");
+    for path in
+        [&made.os, &made.extras, &made.osp10, &made.os_iso, &made.extras_iso, &made.osp10_iso]
+    {
+        text.push_str(&format!("{}\n", path.display()));
+    }
+    print(&text)
+}
