@@ -58,6 +58,30 @@ pub struct Repository {
     pub repomd_sha256: String,
 }
 
+/// The lab that the nodes belong to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lab {
+    /// Its name.
+    pub name: String,
+    /// The lab network's first address.
+    pub network: Ipv4Addr,
+    /// Its prefix length in bits.
+    pub prefix: u8,
+    /// The nodes' default gateway.
+    pub gateway: Ipv4Addr,
+    /// The nodes' time servers.
+    pub ntp: Vec<Ipv4Addr>,
+}
+
+/// The (virtual) machine that a node's image is made for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Virtual CPUs.
+    pub cpus: u32,
+    /// Memory in bytes, whole MiB.
+    pub memory: u64,
+}
+
 /// One node's image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
@@ -65,6 +89,8 @@ pub struct Node {
     pub name: String,
     /// Its address.
     pub address: Ipv4Addr,
+    /// Hardware address of its interface on the lab network, lower case.
+    pub mac: String,
     /// Names of the image files.
     pub outputs: Vec<String>,
 }
@@ -100,6 +126,10 @@ pub struct Plan {
     pub schema: u32,
     /// The role's name.
     pub profile: String,
+    /// The lab.
+    pub lab: Lab,
+    /// The machine.
+    pub machine: Machine,
     /// Profile, lab file, kickstart.
     pub inputs: Vec<Input>,
     /// Whether the packages come from practice media.

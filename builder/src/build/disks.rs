@@ -5,7 +5,7 @@ use super::overlay::{self, Firstboot};
 use crate::boot::{self, Settings};
 use crate::disk::{self, Content};
 use crate::error::{Context as _, Result};
-use crate::format::qcow2::{self, Compressed};
+use crate::format::qcow2::{self, Compression};
 use crate::install::place;
 use crate::interrupt;
 use crate::manifest::Output;
@@ -17,7 +17,7 @@ use std::fs::{self, File};
 use std::path::Path;
 
 /// qcow2's deflate level: level 1 costs a third of the default's time for 10 % more bytes.
-const COMPRESSION: Compressed = Compressed::Zlib(1);
+const COMPRESSION: Compression = Compression::Zlib(1);
 
 /// Writes all images of the plan from the installed tree in `folder`.
 pub fn write(
@@ -82,7 +82,7 @@ fn images(
         let what = || format!("cannot write {}", path.display());
         let from = File::open(&raw).or_build(what)?;
         let to = File::create_new(&path).or_build(what)?;
-        let written = qcow2::write(&from, &to, COMPRESSION, &mut |done, total| {
+        let written = qcow2::write(&from, &to, COMPRESSION, None, &mut |done, total| {
             progress.at(done, total, "");
             !interrupt::requested()
         });

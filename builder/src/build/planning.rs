@@ -4,7 +4,7 @@ use super::{Context, Select, Source};
 use crate::error::{Error, Result};
 use crate::kickstart::{Kickstart, Members, Mount, Packages};
 use crate::layout::{Layout, Sizes};
-use crate::plan::{self, Input, Node, Package, Plan, Repository, Script};
+use crate::plan::{self, Input, Lab, Machine, Node, Package, Plan, Repository, Script};
 use crate::profile::{self, Format, Spec};
 use crate::progress::{Progress, Unit};
 use crate::repo::Catalog;
@@ -92,11 +92,14 @@ fn assemble(
     let node = |n: &profile::Node| Node {
         name: n.name.clone(),
         address: n.address,
+        mac: n.hardware_address(&spec.lab),
         outputs: extensions.iter().map(|e| format!("{}.{e}", n.name)).collect(),
     };
     Ok(Plan {
         schema: plan::SCHEMA,
         profile: spec.role.as_str().to_owned(),
+        lab: lab(spec),
+        machine: Machine { cpus: spec.machine.cpus, memory: spec.machine.memory },
         inputs: spec
             .inputs
             .iter()
@@ -125,6 +128,17 @@ fn assemble(
         nodes: spec.nodes.iter().map(node).collect(),
         outputs: extensions,
     })
+}
+
+fn lab(spec: &Spec) -> Lab {
+    let network = &spec.network;
+    Lab {
+        name: spec.lab.clone(),
+        network: network.subnet.address,
+        prefix: network.subnet.prefix,
+        gateway: network.gateway,
+        ntp: network.ntp.clone(),
+    }
 }
 
 fn formats(select: &Select, spec: &Spec) -> Result<Vec<Format>> {

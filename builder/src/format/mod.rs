@@ -8,4 +8,5 @@ pub mod gpt;
 pub mod grub;
 pub mod iso9660;
 pub mod qcow2;
+pub mod sparse;
 pub mod tree;

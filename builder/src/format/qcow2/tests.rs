@@ -1,0 +1,109 @@
+use super::*;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::process::Command;
+use tempfile::NamedTempFile;
+
+fn qemu_img(arguments: &[&str]) -> String {
+    let output =
+        Command::new("qemu-img").args(arguments).output().expect("Debian package qemu-utils");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Text, noise that does not compress, zeros written and zeros never written.
+fn raw(size: u64) -> NamedTempFile {
+    let raw = NamedTempFile::new().unwrap();
+    let file = raw.as_file();
+    file.set_len(size).unwrap();
+    let mut state = 1u32;
+    let noise: Vec<u8> = (0..300_000)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        })
+        .collect();
+    file.write_all_at(&noise, 100_000).unwrap();
+    file.write_all_at(&b"some text ".repeat(40_000), 2 << 20).unwrap();
+    file.write_all_at(&[0; 200_000], 5 << 20).unwrap();
+    file.write_all_at(b"the end", size - 7).unwrap();
+    raw
+}
+
+#[test]
+fn qemu_img_reads_the_same() {
+    use Compression::{None as Plain, Zlib, Zstd};
+    for size in [8 << 20, (8 << 20) + 512, 50 << 30, (700 << 30) + 1024] {
+        let raw = raw(size);
+        for compression in [Plain, Zlib(1), Zlib(6), Zstd(3)] {
+            let image = NamedTempFile::new().unwrap();
+            write(raw.as_file(), image.as_file(), compression, None, &mut |_, _| true).unwrap();
+            let (image, raw) = (text(image.path()), text(raw.path()));
+            let said = qemu_img(&["check", "-f", "qcow2", image]);
+            assert!(said.contains("No errors"), "{said}");
+            qemu_img(&["compare", "-f", "raw", "-F", "qcow2", raw, image]);
+            let info = qemu_img(&["info", image]);
+            assert!(info.contains("compat: 1.1"), "{info}");
+            let kind = if compression == Zstd(3) { "type: zstd" } else { "type: zlib" };
+            assert!(info.contains(kind), "{info}");
+        }
+    }
+}
+
+#[test]
+fn an_overlay_holds_what_differs() {
+    let folder = tempfile::tempdir().unwrap();
+    let size = 64 << 20;
+    let base_raw = raw(size);
+    let base = File::create_new(folder.path().join("base.qcow2")).unwrap();
+    write(base_raw.as_file(), &base, Compression::Zlib(1), None, &mut |_, _| true).unwrap();
+    let node_raw = raw(size);
+    // A change, an addition, and zeros in the place of something.
+    node_raw.as_file().write_all_at(b"another name", 120_000).unwrap();
+    node_raw.as_file().write_all_at(b"new", 40 << 20).unwrap();
+    node_raw.as_file().write_all_at(&vec![0; 400_000], 2 << 20).unwrap();
+    let overlay = folder.path().join("node.qcow2");
+    let out = File::create_new(&overlay).unwrap();
+    let backing = Backing { name: "base.qcow2", format: "qcow2" };
+    let with = Some((backing, base_raw.as_file()));
+    write(node_raw.as_file(), &out, Compression::Zlib(1), with, &mut |_, _| true).unwrap();
+    assert!(qemu_img(&["check", text(&overlay)]).contains("No errors"));
+    qemu_img(&["compare", "-f", "raw", "-F", "qcow2", text(node_raw.path()), text(&overlay)]);
+    let info = qemu_img(&["info", text(&overlay)]);
+    assert!(
+        info.contains("backing file: base.qcow2") && info.contains("backing file format: qcow2")
+    );
+    assert!(out.metadata().unwrap().len() < 8 * CLUSTER);
+}
+
+#[test]
+fn an_empty_overlay_is_a_disk_to_write_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let size = (50 << 30) + 512;
+    let base = raw(size);
+    let path = folder.path().join("overlay.qcow2");
+    let backing = Backing { name: text(base.path()), format: "raw" };
+    overlay(&File::create_new(&path).unwrap(), size, backing).unwrap();
+    assert!(qemu_img(&["check", text(&path)]).contains("No errors"));
+    qemu_img(&["compare", "-f", "raw", "-F", "qcow2", text(base.path()), text(&path)]);
+    let output = Command::new("qemu-io").args(["-c", "write -P 7 3M 128k", text(&path)]).output();
+    assert!(output.expect("Debian package qemu-utils").status.success());
+    assert!(qemu_img(&["check", text(&path)]).contains("No errors"));
+}
+
+#[test]
+fn an_empty_disk_and_a_stop() {
+    let raw = NamedTempFile::new().unwrap();
+    raw.as_file().set_len(1 << 30).unwrap();
+    let image = NamedTempFile::new().unwrap();
+    write(raw.as_file(), image.as_file(), Compression::None, None, &mut |_, _| true).unwrap();
+    assert!(qemu_img(&["check", text(image.path())]).contains("No errors"));
+    raw.as_file().write_all_at(b"x", 0).unwrap();
+    let stopped = write(raw.as_file(), image.as_file(), Compression::None, None, &mut |_, _| false);
+    assert!(matches!(stopped, Err(Error::Stopped)));
+}
