@@ -5,6 +5,7 @@
 //! of it is known here. One that an image cannot honour is in the report with the
 //! reason, and one that would change the installed system is refused.
 
+mod bootloader;
 mod check;
 mod commands;
 mod dialect;
@@ -12,6 +13,7 @@ mod lexer;
 mod options;
 mod packages;
 mod parse;
+mod partitions;
 mod password;
 mod render;
 mod report;
@@ -26,6 +28,10 @@ pub use parse::{Text, parse};
 pub use password::PasswordHash;
 pub use render::{Facts, Lines, render};
 pub use report::{Fate, Line};
+pub use storage::{
+    Autopart, Filesystem, LogicalVolume, Partition, Reqpart, Scheme, Size, Storage, Target,
+    VolumeGroup,
+};
 
 use crate::problem::Problem;
 use crate::profile::Services;
@@ -56,8 +62,8 @@ pub struct Kickstart {
     pub networks: Vec<Network>,
     /// `bootloader`.
     pub bootloader: Bootloader,
-    /// `part`, in order.
-    pub partitions: Vec<Partition>,
+    /// `part`, `volgroup`, `logvol`, `autopart`, `reqpart`, `clearpart`.
+    pub storage: Storage,
     /// `%packages`.
     pub packages: Packages,
     /// `%post`, in order.
@@ -170,40 +176,6 @@ pub struct Bootloader {
     pub append: String,
     /// `--timeout`: seconds the menu waits.
     pub timeout: Option<u32>,
-}
-
-/// One `part` line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Partition {
-    /// Its line in the file.
-    pub line: usize,
-    /// What it is for.
-    pub mount: Mount,
-    /// `--ondisk`: the same for all, as an image is one disk.
-    pub disk: Option<String>,
-    /// `--fstype`; absent means the default of its purpose.
-    pub fstype: Option<String>,
-    /// `--size` in MiB.
-    pub size: u64,
-    /// `--maxsize` in MiB, with `grow`.
-    pub max_size: Option<u64>,
-    /// `--grow`: takes what is left.
-    pub grow: bool,
-    /// `--label` of the filesystem.
-    pub label: Option<String>,
-    /// `--fsoptions`: mount options.
-    pub options: Option<String>,
-}
-
-/// What a partition is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mount {
-    /// GRUB's core image under BIOS; no filesystem.
-    BiosBoot,
-    /// The EFI system partition at `/boot/efi`.
-    Efi,
-    /// `/`.
-    Root,
 }
 
 /// A `%post` script.

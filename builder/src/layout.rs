@@ -1,5 +1,7 @@
 //! Where everything is on a node's disk, and every identifier on it. Pure arithmetic.
 
+pub mod limits;
+
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -2,7 +2,7 @@
 
 use super::{Context, Select, Source};
 use crate::error::{Error, Result};
-use crate::kickstart::{Kickstart, Members, Mount, Packages};
+use crate::kickstart::{Kickstart, Members, Packages};
 use crate::layout::{Layout, Sizes};
 use crate::plan::{self, Input, Lab, Machine, Node, Package, Plan, Repository, Script};
 use crate::profile::{self, Format, Spec};
@@ -277,15 +277,15 @@ fn scripts(spec: &Spec) -> Vec<(Script, String)> {
 
 /// The kickstart's `part` lines in bytes; `installed` is what the packages' files have.
 fn sizes(kickstart: &Kickstart, installed: u64) -> Sizes {
-    let find = |mount: &Mount| kickstart.partitions.iter().find(|p| p.mount == *mount);
-    let size = |mount| find(&mount).map(|p| p.size * MIB);
-    let root = find(&Mount::Root);
+    let find = |name: &str| kickstart.storage.partitions.iter().find(|p| p.target.as_str() == name);
+    let least = |name: &str| find(name).and_then(|p| p.size.least).map(|size| size * MIB);
+    let root = find("/");
     Sizes {
-        bios: size(Mount::BiosBoot).unwrap_or(MIB),
-        esp: size(Mount::Efi).unwrap_or(200 * MIB),
-        root: root.map_or(0, |p| p.size * MIB),
-        grow: root.is_none_or(|p| p.grow),
-        root_maximum: root.and_then(|p| p.max_size).map(|m| m * MIB),
+        bios: least("biosboot").unwrap_or(MIB),
+        esp: least("/boot/efi").unwrap_or(200 * MIB),
+        root: least("/").unwrap_or(0),
+        grow: root.is_none_or(|p| p.size.grow),
+        root_maximum: root.and_then(|p| p.size.most).map(|m| m * MIB),
         // Files, initramfs, rpmdb and caches, the filesystem's own tables and its journal.
         content: installed + installed / 4 + 400 * MIB,
     }

@@ -2,19 +2,11 @@
 
 use super::render::Facts;
 use super::report::Fate;
-use super::{Kickstart, Mount, Network, Selinux};
+use super::{Kickstart, Network, Selinux};
+use crate::layout::limits;
 use crate::problem::Problem;
-use crate::profile::{Machine, show_size};
+use crate::profile::Machine;
 use std::fmt::Display;
-
-/// GRUB's core image with ext4 and GPT takes about 60 KiB; partitions are whole MiB.
-const MIN_BIOS_BOOT: u64 = 1;
-/// FAT32 begins above 65525 clusters; 34 MiB with 512-byte clusters, so 40.
-const MIN_EFI: u64 = 40;
-/// A node with OpenStack's packages takes about 2 GiB.
-const MIN_ROOT: u64 = 2048;
-/// GPT at both ends, and the first partition's alignment.
-const TABLE: u64 = 2;
 
 /// Everything in `kickstart` that an image for this node cannot have.
 pub fn check(
@@ -39,7 +31,10 @@ pub fn check(
             "write selinux --permissive",
         ));
     }
-    problems.extend(partitions(kickstart, file, machine));
+    // A refused layout has been reported; do not ask for its parts as well.
+    if !kickstart.report.iter().any(|l| l.fate == Fate::Refused && l.is_storage()) {
+        problems.extend(limits::shortcomings(&kickstart.storage, file, machine));
+    }
     for network in &kickstart.networks {
         problems.extend(contradictions(network, file, facts));
     }
@@ -50,57 +45,6 @@ pub fn check(
 
 fn at(file: &str, line: usize, message: String) -> Problem {
     Problem::at(file, (line, 1), message)
-}
-
-fn partitions(kickstart: &Kickstart, file: &str, machine: Option<&Machine>) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let parts = [
-        (Mount::BiosBoot, "part biosboot", MIN_BIOS_BOOT, "--fstype=biosboot --size=2"),
-        (Mount::Efi, "part /boot/efi", MIN_EFI, "--fstype=efi --size=200"),
-        (Mount::Root, "part /", MIN_ROOT, "--fstype=ext4 --size=4096 --grow"),
-    ];
-    // A refused layout has been reported; do not ask for its parts as well.
-    let refused = kickstart.report.iter().any(|l| {
-        l.fate == Fate::Refused
-            && ["part", "partition", "autopart", "logvol"].contains(&l.command.as_str())
-    });
-    for (mount, name, least, example) in parts {
-        match kickstart.partitions.iter().find(|p| p.mount == mount) {
-            None if refused => {}
-            None => {
-                let problem = Problem::whole(file, format!("{name} is missing"));
-                problems.push(problem.hint(format!("add: {name} {example}")));
-            }
-            Some(part) if part.size < least => {
-                let message = format!("{name}: {} MiB is too small", part.size);
-                let hint = format!("give --size={least} or more (MiB)");
-                problems.push(at(file, part.line, message).hint(hint));
-            }
-            Some(_) => {}
-        }
-    }
-    let growing: Vec<_> =
-        kickstart.partitions.iter().filter(|p| p.grow && p.mount != Mount::Root).collect();
-    for part in growing {
-        let message = "only / can grow".to_owned();
-        problems.push(at(file, part.line, message).hint("leave --grow out here"));
-    }
-    let total: u64 = kickstart.partitions.iter().map(|p| p.size).sum::<u64>() + TABLE;
-    if let Some(machine) = machine
-        && total << 20 > machine.disk
-        && let Some(last) = kickstart.partitions.last()
-    {
-        let message = format!(
-            "the partitions need {}, the disk has {}",
-            show_size(total << 20),
-            show_size(machine.disk)
-        );
-        problems.push(
-            at(file, last.line, message)
-                .hint("make `disk` larger in the role's profile, or --size smaller"),
-        );
-    }
-    problems
 }
 
 /// Where a `network` line says something else than the lab file.

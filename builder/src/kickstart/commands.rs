@@ -4,13 +4,15 @@ use super::options::Parsed;
 use super::parse::State;
 use super::report::Fate;
 use super::sections::Item;
-use super::{Script, storage, system};
+use super::{Script, bootloader, partitions, system};
 
 /// Takes a command or section into the kickstart and reports what becomes of it.
 pub fn apply(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     match item.words[0].text.as_str() {
         "auth" | "authconfig" => system::authconfig(state, item, parsed),
-        "bootloader" => storage::bootloader(state, item, parsed),
+        "autopart" => partitions::autopart(state, item, parsed),
+        "bootloader" => bootloader::bootloader(state, item, parsed),
+        "clearpart" => partitions::clearpart(state, item, parsed),
         "eula" => state.report(item, Fate::NotApplicable, "nothing asks for the licence on a node"),
         "firewall" => system::firewall(state, item, parsed),
         "firstboot" => firstboot(state, item, parsed),
@@ -20,15 +22,17 @@ pub fn apply(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
         }
         "keyboard" => system::keyboard(state, item, parsed),
         "lang" => system::lang(state, item, parsed),
+        "logvol" => partitions::logvol(state, item, parsed),
         "network" => system::network(state, item, parsed),
-        "part" | "partition" => storage::part(state, item, parsed),
-        "reqpart" => storage::reqpart(state, item, parsed),
+        "part" | "partition" => partitions::part(state, item, parsed),
+        "reqpart" => partitions::reqpart(state, item, parsed),
         "rootpw" => system::rootpw(state, item, parsed),
         "selinux" => system::selinux(state, item, parsed),
         "services" => system::services(state, item, parsed),
         "skipx" => state.report(item, Fate::Honoured, "nodes start without a graphical login"),
         "timezone" => system::timezone(state, item, parsed),
         "user" => system::user(state, item, parsed),
+        "volgroup" => partitions::volgroup(state, item, parsed),
         "%addon" => addon(state, item),
         "%post" => post(state, item, parsed),
         // The dialect's table and this list are compared by a test.

@@ -60,9 +60,8 @@ const NO_ARGUMENTS: Arguments = Arguments::None;
 const SOURCE: Image = NotApplicable("packages come from --media or the lab file's repositories");
 const INTERFACE: Image = NotApplicable("the installer's user interface; there is no installer run");
 const AFTER: Image = NotApplicable("what the installer does after its run; there is none");
-const STORAGE: Image = Refused(
-    "an image holds plain partitions only: write `part biosboot`, `part /boot/efi` and `part /`",
-);
+const STORAGE: Image =
+    Refused("RAID, Btrfs and snapshots are not made in images: write `part` and `logvol`");
 const HARDWARE: Image = Refused("this storage is outside the image's disk");
 const PARTITION: &str = "--active --asprimary --fstype,--type=TEXT --grow --maxsize=INT --noformat \
     --onbiosdisk=TEXT --ondisk,--ondrive=TEXT --onpart,--usepart=TEXT --recommended --size=INT \
@@ -78,7 +77,7 @@ pub static COMMANDS: &[Command] = &[
         NO_ARGUMENTS,
         "--encrypted --passphrase=TEXT --escrowcert=TEXT --backuppassphrase --nolvm \
          --type=lvm|btrfs|plain|partition|thinp --cipher=TEXT --fstype=TEXT --nohome",
-        STORAGE,
+        Honoured,
     ),
     command("autostep", NO_ARGUMENTS, "--autoscreenshot", INTERFACE),
     command(
@@ -101,7 +100,7 @@ pub static COMMANDS: &[Command] = &[
         "clearpart",
         NO_ARGUMENTS,
         "--all --initlabel --linux --none --disklabel=TEXT --drives=LIST --list=LIST --cdl",
-        NotApplicable("the image's disk is new and empty"),
+        Honoured,
     ),
     command("cmdline", NO_ARGUMENTS, "", INTERFACE),
     command(
@@ -175,7 +174,7 @@ pub static COMMANDS: &[Command] = &[
          --passphrase=TEXT --escrowcert=TEXT --backuppassphrase --label=TEXT --resize \
          --hibernation --cipher=TEXT --thinpool --thin --poolname=TEXT --chunksize=INT \
          --metadatasize=INT --profile=TEXT --mkfsoptions=TEXT",
-        STORAGE,
+        Honoured,
     ),
     command("mediacheck", NO_ARGUMENTS, "", SOURCE),
     command("method", Any, "--proxy=TEXT --noverifyssl --url=TEXT --mirrorlist=TEXT", SOURCE),
@@ -261,7 +260,7 @@ pub static COMMANDS: &[Command] = &[
         "volgroup",
         Any,
         "--noformat --useexisting --reserved-space=INT --reserved-percent=INT --pesize=INT",
-        STORAGE,
+        Honoured,
     ),
     command(
         "xconfig",

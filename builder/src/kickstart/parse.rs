@@ -7,6 +7,7 @@ use super::render::Lines;
 use super::report::{Fate, Line};
 use super::sections::{Item, items};
 use super::{Kickstart, packages, rules};
+use crate::layout::limits;
 use crate::problem::{Problem, nearest};
 
 /// A kickstart's text and where it came from.
@@ -104,7 +105,13 @@ pub fn parse(source: &Text<'_>) -> Result<Kickstart, Vec<Problem>> {
     for item in &items {
         one(&mut state, item);
     }
-    let State { kickstart, mut problems, .. } = state;
+    let State { mut kickstart, mut problems, .. } = state;
+    for (line, why) in limits::refusals(&kickstart.storage) {
+        let mut lines = kickstart.report.iter_mut();
+        if let Some(entry) = lines.find(|l| l.line == line && l.is_storage()) {
+            (entry.fate, entry.why) = (Fate::Refused, why);
+        }
+    }
     problems.sort_by_key(|p| (p.line, p.column));
     if problems.is_empty() { Ok(kickstart) } else { Err(problems) }
 }

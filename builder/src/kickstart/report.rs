@@ -28,3 +28,21 @@ pub struct Line {
     /// Why, or how.
     pub why: String,
 }
+
+impl Line {
+    /// Whether the command takes part in laying out the disk.
+    pub fn is_storage(&self) -> bool {
+        let names = [
+            "autopart",
+            "btrfs",
+            "logvol",
+            "part",
+            "partition",
+            "raid",
+            "reqpart",
+            "snapshot",
+            "volgroup",
+        ];
+        names.contains(&self.command.as_str())
+    }
+}

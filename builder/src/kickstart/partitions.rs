@@ -1,0 +1,190 @@
+//! `part`, `volgroup`, `logvol`, `autopart`, `reqpart`, `clearpart`: from a line to the
+//! values of `storage`. Whether the layout can be made is not decided here.
+
+use super::options::Parsed;
+use super::parse::State;
+use super::report::Fate;
+use super::sections::Item;
+use super::storage::{
+    Autopart, Filesystem, LogicalVolume, Partition, Reqpart, Scheme, Size, Target, VolumeGroup,
+};
+
+/// Options that no new image can have, on any storage command.
+const REFUSED: [(&str, &str); 8] = [
+    ("--noformat", "the image's disk is new: there is nothing to keep"),
+    ("--useexisting", "the image's disk is new: there is nothing to reuse"),
+    ("--onpart", "the image's disk is new: there is nothing to reuse"),
+    ("--onbiosdisk", "an image is one disk, without a BIOS number"),
+    ("--resize", "the image's disk is new: there is nothing to resize"),
+    ("--encrypted", "an encrypted filesystem would ask for its passphrase at every start"),
+    ("--thinpool", "thin pools are not made in images: write plain logical volumes"),
+    ("--thin", "thin volumes are not made in images: write plain logical volumes"),
+];
+
+/// The first option that no image can have, after reporting it.
+fn refused(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) -> bool {
+    let Some((option, why)) = REFUSED.into_iter().find(|(option, _)| parsed.has(option)) else {
+        return false;
+    };
+    state.report(item, Fate::Refused, format!("{option}: {why}"));
+    true
+}
+
+/// `part`, `partition`.
+pub fn part(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+    let Some(word) = parsed.arguments.first() else { return };
+    if refused(state, item, parsed) {
+        return;
+    }
+    let Some(size) = size(state, item, parsed) else { return };
+    let disk = parsed.text("--ondisk").map(|d| d.trim_start_matches("/dev/").to_owned());
+    let partition = Partition {
+        line: state.line(item),
+        target: Target::parse(&word.text),
+        size,
+        filesystem: filesystem(parsed),
+        disk,
+        as_primary: parsed.has("--asprimary"),
+        active: parsed.has("--active"),
+    };
+    state.kickstart.storage.partitions.push(partition);
+    match ["--asprimary", "--ondisk", "--active"].into_iter().find(|o| parsed.has(o)) {
+        Some(option) => {
+            let why =
+                format!("the partition is made; {option} means nothing on an image's one GPT disk");
+            state.report(item, Fate::Translated, why);
+        }
+        None => state.report(item, Fate::Honoured, "the partition is made"),
+    }
+}
+
+/// `volgroup`.
+pub fn volgroup(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+    let Some((name, members)) = parsed.arguments.split_first() else { return };
+    if refused(state, item, parsed) {
+        return;
+    }
+    let group = VolumeGroup {
+        line: state.line(item),
+        name: name.text.clone(),
+        members: members.iter().map(|w| w.text.clone()).collect(),
+        extent: positive(parsed, "--pesize"),
+        reserved: positive(parsed, "--reserved-space"),
+        reserved_percent: percent(parsed, "--reserved-percent"),
+    };
+    state.kickstart.storage.volume_groups.push(group);
+    state.report(item, Fate::Honoured, "the volume group is made");
+}
+
+/// `logvol`.
+pub fn logvol(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+    let Some(word) = parsed.arguments.first() else { return };
+    if refused(state, item, parsed) {
+        return;
+    }
+    let Some(size) = size(state, item, parsed) else { return };
+    let volume = LogicalVolume {
+        line: state.line(item),
+        target: Target::parse(&word.text),
+        group: parsed.text("--vgname").unwrap_or_default(),
+        name: parsed.text("--name").unwrap_or_default(),
+        size,
+        filesystem: filesystem(parsed),
+    };
+    state.kickstart.storage.logical_volumes.push(volume);
+    state.report(item, Fate::Honoured, "the logical volume is made");
+}
+
+/// `autopart`.
+pub fn autopart(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+    if refused(state, item, parsed) {
+        return;
+    }
+    let kinds = parsed.options.iter().rev();
+    let scheme = kinds.filter_map(|(name, value)| match *name {
+        "--nolvm" => Some(Scheme::Plain),
+        "--type" => Some(match value.text.to_ascii_lowercase().as_str() {
+            "btrfs" => Scheme::Btrfs,
+            "thinp" => Scheme::ThinLvm,
+            "lvm" => Scheme::Lvm,
+            _ => Scheme::Plain,
+        }),
+        _ => None,
+    });
+    state.kickstart.storage.autopart = Some(Autopart {
+        line: state.line(item),
+        scheme: scheme.into_iter().next().unwrap_or_default(),
+        kind: parsed.text("--fstype"),
+        no_home: parsed.has("--nohome"),
+    });
+    state.report(item, Fate::Translated, "Anaconda's own layout, for the image's one disk");
+}
+
+/// `reqpart`.
+pub fn reqpart(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+    let reqpart = Reqpart { line: state.line(item), boot: parsed.has("--add-boot") };
+    state.kickstart.storage.reqpart = Some(reqpart);
+    state.report(item, Fate::Translated, "a BIOS boot partition and an EFI system partition");
+}
+
+/// `clearpart`: on a new disk only its label matters.
+pub fn clearpart(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+    if let Some(label) = parsed.text("--disklabel") {
+        state.kickstart.storage.disklabel = Some(label);
+    }
+    state.report(item, Fate::NotApplicable, "the image's disk is new and empty");
+}
+
+/// Sizes in range, or `None` after the line was refused.
+fn size(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) -> Option<Size> {
+    /// 16 TiB: the end of ext4 without `64bit`, and of what EL7 takes.
+    const MOST: i64 = 16 << 20;
+    for option in ["--size", "--maxsize"] {
+        let fits = |n: i64| (1..=MOST).contains(&n);
+        if parsed.integer(option).is_some_and(|n| !fits(n)) {
+            let given = parsed.text(option).unwrap_or_default();
+            let why = format!("{option}={given} is out of range: in MiB, from 1 to {MOST}");
+            state.report(item, Fate::Refused, why);
+            return None;
+        }
+    }
+    let (least, most) = (positive(parsed, "--size"), positive(parsed, "--maxsize"));
+    if let (Some(least), Some(most)) = (least, most)
+        && most < least
+    {
+        state.report(item, Fate::Refused, format!("--maxsize={most} is less than --size={least}"));
+        return None;
+    }
+    let given = parsed.has("--percent");
+    let percent = percent(parsed, "--percent");
+    if given && percent.is_none() {
+        state.report(item, Fate::Refused, "--percent is out of range: from 1 to 100");
+        return None;
+    }
+    Some(Size {
+        least,
+        most,
+        percent,
+        grow: parsed.has("--grow"),
+        recommended: parsed.has("--recommended"),
+        hibernation: parsed.has("--hibernation"),
+    })
+}
+
+fn positive(parsed: &Parsed<'_>, option: &str) -> Option<u64> {
+    parsed.integer(option).and_then(|n| n.try_into().ok()).filter(|n| *n > 0)
+}
+
+fn percent(parsed: &Parsed<'_>, option: &str) -> Option<u8> {
+    positive(parsed, option).and_then(|n| n.try_into().ok()).filter(|n| *n <= 100)
+}
+
+fn filesystem(parsed: &Parsed<'_>) -> Filesystem {
+    Filesystem {
+        kind: parsed.text("--fstype"),
+        label: parsed.text("--label"),
+        options: parsed.text("--fsoptions"),
+        mkfs: parsed.text("--mkfsoptions"),
+        profile: parsed.text("--fsprofile"),
+    }
+}
