@@ -33,7 +33,7 @@ pub struct Practice {
 }
 
 /// Changes whenever a medium made by an older version must not be reused.
-const RECIPE: &str = concat!(env!("CARGO_PKG_VERSION"), "-3\n");
+const RECIPE: &str = concat!(env!("CARGO_PKG_VERSION"), "-4\n");
 const STAMP: &str = ".practice";
 
 impl Practice {
