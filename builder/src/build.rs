@@ -5,6 +5,7 @@ mod fetch;
 mod log;
 mod overlay;
 mod planning;
+mod replay;
 
 use crate::error::{Error, Result};
 use crate::install::{self, Job, PackageFile};
@@ -37,10 +38,26 @@ pub struct Select {
     pub cache: PathBuf,
 }
 
+impl Select {
+    /// The inputs and media of a plan, where it found them.
+    pub fn of_plan(plan: &Plan, cache: PathBuf) -> Self {
+        Self {
+            profile: plan.sources.profile.clone(),
+            lab: plan.sources.lab.clone(),
+            node: None,
+            media: plan.sources.media.clone(),
+            formats: Vec::new(),
+            cache,
+        }
+    }
+}
+
 /// A build.
 pub struct Options {
     /// What from what.
     pub select: Select,
+    /// The plan to replay; without one, it is made.
+    pub plan: Option<Plan>,
     /// The output folder.
     pub output: PathBuf,
     /// Whether existing files are replaced.
@@ -96,7 +113,10 @@ pub fn build(options: &Options, progress: &mut Progress) -> Result<()> {
 
 fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Result<()> {
     let firstboot = overlay::firstboot_binary(options.firstboot.as_deref())?;
-    let Planned { context, notes } = planning::plan(&options.select, progress)?;
+    let Planned { context, notes } = match &options.plan {
+        Some(plan) => replay::plan(&options.select, plan, progress)?,
+        None => planning::plan(&options.select, progress)?,
+    };
     for note in &notes {
         progress.note(note);
         log.line(note);
@@ -108,6 +128,10 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
     let staging = Staging::new(&options.output, names.clone(), options.force)?;
     check_space(options, &context)?;
 
+    if options.plan.is_some() {
+        // A tree from the cache would hide that a package is no longer what it was.
+        fetch::packages(&context, &options.select.cache, progress).map_err(replay::unreadable)?;
+    }
     let tree = install_tree(options, &context, progress, log)?;
     let outputs = disks::write(&context, &tree, &firstboot, &staging, progress)?;
 

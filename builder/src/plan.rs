@@ -1,16 +1,18 @@
 //! The plan: everything a build will do, decided before anything is done. Making it is
 //! pure; it reads no clock and holds no secret.
 
+use crate::error::{Context, Error, Result};
 use crate::layout::Layout;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
 
 /// Schema number of a plan.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Changes whenever the same plan would make another tree.
-pub const TREE_FORMAT: u32 = 1;
+pub const TREE_FORMAT: u32 = 2;
 
 /// A package to install, exactly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +121,18 @@ pub struct Input {
     pub sha256: String,
 }
 
+/// Where a replay finds what the plan was made from. No part of what is built: the same
+/// inputs and media in other places make the same images.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sources {
+    /// The profile: a path, or the name of a built-in one.
+    pub profile: String,
+    /// The lab file, unless it is built in.
+    pub lab: Option<PathBuf>,
+    /// Media in the user's words, paths made absolute; empty for the lab file's own sources.
+    pub media: Vec<String>,
+}
+
 /// The plan of one role's images.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -130,7 +144,9 @@ pub struct Plan {
     pub lab: Lab,
     /// The machine.
     pub machine: Machine,
-    /// Profile, lab file, kickstart.
+    /// Where to find the inputs and the media.
+    pub sources: Sources,
+    /// Lab file, profile, kickstart, root's public keys.
     pub inputs: Vec<Input>,
     /// Whether the packages come from practice media.
     pub practice: bool,
@@ -169,9 +185,86 @@ impl Plan {
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 
-    /// SHA-256 of the plan's canonical JSON, lower-case hexadecimal.
+    /// Reads a plan: from a file that holds one, or from the `manifest.json` of a build.
+    ///
+    /// # Errors
+    /// An input error when the file cannot be read, is no plan, or one of another schema.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read(path).or_input(|| format!("cannot read {}", path.display()))?;
+        Self::parse(&text).map_err(|mut e| {
+            e.message = format!("{}: {}", path.display(), e.message);
+            e.hint("make it again: imgbuild plan … --json >plan.json")
+        })
+    }
+
+    fn parse(text: &[u8]) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Outer {
+            plan: Option<serde_json::Value>,
+            schema: Option<u32>,
+        }
+        let damaged = |e: serde_json::Error| Error::input(format!("this is no plan: {e}"));
+        let outer: Outer = serde_json::from_slice(text).map_err(damaged)?;
+        let schema = match &outer.plan {
+            Some(plan) => plan["schema"].as_u64(),
+            None => outer.schema.map(u64::from),
+        };
+        match schema {
+            Some(schema) if schema == u64::from(SCHEMA) => {}
+            Some(other) => {
+                return Err(Error::input(format!(
+                    "the plan has schema {other}, this imgbuild reads schema {SCHEMA}"
+                )));
+            }
+            None => return Err(Error::input("this is no plan: it has no schema number")),
+        }
+        let plan: Self = match outer.plan {
+            Some(plan) => serde_json::from_value(plan),
+            None => serde_json::from_slice(text),
+        }
+        .map_err(damaged)?;
+        plan.check()?;
+        Ok(plan)
+    }
+
+    /// What a plan read from a file must not do: name files outside the output folder, or
+    /// places outside the disk.
+    fn check(&self) -> Result<()> {
+        let damaged = |what: String| Err(Error::input(format!("the plan is damaged: {what}")));
+        for node in &self.nodes {
+            for file in &node.outputs {
+                let extension = file.strip_prefix(&node.name).and_then(|r| r.strip_prefix('.'));
+                if !extension.is_some_and(|e| self.outputs.iter().any(|o| o == e))
+                    || node.name.contains('/')
+                    || node.name.starts_with('.')
+                {
+                    return damaged(format!("`{file}` is no output of node `{}`", node.name));
+                }
+            }
+        }
+        let end = |p: &crate::layout::Partition| p.offset.checked_add(p.size);
+        if let Some(p) =
+            self.disk.partitions.iter().find(|p| end(p).is_none_or(|end| end > self.disk.size))
+        {
+            return damaged(format!("its {} partition lies outside the disk", p.purpose.name()));
+        }
+        let hexadecimal =
+            |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
+        match self.packages.iter().find(|p| !hexadecimal(&p.sha256)) {
+            Some(p) => damaged(format!("the digest of {} is not hexadecimal", p.nevra())),
+            None => Ok(()),
+        }
+    }
+
+    /// SHA-256 of the plan's canonical JSON, lower-case hexadecimal; where inputs and media
+    /// were found does not count.
     pub fn digest(&self) -> String {
-        digest(self)
+        let mut plan = self.clone();
+        plan.sources = Sources::default();
+        plan.inputs.iter_mut().for_each(|i| i.name.clear());
+        plan.scripts.iter_mut().for_each(|s| s.origin.clear());
+        plan.packages.iter_mut().for_each(|p| p.location.clear());
+        digest(&plan)
     }
 
     /// The key of the tree that this plan installs: the digest of everything that goes
@@ -191,6 +284,8 @@ pub fn tree_digest(
     scripts: &[Script],
 ) -> String {
     let digests: Vec<&str> = packages.iter().map(|p| p.sha256.as_str()).collect();
+    let scripts: Vec<_> =
+        scripts.iter().map(|s| (&s.interpreter, s.error_on_fail, &s.log, &s.sha256)).collect();
     digest(&(TREE_FORMAT, digests, enable, disable, target, scripts))
 }
 

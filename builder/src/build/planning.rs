@@ -1,10 +1,10 @@
 //! Spec + Catalog → Plan.
 
 use super::{Context, Select, Source};
-use crate::error::{Error, Result};
+use crate::error::{Context as _, Error, Result};
 use crate::kickstart::{Kickstart, Members, Packages};
 use crate::layout::{Layout, Sizes};
-use crate::plan::{self, Input, Lab, Machine, Node, Package, Plan, Repository, Script};
+use crate::plan::{self, Input, Lab, Machine, Node, Package, Plan, Repository, Script, Sources};
 use crate::profile::{self, Format, Spec};
 use crate::progress::{Progress, Unit};
 use crate::repo::Catalog;
@@ -12,7 +12,7 @@ use crate::solve::{self, Request};
 use crate::{media, practice};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -23,16 +23,8 @@ pub struct Planned {
 }
 
 pub fn plan(select: &Select, progress: &mut Progress) -> Result<Planned> {
-    let directory = std::env::current_dir()
-        .map_err(|e| Error::environment(format!("the working folder cannot be told: {e}")))?;
-    let home = std::env::var_os("HOME").map(std::path::PathBuf::from);
-    let spec = profile::load(&profile::Request {
-        profile: &select.profile,
-        lab: select.lab.as_deref(),
-        node: select.node.as_deref(),
-        directory: &directory,
-        home: home.as_deref(),
-    })?;
+    let directory = working_folder()?;
+    let spec = spec(select, &directory)?;
     let formats = formats(select, &spec)?;
     let mut notes: Vec<String> = spec.warnings.iter().map(|w| format!("warning: {w}")).collect();
     progress.stage("reading repositories", Unit::Steps);
@@ -52,8 +44,10 @@ pub fn plan(select: &Select, progress: &mut Progress) -> Result<Planned> {
     let content = solution.packages.iter().map(|&id| catalog.packages[id].installed).sum();
     let time = solution.packages.iter().map(|&id| catalog.packages[id].built).max().unwrap_or(0);
     let scripts = scripts(&spec);
+    let sources = whereabouts(select, &spec, &directory);
     let plan = assemble(
         &spec,
+        sources,
         &catalog,
         packages,
         &scripts,
@@ -67,6 +61,50 @@ pub fn plan(select: &Select, progress: &mut Progress) -> Result<Planned> {
     Ok(Planned { context: Context { catalog, plan, spec, scripts }, notes })
 }
 
+pub fn working_folder() -> Result<PathBuf> {
+    std::env::current_dir().or_environment(|| "the working folder cannot be told".to_owned())
+}
+
+/// Reads the profile, the lab file and the kickstart.
+pub fn spec(select: &Select, directory: &Path) -> Result<Spec> {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    Ok(profile::load(&profile::Request {
+        profile: &select.profile,
+        lab: select.lab.as_deref(),
+        node: select.node.as_deref(),
+        directory,
+        home: home.as_deref(),
+    })?)
+}
+
+/// Digests of everything that the spec was read from.
+pub fn inputs(spec: &Spec) -> Vec<Input> {
+    let keys = Input {
+        name: "ssh-authorized-keys".to_owned(),
+        sha256: hex::encode(Sha256::digest(spec.authorized_keys.join("\n"))),
+    };
+    let input = |i: &profile::Input| Input { name: i.name.clone(), sha256: i.sha256.clone() };
+    spec.inputs.iter().map(input).chain([keys]).collect()
+}
+
+/// Where all of it was found, from anywhere on this machine.
+fn whereabouts(select: &Select, spec: &Spec, directory: &Path) -> Sources {
+    // The loader names files by their path; what is built in has none.
+    let path = |input: Option<&profile::Input>| {
+        input.map(|i| directory.join(&i.name)).filter(|path| path.is_file())
+    };
+    let medium = |word: &String| match Path::new(word) {
+        path if path.exists() => directory.join(path).to_string_lossy().into_owned(),
+        _ => word.clone(),
+    };
+    Sources {
+        profile: path(spec.inputs.get(1))
+            .map_or_else(|| select.profile.clone(), |p| p.to_string_lossy().into_owned()),
+        lab: path(spec.inputs.first()),
+        media: select.media.iter().map(medium).collect(),
+    }
+}
+
 fn node_names(plan: &Plan) -> String {
     plan.nodes.iter().map(|n| n.name.as_str()).collect::<Vec<_>>().join(", ")
 }
@@ -74,6 +112,7 @@ fn node_names(plan: &Plan) -> String {
 #[expect(clippy::too_many_arguments, reason = "the one place where a plan is put together")]
 fn assemble(
     spec: &Spec,
+    sources: Sources,
     catalog: &Catalog,
     packages: Vec<Package>,
     scripts: &[(Script, String)],
@@ -100,11 +139,8 @@ fn assemble(
         profile: spec.role.as_str().to_owned(),
         lab: lab(spec),
         machine: Machine { cpus: spec.machine.cpus, memory: spec.machine.memory },
-        inputs: spec
-            .inputs
-            .iter()
-            .map(|i| Input { name: i.name.clone(), sha256: i.sha256.clone() })
-            .collect(),
+        sources,
+        inputs: inputs(spec),
         practice,
         time,
         repositories: catalog
@@ -159,7 +195,7 @@ fn formats(select: &Select, spec: &Spec) -> Result<Vec<Format>> {
 }
 
 /// Everything on the media asked for, and whether any of them is practice media.
-fn catalog(
+pub fn catalog(
     select: &Select,
     spec: &Spec,
     progress: &mut Progress,
@@ -260,7 +296,7 @@ fn package(catalog: &Catalog, id: solve::Id, bootstrap: bool) -> Package {
     }
 }
 
-fn scripts(spec: &Spec) -> Vec<(Script, String)> {
+pub fn scripts(spec: &Spec) -> Vec<(Script, String)> {
     let name = spec.inputs.last().map_or("kickstart", |i| i.name.as_str());
     let script = |s: &crate::kickstart::Script| {
         let plan = Script {

@@ -3,6 +3,7 @@
 use super::common::SelectArguments;
 use crate::build::{self, Options};
 use crate::error::Result;
+use crate::plan::Plan;
 use crate::progress::Progress;
 use clap::Args;
 use std::path::PathBuf;
@@ -11,6 +12,10 @@ use std::path::PathBuf;
 pub struct Arguments {
     #[command(flatten)]
     select: SelectArguments,
+    /// Replay this plan (`imgbuild plan`'s output, or a build's manifest.json) bit by bit. Inputs and
+    /// media are looked for where the plan found them, or where --profile, --lab and --media say.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["node", "format"])]
+    plan: Option<PathBuf>,
     /// Where the images go.
     #[arg(long, default_value = "output", value_name = "DIR")]
     output: PathBuf,
@@ -24,11 +29,16 @@ pub struct Arguments {
 
 pub fn run(a: Arguments) -> Result<()> {
     let mut progress = Progress::new(a.select.common.progress);
+    let plan = a.plan.as_deref().map(Plan::read).transpose()?;
     let options = Options {
         output: a.output,
         force: a.force,
         firstboot: a.firstboot,
-        select: a.select.select()?,
+        select: match &plan {
+            Some(plan) => a.select.of_plan(plan)?,
+            None => a.select.select()?,
+        },
+        plan,
     };
     build::build(&options, &mut progress)
 }

@@ -2,6 +2,7 @@
 
 use crate::build::Select;
 use crate::error::{Error, Result};
+use crate::plan::Plan;
 use crate::progress::Mode;
 use clap::Args;
 use std::io::Write;
@@ -60,6 +61,19 @@ pub struct SelectArguments {
 }
 
 impl SelectArguments {
+    /// What a plan names, found where it says or where these arguments do.
+    pub fn of_plan(self, plan: &Plan) -> Result<Select> {
+        let mut select = Select::of_plan(plan, self.common.cache()?);
+        if let Some(profile) = self.profile {
+            select.profile = profile;
+        }
+        select.lab = self.lab.or(select.lab);
+        if !self.media.is_empty() {
+            select.media = self.media;
+        }
+        Ok(select)
+    }
+
     /// As the build wants it.
     pub fn select(self) -> Result<Select> {
         let cache = self.common.cache()?;
