@@ -7,6 +7,7 @@ pub mod cli;
 pub mod disk;
 pub mod error;
 pub mod format;
+mod glob;
 pub mod install;
 pub mod interrupt;
 pub mod kickstart;

@@ -5,7 +5,7 @@ pub mod primary;
 pub mod version;
 mod xml;
 
-use crate::error::{Error, Result};
+use crate::error::{Class, Error, Result};
 use crate::interrupt;
 use crate::media::Medium;
 use comps::{Environment, Group};
@@ -18,6 +18,9 @@ use xml::Token;
 
 /// More metadata than any repository has; a larger file is not read.
 const MOST_METADATA: u64 = 1 << 30;
+
+/// The priority of a repository that has none of its own.
+pub const PRIORITY: u32 = 99;
 
 /// A yum repository on a medium.
 #[derive(Clone)]
@@ -32,11 +35,30 @@ pub struct Repo {
     pub packages: u64,
     /// SHA-256 of its repomd.xml, lower-case hexadecimal.
     pub repomd_sha256: String,
+    /// Packages of a repository with a higher number are not used where one with a lower
+    /// number has a package of the same name, as yum's plugin `priorities` does it.
+    pub priority: u32,
+    /// Packages that are not used, as yum's `exclude`: names or globs.
+    pub exclude: Vec<String>,
     /// Where filelists.xml is, with its checksum, read only when it is needed.
     filelists: Option<Data>,
 }
 
 impl Repo {
+    /// A repository of which nothing has been read.
+    pub(crate) fn empty(id: &str, medium: &Arc<dyn Medium>, folder: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            medium: medium.clone(),
+            folder: folder.to_owned(),
+            packages: 0,
+            repomd_sha256: String::new(),
+            priority: PRIORITY,
+            exclude: Vec::new(),
+            filelists: None,
+        }
+    }
+
     /// The path on the medium of something in the repository.
     pub fn path(&self, inside: &str) -> String {
         if self.folder.is_empty() { inside.to_owned() } else { format!("{}/{inside}", self.folder) }
@@ -110,14 +132,7 @@ impl Catalog {
         id: String,
     ) -> Result<()> {
         interrupt::check()?;
-        let mut repo = Repo {
-            id,
-            medium: medium.clone(),
-            folder: folder.to_owned(),
-            packages: 0,
-            repomd_sha256: String::new(),
-            filelists: None,
-        };
+        let mut repo = Repo::empty(&id, medium, folder);
         let repomd = medium.read(&repo.path("repodata/repomd.xml"), MOST_METADATA)?;
         repo.repomd_sha256 = hex::encode(Sha256::digest(&repomd));
         let broken = |what: &str, e: String| {
@@ -177,17 +192,23 @@ impl Catalog {
             .unwrap_or(name)
     }
 
-    /// Owners of files that primary metadata does not list: path to package indices.
+    /// Owners of files that primary metadata does not list. A repository whose list is not there
+    /// is passed over and named.
     ///
     /// # Errors
     /// As [`Catalog::add`].
-    pub fn file_owners(
-        &self,
-        wanted: &dyn Fn(&str) -> bool,
-    ) -> Result<HashMap<String, Vec<usize>>> {
-        let mut found: HashMap<String, Vec<usize>> = HashMap::new();
+    pub fn file_owners(&self, wanted: &dyn Fn(&str) -> bool) -> Result<Owners> {
+        let mut found = Owners::default();
         for (index, repo) in self.repos.iter().enumerate() {
             let Some(data) = &repo.filelists else { continue };
+            let bytes = match repo.fetch(data) {
+                Ok(bytes) => bytes,
+                Err(e) if e.class == Class::Input => {
+                    found.unread.push(e.message);
+                    continue;
+                }
+                Err(e) => return Err(e),
+            };
             let by_checksum: HashMap<&str, usize> = self
                 .packages
                 .iter()
@@ -195,16 +216,25 @@ impl Catalog {
                 .filter(|(_, p)| p.repo == index)
                 .map(|(n, p)| (p.checksum.1.as_str(), n))
                 .collect();
-            let owners = primary::owners(&repo.fetch(data)?, wanted)
+            let owners = primary::owners(&bytes, wanted)
                 .map_err(|e| Error::input(format!("{}: {}: {e}", repo.place(), data.location)))?;
             for (path, checksums) in owners {
                 let packages =
                     checksums.iter().filter_map(|c| by_checksum.get(c.as_str()).copied());
-                found.entry(path).or_default().extend(packages);
+                found.files.entry(path).or_default().extend(packages);
             }
         }
         Ok(found)
     }
+}
+
+/// What the file lists say of some files.
+#[derive(Debug, Default)]
+pub struct Owners {
+    /// Path to package indices.
+    pub files: HashMap<String, Vec<usize>>,
+    /// Why the lists of some repositories could not be read.
+    pub unread: Vec<String>,
 }
 
 impl Repo {
@@ -308,11 +338,11 @@ mod tests {
         let sum = hex::encode(Sha256::digest(good));
         assert_eq!(load(good, &sum).unwrap().repos[0].id, "r");
         let error = load("<metadata> </metadata>", &sum).err().unwrap();
-        assert_eq!(error.class, crate::error::Class::Verification);
+        assert_eq!(error.class, Class::Verification);
         assert!(error.message.contains("primary.xml does not match repomd.xml"), "{error}");
         let cut = "<metadata><package>";
         let error = load(cut, &hex::encode(Sha256::digest(cut))).err().unwrap();
-        assert_eq!(error.class, crate::error::Class::Input);
+        assert_eq!(error.class, Class::Input);
         assert!(error.message.contains("at byte"), "{error}");
     }
 

@@ -1,209 +1,118 @@
-//! Requests and a catalog → the exact packages, chosen as yum chooses them.
+//! Requests and a catalog → the exact packages, chosen as yum 3.4.3 chooses them.
 
+mod arch;
+mod closure;
+mod groups;
 mod index;
+mod pattern;
 mod provider;
 mod request;
+mod transaction;
 mod unsolvable;
 
 use crate::error::{Error, Result};
-use crate::interrupt;
 use crate::repo::Catalog;
-use crate::repo::primary::Relation;
 use index::Index;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use transaction::{Reason, Transaction};
 
+pub use closure::closure;
 pub use request::Request;
 
 /// A package by its index in the catalog.
 pub type Id = usize;
 
 /// What is to be installed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Solution {
     /// Packages, ordered by name and architecture.
     pub packages: Vec<Id>,
     /// Requested but not there, with the reason why that is no error.
     pub skipped: Vec<String>,
+    /// What the user may not expect.
+    pub notes: Vec<String>,
+    /// Why the packages cannot be installed together; empty when they can.
+    pub problems: Vec<String>,
 }
 
 /// Chooses packages for an empty x86_64 root.
 ///
 /// # Errors
-/// An input error that explains every request and dependency that cannot be met.
+/// An input error that explains every request and dependency that cannot be met; what
+/// [`attempt`] says.
 pub fn solve(catalog: &Catalog, request: &Request) -> Result<Solution> {
-    let mut index = Index::new(catalog, &request.exclude);
-    let mut problems = Vec::new();
-    let wanted = request::expand(&index, request, &mut problems);
-    let mut skipped = wanted.skipped;
-    let mut state = State::new(wanted.packages);
-    let missing = state.close(&mut index)?;
-    problems.extend(missing.iter().map(|m| unsolvable::missing(&index, &state.why, m)));
-    conflicts(&index, &state, &mut problems);
-    // What is wanted only if it is there comes last, and leaves the rest as it is.
-    for name in &request.if_available {
-        match request::named(&index, name) {
-            found if found.is_empty() => {
-                skipped.push(format!("{name}: not on the media (wanted only if available)"))
-            }
-            found => {
-                let before = state.clone();
-                found.into_iter().for_each(|id| state.select(id, None));
-                let missing = state.close(&mut index)?;
-                let mut clashes = Vec::new();
-                conflicts(&index, &state, &mut clashes);
-                if !missing.is_empty() || (problems.is_empty() && !clashes.is_empty()) {
-                    let why = missing
-                        .first()
-                        .map(|m| unsolvable::missing(&index, &state.why, m))
-                        .or(clashes.pop());
-                    skipped.push(format!(
-                        "{name} (wanted only if available): {}",
-                        why.unwrap_or_default()
-                    ));
-                    state = before;
-                }
-            }
-        }
+    let solution = attempt(catalog, request)?;
+    if solution.problems.is_empty() {
+        return Ok(solution);
     }
-    if problems.is_empty() {
-        let mut packages: Vec<Id> = state.chosen.into_iter().collect();
-        packages.sort_by_key(|&id| (&catalog.packages[id].name, &catalog.packages[id].arch));
-        return Ok(Solution { packages, skipped });
-    }
-    problems.dedup();
-    Err(Error::input(format!("the packages cannot be installed together:\n  {}", problems.join("\n  ")))
+    Err(Error::input(format!("the packages cannot be installed together:\n  {}", solution.problems.join("\n  ")))
         .hint("add the medium that has what is missing (--media may be repeated), or change the kickstart's %packages"))
 }
 
-/// The packages among `chosen` that `name` needs, itself among them.
-pub fn closure(catalog: &Catalog, chosen: &[Id], name: &str) -> Vec<Id> {
-    let mut providers: BTreeMap<&str, Vec<(Id, Option<&Relation>)>> = BTreeMap::new();
-    for &id in chosen {
-        let package = &catalog.packages[id];
-        for relation in &package.provides {
-            providers.entry(&relation.name).or_default().push((id, Some(relation)));
-        }
-        for file in &package.files {
-            providers.entry(file).or_default().push((id, None));
-        }
-    }
-    let mut found = BTreeSet::new();
-    let mut pending: Vec<Id> =
-        chosen.iter().copied().filter(|&id| catalog.packages[id].name == name).collect();
-    while let Some(id) = pending.pop() {
-        if !found.insert(id) {
-            continue;
-        }
-        for requirement in &catalog.packages[id].requires {
-            for (provider, relation) in
-                providers.get(requirement.name.as_str()).into_iter().flatten()
-            {
-                if relation.is_none_or(|r| requirement.met_by(r)) {
-                    pending.push(*provider);
-                }
+/// [`solve`] with what was chosen until it failed, beside the problems.
+///
+/// # Errors
+/// When a repository's lists of files are damaged, or the user interrupts.
+pub fn attempt(catalog: &Catalog, request: &Request) -> Result<Solution> {
+    let index = Index::new(catalog, &request.exclude);
+    let mut transaction = Transaction::new(&index);
+    let outcome = request::select(&mut transaction, request)?;
+    transaction.resolve()?;
+    let mut problems = outcome.problems;
+    problems.extend(problems_of(&transaction));
+    let mut skipped = outcome.skipped;
+    if problems.is_empty() {
+        for word in &request.if_available {
+            if let Err(why) = try_also(&mut transaction, word)? {
+                skipped.push(format!("{word} (wanted only if available): {why}"));
             }
         }
     }
-    found.into_iter().collect()
+    let mut packages: Vec<Id> = transaction.members().collect();
+    packages.sort_by_key(|&id| (&index.package(id).name, &index.package(id).arch, index.rank(id)));
+    let notes = came_back(&transaction, &request.deselect);
+    Ok(Solution { packages, skipped, notes, problems })
 }
 
-/// A requirement of a chosen package that nothing meets.
-#[derive(Clone, Debug)]
-struct Missing {
-    by: Id,
-    requirement: Relation,
-    /// A package that would meet it but for another version already chosen.
-    blocked_by: Option<Id>,
+fn problems_of(transaction: &Transaction<'_, '_>) -> Vec<String> {
+    let missing = transaction.missing.iter().map(|m| unsolvable::missing(transaction, m));
+    let conflicts = transaction.conflicts();
+    let conflicts = conflicts.into_iter().map(|c| unsolvable::conflict(transaction, c));
+    missing.chain(conflicts).collect()
 }
 
-#[derive(Clone)]
-struct State {
-    chosen: BTreeSet<Id>,
-    /// Why a package was chosen: for which one. Requested packages have none.
-    why: BTreeMap<Id, Id>,
-    pending: VecDeque<Id>,
-}
-
-impl State {
-    fn new(requested: Vec<Id>) -> Self {
-        let mut state =
-            Self { chosen: BTreeSet::new(), why: BTreeMap::new(), pending: VecDeque::new() };
-        requested.into_iter().for_each(|id| state.select(id, None));
-        state
+/// Adds what `word` names with all that it needs, or says why not and leaves the rest as it is.
+fn try_also(transaction: &mut Transaction<'_, '_>, word: &str) -> Result<Result<(), String>> {
+    let found = request::named(transaction, word)?;
+    if found.is_empty() {
+        return Ok(Err("not on the media".to_owned()));
     }
-
-    fn select(&mut self, id: Id, by: Option<Id>) {
-        if self.chosen.insert(id) {
-            if let Some(by) = by {
-                self.why.insert(id, by);
-            }
-            self.pending.push_back(id);
-        }
+    let before = transaction.clone();
+    for id in found {
+        transaction.install(id, None, &Reason::Requested)?;
     }
-
-    /// Adds what the chosen packages require until nothing is open.
-    fn close(&mut self, index: &mut Index) -> Result<Vec<Missing>> {
-        let mut missing = Vec::new();
-        while let Some(id) = self.pending.pop_front() {
-            interrupt::check()?;
-            for requirement in &index.catalog.packages[id].requires {
-                if let Some(m) = self.meet(index, id, requirement)? {
-                    missing.push(m);
-                }
-            }
+    transaction.resolve()?;
+    match problems_of(transaction).into_iter().next() {
+        Some(problem) => {
+            *transaction = before;
+            Ok(Err(problem))
         }
-        Ok(missing)
-    }
-
-    fn meet(
-        &mut self,
-        index: &mut Index,
-        by: Id,
-        requirement: &Relation,
-    ) -> Result<Option<Missing>> {
-        // What rpm itself can do; the target's rpm will say if it cannot.
-        if requirement.name.starts_with("rpmlib(") {
-            return Ok(None);
-        }
-        let providers = index.providers(requirement)?;
-        if providers.iter().any(|id| self.chosen.contains(id)) {
-            return Ok(None);
-        }
-        let packages = &index.catalog.packages;
-        let same = |a: Id, b: Id| {
-            packages[a].name == packages[b].name && packages[a].arch == packages[b].arch
-        };
-        let clash = |id: Id| self.chosen.iter().copied().find(|&c| same(c, id));
-        let free: Vec<Id> = providers.iter().copied().filter(|&id| clash(id).is_none()).collect();
-        match provider::best(index, &free, by) {
-            Some(best) => {
-                self.select(index.replacement(best), Some(by));
-                Ok(None)
-            }
-            None => {
-                let blocked_by = providers.first().and_then(|&id| clash(id));
-                Ok(Some(Missing { by, requirement: requirement.clone(), blocked_by }))
-            }
-        }
+        None => Ok(Ok(())),
     }
 }
 
-/// Says which chosen packages exclude each other.
-fn conflicts(index: &Index, state: &State, problems: &mut Vec<String>) {
-    let packages = &index.catalog.packages;
-    for &id in &state.chosen {
-        for conflict in &packages[id].conflicts {
-            for &other in state.chosen.iter().filter(|&&o| o != id) {
-                if packages[other].provides.iter().any(|p| conflict.met_by(p)) {
-                    problems.push(format!(
-                        "{} conflicts with {conflict}, which {} is",
-                        unsolvable::chain(index, &state.why, id),
-                        unsolvable::chain(index, &state.why, other)
-                    ));
-                }
-            }
-        }
-    }
+/// Deselected packages that are installed all the same.
+fn came_back(transaction: &Transaction<'_, '_>, deselect: &[String]) -> Vec<String> {
+    let index = transaction.index;
+    let unwanted = |id: &Id| deselect.iter().find(|word| pattern::names(word, index.package(*id)));
+    let found = transaction.members().filter_map(|id| unwanted(&id).map(|word| (id, word)));
+    found
+        .map(|(id, word)| {
+            format!(
+                "-{word} takes a package off the list, but others need it: {}",
+                unsolvable::chain(transaction, id)
+            )
+        })
+        .collect()
 }
 
 #[cfg(test)]

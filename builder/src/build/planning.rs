@@ -40,6 +40,7 @@ pub fn plan(select: &Select, progress: &mut Progress) -> Result<Planned> {
     }
     let packages: Vec<Package> =
         solution.packages.iter().map(|id| package(&catalog, *id, bootstrap.contains(id))).collect();
+    notes.extend(solution.notes);
     notes.extend(solution.skipped.iter().map(|s| format!("not installed: {s}")));
     let content = solution.packages.iter().map(|&id| catalog.packages[id].installed).sum();
     let time = solution.packages.iter().map(|&id| catalog.packages[id].built).max().unwrap_or(0);
@@ -254,7 +255,8 @@ fn request(spec: &Spec) -> Request {
     let Packages { no_core, ignore_missing, environment, groups, names, excluded, excluded_groups } =
         &spec.kickstart.packages;
     let mut request = Request {
-        exclude: excluded.clone(),
+        deselect: excluded.clone(),
+        without_groups: excluded_groups.clone(),
         if_available: spec.if_available.clone(),
         ignore_missing: *ignore_missing,
         ..Request::default()

@@ -7,6 +7,8 @@ use super::xml::{self, Token};
 pub struct Group {
     /// Its id, `core`.
     pub id: String,
+    /// Its title, `Core`.
+    pub name: String,
     /// Members that are always installed.
     pub mandatory: Vec<String>,
     /// Members that are installed by default.
@@ -22,6 +24,8 @@ pub struct Group {
 pub struct Environment {
     /// Its id, `minimal`.
     pub id: String,
+    /// Its title, `Minimal Install`.
+    pub name: String,
     /// Groups that belong to it.
     pub groups: Vec<String>,
 }
@@ -52,6 +56,9 @@ pub fn parse(bytes: &[u8]) -> Result<(Vec<Group>, Vec<Environment>), String> {
         Token::End(name, text) => match (name, &mut group, &mut environment) {
             ("id", Some(g), _) => text.clone_into(&mut g.id),
             ("id", None, Some(e)) => text.clone_into(&mut e.id),
+            // The first one is the untranslated one.
+            ("name", Some(g), _) if g.name.is_empty() => text.clone_into(&mut g.name),
+            ("name", None, Some(e)) if e.name.is_empty() => text.clone_into(&mut e.name),
             ("groupid", _, Some(e)) if !optional_groups => e.groups.push(text.to_owned()),
             ("packagereq", Some(g), _) => match request.0.as_str() {
                 "default" => g.default.push(text.to_owned()),

@@ -32,6 +32,22 @@ pub struct Relation {
 }
 
 impl Relation {
+    /// Reads `NAME` or `NAME SIGN [EPOCH:]VERSION[-RELEASE]`, as a user writes it.
+    pub fn parse(text: &str) -> Self {
+        let words: Vec<&str> = text.split_ascii_whitespace().collect();
+        let bare = || Self { name: text.to_owned(), version: None };
+        let [name, sign, version] = words[..] else { return bare() };
+        let compare = match sign {
+            "<" => Compare::Less,
+            "<=" => Compare::LessEqual,
+            "=" | "==" => Compare::Equal,
+            ">=" => Compare::GreaterEqual,
+            ">" => Compare::Greater,
+            _ => return bare(),
+        };
+        Self { name: name.to_owned(), version: Some((compare, Evr::parse(version))) }
+    }
+
     /// Whether `provided` meets this requirement, as rpm judges (`rpmdsCompare`): ranges have to
     /// overlap, and a capability without version meets any condition.
     pub fn met_by(&self, provided: &Relation) -> bool {

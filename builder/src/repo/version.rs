@@ -16,6 +16,17 @@ pub struct Evr {
 }
 
 impl Evr {
+    /// Reads `[EPOCH:]VERSION[-RELEASE]`.
+    pub fn parse(text: &str) -> Self {
+        let with_epoch = text.split_once(':').and_then(|(e, rest)| Some((e.parse().ok()?, rest)));
+        let (epoch, rest) = with_epoch.unwrap_or((0, text));
+        let (version, release) = match rest.split_once('-') {
+            Some((version, release)) => (version, Some(release.to_owned())),
+            None => (rest, None),
+        };
+        Self { epoch, version: version.to_owned(), release }
+    }
+
     /// Compares as a dependency does: a release that either side lacks does not count.
     pub fn compare(&self, other: &Self) -> Ordering {
         let release = || match (&self.release, &other.release) {

@@ -1,18 +1,26 @@
 //! What was asked for, as packages.
 
-use super::Id;
-use super::index::{Index, better, distance};
+use super::groups;
+use super::transaction::{Reason, Transaction};
 use super::unsolvable::nearest;
-use crate::repo::comps::Group;
-use crate::repo::primary::{Compare, Package, Relation};
-use std::collections::BTreeSet;
+use super::{Id, arch, pattern, provider};
+use crate::error::Result;
+use crate::glob;
+use crate::repo::primary::{Package, Relation};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A request in the words of a kickstart's `%packages`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
-    /// `NAME`, `NAME.ARCH`, a NEVRA, `@group`, `@^environment`, `/path`, a capability, or a glob.
+    /// `NAME`, `NAME.ARCH`, a NEVRA, `@group`, `@^environment`, `/path`, a capability (with a
+    /// version: `NAME >= 1`), or a glob of these.
     pub install: Vec<String>,
-    /// Package names that are not to be installed, not even for others.
+    /// What is taken back from the groups and names above, as `-NAME` of a kickstart: names or
+    /// globs. What another package requires is installed all the same.
+    pub deselect: Vec<String>,
+    /// Groups that the environments are to go without, by id.
+    pub without_groups: Vec<String>,
+    /// Packages that are not to be used at all, as if no repository had them: names or globs.
     pub exclude: Vec<String>,
     /// Wanted where the media have them.
     pub if_available: Vec<String>,
@@ -24,194 +32,128 @@ pub struct Request {
     pub ignore_missing: bool,
 }
 
-/// A request as packages.
+/// What became of a request's words.
 #[derive(Default)]
-pub struct Expanded {
-    pub packages: Vec<Id>,
+pub struct Outcome {
+    /// Words that name nothing, as sentences.
+    pub problems: Vec<String>,
+    /// What is left out, and why that is no error.
     pub skipped: Vec<String>,
 }
 
-/// Resolves every item of a request; what is nowhere becomes a problem.
-pub fn expand(index: &Index, request: &Request, problems: &mut Vec<String>) -> Expanded {
-    let mut out = Expanded::default();
-    for item in &request.install {
-        if let Some(id) = item.strip_prefix("@^") {
-            match index.catalog.environments.iter().find(|e| e.id == id) {
-                Some(environment) => {
-                    environment
-                        .groups
-                        .iter()
-                        .for_each(|g| group(index, request, g, &mut out, problems));
-                }
-                None => {
-                    let ids = index.catalog.environments.iter().map(|e| e.id.as_str());
-                    problems
-                        .push(format!("no environment `{id}` on the media{}", nearest(id, ids)));
-                }
-            }
-        } else if let Some(id) = item.strip_prefix('@') {
-            group(index, request, id, &mut out, problems);
+/// Chooses what every word of a request names, in the order of the request.
+pub fn select(transaction: &mut Transaction<'_, '_>, request: &Request) -> Result<Outcome> {
+    let mut out = Outcome::default();
+    for word in &request.install {
+        if let Some(name) = word.strip_prefix("@^") {
+            groups::environment(transaction, request, name.trim(), &mut out)?;
+        } else if let Some(name) = word.strip_prefix('@') {
+            groups::group(transaction, request, name.trim(), &mut out)?;
         } else {
-            let found = named(index, item);
+            let found = named(transaction, word)?;
             if found.is_empty() {
-                let excluded = if request.exclude.contains(item) {
-                    " (it is excluded by the same request)"
+                let text = unknown(transaction, request, word);
+                if request.ignore_missing {
+                    out.skipped.push(text);
                 } else {
-                    ""
-                };
-                let text = format!(
-                    "no package `{item}` on the media{excluded}{}",
-                    nearest(item, index.by_name.keys().copied())
-                );
-                if request.ignore_missing { out.skipped.push(text) } else { problems.push(text) }
+                    out.problems.push(text);
+                }
             }
-            out.packages.extend(found);
+            for id in found {
+                transaction.install(id, None, &Reason::Requested)?;
+            }
         }
     }
-    conditional(index, request, &mut out);
-    out
+    request.deselect.iter().for_each(|word| transaction.deselect(word));
+    Ok(out)
 }
 
-fn group(
-    index: &Index,
-    request: &Request,
-    id: &str,
-    out: &mut Expanded,
-    problems: &mut Vec<String>,
-) {
-    let Some(group) = index.catalog.groups.iter().find(|g| g.id == id) else {
-        let ids = index.catalog.groups.iter().map(|g| g.id.as_str());
-        problems.push(format!("no group `@{id}` on the media{}", nearest(id, ids)));
-        return;
+fn unknown(transaction: &Transaction<'_, '_>, request: &Request, word: &str) -> String {
+    let names = transaction.index.by_name.keys().copied();
+    let packages = &transaction.index.catalog.packages;
+    let exists = packages.iter().any(|p| pattern::names(word, p));
+    let excluded = |p: &Package| request.exclude.iter().any(|e| pattern::names(e, p));
+    if exists && packages.iter().filter(|p| pattern::names(word, p)).all(excluded) {
+        return format!("no package `{word}` on the media: the same request excludes it");
+    }
+    if exists {
+        return format!(
+            "the package `{word}` is on the media, but excluded there or not for x86_64"
+        );
+    }
+    format!("no package `{word}` on the media{}", nearest(word, names))
+}
+
+/// The packages that one word names: by name in one of its spellings, else by what is provided.
+pub fn named(transaction: &Transaction<'_, '_>, word: &str) -> Result<Vec<Id>> {
+    let index = transaction.index;
+    let mut found: Vec<Id> = match index.by_name.get(word) {
+        Some(ids) => ids.clone(),
+        None => index.all().filter(|&id| pattern::names(word, index.package(id))).collect(),
     };
-    let mut members: Vec<&String> = group.mandatory.iter().collect();
-    if !request.without_defaults.contains(id) {
-        members.extend(&group.default);
-    }
-    if request.with_optional.contains(id) {
-        members.extend(&group.optional);
-    }
-    for member in members {
-        let found = named(index, member);
-        // yum and Anaconda pass over members that a medium lacks; excluded ones were meant to.
-        if found.is_empty() && !request.exclude.contains(member) {
-            out.skipped.push(format!("{member}: a member of @{id} that is not on the media"));
+    if found.is_empty() {
+        if glob::is_pattern(word) {
+            found = index.search_pattern(word)?;
+        } else {
+            let wanted = Relation::parse(word);
+            let offers = index.search(&wanted)?;
+            found = best_of(transaction, &offers, true, word)?;
         }
-        out.packages.extend(found);
     }
+    choose(transaction, &found)
 }
 
-/// Conditional members of the groups asked for, where their condition is among the packages.
-fn conditional(index: &Index, request: &Request, out: &mut Expanded) {
-    let asked = |g: &&Group| request.install.iter().any(|i| i.strip_prefix('@') == Some(&g.id));
-    let names: BTreeSet<&str> =
-        out.packages.iter().map(|&id| index.catalog.packages[id].name.as_str()).collect();
-    let wanted: Vec<&str> = index
-        .catalog
-        .groups
-        .iter()
-        .filter(asked)
-        .flat_map(|g| &g.conditional)
-        .filter(|(_, condition)| names.contains(condition.as_str()))
-        .map(|(member, _)| member.as_str())
-        .collect();
-    out.packages.extend(wanted.into_iter().flat_map(|member| named(index, member)));
-}
-
-/// The packages that one word names.
-pub fn named(index: &Index, word: &str) -> Vec<Id> {
-    let packages = &index.catalog.packages;
-    if word.contains(['*', '?', '[']) {
-        let mut found: Vec<Id> = index
-            .by_name
-            .iter()
-            .filter(|(name, _)| glob(word.as_bytes(), name.as_bytes()))
-            .filter_map(|(_, ids)| best_arch(index, ids))
-            .collect();
-        found.sort_unstable();
-        return found;
+/// Of packages of several names, versions and architectures what a bare word means: each
+/// name's newest version, in the machine's architecture if there is one
+/// (`multilib_policy=best`).
+pub fn choose(transaction: &Transaction<'_, '_>, found: &[Id]) -> Result<Vec<Id>> {
+    let index = transaction.index;
+    let mut by_name: BTreeMap<&str, Vec<Id>> = BTreeMap::new();
+    for &id in found {
+        by_name.entry(&index.package(id).name).or_default().push(id);
     }
-    if let Some(ids) = index.by_name.get(word) {
-        return best_arch(index, ids).map(|id| index.replacement(id)).into_iter().collect();
-    }
-    let spelled = |p: &Package| {
-        let (v, r) = (&p.evr.version, p.evr.release.as_deref().unwrap_or_default());
-        word == format!("{}.{}", p.name, p.arch)
-            || word == p.nevra()
-            || word == format!("{}-{v}", p.name)
-            || word == format!("{}-{v}-{r}", p.name)
-            || word == format!("{}-{v}-{r}.{}", p.name, p.arch)
-    };
-    let mut exact: Vec<Id> =
-        index.by_name.values().flatten().copied().filter(|&id| spelled(&packages[id])).collect();
-    exact.sort_by(|&a, &b| better(index.catalog, a, b));
-    if let Some(&id) = exact.first() {
-        return vec![id];
-    }
-    by_capability(index, word)
-}
-
-fn by_capability(index: &Index, word: &str) -> Vec<Id> {
-    let mut found: Vec<Id> = index
-        .by_name
-        .values()
-        .flatten()
-        .copied()
-        .filter(|&id| {
-            let p = &index.catalog.packages[id];
-            p.provides.iter().any(|r| r.name == word) || p.files.iter().any(|f| f == word)
-        })
-        .collect();
-    found.sort_by_key(|&id| {
-        let p = &index.catalog.packages[id];
-        (distance(&p.arch), p.name.len(), &p.name, id)
-    });
-    found.first().map(|&id| index.replacement(id)).into_iter().collect()
-}
-
-/// `multilib_policy=best`: one package, of the nearest architecture.
-fn best_arch(index: &Index, ids: &[Id]) -> Option<Id> {
-    let packages = &index.catalog.packages;
-    let newest = |a: Id, b: Id| {
-        let same = Relation {
-            name: String::new(),
-            version: Some((Compare::Equal, packages[a].evr.clone())),
-        };
-        same.met_by(&Relation {
-            name: String::new(),
-            version: Some((Compare::Equal, packages[b].evr.clone())),
-        })
-    };
-    let &first = ids.first()?;
-    let native = |id: &&Id| distance(&packages[**id].arch) < 2;
-    // An older 64-bit package is preferred to a newer 32-bit one.
-    ids.iter().find(native).copied().or_else(|| {
-        ids.iter()
-            .copied()
-            .filter(|&id| newest(first, id))
-            .min_by_key(|&id| distance(&packages[id].arch))
-    })
-}
-
-/// Shell patterns: `*`, `?`, `[a-z]`.
-fn glob(pattern: &[u8], name: &[u8]) -> bool {
-    match pattern.split_first() {
-        None => name.is_empty(),
-        Some((b'*', rest)) => (0..=name.len()).any(|n| glob(rest, &name[n..])),
-        Some((b'?', rest)) => !name.is_empty() && glob(rest, &name[1..]),
-        Some((b'[', rest)) => {
-            let (Some(end), Some((&c, left))) =
-                (rest.iter().position(|&b| b == b']'), name.split_first())
-            else {
-                return false;
-            };
-            let (negated, set) = match rest[..end].split_first() {
-                Some((b'!' | b'^', set)) => (true, set),
-                _ => (false, &rest[..end]),
-            };
-            let range = set.windows(3).any(|w| w[1] == b'-' && (w[0]..=w[2]).contains(&c));
-            (range || set.contains(&c)) != negated && glob(&rest[end + 1..], left)
+    let mut chosen = Vec::new();
+    for mut ids in by_name.into_values() {
+        if ids.iter().any(|&id| arch::native(&index.package(id).arch)) {
+            ids.retain(|&id| arch::native(&index.package(id).arch));
         }
-        Some((c, rest)) => name.first() == Some(c) && glob(rest, &name[1..]),
+        let evr = |id: &Id| &index.package(*id).evr;
+        if let Some(newest) = ids.iter().copied().max_by(|a, b| evr(a).compare(evr(b))) {
+            ids.retain(|id| evr(id).compare(evr(&newest)).is_eq());
+        }
+        chosen.extend(best_of(transaction, &ids, false, "")?);
     }
+    Ok(chosen)
+}
+
+/// The best package for the machine's architecture, and beside it the best 32-bit one; or one
+/// for any machine in place of both, where it is better (yum's `bestPackagesFromList`).
+fn best_of(
+    transaction: &Transaction<'_, '_>,
+    ids: &[Id],
+    one_name: bool,
+    wanted: &str,
+) -> Result<Vec<Id>> {
+    let index = transaction.index;
+    let package = |id: Id| index.package(id);
+    let best = |fits: &dyn Fn(&str) -> bool| {
+        let fitting: Vec<Id> = ids.iter().copied().filter(|&id| fits(&package(id).arch)).collect();
+        provider::best(transaction, &fitting, None, wanted)
+    };
+    let own = best(&|arch| arch == "x86_64")?;
+    let any = best(&|arch| arch == "noarch")?;
+    let mut other = best(&|arch| arch != "x86_64" && arch != "noarch")?;
+    if let (Some(own), Some(narrow)) = (own, other)
+        && one_name
+        && package(own).name != package(narrow).name
+    {
+        other = None;
+    }
+    let (Some(any), Some(rival)) = (any, own.or(other)) else {
+        return Ok(any.into_iter().chain(own).chain(other).collect());
+    };
+    if provider::best(transaction, &[rival, any], None, wanted)? == Some(any) {
+        return Ok(vec![any]);
+    }
+    Ok(own.into_iter().chain(other).collect())
 }
