@@ -2,9 +2,8 @@
 //! the target's own rpm can run before anything is installed. It is thrown away afterwards.
 
 use crate::error::{Error, Result};
-use crate::format::cpio::{Header, Reader};
 use crate::interrupt;
-use crate::rpmfile::RpmFile;
+use crate::rpmfile::{Contents, Item, RpmFile};
 use rayon::prelude::*;
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
@@ -37,54 +36,59 @@ pub fn unpack(packages: &[&Path], root: &Path) -> Result<()> {
 fn unpack_one(package: &Path, root: &Path) -> Result<()> {
     interrupt::check()?;
     let rpm = RpmFile::open(package)?;
-    let nevra = rpm.nevra();
-    let fail =
-        |e: &dyn std::fmt::Display| Error::input(format!("{nevra}: {e} ({})", package.display()));
-    let mut archive = Reader::new(rpm.payload()?);
+    let fail = |e: &dyn std::fmt::Display| {
+        Error::input(format!("{}: {e} ({})", rpm.package.nevra(), package.display()))
+    };
+    let mut contents = Contents::new(&rpm.header, &rpm.package, rpm.rest).map_err(|e| fail(&e))?;
     // The links of a file come one after the other, its data with the last.
-    let mut links: Vec<(u32, PathBuf)> = Vec::new();
-    while let Some(header) = archive.next_entry().map_err(|e| fail(&e))? {
-        let name = String::from_utf8_lossy(&header.name).into_owned();
-        let place = contained(root, &header.name).map_err(|e| fail(&format!("{name}: {e}")))?;
+    let mut links: Vec<(u64, PathBuf)> = Vec::new();
+    while let Some(item) = contents.next_item().map_err(|e| fail(&e))? {
+        let name = String::from_utf8_lossy(&item.file.path);
+        let place = contained(root, &item.file.path).map_err(|e| fail(&format!("{name}: {e}")))?;
         let Some(place) = place else { continue };
-        entry(&mut archive, &header, &place, &mut links)
+        entry(&mut contents, &item, &place, &mut links)
             .map_err(|e| fail(&format!("{name}: {e}")))?;
     }
-    Ok(())
+    match links.first() {
+        Some((_, path)) => Err(fail(&format!("{}: its content is missing", path.display()))),
+        None => Ok(()),
+    }
 }
 
-fn entry<R: Read>(
-    archive: &mut Reader<R>,
-    header: &Header,
+fn entry(
+    contents: &mut Contents<'_>,
+    item: &Item<'_>,
     place: &Path,
-    links: &mut Vec<(u32, PathBuf)>,
+    links: &mut Vec<(u64, PathBuf)>,
 ) -> io::Result<()> {
-    match header.mode & 0o170_000 {
+    match item.file.kind() {
         0o040_000 => match fs::create_dir(place) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             result => result,
         },
         0o100_000 => {
-            if header.links > 1 && header.size == 0 {
-                links.push((header.inode, place.to_owned()));
+            if item.elsewhere {
+                links.push((item.file.inode, place.to_owned()));
                 return Ok(());
             }
             remove(place)?;
-            io::copy(archive, &mut File::create_new(place)?)?;
-            fs::set_permissions(place, Permissions::from_mode(header.mode & 0o7777))?;
-            for (_, link) in links.extract_if(.., |(inode, _)| *inode == header.inode) {
+            let mut file = File::create_new(place)?;
+            io::copy(contents, &mut file)?;
+            // No set-user-ID: the bootstrap root lies in a folder of the host.
+            file.set_permissions(Permissions::from_mode(item.file.mode & 0o777))?;
+            for (_, link) in links.extract_if(.., |(inode, _)| *inode == item.file.inode) {
                 remove(&link)?;
                 fs::hard_link(place, link)?;
             }
             Ok(())
         }
         0o120_000 => {
-            let mut target = Vec::new();
-            archive.take(4096).read_to_end(&mut target)?;
             // `/bin` and the like are there already; a link never replaces a folder.
             if fs::symlink_metadata(place).is_ok_and(|m| m.is_dir()) {
                 return Ok(());
             }
+            let mut target = Vec::new();
+            contents.read_to_end(&mut target)?;
             remove(place)?;
             symlink(OsStr::from_bytes(&target), place)
         }

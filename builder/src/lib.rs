@@ -26,3 +26,4 @@ pub mod rpmfile;
 pub mod sandbox;
 pub mod solve;
 pub mod tree;
+pub mod trust;

@@ -1,156 +1,117 @@
 //! RPM package files: lead, signature header, main header, payload.
 //! Source: "RPM Package Format", rpm.org (format version 3/4, as EL7's rpm 4.11 writes and reads).
 
+mod files;
+mod header;
+mod package;
+mod payload;
+pub mod tag;
+mod write;
+
+pub use files::{DigestKind, File, flag};
+pub use header::{Header, Which};
+pub use package::{Dependency, Package, Scriptlet, Trigger, When};
+pub use payload::{Contents, Item};
+pub use write::{Value, package as with_signatures};
+
 use crate::error::{Error, Result};
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::fs;
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
+use thiserror::Error as ThisError;
 
-const LEAD: usize = 96;
+/// Bytes of the lead, which only says that this is a package.
+pub const LEAD: usize = 96;
 const LEAD_MAGIC: [u8; 4] = [0xed, 0xab, 0xee, 0xdb];
-const HEADER_MAGIC: [u8; 4] = [0x8e, 0xad, 0xe8, 1];
-/// rpm's own limits (`headerVerify`): more is damage.
-const MOST_ENTRIES: u32 = 0xffff;
-const MOST_BYTES: u32 = 0x0fff_ffff;
 
-/// Tags that are read here, by rpm's numbers.
-pub mod tag {
-    /// Package name.
-    pub const NAME: u32 = 1000;
-    /// Version.
-    pub const VERSION: u32 = 1001;
-    /// Release.
-    pub const RELEASE: u32 = 1002;
-    /// Architecture.
-    pub const ARCH: u32 = 1022;
-    /// Payload compressor.
-    pub const PAYLOAD_COMPRESSOR: u32 = 1125;
+/// Why a package file cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+pub enum Malformed {
+    /// Damage at a place in the file.
+    #[error("at byte {offset}: {what}")]
+    At {
+        /// Byte offset in the package file.
+        offset: u64,
+        /// What is wrong.
+        what: String,
+    },
+    /// The header's parts contradict each other.
+    #[error("its header: {0}")]
+    Header(String),
+    /// The payload, with its own offsets.
+    #[error("its payload: {0}")]
+    Payload(String),
 }
 
-/// A header: tag number to (type, bytes from its offset to the store's end, count).
+impl Malformed {
+    fn new(offset: u64, what: String) -> Self {
+        Self::At { offset, what }
+    }
+
+    fn header(what: String) -> Self {
+        Self::Header(what)
+    }
+}
+
+/// "unexpected end of file" and "failed to fill whole buffer" in plain words.
+fn in_words(e: &io::Error) -> String {
+    match e.kind() {
+        io::ErrorKind::UnexpectedEof => "the file ends inside it".to_owned(),
+        _ => e.to_string(),
+    }
+}
+
+/// An opened package, its headers read; `rest` is the compressed payload.
 #[derive(Debug)]
-pub struct Header {
-    index: BTreeMap<u32, (u32, u32)>,
-    store: Vec<u8>,
-    /// Its length in the file in bytes, without padding.
-    pub length: u64,
-}
-
-impl Header {
-    /// A string tag's value.
-    pub fn string(&self, tag: u32) -> Option<&str> {
-        let &(kind, offset) = self.index.get(&tag)?;
-        // 6 STRING, 8 STRING_ARRAY, 9 I18NSTRING: the first string.
-        if !matches!(kind, 6 | 8 | 9) {
-            return None;
-        }
-        let bytes = self.store.get(offset as usize..)?;
-        std::str::from_utf8(bytes.split(|&b| b == 0).next()?).ok()
-    }
-
-    fn read(from: &mut impl Read) -> io::Result<Self> {
-        let mut intro = [0; 16];
-        from.read_exact(&mut intro)?;
-        if intro[..4] != HEADER_MAGIC {
-            return Err(damage("a header does not begin with its magic number"));
-        }
-        let number = |at: usize| {
-            u32::from_be_bytes([intro[at], intro[at + 1], intro[at + 2], intro[at + 3]])
-        };
-        let (entries, bytes) = (number(8), number(12));
-        if entries > MOST_ENTRIES || bytes > MOST_BYTES {
-            return Err(damage("a header declares an impossible size"));
-        }
-        let mut index = BTreeMap::new();
-        for _ in 0..entries {
-            let mut entry = [0; 16];
-            from.read_exact(&mut entry)?;
-            let field = |at: usize| {
-                u32::from_be_bytes([entry[at], entry[at + 1], entry[at + 2], entry[at + 3]])
-            };
-            index.insert(field(0), (field(4), field(8)));
-        }
-        // Grows as data arrive, so that a false size costs nothing.
-        let mut store = Vec::new();
-        from.take(u64::from(bytes)).read_to_end(&mut store)?;
-        if store.len() != bytes as usize {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        Ok(Self { index, store, length: 16 + u64::from(entries) * 16 + u64::from(bytes) })
-    }
-}
-
-fn damage(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, what)
-}
-
-/// An opened package, its headers read.
-pub struct RpmFile {
+pub struct RpmFile<R> {
+    /// The signature header.
+    pub signature: Header,
     /// The main header.
     pub header: Header,
-    rest: BufReader<File>,
+    /// The main header typed.
+    pub package: Package,
+    /// What follows the headers.
+    pub rest: R,
 }
 
-impl RpmFile {
+impl RpmFile<BufReader<fs::File>> {
     /// Opens a package file and reads its headers.
     ///
     /// # Errors
     /// An input error when it is truncated or not an RPM.
     pub fn open(path: &Path) -> Result<Self> {
-        Self::read(path).map_err(|e| {
+        let open = || {
+            let file = fs::File::open(path).map_err(|e| Malformed::new(0, e.to_string()))?;
+            Self::read(BufReader::with_capacity(1 << 16, file))
+        };
+        open().map_err(|e| {
             Error::input(format!("{} is not a whole RPM package: {e}", path.display()))
                 .hint("the medium may be damaged; compare its checksum with the publisher's")
         })
     }
+}
 
-    fn read(path: &Path) -> io::Result<Self> {
-        let mut rest = BufReader::with_capacity(1 << 16, File::open(path)?);
-        let mut lead = [0; LEAD];
-        rest.read_exact(&mut lead)?;
-        if lead[..4] != LEAD_MAGIC {
-            return Err(damage("no RPM lead at its beginning"));
-        }
-        let signature = Header::read(&mut rest)?;
-        // The signature header is padded to 8 bytes; its 96-byte lead keeps the alignment.
-        let padding = (8 - signature.length % 8) % 8;
-        rest.read_exact(&mut [0; 8][..padding as usize])?;
-        Ok(Self { header: Header::read(&mut rest)?, rest })
-    }
-
-    /// `name-version-release.arch`.
-    pub fn nevra(&self) -> String {
-        let get = |tag| self.header.string(tag).unwrap_or("?");
-        format!("{}-{}-{}.{}", get(tag::NAME), get(tag::VERSION), get(tag::RELEASE), get(tag::ARCH))
-    }
-
-    /// The uncompressed payload, a cpio archive.
+impl<R: BufRead> RpmFile<R> {
+    /// Reads the headers from the beginning of a package file.
     ///
     /// # Errors
-    /// An input error for a compressor that rpm does not know.
-    pub fn payload(self) -> Result<Box<dyn Read>> {
-        let compressor = self.header.string(tag::PAYLOAD_COMPRESSOR).unwrap_or("gzip").to_owned();
-        let nevra = self.nevra();
-        let rest = self.rest;
-        Ok(match compressor.as_str() {
-            "gzip" => Box::new(flate2::bufread::MultiGzDecoder::new(rest)),
-            "xz" | "lzma" => {
-                let stream =
-                    liblzma::stream::Stream::new_auto_decoder(u64::MAX, 0).map_err(|e| {
-                        Error::environment(format!("{nevra}: cannot start liblzma: {e}"))
-                    })?;
-                Box::new(liblzma::bufread::XzDecoder::new_stream(rest, stream))
-            }
-            "zstd" => Box::new(
-                zstd::stream::read::Decoder::with_buffer(rest)
-                    .map_err(|e| Error::environment(format!("{nevra}: cannot start zstd: {e}")))?,
-            ),
-            "bzip2" => Box::new(bzip2::bufread::MultiBzDecoder::new(rest)),
-            other => {
-                return Err(Error::input(format!(
-                    "{nevra}: payload compressor `{other}` is not known"
-                )));
-            }
-        })
+    /// [`Malformed`]
+    pub fn read(mut from: R) -> Result<Self, Malformed> {
+        let mut lead = [0; LEAD];
+        from.read_exact(&mut lead).map_err(|e| Malformed::new(0, in_words(&e)))?;
+        if lead[..4] != LEAD_MAGIC {
+            return Err(Malformed::new(0, "no RPM lead at its beginning".to_owned()));
+        }
+        let mut at = LEAD as u64;
+        let signature = Header::read(&mut from, Which::Signature, at)?;
+        // The signature header is padded to 8 bytes; its 96-byte lead keeps the alignment.
+        let length = signature.bytes().len();
+        at += length as u64;
+        let mut padding = vec![0; length.next_multiple_of(8) - length];
+        from.read_exact(&mut padding).map_err(|e| Malformed::new(at, in_words(&e)))?;
+        at += padding.len() as u64;
+        let header = Header::read(&mut from, Which::Main, at)?;
+        let package = Package::new(&header)?;
+        Ok(Self { signature, header, package, rest: from })
     }
 }

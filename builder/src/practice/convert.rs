@@ -3,6 +3,7 @@
 
 use super::closure::{Index, Source, Target};
 use super::package::{Item, Kind, Rpm, Scripts};
+use super::sign::Signer;
 use super::version::Evr;
 use super::{deb, deps, elf, filter, generated, scripts};
 use crate::error::{Context, Result};
@@ -129,9 +130,9 @@ fn add_sonames(rpm: &mut Rpm) {
 }
 
 /// Writes `rpm` into `folder`.
-pub fn write(rpm: Rpm, folder: &Path) -> Result<std::path::PathBuf> {
+pub fn write(rpm: Rpm, folder: &Path, signer: &Signer) -> Result<std::path::PathBuf> {
     interrupt::check()?;
-    rpm.write(folder)
+    rpm.write(folder, signer)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::apt::Apt;
 use super::closure::{self, Index, Source, Target};
 use super::names::{self, Repository};
+use super::sign::{KEY_FILE, Signer};
 use super::{Progress, Stage, boot, comps, convert, generated, images, repodata};
 use crate::error::{Context, Error, Result};
 use crate::interrupt;
@@ -33,7 +34,7 @@ pub struct Practice {
 }
 
 /// Changes whenever a medium made by an older version must not be reused.
-const RECIPE: &str = concat!(env!("CARGO_PKG_VERSION"), "-4\n");
+const RECIPE: &str = concat!(env!("CARGO_PKG_VERSION"), "-5\n");
 const STAMP: &str = ".practice";
 
 impl Practice {
@@ -162,11 +163,12 @@ fn build(
         let packages = root.join(folder(repository)).join("Packages");
         fs::create_dir_all(&packages).or_build(|| format!("cannot make {}", packages.display()))?;
     }
-    convert_all(root, index, progress)?;
+    let signer = Signer::new(OWN_TIME)?;
+    convert_all(root, index, &signer, progress)?;
     describe(root, progress)?;
     interrupt::check()?;
     boot::write(&root.join("os"), index, media)?;
-    tree_files(root)?;
+    tree_files(root, &signer)?;
     images::write(root, OWN_TIME, progress)
 }
 
@@ -176,7 +178,7 @@ enum Job<'a> {
     Own(&'a generated::Package),
 }
 
-fn convert_all(root: &Path, index: &Index, progress: Progress<'_>) -> Result<()> {
+fn convert_all(root: &Path, index: &Index, signer: &Signer, progress: Progress<'_>) -> Result<()> {
     let mut jobs: Vec<Job<'_>> = generated::PACKAGES.iter().map(Job::Own).collect();
     jobs.extend(index.targets.values().map(Job::Debian));
     // The largest first, so that no thread is left alone with one at the end.
@@ -192,7 +194,7 @@ fn convert_all(root: &Path, index: &Index, progress: Progress<'_>) -> Result<()>
                     Job::Debian(target) => (convert::convert(target, index)?, target.repository),
                     Job::Own(package) => (convert::generate(package, OWN_TIME), Repository::Os),
                 };
-                convert::write(rpm, &root.join(folder(repository)).join("Packages"))?;
+                convert::write(rpm, &root.join(folder(repository)).join("Packages"), signer)?;
                 // The receiver outlives every sender.
                 let _ = sender.send(());
                 Ok(())
@@ -251,8 +253,8 @@ fn describe(root: &Path, progress: Progress<'_>) -> Result<()> {
     Ok(())
 }
 
-/// `.treeinfo`, `.discinfo` and a note in plain words.
-fn tree_files(root: &Path) -> Result<()> {
+/// `.treeinfo`, `.discinfo`, the public key and a note in plain words.
+fn tree_files(root: &Path, signer: &Signer) -> Result<()> {
     let os = root.join("os");
     let put = |folder: &Path, name: &str, text: &str| {
         fs::write(folder.join(name), text).or_build(|| format!("cannot write {name}"))
@@ -271,8 +273,10 @@ fn tree_files(root: &Path) -> Result<()> {
     put(&os, ".treeinfo", &treeinfo.replace("@TIME@", &OWN_TIME.to_string()))?;
     put(&os, ".discinfo", &format!("{OWN_TIME}.000000\n7\nx86_64\n"))?;
     let note = include_str!("files/README");
+    let key = signer.public()?;
     for folder in ["os", "extras", "osp10"] {
         put(&root.join(folder), "PRACTICE-MEDIUM.txt", note)?;
+        put(&root.join(folder), KEY_FILE, &key)?;
     }
     Ok(())
 }

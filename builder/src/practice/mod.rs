@@ -18,6 +18,7 @@ mod names;
 mod package;
 mod repodata;
 mod scripts;
+mod sign;
 mod version;
 
 pub use layout::{Practice, make};

@@ -1,5 +1,6 @@
 //! An RPM as a value, and its writing with the `rpm` crate.
 
+use super::sign::Signer;
 use super::version::Evr;
 use crate::error::{Context, Result};
 use rpm::{BuildConfig, CompressionWithLevel, Dependency, FileMode, FileOptions, Scriptlet};
@@ -134,12 +135,14 @@ impl Rpm {
         if self.noarch { "noarch" } else { "x86_64" }
     }
 
-    /// Writes the package into `folder`.
-    pub fn write(self, folder: &Path) -> Result<PathBuf> {
+    /// Writes the package, signed, into `folder`.
+    pub fn write(self, folder: &Path, signer: &Signer) -> Result<PathBuf> {
         let path = folder.join(self.file_name());
-        let what = format!("cannot make {}", path.display());
-        let built = self.build().or_build(|| what.clone())?;
-        built.write_file(&path).or_build(|| what)?;
+        let what = || format!("cannot make {}", path.display());
+        let time = self.time;
+        let mut bytes = Vec::new();
+        self.build().or_build(what)?.write(&mut bytes).or_build(what)?;
+        std::fs::write(&path, signer.sign(&bytes, time)?).or_build(what)?;
         Ok(path)
     }
 
@@ -285,10 +288,16 @@ pub mod tests {
         String::from_utf8_lossy(&out.stdout).into_owned()
     }
 
+    /// A key for tests; making one takes a while.
+    pub fn signer() -> &'static Signer {
+        static SIGNER: std::sync::OnceLock<Signer> = std::sync::OnceLock::new();
+        SIGNER.get_or_init(|| Signer::new(1_600_000_000).expect("a key"))
+    }
+
     #[test]
     fn rpm_reads_what_was_written() {
         let dir = tempfile::tempdir().expect("temporary folder");
-        let path = sample("probe").write(dir.path()).expect("package");
+        let path = sample("probe").write(dir.path(), signer()).expect("package");
         assert!(path.ends_with("probe-2.0~rc1-3.practice.noarch.rpm"));
         assert_eq!(query(&path, &["--qf", "%{NEVRA}"]), "probe-1:2.0~rc1-3.practice.noarch");
         let files = query(
@@ -320,14 +329,23 @@ pub mod tests {
     }
 
     #[test]
-    fn rpm_finds_the_digests_right_and_damage_wrong() {
+    fn rpm_finds_signatures_right_and_damage_wrong() {
         let dir = tempfile::tempdir().expect("temporary folder");
-        let path = sample("probe").write(dir.path()).expect("package");
-        let check = |path: &Path| {
-            let out = Command::new("rpm").arg("-K").arg(path).env("HOME", dir.path()).output();
-            out.expect("rpm of the Debian package rpm").status.success()
+        let path = sample("probe").write(dir.path(), signer()).expect("package");
+        let key = dir.path().join("key");
+        std::fs::write(&key, signer().public().expect("a key")).expect("key file");
+        let database = dir.path().join("database");
+        let keys = |action: &str, path: &Path| {
+            let define = format!("_dbpath {}", database.display());
+            let mut rpmkeys = Command::new("rpmkeys");
+            rpmkeys.args(["--define", &define, "-v", action]).arg(path).env("HOME", dir.path());
+            rpmkeys.output().expect("rpmkeys of the Debian package rpm")
         };
-        assert!(check(&path));
+        assert!(keys("--import", &key).status.success());
+        let said = keys("--checksig", &path);
+        let text = String::from_utf8_lossy(&said.stdout).into_owned();
+        assert!(said.status.success() && text.matches("Signature, key ID").count() == 2, "{text}");
+        let check = |path: &Path| keys("--checksig", path).status.success();
         let mut bytes = std::fs::read(&path).expect("package");
         let last = bytes.len() - 20;
         bytes[last] ^= 1;
@@ -338,7 +356,9 @@ pub mod tests {
     #[test]
     fn same_package_same_bytes() {
         let dir = tempfile::tempdir().expect("temporary folder");
-        let read = |rpm: Rpm| std::fs::read(rpm.write(dir.path()).expect("package")).expect("file");
+        let read = |rpm: Rpm| {
+            std::fs::read(rpm.write(dir.path(), signer()).expect("package")).expect("file")
+        };
         assert_eq!(read(sample("probe")), read(sample("probe")));
         let mut other = sample("probe");
         other.time += 1;

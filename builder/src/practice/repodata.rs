@@ -338,7 +338,9 @@ mod tests {
     fn repository(root: &Path, comps: Option<&str>) -> Vec<Record> {
         fs::create_dir_all(root.join("Packages")).expect("folder");
         for name in ["probe", "second"] {
-            package::tests::sample(name).write(&root.join("Packages")).expect("package");
+            package::tests::sample(name)
+                .write(&root.join("Packages"), package::tests::signer())
+                .expect("package");
         }
         write(root, comps).expect("metadata")
     }

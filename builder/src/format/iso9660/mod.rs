@@ -16,6 +16,7 @@ mod write;
 
 pub use extents::{ExtentReader, OwnedReader, Reader};
 pub use read::Iso;
+pub use time::date;
 pub use write::{Boot, Options, Platform, WriteError, write};
 
 use std::io;

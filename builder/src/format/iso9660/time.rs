@@ -68,6 +68,12 @@ pub fn to_long(time: i64) -> [u8; 17] {
     stamp
 }
 
+/// The day in UTC as `YYYY-MM-DD`, of a year that both stamps can hold.
+pub fn date(time: i64) -> String {
+    let [year, month, day, ..] = fields(time);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +97,7 @@ mod tests {
             assert_eq!(from_short(&to_short(time)), time);
             assert_eq!(from_long(&to_long(time)), time);
         }
+        assert_eq!(date(1_709_251_199), "2024-02-29");
         assert_eq!(to_short(i64::MAX)[0], 255);
         assert_eq!(&to_long(i64::MIN)[..8], b"19000101");
     }
