@@ -9,7 +9,7 @@ mod system;
 
 use crate::format::tree::{Content, Entry};
 use crate::profile::{Node, Services, Spec};
-use firstboot::{node_files, spec as wire};
+use firstboot::{answers, node_files, spec as wire};
 
 /// One file, folder or link to put into a node's tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +138,7 @@ pub fn wire_spec(spec: &Spec, node: &Node, facts: &Facts) -> wire::Spec {
         baseurl: r.baseurl.clone(),
         packages: facts.packages.get(&r.id).copied().or(r.packages),
     });
-    wire::Spec {
+    let mut wire = wire::Spec {
         version: wire::VERSION,
         lab: spec.lab.clone(),
         node: wire::Node {
@@ -159,6 +159,27 @@ pub fn wire_spec(spec: &Spec, node: &Node, facts: &Facts) -> wire::Spec {
         },
         hosts: hosts.collect(),
         repositories: repositories.collect(),
+        packages: wire::Packages {
+            total: expected_packages(spec, facts),
+            needed: spec.if_available.clone(),
+        },
+        bridge: spec.openstack.bridge.clone().map(|name| wire::Bridge { name, datapath: None }),
+        packstack: None,
         image: wire::Image { plan: facts.plan.clone(), practice: facts.practice },
-    }
+    };
+    wire.packstack = spec.openstack.packstack.as_ref().map(|packstack| {
+        let mut answers = answers::defaults(&wire, packstack.compute_on_controller);
+        answers.extend(packstack.answers.clone());
+        let admin_password_file = wire::ADMIN_PASSWORD_FILE.to_owned();
+        wire::Packstack { program: None, admin_password_file, answers }
+    });
+    wire
+}
+
+/// How many packages the nodes' repositories hold together: what was counted, if all
+/// were, else what the lab file says.
+fn expected_packages(spec: &Spec, facts: &Facts) -> Option<u64> {
+    let counted: Option<u64> =
+        spec.repositories.iter().map(|r| facts.packages.get(&r.id).copied()).sum();
+    counted.filter(|_| !spec.repositories.is_empty()).or(spec.expected_packages)
 }

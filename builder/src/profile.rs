@@ -110,6 +110,7 @@ impl Loaded {
             machine: role.machine?,
             services: kickstarts.kickstart.units(&role.services),
             if_available: role.if_available,
+            openstack: role.openstack,
             formats: role.formats,
             kickstart: kickstarts.kickstart,
             rendered: kickstarts.rendered,

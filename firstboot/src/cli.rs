@@ -1,5 +1,7 @@
 //! The command line: arguments in, text and exit code out.
 
+mod answers;
+
 use crate::host::Host;
 use crate::journal::{Event, Journal, Lines, RUN, id};
 use crate::report::{self, Status};
@@ -21,6 +23,8 @@ pub const FAILED: u8 = 1;
 pub const WORKING: u8 = 2;
 /// Exit code: wrong arguments (`EX_USAGE`; 2 means "still working" here).
 pub const USAGE: u8 = 64;
+/// Exit code: an input file is missing or is not what it should be (`EX_DATAERR`).
+pub const INPUT: u8 = 65;
 /// Exit code: the state cannot be read or written (`EX_IOERR`).
 pub const IO: u8 = 74;
 /// Exit code: another run is at work (`EX_TEMPFAIL`).
@@ -40,7 +44,7 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 ready, 1 a step failed, 2 still working (status), \
-    64 wrong arguments, 74 the state cannot be read or written, 75 another run is at work, \
+    64 wrong arguments, 65 an input file is missing or wrong, 74 the state cannot be read or written, 75 another run is at work, \
     78 the node spec is missing or wrong.";
 
 #[derive(Debug, Subcommand)]
@@ -67,6 +71,8 @@ enum Command {
         #[command(flatten)]
         root: Root,
     },
+    /// Edit an answer file that packstack generated: the spec's keys, nothing else.
+    Answers(answers::Answers),
 }
 
 #[derive(Debug, Args)]
@@ -101,6 +107,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Status { json, wait, timeout, root } => {
             status(&root.host(), json, wait, timeout.map(Duration::from_secs))
         }
+        Command::Answers(args) => answers::run(&args),
     }
 }
 
@@ -176,7 +183,10 @@ fn status(host: &Host, json: bool, wait: bool, timeout: Option<Duration>) -> u8 
         }
         return match status {
             Ok(status) => show(&status, json),
-            Err(message) => complain(host, &message),
+            Err(message) => {
+                complain(&message);
+                if report::load_spec(host).is_err() { CONFIG } else { IO }
+            }
         };
     }
 }
@@ -197,8 +207,7 @@ fn show(status: &Status, json: bool) -> u8 {
     }
 }
 
-fn complain(host: &Host, message: &str) -> u8 {
+fn complain(message: &str) {
     // Standard error is all there is.
     let _ = writeln!(std::io::stderr(), "firstboot: {message}");
-    if report::load_spec(host).is_err() { CONFIG } else { IO }
 }

@@ -13,10 +13,14 @@ pub use clock::{Clock, SystemClock};
 pub use process::{Output, Program};
 pub use system::{FolderRunner, Interface, Runner, SystemRunner};
 
+use std::cell::RefCell;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Shorter "secrets" (`y`, `42`, in characters) are words of any text, and hide nothing.
+pub const MIN_SECRET: usize = 4;
 /// Where SELinux says that it is there.
 const SELINUX: &str = "/sys/fs/selinux/enforce";
 
@@ -26,6 +30,7 @@ pub struct Host {
     runner: Box<dyn Runner>,
     clock: Box<dyn Clock>,
     live: bool,
+    secrets: RefCell<Vec<String>>,
 }
 
 impl Host {
@@ -35,13 +40,13 @@ impl Host {
         let live = root == Path::new("/");
         let runner: Box<dyn Runner> =
             if live { Box::new(SystemRunner) } else { Box::new(FolderRunner) };
-        Host { root: root.to_owned(), runner, clock: Box::new(SystemClock::default()), live }
+        Host { live, ..Host::with(root, runner, Box::new(SystemClock::default())) }
     }
 
     /// A running node whose files are under `root` and whose processes, kernel and
     /// time are the given ones.
     pub fn with(root: &Path, runner: Box<dyn Runner>, clock: Box<dyn Clock>) -> Host {
-        Host { root: root.to_owned(), runner, clock, live: true }
+        Host { root: root.to_owned(), runner, clock, live: true, secrets: RefCell::default() }
     }
 
     /// Whether this is a running node, not only a folder tree.
@@ -104,6 +109,34 @@ impl Host {
     pub fn locked(&self, path: &str) -> bool {
         let lock = self.path(path).and_then(|folder| files::lock(&folder));
         matches!(lock, Ok(None))
+    }
+
+    /// The permission bits of `path`, `None` if it is not there.
+    ///
+    /// # Errors
+    /// As asking for a file's status.
+    pub fn mode(&self, path: &str) -> io::Result<Option<u32>> {
+        match std::fs::metadata(self.path(path)?) {
+            Ok(meta) => Ok(Some(meta.permissions().mode() & 0o7777)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(named(path, &error)),
+        }
+    }
+
+    /// From now on `secret` is never shown: not in records, the state file or messages.
+    pub fn keep_secret(&self, secret: &str) {
+        let mut secrets = self.secrets.borrow_mut();
+        if secret.len() >= MIN_SECRET && secrets.iter().all(|known| known != secret) {
+            secrets.push(secret.to_owned());
+            // A secret may be a part of another one: the longest goes first.
+            secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        }
+    }
+
+    /// `text` with `***` in place of every secret.
+    pub fn redact(&self, text: &str) -> String {
+        let secrets = self.secrets.borrow();
+        secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
     }
 
     /// The kernel's identifier of this boot; `None` in a folder tree without one.

@@ -4,12 +4,14 @@
 // Tests say on standard error what they could not look at.
 #![cfg_attr(test, allow(clippy::print_stderr))]
 
+pub mod answers;
 pub mod assets;
 pub mod chrony;
 pub mod cli;
 pub mod host;
 pub mod journal;
 pub mod node_files;
+pub mod packstack;
 pub mod report;
 pub mod run;
 pub mod spec;

@@ -6,6 +6,7 @@ mod check;
 pub use check::{Problem, SpecError};
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 /// Where the spec is on a node.
@@ -13,6 +14,12 @@ pub const PATH: &str = "/etc/firstboot/spec.toml";
 
 /// The format version that this build reads and writes.
 pub const VERSION: u32 = 1;
+
+/// The bridge to the outside, as packstack and Neutron call it.
+pub const BRIDGE: &str = "br-ex";
+
+/// Where Keystone's administrator password is on the controller, mode 0600.
+pub const ADMIN_PASSWORD_FILE: &str = "/etc/firstboot/keystone-admin-password";
 
 /// A node's role in the lab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -52,6 +59,15 @@ pub struct Spec {
     pub hosts: Vec<Host>,
     /// The repositories that the node is set up with.
     pub repositories: Vec<Repository>,
+    /// What those repositories must offer.
+    #[serde(default, skip_serializing_if = "Packages::is_empty")]
+    pub packages: Packages,
+    /// The bridge that takes over the node's address; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bridge: Option<Bridge>,
+    /// OpenStack's installer; absent on nodes that do not run it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packstack: Option<Packstack>,
     /// The image the node was made from.
     pub image: Image,
 }
@@ -135,6 +151,49 @@ pub struct Repository {
     pub baseurl: Option<String>,
     /// Number of packages it holds.
     pub packages: Option<u64>,
+}
+
+/// What the repositories must offer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Packages {
+    /// How many packages they hold together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+    /// Packages that the node needs, installed or to be had.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needed: Vec<String>,
+}
+
+impl Packages {
+    fn is_empty(&self) -> bool {
+        *self == Packages::default()
+    }
+}
+
+/// The Open vSwitch bridge with the node's address and its interface as a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bridge {
+    /// Its name, [`BRIDGE`].
+    pub name: String,
+    /// `system` (the kernel's, if absent) or `netdev` (in user space).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub datapath: Option<String>,
+}
+
+/// OpenStack's installer on the controller.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Packstack {
+    /// Another program in packstack's place, such as a test double: a path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// The file with Keystone's administrator password, one line. Without it the one
+    /// that packstack makes up is kept.
+    pub admin_password_file: String,
+    /// Keys of the answer file and their values; no secrets.
+    pub answers: BTreeMap<String, String>,
 }
 
 /// The image the node was made from.

@@ -39,12 +39,15 @@ fn facts() -> node::Facts {
 
 /// Compares with a fixture of the repository, or writes it.
 fn same_as_fixture(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name);
+    same_as_file(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name), text);
+}
+
+fn same_as_file(path: &Path, text: &str) {
     if std::env::var_os("UPDATE_FIXTURES").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, text).unwrap();
+        fs::write(path, text).unwrap();
     }
-    let expected = fs::read_to_string(&path).unwrap_or_default();
+    let expected = fs::read_to_string(path).unwrap_or_default();
     assert_eq!(text, expected, "\n{} differs; this is the new text:\n{text}", path.display());
 }
 
@@ -153,6 +156,7 @@ impl Lab {
 }
 
 const LAB: &str = "profiles/lab.toml";
+const CONTROLLER: &str = "profiles/controller.toml";
 const ROLE: &str = "profiles/compute.toml";
 const KS: &str = "kickstart/compute.ks";
 
@@ -490,6 +494,64 @@ fn firstboot_reads_what_is_written_for_it() {
         assert_eq!(read, node::wire_spec(&spec, node, &facts()));
         assert_eq!(read.repositories[0].packages, Some(3971));
     }
+}
+
+/// The examples that firstboot's users and tests start from.
+#[test]
+fn example_specs_are_what_is_written() {
+    let facts = node::Facts { packages: BTreeMap::new(), ..facts() };
+    for (profile, name) in [("controller", "openstack"), ("compute", "nova01")] {
+        let spec = shipped(profile);
+        let text = node::wire_spec(&spec, spec.node(name).unwrap(), &facts).to_toml().unwrap();
+        let path = format!("firstboot/examples/{profile}.spec.toml");
+        same_as_file(&workspace().join(path), &text);
+    }
+}
+
+#[test]
+fn answers_for_packstack() {
+    let lab = Lab::new();
+    lab.edit(
+        CONTROLLER,
+        "# CONFIG_HEAT_INSTALL             = \"y\"",
+        "CONFIG_HEAT_INSTALL = \"y\"",
+    );
+    lab.edit(
+        CONTROLLER,
+        "# CONFIG_PROVISION_DEMO           = \"y\"",
+        "CONFIG_PROVISION_DEMO = \"y\"",
+    );
+    lab.edit(CONTROLLER, "compute-on-controller = false", "compute-on-controller = true");
+    let spec = load(&request("controller", lab.path())).unwrap();
+    let answers = node::wire_spec(&spec, &spec.nodes[0], &facts()).packstack.unwrap().answers;
+    for (key, value) in [
+        ("CONFIG_HEAT_INSTALL", "y"),
+        ("CONFIG_PROVISION_DEMO", "y"),
+        ("CONFIG_COMPUTE_HOSTS", "192.168.1.10,192.168.1.11,192.168.1.12"),
+        ("CONFIG_NTP_SERVERS", "192.168.1.254"),
+    ] {
+        assert_eq!(answers[key], value, "{key}");
+    }
+
+    lab.edit(
+        CONTROLLER,
+        "CONFIG_HEAT_INSTALL = \"y\"",
+        "CONFIG_HEAT_INSTAL = \"y\"\nCONFIG_X = \"\"",
+    );
+    lab.edit(
+        CONTROLLER,
+        "CONFIG_PROVISION_DEMO = \"y\"",
+        "CONFIG_PROVISION_DEMO = \"yes\"\nCONFIG_NOVA_DB_PW = \"planted\"",
+    );
+    lab.edit(
+        CONTROLLER,
+        "# CONFIG_NEUTRON_ML2_TYPE_DRIVERS = \"vxlan,flat\"",
+        "CONFIG_NEUTRON_ML2_TYPE_DRIVERS = \"vxlan, flat\"\nCONFIG_REDIS_PORT = 6379",
+    );
+    lab.edit(CONTROLLER, "bridge = \"br-ex\"", "bridge = \"a bridge\"");
+    let text = format!("{}\n", lab.problems(&request("controller", lab.path())));
+    assert!(!text.contains("planted"), "{text}");
+    same_as_fixture("profile/answers.txt", &text);
 }
 
 /// pykickstart's own checker over every shipped kickstart as each node gets it.

@@ -191,7 +191,8 @@ fn network(root: &Table<'_, '_>, nodes: &[RawNode]) -> Option<Network> {
     })
 }
 
-fn check_interface(name: &str) -> Result<String, String> {
+/// Checks an interface's name.
+pub fn check_interface(name: &str) -> Result<String, String> {
     let ok = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     if (1..=15).contains(&name.len())
         && name.bytes().all(ok)

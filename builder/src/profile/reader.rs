@@ -288,6 +288,26 @@ impl<'r, 'a> Table<'r, 'a> {
         Some(table)
     }
 
+    /// The keys and texts of a sub-table whose keys are free; empty when absent.
+    pub fn named_texts(&self, key: &str) -> Vec<(At<String>, At<String>)> {
+        let Some(found) = self.spot(key) else { return Vec::new() };
+        let Some(table) = found.value.as_table() else {
+            self.wrong_type(&found, &format!("a table [{}]", found.key));
+            return Vec::new();
+        };
+        let mut texts = Vec::new();
+        for (name, value) in table {
+            let path = format!("{}.{}", found.key, name.get_ref());
+            let name = self.reader.at(name.get_ref().to_string(), &name.span(), path.clone());
+            let value = self.reader.at(value.get_ref(), &value.span(), path);
+            match value.value.as_str() {
+                Some(text) => texts.push((name, value.with(text.to_owned()))),
+                None => self.wrong_type(&value, "text in quotes"),
+            }
+        }
+        texts
+    }
+
     /// The tables of `[[key]]`, empty when absent.
     pub fn tables(&self, key: &str, keys: &[&str]) -> Vec<Table<'r, 'a>> {
         let Some(found) = self.spot(key) else { return Vec::new() };

@@ -1,14 +1,16 @@
 //! The role file: machine, services, kickstart, outputs.
 
 use super::files::InputFile;
-use super::lab::{ROLE_HINT, parse_role};
+use super::lab::{ROLE_HINT, check_interface, parse_role};
 use super::reader::{At, Reader, Table};
 use super::units::{SIZE_HINT, parse_size, show_size};
-use super::{Format, Machine, Services};
+use super::{Format, Machine, OpenStack, Services};
 use crate::problem::{Problem, nearest};
+use firstboot::answers;
 use firstboot::spec::Role;
 
-const KEYS: [&str; 6] = ["role", "kickstart", "machine", "services", "packages", "output"];
+const KEYS: [&str; 8] =
+    ["role", "kickstart", "machine", "services", "packages", "openvswitch", "packstack", "output"];
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
@@ -33,6 +35,8 @@ pub struct RoleFile {
     pub services: Services,
     /// Packages installed where a repository has them.
     pub if_available: Vec<String>,
+    /// The bridge and packstack.
+    pub openstack: OpenStack,
     /// Output formats.
     pub formats: Vec<Format>,
 }
@@ -57,6 +61,7 @@ pub fn parse(file: &InputFile) -> (RoleFile, Vec<Problem>) {
         machine,
         services: services(&root),
         if_available,
+        openstack: openstack(&root),
         formats: formats(&root),
     };
     (file, reader.into_problems())
@@ -125,6 +130,38 @@ fn check_package(name: &str) -> Result<String, String> {
         return Ok(name.to_owned());
     }
     Err(format!("`{name}` is not a package"))
+}
+
+fn openstack(root: &Table<'_, '_>) -> OpenStack {
+    let bridge = root.table("openvswitch", &["bridge"], false).and_then(|table| {
+        let hint = "1 to 15 letters, digits, `-`, `_` or `.`; packstack's own is br-ex";
+        table.parsed(table.text("bridge"), hint, check_interface)
+    });
+    let bridge = bridge.map(|b| b.value);
+    let Some(table) = root.table("packstack", &["compute-on-controller", "answers"], false) else {
+        return OpenStack { bridge, packstack: None };
+    };
+    let compute_on_controller = table.boolean("compute-on-controller").is_some_and(|b| b.value);
+    let mut answers = std::collections::BTreeMap::new();
+    for (key, value) in table.named_texts("answers") {
+        match answers::fault(&key.value, &value.value) {
+            None => {
+                answers.insert(key.value, value.value);
+            }
+            Some((message, allowed)) if answers::kind(&key.value).is_some() => {
+                table.push(value.problem(message).hint(format!("allowed: {allowed}")));
+            }
+            Some((message, _)) => {
+                let similar = nearest(&key.value, answers::KEYS.iter().map(|(name, _)| *name));
+                let problem = key.problem(message);
+                table.push(match similar {
+                    Some(similar) => problem.hint(format!("did you mean `{similar}`?")),
+                    None => problem.hint("the keys are those of `packstack --gen-answer-file`"),
+                });
+            }
+        }
+    }
+    OpenStack { bridge, packstack: Some(super::Packstack { compute_on_controller, answers }) }
 }
 
 fn formats(root: &Table<'_, '_>) -> Vec<Format> {

@@ -37,6 +37,8 @@ pub struct Spec {
     pub services: Services,
     /// Packages installed where a repository has them.
     pub if_available: Vec<String>,
+    /// The bridge and packstack.
+    pub openstack: OpenStack,
     /// Output formats, at least one.
     pub formats: Vec<Format>,
     /// The kickstart; its `network` lines are the first node's, all else is the
@@ -154,6 +156,24 @@ pub struct Services {
     pub enabled: Vec<String>,
     /// Not started at boot; need not be installed.
     pub disabled: Vec<String>,
+}
+
+/// What a role does for OpenStack beyond its services.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenStack {
+    /// The Open vSwitch bridge that takes over the node's address.
+    pub bridge: Option<String>,
+    /// packstack, on the node that runs it.
+    pub packstack: Option<Packstack>,
+}
+
+/// How packstack is to be run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Packstack {
+    /// Whether the controller runs guests as well.
+    pub compute_on_controller: bool,
+    /// Keys of the answer file with legal values; they go before the lab's own.
+    pub answers: BTreeMap<String, String>,
 }
 
 /// An image file format.

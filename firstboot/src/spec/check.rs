@@ -142,11 +142,48 @@ impl Checks {
         for unit in spec.services.enabled.iter().map(bare).filter(|unit| disabled.contains(unit)) {
             self.problem("services.disabled", format!("`{unit}` is in `enabled` as well"));
         }
+        self.installer(spec);
         let plan = &spec.image.plan;
         let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
         self.require(plan.len() == 64 && plan.chars().all(hex), "image.plan", || {
             "needs the 64 lower-case hexadecimal digits of a SHA-256".to_owned()
         });
+    }
+
+    /// The bridge and packstack's answers.
+    fn installer(&mut self, spec: &Spec) {
+        if let Some(bridge) = &spec.bridge {
+            let name = &bridge.name;
+            self.require(
+                interface_name(name) && *name != spec.node.interface,
+                "bridge.name",
+                || {
+                    format!(
+                        "`{name}` cannot be the name of a bridge beside {}",
+                        spec.node.interface
+                    )
+                },
+            );
+            let datapath = bridge.datapath.as_deref().unwrap_or("system");
+            self.require(["system", "netdev"].contains(&datapath), "bridge.datapath", || {
+                format!("`{datapath}` is no datapath; known: system, netdev")
+            });
+        }
+        let Some(packstack) = &spec.packstack else { return };
+        for (key, path) in [
+            ("packstack.admin-password-file", Some(&packstack.admin_password_file)),
+            ("packstack.program", packstack.program.as_ref()),
+        ] {
+            let absolute = path.is_none_or(|path| path.starts_with('/'));
+            self.require(absolute, key, || "needs an absolute path".to_owned());
+        }
+        for (key, value) in &packstack.answers {
+            if let Some((message, allowed)) = crate::answers::fault(key, value) {
+                let allowed =
+                    if allowed.is_empty() { allowed } else { format!("; allowed: {allowed}") };
+                self.problem(&format!("packstack.answers.{key}"), message + &allowed);
+            }
+        }
     }
 
     fn network(&mut self, spec: &Spec) {

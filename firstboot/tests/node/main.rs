@@ -1,5 +1,6 @@
 //! firstboot against a double of a node, and against real programs.
 
+mod answers;
 mod assets;
 mod binary;
 mod chronyd;

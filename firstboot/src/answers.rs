@@ -1,0 +1,226 @@
+//! packstack's answer file: which keys there are, what they may hold, and editing a
+//! file so that every byte stays that does not belong to a changed value.
+//!
+//! The form is that of Python's `ConfigParser`, with which packstack reads it: a
+//! section heading, `KEY = value` or `KEY: value`, names in any case, comments that
+//! begin with `#` or `;`, and indented lines that continue a value.
+
+mod keys;
+mod value;
+
+pub use keys::KEYS;
+pub use value::Kind;
+
+use crate::spec::{Role, Spec};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+/// The key that holds Keystone's administrator password.
+pub const ADMIN_PASSWORD: &str = "CONFIG_KEYSTONE_ADMIN_PW";
+
+/// The kind of `key`, `None` if packstack knows no such key.
+pub fn kind(key: &str) -> Option<Kind> {
+    KEYS.iter().find(|(name, _)| *name == key).map(|(_, kind)| *kind)
+}
+
+/// What is wrong with setting `key` to `value` in a profile or spec, and what is
+/// allowed (empty where the key itself is wrong); `None` if nothing is.
+pub fn fault(key: &str, value: &str) -> Option<(String, String)> {
+    match kind(key) {
+        None => Some(("packstack knows no such key".to_owned(), String::new())),
+        Some(Kind::Secret) => {
+            let why = "it is a secret, and this file can be read by all";
+            Some((why.to_owned(), "leave it out: packstack makes one by itself".to_owned()))
+        }
+        Some(kind) if kind.holds(value) => None,
+        Some(kind) => Some((format!("`{}` is not allowed", value.escape_debug()), kind.allowed())),
+    }
+}
+
+/// The keys that the lab gives a value to, for the controller of `spec`; with
+/// `controller_computes` it runs guests as well.
+pub fn defaults(spec: &Spec, controller_computes: bool) -> BTreeMap<String, String> {
+    let joined = |addresses: &mut dyn Iterator<Item = Ipv4Addr>| {
+        addresses.map(|one| one.to_string()).collect::<Vec<_>>().join(",")
+    };
+    let with = |role: Role| spec.hosts.iter().filter(move |host| host.role == role);
+    let controllers = || with(Role::Controller).map(|host| host.address);
+    let own = controllers().filter(|_| controller_computes);
+    let computes = joined(&mut own.chain(with(Role::Compute).map(|host| host.address)));
+    let interface = &spec.node.interface;
+    let bridge = spec.bridge.as_ref().map_or(crate::spec::BRIDGE, |bridge| bridge.name.as_str());
+    let mut answers: BTreeMap<String, String> = [
+        ("CONFIG_SWIFT_INSTALL", "n".to_owned()),
+        ("CONFIG_CEILOMETER_INSTALL", "y".to_owned()),
+        ("CONFIG_AODH_INSTALL", "y".to_owned()),
+        ("CONFIG_GNOCCHI_INSTALL", "y".to_owned()),
+        ("CONFIG_NTP_SERVERS", joined(&mut spec.network.ntp.iter().copied())),
+        ("CONFIG_NETWORK_HOSTS", joined(&mut controllers())),
+        ("CONFIG_NEUTRON_ML2_TYPE_DRIVERS", "vxlan".to_owned()),
+        ("CONFIG_NEUTRON_OVS_BRIDGE_MAPPINGS", format!("physnet1:{bridge}")),
+        ("CONFIG_NEUTRON_OVS_BRIDGE_IFACES", format!("{bridge}:{interface}")),
+        // The demo downloads an image, and a lab has no way out.
+        ("CONFIG_PROVISION_DEMO", "n".to_owned()),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+    .into();
+    if !computes.is_empty() {
+        answers.insert("CONFIG_COMPUTE_HOSTS".to_owned(), computes);
+    }
+    answers
+}
+
+/// An answer file, line by line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerFile {
+    /// Each with its line end, if it has one.
+    lines: Vec<Vec<u8>>,
+}
+
+/// The bytes of a line before its end.
+fn content(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// A `KEY = value` line: the name, and where the value stands in it.
+fn entry(line: &[u8]) -> Option<(&[u8], std::ops::Range<usize>)> {
+    let text = content(line);
+    let first = *text.first()?;
+    if first.is_ascii_whitespace() || b"#;[".contains(&first) {
+        return None;
+    }
+    let sign = text.iter().position(|byte| *byte == b'=' || *byte == b':')?;
+    let name = text[..sign].trim_ascii_end();
+    let value = &text[sign + 1..];
+    let start = sign + 1 + (value.len() - value.trim_ascii_start().len());
+    let end = start + value.trim_ascii().len();
+    (!name.is_empty()).then_some((name, start..end))
+}
+
+impl AnswerFile {
+    /// Takes any bytes; lines that are none of an answer file are kept as they are.
+    pub fn parse(bytes: &[u8]) -> AnswerFile {
+        AnswerFile {
+            lines: bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect(),
+        }
+    }
+
+    /// The file's bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.lines.concat()
+    }
+
+    /// Indices of the lines that set `key`.
+    fn places(&self, key: &str) -> Vec<usize> {
+        let sets = |line: &[u8]| {
+            entry(line).is_some_and(|(name, _)| name.eq_ignore_ascii_case(key.as_bytes()))
+        };
+        (0..self.lines.len()).filter(|index| sets(&self.lines[*index])).collect()
+    }
+
+    /// Every key with its value, in order, repeats included.
+    pub fn entries(&self) -> Vec<(String, String)> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let entries = self
+            .lines
+            .iter()
+            .filter_map(|line| entry(line).map(|(name, at)| (text(name), text(&line[at]))));
+        entries.collect()
+    }
+
+    /// The value of `key`; of several the last, as packstack takes it.
+    pub fn get(&self, key: &str) -> Option<String> {
+        let line = &self.lines[*self.places(key).last()?];
+        entry(line).map(|(_, at)| String::from_utf8_lossy(&line[at]).into_owned())
+    }
+
+    /// Gives `key` the value `value` on each line that sets it, or on a new line at the
+    /// section's end; whether anything had to be changed.
+    pub fn set(&mut self, key: &str, value: &str) -> bool {
+        let places = self.places(key);
+        if places.is_empty() {
+            self.append(key, value);
+            return true;
+        }
+        let mut changed = false;
+        // From the end, so that removed lines do not move what is still to come.
+        for index in places.into_iter().rev() {
+            changed |= self.drop_continuation(index);
+            let line = &mut self.lines[index];
+            let Some((_, at)) = entry(line) else { continue };
+            if line[at.clone()] != *value.as_bytes() {
+                line.splice(at, value.bytes());
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    /// Removes the indented lines that continue the value of line `index`.
+    fn drop_continuation(&mut self, index: usize) -> bool {
+        let before = self.lines.len();
+        let mut next = index + 1;
+        while let Some(line) = self.lines.get(next).map(|line| content(line)) {
+            let blank = line.trim_ascii().is_empty();
+            if blank || b"#;".contains(&line[0]) {
+                next += 1;
+            } else if line[0].is_ascii_whitespace() {
+                self.lines.remove(next);
+            } else {
+                break;
+            }
+        }
+        self.lines.len() != before
+    }
+
+    fn append(&mut self, key: &str, value: &str) {
+        let crlf = self.lines.first().is_some_and(|line| line.ends_with(b"\r\n"));
+        let end: &[u8] = if crlf { b"\r\n" } else { b"\n" };
+        let heading = |line: &Vec<u8>| line.starts_with(b"[");
+        let first = self.lines.iter().position(heading);
+        let next = first
+            .and_then(|first| Some(first + 1 + self.lines[first + 1..].iter().position(heading)?));
+        let at = next.unwrap_or(self.lines.len());
+        let mut line = format!("{key}={value}").into_bytes();
+        let unended = at > 0 && !self.lines[at - 1].ends_with(b"\n");
+        if unended {
+            // The file ends without a line end, and goes on doing so.
+            self.lines[at - 1].extend_from_slice(end);
+        } else {
+            line.extend_from_slice(end);
+        }
+        self.lines.insert(at, line);
+    }
+
+    /// Gives every key of `wanted` its value; the keys that had another.
+    pub fn apply(&mut self, wanted: &BTreeMap<String, String>) -> Vec<String> {
+        let changed = wanted.iter().filter(|(key, value)| self.set(key, value));
+        changed.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Whether every key of `wanted` has its value.
+    pub fn holds(&self, wanted: &BTreeMap<String, String>) -> bool {
+        wanted.iter().all(|(key, value)| self.get(key).as_ref() == Some(value))
+    }
+
+    /// The values that must not be shown: passwords, tokens, secret keys.
+    pub fn secrets(&self) -> Vec<String> {
+        let secret = |key: &str| {
+            kind(&key.to_ascii_uppercase()).map_or_else(
+                || {
+                    ["_PW", "PASSWORD", "_SECRET", "_TOKEN"]
+                        .iter()
+                        .any(|end| key.to_ascii_uppercase().ends_with(end))
+                },
+                |kind| kind == Kind::Secret,
+            )
+        };
+        let values =
+            self.entries().into_iter().filter(|(key, value)| secret(key) && !value.is_empty());
+        values.map(|(_, value)| value).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
