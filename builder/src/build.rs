@@ -6,10 +6,12 @@ mod log;
 mod overlay;
 mod planning;
 mod replay;
+mod sources;
 
+use crate::cache::Folder;
 use crate::error::{Error, Result};
 use crate::install::{self, Job, PackageFile};
-use crate::media::Medium;
+use crate::media::{Access, Network, Variables};
 use crate::output::{Staging, require_space};
 use crate::plan::{Plan, Script};
 use crate::progress::{Progress, Unit};
@@ -36,11 +38,25 @@ pub struct Select {
     pub formats: Vec<String>,
     /// The cache folder.
     pub cache: PathBuf,
+    /// Whether nothing may be fetched.
+    pub offline: bool,
+    /// What `$releasever` stands for in `.repo` files, if not CentOS 7's.
+    pub releasever: Option<String>,
 }
 
 impl Select {
+    /// The way to the media.
+    fn access(&self) -> Access {
+        let mut variables = Variables::default();
+        if let Some(releasever) = &self.releasever {
+            variables.releasever.clone_from(releasever);
+        }
+        let cache = Arc::new(Folder::new(&self.cache));
+        Access { network: Network { cache, offline: self.offline }, variables }
+    }
+
     /// The inputs and media of a plan, where it found them.
-    pub fn of_plan(plan: &Plan, cache: PathBuf) -> Self {
+    pub fn of_plan(plan: &Plan, cache: PathBuf, offline: bool) -> Self {
         Self {
             profile: plan.sources.profile.clone(),
             lab: plan.sources.lab.clone(),
@@ -48,6 +64,8 @@ impl Select {
             media: plan.sources.media.clone(),
             formats: Vec::new(),
             cache,
+            offline,
+            releasever: plan.sources.releasever.clone(),
         }
     }
 }
@@ -66,18 +84,13 @@ pub struct Options {
     pub firstboot: Option<PathBuf>,
 }
 
-/// An opened medium with what is known of it.
-struct Source {
-    medium: Arc<dyn Medium>,
-    practice: bool,
-}
-
 /// Everything that building needs beyond the plan.
 struct Context {
     catalog: Catalog,
     plan: Plan,
     spec: crate::profile::Spec,
     scripts: Vec<(Script, String)>,
+    access: Access,
 }
 
 /// Decides what a build would do.
@@ -130,7 +143,7 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
 
     if options.plan.is_some() {
         // A tree from the cache would hide that a package is no longer what it was.
-        fetch::packages(&context, &options.select.cache, progress).map_err(replay::unreadable)?;
+        fetch::packages(&context, progress).map_err(replay::unreadable)?;
     }
     let tree = install_tree(options, &context, progress, log)?;
     let outputs = disks::write(&context, &tree, &firstboot, &staging, progress)?;
@@ -193,8 +206,9 @@ fn install_tree(
     if trees.has(&digest) {
         progress.note("installed tree from the cache; rpm does not run");
     }
+    context.access.network.cache.use_entry(&options.select.cache.join("trees").join(&digest))?;
     trees.get(&digest, |folder| {
-        let files = fetch::packages(context, &options.select.cache, progress)?;
+        let files = fetch::packages(context, progress)?;
         let packages: Vec<PackageFile> = files
             .into_iter()
             .zip(&plan.packages)

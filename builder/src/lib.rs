@@ -3,6 +3,8 @@
 pub mod boot;
 pub mod bootstrap;
 pub mod build;
+pub mod cache;
+pub mod checksum;
 pub mod cli;
 pub mod disk;
 pub mod error;

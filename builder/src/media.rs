@@ -1,11 +1,21 @@
 //! Media that packages come from: folders, ISO files read in place, http(s).
 
 mod directory;
-mod http;
+pub mod http;
 mod iso;
+pub mod keep;
+mod mirrors;
+mod repofile;
+mod source;
 
-use crate::error::{Error, Result};
-use std::io::Read;
+pub use http::Network;
+pub use repofile::Variables;
+pub use source::{Access, Policy, Signing, Source};
+
+use crate::checksum::Known;
+use crate::error::{Context, Error, Result};
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,16 +33,19 @@ pub trait Medium: Send + Sync {
     /// An input error naming the medium and path.
     fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        let read = self.open(path)?.take(limit + 1).read_to_end(&mut bytes);
-        match read {
-            Ok(_) if bytes.len() as u64 > limit => Err(Error::input(format!(
-                "{}: {path} has more than {} MiB",
-                self.location(),
-                limit >> 20
-            ))),
-            Ok(_) => Ok(bytes),
+        match self.open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes) {
+            Ok(_) => whole(self, path, bytes, limit),
             Err(e) => Err(unreadable(self.location(), path, &e)),
         }
+    }
+
+    /// The content of a file whose checksum is known. It need not be the right one: who knows
+    /// the checksum compares. Media that fetch keep the file under it.
+    ///
+    /// # Errors
+    /// As [`Medium::read`].
+    fn read_known(&self, path: &str, known: &Known) -> Result<Vec<u8>> {
+        self.read(path, known.size)
     }
 
     /// A reader over a file.
@@ -40,6 +53,49 @@ pub trait Medium: Send + Sync {
     /// # Errors
     /// An input error naming the medium and path.
     fn open(&self, path: &str) -> Result<Box<dyn Read + Send + '_>>;
+
+    /// Writes a file whose checksum is known to `to`, an empty file or, if the medium
+    /// [resumes](Medium::resumes), one with what an earlier attempt left. `advance` hears of
+    /// each number of bytes that came.
+    ///
+    /// # Errors
+    /// As [`Medium::read`]; a verification error when it has other content.
+    fn copy(
+        &self,
+        path: &str,
+        known: &Known,
+        mut to: &File,
+        advance: &(dyn Fn(u64) + Sync),
+    ) -> Result<()> {
+        let what = || "cannot write to the cache".to_owned();
+        to.set_len(0).or_environment(what)?;
+        let mut from = self.open(path)?.take(known.size);
+        let (mut hasher, mut piece) = (known.hasher()?, vec![0; 1 << 20]);
+        loop {
+            crate::interrupt::check()?;
+            match from.read(&mut piece) {
+                Ok(0) => break,
+                Ok(n) => {
+                    hasher.update(&piece[..n]);
+                    to.write_all(&piece[..n]).or_environment(what)?;
+                    advance(n as u64);
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(unreadable(self.location(), path, &e)),
+            }
+        }
+        compare(self, path, known, &hasher.finish())
+    }
+
+    /// Whether [`Medium::copy`] goes on with what is there.
+    fn resumes(&self) -> bool {
+        false
+    }
+
+    /// The network that the medium is behind, if it is.
+    fn remote(&self) -> Option<&Network> {
+        None
+    }
 
     /// Folders that hold `repodata/repomd.xml`: the root (empty), or up to two levels below it.
     ///
@@ -53,14 +109,40 @@ pub trait Medium: Send + Sync {
     }
 }
 
-/// Opens a medium by what the user wrote: a folder, an ISO file, `file://` or http(s).
+/// Bytes that were read with a limit.
+fn whole(
+    medium: &(impl Medium + ?Sized),
+    path: &str,
+    bytes: Vec<u8>,
+    limit: u64,
+) -> Result<Vec<u8>> {
+    if bytes.len() as u64 <= limit {
+        return Ok(bytes);
+    }
+    let mib = limit >> 20;
+    Err(Error::input(format!("{}: {path} has more than {mib} MiB", medium.location())))
+}
+
+/// That a file's checksum is the known one.
+fn compare(medium: &(impl Medium + ?Sized), path: &str, known: &Known, found: &str) -> Result<()> {
+    if found.eq_ignore_ascii_case(&known.value) {
+        return Ok(());
+    }
+    Err(Error::verification(format!(
+        "{}: {path} is damaged or was changed: {} is {found}, the repository says {}",
+        medium.location(),
+        known.kind,
+        known.value
+    ))
+    .hint("copy the medium again and compare its checksum with the publisher's"))
+}
+
+/// Opens a medium on this machine: a folder or an ISO file, as a path or `file://` URL.
+/// Everything else is for [`Access::open`].
 ///
 /// # Errors
 /// An input error when it is not there or nothing of these.
 pub fn open(specification: &str) -> Result<Arc<dyn Medium>> {
-    if specification.starts_with("http://") || specification.starts_with("https://") {
-        return Ok(Arc::new(http::Http::new(specification)));
-    }
     let path = Path::new(specification.strip_prefix("file://").unwrap_or(specification));
     let missing = |e: &dyn std::fmt::Display| {
         Error::input(format!("cannot read the medium {}: {e}", path.display()))

@@ -131,6 +131,9 @@ pub struct Sources {
     pub lab: Option<PathBuf>,
     /// Media in the user's words, paths made absolute; empty for the lab file's own sources.
     pub media: Vec<String>,
+    /// What `$releasever` stood for in `.repo` files, where the user said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub releasever: Option<String>,
 }
 
 /// The plan of one role's images.

@@ -3,14 +3,15 @@
 pub mod comps;
 pub mod primary;
 pub mod version;
-mod xml;
+pub(crate) mod xml;
 
+use crate::checksum::{Hasher, Known};
 use crate::error::{Class, Error, Result};
 use crate::interrupt;
-use crate::media::Medium;
+use crate::media::{Medium, Signing};
 use comps::{Environment, Group};
 use primary::Package;
-use sha2::{Digest, Sha256, Sha512};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 use std::sync::Arc;
@@ -40,6 +41,10 @@ pub struct Repo {
     pub priority: u32,
     /// Packages that are not used, as yum's `exclude`: names or globs.
     pub exclude: Vec<String>,
+    /// If there are any, packages that alone are used, as yum's `includepkgs`.
+    pub include: Vec<String>,
+    /// What its configuration says about signatures.
+    pub signing: Signing,
     /// Where filelists.xml is, with its checksum, read only when it is needed.
     filelists: Option<Data>,
 }
@@ -55,6 +60,8 @@ impl Repo {
             repomd_sha256: String::new(),
             priority: PRIORITY,
             exclude: Vec::new(),
+            include: Vec::new(),
+            signing: Signing::default(),
             filelists: None,
         }
     }
@@ -241,8 +248,10 @@ impl Repo {
     /// A metadata file, checked and uncompressed.
     fn fetch(&self, data: &Data) -> Result<Vec<u8>> {
         interrupt::check()?;
-        let bytes = self.medium.read(&self.path(&data.location), MOST_METADATA)?;
         let (kind, expected) = &data.checksum;
+        let known =
+            Known { kind: kind.clone(), value: expected.to_ascii_lowercase(), size: MOST_METADATA };
+        let bytes = self.medium.read_known(&self.path(&data.location), &known)?;
         let found = checksum(kind, &bytes).ok_or_else(|| {
             Error::input(format!(
                 "{}: {}: checksum kind `{kind}` is not known",
@@ -288,15 +297,9 @@ fn parse_repomd(bytes: &[u8]) -> Result<Vec<Data>, String> {
 
 /// A checksum by its repodata name, lower-case hexadecimal.
 pub fn checksum(kind: &str, bytes: &[u8]) -> Option<String> {
-    Some(match kind {
-        "md5" => hex::encode(md5::Md5::digest(bytes)),
-        "sha" | "sha1" => hex::encode(sha1::Sha1::digest(bytes)),
-        "sha224" => hex::encode(sha2::Sha224::digest(bytes)),
-        "sha256" => hex::encode(Sha256::digest(bytes)),
-        "sha384" => hex::encode(sha2::Sha384::digest(bytes)),
-        "sha512" => hex::encode(Sha512::digest(bytes)),
-        _ => return None,
-    })
+    let mut hasher = Hasher::new(kind)?;
+    hasher.update(bytes);
+    Some(hasher.finish())
 }
 
 fn uncompress(name: &str, bytes: Vec<u8>) -> std::io::Result<Vec<u8>> {

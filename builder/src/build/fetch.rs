@@ -2,83 +2,160 @@
 //! reads it. Folders are used in place; from ISO files and http(s) they come into the cache.
 
 use super::Context;
-use crate::error::{Context as _, Error, Result};
+use crate::checksum::Known;
+use crate::error::{Error, Result};
 use crate::interrupt;
+use crate::media::keep;
 use crate::plan::Package;
 use crate::progress::{Progress, Unit};
-use crate::repo::{Repo, checksum};
-use rayon::prelude::*;
-use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use crate::repo::Repo;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
-/// Packages that are read and checked at a time.
-const BATCH: usize = 16;
+/// Packages that are fetched or checked at a time: more than a machine has cores, as servers
+/// make one wait.
+const WORKERS: usize = 6;
+/// How often progress is shown.
+const GLANCE: Duration = Duration::from_millis(100);
+/// Most missing packages that a message names.
+const NAMED: usize = 10;
 
 /// The files of the plan's packages, in the plan's order.
-pub fn packages(context: &Context, cache: &Path, progress: &mut Progress) -> Result<Vec<PathBuf>> {
-    let folder = cache.join("packages");
-    fs::create_dir_all(&folder)
-        .or_environment(|| format!("cannot use the cache {}", folder.display()))?;
+pub fn packages(context: &Context, progress: &mut Progress) -> Result<Vec<PathBuf>> {
+    let packages = &context.plan.packages;
+    refuse_missing(context)?;
     progress.stage("fetching and checking packages", Unit::Bytes);
-    let total = context.plan.packages.iter().map(|p| p.size).sum();
-    let mut done = 0;
-    let mut files = Vec::new();
-    for batch in context.plan.packages.chunks(BATCH) {
-        interrupt::check()?;
-        let fetched: Vec<PathBuf> =
-            batch.par_iter().map(|p| package(context, p, &folder)).collect::<Result<_>>()?;
-        files.extend(fetched);
-        done += batch.iter().map(|p| p.size).sum::<u64>();
-        progress.at(done, total, &batch[batch.len() - 1].name);
+    let total = packages.iter().map(|p| p.size).sum();
+    let work = Work {
+        context,
+        next: AtomicUsize::new(0),
+        bytes: AtomicU64::new(0),
+        failed: AtomicBool::new(false),
+        done: Mutex::new(vec![None; packages.len()]),
+        error: Mutex::new(None),
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(|| work.run())).collect();
+        while !workers.iter().all(|worker| worker.is_finished()) {
+            let at = work.next.load(Ordering::Relaxed).min(packages.len());
+            let name = packages.get(at.saturating_sub(1)).map_or("", |p| p.name.as_str());
+            progress.at(work.bytes.load(Ordering::Relaxed).min(total), total, name);
+            thread::sleep(GLANCE);
+        }
+    });
+    interrupt::check()?;
+    if let Some(error) = work.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
     }
-    Ok(files)
+    let done = work.done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.into_iter()
+        .collect::<Option<_>>()
+        .ok_or_else(|| Error::build("fetching packages ended early"))
 }
 
-fn package(context: &Context, package: &Package, folder: &Path) -> Result<PathBuf> {
-    interrupt::check()?;
-    let repo = context.catalog.repos.iter().find(|r| r.id == package.repo).ok_or_else(|| {
-        Error::build(format!("{}: its repository {} is gone", package.nevra(), package.repo))
-    })?;
+struct Work<'a> {
+    context: &'a Context,
+    next: AtomicUsize,
+    bytes: AtomicU64,
+    failed: AtomicBool,
+    done: Mutex<Vec<Option<PathBuf>>>,
+    error: Mutex<Option<Error>>,
+}
+
+impl Work<'_> {
+    /// Takes one package after the other until none is left or one failed.
+    fn run(&self) {
+        loop {
+            let index = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(wanted) = self.context.plan.packages.get(index) else { return };
+            if interrupt::requested() || self.failed.load(Ordering::Relaxed) {
+                return;
+            }
+            let came = AtomicU64::new(0);
+            let advance = |bytes: u64| {
+                came.fetch_add(bytes, Ordering::Relaxed);
+                self.bytes.fetch_add(bytes, Ordering::Relaxed);
+            };
+            match package(self.context, wanted, &advance) {
+                Ok(path) => {
+                    // What was at hand already counts as well.
+                    let rest = wanted.size.saturating_sub(came.into_inner());
+                    self.bytes.fetch_add(rest, Ordering::Relaxed);
+                    self.done.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(path);
+                }
+                Err(error) => {
+                    self.failed.store(true, Ordering::Relaxed);
+                    let mut first = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+                    first.get_or_insert(error);
+                }
+            }
+        }
+    }
+}
+
+fn package(
+    context: &Context,
+    package: &Package,
+    advance: &(dyn Fn(u64) + Sync),
+) -> Result<PathBuf> {
+    let repo = repository(context, package)?;
+    let name = |mut e: Error| {
+        e.message = format!("{} in {}: {}", package.nevra(), repo.place(), e.message);
+        e
+    };
+    let known = known(package);
     if let Some(path) = repo.medium.local(&package.location) {
         let bytes = repo.medium.read(&package.location, u64::MAX - 1)?;
-        verify(package, repo, &bytes)?;
+        keep::verify(repo.medium.as_ref(), &package.location, &known, &bytes).map_err(name)?;
         return Ok(path);
     }
-    let place = folder.join(format!("{}.rpm", package.sha256));
-    if let Ok(bytes) = fs::read(&place)
-        && verify(package, repo, &bytes).is_ok()
-    {
-        return Ok(place);
-    }
-    // The declared size bounds what is read.
-    let bytes = repo.medium.read(&package.location, package.size)?;
-    verify(package, repo, &bytes)?;
-    let what = || format!("cannot write to the cache {}", folder.display());
-    let mut temporary = tempfile::NamedTempFile::new_in(folder).or_environment(what)?;
-    temporary.write_all(&bytes).or_environment(what)?;
-    temporary.persist(&place).or_environment(what)?;
-    Ok(place)
+    let file = format!("{}.rpm", known.value);
+    let cache = &context.access.network.cache;
+    let place = ("packages", file.as_str());
+    keep::obtain(cache, place, repo.medium.as_ref(), &package.location, &known, advance)
+        .map_err(name)
 }
 
-fn verify(package: &Package, repo: &Repo, bytes: &[u8]) -> Result<()> {
-    let found = checksum(&package.checksum, bytes).ok_or_else(|| {
-        Error::input(format!(
-            "{}: checksum kind `{}` is not known",
-            package.nevra(),
-            package.checksum
-        ))
-    })?;
-    if found == package.sha256 {
+fn repository<'a>(context: &'a Context, package: &Package) -> Result<&'a Repo> {
+    context.catalog.repos.iter().find(|r| r.id == package.repo).ok_or_else(|| {
+        Error::build(format!("{}: its repository {} is gone", package.nevra(), package.repo))
+    })
+}
+
+fn known(package: &Package) -> Known {
+    Known {
+        kind: package.checksum.clone(),
+        value: package.sha256.to_ascii_lowercase(),
+        size: package.size,
+    }
+}
+
+/// Offline: one error that names the packages that would have to be fetched.
+fn refuse_missing(context: &Context) -> Result<()> {
+    if !context.access.network.offline {
         return Ok(());
     }
-    Err(Error::verification(format!(
-        "{} in {} ({}) is damaged or was changed: {} is {found}, the repository says {}",
-        package.nevra(),
-        repo.place(),
-        package.location,
-        package.checksum,
-        package.sha256
+    let folder = context.access.network.cache.part("packages")?;
+    let mut missing = Vec::new();
+    for package in &context.plan.packages {
+        let here = folder.join(format!("{}.rpm", known(package).value));
+        if repository(context, package)?.medium.remote().is_some() && !here.exists() {
+            missing.push(package.nevra());
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let count = missing.len();
+    let mut list = missing[..count.min(NAMED)].join(", ");
+    if count > NAMED {
+        list.push_str(&format!(" and {} more", count - NAMED));
+    }
+    Err(Error::environment(format!(
+        "{count} packages are not in the cache, and --offline forbids to fetch them: {list}"
     ))
-    .hint("copy the medium again and compare its checksum with the publisher's"))
+    .hint("run the same command once without --offline, or give ISO files or folders as --media"))
 }

@@ -1,15 +1,15 @@
 //! Spec + Catalog → Plan.
 
-use super::{Context, Select, Source};
+use super::{Context, Select, sources};
 use crate::error::{Context as _, Error, Result};
 use crate::kickstart::{Kickstart, Members, Packages};
 use crate::layout::{Layout, Sizes};
+use crate::media::http::shown;
 use crate::plan::{self, Input, Lab, Machine, Node, Package, Plan, Repository, Script, Sources};
 use crate::profile::{self, Format, Spec};
 use crate::progress::{Progress, Unit};
 use crate::repo::Catalog;
 use crate::solve::{self, Request};
-use crate::{media, practice};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,8 @@ pub fn plan(select: &Select, progress: &mut Progress) -> Result<Planned> {
     let formats = formats(select, &spec)?;
     let mut notes: Vec<String> = spec.warnings.iter().map(|w| format!("warning: {w}")).collect();
     progress.stage("reading repositories", Unit::Steps);
-    let (catalog, practice) = catalog(select, &spec, progress, &mut notes)?;
+    let access = select.access();
+    let (catalog, practice) = sources::catalog(&access, select, &spec, progress, &mut notes)?;
     progress.stage("choosing packages", Unit::Steps);
     let request = request(&spec);
     let solution = solve::solve(&catalog, &request)?;
@@ -59,7 +60,7 @@ pub fn plan(select: &Select, progress: &mut Progress) -> Result<Planned> {
         solution.skipped,
     )?;
     notes.push(format!("plan: {} packages, nodes {}", plan.packages.len(), node_names(&plan)));
-    Ok(Planned { context: Context { catalog, plan, spec, scripts }, notes })
+    Ok(Planned { context: Context { catalog, plan, spec, scripts, access }, notes })
 }
 
 pub fn working_folder() -> Result<PathBuf> {
@@ -96,13 +97,15 @@ fn whereabouts(select: &Select, spec: &Spec, directory: &Path) -> Sources {
     };
     let medium = |word: &String| match Path::new(word) {
         path if path.exists() => directory.join(path).to_string_lossy().into_owned(),
-        _ => word.clone(),
+        // Without user and password, which a plan must not hold.
+        _ => shown(word),
     };
     Sources {
         profile: path(spec.inputs.get(1))
             .map_or_else(|| select.profile.clone(), |p| p.to_string_lossy().into_owned()),
         lab: path(spec.inputs.first()),
         media: select.media.iter().map(medium).collect(),
+        releasever: select.releasever.clone(),
     }
 }
 
@@ -193,61 +196,6 @@ fn formats(select: &Select, spec: &Spec) -> Result<Vec<Format>> {
         }
     }
     Ok(formats)
-}
-
-/// Everything on the media asked for, and whether any of them is practice media.
-pub fn catalog(
-    select: &Select,
-    spec: &Spec,
-    progress: &mut Progress,
-    notes: &mut Vec<String>,
-) -> Result<(Catalog, bool)> {
-    let mut catalog = Catalog::default();
-    let mut practice = false;
-    if select.media.is_empty() {
-        let (repositories, left_out) = spec.available_repositories()?;
-        notes.extend(left_out);
-        for repository in repositories {
-            let medium = media::open(&repository.source.to_string())?;
-            match &repository.folder {
-                Some(folder) => catalog.add_repository(&medium, folder, repository.id.clone())?,
-                None => catalog.add(&medium, Some(&repository.id))?,
-            }
-        }
-        return Ok((catalog, practice));
-    }
-    for word in &select.media {
-        for source in sources(word, &select.cache, progress)? {
-            catalog.add(&source.medium, None)?;
-            practice |= source.practice;
-        }
-    }
-    Ok((catalog, practice))
-}
-
-/// The media that one `--media` stands for.
-fn sources(word: &str, cache: &Path, progress: &mut Progress) -> Result<Vec<Source>> {
-    if word == "practice" {
-        progress.stage("practice medium", Unit::Steps);
-        let made = practice::make(
-            &cache.join("practice"),
-            &cache.join("debs"),
-            &mut |what, done, total| {
-                progress.at(done, total, what.name());
-            },
-        )?;
-        progress.stage("reading repositories", Unit::Steps);
-        let open = |path: &Path| {
-            Ok(Source { medium: media::open(&path.to_string_lossy())?, practice: true })
-        };
-        return [&made.os, &made.extras, &made.osp10].into_iter().map(|p| open(p)).collect();
-    }
-    let medium = media::open(word)?;
-    // A practice medium says of itself that it is one.
-    let practice = medium
-        .read(".treeinfo", 1 << 20)
-        .is_ok_and(|text| String::from_utf8_lossy(&text).contains("practice"));
-    Ok(vec![Source { medium, practice }])
 }
 
 /// `%packages` and the profile as a request.

@@ -2,7 +2,7 @@
 //! longer the same. Nothing is decided here.
 
 use super::planning::{self, Planned};
-use super::{Context, Select};
+use super::{Context, Select, sources};
 use crate::error::{Class, Error, Result};
 use crate::plan::{self, Plan};
 use crate::progress::{Progress, Unit};
@@ -24,12 +24,13 @@ pub fn plan(select: &Select, plan: &Plan, progress: &mut Progress) -> Result<Pla
     }
     let mut notes: Vec<String> = spec.warnings.iter().map(|w| format!("warning: {w}")).collect();
     progress.stage("reading repositories", Unit::Steps);
-    let (mut catalog, _) = planning::catalog(select, &spec, progress, &mut notes)?;
+    let access = select.access();
+    let (mut catalog, _) = sources::catalog(&access, select, &spec, progress, &mut notes)?;
     let repositories = same_repositories(plan, &mut catalog)?;
     let mut plan = plan.clone();
     locate(&mut plan, &catalog, &repositories)?;
     notes.push(format!("replay of plan {}", plan.digest()));
-    Ok(Planned { context: Context { catalog, plan, spec, scripts }, notes })
+    Ok(Planned { context: Context { catalog, plan, spec, scripts, access }, notes })
 }
 
 /// A package that cannot be read any more is a changed medium, whatever the reason.

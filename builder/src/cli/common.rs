@@ -50,9 +50,15 @@ pub struct SelectArguments {
     /// Build this node only.
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
-    /// A medium: ISO file, folder, http(s) URL, or `practice`. May be repeated. Without it, the lab file's sources.
+    /// A medium: ISO file, folder, http(s) URL, yum `.repo` file, `mirrorlist=URL`, `metalink=URL`, or `practice`. May be repeated. Without it, the lab file's sources.
     #[arg(long, value_name = "PATH|URL|practice")]
     media: Vec<String>,
+    /// Fetch nothing: everything has to come from local media and the cache.
+    #[arg(long)]
+    offline: bool,
+    /// What `$releasever` stands for in `.repo` files; by default 7.
+    #[arg(long, value_name = "VERSION")]
+    releasever: Option<String>,
     /// Image formats; by default the profile's.
     #[arg(long, value_delimiter = ',', value_name = "raw,qcow2")]
     format: Vec<String>,
@@ -63,7 +69,7 @@ pub struct SelectArguments {
 impl SelectArguments {
     /// What a plan names, found where it says or where these arguments do.
     pub fn of_plan(self, plan: &Plan) -> Result<Select> {
-        let mut select = Select::of_plan(plan, self.common.cache()?);
+        let mut select = Select::of_plan(plan, self.common.cache()?, self.offline);
         if let Some(profile) = self.profile {
             select.profile = profile;
         }
@@ -89,6 +95,8 @@ impl SelectArguments {
             media: self.media,
             formats: self.format,
             cache,
+            offline: self.offline,
+            releasever: self.releasever,
         })
     }
 }

@@ -64,6 +64,12 @@ fn folder(repository: Repository) -> &'static str {
 const REPOSITORIES: [Repository; 4] =
     [Repository::Os, Repository::Extras, Repository::OpenStack, Repository::DevTools];
 
+/// The practice medium at `output`, if there is one that this version would make.
+pub fn made(output: &Path) -> Option<Practice> {
+    let recipe = fs::read_to_string(output.join(STAMP)).ok()?;
+    (recipe == RECIPE).then(|| Practice::at(output))
+}
+
 /// Makes the practice medium at `output`, with downloads kept below `work`; one
 /// that is there already is used as it is. Nothing half-made is left at `output`.
 ///
@@ -71,9 +77,7 @@ const REPOSITORIES: [Repository; 4] =
 /// Environment errors when `apt-get` is missing or cannot reach its mirror;
 /// build errors when a package cannot be converted or written; interruption.
 pub fn make(output: &Path, work: &Path, progress: Progress<'_>) -> Result<Practice> {
-    let practice = Practice::at(output);
-    let is_made = || fs::read_to_string(output.join(STAMP)).is_ok_and(|stamp| stamp == RECIPE);
-    if is_made() {
+    if let Some(practice) = made(output) {
         return Ok(practice);
     }
     let foreign = fs::read_dir(output).is_ok_and(|mut dir| dir.next().is_some());
@@ -84,7 +88,7 @@ pub fn make(output: &Path, work: &Path, progress: Progress<'_>) -> Result<Practi
     let work = absolute(work)?;
     let output = absolute(output)?;
     let _lock = lock(&work)?;
-    if is_made() {
+    if let Some(practice) = made(&output) {
         return Ok(practice);
     }
     let partial = Partial::beside(&output)?;
@@ -93,7 +97,7 @@ pub fn make(output: &Path, work: &Path, progress: Progress<'_>) -> Result<Practi
     fs::write(partial.0.join(STAMP), RECIPE)
         .or_build(|| format!("cannot write {}", partial.0.display()))?;
     partial.publish(&output)?;
-    Ok(practice)
+    Ok(Practice::at(&output))
 }
 
 /// One at a time makes a medium from the downloads in `work`; who waited finds it made.

@@ -21,7 +21,7 @@ mod scripts;
 mod sign;
 mod version;
 
-pub use layout::{Practice, make};
+pub use layout::{Practice, made, make};
 
 /// The steps of [`make`], in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

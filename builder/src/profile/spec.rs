@@ -113,16 +113,16 @@ pub struct Repository {
 /// Where a repository comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// An http or https address.
+    /// An http or https address, or `mirrorlist=` or `metalink=` with one.
     Url(String),
-    /// A folder or an ISO file.
+    /// A folder, an ISO file or a yum `.repo` file.
     Path(PathBuf),
 }
 
 impl Source {
     /// An address if `text` starts like one, else the path that `resolve` makes of it.
     pub(super) fn parse(text: &str, resolve: impl Fn(&str) -> PathBuf) -> Self {
-        if text.starts_with("http://") || text.starts_with("https://") {
+        if ["http://", "https://", "mirrorlist=", "metalink="].iter().any(|s| text.starts_with(s)) {
             return Self::Url(text.to_owned());
         }
         Self::Path(resolve(text.strip_prefix("file://").unwrap_or(text)))

@@ -4,7 +4,7 @@ use super::{Id, arch, pattern};
 use crate::error::Result;
 use crate::repo::primary::{Compare, Package, Relation};
 use crate::repo::version::Evr;
-use crate::repo::{Catalog, Owners};
+use crate::repo::{Catalog, Owners, Repo};
 use std::cell::{OnceCell, RefCell};
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -260,9 +260,13 @@ fn in_primary(path: &str) -> bool {
 fn usable(catalog: &Catalog, exclude: &[String]) -> Vec<bool> {
     let mut best: HashMap<&str, u32> = HashMap::new();
     let allowed = |p: &Package| {
-        let repo = &catalog.repos.get(p.repo).map_or(&[][..], |r| &r.exclude);
+        let names = |word: &String| pattern::names(word, p);
+        let by_repo = |r: &Repo| {
+            !r.exclude.iter().any(names) && (r.include.is_empty() || r.include.iter().any(names))
+        };
         arch::usable(&p.arch)
-            && !exclude.iter().chain(repo.iter()).any(|word| pattern::names(word, p))
+            && !exclude.iter().any(names)
+            && catalog.repos.get(p.repo).is_none_or(by_repo)
     };
     let priority = |p: &Package| catalog.repos.get(p.repo).map_or(0, |r| r.priority);
     let mut usable: Vec<bool> = catalog.packages.iter().map(allowed).collect();

@@ -332,4 +332,6 @@ fn repositories_with_priority_and_exclude() {
     assert_eq!(names(&c, &request(&["lib", "tool"])), ["lib-1-1.x86_64", "tool-1-1.x86_64"]);
     c.repos[0].exclude = vec!["li*".to_owned()];
     assert_eq!(names(&c, &request(&["lib", "app"])), ["app-1-1.x86_64", "lib-2-1.x86_64"]);
+    c.repos[0].include = vec!["tool".to_owned()];
+    assert_eq!(names(&c, &request(&["app", "tool"])), ["app-2-1.x86_64", "tool-1-1.x86_64"]);
 }

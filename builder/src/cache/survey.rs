@@ -1,0 +1,189 @@
+//! What is in the cache. Only what bears a name that imgbuild gives is seen, so nothing else is
+//! ever removed; links are not followed.
+
+use crate::error::{Context, Result};
+use crate::interrupt;
+use nix::fcntl::{Flock, FlockArg};
+use std::collections::HashSet;
+use std::fs::{self, File, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// What an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// An installed tree.
+    Trees,
+    /// A package, or a part of a download.
+    Packages,
+    /// Repository metadata, mirror lists.
+    Metadata,
+    /// The practice medium and Debian's packages.
+    Practice,
+    /// The log of a failed build.
+    Logs,
+}
+
+impl Kind {
+    /// Every kind, in the order they are shown.
+    pub const ALL: [Self; 5] =
+        [Self::Trees, Self::Packages, Self::Metadata, Self::Practice, Self::Logs];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trees => "trees",
+            Self::Packages => "packages",
+            Self::Metadata => "metadata",
+            Self::Practice => "practice",
+            Self::Logs => "logs",
+        }
+    }
+}
+
+/// One thing in the cache that can be removed by itself.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// What it is.
+    pub kind: Kind,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Bytes of disk that it takes.
+    pub bytes: u64,
+    /// When it was last used.
+    pub used: SystemTime,
+    /// Whether some program holds it right now.
+    pub busy: bool,
+}
+
+/// Everything in the cache below `root`.
+///
+/// # Errors
+/// An environment error naming what cannot be read; interruption.
+pub fn survey(root: &Path) -> Result<Vec<Entry>> {
+    let mut found = Vec::new();
+    let file = |folder: &str, kind: Kind, named: &dyn Fn(&str) -> bool| -> Result<Vec<Entry>> {
+        Ok(list(&root.join(folder))?
+            .into_iter()
+            .filter(|(path, meta)| meta.is_file() && named(name(path)))
+            .map(|(path, meta)| entry(kind, path, &meta, false))
+            .collect())
+    };
+    found.extend(file("packages", Kind::Packages, &|n| n.strip_suffix(".rpm").is_some_and(hex))?);
+    found.extend(file("metadata", Kind::Metadata, &hex)?);
+    found.extend(file("pages", Kind::Metadata, &hex)?);
+    found.extend(file("logs", Kind::Logs, &is_log)?);
+    let partial = file("partial", Kind::Packages, &|n| hex(n) || n.starts_with(".tmp"))?;
+    found.extend(partial.into_iter().map(|e| Entry { busy: locked(&e.path), ..e }));
+    found.extend(trees(root)?);
+    let making = locked(&root.join("debs/lock"));
+    for folder in ["practice", "debs"] {
+        let path = root.join(folder);
+        let mark = if folder == "debs" { "lock" } else { ".practice" };
+        let ours = path.join(mark).is_file();
+        match fs::symlink_metadata(&path) {
+            Ok(meta) if meta.is_dir() && ours => {
+                let bytes = size(&path)?;
+                found.push(Entry { bytes, ..entry(Kind::Practice, path, &meta, making) });
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+/// Installed trees, and those that were being made or removed when a program was killed.
+fn trees(root: &Path) -> Result<Vec<Entry>> {
+    let folder = root.join("trees");
+    let making = locked(&folder.join("lock"));
+    let mut found = Vec::new();
+    for (path, meta) in list(&folder)?.into_iter().filter(|(_, meta)| meta.is_dir()) {
+        let (whole, part) = (hex(name(&path)), name(&path).starts_with("partial-"));
+        if !whole && !part && !name(&path).starts_with(REMOVING) {
+            continue;
+        }
+        // A finished tree does not change, so it is measured once.
+        let bytes = if whole { remembered(root, &path)? } else { size(&path)? };
+        found.push(Entry { bytes, ..entry(Kind::Trees, path, &meta, part && making) });
+    }
+    Ok(found)
+}
+
+/// What a folder is called while it is taken away.
+pub const REMOVING: &str = "removing-";
+
+/// Where a tree's size is kept.
+pub fn size_file(root: &Path, tree: &Path) -> PathBuf {
+    root.join("sizes").join(name(tree))
+}
+
+fn remembered(root: &Path, tree: &Path) -> Result<u64> {
+    let file = size_file(root, tree);
+    if let Some(bytes) = fs::read_to_string(&file).ok().and_then(|text| text.parse().ok()) {
+        return Ok(bytes);
+    }
+    let bytes = size(tree)?;
+    // It is measured again where it cannot be kept.
+    let _ = fs::create_dir_all(root.join("sizes"));
+    let _ = fs::write(&file, bytes.to_string());
+    Ok(bytes)
+}
+
+fn entry(kind: Kind, path: PathBuf, meta: &Metadata, busy: bool) -> Entry {
+    let used = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+    Entry { kind, path, bytes: meta.blocks() * 512, used, busy }
+}
+
+fn name(path: &Path) -> &str {
+    path.file_name().and_then(|n| n.to_str()).unwrap_or_default()
+}
+
+/// Whether a name is a digest: MD5's to SHA-512's length.
+fn hex(name: &str) -> bool {
+    let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    (32..=128).contains(&name.len()) && name.bytes().all(digit)
+}
+
+fn is_log(name: &str) -> bool {
+    let id = name.strip_prefix("build-").and_then(|n| n.strip_suffix(".log"));
+    id.is_some_and(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Whether another program holds a lock on the file.
+fn locked(path: &Path) -> bool {
+    File::open(path).is_ok_and(|f| Flock::lock(f, FlockArg::LockExclusiveNonblock).is_err())
+}
+
+/// What is directly in a folder, which need not be there.
+fn list(folder: &Path) -> Result<Vec<(PathBuf, Metadata)>> {
+    let Ok(children) = fs::read_dir(folder) else { return Ok(Vec::new()) };
+    let what = || format!("cannot list {}", folder.display());
+    let mut found = Vec::new();
+    for child in children {
+        let child = child.or_environment(what)?;
+        // Gone since: somebody else cleans up.
+        if let Ok(meta) = child.metadata() {
+            found.push((child.path(), meta));
+        }
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(found)
+}
+
+/// Bytes of disk below a folder, hard links once.
+fn size(folder: &Path) -> Result<u64> {
+    let (mut total, mut seen, mut open) = (0, HashSet::new(), vec![folder.to_owned()]);
+    while let Some(folder) = open.pop() {
+        interrupt::check()?;
+        for (path, meta) in list(&folder)? {
+            if meta.nlink() < 2 || meta.is_dir() || seen.insert((meta.dev(), meta.ino())) {
+                total += meta.blocks() * 512;
+            }
+            if meta.is_dir() {
+                open.push(path);
+            }
+        }
+    }
+    Ok(total)
+}

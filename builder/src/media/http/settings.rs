@@ -1,0 +1,46 @@
+//! How one server is talked to, in yum's terms.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Which proxy requests go through.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ProxyChoice {
+    /// By `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` of the environment.
+    Environment,
+    /// None, whatever the environment says (`proxy=_none_`).
+    None,
+    /// This one, `http://[user:password@]host:port`.
+    Url(String),
+}
+
+/// The options of a repository that concern fetching. It may hold passwords, so there is no
+/// `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The proxy.
+    pub proxy: ProxyChoice,
+    /// How long a connection may take, and how long it may be silent (`timeout`).
+    pub timeout: Duration,
+    /// Attempts that bring nothing new before giving up (`retries`).
+    pub attempts: u32,
+    /// HTTP basic authentication (`username`, `password`).
+    pub login: Option<(String, String)>,
+    /// Certificates to trust in place of the built-in ones (`sslcacert`), PEM.
+    pub authorities: Option<PathBuf>,
+    /// Whether certificates are checked (`sslverify`).
+    pub verify: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            proxy: ProxyChoice::Environment,
+            timeout: Duration::from_secs(30),
+            attempts: 5,
+            login: None,
+            authorities: std::env::var_os("SSL_CERT_FILE").map(PathBuf::from),
+            verify: true,
+        }
+    }
+}

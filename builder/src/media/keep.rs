@@ -1,0 +1,97 @@
+//! Files whose checksum is known, kept in the cache under it. A file has its name there only
+//! when it is whole and right; until then it is in `partial`, from where a later attempt goes on.
+
+use super::Medium;
+use crate::cache::Folder;
+use crate::checksum::Known;
+use crate::error::{Context, Error, Result};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The file at `path` of `medium`, as `part/name` of the cache: as it is there if it has the
+/// known content, else copied. `advance` hears of each number of bytes that came.
+///
+/// # Errors
+/// What the medium says, a verification error when it has other content, an environment error
+/// when the cache cannot be written; interruption.
+pub fn obtain(
+    cache: &Folder,
+    (part, name): (&str, &str),
+    medium: &dyn Medium,
+    path: &str,
+    known: &Known,
+    advance: &(dyn Fn(u64) + Sync),
+) -> Result<PathBuf> {
+    let place = cache.part(part)?.join(name);
+    if is_there(cache, &place, known)? {
+        return Ok(place);
+    }
+    let partial = cache.part("partial")?.join(&known.value);
+    let what = || format!("cannot write to the cache {}", partial.display());
+    loop {
+        let file = File::options()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(&partial)
+            .or_environment(what)?;
+        let file = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, e)| match e {
+            Errno::EINTR => Error::interrupted(),
+            e => Error::environment(format!("{}: {e}", what())),
+        })?;
+        // Whoever had the lock before may have finished the file, or given it up.
+        if is_there(cache, &place, known)? {
+            if file.metadata().is_ok_and(|meta| meta.nlink() > 0 && meta.len() == 0) {
+                let _ = fs::remove_file(&partial);
+            }
+            return Ok(place);
+        }
+        if !is_at(&file, &partial) {
+            continue;
+        }
+        let copied = medium.copy(path, known, &file, advance);
+        let whole = copied.and_then(|()| file.sync_all().or_environment(what));
+        if let Err(e) = whole {
+            // A part is of use only to a medium that can go on with it.
+            if !medium.resumes() || file.metadata().is_ok_and(|meta| meta.len() == 0) {
+                let _ = fs::remove_file(&partial);
+            }
+            return Err(e);
+        }
+        fs::rename(&partial, &place).or_environment(what)?;
+        return Ok(place);
+    }
+}
+
+/// That bytes read from a medium are what they have to be.
+///
+/// # Errors
+/// A verification error when they are not.
+pub fn verify(medium: &dyn Medium, path: &str, known: &Known, bytes: &[u8]) -> Result<()> {
+    let mut hasher = known.hasher()?;
+    hasher.update(bytes);
+    super::compare(medium, path, known, &hasher.finish())
+}
+
+/// Whether the cache has the file; one that is damaged is removed.
+fn is_there(cache: &Folder, place: &Path, known: &Known) -> Result<bool> {
+    if !cache.use_entry(place)? {
+        return Ok(false);
+    }
+    if known.describes(place)? {
+        return Ok(true);
+    }
+    fs::remove_file(place).or_environment(|| format!("cannot remove {}", place.display()))?;
+    Ok(false)
+}
+
+/// Whether the open file is the one at `path`.
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
+}
