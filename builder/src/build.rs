@@ -8,12 +8,13 @@ mod planning;
 mod replay;
 mod sources;
 
-use crate::cache::Folder;
+use crate::cache::{self, Folder, Kind, Selection};
 use crate::error::{Error, Result};
 use crate::install::{self, Job, PackageFile};
 use crate::media::{Access, Network, Variables};
 use crate::output::{Staging, require_space};
 use crate::plan::{Plan, Script};
+use crate::profile::show_size;
 use crate::progress::{Progress, Unit};
 use crate::repo::Catalog;
 use crate::tree::Cache;
@@ -23,6 +24,7 @@ use planning::Planned;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// What to build from what.
 pub struct Select {
@@ -82,6 +84,8 @@ pub struct Options {
     pub force: bool,
     /// The static firstboot binary, if not beside imgbuild.
     pub firstboot: Option<PathBuf>,
+    /// Bytes that the cache may keep after the build, beside what the build used.
+    pub cache_limit: u64,
 }
 
 /// Everything that building needs beyond the plan.
@@ -106,11 +110,15 @@ pub fn plan(select: &Select, progress: &mut Progress) -> Result<Plan> {
 /// # Errors
 /// See [`Error`]; nothing is left in the output folder then.
 pub fn build(options: &Options, progress: &mut Progress) -> Result<()> {
+    let started = SystemTime::now();
     let mut log = Log::create(&options.select.cache)?;
     let result = build_logged(options, progress, &mut log);
     progress.finish();
     match result {
-        Ok(()) => log.remove(),
+        Ok(()) => {
+            trim(options, started, progress);
+            log.remove()
+        }
         Err(mut error) => {
             if let Some(path) = log.keep() {
                 error.hint = Some(format!(
@@ -121,6 +129,29 @@ pub fn build(options: &Options, progress: &mut Progress) -> Result<()> {
             }
             Err(error)
         }
+    }
+}
+
+/// Keeps the cache within bounds. That it cannot be is no reason for a build to fail.
+fn trim(options: &Options, started: SystemTime, progress: &Progress) {
+    let folder = Folder::new(&options.select.cache);
+    let selection = Selection {
+        kinds: Kind::AUTOMATIC.to_vec(),
+        keep: options.cache_limit,
+        unused_since: Some(started),
+    };
+    match cache::clean(&folder, &selection, false) {
+        Ok(removals) => {
+            let bytes: u64 = removals.iter().filter(|r| r.removed).map(|r| r.entry.bytes).sum();
+            if bytes > 0 {
+                progress.note(&format!(
+                    "the cache is kept to {}: {} of what was not used for longest removed (--cache-size)",
+                    show_size(options.cache_limit),
+                    show_size(bytes)
+                ));
+            }
+        }
+        Err(e) => progress.note(&format!("the cache could not be tidied up: {e}")),
     }
 }
 

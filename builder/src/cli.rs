@@ -1,6 +1,7 @@
 //! The command line: one routing table; each command is a file beside this one.
 
 mod build;
+mod clean;
 mod common;
 mod plan;
 mod practice;
@@ -29,6 +30,8 @@ enum Command {
     /// Builds images (the default).
     #[command(after_help = EXIT_CODES)]
     Build(build::Arguments),
+    /// Removes from the cache what was not used for longest, or all of some kinds.
+    Clean(clean::Arguments),
     /// Prints as JSON what a build would do.
     Plan(plan::Arguments),
     /// Makes the practice medium: install trees and ISOs laid out like CentOS 7's, from Debian packages.
@@ -59,6 +62,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 fn execute(arguments: Arguments) -> Result<()> {
     match (arguments.command, arguments.build) {
         (Some(Command::Build(a)), _) | (None, a) => build::run(a),
+        (Some(Command::Clean(a)), _) => clean::run(a),
         (Some(Command::Plan(a)), _) => plan::run(a),
         (Some(Command::Practice(a)), _) => practice::run(a),
     }

@@ -1,6 +1,7 @@
 //! Media that packages come from: folders, ISO files read in place, http(s).
 
 mod directory;
+mod discs;
 pub mod http;
 mod iso;
 pub mod keep;
@@ -8,6 +9,7 @@ mod mirrors;
 mod repofile;
 mod source;
 
+pub use discs::join;
 pub use http::Network;
 pub use repofile::Variables;
 pub use source::{Access, Policy, Signing, Source};
@@ -87,6 +89,19 @@ pub trait Medium: Send + Sync {
         compare(self, path, known, &hasher.finish())
     }
 
+    /// Whether there is a file at `path`; media behind a network need not know.
+    fn has(&self, path: &str) -> bool {
+        self.open(path).is_ok()
+    }
+
+    /// That the disc which a path names is at hand.
+    ///
+    /// # Errors
+    /// An input error naming the disc.
+    fn disc(&self, path: &str) -> Result<()> {
+        plain(path).map(|_| ()).map_err(|e| unreadable(self.location(), path, &e))
+    }
+
     /// Whether [`Medium::copy`] goes on with what is there.
     fn resumes(&self) -> bool {
         false
@@ -106,6 +121,33 @@ pub trait Medium: Send + Sync {
     /// Where a file is on this machine's disk, for media that are folders.
     fn local(&self, _path: &str) -> Option<PathBuf> {
         None
+    }
+}
+
+/// How a path begins that is on a certain disc of a set: `media:2#Packages/x.rpm`.
+const DISC: &str = "media:";
+
+/// The path of something on disc `number` of a set.
+pub fn path_on_disc(number: u32, path: &str) -> String {
+    format!("{DISC}{number}#{path}")
+}
+
+/// The disc that a path names, and the path there.
+pub fn on_disc(path: &str) -> (Option<u32>, &str) {
+    let parts = path.strip_prefix(DISC).and_then(|rest| rest.split_once('#'));
+    match parts.and_then(|(number, inside)| Some((number.parse().ok()?, inside))) {
+        Some((number, inside)) => (Some(number), inside),
+        None => (None, path),
+    }
+}
+
+/// The path on a medium that is no disc of a set: a whole set's only disc is number 1.
+fn plain(path: &str) -> Result<&str, String> {
+    match on_disc(path) {
+        (None | Some(1), inside) => Ok(inside),
+        (Some(number), inside) => {
+            Err(format!("{inside} is on disc {number} of a set; give that disc as another --media"))
+        }
     }
 }
 

@@ -11,7 +11,7 @@ mod spec;
 mod units;
 
 pub use spec::*;
-pub use units::{Subnet, show_size};
+pub use units::{SIZE_HINT, Subnet, parse_size, show_size};
 
 use crate::problem::{Problem, Problems};
 use files::InputFile;

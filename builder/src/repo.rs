@@ -8,7 +8,7 @@ pub(crate) mod xml;
 use crate::checksum::{Hasher, Known};
 use crate::error::{Class, Error, Result};
 use crate::interrupt;
-use crate::media::{Medium, Signing};
+use crate::media::{Medium, Signing, on_disc, path_on_disc};
 use comps::{Environment, Group};
 use primary::Package;
 use sha2::{Digest, Sha256};
@@ -68,7 +68,13 @@ impl Repo {
 
     /// The path on the medium of something in the repository.
     pub fn path(&self, inside: &str) -> String {
-        if self.folder.is_empty() { inside.to_owned() } else { format!("{}/{inside}", self.folder) }
+        if self.folder.is_empty() {
+            return inside.to_owned();
+        }
+        match on_disc(inside) {
+            (Some(number), inside) => path_on_disc(number, &format!("{}/{inside}", self.folder)),
+            (None, inside) => format!("{}/{inside}", self.folder),
+        }
     }
 
     /// For messages: the medium and the folder.

@@ -39,8 +39,11 @@ pub fn plan(select: &Select, progress: &mut Progress) -> Result<Planned> {
         return Err(Error::input("the image has no rpm, which has to install it")
             .hint("name the package `rpm` (or the group @core) in the kickstart's %packages"));
     }
-    let packages: Vec<Package> =
-        solution.packages.iter().map(|id| package(&catalog, *id, bootstrap.contains(id))).collect();
+    let packages: Vec<Package> = solution
+        .packages
+        .iter()
+        .map(|id| package(&catalog, *id, bootstrap.contains(id)))
+        .collect::<Result<_>>()?;
     notes.extend(solution.notes);
     notes.extend(solution.skipped.iter().map(|s| format!("not installed: {s}")));
     let content = solution.packages.iter().map(|&id| catalog.packages[id].installed).sum();
@@ -228,22 +231,27 @@ fn request(spec: &Spec) -> Request {
     request
 }
 
-fn package(catalog: &Catalog, id: solve::Id, bootstrap: bool) -> Package {
+fn package(catalog: &Catalog, id: solve::Id, bootstrap: bool) -> Result<Package> {
     let p = &catalog.packages[id];
     let repo = &catalog.repos[p.repo];
-    Package {
+    let location = repo.path(&p.location);
+    repo.medium.disc(&location).map_err(|mut e| {
+        e.message = format!("{}: {}", p.nevra(), e.message);
+        e
+    })?;
+    Ok(Package {
         name: p.name.clone(),
         epoch: p.evr.epoch,
         version: p.evr.version.clone(),
         release: p.evr.release.clone().unwrap_or_default(),
         arch: p.arch.clone(),
         repo: repo.id.clone(),
-        location: repo.path(&p.location),
+        location,
         checksum: p.checksum.0.clone(),
         sha256: p.checksum.1.to_ascii_lowercase(),
         size: p.size,
         bootstrap,
-    }
+    })
 }
 
 pub fn scripts(spec: &Spec) -> Vec<(Script, String)> {

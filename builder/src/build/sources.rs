@@ -2,7 +2,7 @@
 
 use super::Select;
 use crate::error::{Error, Result};
-use crate::media::{Access, Policy, Source};
+use crate::media::{Access, Policy, Source, join};
 use crate::practice;
 use crate::profile::{Repository, Spec};
 use crate::progress::{Progress, Unit};
@@ -25,7 +25,7 @@ pub fn catalog(
     } else {
         media(&select.media, access, progress, notes)?
     };
-    read(&sources, notes)
+    read(&join(sources)?, notes)
 }
 
 /// Opens the media that `--media` names.

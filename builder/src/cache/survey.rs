@@ -30,6 +30,10 @@ impl Kind {
     pub const ALL: [Self; 5] =
         [Self::Trees, Self::Packages, Self::Metadata, Self::Practice, Self::Logs];
 
+    /// Those that are kept within bounds without being asked; the practice medium is made once
+    /// and needs the network, so only the user removes it.
+    pub const AUTOMATIC: [Self; 4] = [Self::Trees, Self::Packages, Self::Metadata, Self::Logs];
+
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {

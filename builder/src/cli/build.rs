@@ -1,6 +1,6 @@
 //! `imgbuild [build]`.
 
-use super::common::SelectArguments;
+use super::common::{SelectArguments, size};
 use crate::build::{self, Options};
 use crate::error::Result;
 use crate::plan::Plan;
@@ -22,6 +22,9 @@ pub struct Arguments {
     /// Replace files that are already there.
     #[arg(long)]
     force: bool,
+    /// After a build the cache keeps this much at most, what was used last, and what this build used.
+    #[arg(long, env = "IMGBUILD_CACHE_SIZE", value_name = "SIZE", default_value = "30 GiB", value_parser = size)]
+    cache_size: u64,
     /// The static firstboot binary to install; by default the one beside imgbuild.
     #[arg(long, value_name = "FILE", env = "IMGBUILD_FIRSTBOOT")]
     firstboot: Option<PathBuf>,
@@ -34,6 +37,7 @@ pub fn run(a: Arguments) -> Result<()> {
         output: a.output,
         force: a.force,
         firstboot: a.firstboot,
+        cache_limit: a.cache_size,
         select: match &plan {
             Some(plan) => a.select.of_plan(plan)?,
             None => a.select.select()?,

@@ -3,6 +3,7 @@
 use crate::build::Select;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
+use crate::profile::{SIZE_HINT, parse_size};
 use crate::progress::Mode;
 use clap::Args;
 use std::io::Write;
@@ -99,6 +100,11 @@ impl SelectArguments {
             releasever: self.releasever,
         })
     }
+}
+
+/// Bytes of a size on the command line; `0` needs no unit.
+pub fn size(text: &str) -> Result<u64, String> {
+    if text == "0" { Ok(0) } else { parse_size(text).map_err(|e| format!("{e}; {SIZE_HINT}")) }
 }
 
 /// Writes a result to standard output; a reader that has gone is no error.

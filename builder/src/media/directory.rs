@@ -1,6 +1,6 @@
 //! A folder as a medium.
 
-use super::{Medium, search, unreadable};
+use super::{Medium, plain, search, unreadable};
 use crate::error::{Context, Result};
 use std::fs::{self, File};
 use std::io::Read;
@@ -29,10 +29,16 @@ impl Medium for Directory {
     }
 
     fn open(&self, path: &str) -> Result<Box<dyn Read + Send + '_>> {
-        match File::open(self.root.join(path)) {
+        let failed = |e: &dyn std::fmt::Display| unreadable(self.location(), path, e);
+        let inside = plain(path).map_err(|e| failed(&e))?;
+        match File::open(self.root.join(inside)) {
             Ok(file) => Ok(Box::new(file)),
-            Err(e) => Err(unreadable(self.location(), path, &e)),
+            Err(e) => Err(failed(&e)),
         }
+    }
+
+    fn has(&self, path: &str) -> bool {
+        plain(path).is_ok_and(|inside| self.root.join(inside).is_file())
     }
 
     fn repositories(&self) -> Result<Vec<String>> {
@@ -52,6 +58,6 @@ impl Medium for Directory {
     }
 
     fn local(&self, path: &str) -> Option<PathBuf> {
-        Some(self.root.join(path))
+        plain(path).ok().map(|inside| self.root.join(inside))
     }
 }

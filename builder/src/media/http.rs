@@ -21,8 +21,8 @@ use download::{Append, Outcome, Sink, Validators, Wanted, below};
 use pages::Page;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Largest file without a known checksum that is kept in the cache.
 const PAGE_MAX: u64 = 64 << 20;
@@ -43,6 +43,8 @@ pub struct Http {
     network: Network,
     /// The server that answered last; it is asked first.
     preferred: AtomicUsize,
+    /// repomd.xml as it was when this run first asked: what is read together belongs together.
+    repomd: Mutex<Option<Vec<u8>>>,
     /// Checksums (kind, value) of which repomd.xml must have one, if there are any.
     pinned: Vec<(String, String)>,
 }
@@ -54,7 +56,8 @@ impl Http {
     /// The repository below each of `bases`, at least one.
     pub fn new(bases: Vec<String>, settings: Settings, network: Network) -> Self {
         let client = Client::new(settings);
-        Self { bases, client, network, preferred: AtomicUsize::new(0), pinned: Vec::new() }
+        let (preferred, repomd) = (AtomicUsize::new(0), Mutex::default());
+        Self { bases, client, network, preferred, repomd, pinned: Vec::new() }
     }
 
     /// The same, whose repomd.xml must have one of these checksums, if there are any.
@@ -112,8 +115,12 @@ impl Http {
         }
     }
 
-    /// repomd.xml, from a server whose one is as the metalink says.
+    /// repomd.xml, from a server whose one is as the metalink says; asked for once.
     fn repomd(&self, limit: u64) -> Result<Vec<u8>> {
+        let mut kept = self.repomd.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bytes) = kept.as_ref() {
+            return Ok(bytes.clone());
+        }
         let fits = |bytes: &[u8]| {
             self.pinned.is_empty()
                 || self.pinned.iter().any(|(kind, value)| {
@@ -127,6 +134,7 @@ impl Http {
         for _ in 0..self.bases.len() {
             let bytes = self.page(REPOMD, limit)?;
             if fits(&bytes) {
+                *kept = Some(bytes.clone());
                 return Ok(bytes);
             }
             self.preferred.fetch_add(1, Ordering::Relaxed);

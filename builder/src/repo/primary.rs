@@ -3,6 +3,7 @@
 
 use super::version::Evr;
 use super::xml::{self, Attributes, Token};
+use crate::media::path_on_disc;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fmt;
@@ -220,9 +221,21 @@ fn scalar(package: &mut Package, name: &str, attributes: &Attributes) {
         "checksum" => package.checksum.0 = attributes.get("type").unwrap_or_default(),
         "time" => package.built = number("build") as i64,
         "size" => (package.size, package.installed) = (number("package"), number("installed")),
-        "location" => package.location = attributes.get("href").unwrap_or_default(),
+        "location" => {
+            let href = attributes.get("href").unwrap_or_default();
+            package.location = match attributes.get("xml:base").as_deref().and_then(disc) {
+                Some(number) => path_on_disc(number, &href),
+                None => href,
+            };
+        }
         _ => {}
     }
+}
+
+/// The disc of a set that `xml:base="media://TIMESTAMP#NUMBER"` names, as `createrepo --split`
+/// writes it.
+fn disc(base: &str) -> Option<u32> {
+    base.strip_prefix("media:")?.rsplit_once('#')?.1.parse().ok()
 }
 
 fn relation(attributes: &Attributes) -> Option<Relation> {

@@ -15,6 +15,7 @@ mod volume;
 mod write;
 
 pub use extents::{ExtentReader, OwnedReader, Reader};
+pub use node::plain_name;
 pub use read::Iso;
 pub use time::date;
 pub use write::{Boot, Options, Platform, WriteError, write};
@@ -24,6 +25,17 @@ use thiserror::Error;
 
 /// Bytes of a logical sector.
 pub const SECTOR: u64 = 2048;
+
+/// Which of the names that an image has for a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// ISO 9660's own, upper case and short.
+    Plain,
+    /// Joliet's.
+    Joliet,
+    /// Rock Ridge's, with owners, modes and links.
+    RockRidge,
+}
 
 /// Why an image could not be read.
 #[derive(Debug, Error)]

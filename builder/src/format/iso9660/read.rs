@@ -4,7 +4,7 @@ use super::extents::{ExtentReader, OwnedReader, Reader};
 use super::record::{self, Record};
 use super::rockridge::{self, Continuation, RockRidge};
 use super::volume::{self, Descriptor};
-use super::{Error, Extent, Kind, Node, SECTOR, node};
+use super::{Error, Extent, Kind, Names, Node, SECTOR, node};
 use std::collections::HashSet;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -14,17 +14,12 @@ use std::sync::Arc;
 const DIRECTORY_MAX: u64 = 64 << 20;
 /// Longest continuation area; SUSP keeps them within a sector, some writers do not.
 const AREA_MAX: u32 = 32 << 10;
-/// Most nodes that a walk gives.
-const NODES_MAX: usize = 4 << 20;
-
-/// Which names a volume's directories have.
-#[derive(Clone, Copy)]
-enum Names {
-    Plain,
-    Joliet,
-    /// With the bytes to skip in every system use area.
-    RockRidge(usize),
-}
+/// Most nodes that a directory or a walk gives; a CentOS DVD has ten thousand.
+const NODES_MAX: usize = 1 << 20;
+const TOO_MANY: &str = "more than a million files";
+/// Longest path that a walk goes down, as Linux has it; directories within directories could
+/// otherwise need memory by the square of the image's size.
+const PATH_MAX: usize = 4096;
 
 /// An open image. All reads are positioned, so it can be shared between threads.
 pub struct Iso {
@@ -32,6 +27,8 @@ pub struct Iso {
     length: u64,
     block: u64,
     names: Names,
+    /// Bytes to skip in every system use area but the root's own.
+    skip: usize,
     volume_id: String,
     root: Node,
 }
@@ -43,6 +40,14 @@ impl Iso {
     /// # Errors
     /// When it is no ISO 9660 image, shorter than its volume descriptor says, or malformed.
     pub fn open(file: File) -> Result<Self, Error> {
+        Self::with_names(file, &[Names::RockRidge, Names::Joliet])
+    }
+
+    /// Opens the image in `file` with the first of the names that it has, else the plain ones.
+    ///
+    /// # Errors
+    /// As [`Iso::open`].
+    pub fn with_names(file: File, wanted: &[Names]) -> Result<Self, Error> {
         let length = file.metadata().map_err(|source| Error::Io { offset: 0, source })?.len();
         let volumes = volume::read(&file, length)?;
         let primary = &volumes.primary;
@@ -54,19 +59,32 @@ impl Iso {
                 have: length,
             });
         }
-        let id = String::from_utf8_lossy(&primary.id).trim_end_matches([' ', '\0']).to_owned();
-        let root = root(primary)?;
-        let mut iso =
-            Self { file, length, block: primary.block, names: Names::Plain, volume_id: id, root };
-        if let Some((start, skip)) = iso.rock_ridge_skip()? {
-            iso.names = Names::RockRidge(skip);
-            iso.root = iso.own_node(iso.root.extents[0].offset, start)?;
-        } else if let Some(joliet) = &volumes.joliet {
-            iso.names = Names::Joliet;
-            iso.block = joliet.block;
-            iso.root = self::root(joliet)?;
+        let volume_id =
+            String::from_utf8_lossy(&primary.id).trim_end_matches([' ', '\0']).to_owned();
+        let (block, root) = (primary.block, root(primary)?);
+        let mut iso = Self { file, length, block, names: Names::Plain, skip: 0, volume_id, root };
+        for names in wanted {
+            match (names, &volumes.joliet) {
+                (Names::RockRidge, _) => {
+                    let Some((start, skip)) = iso.rock_ridge_skip()? else { continue };
+                    (iso.names, iso.skip) = (Names::RockRidge, skip);
+                    iso.root = iso.own_node(iso.root.extents[0].offset, start)?;
+                }
+                (Names::Joliet, Some(joliet)) => {
+                    (iso.names, iso.block) = (Names::Joliet, joliet.block);
+                    iso.root = self::root(joliet)?;
+                }
+                (Names::Joliet, None) => continue,
+                (Names::Plain, _) => {}
+            }
+            break;
         }
         Ok(iso)
+    }
+
+    /// Which names the image is read with.
+    pub fn names(&self) -> Names {
+        self.names
     }
 
     /// The volume identifier, without its padding.
@@ -111,6 +129,9 @@ impl Iso {
                 let mut extents = std::mem::take(&mut earlier);
                 extents.push(extent);
                 nodes.extend(self.node(record, extents, &mut budget)?);
+                if nodes.len() > NODES_MAX {
+                    return Err(Error::Malformed { offset: record.at, what: TOO_MANY });
+                }
                 Ok(())
             })?;
         }
@@ -143,8 +164,8 @@ impl Iso {
     /// Every node but the root with its path from the root, a directory before its entries.
     ///
     /// # Errors
-    /// When a directory cannot be read or is its own descendant, or at more than four
-    /// million nodes.
+    /// When a directory cannot be read or is its own descendant, at more than a million nodes,
+    /// or at a path longer than Linux has them.
     pub fn walk(&self) -> Result<Vec<(Vec<u8>, Node)>, Error> {
         let (mut found, mut seen) = (Vec::new(), HashSet::new());
         let mut open = vec![(Vec::new(), self.root())];
@@ -159,13 +180,16 @@ impl Iso {
                     path.push(b'/');
                 }
                 path.extend_from_slice(&node.name);
+                if path.len() > PATH_MAX {
+                    return Err(Error::Malformed { offset, what: "path longer than 4096 bytes" });
+                }
                 if node.kind == Kind::Dir {
                     open.push((path.clone(), node.clone()));
                 }
                 found.push((path, node));
             }
             if found.len() > NODES_MAX {
-                return Err(Error::Malformed { offset, what: "more than four million files" });
+                return Err(Error::Malformed { offset, what: TOO_MANY });
             }
         }
         Ok(found)
@@ -304,15 +328,15 @@ impl Iso {
         let node = match self.names {
             Names::Plain => node::described(record, kind, node::plain_name(record.name), extents),
             Names::Joliet => node::described(record, kind, node::joliet_name(record.name), extents),
-            Names::RockRidge(skip) => {
-                let mut found = self.rock_ridge(record, skip, budget)?;
+            Names::RockRidge => {
+                let mut found = self.rock_ridge(record, self.skip, budget)?;
                 if found.relocated {
                     return Ok(None);
                 }
                 let name = found.name.take().unwrap_or_else(|| node::plain_name(record.name));
                 match found.child {
                     Some(block) => {
-                        Node { name, ..self.own_node(u64::from(block) * self.block, skip)? }
+                        Node { name, ..self.own_node(u64::from(block) * self.block, self.skip)? }
                     }
                     None => found.apply(node::described(record, kind, name, extents)),
                 }

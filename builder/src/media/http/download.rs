@@ -266,8 +266,13 @@ impl Run<'_> {
                 format!("{}: {why}", shown(url))
             })
             .collect();
+        // A server's last word is about the address; all else is about the way to it.
+        let class = match self.words.iter().flatten().all(|word| word.last) {
+            true => Error::input,
+            false => Error::environment,
+        };
         let tries = if attempts > 1 { format!(" ({attempts} attempts)") } else { String::new() };
-        Error::input(format!("cannot fetch {}{tries}", said.join("\n  "))).hint(
+        class(format!("cannot fetch {}{tries}", said.join("\n  "))).hint(
             "check the address, the network and the proxy, or give ISO files or folders as --media",
         )
     }

@@ -1,0 +1,151 @@
+//! `imgbuild clean`.
+
+use super::common::{Common, print, size};
+use crate::cache::{self, Folder, Kind, Removal, Selection};
+use crate::error::Result;
+use crate::profile::show_size;
+use clap::Args;
+use serde_json::json;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+/// Schema number of the JSON output.
+const SCHEMA: u32 = 1;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// Remove everything that no running build uses, the practice medium too.
+    #[arg(long)]
+    all: bool,
+    /// Remove installed trees.
+    #[arg(long)]
+    trees: bool,
+    /// Remove packages and what was downloaded of packages.
+    #[arg(long)]
+    packages: bool,
+    /// Remove repository metadata.
+    #[arg(long)]
+    metadata: bool,
+    /// Remove the practice medium and the Debian packages that it is made from.
+    #[arg(long)]
+    practice: bool,
+    /// Remove logs of builds that failed.
+    #[arg(long)]
+    logs: bool,
+    /// Keep as much as this of what was used last, as in "10 GiB". By default nothing of the kinds
+    /// that are named; without a kind, what a build leaves (IMGBUILD_CACHE_SIZE, else 30 GiB).
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    keep: Option<u64>,
+    /// Only show what would be removed.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+    #[arg(long, env = "IMGBUILD_CACHE_SIZE", hide = true, value_parser = size)]
+    cache_size: Option<u64>,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Arguments {
+    fn selection(&self) -> Selection {
+        let named = [
+            (self.trees, Kind::Trees),
+            (self.packages, Kind::Packages),
+            (self.metadata, Kind::Metadata),
+            (self.practice, Kind::Practice),
+            (self.logs, Kind::Logs),
+        ];
+        let named: Vec<Kind> = named.into_iter().filter(|(is, _)| *is).map(|(_, k)| k).collect();
+        let (kinds, keep) = if self.all {
+            (Kind::ALL.to_vec(), 0)
+        } else if named.is_empty() {
+            (Kind::AUTOMATIC.to_vec(), self.cache_size.unwrap_or(cache::DEFAULT_LIMIT))
+        } else {
+            (named, 0)
+        };
+        Selection { kinds, keep: self.keep.unwrap_or(keep), unused_since: None }
+    }
+}
+
+pub fn run(a: Arguments) -> Result<()> {
+    let folder = Folder::new(a.common.cache()?);
+    let selection = a.selection();
+    let removals = cache::clean(&folder, &selection, a.dry_run)?;
+    if a.json {
+        return print(&to_json(folder.root(), &selection, a.dry_run, &removals));
+    }
+    print(&to_text(folder.root(), a.dry_run, &removals, SystemTime::now()))
+}
+
+fn sum(removals: &[Removal], wanted: impl Fn(&Removal) -> bool) -> (usize, u64) {
+    let chosen = removals.iter().filter(|r| wanted(r));
+    chosen.fold((0, 0), |(count, bytes), r| (count + 1, bytes + r.entry.bytes))
+}
+
+fn to_json(root: &Path, selection: &Selection, dry_run: bool, removals: &[Removal]) -> String {
+    let entry = |r: &Removal| {
+        let used = r.entry.used.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        json!({
+            "kind": r.entry.kind.as_str(),
+            "path": r.entry.path.strip_prefix(root).unwrap_or(&r.entry.path),
+            "bytes": r.entry.bytes,
+            "used": used.as_secs(),
+            "removed": r.removed,
+            "kept": r.kept,
+        })
+    };
+    let document = json!({
+        "schema": SCHEMA,
+        "cache": root,
+        "dry_run": dry_run,
+        "keep": selection.keep,
+        "freed": sum(removals, |r| r.removed).1,
+        "left": sum(removals, |r| !r.removed).1,
+        "entries": removals.iter().map(entry).collect::<Vec<_>>(),
+    });
+    format!("{document:#}\n")
+}
+
+/// One line for each large thing, one for all small ones of a kind, one for all together.
+fn to_text(root: &Path, dry_run: bool, removals: &[Removal], now: SystemTime) -> String {
+    let verb = if dry_run { "would remove" } else { "removed" };
+    let mut text = String::new();
+    for kind in Kind::ALL {
+        let of_kind = |r: &&Removal| r.entry.kind == kind;
+        let large = matches!(kind, Kind::Trees | Kind::Practice);
+        for r in removals.iter().filter(of_kind).filter(|r| r.removed && large) {
+            text.push_str(&format!(
+                "{verb} {}: {}, last used {}\n",
+                r.entry.path.strip_prefix(root).unwrap_or(&r.entry.path).display(),
+                show_size(r.entry.bytes),
+                ago(now.duration_since(r.entry.used).unwrap_or_default())
+            ));
+        }
+        let (count, bytes) = sum(removals, |r| of_kind(&r) && r.removed);
+        if count > 0 && !large {
+            text.push_str(&format!("{verb} {count} of {}: {}\n", kind.as_str(), show_size(bytes)));
+        }
+    }
+    for r in removals {
+        if let Some(why) = &r.kept {
+            text.push_str(&format!("kept {}: {why}\n", r.entry.path.display()));
+        }
+    }
+    let ((_, freed), (_, left)) = (sum(removals, |r| r.removed), sum(removals, |r| !r.removed));
+    let freed = format!("{} {}", show_size(freed), if dry_run { "would be free" } else { "freed" });
+    text + &format!(
+        "{freed}, {} left of what was looked at in {}\n",
+        show_size(left),
+        root.display()
+    )
+}
+
+fn ago(time: Duration) -> String {
+    match time.as_secs() {
+        s if s >= 2 * 86_400 => format!("{} days ago", s / 86_400),
+        s if s >= 2 * 3600 => format!("{} hours ago", s / 3600),
+        s => format!("{} minutes ago", s / 60),
+    }
+}
