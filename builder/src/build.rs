@@ -2,10 +2,12 @@
 
 mod disks;
 mod fetch;
+mod keys;
 mod log;
 mod overlay;
 mod planning;
 mod replay;
+mod signatures;
 mod sources;
 
 use crate::cache::{self, Folder, Kind, Selection};
@@ -19,8 +21,10 @@ use crate::progress::{Progress, Unit};
 use crate::repo::Catalog;
 use crate::tree::Cache;
 use crate::{boot, manifest};
+use keys::Check;
 use log::Log;
 use planning::Planned;
+use signatures::Signatures;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,6 +42,10 @@ pub struct Select {
     pub media: Vec<String>,
     /// Formats in place of the profile's.
     pub formats: Vec<String>,
+    /// Key files that packages of any repository may be signed by.
+    pub gpgkeys: Vec<PathBuf>,
+    /// Repositories whose packages need not be signed.
+    pub no_gpgcheck: Vec<String>,
     /// The cache folder.
     pub cache: PathBuf,
     /// Whether nothing may be fetched.
@@ -65,6 +73,8 @@ impl Select {
             node: None,
             media: plan.sources.media.clone(),
             formats: Vec::new(),
+            gpgkeys: Vec::new(),
+            no_gpgcheck: Vec::new(),
             cache,
             offline,
             releasever: plan.sources.releasever.clone(),
@@ -161,7 +171,8 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
         Some(plan) => replay::plan(&options.select, plan, progress)?,
         None => planning::plan(&options.select, progress)?,
     };
-    for note in &notes {
+    let (checks, said) = keys::checks(&options.select, &context)?;
+    for note in notes.iter().chain(&said) {
         progress.note(note);
         log.line(note);
     }
@@ -174,15 +185,20 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
 
     if options.plan.is_some() {
         // A tree from the cache would hide that a package is no longer what it was.
-        fetch::packages(&context, progress).map_err(replay::unreadable)?;
+        fetched(&context, &checks, progress).map_err(replay::unreadable)?;
     }
-    let tree = install_tree(options, &context, progress, log)?;
+    let (tree, signatures) = install_tree(options, &context, &checks, progress, log)?;
+    let trust = signatures::report(plan, &checks, &signatures);
+    for warning in signatures::weaknesses(&trust) {
+        progress.note(&warning);
+        log.line(&warning);
+    }
     let outputs = disks::write(&context, &tree, &firstboot, &staging, progress)?;
 
     let mut sums: Vec<(String, String)> =
         outputs.iter().map(|o| (o.file.clone(), o.sha256.clone())).collect();
     for (name, text) in [
-        ("manifest.json", manifest::manifest(plan, &outputs)),
+        ("manifest.json", manifest::manifest(plan, &trust, &outputs)),
         ("packages.txt", manifest::packages(plan)),
     ] {
         write(&staging, name, text.as_bytes())?;
@@ -224,13 +240,27 @@ fn trees(cache: &Path) -> Cache {
     Cache::new(cache.join("trees"))
 }
 
-/// The role's tree: from the cache, or installed by the target's own rpm.
+/// The plan's packages, each with the right digest and a good signature.
+fn fetched(
+    context: &Context,
+    checks: &[Check],
+    progress: &mut Progress,
+) -> Result<(Vec<PathBuf>, Signatures)> {
+    let files = fetch::packages(context, progress)?;
+    progress.stage("checking signatures", Unit::Steps);
+    let signatures = signatures::check(&context.plan, &files, checks)?;
+    Ok((files, signatures))
+}
+
+/// The role's tree: from the cache, or installed by the target's own rpm; with the signatures
+/// of its packages, which are asked for again when the cached tree was made on other terms.
 fn install_tree(
     options: &Options,
     context: &Context,
+    checks: &[Check],
     progress: &mut Progress,
     log: &mut Log,
-) -> Result<PathBuf> {
+) -> Result<(PathBuf, Signatures)> {
     let plan = &context.plan;
     let digest = plan.tree_digest();
     let trees = trees(&options.select.cache);
@@ -238,8 +268,9 @@ fn install_tree(
         progress.note("installed tree from the cache; rpm does not run");
     }
     context.access.network.cache.use_entry(&options.select.cache.join("trees").join(&digest))?;
-    trees.get(&digest, |folder| {
-        let files = fetch::packages(context, progress)?;
+    let tree = trees.get(&digest, |folder| {
+        let (files, signatures) = fetched(context, checks, progress)?;
+        signatures::keep(&signatures, folder)?;
         let packages: Vec<PackageFile> = files
             .into_iter()
             .zip(&plan.packages)
@@ -257,7 +288,13 @@ fn install_tree(
         };
         progress.stage("installing packages by the image's own rpm", Unit::Packages);
         install::install(&job, folder, &mut Listener { progress, log })
-    })
+    })?;
+    if let Some(signatures) = signatures::kept(plan, checks, &tree) {
+        return Ok((tree, signatures));
+    }
+    let (_, signatures) = fetched(context, checks, progress)?;
+    signatures::keep(&signatures, &tree)?;
+    Ok((tree, signatures))
 }
 
 struct Listener<'a> {

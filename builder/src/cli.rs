@@ -13,7 +13,7 @@ use std::ffi::OsString;
 use std::io::Write;
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 build failed, 2 usage or input, 3 environment (missing tool, \
-permission, space), 4 verification (digest), 130 interrupted.";
+permission, space), 4 verification (digest, signature), 130 interrupted.";
 
 /// Makes bootable CentOS 7 images for the nodes of an OpenStack lab.
 #[derive(Parser)]

@@ -1,6 +1,7 @@
 //! What a build leaves beside the images: `manifest.json`, `packages.txt`, `SHA256SUMS`.
 
 use crate::plan::Plan;
+use crate::trust::report::Report;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -29,18 +30,21 @@ struct Manifest<'a> {
     tree_sha256: String,
     /// Said aloud, so that nobody takes a practice image for CentOS.
     practice_media: bool,
+    /// Who vouches for the packages.
+    trust: &'a Report,
     plan: &'a Plan,
     files: &'a [Output],
 }
 
 /// `manifest.json`.
-pub fn manifest(plan: &Plan, files: &[Output]) -> String {
+pub fn manifest(plan: &Plan, trust: &Report, files: &[Output]) -> String {
     let manifest = Manifest {
         schema: SCHEMA,
         generator: concat!("imgbuild ", env!("CARGO_PKG_VERSION")),
         plan_sha256: plan.digest(),
         tree_sha256: plan.tree_digest(),
         practice_media: plan.practice,
+        trust,
         plan,
         files,
     };

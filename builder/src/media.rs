@@ -118,6 +118,14 @@ pub trait Medium: Send + Sync {
     /// When the medium cannot be read.
     fn repositories(&self) -> Result<Vec<String>>;
 
+    /// Names of the files in a folder; empty where a medium cannot be listed.
+    ///
+    /// # Errors
+    /// As [`Medium::repositories`].
+    fn files(&self, _folder: &str) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     /// Where a file is on this machine's disk, for media that are folders.
     fn local(&self, _path: &str) -> Option<PathBuf> {
         None

@@ -55,7 +55,7 @@ pub struct Facts {
     pub packages: std::collections::BTreeMap<String, u64>,
     /// SHA-256 of the plan, lower-case hexadecimal.
     pub plan: String,
-    /// Whether the media are practice media; their packages are not signed.
+    /// Whether the media are practice media; their key is no publisher's.
     pub practice: bool,
 }
 

@@ -8,6 +8,7 @@
 
 mod check;
 mod keys;
+pub mod report;
 
 pub use check::verify;
 pub use keys::{Key, Keyring, Standing};

@@ -206,7 +206,20 @@ fn controller_from_genuine_el7_packages_boots() {
     let Some(shared) = product::shared() else { return };
     let el7 = |part: &str| text(&shared.join("el7").join(part));
     let lab = Lab::new();
-    lab.build("controller", &[&el7("media"), &el7("extras"), &el7("osp10")], &[]);
+    // Stand-ins in two repositories are not signed; the interest groups' keys are on no medium.
+    let key = |name: &str| el7(&format!("keys/RPM-GPG-KEY-CentOS-SIG-{name}"));
+    let keys = ["Cloud", "Storage", "Virtualization"].map(key);
+    let mut more: Vec<&str> = keys.iter().flat_map(|key| ["--gpgkey", key.as_str()]).collect();
+    let unchecked = ["media", "rhel-7-server-openstack-10-rpms"];
+    more.extend(unchecked.iter().flat_map(|id| ["--no-gpgcheck", *id]));
+    let said = lab.build("controller", &[&el7("media"), &el7("extras"), &el7("osp10")], &more);
+    assert!(said.contains("repository media: package signatures are not checked"), "{said}");
+    let manifest = fs::read(lab.output().join("manifest.json")).expect("manifest.json");
+    let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
+    for repository in manifest["trust"]["repositories"].as_array().expect("repositories") {
+        let checked = !unchecked.contains(&repository["id"].as_str().expect("id"));
+        assert_eq!(repository["gpgcheck"], checked, "{repository}");
+    }
     let guest = Guest::start(
         &lab.overlay("openstack"),
         Firmware::Bios,

@@ -63,6 +63,13 @@ pub struct SelectArguments {
     /// Image formats; by default the profile's.
     #[arg(long, value_delimiter = ',', value_name = "raw,qcow2")]
     format: Vec<String>,
+    /// A file of public keys that packages may be signed by, beside those that the lab file names
+    /// or the media bring. May be repeated.
+    #[arg(long, value_name = "FILE")]
+    gpgkey: Vec<PathBuf>,
+    /// Install packages of this repository without checking their signatures. May be repeated.
+    #[arg(long, value_name = "REPOSITORY")]
+    no_gpgcheck: Vec<String>,
     #[command(flatten)]
     pub common: Common,
 }
@@ -78,6 +85,8 @@ impl SelectArguments {
         if !self.media.is_empty() {
             select.media = self.media;
         }
+        select.gpgkeys = self.gpgkey;
+        select.no_gpgcheck = self.no_gpgcheck;
         Ok(select)
     }
 
@@ -95,6 +104,8 @@ impl SelectArguments {
             node: self.node,
             media: self.media,
             formats: self.format,
+            gpgkeys: self.gpgkey,
+            no_gpgcheck: self.no_gpgcheck,
             cache,
             offline: self.offline,
             releasever: self.releasever,

@@ -57,6 +57,20 @@ impl Medium for Directory {
         })
     }
 
+    fn files(&self, folder: &str) -> Result<Vec<String>> {
+        let place = self.root.join(folder);
+        let what = || format!("cannot list {}", place.display());
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&place).or_input(what)? {
+            let entry = entry.or_input(what)?;
+            if entry.path().is_file() {
+                names.push(entry.file_name().to_string_lossy().into_owned());
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
     fn local(&self, path: &str) -> Option<PathBuf> {
         plain(path).ok().map(|inside| self.root.join(inside))
     }

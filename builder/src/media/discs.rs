@@ -145,6 +145,16 @@ impl Medium for Discs {
         self.find(path).map(|_| ())
     }
 
+    fn files(&self, folder: &str) -> Result<Vec<String>> {
+        let mut found: Vec<String> = Vec::new();
+        for (_, disc) in &self.discs {
+            found.extend(disc.files(folder)?);
+        }
+        found.sort();
+        found.dedup();
+        Ok(found)
+    }
+
     fn repositories(&self) -> Result<Vec<String>> {
         let mut found: Vec<String> = Vec::new();
         for (_, disc) in &self.discs {

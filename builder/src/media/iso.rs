@@ -73,6 +73,19 @@ impl Image {
         Ok(listing)
     }
 
+    /// Names of what is in a folder and of one kind, sorted; none when there is no such folder.
+    fn names(&self, folder: &str, kind: Kind) -> Result<Vec<String>> {
+        let Some(node) = self.lookup(folder)? else { return Ok(Vec::new()) };
+        let place = if folder.is_empty() { String::new() } else { format!("/{folder}") };
+        let children =
+            self.listing(&place, &node).map_err(|e| unreadable(self.location(), folder, &e))?;
+        let of_kind = children.values().filter(|child| child.kind == kind);
+        let mut names: Vec<String> =
+            of_kind.map(|child| String::from_utf8_lossy(&child.name).into_owned()).collect();
+        names.sort();
+        Ok(names)
+    }
+
     /// Where an image has but ISO 9660's own short names, TRANS.TBL tells the real ones.
     fn real_names(&self, children: &[Node]) -> Result<HashMap<Vec<u8>, Vec<u8>>, iso9660::Error> {
         let table = children.iter().find(|child| child.name.eq_ignore_ascii_case(b"TRANS.TBL"));
@@ -124,20 +137,14 @@ impl Medium for Image {
         self.lookup(path).is_ok_and(|node| node.is_some_and(|node| node.kind == Kind::File))
     }
 
+    fn files(&self, folder: &str) -> Result<Vec<String>> {
+        self.names(folder, Kind::File)
+    }
+
     fn repositories(&self) -> Result<Vec<String>> {
         let is_file =
             |path: &str| Ok(self.lookup(path)?.is_some_and(|node| node.kind == Kind::File));
-        search(&is_file, &|folder| {
-            let Some(node) = self.lookup(folder)? else { return Ok(Vec::new()) };
-            let place = if folder.is_empty() { String::new() } else { format!("/{folder}") };
-            let children =
-                self.listing(&place, &node).map_err(|e| unreadable(self.location(), folder, &e))?;
-            let folders = children.values().filter(|child| child.kind == Kind::Dir);
-            let mut names: Vec<String> =
-                folders.map(|child| String::from_utf8_lossy(&child.name).into_owned()).collect();
-            names.sort();
-            Ok(names)
-        })
+        search(&is_file, &|folder| self.names(folder, Kind::Dir))
     }
 }
 

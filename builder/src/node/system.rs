@@ -2,7 +2,7 @@
 
 use super::Facts;
 use crate::kickstart::Kickstart;
-use crate::profile::Spec;
+use crate::profile::{GpgKey, Spec};
 
 /// /etc/chrony.conf: the lab's servers, the rest as EL7 ships it.
 pub fn chrony_conf(spec: &Spec) -> String {
@@ -26,17 +26,23 @@ pub fn chrony_conf(spec: &Spec) -> String {
     text
 }
 
-/// yum's repository file: those that nodes reach. Signatures are checked where the
-/// lab file names a key and the packages have any (practice media's have none).
+/// yum's repository file: those that nodes reach. Signatures are checked where the lab file
+/// names keys that a node can fetch and does not say otherwise; never on practice media, whose
+/// key proves nothing.
 pub fn repo_file(spec: &Spec, facts: &Facts) -> String {
     let mut text = String::from("# The lab's repositories, from the lab file.\n");
     for repository in &spec.repositories {
         let Some(baseurl) = &repository.baseurl else { continue };
         let id = &repository.id;
         text.push_str(&format!("\n[{id}]\nname={id}\nbaseurl={baseurl}\nenabled=1\n"));
-        match repository.gpgkey.as_ref().filter(|_| !facts.practice) {
-            Some(key) => text.push_str(&format!("gpgcheck=1\ngpgkey={key}\n")),
-            None => text.push_str("gpgcheck=0\n"),
+        let urls = repository.gpgkey.iter().filter_map(|key| match key {
+            GpgKey::Url(url) => Some(url.as_str()),
+            GpgKey::Path(_) => None,
+        });
+        let urls: Vec<&str> = urls.collect();
+        match repository.gpgcheck && !urls.is_empty() && !facts.practice {
+            true => text.push_str(&format!("gpgcheck=1\ngpgkey={}\n", urls.join(" "))),
+            false => text.push_str("gpgcheck=0\n"),
         }
     }
     text

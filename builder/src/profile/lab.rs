@@ -3,7 +3,7 @@
 use super::files::InputFile;
 use super::reader::{At, Reader, Table};
 use super::units::{HOST_NAME_HINT, SUBNET_HINT, Subnet, check_host_name, parse_mac};
-use super::{Network, Node, Repository, Source};
+use super::{GpgKey, Network, Node, Repository, Source};
 use crate::problem::Problem;
 use firstboot::spec::Role;
 use std::collections::BTreeMap;
@@ -14,8 +14,8 @@ const KEYS: [&str; 6] =
     ["name", "ssh-authorized-keys", "packages", "network", "node", "repository"];
 const NETWORK_KEYS: [&str; 5] = ["address", "interface", "gateway", "dns", "ntp"];
 const NODE_KEYS: [&str; 4] = ["name", "role", "address", "mac"];
-const REPOSITORY_KEYS: [&str; 7] =
-    ["id", "source", "folder", "baseurl", "gpgkey", "packages", "required"];
+const REPOSITORY_KEYS: [&str; 8] =
+    ["id", "source", "folder", "baseurl", "gpgkey", "gpgcheck", "packages", "required"];
 
 /// More packages than any distribution has.
 const MAX_PACKAGES: u64 = 10_000_000;
@@ -239,7 +239,11 @@ fn repositories(root: &Table<'_, '_>, file: &InputFile, home: Option<&Path>) -> 
         let folder =
             table.parsed(table.text("folder"), "a relative path without `..`", check_folder);
         let baseurl = table.parsed(table.text("baseurl"), URL_HINT, check_url);
-        let gpgkey = table.parsed(table.text("gpgkey"), URL_HINT, check_url);
+        let gpgkey = table.text_or_texts("gpgkey").into_iter().filter_map(|text| {
+            table.parsed(Some(text), KEY_HINT, |text| gpg_key(text, file, home))
+        });
+        let gpgkey = gpgkey.map(|key| key.value).collect();
+        let gpgcheck = table.boolean("gpgcheck").is_none_or(|g| g.value);
         let packages = table.integer("packages", 0..MAX_PACKAGES);
         let required = table.boolean("required").is_none_or(|r| r.value);
         ids.extend(id.clone());
@@ -249,7 +253,8 @@ fn repositories(root: &Table<'_, '_>, file: &InputFile, home: Option<&Path>) -> 
             source,
             folder: folder.map(|f| f.value),
             baseurl: baseurl.map(|b| b.value),
-            gpgkey: gpgkey.map(|g| g.value),
+            gpgkey,
+            gpgcheck,
             packages: packages.map(|p| p.value),
             required,
         });
@@ -260,6 +265,17 @@ fn repositories(root: &Table<'_, '_>, file: &InputFile, home: Option<&Path>) -> 
 
 const URL_HINT: &str =
     "an address that starts with http://, https://, ftp:// or file:///, without blanks";
+
+const KEY_HINT: &str = "an address as yum takes it (http://, https://, ftp://, file:///), or the path of \
+                        a key file on this machine";
+
+/// An address for the nodes and the build, or a path for the build alone.
+fn gpg_key(text: &str, file: &InputFile, home: Option<&Path>) -> Result<GpgKey, String> {
+    if text.contains("://") {
+        return check_url(text).map(GpgKey::Url);
+    }
+    Ok(GpgKey::Path(file.resolve(text, home)))
+}
 
 fn check_url(text: &str) -> Result<String, String> {
     let rest =

@@ -248,6 +248,14 @@ impl<'r, 'a> Table<'r, 'a> {
         texts
     }
 
+    /// A text or a list of texts, empty when absent.
+    pub fn text_or_texts(&self, key: &str) -> Vec<At<String>> {
+        match self.value(key).is_some_and(|value| value.get_ref().is_array()) {
+            true => self.texts(key),
+            false => self.text(key).into_iter().collect(),
+        }
+    }
+
     /// Whether `key` is there and not an empty list (its items may be wrong).
     pub fn has_items(&self, key: &str) -> bool {
         let items = |v: &Spanned<DeValue<'_>>| v.get_ref().as_array().is_none_or(|a| !a.is_empty());

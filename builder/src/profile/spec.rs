@@ -102,12 +102,23 @@ pub struct Repository {
     pub folder: Option<String>,
     /// Where nodes find it; absent when they do not get it.
     pub baseurl: Option<String>,
-    /// The key yum checks signatures with; absent turns the check off.
-    pub gpgkey: Option<String>,
+    /// The keys that its packages may be signed by; none for those found on the medium.
+    pub gpgkey: Vec<GpgKey>,
+    /// Whether packages have to be signed.
+    pub gpgcheck: bool,
     /// How many packages it must hold, when the lab file says.
     pub packages: Option<u64>,
     /// Whether a build fails when the source does not exist.
     pub required: bool,
+}
+
+/// A file of public keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GpgKey {
+    /// Where yum on a node finds it: http, https, ftp or `file:///`.
+    Url(String),
+    /// A file on this machine, for the build alone.
+    Path(PathBuf),
 }
 
 /// Where a repository comes from.

@@ -49,6 +49,15 @@ enum Part {
 }
 
 impl Key {
+    /// Whether what it signed counts at `now`, in seconds since 1970.
+    pub fn counts(&self, now: i64) -> bool {
+        match self.standing {
+            Standing::Good => true,
+            Standing::Revoked => false,
+            Standing::Until(end) => now < end,
+        }
+    }
+
     /// Whether `signature` is this key's over `data`.
     pub(super) fn verifies(&self, signature: &Signature, data: &[u8]) -> bool {
         match &self.part {
