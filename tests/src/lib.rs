@@ -5,3 +5,4 @@ pub mod lab;
 pub mod namespace;
 pub mod oracle;
 pub mod product;
+pub mod rawrpm;
