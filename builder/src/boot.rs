@@ -1,13 +1,14 @@
 //! How a node boots: kernel, GRUB configuration for BIOS and UEFI, fstab, and which
 //! files of the tree go to the EFI system partition.
 
-use crate::error::{Error, Result};
+mod config;
+
+use crate::error::{Context, Error, Result};
 use crate::format::tree::{Content, Entry, Tree};
 use crate::layout::Layout;
-
-/// Modules in GRUB's core.img for BIOS: what it takes to find the root filesystem by
-/// UUID and to load everything else from it.
-pub const CORE_MODULES: &[&str] = &["biosdisk", "part_gpt", "ext2", "search_fs_uuid", "normal"];
+use crate::sandbox::{Bind, Sandbox};
+use std::fs;
+use std::path::Path;
 
 /// Where GRUB's files for BIOS are on the target, before and after installation.
 pub const GRUB_PC: &str = "usr/lib/grub/i386-pc";
@@ -60,57 +61,37 @@ fn version_key(release: &str) -> Vec<(u64, &str)> {
     release.split(['.', '-', '_']).map(|part| (part.parse().unwrap_or(0), part)).collect()
 }
 
-/// `/etc/fstab`. The ESP is `nofail`: a kernel without vfat still boots.
-pub fn fstab(layout: &Layout) -> String {
-    format!(
-        "# Written by imgbuild. See fstab(5).\n\
-         UUID={} / ext4 defaults 1 1\n\
-         UUID={} /boot/efi vfat umask=0077,shortname=winnt,nofail 0 2\n",
-        layout.root_uuid,
-        layout.esp_uuid()
-    )
-}
-
-/// `/etc/default/grub`, for `grub2-mkconfig` and `grubby` on the node.
-pub fn default_grub(arguments: &str, timeout: u32) -> String {
-    format!(
-        "GRUB_TIMEOUT={timeout}\nGRUB_DEFAULT=saved\nGRUB_DISABLE_SUBMENU=true\n\
-         GRUB_TERMINAL=\"serial console\"\n\
-         GRUB_SERIAL_COMMAND=\"serial --unit=0 --speed=115200\"\n\
-         GRUB_CMDLINE_LINUX=\"{arguments}\"\nGRUB_DISABLE_RECOVERY=\"true\"\n"
-    )
-}
-
-/// The configuration embedded in core.img (GRUB manual, "Embedded configuration").
-pub fn early_config(layout: &Layout) -> String {
-    format!("search.fs_uuid {} root\nset prefix=($root)/boot/grub2\n", layout.root_uuid)
-}
-
-/// A `grub.cfg` in the form that `grubby` edits when a kernel package is updated.
-/// `loader` and `initrd` are the command pair of the firmware, such as `linuxefi`, `initrdefi`.
-fn grub_config(
+/// GRUB's core.img for BIOS by the target's own grub2-mkimage, in the tree at `root` but
+/// leaving nothing there: what it takes to find the filesystem with /boot by UUID and to load
+/// everything else from it. `scratch` is an empty folder; `log` gets what is said.
+///
+/// # Errors
+/// A build error with what the program said.
+pub fn core_image(
+    root: &Path,
     layout: &Layout,
-    title: &str,
-    arguments: &str,
-    timeout: u32,
-    kernel: &Kernel,
-    loader: &str,
-    initrd: &str,
-) -> String {
-    let uuid = &layout.root_uuid;
-    let release = &kernel.release;
-    format!(
-        "# Written by imgbuild; grub2-mkconfig replaces it, grubby edits it.\n\
-         set default=0\nset timeout={timeout}\n\
-         if serial --unit=0 --speed=115200; then\n\
-         \tterminal_input serial console\n\tterminal_output serial console\nfi\n\
-         search --no-floppy --fs-uuid --set=root {uuid}\n\
-         menuentry '{title} ({release})' --class os --unrestricted {{\n\
-         \tinsmod gzio\n\tinsmod part_gpt\n\tinsmod ext2\n\
-         \tsearch --no-floppy --fs-uuid --set=root {uuid}\n\
-         \t{loader} /boot/vmlinuz-{release} root=UUID={uuid} ro {arguments}\n\
-         \t{initrd} /boot/initramfs-{release}.img\n}}\n"
-    )
+    scratch: &Path,
+    log: &mut dyn FnMut(&str),
+) -> Result<Vec<u8>> {
+    const INSIDE: &str = "/mnt";
+    let Some((_, boot, folder)) = layout.boot() else {
+        return Err(Error::build("the layout has no root filesystem"));
+    };
+    let what = || format!("cannot write to {}", scratch.display());
+    fs::write(scratch.join("early.cfg"), config::early(layout)).or_build(what)?;
+    let mut command: Vec<String> = ["grub2-mkimage", "-O", "i386-pc", "-d"].map(Into::into).into();
+    command.extend([format!("/{GRUB_PC}"), "-c".into(), format!("{INSIDE}/early.cfg")]);
+    command.extend(["-p".into(), format!("{folder}/grub2"), "-o".into()]);
+    command.push(format!("{INSIDE}/core.img"));
+    let module = config::grub_module(boot.format);
+    command.extend(["biosdisk", "part_gpt", module, "search_fs_uuid", "normal"].map(Into::into));
+    log(&format!("$ {}", command.join(" ")));
+    let mut sandbox = Sandbox::new(root, command);
+    let host = std::path::absolute(scratch).or_build(what)?;
+    sandbox.binds.push(Bind { host, inside: INSIDE.into(), read_only: false });
+    sandbox.must(log)?;
+    let made = scratch.join("core.img");
+    fs::read(&made).or_build(|| format!("cannot read {}", made.display()))
 }
 
 /// What the boot loader needs to know beside the tree and the layout.
@@ -134,17 +115,8 @@ pub struct Settings {
 pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<Tree> {
     let kernel = kernel(root)?;
     let text = |s: String| Entry::new(0o644, settings.time, Content::Bytes(s.into_bytes()));
-    let config = |loader: &str, initrd: &str| {
-        grub_config(
-            layout,
-            &settings.title,
-            &settings.arguments,
-            settings.timeout,
-            &kernel,
-            loader,
-            initrd,
-        )
-    };
+    let config =
+        |loader: &str, initrd: &str| config::grub(layout, settings, &kernel, loader, initrd);
     let modules: Vec<(String, Entry)> = root
         .entries
         .iter()
@@ -166,18 +138,30 @@ pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<
         root.put(&path, entry);
     }
     let esp = take_esp(root, settings.time, &config)?;
-    root.put("etc/fstab", text(fstab(layout)));
-    root.put("etc/default/grub", text(default_grub(&settings.arguments, settings.timeout)));
+    root.put("etc/fstab", text(config::fstab(layout)));
+    let arguments = config::arguments(layout, &settings.arguments);
+    root.put("etc/default/grub", text(config::default_grub(&arguments, settings.timeout)));
+    root.put("etc/sysconfig/kernel", text(config::SYSCONFIG_KERNEL.to_owned()));
     let mut grub = text(config("linux", "initrd"));
     grub.mode = 0o600;
     root.put("boot/grub2/grub.cfg", grub);
-    root.put("boot/grub2/grubenv", text(grubenv()));
+    root.put("boot/grub2/grubenv", text(config::environment()));
+    // By these names grubby and people find it; EL7's packages bring them.
+    let link =
+        |target: String| Entry::new(0o777, settings.time, Content::Symlink(target.into_bytes()));
+    let vendor = esp
+        .entries
+        .keys()
+        .find_map(|p| std::str::from_utf8(p).ok()?.strip_suffix("/grub.cfg").map(str::to_owned));
+    let efi = vendor.map(|folder| format!("../{ESP}{folder}/grub.cfg"));
+    for (path, target) in
+        [("etc/grub2.cfg", Some("../boot/grub2/grub.cfg".to_owned())), ("etc/grub2-efi.cfg", efi)]
+    {
+        if let Some(target) = target.filter(|_| root.get(path).is_none()) {
+            root.put(path, link(target));
+        }
+    }
     Ok(esp)
-}
-
-/// GRUB's environment block: exactly 1024 bytes, filled with `#` (GRUB manual, "Environment block").
-fn grubenv() -> String {
-    format!("{:#<1024}", "# GRUB Environment Block\n")
 }
 
 /// Moves `/boot/efi` out of the root tree. Each vendor folder with a GRUB gets its grub.cfg

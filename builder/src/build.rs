@@ -20,7 +20,7 @@ use crate::profile::show_size;
 use crate::progress::{Progress, Unit};
 use crate::repo::Catalog;
 use crate::tree::Cache;
-use crate::{boot, manifest};
+use crate::{disk, manifest};
 use keys::Check;
 use log::Log;
 use planning::Planned;
@@ -178,10 +178,12 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
     }
     let plan = &context.plan;
     let mut names: Vec<String> = plan.nodes.iter().flat_map(|n| n.outputs.clone()).collect();
+    names.extend(disks::shared(plan));
     let images = names.len();
     names.extend(["manifest.json", "packages.txt", "SHA256SUMS", "build.log"].map(str::to_owned));
     let staging = Staging::new(&options.output, names.clone(), options.force)?;
     check_space(options, &context)?;
+    disk::check(&plan.disk)?;
 
     if options.plan.is_some() {
         // A tree from the cache would hide that a package is no longer what it was.
@@ -193,7 +195,7 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
         progress.note(&warning);
         log.line(&warning);
     }
-    let outputs = disks::write(&context, &tree, &firstboot, &staging, progress)?;
+    let outputs = disks::write(&context, &tree, &firstboot, &staging, progress, log)?;
 
     let mut sums: Vec<(String, String)> =
         outputs.iter().map(|o| (o.file.clone(), o.sha256.clone())).collect();
@@ -276,14 +278,12 @@ fn install_tree(
             .zip(&plan.packages)
             .map(|(path, package)| PackageFile { path, bootstrap: package.bootstrap })
             .collect();
-        let early_grub = boot::early_config(&plan.disk);
         let job = Job {
             packages: &packages,
             enable: &plan.enable,
             disable: &plan.disable,
             target: &plan.target,
             scripts: &context.scripts,
-            early_grub: &early_grub,
             time: plan.time,
         };
         progress.stage("installing packages by the image's own rpm", Unit::Packages);

@@ -4,7 +4,7 @@
 use crate::error::{Context, Error, Result};
 use crate::plan::Script;
 use crate::sandbox::{Bind, Sandbox};
-use crate::{boot, bootstrap, interrupt};
+use crate::{bootstrap, interrupt};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,8 +33,6 @@ pub struct Job<'a> {
     pub target: &'a str,
     /// `%post` scripts, in order, with their texts.
     pub scripts: &'a [(Script, String)],
-    /// GRUB's configuration embedded in core.img.
-    pub early_grub: &'a str,
     /// Seconds since 1970, for what reads `SOURCE_DATE_EPOCH`.
     pub time: i64,
 }
@@ -53,11 +51,9 @@ pub trait Listener {
 pub mod place {
     /// The root tree.
     pub const ROOT: &str = "root";
-    /// GRUB's core.img for BIOS.
-    pub const CORE_IMG: &str = "core.img";
 }
 
-/// Installs into `folder/root`, and leaves `folder/core.img` beside it.
+/// Installs into `folder/root`.
 ///
 /// # Errors
 /// A build error with the end of the failing program's output.
@@ -87,7 +83,6 @@ pub fn install(job: &Job, folder: &Path, listener: &mut dyn Listener) -> Result<
         run(listener, &["systemctl", "disable", unit])?;
     }
     scripts(job, &root, listener)?;
-    core_image(job, folder, &root, listener)?;
     tidy(&root, listener)
 }
 
@@ -219,39 +214,6 @@ fn scripts(job: &Job, root: &Path, listener: &mut dyn Listener) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// core.img by the target's grub2-mkimage, for the target's modules.
-fn core_image(job: &Job, folder: &Path, root: &Path, listener: &mut dyn Listener) -> Result<()> {
-    if !root.join(boot::GRUB_PC).join("boot.img").exists() {
-        // Said with its remedy where the boot loader is put together.
-        return Ok(());
-    }
-    let work = root.join("imgbuild-core");
-    fs::create_dir(&work)
-        .and_then(|()| fs::write(work.join("early.cfg"), job.early_grub))
-        .or_build(|| format!("cannot write to {}", work.display()))?;
-    let mut command = vec![
-        "grub2-mkimage",
-        "-O",
-        "i386-pc",
-        "-d",
-        "/usr/lib/grub/i386-pc",
-        "-c",
-        "/imgbuild-core/early.cfg",
-        "-p",
-        "/boot/grub2",
-        "-o",
-        "/imgbuild-core/core.img",
-    ];
-    command.extend(boot::CORE_MODULES);
-    listener.log(&format!("$ {}", command.join(" ")));
-    let made = Sandbox::new(root, command).must(&mut |line| listener.log(line)).and_then(|()| {
-        fs::rename(work.join("core.img"), folder.join(place::CORE_IMG))
-            .or_build(|| "cannot keep core.img".to_owned())
-    });
-    fs::remove_dir_all(&work).or_build(|| format!("cannot remove {}", work.display()))?;
-    made
 }
 
 /// Takes away what must be each node's own or is only left over from the installation. By

@@ -1,61 +1,97 @@
 //! Where everything is on a node's disk, and every identifier on it. Pure arithmetic.
 
+mod arrange;
+mod autopart;
+mod grow;
+mod ids;
 pub mod limits;
 
+pub use arrange::{Fault, arrange};
+pub use ids::uuid_bytes;
+
 use crate::error::{Error, Result};
+use crate::kickstart::Storage;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 /// Bytes in a sector. Images are made for 512-byte logical sectors.
 pub const SECTOR: u64 = 512;
 const MIB: u64 = 1024 * 1024;
-/// GPT keeps 33 sectors at the end; one alignment unit covers them.
-const TAIL: u64 = MIB;
 
-/// What a partition is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Purpose {
+/// What a partition or a logical volume holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Content {
     /// GRUB's core.img for BIOS machines; no filesystem.
     BiosBoot,
-    /// The EFI system partition, FAT32.
-    Esp,
-    /// The root filesystem, ext4.
-    Root,
+    /// A physical volume of a volume group.
+    Physical {
+        /// The group's name.
+        group: String,
+        /// Its UUID in LVM's form.
+        uuid: String,
+    },
+    /// A swap area.
+    Swap {
+        /// Its UUID.
+        uuid: String,
+        /// Its label.
+        label: Option<String>,
+    },
+    /// A filesystem.
+    Files(Files),
 }
 
-impl Purpose {
-    /// GPT partition type GUID, textual (UEFI specification 2.10, table 5.7; GNU GRUB
-    /// manual for BIOS boot; UAPI discoverable partitions for a generic Linux filesystem).
-    pub fn type_guid(self) -> &'static str {
-        match self {
-            Purpose::BiosBoot => "21686148-6449-6E6F-744E-656564454649",
-            Purpose::Esp => "C12A7328-F81F-11D2-BA4B-00A0C93EC93B",
-            Purpose::Root => "0FC63DAF-8483-4772-8E79-3D69D8477DE4",
-        }
-    }
+/// A kind of filesystem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// ext4 as EL7 makes it.
+    Ext4,
+    /// XFS, by the target's own mkfs.xfs.
+    Xfs,
+    /// FAT32 of the EFI system partition.
+    Efi,
+}
 
-    /// GPT partition name.
-    pub fn name(self) -> &'static str {
+impl Format {
+    /// Its name in fstab(5).
+    pub fn as_str(self) -> &'static str {
         match self {
-            Purpose::BiosBoot => "BIOS boot",
-            Purpose::Esp => "EFI System Partition",
-            Purpose::Root => "root",
+            Self::Ext4 => "ext4",
+            Self::Xfs => "xfs",
+            Self::Efi => "vfat",
         }
     }
+}
+
+/// A filesystem and where it is mounted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Files {
+    /// Mount point, absolute.
+    pub mount: String,
+    /// Its kind.
+    pub format: Format,
+    /// Its UUID as `/dev/disk/by-uuid` spells it.
+    pub uuid: String,
+    /// Its label.
+    pub label: Option<String>,
+    /// Mount options; the kind's usual ones if absent.
+    pub options: Option<String>,
 }
 
 /// One partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Partition {
-    /// What it is for.
-    pub purpose: Purpose,
+    /// GPT partition name.
+    pub name: String,
     /// Offset of its first byte on the disk.
     pub offset: u64,
     /// Its size in bytes.
     pub size: u64,
     /// GPT unique GUID, textual.
     pub guid: String,
+    /// What it holds.
+    pub content: Content,
 }
 
 impl Partition {
@@ -68,6 +104,48 @@ impl Partition {
     pub fn last_lba(&self) -> u64 {
         (self.offset + self.size) / SECTOR - 1
     }
+
+    /// GPT partition type GUID, textual (UEFI specification 2.10, table 5.7; GNU GRUB
+    /// manual for BIOS boot; UAPI discoverable partitions for the others).
+    pub fn type_guid(&self) -> &'static str {
+        match &self.content {
+            Content::BiosBoot => "21686148-6449-6E6F-744E-656564454649",
+            Content::Files(Files { format: Format::Efi, .. }) => {
+                "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
+            }
+            Content::Files(_) => "0FC63DAF-8483-4772-8E79-3D69D8477DE4",
+            Content::Swap { .. } => "0657FD6D-A4AB-43C4-84E5-0933C84B4F4F",
+            Content::Physical { .. } => "E6D6D379-F507-44C2-A23C-238F2A3DF928",
+        }
+    }
+}
+
+/// An LVM volume group on partitions of the disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Its UUID in LVM's form.
+    pub uuid: String,
+    /// Bytes in an extent.
+    pub extent: u64,
+    /// Its logical volumes.
+    pub volumes: Vec<Volume>,
+}
+
+/// A logical volume, which is in one piece.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Volume {
+    /// Its name.
+    pub name: String,
+    /// Its UUID in LVM's form.
+    pub uuid: String,
+    /// Offset of its first byte on the disk.
+    pub offset: u64,
+    /// Its size in bytes.
+    pub size: u64,
+    /// What it holds.
+    pub content: Content,
 }
 
 /// A disk and its identifiers. All nodes of a role share it: cloned machines may
@@ -80,156 +158,139 @@ pub struct Layout {
     pub guid: String,
     /// Partitions by offset.
     pub partitions: Vec<Partition>,
-    /// The root filesystem's UUID.
-    pub root_uuid: String,
-    /// The ext4 directory hash seed, textual.
+    /// Volume groups.
+    pub groups: Vec<Group>,
+    /// The seed of ext4's directory hashes, textual.
     pub hash_seed: String,
-    /// The ESP's FAT volume serial number.
-    pub esp_serial: u32,
 }
 
-/// What a kickstart asks for, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
-    /// The BIOS boot partition.
-    pub bios: u64,
-    /// The EFI system partition.
-    pub esp: u64,
-    /// Least size of the root filesystem.
-    pub root: u64,
-    /// Whether it takes what is left of the disk.
-    pub grow: bool,
-    /// Its largest size if it grows.
-    pub root_maximum: Option<u64>,
-    /// What its content needs.
-    pub content: u64,
+/// A partition or logical volume, as whoever writes or mounts it sees it.
+#[derive(Clone, Debug)]
+pub struct Device<'a> {
+    /// Offset of its first byte on the disk.
+    pub offset: u64,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Group and volume, for a logical volume.
+    pub volume: Option<(&'a str, &'a str)>,
+    /// What it holds.
+    pub content: &'a Content,
+}
+
+impl Device<'_> {
+    /// How the kernel's `root=` and `/etc/fstab` name it: logical volumes by their name under
+    /// /dev/mapper, where `grub2-mkconfig` looks for them as well, all else by UUID.
+    pub fn source(&self) -> String {
+        match (self.volume, self.content) {
+            (Some((group, name)), _) => {
+                format!("/dev/mapper/{}-{}", group.replace('-', "--"), name.replace('-', "--"))
+            }
+            (None, Content::Files(Files { uuid, .. }) | Content::Swap { uuid, .. }) => {
+                format!("UUID={uuid}")
+            }
+            (None, Content::BiosBoot | Content::Physical { .. }) => String::new(),
+        }
+    }
 }
 
 impl Layout {
-    /// Lays out BIOS boot partition, ESP and root filesystem on a disk of `size` bytes.
-    /// Identifiers derive from `seed`.
+    /// Lays a kickstart's storage commands out on a disk of `size` bytes for a machine with
+    /// `memory` bytes. `content` is about what the packages need; identifiers derive from `seed`.
     ///
     /// # Errors
-    /// An input error with need and have when the disk is too small.
-    pub fn new(size: u64, sizes: &Sizes, seed: &str) -> Result<Self> {
-        let bios = sizes.bios.next_multiple_of(MIB);
-        let esp_offset = MIB + bios;
-        let esp = sizes.esp.next_multiple_of(MIB);
-        let root_offset = esp_offset + esp;
-        let root_minimum = sizes.root.max(sizes.content);
-        let need = root_offset + root_minimum + TAIL;
-        if size < need {
-            return Err(Error::input(format!(
-                "disk too small: the profile's disk has {} MiB, this image needs at least {} MiB \
-                 (root filesystem: {} MiB asked for by the kickstart, about {} MiB for its content)",
-                size / MIB,
-                need.div_ceil(MIB),
-                sizes.root.div_ceil(MIB),
-                sizes.content.div_ceil(MIB)
-            ))
-            .hint("make `disk` in the role's profile larger, or install fewer packages"));
-        }
-        let partition = |purpose: Purpose, offset, size| Partition {
-            purpose,
-            offset,
-            size,
-            guid: uuid(seed, purpose.name()),
+    /// An input error when something does not fit, with need and have.
+    pub fn new(
+        size: u64,
+        storage: &Storage,
+        memory: u64,
+        content: u64,
+        seed: &str,
+    ) -> Result<Self> {
+        let layout = arrange(storage, size, memory, seed).map_err(|fault| {
+            Error::input(format!("kickstart line {}: {}", fault.line, fault.message))
+                .hint(fault.hint)
+        })?;
+        layout.check_content(content)?;
+        Ok(layout)
+    }
+
+    /// Whether the packages fit: into the root filesystem where it holds them all, else into
+    /// all filesystems together.
+    fn check_content(&self, content: u64) -> Result<()> {
+        let holds = |files: &Files| {
+            !matches!(files.mount.as_str(), "/boot" | "/boot/efi" | "/home" | "/tmp")
         };
-        let rest = (size - TAIL - root_offset) / MIB * MIB;
-        let root_size =
-            if sizes.grow { rest.min(sizes.root_maximum.unwrap_or(rest)) } else { root_minimum };
-        let serial = derive(seed, "ESP serial");
-        Ok(Self {
-            size,
-            guid: uuid(seed, "disk"),
-            partitions: vec![
-                partition(Purpose::BiosBoot, MIB, bios),
-                partition(Purpose::Esp, esp_offset, esp),
-                partition(Purpose::Root, root_offset, root_size),
-            ],
-            root_uuid: uuid(seed, "root filesystem"),
-            hash_seed: uuid(seed, "hash seed"),
-            esp_serial: u32::from_le_bytes([serial[0], serial[1], serial[2], serial[3]]),
-        })
+        let sizes = self.devices().filter_map(|d| match d.content {
+            Content::Files(files) if holds(files) => Some(d.size),
+            _ => None,
+        });
+        let have: u64 = sizes.sum();
+        if have >= content {
+            return Ok(());
+        }
+        Err(Error::input(format!(
+            "disk too small: the packages need about {} MiB, the filesystems for them have {} MiB \
+             (the profile's disk has {} MiB)",
+            content.div_ceil(MIB),
+            have / MIB,
+            self.size / MIB
+        ))
+        .hint("make `disk` in the role's profile or the kickstart's --size larger, or install fewer packages"))
     }
 
-    /// The partition for `purpose`.
-    pub fn partition(&self, purpose: Purpose) -> Option<&Partition> {
-        self.partitions.iter().find(|p| p.purpose == purpose)
+    /// Partitions and logical volumes.
+    pub fn devices(&self) -> impl Iterator<Item = Device<'_>> {
+        let partitions = self.partitions.iter().map(|p| Device {
+            offset: p.offset,
+            size: p.size,
+            volume: None,
+            content: &p.content,
+        });
+        let volumes = self.groups.iter().flat_map(|g| {
+            g.volumes.iter().map(|v| Device {
+                offset: v.offset,
+                size: v.size,
+                volume: Some((g.name.as_str(), v.name.as_str())),
+                content: &v.content,
+            })
+        });
+        partitions.chain(volumes)
     }
 
-    /// The ESP's serial number as `/dev/disk/by-uuid` spells it, `ABCD-1234`.
-    pub fn esp_uuid(&self) -> String {
-        format!("{:04X}-{:04X}", self.esp_serial >> 16, self.esp_serial & 0xffff)
+    /// The filesystems with their devices, outer mount points first.
+    pub fn filesystems(&self) -> Vec<(Device<'_>, &Files)> {
+        let mut found: Vec<_> = self
+            .devices()
+            .filter_map(|d| match d.content {
+                Content::Files(files) => Some((d.clone(), files)),
+                _ => None,
+            })
+            .collect();
+        found.sort_by(|a, b| a.1.mount.cmp(&b.1.mount));
+        found
     }
-}
 
-fn derive(seed: &str, what: &str) -> [u8; 16] {
-    let digest = Sha256::digest(format!("imgbuild {what} {seed}"));
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    bytes
-}
+    /// The filesystem mounted at `mount`.
+    pub fn mounted(&self, mount: &str) -> Option<(Device<'_>, &Files)> {
+        self.filesystems().into_iter().find(|(_, files)| files.mount == mount)
+    }
 
-/// A UUID of version 8 (RFC 9562 §5.8: vendor-specific content) derived from `seed` and `what`.
-fn uuid(seed: &str, what: &str) -> String {
-    let mut b = derive(seed, what);
-    b[6] = b[6] & 0x0f | 0x80;
-    b[8] = b[8] & 0x3f | 0x80;
-    let h = hex::encode(b);
-    format!("{}-{}-{}-{}-{}", &h[..8], &h[8..12], &h[12..16], &h[16..20], &h[20..])
-}
+    /// The filesystem that holds `/boot`, and the folder in it: `` or `/boot`.
+    pub fn boot(&self) -> Option<(Device<'_>, &Files, &'static str)> {
+        let own = self.mounted("/boot").map(|(d, f)| (d, f, ""));
+        own.or_else(|| self.mounted("/").map(|(d, f)| (d, f, "/boot")))
+    }
 
-/// The 16 bytes of a textual UUID in its written order.
-///
-/// # Errors
-/// An input error when `text` is not a UUID.
-pub fn uuid_bytes(text: &str) -> Result<[u8; 16]> {
-    let mut bytes = [0; 16];
-    hex::decode_to_slice(text.replace('-', ""), &mut bytes)
-        .map_err(|e| Error::input(format!("`{text}` is not a UUID: {e}")))?;
-    Ok(bytes)
+    /// The BIOS boot partition.
+    pub fn bios_boot(&self) -> Option<&Partition> {
+        self.partitions.iter().find(|p| p.content == Content::BiosBoot)
+    }
+
+    /// Whether any filesystem is of this kind.
+    pub fn has(&self, format: Format) -> bool {
+        self.filesystems().iter().any(|(_, files)| files.format == format)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    const GIB: u64 = 1024 * MIB;
-
-    fn sizes(root: u64) -> Sizes {
-        Sizes { bios: MIB, esp: 200 * MIB, root, grow: true, root_maximum: None, content: 0 }
-    }
-
-    #[test]
-    fn partitions_are_aligned_disjoint_and_inside_the_disk() {
-        for size in [GIB, 50 * GIB, 100 * GIB + 512] {
-            let layout = Layout::new(size, &sizes(500 * MIB), "seed").unwrap();
-            let mut end = 0;
-            for p in &layout.partitions {
-                assert_eq!(p.offset % MIB, 0);
-                assert!(p.offset >= end && p.size > 0);
-                end = p.offset + p.size;
-            }
-            // The backup GPT: 32 sectors of entries and one of header.
-            assert!(end + 33 * SECTOR <= size);
-        }
-    }
-
-    #[test]
-    fn too_small_a_disk_names_need_and_have() {
-        let error = Layout::new(GIB, &sizes(GIB), "seed").unwrap_err();
-        assert_eq!(error.class, crate::error::Class::Input);
-        assert!(error.message.contains("has 1024 MiB"), "{error}");
-        assert!(error.message.contains("at least 1227 MiB"), "{error}");
-    }
-
-    #[test]
-    fn identifiers_follow_the_seed() {
-        let a = Layout::new(GIB, &sizes(0), "a").unwrap();
-        let b = Layout::new(GIB, &sizes(0), "b").unwrap();
-        assert_eq!(a, Layout::new(GIB, &sizes(0), "a").unwrap());
-        assert_ne!(a.root_uuid, b.root_uuid);
-        assert_eq!(a.root_uuid.as_bytes()[14], b'8');
-        assert_eq!(uuid_bytes(&a.root_uuid).unwrap()[6] >> 4, 8);
-    }
-}
+mod tests;

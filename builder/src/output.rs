@@ -1,6 +1,8 @@
 //! The output folder: everything is made under a temporary name beside its place
 //! and moved there whole, so that a failed or interrupted build leaves nothing.
 
+pub mod libvirt;
+
 use crate::error::{Context, Error, Result};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};

@@ -3,6 +3,7 @@
 
 use crate::error::{Context, Error, Result};
 use crate::layout::Layout;
+use crate::profile::Format;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::net::Ipv4Addr;
@@ -237,7 +238,11 @@ impl Plan {
         for node in &self.nodes {
             for file in &node.outputs {
                 let extension = file.strip_prefix(&node.name).and_then(|r| r.strip_prefix('.'));
-                if !extension.is_some_and(|e| self.outputs.iter().any(|o| o == e))
+                let known = |e: &str| {
+                    let formats = self.outputs.iter().filter_map(|o| o.parse::<Format>().ok());
+                    e == "xml" || formats.into_iter().any(|f| f.extension() == e)
+                };
+                if !extension.is_some_and(known)
                     || node.name.contains('/')
                     || node.name.starts_with('.')
                 {
@@ -245,11 +250,9 @@ impl Plan {
                 }
             }
         }
-        let end = |p: &crate::layout::Partition| p.offset.checked_add(p.size);
-        if let Some(p) =
-            self.disk.partitions.iter().find(|p| end(p).is_none_or(|end| end > self.disk.size))
-        {
-            return damaged(format!("its {} partition lies outside the disk", p.purpose.name()));
+        let end = |d: &crate::layout::Device<'_>| d.offset.checked_add(d.size);
+        if self.disk.devices().any(|d| end(&d).is_none_or(|end| end > self.disk.size)) {
+            return damaged("a partition or volume lies outside the disk".to_owned());
         }
         let hexadecimal =
             |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());

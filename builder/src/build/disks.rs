@@ -1,23 +1,60 @@
 //! Tree + identity → the image files of each node.
 
 use super::Context;
+use super::log::Log;
 use super::overlay::{self, Firstboot};
 use crate::boot::{self, Settings};
 use crate::disk::{self, Content};
 use crate::error::{Context as _, Result};
-use crate::format::qcow2::{self, Compression};
+use crate::format::qcow2::{self, Backing, Compression};
+use crate::format::tree::Tree;
+use crate::format::{archive, vhd, vmdk};
 use crate::install::place;
 use crate::interrupt;
+use crate::layout::uuid_bytes;
 use crate::manifest::Output;
-use crate::output::{Staging, sha256};
-use crate::plan::Node;
+use crate::output::{Staging, libvirt, sha256};
+use crate::plan::{Node, Plan};
+use crate::profile::Format;
 use crate::progress::{Progress, Unit};
 use crate::tree;
+use sha2::{Digest, Sha256};
 use std::fs::{self, File};
-use std::path::Path;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
 
-/// qcow2's deflate level: level 1 costs a third of the default's time for 10 % more bytes.
-const COMPRESSION: Compression = Compression::Zlib(1);
+/// Deflate's level 1 costs a third of the default's time for 10 % more bytes.
+const ZLIB: Compression = Compression::Zlib(1);
+const ZSTD: Compression = Compression::Zstd(3);
+
+/// Files that a role's nodes share, beside what is each node's own.
+pub fn shared(plan: &Plan) -> Vec<String> {
+    let base = formats(plan).contains(&Format::Qcow2Overlay).then(|| base_name(plan));
+    base.into_iter().chain([network_name(plan)]).collect()
+}
+
+fn base_name(plan: &Plan) -> String {
+    format!("{}-base.qcow2", plan.profile)
+}
+
+fn network_name(plan: &Plan) -> String {
+    format!("{}-network.xml", plan.lab.name)
+}
+
+/// The plan's formats; what is none was refused when the plan was made or read.
+fn formats(plan: &Plan) -> Vec<Format> {
+    plan.outputs.iter().filter_map(|o| o.parse().ok()).collect()
+}
+
+/// Everything that one node after the other needs.
+struct Writer<'a> {
+    plan: &'a Plan,
+    staging: &'a Staging,
+    progress: &'a mut Progress,
+    log: &'a mut Log,
+    /// The disk of the first node, where overlays are made: what they differ from.
+    base: Option<File>,
+}
 
 /// Writes all images of the plan from the installed tree in `folder`.
 pub fn write(
@@ -26,6 +63,7 @@ pub fn write(
     firstboot: &Firstboot,
     staging: &Staging,
     progress: &mut Progress,
+    log: &mut Log,
 ) -> Result<Vec<Output>> {
     let plan = &context.plan;
     let facts = overlay::facts(context);
@@ -41,8 +79,12 @@ pub fn write(
     };
     let esp = boot::install(&mut role, &plan.disk, &settings)?;
     let boot_img = root.join(boot::GRUB_PC).join("boot.img");
-    let read = |path: &Path| fs::read(path).or_build(|| format!("cannot read {}", path.display()));
-    let (boot_img, core_img) = (read(&boot_img)?, read(&folder.join(place::CORE_IMG))?);
+    let boot_img =
+        fs::read(&boot_img).or_build(|| format!("cannot read {}", boot_img.display()))?;
+    let scratch = staging.path("scratch");
+    fs::create_dir(&scratch).or_build(|| format!("cannot write {}", scratch.display()))?;
+    let core_img = boot::core_image(&root, &plan.disk, &scratch, &mut |line| log.line(line))?;
+    let mut writer = Writer { plan, staging, progress, log, base: None };
     let mut outputs = Vec::new();
     for node in &plan.nodes {
         let mut tree = role.clone();
@@ -54,65 +96,163 @@ pub fn write(
             esp: &esp,
             boot_img: &boot_img,
             core_img: &core_img,
+            target: &root,
+            scratch: &scratch,
             time: plan.time,
         };
-        outputs.extend(images(context, node, &content, staging, progress)?);
+        writer.node(node, &content)?;
+        outputs.extend(writer.checksums(&node.name, &node.outputs)?);
     }
+    let network = libvirt::network(
+        &plan.lab,
+        context.spec.all_nodes.iter().map(|n| (n.name.as_str(), n.address)),
+    );
+    writer.text(&network_name(plan), &network)?;
+    outputs.extend(writer.checksums("", &shared(plan))?);
     Ok(outputs)
 }
 
-/// One node's images in every format.
-fn images(
-    context: &Context,
-    node: &Node,
-    content: &Content,
-    staging: &Staging,
-    progress: &mut Progress,
-) -> Result<Vec<Output>> {
-    let wanted = |extension: &str| node.outputs.iter().find(|o| o.ends_with(extension));
-    progress.stage(&format!("{}: disk", node.name), Unit::Bytes);
-    // The raw image is what the others are made from, and an output only where asked for.
-    let raw = staging.path(wanted(".raw").map_or("disk", String::as_str));
-    disk::write(&raw, &context.plan.disk, content, &mut |done, total| {
-        progress.at(done, total, "")
-    })?;
-    if let Some(name) = wanted(".qcow2") {
-        progress.stage(&format!("{}: qcow2", node.name), Unit::Bytes);
-        let path = staging.path(name);
+impl Writer<'_> {
+    /// One node's files in every format.
+    fn node(&mut self, node: &Node, content: &Content) -> Result<()> {
+        let formats = formats(self.plan);
+        let file = |format: Format| format!("{}.{}", node.name, format.extension());
+        // The raw image is what the others are made from, and an output only where asked for.
+        let raw = match formats.contains(&Format::Raw) {
+            true => self.staging.path(&file(Format::Raw)),
+            false => self.staging.path("disk"),
+        };
+        if formats.iter().any(|f| f.qemu().is_some()) {
+            self.progress.stage(&format!("{}: disk", node.name), Unit::Bytes);
+            let Self { plan, progress, log, .. } = self;
+            disk::write(
+                &raw,
+                &plan.disk,
+                content,
+                &mut |line| log.line(line),
+                &mut |done, total| {
+                    progress.at(done, total, "");
+                },
+            )?;
+        }
+        for format in formats.iter().copied().filter(|f| *f != Format::Raw) {
+            self.progress.stage(&format!("{}: {}", node.name, format.as_str()), Unit::Bytes);
+            let path = self.staging.path(&file(format));
+            match format {
+                Format::Tar => self.archive(content, &path)?,
+                _ => self.convert(format, node, &raw, &path)?,
+            }
+        }
+        if !formats.contains(&Format::Raw) && raw.exists() {
+            fs::remove_file(&raw).or_build(|| format!("cannot remove {}", raw.display()))?;
+        }
+        let image = formats.iter().find_map(|f| Some((file(*f), f.qemu()?)));
+        if let Some((image, format)) = image {
+            let domain = libvirt::Domain {
+                lab: &self.plan.lab.name,
+                node: &node.name,
+                address: node.address,
+                mac: &node.mac,
+                cpus: self.plan.machine.cpus,
+                memory: self.plan.machine.memory,
+                image: &PathBuf::from(libvirt::POOL).join(image),
+                format,
+                emulated: false,
+                uefi: false,
+                log: None,
+            };
+            self.text(&format!("{}.xml", node.name), &domain.xml())?;
+        }
+        Ok(())
+    }
+
+    /// Writes another disk format from the raw image.
+    fn convert(&mut self, format: Format, node: &Node, raw: &Path, path: &Path) -> Result<()> {
         let what = || format!("cannot write {}", path.display());
-        let from = File::open(&raw).or_build(what)?;
-        let to = File::create_new(&path).or_build(what)?;
-        let written = qcow2::write(&from, &to, COMPRESSION, None, &mut |done, total| {
+        let from = File::open(raw).or_build(what)?;
+        if format == Format::Qcow2Overlay && self.base.is_none() {
+            let base = File::create_new(self.staging.path(&base_name(self.plan))).or_build(what)?;
+            qcow2::write(&from, &base, ZLIB, None, &mut |_, _| !interrupt::requested())
+                .or_build(what)?;
+            // Open, it outlives its name.
+            self.base = Some(from.try_clone().or_build(what)?);
+        }
+        let to = File::create_new(path).or_build(what)?;
+        let Self { plan, progress, base, .. } = self;
+        let mut on = |done, total| {
             progress.at(done, total, "");
+            !interrupt::requested()
+        };
+        let (base_name, seed) = (base_name(plan), uuid_bytes(&plan.disk.guid)?);
+        let mut qcow2 = |compression, base| {
+            qcow2::write(&from, &to, compression, base, &mut on).map_err(|e| e.to_string())
+        };
+        let written = match format {
+            Format::Qcow2 => qcow2(ZLIB, None),
+            Format::Qcow2Plain => qcow2(Compression::None, None),
+            Format::Qcow2Zstd => qcow2(ZSTD, None),
+            Format::Qcow2Overlay => {
+                let backing = Backing { name: &base_name, format: "qcow2" };
+                qcow2(ZLIB, base.as_ref().map(|base| (backing, base)))
+            }
+            Format::Vmdk => {
+                let id = Sha256::digest(format!("{} {}", plan.disk.guid, node.name));
+                let id = u32::from_be_bytes([id[0], id[1], id[2], id[3]]);
+                vmdk::write(&from, &to, id, &mut on).map_err(|e| e.to_string())
+            }
+            Format::Vhd => {
+                vhd::write(&from, &to, seed, plan.time, &mut on).map_err(|e| e.to_string())
+            }
+            Format::Raw | Format::Tar => Ok(()),
+        };
+        interrupt::check()?;
+        written.or_build(what)
+    }
+
+    /// Writes the whole tree, the ESP's files at their place in it, as an archive.
+    fn archive(&mut self, content: &Content, path: &Path) -> Result<()> {
+        let what = || format!("cannot write {}", path.display());
+        let mut tree: Tree = content.root.clone();
+        for (name, entry) in content.esp.entries.iter().filter(|(name, _)| !name.is_empty()) {
+            tree.put(&format!("boot/efi/{}", String::from_utf8_lossy(name)), entry.clone());
+        }
+        let total = tree.entries.values().map(|e| e.size()).sum();
+        let to = BufWriter::new(File::create_new(path).or_build(what)?);
+        let written = archive::write(&tree, to, &mut |done| {
+            self.progress.at(done, total, "");
             !interrupt::requested()
         });
         interrupt::check()?;
-        written.or_build(what)?;
+        written.or_build(what)
     }
-    if wanted(".raw").is_none() {
-        fs::remove_file(&raw).or_build(|| format!("cannot remove {}", raw.display()))?;
-    }
-    checksums(node, staging, progress)
-}
 
-fn checksums(node: &Node, staging: &Staging, progress: &mut Progress) -> Result<Vec<Output>> {
-    progress.stage(&format!("{}: checksums", node.name), Unit::Bytes);
-    let mut sizes = Vec::new();
-    for name in &node.outputs {
-        let path = staging.path(name);
-        let about = fs::metadata(&path).or_build(|| format!("cannot read {}", path.display()))?;
-        sizes.push((name, path, about.len()));
+    fn text(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.staging.path(name);
+        fs::write(&path, text).or_build(|| format!("cannot write {}", path.display()))
     }
-    let total = sizes.iter().map(|(_, _, size)| size).sum();
-    let mut done = 0;
-    sizes
-        .into_iter()
-        .map(|(name, path, size)| {
-            let sha256 = sha256(&path, &mut |read| {
-                done += read;
-                progress.at(done, total, name);
-            })?;
-            Ok(Output { file: name.clone(), node: node.name.clone(), size, sha256 })
-        })
-        .collect()
+
+    /// Sizes and digests of files; `node` is empty for what nodes share.
+    fn checksums(&mut self, node: &str, names: &[String]) -> Result<Vec<Output>> {
+        let stage = if node.is_empty() { "checksums".into() } else { format!("{node}: checksums") };
+        self.progress.stage(&stage, Unit::Bytes);
+        let mut sizes = Vec::new();
+        for name in names {
+            let path = self.staging.path(name);
+            let about =
+                fs::metadata(&path).or_build(|| format!("cannot read {}", path.display()))?;
+            sizes.push((name, path, about.len()));
+        }
+        let total = sizes.iter().map(|(_, _, size)| size).sum();
+        let mut done = 0;
+        sizes
+            .into_iter()
+            .map(|(name, path, size)| {
+                let sha256 = sha256(&path, &mut |read| {
+                    done += read;
+                    self.progress.at(done, total, name);
+                })?;
+                Ok(Output { file: name.clone(), node: node.to_owned(), size, sha256 })
+            })
+            .collect()
+    }
 }

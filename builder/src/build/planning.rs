@@ -2,8 +2,8 @@
 
 use super::{Context, Select, sources};
 use crate::error::{Context as _, Error, Result};
-use crate::kickstart::{Kickstart, Members, Packages};
-use crate::layout::{Layout, Sizes};
+use crate::kickstart::{Members, Packages};
+use crate::layout::{Layout, limits};
 use crate::media::http::shown;
 use crate::plan::{self, Input, Lab, Machine, Node, Package, Plan, Repository, Script, Sources};
 use crate::profile::{self, Format, Spec};
@@ -133,8 +133,16 @@ fn assemble(
     let target = "multi-user.target".to_owned();
     let bare: Vec<Script> = scripts.iter().map(|(script, _)| script.clone()).collect();
     let seed = plan::tree_digest(&packages, &units.enabled, &units.disabled, &target, &bare);
-    let disk = Layout::new(spec.machine.disk, &sizes(&spec.kickstart, content), &seed)?;
-    let extensions: Vec<String> = formats.iter().map(|f| f.as_str().to_owned()).collect();
+    let disk = Layout::new(
+        spec.machine.disk,
+        &spec.kickstart.storage,
+        spec.machine.memory,
+        needs(content),
+        &seed,
+    )?;
+    let mut extensions: Vec<&str> = formats.iter().map(|f| f.extension()).collect();
+    // libvirt's description of the machine, where there is a disk for it.
+    extensions.extend(formats.iter().any(|f| f.qemu().is_some()).then_some("xml"));
     let node = |n: &profile::Node| Node {
         name: n.name.clone(),
         address: n.address,
@@ -169,7 +177,7 @@ fn assemble(
         timeout: spec.kickstart.bootloader.timeout.unwrap_or(5),
         disk,
         nodes: spec.nodes.iter().map(node).collect(),
-        outputs: extensions,
+        outputs: formats.iter().map(|f| f.as_str().to_owned()).collect(),
     })
 }
 
@@ -185,10 +193,7 @@ fn lab(spec: &Spec) -> Lab {
 }
 
 fn formats(select: &Select, spec: &Spec) -> Result<Vec<Format>> {
-    if select.formats.is_empty() {
-        return Ok(spec.formats.clone());
-    }
-    let mut formats = Vec::new();
+    let mut formats: Vec<Format> = Vec::new();
     for text in &select.formats {
         let format = text.parse().map_err(|e: String| {
             let all: Vec<&str> = Format::ALL.iter().map(|f| f.as_str()).collect();
@@ -196,6 +201,17 @@ fn formats(select: &Select, spec: &Spec) -> Result<Vec<Format>> {
         })?;
         if !formats.contains(&format) {
             formats.push(format);
+        }
+    }
+    if formats.is_empty() {
+        formats.clone_from(&spec.formats);
+    }
+    for (index, format) in formats.iter().enumerate() {
+        if let Some(other) = formats[..index].iter().find(|f| f.extension() == format.extension()) {
+            let (one, two) = (other.as_str(), format.as_str());
+            let name = format.extension();
+            return Err(Error::input(format!("formats {one} and {two} both make NODE.{name}"))
+                .hint("choose one of them"));
         }
     }
     Ok(formats)
@@ -228,6 +244,8 @@ fn request(spec: &Spec) -> Request {
     request.install.extend(environment.iter().map(|e| format!("@^{e}")));
     request.install.extend(asked.iter().map(|g| format!("@{g}")));
     request.install.extend(names.iter().cloned());
+    let storage = limits::packages(&spec.kickstart.storage);
+    request.install.extend(storage.into_iter().map(str::to_owned));
     request
 }
 
@@ -269,20 +287,10 @@ pub fn scripts(spec: &Spec) -> Vec<(Script, String)> {
     spec.kickstart.post.iter().map(script).collect()
 }
 
-/// The kickstart's `part` lines in bytes; `installed` is what the packages' files have.
-fn sizes(kickstart: &Kickstart, installed: u64) -> Sizes {
-    let find = |name: &str| kickstart.storage.partitions.iter().find(|p| p.target.as_str() == name);
-    let least = |name: &str| find(name).and_then(|p| p.size.least).map(|size| size * MIB);
-    let root = find("/");
-    Sizes {
-        bios: least("biosboot").unwrap_or(MIB),
-        esp: least("/boot/efi").unwrap_or(200 * MIB),
-        root: least("/").unwrap_or(0),
-        grow: root.is_none_or(|p| p.size.grow),
-        root_maximum: root.and_then(|p| p.size.most).map(|m| m * MIB),
-        // Files, initramfs, rpmdb and caches, the filesystem's own tables and its journal.
-        content: installed + installed / 4 + 400 * MIB,
-    }
+/// Bytes of filesystem for packages whose files have `installed`: with initramfs, rpmdb and
+/// caches, the filesystem's own tables and its journal.
+fn needs(installed: u64) -> u64 {
+    installed + installed / 4 + 400 * MIB
 }
 
 /// Bytes that the plan's packages have when installed.

@@ -60,8 +60,8 @@ pub struct SelectArguments {
     /// What `$releasever` stands for in `.repo` files; by default 7.
     #[arg(long, value_name = "VERSION")]
     releasever: Option<String>,
-    /// Image formats; by default the profile's.
-    #[arg(long, value_delimiter = ',', value_name = "raw,qcow2")]
+    /// Image formats: raw, qcow2, qcow2-plain, qcow2-zstd, qcow2-overlay, vmdk, vhd, tar; by default the profile's.
+    #[arg(long, value_delimiter = ',', value_name = "raw,qcow2,…")]
     format: Vec<String>,
     /// A file of public keys that packages may be signed by, beside those that the lab file names
     /// or the media bring. May be repeated.

@@ -1,12 +1,17 @@
 //! On-disk formats: values to bytes and back. Nothing here knows policy or
 //! imports the rest of the crate.
 
+pub mod archive;
 pub mod cpio;
 pub mod ext4;
 pub mod fat;
 pub mod gpt;
 pub mod grub;
 pub mod iso9660;
+pub mod lvm2;
 pub mod qcow2;
 pub mod sparse;
+pub mod swap;
 pub mod tree;
+pub mod vhd;
+pub mod vmdk;

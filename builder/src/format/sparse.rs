@@ -34,3 +34,51 @@ fn seek(file: &File, from: u64, whence: i32) -> io::Result<Option<u64>> {
         },
     }
 }
+
+/// What the tests of every image format start from and judge by.
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use std::os::unix::fs::FileExt;
+    use std::process::Command;
+    use tempfile::NamedTempFile;
+
+    /// Runs qemu-img, which must succeed.
+    pub fn qemu_img(arguments: &[&str]) -> String {
+        let output =
+            Command::new("qemu-img").args(arguments).output().expect("Debian package qemu-utils");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        said
+    }
+
+    /// Text, noise that does not compress, zeros written and zeros never written.
+    pub fn raw(size: u64) -> NamedTempFile {
+        let raw = NamedTempFile::new().unwrap();
+        let file = raw.as_file();
+        file.set_len(size).unwrap();
+        let mut state = 1u32;
+        let noise: Vec<u8> = (0..300_000)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 24) as u8
+            })
+            .collect();
+        file.write_all_at(&noise, 100_000).unwrap();
+        file.write_all_at(&b"some text ".repeat(40_000), 2 << 20).unwrap();
+        file.write_all_at(&[0; 200_000], 5 << 20).unwrap();
+        file.write_all_at(b"the end", size - 7).unwrap();
+        raw
+    }
+
+    #[test]
+    fn blocks_with_data_are_found() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(1 << 30).unwrap();
+        file.write_all_at(b"x", 5 << 20).unwrap();
+        file.write_all_at(b"y", (1 << 30) - 1).unwrap();
+        let found = blocks(&file, 1 << 30, 1 << 20).unwrap();
+        assert_eq!(found, [5, 1023]);
+        assert_eq!(blocks(&file, 1 << 20, 1 << 20).unwrap(), Vec::<u64>::new());
+    }
+}

@@ -2,126 +2,265 @@
 //! says so. A line refused here is refused in the compatibility report, and a build
 //! stops at it.
 
-use crate::kickstart::{Partition, Storage, Target};
+use super::arrange::{arrange, format_of};
+use super::autopart::expand;
+use super::{Format, MIB};
+use crate::kickstart::{Filesystem, Scheme, Storage, Target};
 use crate::problem::Problem;
-use crate::profile::{Machine, show_size};
+use crate::profile::Machine;
+use std::collections::HashMap;
 
-/// GRUB's core image with ext4 and GPT takes about 60 KiB; partitions are whole MiB.
+/// GRUB's core image with the modules for XFS takes about 60 KiB; partitions are whole MiB.
 const MIN_BIOS_BOOT: u64 = 1;
 /// FAT32 begins above 65525 clusters; 34 MiB with 512-byte clusters, so 40.
 const MIN_EFI: u64 = 40;
-/// A node with OpenStack's packages takes about 2 GiB.
-const MIN_ROOT: u64 = 2048;
-/// GPT at both ends, and the first partition's alignment.
-const TABLE: u64 = 2;
+/// Anaconda's own least.
+const MIN_ROOT: u64 = 250;
+/// A kernel with its initramfs for any machine takes about 40 MiB; two must fit for an update.
+const MIN_BOOT: u64 = 100;
+/// Folders that belong to the root filesystem (Anaconda, `sanityCheck`).
+const ON_ROOT: [&str; 13] = [
+    "/bin",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/lib64",
+    "/lost+found",
+    "/mnt",
+    "/proc",
+    "/root",
+    "/run",
+    "/sbin",
+    "/sys",
+    "/sysroot",
+];
 
-/// Lines (of the file) that no layout can hold yet, each with the reason and what to do.
+/// Lines (of the file) that no layout can hold, each with the reason and what to do.
 pub fn refusals(storage: &Storage) -> Vec<(usize, String)> {
     let mut refusals = Vec::new();
-    for (index, part) in storage.partitions.iter().enumerate() {
-        let before = &storage.partitions[..index];
-        refusals.extend(refusal(part, before).map(|why| (part.line, why)));
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    let places = storage.partitions.iter().map(|p| (p.line, &p.target, &p.filesystem, false));
+    let volumes = storage.logical_volumes.iter().map(|v| (v.line, &v.target, &v.filesystem, true));
+    for (line, target, filesystem, is_volume) in places.chain(volumes) {
+        let name = target.as_str();
+        if let Some(first) = seen.insert(name, line).filter(|_| *target != Target::Swap) {
+            refusals.push((line, format!("{name} is there already, at line {first}")));
+            continue;
+        }
+        refusals.extend(place(target, filesystem, is_volume).map(|why| (line, why)));
     }
-    let plain = "an image holds plain partitions only: write `part biosboot`, `part /boot/efi` \
-                 and `part /`";
-    let groups = storage.volume_groups.iter().map(|g| g.line);
-    let volumes = storage.logical_volumes.iter().map(|v| v.line);
-    let lines = groups.chain(volumes).chain(storage.autopart.iter().map(|a| a.line));
-    refusals.extend(lines.map(|line| (line, plain.to_owned())));
-    if let Some(reqpart) = storage.reqpart.as_ref().filter(|r| r.boot) {
-        let why = "a separate /boot is not made in images: write reqpart without --add-boot";
-        refusals.push((reqpart.line, why.into()));
+    refusals.extend(one_disk(storage));
+    refusals.extend(sizes(storage));
+    refusals.extend(groups(storage));
+    if let Some(auto) = &storage.autopart {
+        let kind = auto.kind.as_deref().filter(|k| !["ext4", "xfs"].contains(k));
+        let why = match (auto.scheme, kind) {
+            (Scheme::Btrfs, _) => Some("Btrfs is not made in images: --type=lvm or plain".into()),
+            (Scheme::ThinLvm, _) => {
+                Some("thin volumes are not made in images: --type=lvm or plain".into())
+            }
+            (_, Some(kind)) => Some(unknown_kind(kind)),
+            _ => None,
+        };
+        refusals.extend(why.map(|why| (auto.line, why)));
     }
     refusals
 }
 
-fn refusal(part: &Partition, before: &[Partition]) -> Option<String> {
-    let name = part.target.as_str();
-    let (kinds, features): (&[&str], _) = match (&part.target, name) {
-        (Target::BiosBoot, _) => (&["biosboot"], false),
-        (Target::Mount(_), "/boot/efi") => (&["efi", "vfat"], true),
-        (Target::Mount(_), "/") => (&["ext4"], true),
-        (target, _) => return Some(unknown(target)),
-    };
-    if before.iter().any(|p| p.target == part.target) {
-        return Some(format!("{name} is there already"));
-    }
-    let disks = before.iter().filter_map(|p| p.disk.as_ref());
-    if let Some(other) = disks.into_iter().find(|d| part.disk.as_ref().is_some_and(|e| e != *d)) {
-        return Some(format!("an image is one disk, and {other} is named already"));
-    }
-    let files = &part.filesystem;
-    if let Some(kind) = files.kind.as_deref().filter(|kind| !kinds.contains(kind)) {
-        return Some(format!(
-            "{name} as {kind} is not made in images: write --fstype={}",
-            kinds[0]
-        ));
-    }
-    if !features && (files.label.is_some() || files.options.is_some()) {
-        return Some("biosboot has no label and no options: it holds GRUB's code".into());
-    }
+fn unknown_kind(kind: &str) -> String {
+    format!("{kind} is not made in images: write --fstype=xfs or ext4")
+}
+
+/// Why nothing like this can be made.
+fn place(target: &Target, files: &Filesystem, is_volume: bool) -> Option<String> {
+    let name = target.as_str();
     if files.mkfs.is_some() || files.profile.is_some() {
         return Some("the filesystem's features are those that EL7 reads".into());
     }
-    if part.size.recommended || part.size.hibernation {
-        return Some("give the size with --size".into());
+    let kind = files.kind.as_deref();
+    let (kinds, label): (&[&str], usize) = match target {
+        Target::BiosBoot => (&["biosboot"], 0),
+        Target::PhysicalVolume(_) => (&["lvmpv"], 0),
+        Target::Swap => (&["swap"], 16),
+        Target::Mount(path) => match path.as_str() {
+            "/boot/efi" => (&["efi", "vfat"], 11),
+            path if ON_ROOT.contains(&path) => {
+                return Some(format!("{path} belongs to the root filesystem"));
+            }
+            path if path == "/boot" && is_volume => {
+                return Some("/boot cannot be a logical volume: write `part /boot`".into());
+            }
+            path if format_of(path, kind) == Format::Ext4 => (&["ext4"], 16),
+            _ => (&["xfs", "ext4"], 12),
+        },
+        Target::Raid(_) | Target::Btrfs(_) => {
+            return Some(format!("{name}: an image is one disk, without RAID and Btrfs"));
+        }
+        Target::Other(_) => {
+            return Some(format!("{name} is neither a mount point nor `swap`"));
+        }
+    };
+    if is_volume && matches!(name, "biosboot" | "/boot/efi") {
+        return Some(format!("{name} cannot be a logical volume: write `part {name}`"));
     }
-    (part.size.grow && name != "/").then(|| "only / can grow: leave --grow out here".into())
+    if let Some(kind) = kind.filter(|kind| !kinds.contains(kind)) {
+        return Some(match target {
+            Target::Mount(path) if path != "/boot/efi" => unknown_kind(kind),
+            _ => format!("{name} as {kind} is not made in images: write --fstype={}", kinds[0]),
+        });
+    }
+    if let Some(text) = files.label.as_deref().filter(|text| text.len() > label) {
+        return Some(match label {
+            0 => format!("{name} has no filesystem, so no label"),
+            _ => format!("the label `{text}` has more than {label} bytes"),
+        });
+    }
+    let options = files.options.as_deref().unwrap_or_default();
+    if label == 0 && !options.is_empty() {
+        return Some(format!("{name} has no filesystem, so no mount options"));
+    }
+    let broken = options.contains(|c: char| c.is_whitespace() || c.is_control());
+    broken.then(|| "--fsoptions is one word: options joined by commas".to_owned())
 }
 
-fn unknown(target: &Target) -> String {
-    let why = match target {
-        Target::Swap => {
-            "swap is not made in images yet: leave it out, or make a swap file in %post"
-        }
-        Target::PhysicalVolume(_) | Target::Raid(_) | Target::Btrfs(_) => {
-            "an image holds plain partitions only"
-        }
-        Target::Mount(path) if path == "/boot" => {
-            "a separate /boot is not made in images: GRUB reads the kernels from /"
-        }
-        Target::Mount(_) => "only /, /boot/efi and biosboot are made in images: leave it to /",
-        Target::BiosBoot | Target::Other(_) => "it belongs to another kind of machine",
+/// An image is one disk.
+fn one_disk(storage: &Storage) -> Option<(usize, String)> {
+    let mut named = storage.partitions.iter().filter_map(|p| Some((p.line, p.disk.as_deref()?)));
+    let (_, first) = named.next()?;
+    let (line, other) = named.find(|(_, disk)| *disk != first)?;
+    Some((line, format!("an image is one disk: {first} is named already, and now {other}")))
+}
+
+/// Options for sizes that contradict what they are for.
+fn sizes(storage: &Storage) -> Vec<(usize, String)> {
+    let partitions = storage.partitions.iter().map(|p| (p.line, &p.target, &p.size));
+    let volumes = storage.logical_volumes.iter().map(|v| (v.line, &v.target, &v.size));
+    let judge = |(line, target, size): (usize, &Target, &crate::kickstart::Size)| {
+        let chosen = size.recommended || size.hibernation;
+        let why = if chosen && *target != Target::Swap {
+            "--recommended and --hibernation are for swap: give --size"
+        } else if chosen && (size.least.is_some() || size.grow || size.percent.is_some()) {
+            "--recommended chooses the size: leave --size, --grow and --percent out"
+        } else if size.grow && *target == Target::BiosBoot {
+            "biosboot holds GRUB's code and gains nothing by --grow"
+        } else if size.most.is_some() && !size.grow && size.percent.is_none() {
+            "--maxsize is the end of growing: add --grow, or leave it out"
+        } else if size.least.is_none() && !chosen && size.percent.is_none() {
+            "it has no size: give --size in MiB"
+        } else {
+            return None;
+        };
+        Some((line, format!("{}: {why}", target.as_str())))
     };
-    format!("{}: {why}", target.as_str())
+    partitions.chain(volumes).filter_map(judge).collect()
+}
+
+/// Volume groups and what refers to them.
+fn groups(storage: &Storage) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut owners: HashMap<&str, &str> = HashMap::new();
+    for (index, group) in storage.volume_groups.iter().enumerate() {
+        let name = &group.name;
+        if storage.volume_groups[..index].iter().any(|g| g.name == *name) {
+            found.push((group.line, format!("volume group {name} is there already")));
+        }
+        if !lvm_name(name) {
+            found.push((group.line, format!("`{name}` is no name for a volume group")));
+        }
+        // LVM's own bounds; the format wants a power of two.
+        if group.extent.is_some_and(|kib| !kib.is_power_of_two() || !(4..=1 << 22).contains(&kib)) {
+            found.push((group.line, "--pesize is a power of two in KiB, at least 4".into()));
+        }
+        for member in &group.members {
+            let there = storage.partitions.iter().any(|p| p.target.as_str() == member);
+            if !there {
+                found.push((group.line, format!("{member} is nowhere: add `part {member}`")));
+            }
+            if let Some(other) = owners.insert(member, name) {
+                found.push((group.line, format!("{member} belongs to {other} already")));
+            }
+        }
+    }
+    for (index, volume) in storage.logical_volumes.iter().enumerate() {
+        let (group, name) = (&volume.group, &volume.name);
+        let same = |v: &crate::kickstart::LogicalVolume| v.group == *group && v.name == *name;
+        if storage.logical_volumes[..index].iter().any(same) {
+            found.push((volume.line, format!("{group} has a volume {name} already")));
+        }
+        if !storage.volume_groups.iter().any(|g| g.name == *group) {
+            found.push((volume.line, format!("there is no volume group `{group}`: add volgroup")));
+        }
+        if !lvm_name(name) {
+            found.push((volume.line, format!("`{name}` is no name for a logical volume")));
+        }
+    }
+    found
+}
+
+/// Names that LVM takes (lvm(8), "Valid names"), short enough for what follows from them.
+fn lvm_name(name: &str) -> bool {
+    let ok = |b: u8| b.is_ascii_alphanumeric() || b"+_.-".contains(&b);
+    let reserved = ["snapshot", "pvmove"].iter().any(|r| name.starts_with(r));
+    (1..=100).contains(&name.len())
+        && name.bytes().all(ok)
+        && !name.starts_with('-')
+        && ![".", ".."].contains(&name)
+        && !reserved
 }
 
 /// What the layout of a kickstart without refused lines lacks, for a machine.
 pub fn shortcomings(storage: &Storage, file: &str, machine: Option<&Machine>) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let required = storage.reqpart.is_some();
+    let whole = expand(storage, u64::MAX, 1024);
     for (name, least, example) in [
-        ("biosboot", MIN_BIOS_BOOT, "--fstype=biosboot --size=2"),
-        ("/boot/efi", MIN_EFI, "--fstype=efi --size=200"),
-        ("/", MIN_ROOT, "--fstype=ext4 --size=4096 --grow"),
+        ("biosboot", MIN_BIOS_BOOT, "part biosboot --fstype=biosboot --size=2"),
+        ("/boot/efi", MIN_EFI, "part /boot/efi --fstype=efi --size=200"),
+        ("/", MIN_ROOT, "part / --fstype=ext4 --size=4096 --grow"),
+        ("/boot", MIN_BOOT, ""),
     ] {
-        match storage.partitions.iter().find(|p| p.target.as_str() == name) {
-            None if required && name != "/" => {}
+        let partitions = whole.partitions.iter().map(|p| (p.line, &p.target, &p.size));
+        let volumes = whole.logical_volumes.iter().map(|v| (v.line, &v.target, &v.size));
+        let found = partitions.chain(volumes).find(|(_, target, _)| target.as_str() == name);
+        match found {
+            None if name == "/boot" => {}
             None => {
                 let problem = Problem::whole(file, format!("part {name} is missing"));
-                problems.push(problem.hint(format!("add: part {name} {example}")));
+                let other = if name == "/" { "" } else { " (or reqpart)" };
+                problems.push(problem.hint(format!("add: {example}{other}")));
             }
-            Some(part) if part.size.least.unwrap_or(0) < least => {
-                let size = part.size.least.unwrap_or(0);
+            Some((line, _, size)) if size.least.is_some_and(|size| size < least) => {
+                let size = size.least.unwrap_or(0);
                 let message = format!("part {name}: {size} MiB is too small");
                 let hint = format!("give --size={least} or more (MiB)");
-                problems.push(Problem::at(file, (part.line, 1), message).hint(hint));
+                problems.push(Problem::at(file, (line, 1), message).hint(hint));
             }
             Some(_) => {}
         }
     }
-    problems.extend(machine.and_then(|machine| too_large(storage, file, machine)));
+    let fits = |machine: &Machine| arrange(storage, machine.disk, machine.memory, "").err();
+    if problems.is_empty()
+        && let Some(fault) = machine.and_then(fits)
+    {
+        problems.push(Problem::at(file, (fault.line, 1), fault.message).hint(fault.hint));
+    }
     problems
 }
 
-fn too_large(storage: &Storage, file: &str, machine: &Machine) -> Option<Problem> {
-    let last = storage.partitions.last()?;
-    let sizes = storage.partitions.iter().filter_map(|p| p.size.least);
-    let total = sizes.sum::<u64>() + TABLE;
-    let (need, have) = (show_size(total << 20), show_size(machine.disk));
-    (total << 20 > machine.disk).then(|| {
-        let message = format!("the partitions need {need}, the disk has {have}");
-        let hint = "make `disk` larger in the role's profile, or --size smaller";
-        Problem::at(file, (last.line, 1), message).hint(hint)
-    })
+/// Packages that the target needs for its filesystems; Anaconda adds them by itself as well.
+pub fn packages(storage: &Storage) -> Vec<&'static str> {
+    let whole = expand(storage, u64::MAX / MIB, 1024);
+    let partitions = whole.partitions.iter().map(|p| (&p.target, &p.filesystem));
+    let volumes = whole.logical_volumes.iter().map(|v| (&v.target, &v.filesystem));
+    let is_xfs = |(target, files): (&Target, &Filesystem)| {
+        matches!(target, Target::Mount(path)
+            if format_of(path, files.kind.as_deref()) == Format::Xfs)
+    };
+    let mut found = Vec::new();
+    if partitions.chain(volumes).any(is_xfs) {
+        found.push("xfsprogs");
+    }
+    if !whole.volume_groups.is_empty() {
+        found.push("lvm2");
+    }
+    found
 }

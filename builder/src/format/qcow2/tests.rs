@@ -1,38 +1,12 @@
 use super::*;
+use crate::format::sparse::tests::{qemu_img, raw};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 use tempfile::NamedTempFile;
 
-fn qemu_img(arguments: &[&str]) -> String {
-    let output =
-        Command::new("qemu-img").args(arguments).output().expect("Debian package qemu-utils");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    said
-}
-
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
-}
-
-/// Text, noise that does not compress, zeros written and zeros never written.
-fn raw(size: u64) -> NamedTempFile {
-    let raw = NamedTempFile::new().unwrap();
-    let file = raw.as_file();
-    file.set_len(size).unwrap();
-    let mut state = 1u32;
-    let noise: Vec<u8> = (0..300_000)
-        .map(|_| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 24) as u8
-        })
-        .collect();
-    file.write_all_at(&noise, 100_000).unwrap();
-    file.write_all_at(&b"some text ".repeat(40_000), 2 << 20).unwrap();
-    file.write_all_at(&[0; 200_000], 5 << 20).unwrap();
-    file.write_all_at(b"the end", size - 7).unwrap();
-    raw
 }
 
 #[test]

@@ -1,0 +1,163 @@
+//! The text files of the boot loader and fstab.
+
+use super::{Kernel, Settings};
+use crate::layout::{Content, Files, Format, Layout};
+
+/// `/etc/fstab`. The ESP is `nofail`: a kernel without vfat still boots.
+pub fn fstab(layout: &Layout) -> String {
+    let mut text = "# Written by imgbuild. See fstab(5).\n".to_owned();
+    for (_, files) in layout.filesystems() {
+        let Files { mount, format, uuid, options, .. } = files;
+        let usual = match format {
+            Format::Efi => "umask=0077,shortname=winnt,nofail",
+            Format::Ext4 | Format::Xfs => "defaults",
+        };
+        let options = options.as_deref().unwrap_or(usual);
+        // dump and fsck as Anaconda has them; XFS checks itself.
+        let checks = match (format, mount.as_str()) {
+            (Format::Ext4, "/") => "1 1",
+            (Format::Ext4, _) => "1 2",
+            (Format::Efi, _) => "0 2",
+            (Format::Xfs, _) => "0 0",
+        };
+        text += &format!("UUID={uuid} {mount} {} {options} {checks}\n", format.as_str());
+    }
+    for device in layout.devices() {
+        if let Content::Swap { uuid, .. } = device.content {
+            text += &format!("UUID={uuid} swap swap defaults 0 0\n");
+        }
+    }
+    text
+}
+
+/// Kernel arguments: the user's, and the logical volumes that the initramfs has to find, as
+/// Anaconda names them (dracut.cmdline(7)).
+pub fn arguments(layout: &Layout, own: &str) -> String {
+    let early = layout.devices().filter(|d| match d.content {
+        Content::Files(files) => matches!(files.mount.as_str(), "/" | "/usr"),
+        Content::Swap { .. } => true,
+        Content::BiosBoot | Content::Physical { .. } => false,
+    });
+    let mut words: Vec<String> = early
+        .filter_map(|d| d.volume.map(|(group, name)| format!("rd.lvm.lv={group}/{name}")))
+        .collect();
+    words.extend((!own.is_empty()).then(|| own.to_owned()));
+    words.join(" ")
+}
+
+/// `/etc/default/grub`, for `grub2-mkconfig` and `grubby` on the node.
+pub fn default_grub(arguments: &str, timeout: u32) -> String {
+    format!(
+        "GRUB_TIMEOUT={timeout}\nGRUB_DEFAULT=saved\nGRUB_DISABLE_SUBMENU=true\n\
+         GRUB_TERMINAL=\"serial console\"\n\
+         GRUB_SERIAL_COMMAND=\"serial --unit=0 --speed=115200\"\n\
+         GRUB_CMDLINE_LINUX=\"{arguments}\"\nGRUB_DISABLE_RECOVERY=\"true\"\n"
+    )
+}
+
+/// `/etc/sysconfig/kernel`, by which `new-kernel-pkg` makes a new kernel the default one.
+pub const SYSCONFIG_KERNEL: &str = "# Written by imgbuild.\n\
+     # UPDATEDEFAULT: whether new-kernel-pkg makes new kernels the default\nUPDATEDEFAULT=yes\n\
+     # DEFAULTKERNEL: the kernel package that does so\nDEFAULTKERNEL=kernel\n";
+
+/// GRUB's module for a filesystem.
+pub fn grub_module(format: Format) -> &'static str {
+    match format {
+        Format::Ext4 => "ext2",
+        Format::Xfs => "xfs",
+        Format::Efi => "fat",
+    }
+}
+
+/// The configuration embedded in core.img (GRUB manual, "Embedded configuration").
+pub fn early(layout: &Layout) -> String {
+    let Some((_, files, folder)) = layout.boot() else { return String::new() };
+    format!("search.fs_uuid {} root\nset prefix=($root){folder}/grub2\n", files.uuid)
+}
+
+/// A `grub.cfg` in the form that `grubby` edits when a kernel package is updated.
+/// `loader` and `initrd` are the command pair of the firmware, such as `linuxefi`, `initrdefi`.
+pub fn grub(
+    layout: &Layout,
+    settings: &Settings,
+    kernel: &Kernel,
+    loader: &str,
+    initrd: &str,
+) -> String {
+    let Some((_, boot, folder)) = layout.boot() else { return String::new() };
+    let root = layout.mounted("/").map(|(device, _)| device.source()).unwrap_or_default();
+    let Settings { title, timeout, .. } = settings;
+    let arguments = arguments(layout, &settings.arguments);
+    let (release, uuid, module) = (&kernel.release, &boot.uuid, grub_module(boot.format));
+    format!(
+        "# Written by imgbuild; grub2-mkconfig replaces it, grubby edits it.\n\
+         if [ -s $prefix/grubenv ]; then\n  load_env\nfi\n\
+         set default=\"${{saved_entry}}\"\nset timeout={timeout}\n\
+         if serial --unit=0 --speed=115200; then\n\
+         \tterminal_input serial console\n\tterminal_output serial console\nfi\n\
+         search --no-floppy --fs-uuid --set=root {uuid}\n\
+         menuentry '{title} ({release})' --class os --unrestricted {{\n\
+         \tinsmod gzio\n\tinsmod part_gpt\n\tinsmod {module}\n\
+         \tsearch --no-floppy --fs-uuid --set=root {uuid}\n\
+         \t{loader} {folder}/vmlinuz-{release} root={root} ro {arguments}\n\
+         \t{initrd} {folder}/initramfs-{release}.img\n}}\n"
+    )
+}
+
+/// GRUB's environment block: exactly 1024 bytes, filled with `#` (GRUB manual, "Environment
+/// block"). The first entry is what starts until another one is saved.
+pub fn environment() -> String {
+    format!("{:#<1024}", "# GRUB Environment Block\nsaved_entry=0\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kickstart;
+    use crate::layout::arrange;
+
+    fn layout(text: &str) -> Layout {
+        let lines = kickstart::Lines::default();
+        let text = kickstart::Text { file: "test.ks", text, lines: &lines, salt: "" };
+        let storage = kickstart::parse(&text).unwrap().storage;
+        arrange(&storage, 20 << 30, 1 << 30, "seed").unwrap()
+    }
+
+    #[test]
+    fn files_follow_the_layout() {
+        let layout = layout(
+            "reqpart\npart /boot --size=500\npart pv.1 --size=1 --grow\nvolgroup vg pv.1\n\
+             logvol / --vgname=vg --name=root --size=3000 --fstype=ext4\n\
+             logvol /srv --vgname=vg --name=srv --size=100 --fsoptions=nodev,noatime\n\
+             logvol swap --vgname=vg --name=swap --size=512\n",
+        );
+        let uuid = |mount: &str| layout.mounted(mount).unwrap().1.uuid.clone();
+        let fstab = fstab(&layout);
+        for line in [
+            format!("UUID={} / ext4 defaults 1 1", uuid("/")),
+            format!("UUID={} /boot xfs defaults 0 0", uuid("/boot")),
+            format!("UUID={} /srv xfs nodev,noatime 0 0", uuid("/srv")),
+        ] {
+            assert!(fstab.lines().any(|l| l == line), "{line}: {fstab}");
+        }
+        assert!(fstab.lines().last().unwrap().ends_with(" swap swap defaults 0 0"), "{fstab}");
+        let given = arguments(&layout, "quiet");
+        assert_eq!(given, "rd.lvm.lv=vg/root rd.lvm.lv=vg/swap quiet");
+        assert_eq!(
+            early(&layout),
+            format!("search.fs_uuid {} root\nset prefix=($root)/grub2\n", uuid("/boot"))
+        );
+        let settings =
+            Settings { title: "T".into(), arguments: "quiet".into(), timeout: 1, time: 0 };
+        let kernel = Kernel { release: "3.10".into() };
+        let grub = grub(&layout, &settings, &kernel, "linux", "initrd");
+        let wanted = format!("linux /vmlinuz-3.10 root=/dev/mapper/vg-root ro {given}\n");
+        assert!(grub.contains(&wanted) && grub.contains("insmod xfs"), "{grub}");
+    }
+
+    #[test]
+    fn the_environment_block_has_its_size() {
+        assert_eq!(environment().len(), 1024);
+        assert!(environment().starts_with("# GRUB Environment Block\nsaved_entry=0\n#"));
+    }
+}

@@ -1,0 +1,277 @@
+//! XFS: made by the target's own mkfs.xfs in the sandbox, filled by this machine's kernel.
+//! That needs root, loop devices and a kernel with XFS. The mount is in a namespace of one
+//! thread and the loop device goes with it: nothing is left, however we end.
+
+use crate::error::{Context, Error, Result};
+use crate::format::sparse;
+use crate::format::tree::{Content, Entry, Tree};
+use crate::interrupt;
+use crate::layout::Files;
+use crate::sandbox::{Bind, Sandbox};
+use nix::mount::{MsFlags, mount, umount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::{Mode, SFlag, UtimensatFlags, makedev, mknod, utimensat};
+use nix::sys::time::TimeSpec;
+use std::ffi::{CString, OsStr};
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, PermissionsExt, lchown, symlink};
+use std::path::{Path, PathBuf};
+
+/// Copied at a time.
+const BLOCK: u64 = 1 << 16;
+
+/// Where the filesystem goes and what makes it.
+pub struct Place<'a> {
+    /// The disk image.
+    pub image: &'a File,
+    /// Offset of the filesystem's first byte in it.
+    pub offset: u64,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The installed tree, whose mkfs.xfs is used.
+    pub target: &'a Path,
+    /// An empty folder for a sparse file of the same size.
+    pub scratch: &'a Path,
+}
+
+/// Fails where this machine cannot do it.
+///
+/// # Errors
+/// An environment error that says what is missing.
+pub fn check(mount_point: &str) -> Result<()> {
+    let known = fs::read_to_string("/proc/filesystems").unwrap_or_default();
+    let why = if !nix::unistd::geteuid().is_root() {
+        "it is filled by mounting it, which needs root"
+    } else if !known.lines().any(|l| l.trim() == "xfs") && !modprobe() {
+        "this machine's kernel does not know XFS"
+    } else if !Path::new("/dev/loop-control").exists() {
+        "this machine has no loop devices"
+    } else {
+        return Ok(());
+    };
+    Err(Error::environment(format!("{mount_point} cannot be XFS here: {why}"))
+        .hint("write --fstype=ext4 in the kickstart, which needs none of that, or build elsewhere"))
+}
+
+fn modprobe() -> bool {
+    let mut command = std::process::Command::new("modprobe");
+    command.arg("xfs").output().is_ok_and(|o| o.status.success())
+}
+
+/// Makes the filesystem and puts `tree` into it; `progress` gets the bytes of each file.
+///
+/// # Errors
+/// A build error with what mkfs.xfs said, or naming what cannot be written.
+pub fn write(
+    place: &Place<'_>,
+    files: &Files,
+    tree: &Tree,
+    log: &mut dyn FnMut(&str),
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<()> {
+    make(place, files, log)?;
+    let what = || format!("cannot fill the XFS of {}", files.mount);
+    let point = place.scratch.join("mount");
+    fs::create_dir(&point).or_build(what)?;
+    let filled = std::thread::scope(|scope| {
+        let thread = scope.spawn(|| fill(place, &point, tree, progress));
+        thread.join().unwrap_or_else(|_| Err(Error::build("its thread failed")))
+    });
+    fs::remove_dir(&point).or_build(what)?;
+    filled.map_err(|mut e| {
+        e.message = format!("{}: {}", what(), e.message);
+        e
+    })
+}
+
+fn make(place: &Place<'_>, files: &Files, log: &mut dyn FnMut(&str)) -> Result<()> {
+    const INSIDE: &str = "/mnt";
+    let what = || format!("cannot write to {}", place.scratch.display());
+    let path = place.scratch.join("xfs");
+    let fresh =
+        File::options().read(true).write(true).create_new(true).open(&path).or_build(what)?;
+    fresh.set_len(place.size).or_build(what)?;
+    let mut command =
+        vec!["mkfs.xfs", "-q", "-m"].into_iter().map(str::to_owned).collect::<Vec<_>>();
+    command.push(format!("uuid={}", files.uuid));
+    if let Some(label) = &files.label {
+        command.extend(["-L".to_owned(), label.clone()]);
+    }
+    command.push(format!("{INSIDE}/xfs"));
+    log(&format!("$ {}", command.join(" ")));
+    let mut sandbox = Sandbox::new(place.target, command);
+    let host = std::path::absolute(place.scratch).or_build(what)?;
+    sandbox.binds.push(Bind { host, inside: INSIDE.into(), read_only: false });
+    sandbox.must(log)?;
+    let mut buffer = vec![0; BLOCK as usize];
+    for block in sparse::blocks(&fresh, place.size, BLOCK).or_build(what)? {
+        let at = block * BLOCK;
+        let part = &mut buffer[..(place.size - at).min(BLOCK) as usize];
+        fresh.read_exact_at(part, at).or_build(what)?;
+        if part.iter().any(|&b| b != 0) {
+            place.image.write_all_at(part, place.offset + at).or_build(what)?;
+        }
+    }
+    fs::remove_file(&path).or_build(what)
+}
+
+fn fill(
+    place: &Place<'_>,
+    point: &Path,
+    tree: &Tree,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<()> {
+    let what = || "cannot mount it".to_owned();
+    let none = None::<&str>;
+    // Of this thread alone; nothing mounted from here on reaches the host.
+    unshare(CloneFlags::CLONE_NEWNS).or_build(what)?;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).or_build(what)?;
+    let (device, held) = attach(place.image, place.offset, place.size).or_build(what)?;
+    mount(Some(&device), point, Some("xfs"), MsFlags::MS_NOATIME, Some("nouuid")).or_build(what)?;
+    drop(held);
+    let copied = copy(tree, point, progress);
+    let unmounted = umount(point).or_build(|| "cannot unmount it".to_owned());
+    copied.and(unmounted)
+}
+
+/// `struct loop_info64` of Linux's include/uapi/linux/loop.h.
+#[repr(C)]
+struct LoopInfo {
+    unused: [u64; 3],
+    offset: u64,
+    size_limit: u64,
+    more: [u32; 3],
+    flags: u32,
+    names: [u8; 64 + 64 + 32],
+    init: [u64; 2],
+}
+
+/// A loop device over a part of a file, which goes when nobody uses it any more.
+fn attach(image: &File, offset: u64, size: u64) -> io::Result<(PathBuf, File)> {
+    const GET_FREE: u64 = 0x4c82;
+    const SET_FD: u64 = 0x4c00;
+    const SET_STATUS: u64 = 0x4c04;
+    const AUTO_CLEAR: u32 = 4;
+    let control = File::options().read(true).write(true).open("/dev/loop-control")?;
+    loop {
+        // SAFETY: the descriptors are open; the structure lives and is what the call reads.
+        let number = unsafe { nix::libc::ioctl(control.as_raw_fd(), GET_FREE as _) };
+        if number < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let path = PathBuf::from(format!("/dev/loop{number}"));
+        let device = File::options().read(true).write(true).open(&path)?;
+        // SAFETY: as above.
+        if unsafe { nix::libc::ioctl(device.as_raw_fd(), SET_FD as _, image.as_raw_fd()) } < 0 {
+            let error = io::Error::last_os_error();
+            // Another one was faster.
+            if error.raw_os_error() == Some(nix::libc::EBUSY) {
+                continue;
+            }
+            return Err(error);
+        }
+        let info = LoopInfo {
+            unused: [0; 3],
+            offset,
+            size_limit: size,
+            more: [0; 3],
+            flags: AUTO_CLEAR,
+            names: [0; 160],
+            init: [0; 2],
+        };
+        // SAFETY: as above.
+        if unsafe { nix::libc::ioctl(device.as_raw_fd(), SET_STATUS as _, &raw const info) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        return Ok((path, device));
+    }
+}
+
+fn copy(tree: &Tree, point: &Path, progress: &mut (dyn FnMut(u64) + Send)) -> Result<()> {
+    let place = |name: &[u8]| point.join(OsStr::from_bytes(name));
+    let shown = |name: &[u8]| format!("/{}", String::from_utf8_lossy(name));
+    let mut done = 0;
+    // Files before further names of them; folders are there before what is in them.
+    for links in [false, true] {
+        for (name, entry) in &tree.entries {
+            if matches!(entry.content, Content::Hardlink(_)) != links {
+                continue;
+            }
+            interrupt::check()?;
+            create(&place(name), entry, name.is_empty(), &place).or_build(|| shown(name))?;
+            done += entry.size();
+            progress(done);
+        }
+    }
+    // Last: what is put into a folder changes its time.
+    for (name, entry) in tree.entries.iter().rev() {
+        if !matches!(entry.content, Content::Hardlink(_)) {
+            set_time(&place(name), entry.mtime).or_build(|| shown(name))?;
+        }
+    }
+    Ok(())
+}
+
+fn create(
+    path: &Path,
+    entry: &Entry,
+    is_root: bool,
+    place: &dyn Fn(&[u8]) -> PathBuf,
+) -> io::Result<()> {
+    let node = |kind, device| mknod(path, kind, Mode::empty(), device);
+    match &entry.content {
+        Content::Hardlink(target) => return fs::hard_link(place(target), path),
+        Content::Dir if is_root => {}
+        Content::Dir => fs::create_dir(path)?,
+        Content::File { .. } | Content::Bytes(_) => {
+            let mut to = File::create_new(path)?;
+            let copied = io::copy(&mut entry.open()?, &mut to)?;
+            if copied != entry.size() {
+                return Err(io::Error::other("its size changed meanwhile"));
+            }
+        }
+        Content::Symlink(target) => symlink(OsStr::from_bytes(target), path)?,
+        Content::CharDevice { major, minor } => {
+            node(SFlag::S_IFCHR, makedev((*major).into(), (*minor).into()))?;
+        }
+        Content::BlockDevice { major, minor } => {
+            node(SFlag::S_IFBLK, makedev((*major).into(), (*minor).into()))?;
+        }
+        Content::Fifo => node(SFlag::S_IFIFO, 0)?,
+        Content::Socket => node(SFlag::S_IFSOCK, 0)?,
+    }
+    lchown(path, Some(entry.uid), Some(entry.gid))?;
+    if !matches!(entry.content, Content::Symlink(_)) {
+        fs::set_permissions(path, Permissions::from_mode(entry.mode.into()))?;
+    }
+    set_attributes(path, entry)
+}
+
+fn set_attributes(path: &Path, entry: &Entry) -> io::Result<()> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    for (name, value) in &entry.xattrs {
+        let name = CString::new(name.as_slice())?;
+        // SAFETY: both strings are NUL-terminated, the value's length is given.
+        let result = unsafe {
+            nix::libc::lsetxattr(
+                path.as_ptr(),
+                name.as_ptr(),
+                value.as_ptr().cast(),
+                value.len(),
+                0,
+            )
+        };
+        if result != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+fn set_time(path: &Path, seconds: i64) -> nix::Result<()> {
+    let time = TimeSpec::new(seconds, 0);
+    utimensat(nix::fcntl::AT_FDCWD, path, &time, &time, UtimensatFlags::NoFollowSymlink)
+}

@@ -1,0 +1,176 @@
+use super::*;
+use crate::kickstart::{self, Storage};
+
+const GIB: u64 = 1024 * MIB;
+const PLATFORM: &str =
+    "part biosboot --fstype=biosboot --size=1\npart /boot/efi --fstype=efi --size=200\n";
+
+fn parsed(text: &str) -> Storage {
+    let lines = kickstart::Lines::default();
+    let text = kickstart::Text { file: "test.ks", text, lines: &lines, salt: "" };
+    kickstart::parse(&text).expect("a kickstart").storage
+}
+
+/// The storage commands after biosboot and /boot/efi, none of which may be refused.
+fn storage(text: &str) -> Storage {
+    let storage = parsed(&format!("{PLATFORM}{text}"));
+    assert_eq!(limits::refusals(&storage), [], "{text}");
+    storage
+}
+
+/// MiB of each partition and logical volume, by what it is for.
+fn sizes(layout: &Layout) -> Vec<(String, u64)> {
+    let name = |d: &Device<'_>| match d.content {
+        Content::BiosBoot => "biosboot".to_owned(),
+        Content::Physical { group, .. } => format!("pv of {group}"),
+        Content::Swap { .. } => "swap".to_owned(),
+        Content::Files(files) => format!("{} {}", files.mount, files.format.as_str()),
+    };
+    layout.devices().map(|d| (name(&d), d.size / MIB)).collect()
+}
+
+fn expect(text: &str, disk: u64, wanted: &[(&str, u64)]) -> Layout {
+    let layout = arrange(&storage(text), disk, 6 * GIB, "seed").unwrap();
+    let found = sizes(&layout);
+    let found: Vec<(&str, u64)> = found.iter().map(|(n, s)| (n.as_str(), *s)).collect();
+    assert_eq!(found[..2], [("biosboot", 1), ("/boot/efi vfat", 200)]);
+    assert_eq!(found[2..], *wanted, "{text}");
+    layout
+}
+
+#[test]
+fn partitions_are_aligned_disjoint_and_inside_the_disk() {
+    for size in [GIB, 50 * GIB, 100 * GIB + 512] {
+        let storage = storage("part / --fstype=ext4 --size=500 --grow\n");
+        let layout = arrange(&storage, size, GIB, "seed").unwrap();
+        let mut end = 0;
+        for p in &layout.partitions {
+            assert_eq!(p.offset % MIB, 0);
+            assert!(p.offset >= end && p.size > 0);
+            end = p.offset + p.size;
+        }
+        // The backup GPT: 32 sectors of entries and one of header.
+        assert!(end + 33 * SECTOR <= size);
+        assert!(size - end < 3 * MIB, "what is left belongs to the root filesystem");
+    }
+}
+
+#[test]
+fn partitions_grow_in_proportion_and_swap_is_recommended() {
+    let text = "part swap --recommended\npart /home --size=1000 --grow --maxsize=2000\n\
+                part /boot --fstype=ext4 --size=512\npart / --size=3000 --grow\n";
+    let free = 20 * 1024 - 2 - 201 - 512 - 6144 - 2000;
+    expect(
+        text,
+        20 * GIB,
+        &[("/boot ext4", 512), ("swap", 6144), ("/home xfs", 2000), ("/ xfs", free)],
+    );
+}
+
+#[test]
+fn logical_volumes_lie_in_their_group() {
+    let text = "part pv.1 --size=1 --grow\nvolgroup vg-x pv.1 --pesize=4096\n\
+                logvol / --vgname=vg-x --name=root --size=4000 --fstype=ext4\n\
+                logvol /var --vgname=vg-x --name=var --size=100 --percent=50\n\
+                logvol swap --vgname=vg-x --name=swap --size=1022\n";
+    // 16182 MiB of extents; 11056 of them free beside the sizes asked for.
+    let layout = expect(
+        text,
+        16 * GIB,
+        &[
+            ("pv of vg-x", 16 * 1024 - 203),
+            ("/ ext4", 4000),
+            ("/var xfs", 100 + 5528),
+            ("swap", 1024),
+        ],
+    );
+    let pv = &layout.partitions[2];
+    let volumes = &layout.groups[0].volumes;
+    assert_eq!(volumes[0].offset, pv.offset + MIB);
+    assert_eq!(volumes[1].offset, volumes[0].offset + volumes[0].size);
+    let root = layout.mounted("/").unwrap().0;
+    assert_eq!(root.source(), "/dev/mapper/vg--x-root");
+    assert_eq!(layout.groups[0].uuid.len(), 38);
+}
+
+#[test]
+fn autopart_is_anacondas() {
+    let own = |text: &str, disk| {
+        let storage = parsed(text);
+        assert_eq!(limits::refusals(&storage), []);
+        sizes(&arrange(&storage, disk, 6 * GIB, "seed").unwrap())
+    };
+    let names = |found: &[(String, u64)]| -> Vec<String> {
+        found.iter().map(|(name, _)| name.clone()).collect()
+    };
+    let large = own("autopart\n", 100 * GIB);
+    assert_eq!(
+        names(&large),
+        ["biosboot", "/boot/efi vfat", "/boot xfs", "pv of centos", "/ xfs", "/home xfs", "swap"]
+    );
+    assert_eq!((large[2].1, large[4].1, large[6].1), (1024, 50 * 1024, 6144));
+    let small = own("autopart --type=plain --fstype=ext4\n", 20 * GIB);
+    assert_eq!(names(&small), ["biosboot", "/boot/efi vfat", "/boot ext4", "/ ext4", "swap"]);
+    assert_eq!(small[4].1, 2048, "a tenth of the disk");
+    let platform = own("reqpart --add-boot\npart / --size=1000\n", 20 * GIB);
+    assert_eq!(names(&platform), ["biosboot", "/boot/efi vfat", "/boot xfs", "/ xfs"]);
+}
+
+#[test]
+fn what_does_not_fit_is_said_with_need_and_have() {
+    for (text, line, message) in [
+        ("part / --size=90000\n", 3, "the partitions need 90203 MiB, the disk has 20480 MiB"),
+        (
+            "part pv.1 --size=2000\nvolgroup vg pv.1\nlogvol / --vgname=vg --name=r --size=3000\n",
+            5,
+            "the logical volumes of vg need 3000 MiB, the group has 1996 MiB",
+        ),
+    ] {
+        let fault = arrange(&storage(text), 20 * GIB, GIB, "seed").unwrap_err();
+        assert_eq!((fault.line, fault.message.as_str()), (line, message));
+        assert!(!fault.hint.is_empty());
+    }
+    let small = storage("part / --size=1000\n");
+    let error = Layout::new(4 * GIB, &small, GIB, 2 * GIB, "seed").unwrap_err();
+    assert_eq!(error.class, crate::error::Class::Input);
+    assert!(error.message.contains("need about 2048 MiB"), "{error}");
+}
+
+#[test]
+fn what_no_image_can_hold_is_refused_at_its_line() {
+    for (text, line, message) in [
+        ("part / --fstype=btrfs --size=1000\n", 3, "btrfs is not made in images"),
+        (
+            "part / --size=1000 --ondisk=sda\npart /a --size=9 --ondisk=sdb\n",
+            4,
+            "sda is named already",
+        ),
+        ("part / --size=1000\npart / --size=1000\n", 4, "/ is there already, at line 3"),
+        ("part / --size=1000 --maxsize=2000\n", 3, "add --grow, or leave it out"),
+        ("part swap --recommended --size=5\n", 3, "leave --size"),
+        ("part /etc --size=100\n", 3, "/etc belongs to the root filesystem"),
+        ("part pv.1 --size=100\nvolgroup vg pv.2\n", 4, "pv.2 is nowhere"),
+        ("logvol / --vgname=no --name=root --size=1000\n", 3, "there is no volume group `no`"),
+        ("part /x --size=9 --label=much-too-long-a-name\n", 3, "has more than 12 bytes"),
+        (
+            "part pv.1 --size=100\nvolgroup vg pv.1\nlogvol /boot --vgname=vg --name=b --size=99\n",
+            5,
+            "/boot cannot be a logical volume",
+        ),
+    ] {
+        let found = limits::refusals(&parsed(&format!("{PLATFORM}{text}")));
+        let hit = found.iter().any(|(at, why)| *at == line && why.contains(message));
+        assert!(hit, "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn identifiers_follow_the_seed() {
+    let storage = storage("part / --size=500\n");
+    let of = |seed| arrange(&storage, GIB, GIB, seed).unwrap();
+    let (a, b) = (of("a"), of("b"));
+    assert_eq!(a, of("a"));
+    let root = |layout: &Layout| layout.mounted("/").unwrap().1.uuid.clone();
+    assert_ne!(root(&a), root(&b));
+    assert_eq!(uuid_bytes(&root(&a)).unwrap()[6] >> 4, 8);
+}

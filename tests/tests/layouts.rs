@@ -1,0 +1,297 @@
+//! Disk layouts of kickstarts: built on the practice medium, judged by the tools of others,
+//! three of them booted.
+
+use builder::format::sparse;
+use lab_tests::guest::{Firmware, Guest};
+use lab_tests::lab::{Lab, text};
+use lab_tests::{oracle, product};
+use serde_json::Value;
+use std::fs::{self, File};
+use std::net::Ipv4Addr;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+const MIB: u64 = 1024 * 1024;
+/// Every layout has these and comes from the same installed tree.
+const PLATFORM: &str = "part biosboot --fstype=biosboot --size=2\n\
+                        part /boot/efi --fstype=efi --size=200\n";
+/// The storage commands of the shipped kickstart.
+const SHIPPED: &str = "part biosboot  --fstype=biosboot --size=2\n\
+                       part /boot/efi --fstype=efi      --size=200\n\
+                       part /         --fstype=ext4     --size=4096 --grow --label=root\n";
+
+/// A lab whose controller has a small disk and the tools for every filesystem.
+fn lab() -> Lab {
+    let lab = Lab::new();
+    lab.edit("profiles/controller.toml", "\"50 GiB\"", "\"12 GiB\"");
+    lab.edit("kickstart/controller.ks", "\nchrony\n", "\nchrony\nlvm2\nxfsprogs\n");
+    lab.edit("kickstart/controller.ks", SHIPPED, "#STORAGE\n");
+    lab
+}
+
+/// Builds the controller with these storage commands and returns the folder.
+fn build(lab: &Lab, name: &str, storage: &str, format: &str) -> PathBuf {
+    let (folder, arguments) = prepare(lab, name, storage, format);
+    product::build(&arguments);
+    folder
+}
+
+fn prepare(lab: &Lab, name: &str, storage: &str, format: &str) -> (PathBuf, Vec<String>) {
+    let template =
+        fs::read_to_string(lab.folder().join("kickstart/controller.ks")).expect("kickstart");
+    let file = format!("kickstart/{name}.ks");
+    fs::write(lab.folder().join(&file), template.replace("#STORAGE", storage)).expect("kickstart");
+    let role = fs::read_to_string(lab.folder().join("profiles/controller.toml")).expect("profile");
+    let role = role.replace("controller.ks", &format!("{name}.ks"));
+    fs::write(lab.folder().join(format!("profiles/{name}.toml")), role).expect("profile");
+    let folder = lab.folder().join("out").join(name);
+    let mut arguments = lab.arguments(name, &["practice"], &["--format", format]);
+    let at = arguments.iter().position(|a| a == "--output").expect("--output") + 1;
+    arguments[at] = text(&folder);
+    (folder, arguments)
+}
+
+/// A part of an image as a sparse file of its own, for tools that want one.
+fn carve(raw: &Path, offset: u64, size: u64, to: &Path) -> String {
+    const BLOCK: u64 = 1 << 16;
+    let from = File::open(raw).expect("image");
+    let out = File::create(to).expect("file");
+    out.set_len(size).expect("size");
+    let mut buffer = vec![0; BLOCK as usize];
+    // The last 32 KiB of some partitions share a block with the next one.
+    for block in sparse::blocks(&from, offset + size, BLOCK / 64).expect("blocks") {
+        let at = block * (BLOCK / 64);
+        if at < offset {
+            continue;
+        }
+        let part = &mut buffer[..(BLOCK / 64).min(offset + size - at) as usize];
+        from.read_exact_at(part, at).expect("read");
+        out.write_all_at(part, at - offset).expect("write");
+    }
+    text(to)
+}
+
+/// Every partition and logical volume that the manifest names: offset, size, content.
+fn devices(folder: &Path) -> Vec<(u64, u64, Value)> {
+    let manifest = fs::read(folder.join("manifest.json")).expect("manifest");
+    let manifest: Value = serde_json::from_slice(&manifest).expect("manifest");
+    let disk = &manifest["plan"]["disk"];
+    let list = |v: &Value| v.as_array().cloned().unwrap_or_default();
+    let volumes = list(&disk["groups"]).iter().flat_map(|g| list(&g["volumes"])).collect();
+    [list(&disk["partitions"]), volumes]
+        .concat()
+        .iter()
+        .map(|d| {
+            let number = |key: &str| d[key].as_u64().expect("a number");
+            (number("offset"), number("size"), d["content"].clone())
+        })
+        .collect()
+}
+
+/// Everything that tools not ours can say about a raw image without booting it.
+fn judge(folder: &Path) {
+    let raw = folder.join("openstack.raw");
+    let verdict = oracle::ok("sgdisk", ["-v", &text(&raw)]);
+    assert!(verdict.contains("No problems found"), "{verdict}");
+    let part = folder.join("part");
+    for (offset, size, content) in devices(folder) {
+        let carved = carve(&raw, offset, size, &part);
+        let probe = oracle::run("blkid", ["-p", "-o", "export", &carved]);
+        let probe = String::from_utf8_lossy(&probe.stdout).into_owned();
+        let uuid = content["uuid"].as_str().unwrap_or_default();
+        assert!(probe.contains(&format!("UUID={uuid}")) || uuid.is_empty(), "{content}: {probe}");
+        match (content["kind"].as_str(), content["format"].as_str()) {
+            (Some("files"), Some("ext4")) => drop(oracle::ok("e2fsck", ["-fn", &carved])),
+            (Some("files"), Some("xfs")) => drop(oracle::ok("xfs_repair", ["-n", "-f", &carved])),
+            (Some("files"), Some("efi")) => drop(oracle::ok("fsck.fat", ["-n", &carved])),
+            (Some("physical"), _) => {
+                let said = oracle::ok("pvck", ["--dump", "metadata", &carved]);
+                assert!(said.contains("extent_count"), "{said}");
+            }
+            (Some("swap"), _) => assert!(probe.contains("TYPE=swap"), "{probe}"),
+            (Some("bios-boot"), _) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    fs::remove_file(&part).expect("part");
+}
+
+#[test]
+fn ten_layouts_are_what_other_tools_accept() {
+    let lab = lab();
+    for (name, storage) in [
+        ("plain", "part / --fstype=ext4 --size=3000 --grow --label=root"),
+        ("boot", "part /boot --fstype=ext4 --size=400\npart / --fstype=ext4 --size=3000 --grow"),
+        ("swap", "part swap --recommended\npart / --fstype=ext4 --size=3000"),
+        (
+            "var",
+            "part / --fstype=ext4 --size=2000\npart /var --fstype=ext4 --size=800 --grow\n\
+                 part /home --fstype=ext4 --size=400 --grow --maxsize=900 --fsoptions=nodev,nosuid",
+        ),
+        ("xfs", "part / --fstype=xfs --size=3000 --grow --label=root"),
+        (
+            "xfsboot",
+            "part /boot --fstype=xfs --size=400\npart / --fstype=xfs --size=3000\n\
+                     part swap --size=512 --label=swap",
+        ),
+        (
+            "lvm",
+            "part /boot --fstype=ext4 --size=400\npart pv.1 --size=1 --grow\nvolgroup vg pv.1\n\
+                 logvol / --vgname=vg --name=root --size=3000 --fstype=ext4\n\
+                 logvol swap --vgname=vg --name=swap --size=512\n\
+                 logvol /var --vgname=vg --name=var --size=500 --percent=50 --fstype=ext4",
+        ),
+        (
+            "lvmdata",
+            "part / --fstype=ext4 --size=3000\npart pv.1 --size=2000\npart pv.2 --size=1 --grow\n\
+                     volgroup one pv.1 --pesize=1024\nvolgroup two pv.2\n\
+                     logvol /data --vgname=one --name=data --size=100 --grow --fstype=ext4\n\
+                     logvol /srv --vgname=two --name=srv --size=100 --grow --fstype=xfs",
+        ),
+    ] {
+        let folder = build(&lab, name, &format!("{PLATFORM}{storage}"), "raw");
+        judge(&folder);
+        fs::remove_dir_all(&folder).expect("folder");
+    }
+    for (name, storage) in
+        [("autopart", "autopart"), ("autoplain", "autopart --type=plain --fstype=ext4 --nohome")]
+    {
+        let folder = build(&lab, name, storage, "raw");
+        judge(&folder);
+        fs::remove_dir_all(&folder).expect("folder");
+    }
+}
+
+#[test]
+fn layouts_that_cannot_be_made_are_refused_with_their_line() {
+    let lab = lab();
+    for (name, storage, words) in [
+        (
+            "disks",
+            "part / --fstype=ext4 --size=3000 --ondisk=sda\npart /srv --size=9 --ondisk=sdb",
+            "an image is one disk: sda is named already, and now sdb",
+        ),
+        (
+            "large",
+            "part / --fstype=ext4 --size=30000",
+            "the partitions need 30204 MiB, the disk has 12288 MiB",
+        ),
+        ("conflict", "part / --size=3000 --maxsize=9000", "add --grow, or leave it out"),
+        ("kind", "part / --fstype=reiserfs --size=3000", "reiserfs is not made in images"),
+        ("root", "part /srv --fstype=ext4 --size=3000", "part / is missing"),
+    ] {
+        let (folder, arguments) = prepare(&lab, name, &format!("{PLATFORM}{storage}"), "raw");
+        let output = product::run(&arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{name}: {said}");
+        assert!(said.contains(words), "{name}: {said}");
+        assert!(!folder.exists());
+    }
+    let (_, arguments) = prepare(&lab, "loader", "part / --fstype=ext4 --size=3000", "raw");
+    let said = String::from_utf8_lossy(&product::run(&arguments).stderr).into_owned();
+    assert!(said.contains("part biosboot is missing") && said.contains("reqpart"), "{said}");
+}
+
+/// Two cores emulate one guest at a time.
+static ONE_GUEST: Mutex<()> = Mutex::new(());
+
+/// Boots a layout, asks the guest, and lets `more` ask it.
+fn boot(
+    name: &str,
+    storage: &str,
+    firmware: Firmware,
+    mounts: &[(&str, &str, &str)],
+    more: impl Fn(&Guest),
+) {
+    let lab = lab();
+    let folder = build(&lab, name, storage, "qcow2");
+    let image = folder.join("openstack.qcow2");
+    oracle::ok("qemu-img", ["check", "-q", &text(&image)]);
+    let _one = ONE_GUEST.lock().unwrap_or_else(PoisonError::into_inner);
+    let guest = Guest::start(&image, firmware, Ipv4Addr::new(192, 168, 1, 10), &lab.key());
+    for (mount, kind, device) in mounts {
+        let found = guest.ssh(&format!("findmnt -n -o FSTYPE,SOURCE {mount}"));
+        let words: Vec<&str> = found.split_whitespace().collect();
+        assert_eq!(words, [*kind, *device], "{mount}: {}", guest.ssh("lsblk -f"));
+    }
+    let listed = guest.ssh("lsblk -n -o FSTYPE,UUID,MOUNTPOINT");
+    assert!(listed.contains("/boot/efi"), "{listed}");
+    assert_eq!(guest.ssh("swapon --noheadings --show=NAME | wc -l").trim(), "1");
+    let failed = guest.ssh("systemctl list-units --failed --no-legend --plain");
+    assert_eq!(failed.trim(), "");
+    more(&guest);
+    guest.power_off();
+}
+
+#[test]
+fn logical_volumes_boot_under_uefi() {
+    let storage = format!(
+        "{PLATFORM}part /boot --fstype=ext4 --size=400\npart pv.1 --size=1 --grow\nvolgroup vg pv.1\n\
+         logvol / --vgname=vg --name=root --size=3000 --fstype=ext4\n\
+         logvol /var --vgname=vg --name=var --size=500 --percent=50 --fstype=ext4\n\
+         logvol swap --vgname=vg --name=swap --size=512\n"
+    );
+    let mounts = [
+        ("/", "ext4", "/dev/mapper/vg-root"),
+        ("/boot", "ext4", "/dev/vda3"),
+        ("/boot/efi", "vfat", "/dev/vda2"),
+        ("/var", "ext4", "/dev/mapper/vg-var"),
+    ];
+    boot("lvmboot", &storage, Firmware::Uefi, &mounts, |guest| {
+        let volumes = guest.ssh("lvs --noheadings -o lv_name,vg_name,lv_size --units m");
+        for line in ["root vg 3000.00m", "swap vg  512.00m"] {
+            let squeezed = volumes.split_whitespace().collect::<Vec<_>>().join(" ");
+            let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(squeezed.contains(&line), "{volumes}");
+        }
+        assert!(guest.ssh("pvs --noheadings").contains("/dev/vda4"));
+        // A new volume, and a larger one: the metadata is such that LVM writes it anew.
+        guest.ssh("lvcreate -y -L 64m -n more vg && lvextend -L +64m vg/root && vgck vg");
+        assert_eq!(
+            guest
+                .ssh("grep -c . /proc/mdstat 2>/dev/null; test -d /sys/firmware/efi && echo uefi")
+                .lines()
+                .last(),
+            Some("uefi")
+        );
+    });
+}
+
+#[test]
+fn xfs_with_a_boot_partition_boots_under_bios() {
+    let storage = format!(
+        "{PLATFORM}part /boot --fstype=xfs --size=400\npart / --fstype=xfs --size=3000\n\
+         part /home --fstype=ext4 --size=300 --grow --fsoptions=nodev\npart swap --size=512\n"
+    );
+    let mounts = [
+        ("/", "xfs", "/dev/vda4"),
+        ("/boot", "xfs", "/dev/vda3"),
+        ("/boot/efi", "vfat", "/dev/vda2"),
+        ("/home", "ext4", "/dev/vda5"),
+    ];
+    boot("xfsbios", &storage, Firmware::Bios, &mounts, |guest| {
+        assert!(guest.ssh("findmnt -n -o OPTIONS /home").contains("nodev"));
+        // What a kernel update does: GRUB's own tool finds everything, and names the same root.
+        guest.ssh("grub2-mkconfig -o /boot/grub2/grub.cfg");
+        let uuid = guest.ssh("findmnt -n -o UUID /");
+        let config = guest.ssh("cat /boot/grub2/grub.cfg");
+        assert!(config.contains(&format!("root=UUID={}", uuid.trim())), "{config}");
+        assert!(config.contains("/vmlinuz-") && !config.contains("/boot/vmlinuz-"), "{config}");
+        guest.ssh("grub2-editenv list | grep saved_entry");
+    });
+}
+
+#[test]
+fn autopart_boots_under_bios() {
+    let mounts = [
+        ("/", "xfs", "/dev/mapper/centos-root"),
+        ("/boot", "xfs", "/dev/vda3"),
+        ("/boot/efi", "vfat", "/dev/vda2"),
+    ];
+    boot("autoboot", "autopart\n", Firmware::Bios, &mounts, |guest| {
+        let arguments = guest.ssh("cat /proc/cmdline");
+        assert!(arguments.contains("rd.lvm.lv=centos/root"), "{arguments}");
+        assert!(guest.ssh("cat /etc/fstab").contains("/ xfs defaults 0 0"));
+    });
+}
