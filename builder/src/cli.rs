@@ -5,6 +5,7 @@ mod clean;
 mod common;
 mod plan;
 mod practice;
+mod vm;
 
 use crate::error::{Class, Error, Result};
 use crate::interrupt;
@@ -36,6 +37,19 @@ enum Command {
     Plan(plan::Arguments),
     /// Makes the practice medium: install trees and ISOs laid out like CentOS 7's, from Debian packages.
     Practice(practice::Arguments),
+    /// Brings the lab's virtual machines up from the images of builds, and waits for firstboot.
+    #[command(after_help = EXIT_CODES)]
+    Up(vm::Up),
+    /// Shuts the lab's virtual machines down.
+    Down(vm::Down),
+    /// Shows how the lab's virtual machines stand.
+    Status(vm::Status),
+    /// Joins a virtual machine's serial console.
+    Console(vm::Console),
+    /// Runs ssh to a virtual machine.
+    Ssh(vm::Ssh),
+    /// Takes virtual machines away with their disks; images stay.
+    Destroy(vm::Destroy),
 }
 
 /// Runs the command line `arguments` (the program's name first) and returns the exit code.
@@ -65,5 +79,11 @@ fn execute(arguments: Arguments) -> Result<()> {
         (Some(Command::Clean(a)), _) => clean::run(a),
         (Some(Command::Plan(a)), _) => plan::run(a),
         (Some(Command::Practice(a)), _) => practice::run(a),
+        (Some(Command::Up(a)), _) => vm::up(a),
+        (Some(Command::Down(a)), _) => vm::down(a),
+        (Some(Command::Status(a)), _) => vm::status(a),
+        (Some(Command::Console(a)), _) => vm::console(a),
+        (Some(Command::Ssh(a)), _) => vm::ssh(a),
+        (Some(Command::Destroy(a)), _) => vm::destroy(a),
     }
 }

@@ -29,3 +29,4 @@ pub mod sandbox;
 pub mod solve;
 pub mod tree;
 pub mod trust;
+pub mod vm;

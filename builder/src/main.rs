@@ -6,5 +6,9 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|a| a == builder::sandbox::ARGUMENT) {
         builder::sandbox::inner_main();
     }
+    if std::env::args_os().nth(1).is_some_and(|a| a == builder::vm::network::ARGUMENT) {
+        let words: Vec<String> = std::env::args().skip(2).collect();
+        builder::vm::network::inner_main(&words);
+    }
     builder::cli::run(std::env::args_os()).into()
 }

@@ -27,7 +27,7 @@ pub fn lvm_uuid(seed: &str, what: &str) -> String {
     const LETTERS: &[u8; 62] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     let mut text = String::new();
     for (n, byte) in derive(seed, what).into_iter().enumerate() {
-        if n >= 6 && n <= 26 && (n - 6) % 4 == 0 {
+        if (6..=26).contains(&n) && (n - 6) % 4 == 0 {
             text.push('-');
         }
         text.push(char::from(LETTERS[usize::from(byte) % LETTERS.len()]));

@@ -1,0 +1,240 @@
+//! `imgbuild up`, `down`, `status`, `console`, `ssh`, `destroy`.
+
+use super::common::print;
+use crate::error::{Context, Error, Result};
+use crate::profile::parse_size;
+use crate::progress::{Mode, Progress};
+use crate::vm::{self, Accelerator, Backend, Firmware, LabStatus};
+use clap::Args;
+use std::fmt::Write;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Schema number of `status --json`.
+const SCHEMA: u32 = 1;
+
+/// Where machines are remembered.
+#[derive(Args)]
+struct Place {
+    /// Where the labs' overlays and consoles' logs are; by default $XDG_STATE_HOME/imgbuild.
+    #[arg(long, env = "IMGBUILD_STATE", value_name = "DIR")]
+    state: Option<PathBuf>,
+}
+
+impl Place {
+    /// The folder: as given, or by the XDG base directory specification.
+    fn folder(&self) -> Result<PathBuf> {
+        let xdg = || {
+            std::env::var_os("XDG_STATE_HOME")
+                .map(PathBuf::from)
+                .filter(|p| p.is_absolute())
+                .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state")))
+                .map(|p| p.join("imgbuild"))
+        };
+        self.state.clone().or_else(xdg).ok_or_else(|| {
+            Error::environment(
+                "no place for the machines: neither --state, XDG_STATE_HOME nor HOME is set",
+            )
+            .hint("give --state DIR")
+        })
+    }
+}
+
+/// Which machines.
+#[derive(Args)]
+struct Which {
+    /// Node names; all of the lab's if there is none.
+    #[arg(value_name = "NODE")]
+    nodes: Vec<String>,
+    /// The lab, if there are several.
+    #[arg(long, value_name = "NAME")]
+    lab: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Args)]
+pub struct Up {
+    /// Node names; all that have an image if there is none.
+    #[arg(value_name = "NODE")]
+    nodes: Vec<String>,
+    /// Output folder of a build, or the folder of several. May be repeated.
+    #[arg(long, default_value = "output", value_name = "DIR")]
+    output: Vec<PathBuf>,
+    /// Memory of each machine, as in "768 MiB"; by default the profile's.
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    memory: Option<u64>,
+    /// What runs the machines.
+    #[arg(long, value_enum, default_value = "auto")]
+    backend: Backend,
+    /// How processors are run.
+    #[arg(long, value_enum, default_value = "auto")]
+    accelerator: Accelerator,
+    /// What starts the boot loader.
+    #[arg(long, value_enum, default_value = "bios")]
+    firmware: Firmware,
+    /// Seconds that firstboot may take.
+    #[arg(long, default_value = "1800", value_name = "SECONDS")]
+    timeout: u64,
+    /// How progress is shown on standard error.
+    #[arg(long, value_enum, default_value = "auto")]
+    progress: Mode,
+    /// Print the lab's status as JSON when it is up.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// At least what a kernel needs to start, in whole MiB.
+fn memory(text: &str) -> Result<u64, String> {
+    let bytes = parse_size(text)?;
+    if bytes < 128 << 20 {
+        return Err(format!("{text} is too little for a machine, 128 MiB is the least"));
+    }
+    Ok(bytes.next_multiple_of(1 << 20))
+}
+
+pub fn up(a: Up) -> Result<()> {
+    let mut progress = Progress::new(a.progress);
+    let options = vm::Up {
+        state: a.place.folder()?,
+        outputs: a.output,
+        nodes: a.nodes,
+        memory: a.memory,
+        backend: a.backend,
+        accelerator: a.accelerator,
+        firmware: a.firmware,
+        timeout: Duration::from_secs(a.timeout),
+    };
+    vm::up(&options, &mut progress)?;
+    if a.json {
+        return print_json(&vm::status(&options.state, None, &[])?);
+    }
+    Ok(())
+}
+
+#[derive(Args)]
+pub struct Down {
+    #[command(flatten)]
+    which: Which,
+    /// Seconds that a node may take to shut down before its power is cut.
+    #[arg(long, default_value = "180", value_name = "SECONDS")]
+    timeout: u64,
+    /// How progress is shown on standard error.
+    #[arg(long, value_enum, default_value = "auto")]
+    progress: Mode,
+}
+
+pub fn down(a: Down) -> Result<()> {
+    let mut progress = Progress::new(a.progress);
+    let (base, lab) = (a.which.place.folder()?, a.which.lab.as_deref());
+    vm::down(&base, lab, &a.which.nodes, Duration::from_secs(a.timeout), &mut progress)
+}
+
+#[derive(Args)]
+pub struct Destroy {
+    #[command(flatten)]
+    which: Which,
+}
+
+pub fn destroy(a: Destroy) -> Result<()> {
+    let mut progress = Progress::new(Mode::Plain);
+    let (base, lab) = (a.which.place.folder()?, a.which.lab.as_deref());
+    vm::destroy(&base, lab, &a.which.nodes, &mut progress)
+}
+
+#[derive(Args)]
+pub struct Status {
+    #[command(flatten)]
+    which: Which,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn status(a: Status) -> Result<()> {
+    let labs = vm::status(&a.which.place.folder()?, a.which.lab.as_deref(), &a.which.nodes)?;
+    if a.json {
+        return print_json(&labs);
+    }
+    if labs.is_empty() {
+        return print("no machines; `imgbuild up` makes them of the images of a build\n");
+    }
+    print(&labs.iter().map(text).collect::<Vec<_>>().join("\n"))
+}
+
+fn print_json(labs: &[LabStatus]) -> Result<()> {
+    let value = serde_json::json!({ "schema": SCHEMA, "labs": labs });
+    print(&format!("{value:#}\n"))
+}
+
+fn text(lab: &LabStatus) -> String {
+    let network = if lab.network_up { "up" } else { "down" };
+    let mut text = format!("{}: network {} is {network}\n", lab.name, lab.network);
+    for node in &lab.nodes {
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "  {:<12} {:<10} {:<15} {:<8} {}",
+            node.name,
+            node.role,
+            node.address.to_string(),
+            node.word(),
+            node.said
+        );
+    }
+    text
+}
+
+/// Which machine.
+#[derive(Args)]
+struct One {
+    /// The node's name.
+    #[arg(value_name = "NODE")]
+    node: String,
+    /// The lab, if there are several.
+    #[arg(long, value_name = "NAME")]
+    lab: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Args)]
+pub struct Console {
+    #[command(flatten)]
+    one: One,
+    /// Print what the console has shown so far in place of joining it.
+    #[arg(long)]
+    log: bool,
+}
+
+pub fn console(a: Console) -> Result<()> {
+    let (base, lab) = (a.one.place.folder()?, a.one.lab.as_deref());
+    if a.log {
+        let log = vm::console_log(&base, lab, &a.one.node)?;
+        return print(&String::from_utf8_lossy(&log));
+    }
+    Progress::new(Mode::Plain).note("Ctrl-] leaves the console");
+    vm::attach(&base, lab, &a.one.node)
+}
+
+#[derive(Args)]
+pub struct Ssh {
+    /// The private key; by default ssh's own choice.
+    #[arg(short, long, value_name = "FILE")]
+    identity: Option<PathBuf>,
+    #[command(flatten)]
+    one: One,
+    /// A command to run there; without one, a shell.
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+/// Becomes ssh; its exit code is ours.
+pub fn ssh(a: Ssh) -> Result<()> {
+    let (base, lab) = (a.one.place.folder()?, a.one.lab.as_deref());
+    let mut ssh = vm::ssh(&base, lab, &a.one.node, a.identity.as_deref(), &a.command)?;
+    Err(ssh.exec()).or_environment(|| "cannot start ssh (package openssh-client)".to_owned())
+}

@@ -1,0 +1,223 @@
+//! The lab's virtual machines: brought up from the images of a build, watched until their
+//! firstboot reports, shut down, taken away. Each runs on an overlay, so that images stay as
+//! they were built. Nothing is touched that was not started here.
+
+mod accelerator;
+mod console;
+mod handle;
+mod images;
+pub mod network;
+mod process;
+mod qemu;
+mod ssh;
+mod start;
+mod state;
+mod status;
+mod virsh;
+mod watch;
+
+pub use accelerator::Accelerator;
+pub use qemu::Firmware;
+pub use start::Backend;
+pub use status::{Lab as LabStatus, Node as NodeStatus, Power, status};
+
+use crate::error::{Context, Error, Result};
+use crate::interrupt;
+use crate::progress::{Progress, Unit};
+use images::Machine;
+use state::{Folder, Held, Node};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// What to bring up, and how.
+pub struct Up {
+    /// The folder of all labs' states.
+    pub state: PathBuf,
+    /// Output folders of builds.
+    pub outputs: Vec<PathBuf>,
+    /// Node names; empty for all.
+    pub nodes: Vec<String>,
+    /// Memory of each machine in bytes, in place of the profile's.
+    pub memory: Option<u64>,
+    /// What runs the machines.
+    pub backend: Backend,
+    /// How processors are run.
+    pub accelerator: Accelerator,
+    /// What starts the boot loader.
+    pub firmware: Firmware,
+    /// How long firstboot may take.
+    pub timeout: Duration,
+}
+
+/// Brings machines up and waits until firstboot reports on each.
+///
+/// # Errors
+/// An environment error when something is missing; a build error when a node is not ready in
+/// time. Machines that run by then stay up, as their consoles tell why.
+pub fn up(options: &Up, progress: &mut Progress) -> Result<()> {
+    let (lab, machines) = images::read(&options.outputs)?;
+    let chosen = images::choose(&machines, &options.nodes)?;
+    let mut held = Held::open(Folder::new(&options.state, &lab.name), &lab)?;
+    let is_off = |m: &&Machine| !held.state.nodes.get(&m.name).is_some_and(Node::alive);
+    let off: Vec<&Machine> = chosen.iter().copied().filter(is_off).collect();
+    if !off.is_empty()
+        && let Err(error) = start::start(options, &off, &machines, &mut held, progress)
+    {
+        settle(&mut held)?;
+        if held.state.nodes.is_empty() {
+            remove(held.folder.path())?;
+        }
+        return Err(error);
+    }
+    let (folder, state) = (held.folder.clone(), held.state.clone());
+    // Others may look and act while we wait.
+    drop(held);
+    let names: Vec<String> = chosen.iter().map(|m| m.name.clone()).collect();
+    watch::wait_until_ready(&folder, &state, &names, options.timeout, progress)
+}
+
+/// A program's place: in PATH, or where administrators' programs are.
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .map(|folder| folder.join(name))
+        .find(|p| fs::metadata(p).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0))
+}
+
+/// Without a running machine the network goes down as well.
+fn settle(held: &mut Held) -> Result<()> {
+    if !held.state.nodes.values().any(Node::alive)
+        && let Some(network) = held.state.network.take()
+    {
+        network.remove();
+    }
+    held.save()
+}
+
+/// Shuts machines down: presses their power buttons, and cuts the power of those that run
+/// after `timeout`. Without names, all of the lab's.
+///
+/// # Errors
+/// When the lab or a node is not known.
+pub fn down(
+    base: &Path,
+    lab: Option<&str>,
+    names: &[String],
+    timeout: Duration,
+    progress: &mut Progress,
+) -> Result<()> {
+    let mut held = Held::existing(state::find(base, lab)?)?;
+    let names = state::choose(&held.state, names)?;
+    progress.stage("shutting down", Unit::Steps);
+    let mut running: Vec<&String> =
+        names.iter().filter(|name| held.state.nodes[*name].alive()).collect();
+    for name in &running {
+        let machine = held.state.nodes[*name].machine.as_ref();
+        if let Some(Err(e)) = machine.map(|m| m.press_power(&held.folder.node(name))) {
+            progress.note(&format!("{name}: the power button does not work: {e}"));
+        }
+    }
+    let started = Instant::now();
+    while !running.is_empty() && started.elapsed() < timeout {
+        interrupt::check()?;
+        running.retain(|name| {
+            let alive = held.state.nodes[*name].alive();
+            if !alive {
+                progress.note(&format!("{name} is off"));
+            }
+            alive
+        });
+        let list: Vec<&str> = running.iter().map(|n| n.as_str()).collect();
+        progress.at(0, 0, &list.join(", "));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    for name in running {
+        held.state.nodes[name].machine.as_ref().inspect(|m| m.kill());
+        let seconds = timeout.as_secs();
+        progress.note(&format!("{name} did not shut down within {seconds} s: its power was cut"));
+    }
+    progress.finish();
+    settle(&mut held)
+}
+
+/// Cuts machines' power and takes away their disks and logs; the images stay. Without names,
+/// the whole lab goes.
+///
+/// # Errors
+/// When the lab or a node is not known, or files cannot be removed.
+pub fn destroy(
+    base: &Path,
+    lab: Option<&str>,
+    names: &[String],
+    progress: &mut Progress,
+) -> Result<()> {
+    let mut held = Held::existing(state::find(base, lab)?)?;
+    for name in state::choose(&held.state, names)? {
+        held.state.nodes[&name].machine.as_ref().inspect(|m| m.remove());
+        let folder = held.folder.node(&name);
+        remove(&folder)?;
+        held.state.nodes.remove(&name);
+        progress.note(&format!("{name} is gone; its image stays"));
+    }
+    settle(&mut held)?;
+    if held.state.nodes.is_empty() {
+        remove(held.folder.path())?;
+    }
+    Ok(())
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::environment(format!("cannot remove {}: {e}", folder.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Joins the terminal with a node's serial console until Ctrl-].
+///
+/// # Errors
+/// When the node is not known or not up.
+pub fn attach(base: &Path, lab: Option<&str>, name: &str) -> Result<()> {
+    let folder = state::find(base, lab)?;
+    let state = folder.read()?;
+    state::choose(&state, &[name.to_owned()])?;
+    if let Some(handle::Machine::Libvirt(domain)) = &state.nodes[name].machine {
+        return Err(domain.console().exec()).or_environment(|| "cannot start virsh".to_owned());
+    }
+    console::attach(&folder.node(name), name)
+}
+
+/// Everything that a node's serial console has shown.
+///
+/// # Errors
+/// When the node is not known or its log cannot be read.
+pub fn console_log(base: &Path, lab: Option<&str>, name: &str) -> Result<Vec<u8>> {
+    let folder = state::find(base, lab)?;
+    state::choose(&folder.read()?, &[name.to_owned()])?;
+    let path = folder.console(name);
+    fs::read(&path).or_environment(|| format!("cannot read {}", path.display()))
+}
+
+/// The ssh command for `words` on a node.
+///
+/// # Errors
+/// When the node is not known or not up.
+pub fn ssh(
+    base: &Path,
+    lab: Option<&str>,
+    name: &str,
+    identity: Option<&Path>,
+    words: &[String],
+) -> Result<Command> {
+    let folder = state::find(base, lab)?;
+    let state = folder.read()?;
+    state::choose(&state, &[name.to_owned()])?;
+    ssh::command(&folder, &state, name, identity, words)
+}

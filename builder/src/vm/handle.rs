@@ -1,0 +1,104 @@
+//! What was started here, by whatever runs it: a machine, and the network of a lab.
+
+use super::process::Process;
+use super::{qemu, virsh};
+use nix::sys::signal::Signal;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::time::Duration;
+
+/// A machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "kebab-case")]
+pub enum Machine {
+    /// A QEMU of our own.
+    Qemu(Process),
+    /// A libvirt domain.
+    Libvirt(virsh::Domain),
+}
+
+impl Machine {
+    /// Whether it runs.
+    pub fn alive(&self) -> bool {
+        match self {
+            Self::Qemu(process) => process.alive(),
+            Self::Libvirt(domain) => domain.alive(),
+        }
+    }
+
+    /// Presses its power button; `folder` is the node's.
+    ///
+    /// # Errors
+    /// Why it cannot be pressed, in words.
+    pub fn press_power(&self, folder: &Path) -> Result<(), String> {
+        match self {
+            Self::Qemu(_) => qemu::press_power(folder).map_err(|e| e.to_string()),
+            Self::Libvirt(domain) => domain.press_power().map_err(|e| e.to_string()),
+        }
+    }
+
+    /// Cuts its power.
+    pub fn kill(&self) {
+        match self {
+            Self::Qemu(process) => process.kill(),
+            Self::Libvirt(domain) => domain.kill(),
+        }
+    }
+
+    /// Cuts its power, and nothing but files in the node's folder is left of it.
+    pub fn remove(&self) {
+        match self {
+            Self::Qemu(process) => process.kill(),
+            Self::Libvirt(domain) => domain.remove(),
+        }
+    }
+
+    /// QEMU's process, where it is ours.
+    pub fn pid(&self) -> Option<i32> {
+        match self {
+            Self::Qemu(process) => Some(process.pid),
+            Self::Libvirt(_) => None,
+        }
+    }
+}
+
+/// A lab's network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "kebab-case")]
+pub enum Network {
+    /// The keeper of a network namespace.
+    Namespace(Process),
+    /// A libvirt network.
+    Libvirt(virsh::Network),
+}
+
+impl Network {
+    /// Whether it is up.
+    pub fn alive(&self) -> bool {
+        match self {
+            Self::Namespace(keeper) => keeper.alive(),
+            Self::Libvirt(network) => network.alive(),
+        }
+    }
+
+    /// Takes it down.
+    pub fn remove(&self) {
+        match self {
+            Self::Namespace(keeper) => {
+                keeper.signal(Signal::SIGTERM);
+                if !keeper.wait(Duration::from_secs(5)) {
+                    keeper.kill();
+                }
+            }
+            Self::Libvirt(network) => network.remove(),
+        }
+    }
+
+    /// The keeper, where it is a namespace.
+    pub fn keeper(&self) -> Option<&Process> {
+        match self {
+            Self::Namespace(keeper) => Some(keeper),
+            Self::Libvirt(_) => None,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Processes that outlive us, known again without mistake: by number, start time and boot.
+
+use nix::sys::signal::Signal;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// A process that we started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    /// When it started, in clock ticks since the machine booted (proc(5), field 22 of `stat`).
+    pub started: u64,
+    /// The machine's boot, as the kernel names it.
+    pub boot: String,
+}
+
+impl Process {
+    /// The process that has this number now.
+    pub fn of(pid: i32) -> Option<Self> {
+        let started = start_time(pid)?;
+        Some(Self { pid, started, boot: boot_id() })
+    }
+
+    /// Whether it still runs. Another process that got its number is not it.
+    pub fn alive(&self) -> bool {
+        self.boot == boot_id() && start_time(self.pid) == Some(self.started)
+    }
+
+    /// Sends it a signal; does nothing when it has ended.
+    pub fn signal(&self, signal: Signal) {
+        // The descriptor holds on to the process: its number cannot become another's between
+        // the look at its start time and the signal (pidfd_open(2)).
+        // SAFETY: plain system calls; the descriptor that the first returns is ours alone.
+        unsafe {
+            let fd = nix::libc::syscall(nix::libc::SYS_pidfd_open, self.pid, 0);
+            let Ok(fd) = i32::try_from(fd) else { return };
+            if fd < 0 {
+                return;
+            }
+            let fd = OwnedFd::from_raw_fd(fd);
+            if self.alive() {
+                nix::libc::syscall(
+                    nix::libc::SYS_pidfd_send_signal,
+                    fd.as_raw_fd(),
+                    signal as i32,
+                    std::ptr::null::<nix::libc::siginfo_t>(),
+                    0,
+                );
+            }
+        }
+    }
+
+    /// Kills it and waits until it is gone.
+    pub fn kill(&self) {
+        self.signal(Signal::SIGKILL);
+        self.wait(Duration::from_secs(10));
+    }
+
+    /// Waits until it has ended, at most `limit`; whether it has.
+    pub fn wait(&self, limit: Duration) -> bool {
+        let started = Instant::now();
+        while self.alive() {
+            if started.elapsed() > limit {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        true
+    }
+}
+
+/// Start time of a process that is there and no zombie.
+fn start_time(pid: i32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in brackets and may hold anything.
+    let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_whitespace();
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X") {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+fn boot_id() -> String {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    text.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_process_is_known_again_and_no_other_is_touched() {
+        let mut child = Command::new("sleep").arg("100").spawn().unwrap();
+        let process = Process::of(i32::try_from(child.id()).unwrap()).unwrap();
+        assert!(process.alive());
+        for other in [
+            Process { started: process.started + 1, ..process.clone() },
+            Process { boot: "another".into(), ..process.clone() },
+        ] {
+            assert!(!other.alive());
+            other.signal(Signal::SIGKILL);
+        }
+        assert!(process.alive());
+        process.kill();
+        // A zombie has ended, though nobody has waited for it yet.
+        assert!(!process.alive());
+        child.wait().unwrap();
+        process.signal(Signal::SIGKILL);
+    }
+}

@@ -1,0 +1,258 @@
+//! Starting machines: by libvirt where it runs, else by QEMU in a lab network of our own.
+
+use super::accelerator::{self, Accelerator};
+use super::handle;
+use super::images::Machine;
+use super::state::{Held, Node};
+use super::virsh::{self, Connection};
+use super::{Firmware, Up, find_program, network, qemu};
+use crate::error::{Context, Error, Result};
+use crate::interrupt;
+use crate::output::libvirt;
+use crate::progress::Progress;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What is to run the machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Backend {
+    /// libvirt where it runs, else QEMU.
+    Auto,
+    /// libvirt, by virsh.
+    Libvirt,
+    /// Plain QEMU.
+    Qemu,
+}
+
+/// How machines are started this time.
+struct Runner<'a> {
+    options: &'a Up,
+    qemu: PathBuf,
+    accelerator: &'static str,
+    libvirt: Option<Connection>,
+}
+
+/// Starts the machines that are off, and the network before the first; what was started
+/// before a failure is stopped again. `all` are the lab's machines.
+///
+/// # Errors
+/// An environment error when something is missing or fails.
+pub fn start(
+    options: &Up,
+    off: &[&Machine],
+    all: &[Machine],
+    held: &mut Held,
+    progress: &mut Progress,
+) -> Result<()> {
+    check_images(held, off)?;
+    check_memory(options, off)?;
+    let qemu = need_program(qemu::PROGRAM, "qemu-system-x86")?;
+    let libvirt = backend(options, held, progress)?;
+    let accelerator = accelerator(options, &qemu, progress)?;
+    let runner = Runner { options, qemu, accelerator, libvirt };
+    runner.network(all, held, progress)?;
+    let mut started: Vec<&str> = Vec::new();
+    for machine in off {
+        let done = interrupt::check().and_then(|()| runner.machine(machine, held));
+        if let Err(error) = done {
+            for name in started {
+                held.state.nodes.get(name).and_then(|n| n.machine.as_ref()).inspect(|m| m.kill());
+            }
+            return Err(error);
+        }
+        started.push(&machine.name);
+    }
+    Ok(())
+}
+
+fn need_program(name: &str, package: &str) -> Result<PathBuf> {
+    find_program(name).ok_or_else(|| {
+        Error::environment(format!("`{name}` is not installed"))
+            .hint(format!("install it (Debian package {package})"))
+    })
+}
+
+/// An overlay is of no use on an image that was built anew.
+fn check_images(held: &Held, off: &[&Machine]) -> Result<()> {
+    for machine in off {
+        if let Some(node) = held.state.nodes.get(&machine.name)
+            && (node.sha256 != machine.sha256 || node.image != machine.image)
+        {
+            let name = &machine.name;
+            return Err(Error::input(format!(
+                "{name}: the image is another than when its machine was made"
+            ))
+            .hint(format!(
+                "`imgbuild destroy {name}` takes the old machine's disk away; then `imgbuild up {name}`"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Memory in bytes that the machine gets.
+fn memory(options: &Up, machine: &Machine) -> u64 {
+    options.memory.unwrap_or(machine.memory)
+}
+
+fn check_memory(options: &Up, off: &[&Machine]) -> Result<()> {
+    let need: u64 = off.iter().map(|m| memory(options, m)).sum();
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib = |name: &str| {
+        let line = text.lines().find_map(|l| l.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    let Some(have) = kib("MemAvailable:").map(|k| (k + kib("SwapFree:").unwrap_or(0)) << 10) else {
+        return Ok(());
+    };
+    if need <= have {
+        return Ok(());
+    }
+    Err(Error::environment(format!(
+        "not enough memory for {} machines: need {} MiB, have {} MiB",
+        off.len(),
+        need >> 20,
+        have >> 20
+    ))
+    .hint("give each less by --memory, or bring fewer up"))
+}
+
+/// libvirt, if that is to run the machines. A lab that is up stays with what runs it.
+fn backend(options: &Up, held: &Held, progress: &Progress) -> Result<Option<Connection>> {
+    let up = held.state.network.as_ref().filter(|n| n.alive());
+    let wanted = match (options.backend, up) {
+        (Backend::Auto, Some(handle::Network::Namespace(_))) => Backend::Qemu,
+        (Backend::Auto, Some(handle::Network::Libvirt(_))) => Backend::Libvirt,
+        (backend, Some(network)) if (backend == Backend::Qemu) != network.keeper().is_some() => {
+            return Err(Error::input("the lab is up already, run by the other backend")
+                .hint("`imgbuild down` first"));
+        }
+        (backend, _) => backend,
+    };
+    if wanted == Backend::Qemu {
+        return Ok(None);
+    }
+    match (Connection::find(), wanted) {
+        (Ok(connection), _) => {
+            progress.note(&format!("libvirt at {} runs the machines", connection.uri));
+            Ok(Some(connection))
+        }
+        (Err(why), Backend::Libvirt) => {
+            Err(Error::environment(format!("libvirt does not answer: {why}"))
+                .hint("start libvirtd, or use --backend qemu"))
+        }
+        (Err(why), _) => {
+            progress
+                .note(&format!("plain QEMU runs the machines, as libvirt does not answer ({why})"));
+            Ok(None)
+        }
+    }
+}
+
+fn accelerator(options: &Up, qemu: &Path, progress: &Progress) -> Result<&'static str> {
+    let probe = || accelerator::works(qemu, "kvm", accelerator::LIMIT);
+    match options.accelerator {
+        Accelerator::Tcg => Ok("tcg"),
+        Accelerator::Kvm => match probe()? {
+            Ok(()) => Ok("kvm"),
+            Err(why) => Err(Error::environment(format!("KVM does not work here: {why}"))
+                .hint("leave --accelerator away to emulate the processor")),
+        },
+        Accelerator::Auto => match probe()? {
+            Ok(()) => {
+                progress.note("KVM works here: the machines run at full speed");
+                Ok("kvm")
+            }
+            Err(why) => {
+                progress.note(&format!(
+                    "KVM does not work here ({why}): the processor is emulated, which is slow"
+                ));
+                Ok("tcg")
+            }
+        },
+    }
+}
+
+impl Runner<'_> {
+    fn network(&self, all: &[Machine], held: &mut Held, progress: &Progress) -> Result<()> {
+        if held.state.network.as_ref().is_some_and(handle::Network::alive) {
+            return Ok(());
+        }
+        let lab = &held.state.lab;
+        let network = if let Some(connection) = &self.libvirt {
+            let xml = libvirt::network(lab, all.iter().map(|m| (m.name.as_str(), m.address)));
+            let network = virsh::Network::start(connection, libvirt::network_uuid(lab), &xml)?;
+            progress
+                .note("the lab's time server is this machine: its NTP server must answer the lab");
+            handle::Network::Libvirt(network)
+        } else {
+            need_program("ip", "iproute2")?;
+            let nodes: Vec<_> = all.iter().map(|m| m.address).collect();
+            let (keeper, serves) = network::start(lab, &nodes, held.folder.path())?;
+            if !serves {
+                progress.note("chronyd is not installed here: the lab has no time server, and firstboot will miss it");
+            }
+            handle::Network::Namespace(keeper)
+        };
+        held.state.network = Some(network);
+        held.save()
+    }
+
+    fn machine(&self, machine: &Machine, held: &mut Held) -> Result<()> {
+        let folder = held.folder.node(&machine.name);
+        let what = || format!("cannot use {}", folder.display());
+        fs::create_dir_all(&folder).or_environment(what)?;
+        let folder = std::path::absolute(&folder).or_environment(what)?;
+        qemu::make_disk(machine, &folder)?;
+        let log = held.folder.console(&machine.name);
+        let log_start = fs::metadata(&log).map_or(0, |m| m.len());
+        let started = match &self.libvirt {
+            Some(connection) => self.domain(connection, machine, &folder, &held.state.lab.name)?,
+            None => handle::Machine::Qemu(qemu::start(&qemu::Start {
+                qemu: &self.qemu,
+                machine,
+                folder: &folder,
+                keeper: held.state.network.as_ref().and_then(handle::Network::keeper),
+                accelerator: self.accelerator,
+                memory: memory(self.options, machine),
+                firmware: self.options.firmware,
+            })?),
+        };
+        let node = Node {
+            role: machine.role.clone(),
+            address: machine.address,
+            image: machine.image.clone(),
+            sha256: machine.sha256.clone(),
+            machine: Some(started),
+            log_start,
+            accelerator: self.accelerator.to_owned(),
+        };
+        held.state.nodes.insert(machine.name.clone(), node);
+        held.save()
+    }
+
+    fn domain(
+        &self,
+        connection: &Connection,
+        machine: &Machine,
+        folder: &Path,
+        lab: &str,
+    ) -> Result<handle::Machine> {
+        let emulated = self.accelerator == "tcg";
+        let domain = libvirt::Domain {
+            lab,
+            node: &machine.name,
+            address: machine.address,
+            mac: &machine.mac,
+            cpus: if emulated { 1 } else { machine.cpus },
+            memory: memory(self.options, machine),
+            image: &folder.join(qemu::OVERLAY),
+            format: "qcow2",
+            emulated,
+            uefi: self.options.firmware == Firmware::Uefi,
+            log: Some(&folder.join("console.log")),
+        };
+        let started = virsh::Domain::start(connection, domain.uuid(), &domain.xml())?;
+        Ok(handle::Machine::Libvirt(started))
+    }
+}

@@ -1,0 +1,184 @@
+//! The lab's virtual machines: `imgbuild up`, `status`, `ssh`, `console`, `down`, `destroy`.
+
+use lab_tests::lab::{Lab, text};
+use lab_tests::{oracle, product};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+const NODES: [&str; 3] = ["openstack", "nova01", "nova02"];
+
+/// `imgbuild` with its machines in a folder of the test.
+struct Machines<'a> {
+    lab: &'a Lab,
+}
+
+impl Machines<'_> {
+    fn run(&self, arguments: &[&str]) -> Output {
+        product::command()
+            .args(arguments)
+            .env("IMGBUILD_STATE", self.lab.folder().join("state"))
+            .output()
+            .expect("imgbuild starts")
+    }
+
+    /// Runs it, which must succeed, and returns what it printed.
+    fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        let status = output.status;
+        assert!(status.success(), "imgbuild {arguments:?} ended with {status}:\n{said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn status(&self) -> Value {
+        let text = self.ok(&["status", "--json"]);
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
+    }
+
+    fn ssh(&self, node: &str, command: &str) -> String {
+        self.ok(&["ssh", "-i", &text(&self.lab.key()), node, command])
+    }
+}
+
+impl Drop for Machines<'_> {
+    fn drop(&mut self) {
+        // Nothing is left of a test that failed.
+        let _ = self.run(&["destroy"]);
+    }
+}
+
+/// Processes that work below `folder` or were told of it, zombies aside.
+fn processes(folder: &Path) -> Vec<String> {
+    let about = |process: &Path| {
+        let place = fs::read_link(process.join("cwd")).unwrap_or_default();
+        let line = fs::read(process.join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        (place.starts_with(folder) || line.contains(&text(folder))).then_some(line)
+    };
+    let own = std::process::id().to_string();
+    fs::read_dir("/proc")
+        .expect("/proc")
+        .filter_map(|e| Some(e.ok()?.path()))
+        .filter(|p| p.file_name().is_some_and(|n| n != own.as_str()))
+        .filter_map(|p| about(&p))
+        .collect()
+}
+
+fn links() -> String {
+    oracle::ok("ip", ["-o", "link"])
+}
+
+/// The reference lab on practice media, each role in an output folder of its own.
+fn reference_lab() -> Lab {
+    let lab = Lab::new();
+    for role in ["controller", "compute"] {
+        let mut arguments = lab.arguments(role, &["practice"], &[]);
+        let at = arguments.iter().position(|a| a == "--output").expect("--output") + 1;
+        arguments[at] = text(&lab.output().join(role));
+        product::build(&arguments);
+    }
+    lab
+}
+
+#[test]
+fn the_reference_lab_comes_up_sees_itself_and_goes_down() {
+    let lab = reference_lab();
+    let machines = Machines { lab: &lab };
+    let before = links();
+    let output = text(&lab.output());
+    let up = [
+        "up",
+        "--output",
+        &output,
+        "--memory",
+        "704 MiB",
+        "--backend",
+        "qemu",
+        "--progress",
+        "plain",
+    ];
+    machines.ok(&up);
+    assert_eq!(links(), before, "the host's own interfaces");
+
+    let status = machines.status();
+    let nodes = status["labs"][0]["nodes"].as_array().expect("nodes");
+    let names: Vec<&str> = nodes.iter().filter_map(|n| n["name"].as_str()).collect();
+    assert_eq!(names, NODES);
+    for node in nodes {
+        assert_eq!(node["power"], "on", "{node:#}");
+        assert_eq!(node["firstboot"], "ready", "{node:#}");
+    }
+    // Who is up already is left alone.
+    machines.ok(&up);
+    assert_eq!(machines.status(), status);
+
+    for node in NODES {
+        let others = NODES.iter().filter(|n| **n != node);
+        for other in others {
+            machines.ssh(
+                node,
+                &format!("ping -c 1 -W 30 {other} && ssh-keyscan -T 60 {other} | grep ssh-"),
+            );
+        }
+        let said: Value = serde_json::from_str(&machines.ssh(node, "firstboot status --json"))
+            .expect("firstboot's JSON");
+        assert_eq!(said["state"], "ready", "{said:#}");
+    }
+    assert_eq!(
+        machines.run(&["ssh", "-i", &text(&lab.key()), "nova01", "exit 7"]).status.code(),
+        Some(7)
+    );
+    for node in ["nova01", "nova02"] {
+        assert_eq!(machines.ssh(node, "hostname").trim(), node);
+        assert_eq!(machines.ssh(node, "systemctl is-enabled libvirtd").trim(), "enabled");
+        assert!(machines.ssh(node, "virsh list --all").contains("Id"));
+    }
+
+    machines.ok(&["down", "nova02", "--progress", "plain"]);
+    let console = machines.ok(&["console", "nova02", "--log"]);
+    assert!(console.contains("reboot: Power down"), "{console}");
+    assert!(console.contains("node nova02 is ready"), "{console}");
+    assert_eq!(machines.ssh("nova01", "hostname").trim(), "nova01", "the others stay up");
+    machines.ok(&["down", "--progress", "plain"]);
+    for node in NODES {
+        let console = machines.ok(&["console", node, "--log"]);
+        assert!(console.contains("reboot: Power down"), "{node}: {console}");
+    }
+    let status = machines.status();
+    assert_eq!(status["labs"][0]["network_up"], false, "{status:#}");
+    assert_eq!(processes(&lab.folder().join("state")), Vec::<String>::new());
+    assert_eq!(links(), before);
+
+    for role in ["controller", "compute"] {
+        let folder = text(&lab.output().join(role));
+        oracle::ok("sh", ["-c", &format!("cd {folder} && sha256sum --quiet -c SHA256SUMS")]);
+    }
+    machines.ok(&["destroy"]);
+    let left: Vec<_> = fs::read_dir(lab.folder().join("state")).expect("state").collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn what_cannot_be_brought_up_is_said() {
+    let lab = Lab::new();
+    let machines = Machines { lab: &lab };
+    let expect = |arguments: &[&str], code: i32, words: &str| {
+        let output = machines.run(arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(words), "{arguments:?}: {said}");
+    };
+    let output = text(&lab.output());
+    expect(&["up", "--output", &output], 2, "no images in");
+    expect(&["down"], 2, "no lab is there");
+    expect(&["ssh", "nova01"], 2, "no lab is there");
+    expect(&["up", "--memory", "5"], 2, "`5` is not a size");
+    fs::create_dir_all(lab.output()).expect("folder");
+    fs::write(lab.output().join("manifest.json"), "{\"schema\": 0}").expect("manifest");
+    expect(&["up", "--output", &output], 2, "manifest.json is not the manifest of a build");
+    assert!(machines.ok(&["status"]).contains("no machines"));
+    assert_eq!(machines.status()["labs"], Value::Array(Vec::new()));
+    assert!(!lab.folder().join("state").exists(), "a failed `up` leaves nothing");
+}
