@@ -112,7 +112,10 @@ struct Context {
 /// # Errors
 /// Input errors of profile, kickstart, media and packages.
 pub fn plan(select: &Select, progress: &mut Progress) -> Result<Plan> {
-    planning::plan(select, progress).map(|planned| planned.context.plan)
+    let planned = planning::plan(select, progress)?;
+    progress.finish();
+    planned.notes.iter().for_each(|note| progress.note(note));
+    Ok(planned.context.plan)
 }
 
 /// Builds the images of every node asked for.

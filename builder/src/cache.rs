@@ -6,7 +6,8 @@
 //! | `metadata` | metadata files from servers | checksum in repomd.xml |
 //! | `pages` | what has no checksum (repomd.xml, mirror lists) | SHA-256 of the URL |
 //! | `partial` | downloads that are not whole | checksum of the whole |
-//! | `trees` | installed trees | digest of what made them |
+//! | `trees`, `trees-*` | installed trees, by root and without | digest of what made them |
+//! | `sizes` | how large trees are | folder and digest |
 //! | `practice`, `debs` | the practice medium and what it is made from | |
 //! | `logs` | of builds that run or failed | process id |
 //! | `running` | one locked file for each program that uses the cache | process id |

@@ -89,7 +89,7 @@ pub trait Medium: Send + Sync {
         compare(self, path, known, &hasher.finish())
     }
 
-    /// Whether there is a file at `path`; media behind a network need not know.
+    /// Whether there is a file at `path` that can be read.
     fn has(&self, path: &str) -> bool {
         self.open(path).is_ok()
     }

@@ -6,3 +6,5 @@ pub mod namespace;
 pub mod oracle;
 pub mod product;
 pub mod rawrpm;
+pub mod server_double;
+pub mod web_lab;

@@ -1,9 +1,12 @@
 //! A network namespace of the test's own with loopback and an NTP server, so that no
 //! guest and no server of a test touches the host's network.
 
+use nix::sched::{CloneFlags, setns};
 use std::fs;
+use std::panic::resume_unwind;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 
 /// A network namespace with chronyd serving the host's time at 127.0.0.1:123.
 pub struct Namespace {
@@ -18,14 +21,37 @@ impl Namespace {
     /// # Panics
     /// Without root or iproute2.
     pub fn new() -> Self {
+        let namespace = Self::without_interfaces();
+        crate::oracle::ok("ip", ["-n", &namespace.name, "link", "set", "lo", "up"]);
+        namespace
+    }
+
+    /// Makes one in which nothing can be reached, not even loopback.
+    ///
+    /// # Panics
+    /// Without root or iproute2.
+    pub fn without_interfaces() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::SeqCst);
         let name = format!("imgbuild-{}-{number}", std::process::id());
         crate::oracle::ok("ip", ["netns", "add", &name]);
         let folder = tempfile::tempdir().expect("temporary folder");
-        let namespace = Self { name, chronyd: None, folder };
-        crate::oracle::ok("ip", ["-n", &namespace.name, "link", "set", "lo", "up"]);
-        namespace
+        Self { name, chronyd: None, folder }
+    }
+
+    /// Runs `inside` in a thread whose network (and that of the threads it starts) is this one.
+    ///
+    /// # Panics
+    /// When it does, or the namespace cannot be entered.
+    pub fn run<T: Send>(&self, inside: impl FnOnce() -> T + Send) -> T {
+        let file = fs::File::open(format!("/run/netns/{}", self.name)).expect("namespace");
+        thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                setns(&file, CloneFlags::CLONE_NEWNET).expect("root may enter a namespace");
+                inside()
+            });
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+        })
     }
 
     /// Starts chronyd as the lab's NTP server (`-x`: it leaves the clock alone).

@@ -108,8 +108,7 @@ fn package(
     };
     let known = known(package);
     if let Some(path) = repo.medium.local(&package.location) {
-        let bytes = repo.medium.read(&package.location, u64::MAX - 1)?;
-        keep::verify(repo.medium.as_ref(), &package.location, &known, &bytes).map_err(name)?;
+        keep::verify(repo.medium.as_ref(), &package.location, &known, &path).map_err(name)?;
         return Ok(path);
     }
     let file = format!("{}.rpm", known.value);

@@ -106,6 +106,14 @@ fn read(sources: &[Source], notes: &mut Vec<String>) -> Result<(Catalog, bool)> 
     let mut catalog = Catalog::default();
     let mut practice = false;
     for source in sources {
+        if let Some(id) = source.id.as_ref().filter(|id| catalog.repos.iter().any(|r| r.id == **id))
+        {
+            return Err(Error::input(format!(
+                "{}: there is another repository with the id {id}",
+                source.medium.location()
+            ))
+            .hint("give one of them another id, or leave one out"));
+        }
         let before = catalog.repos.len();
         let added = match (&source.folder, &source.id) {
             (Some(folder), Some(id)) => catalog.add_repository(&source.medium, folder, id.clone()),

@@ -97,19 +97,25 @@ pub fn survey(root: &Path) -> Result<Vec<Entry>> {
     Ok(found)
 }
 
-/// Installed trees, and those that were being made or removed when a program was killed.
+/// Installed trees, and those that were being made or removed when a program was killed. What
+/// was made without root is in folders of its own, `trees-` and eight digits.
 fn trees(root: &Path) -> Result<Vec<Entry>> {
-    let folder = root.join("trees");
-    let making = locked(&folder.join("lock"));
+    let of_map = |n: &str| n.strip_prefix("trees-").is_some_and(|id| id.len() == 8 && digits(id));
     let mut found = Vec::new();
-    for (path, meta) in list(&folder)?.into_iter().filter(|(_, meta)| meta.is_dir()) {
-        let (whole, part) = (hex(name(&path)), name(&path).starts_with("partial-"));
-        if !whole && !part && !name(&path).starts_with(REMOVING) {
+    for (folder, _) in list(root)?.into_iter().filter(|(_, meta)| meta.is_dir()) {
+        if name(&folder) != "trees" && !of_map(name(&folder)) {
             continue;
         }
-        // A finished tree does not change, so it is measured once.
-        let bytes = if whole { remembered(root, &path)? } else { size(&path)? };
-        found.push(Entry { bytes, ..entry(Kind::Trees, path, &meta, part && making) });
+        let making = locked(&folder.join("lock"));
+        for (path, meta) in list(&folder)?.into_iter().filter(|(_, meta)| meta.is_dir()) {
+            let (whole, part) = (hex(name(&path)), name(&path).starts_with("partial-"));
+            if !whole && !part && !name(&path).starts_with(REMOVING) {
+                continue;
+            }
+            // A finished tree does not change, so it is measured once.
+            let bytes = if whole { remembered(root, &path)? } else { size(&path)? };
+            found.push(Entry { bytes, ..entry(Kind::Trees, path, &meta, part && making) });
+        }
     }
     Ok(found)
 }
@@ -119,7 +125,8 @@ pub const REMOVING: &str = "removing-";
 
 /// Where a tree's size is kept.
 pub fn size_file(root: &Path, tree: &Path) -> PathBuf {
-    root.join("sizes").join(name(tree))
+    let folder = tree.parent().map_or("", name);
+    root.join("sizes").join(format!("{folder}-{}", name(tree)))
 }
 
 fn remembered(root: &Path, tree: &Path) -> Result<u64> {
@@ -145,8 +152,11 @@ fn name(path: &Path) -> &str {
 
 /// Whether a name is a digest: MD5's to SHA-512's length.
 fn hex(name: &str) -> bool {
-    let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    (32..=128).contains(&name.len()) && name.bytes().all(digit)
+    (32..=128).contains(&name.len()) && digits(name)
+}
+
+fn digits(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 fn is_log(name: &str) -> bool {

@@ -21,7 +21,7 @@ use download::{Append, Outcome, Sink, Validators, Wanted, below};
 use pages::Page;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Largest file without a known checksum that is kept in the cache.
@@ -172,6 +172,11 @@ impl Medium for Http {
         shown(&self.bases[0]).trim_end_matches('/').rsplit('/').next().unwrap_or("media").to_owned()
     }
 
+    /// By fetching it, as a page: who asks reads it next, perhaps offline.
+    fn has(&self, path: &str) -> bool {
+        self.page(path, PAGE_MAX).is_ok()
+    }
+
     fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>> {
         if path == REPOMD { self.repomd(limit) } else { self.page(path, limit) }
     }
@@ -203,9 +208,16 @@ impl Medium for Http {
         // What came in parts, at different times or from different servers, may not fit
         // together; what came in one piece and is wrong is wrong at that server.
         let mut wrong = Ok(());
+        // What comes again counts once.
+        let told = AtomicU64::new(0);
         for _ in 0..=self.bases.len() {
             let mut sink = Append::new(to).or_environment(what)?;
-            self.fetch(path, known.size, true, None, advance, &mut sink)?;
+            let came = AtomicU64::new(0);
+            let once = |bytes: u64| {
+                let now = came.fetch_add(bytes, Ordering::Relaxed) + bytes;
+                advance(now.saturating_sub(told.fetch_max(now, Ordering::Relaxed)));
+            };
+            self.fetch(path, known.size, true, None, &once, &mut sink)?;
             let found = known.checksum_of(to)?;
             wrong = compare(self, path, known, &found);
             if wrong.is_ok() {

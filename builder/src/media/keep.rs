@@ -66,14 +66,13 @@ pub fn obtain(
     }
 }
 
-/// That bytes read from a medium are what they have to be.
+/// That the file `local`, which is `path` of a medium, is what it has to be.
 ///
 /// # Errors
-/// A verification error when they are not.
-pub fn verify(medium: &dyn Medium, path: &str, known: &Known, bytes: &[u8]) -> Result<()> {
-    let mut hasher = known.hasher()?;
-    hasher.update(bytes);
-    super::compare(medium, path, known, &hasher.finish())
+/// A verification error when it is not, an input error when it cannot be read.
+pub fn verify(medium: &dyn Medium, path: &str, known: &Known, local: &Path) -> Result<()> {
+    let file = File::open(local).map_err(|e| super::unreadable(medium.location(), path, &e))?;
+    super::compare(medium, path, known, &known.checksum_of(&file)?)
 }
 
 /// Whether the cache has the file; one that is damaged is removed.

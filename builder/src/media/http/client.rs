@@ -145,12 +145,10 @@ impl Client {
         }
         let (send, events) = sync_channel(WAITING);
         thread::spawn(move || {
-            let failed = match pump(request.call(), &send) {
-                Ok(()) => return,
-                Err(e) => Failure::Passing(e, None),
-            };
-            // Nobody listens any more after an interruption or silence.
-            let _ = send.send(Err(failed));
+            if let Err(why) = pump(request.call(), &send) {
+                // Nobody listens any more after an interruption or silence.
+                let _ = send.send(Err(broken(why)));
+            }
         });
         let patience = self.settings.timeout;
         match wait(&events, patience)? {
@@ -233,6 +231,12 @@ fn refused(status: u16, after: Option<Duration>) -> Failure {
         408 | 425 | 429 | 500..=599 => Failure::Passing(why, after),
         _ => Failure::Final(why),
     }
+}
+
+/// What it means that an answer did not come, or broke off.
+fn broken(why: String) -> Failure {
+    // A server does not get another certificate from being asked again.
+    if why.contains("certificate") { Failure::Final(why) } else { Failure::Passing(why, None) }
 }
 
 /// Hands over an answer piece by piece; what goes wrong is said in words.
