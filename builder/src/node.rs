@@ -171,7 +171,7 @@ pub fn wire_spec(spec: &Spec, node: &Node, facts: &Facts) -> wire::Spec {
         let mut answers = answers::defaults(&wire, packstack.compute_on_controller);
         answers.extend(packstack.answers.clone());
         let admin_password_file = wire::ADMIN_PASSWORD_FILE.to_owned();
-        wire::Packstack { program: None, admin_password_file, answers }
+        wire::Packstack { program: None, stall_seconds: None, admin_password_file, answers }
     });
     wire
 }

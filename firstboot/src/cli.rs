@@ -1,6 +1,7 @@
 //! The command line: arguments in, text and exit code out.
 
 mod answers;
+mod look;
 
 use crate::host::Host;
 use crate::journal::{Event, Journal, Lines, RUN, id};
@@ -71,6 +72,19 @@ enum Command {
         #[command(flatten)]
         root: Root,
     },
+    /// Do one step again, with everything that depends on it.
+    Retry {
+        /// The step's name, as `status` shows it.
+        step: String,
+        #[command(flatten)]
+        root: Root,
+    },
+    /// Look at the seven things that a node must have before OpenStack is installed.
+    Check(look::Check),
+    /// Show where the time of this boot's run went.
+    Analyze(look::Analyze),
+    /// Show this boot's records (journalctl).
+    Logs(look::Logs),
     /// Edit an answer file that packstack generated: the spec's keys, nothing else.
     Answers(answers::Answers),
 }
@@ -103,7 +117,14 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     match cli.command {
-        Command::Run { console, root } => run_steps(&root.host(), console),
+        Command::Run { console, root } => run_steps(&root.host(), console, None),
+        Command::Retry { step, root } => match Step::named(&step) {
+            Some(step) => run_steps(&root.host(), None, Some(step)),
+            None => look::unknown(&step),
+        },
+        Command::Check(args) => look::check(&args),
+        Command::Analyze(args) => look::analyze(&args),
+        Command::Logs(args) => look::logs(&args),
         Command::Status { json, wait, timeout, root } => {
             status(&root.host(), json, wait, timeout.map(Duration::from_secs))
         }
@@ -126,7 +147,8 @@ fn sinks(host: &Host, console: Option<String>) -> Vec<Box<dyn Log>> {
     sinks
 }
 
-fn run_steps(host: &Host, console: Option<String>) -> u8 {
+/// Runs every step, or one again with what depends on it.
+fn run_steps(host: &Host, console: Option<String>, again: Option<Step>) -> u8 {
     let sinks = sinks(host, console);
     let spec = match report::load_spec(host) {
         Ok(spec) => spec,
@@ -148,11 +170,19 @@ fn run_steps(host: &Host, console: Option<String>) -> u8 {
             return IO;
         }
     };
-    match run::run(host, &spec, &journal, &Step::bounds) {
+    if let Some(step) = again.filter(|step| !Step::of(&spec).contains(step)) {
+        refuse(&journal, format!("this node has no step {}", step.name()), None);
+        return USAGE;
+    }
+    let done = match again {
+        Some(step) => run::retry(host, &spec, &journal, &Step::bounds, step),
+        None => run::run(host, &spec, &journal, &Step::bounds),
+    };
+    match done {
         Ok(state) if state.readiness() == Readiness::Failed => FAILED,
         Ok(_) => READY,
         Err(error) => {
-            refuse(&journal, format!("the state cannot be written: {error}"), None);
+            refuse(&journal, format!("the state file: {error}"), None);
             IO
         }
     }
@@ -160,15 +190,8 @@ fn run_steps(host: &Host, console: Option<String>) -> u8 {
 
 /// Records why a run did not begin or end as it should.
 fn refuse(journal: &Journal, message: String, remedy: Option<&str>) {
-    journal.record(&Event {
-        id: id::NODE_FAILED,
-        step: RUN,
-        outcome: "failed",
-        duration: Duration::ZERO,
-        attempt: 0,
-        remedy,
-        message,
-    });
+    let event = Event::new(id::NODE_FAILED, RUN, message);
+    journal.record(&Event { outcome: "failed", remedy, ..event });
 }
 
 fn status(host: &Host, json: bool, wait: bool, timeout: Option<Duration>) -> u8 {

@@ -6,6 +6,9 @@
 
 pub mod clock;
 pub mod files;
+pub mod http;
+pub mod job;
+pub mod jobs;
 pub mod process;
 pub mod system;
 
@@ -13,7 +16,10 @@ pub use clock::{Clock, SystemClock};
 pub use process::{Output, Program};
 pub use system::{FolderRunner, Interface, Runner, SystemRunner};
 
+use crate::state::ServiceState;
+use jobs::Followed;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -24,6 +30,20 @@ pub const MIN_SECRET: usize = 4;
 /// Where SELinux says that it is there.
 const SELINUX: &str = "/sys/fs/selinux/enforce";
 
+/// What a step notes beside its result, for the journal and the state file.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Note {
+    /// A line that a program said.
+    Output {
+        /// The program.
+        program: String,
+        /// What it said.
+        line: String,
+    },
+    /// How a service of OpenStack stands.
+    Service(ServiceState),
+}
+
 /// One node, or a folder tree that looks like one.
 pub struct Host {
     root: PathBuf,
@@ -31,6 +51,8 @@ pub struct Host {
     clock: Box<dyn Clock>,
     live: bool,
     secrets: RefCell<Vec<String>>,
+    notes: RefCell<Vec<Note>>,
+    jobs: RefCell<BTreeMap<&'static str, Followed>>,
 }
 
 impl Host {
@@ -46,7 +68,15 @@ impl Host {
     /// A running node whose files are under `root` and whose processes, kernel and
     /// time are the given ones.
     pub fn with(root: &Path, runner: Box<dyn Runner>, clock: Box<dyn Clock>) -> Host {
-        Host { root: root.to_owned(), runner, clock, live: true, secrets: RefCell::default() }
+        Host {
+            root: root.to_owned(),
+            runner,
+            clock,
+            live: true,
+            secrets: RefCell::default(),
+            notes: RefCell::default(),
+            jobs: RefCell::default(),
+        }
     }
 
     /// Whether this is a running node, not only a folder tree.
@@ -109,6 +139,70 @@ impl Host {
     pub fn locked(&self, path: &str) -> bool {
         let lock = self.path(path).and_then(|folder| files::lock(&folder));
         matches!(lock, Ok(None))
+    }
+
+    /// Replaces the content of the file `path`, which keeps its mode, owner and group.
+    ///
+    /// # Errors
+    /// As [`Host::write`]; also when it is not there.
+    pub fn replace(&self, path: &str, content: &[u8]) -> io::Result<()> {
+        let target = files::replaceable(&self.root, Path::new(path))?;
+        files::replace_atomic(&target, content).map_err(|error| named(path, &error))?;
+        self.restore_label(path);
+        Ok(())
+    }
+
+    /// Removes the file `path`, if it is there.
+    ///
+    /// # Errors
+    /// As removing a file.
+    pub fn remove(&self, path: &str) -> io::Result<()> {
+        match std::fs::remove_file(files::replaceable(&self.root, Path::new(path))?) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(named(path, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the folder `path` if it is not there, for its owner only.
+    ///
+    /// # Errors
+    /// As making folders.
+    pub fn make_private(&self, path: &str) -> io::Result<()> {
+        files::make_folders(&self.path(path)?).map_err(|error| named(path, &error))?;
+        self.set_mode(path, 0o700)
+    }
+
+    /// Gives `path` the permission bits `mode`.
+    ///
+    /// # Errors
+    /// As changing a mode.
+    pub fn set_mode(&self, path: &str, mode: u32) -> io::Result<()> {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(self.path(path)?, permissions).map_err(|error| named(path, &error))
+    }
+
+    /// Seconds since the kernel started; `None` in a folder tree without `/proc`.
+    pub fn uptime(&self) -> Option<f64> {
+        let text = self.read("/proc/uptime").ok().flatten()?;
+        text.split_whitespace().next()?.parse().ok()
+    }
+
+    /// Notes something for the journal and the state file.
+    pub fn note(&self, note: Note) {
+        self.notes.borrow_mut().push(note);
+    }
+
+    /// Notes a line that a program said.
+    pub fn note_output(&self, program: &str, line: &str) {
+        let (program, line) = (program.to_owned(), line.trim_end().to_owned());
+        if !line.is_empty() {
+            self.note(Note::Output { program, line });
+        }
+    }
+
+    /// What was noted since the last call.
+    pub fn take_notes(&self) -> Vec<Note> {
+        std::mem::take(&mut self.notes.borrow_mut())
     }
 
     /// The permission bits of `path`, `None` if it is not there.

@@ -4,10 +4,11 @@
 //! |---|---|
 //! | `MESSAGE_ID` | one of the constants of [`id`], explained in the catalogue (`journalctl -x`) |
 //! | `FIRSTBOOT_STEP` | the step's name, `run` for the run as a whole |
-//! | `FIRSTBOOT_OUTCOME` | `started`, `waiting`, `retry`, `unchanged`, `changed`, `failed`, `blocked`, `skipped`, `ready` |
+//! | `FIRSTBOOT_OUTCOME` | `started`, `waiting`, `retry`, `unchanged`, `changed`, `failed`, `blocked`, `skipped`, `ready`, `output`, `answers`, `fails` |
 //! | `FIRSTBOOT_DURATION_MS` | milliseconds since the step (or the run) began |
 //! | `FIRSTBOOT_ATTEMPT` | how often the step was applied |
 //! | `FIRSTBOOT_NODE`, `FIRSTBOOT_ROLE` | from the node spec |
+//! | `FIRSTBOOT_ABOUT` | the program that said a line (`output`), the service of OpenStack (`answers`, `fails`) |
 //! | `FIRSTBOOT_REMEDY` | what to do, on `failed` and `blocked` |
 
 use crate::spec::Spec;
@@ -43,6 +44,10 @@ pub mod id {
     pub const STEP_FAILED: &str = "e96ce961a7a641a4835f5e9ee337b3d7";
     /// A step was not tried, as one that it needs has failed.
     pub const STEP_BLOCKED: &str = "f39c88e6e2d846a4b8901c1693dae753";
+    /// A program that a step runs said a line.
+    pub const OUTPUT: &str = "5d3b0c7a1f5e4c0f9d6f1f0a6f8b2e17";
+    /// A service of OpenStack was asked.
+    pub const SERVICE: &str = "c1a6e0b39d7f4a52b0d8447d1b5e9f63";
     /// The node is ready.
     pub const NODE_READY: &str = "846bb1852055451f9b677208cc5a4f2a";
     /// The run ended and the node is not ready.
@@ -62,10 +67,20 @@ pub struct Event<'a> {
     pub duration: Duration,
     /// How often the step was applied.
     pub attempt: u32,
+    /// The program or service that it is about.
+    pub about: Option<&'a str>,
     /// What to do about it.
     pub remedy: Option<&'a str>,
     /// The sentence for people.
     pub message: String,
+}
+
+impl<'a> Event<'a> {
+    /// An event of `step` with nothing but a text.
+    pub fn new(id: &'static str, step: &'a str, message: String) -> Event<'a> {
+        let (outcome, duration, attempt) = ("", Duration::ZERO, 0);
+        Event { id, step, outcome, duration, attempt, about: None, remedy: None, message }
+    }
 }
 
 /// Where transitions are written to.
@@ -96,6 +111,7 @@ impl Journal {
         let level = match event.id {
             id::STEP_FAILED | id::STEP_BLOCKED | id::NODE_FAILED => Level::Error,
             id::STEP_RETRY => Level::Warn,
+            id::OUTPUT => Level::Debug,
             _ => Level::Info,
         };
         let duration = u64::try_from(event.duration.as_millis()).unwrap_or(u64::MAX);
@@ -108,6 +124,7 @@ impl Journal {
             ("FIRSTBOOT_NODE", self.node.as_str().into()),
             ("FIRSTBOOT_ROLE", self.role.into()),
         ];
+        fields.extend(event.about.map(|about| ("FIRSTBOOT_ABOUT", about.into())));
         let remedy = event.remedy.map(cut);
         fields.extend(remedy.map(|remedy| ("FIRSTBOOT_REMEDY", remedy.into())));
         let message = cut(&event.message);
@@ -149,6 +166,10 @@ impl Log for Lines {
     }
 
     fn log(&self, record: &Record) {
+        if record.level() > Level::Info && matches!(self, Lines::Device(_)) {
+            // What programs say in passing is for the journal.
+            return;
+        }
         let line = format!("{}\n", line(record));
         // There is no place left to tell that a line could not be written.
         let _ = match self {

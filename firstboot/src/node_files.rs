@@ -1,6 +1,10 @@
 //! The files that carry a node's identity: what they must hold, and whether a
 //! given text does. imgbuild writes the same files into the image from here.
 
+mod bridge;
+
+pub use bridge::{bridge_differences, bridge_ifcfg, port_differences, port_ifcfg};
+
 use crate::spec::Spec;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;

@@ -2,10 +2,17 @@
 
 use crate::host::Host;
 use crate::spec::{self, Spec};
-use crate::state::{FOLDER, Outcome, Readiness, RunState, StepState};
+use crate::state::{FOLDER, Outcome, Readiness, RunState, ServiceState, StepState};
 use serde::Serialize;
 use std::fmt::Write;
 use std::io;
+
+/// Another node; none is known yet, as nodes do not tell each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Peer {
+    /// Its name.
+    pub node: String,
+}
 
 /// How a node stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -18,6 +25,10 @@ pub struct Status {
     pub state: Readiness,
     /// The steps in order.
     pub steps: Vec<StepState>,
+    /// The other nodes, as far as this one has heard of them.
+    pub peers: Vec<Peer>,
+    /// The services of OpenStack, as far as they were asked.
+    pub services: Vec<ServiceState>,
     /// Anything about the whole that the steps do not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -35,7 +46,7 @@ pub fn status(host: &Host) -> Result<Status, String> {
     };
     let now = host.boot_id();
     let fresh = |note: &str| {
-        let state = RunState::new(&spec, now.clone(), String::new());
+        let state = RunState::new(&spec, host, String::new());
         (state, Some(note.to_owned()))
     };
     let (state, mut note) = match RunState::load(host).map_err(explain)? {
@@ -54,6 +65,8 @@ pub fn status(host: &Host) -> Result<Status, String> {
         role: state.role.as_str().to_owned(),
         state: readiness,
         steps: state.steps,
+        peers: Vec::new(),
+        services: state.services,
         note,
     })
 }
@@ -85,6 +98,11 @@ impl Status {
             if let Some(remedy) = &step.remedy {
                 let _ = writeln!(out, "  {:<12} {:<10} {:>9}  what to do: {remedy}", "", "", "");
             }
+        }
+        for service in &self.services {
+            let mark = if service.ok { "answers" } else { "FAILS" };
+            let (name, evidence) = (&service.name, &service.evidence);
+            let _ = writeln!(out, "  {name:<12} {mark:<10} {:>9}  {evidence}", "");
         }
         if let Some(note) = &self.note {
             let _ = writeln!(out, "{note}");

@@ -1,35 +1,16 @@
 //! The engine: for each step look, change, look again, until it is as wanted or its
 //! bounds are reached; one journal record and one state file for each transition.
 
-use crate::host::{Host, clock};
+mod turn;
+
+use crate::host::{Host, Note, clock};
 use crate::journal::{Event, Journal, RUN, id};
 use crate::spec::Spec;
 use crate::state::{Outcome, Readiness, RunState};
-use crate::steps::{Bounds, Fault, State, Step};
+use crate::steps::{Bounds, Step};
 use std::io;
 use std::time::Duration;
-
-/// Time between two looks while waiting.
-const POLL: Duration = Duration::from_secs(1);
-/// A wait that goes on is told again after this long.
-const REMIND: Duration = Duration::from_secs(30);
-/// Longest pause before another attempt.
-const MAX_PAUSE: Duration = Duration::from_secs(15);
-
-/// How a step ended.
-struct Ending {
-    outcome: Outcome,
-    message: String,
-    remedy: Option<String>,
-}
-
-/// What a look at the world calls for.
-enum Next {
-    Apply(String),
-    Wait(String),
-    LookAgain(Fault),
-    End(Ending),
-}
+use turn::Turn;
 
 /// Runs every step of the node and returns how they ended.
 ///
@@ -44,16 +25,34 @@ pub fn run(
     bounds: &dyn Fn(Step) -> Bounds,
 ) -> io::Result<RunState> {
     let now = clock::rfc3339(host.clock().wall());
-    let state = RunState::new(spec, host.boot_id(), now);
-    let mut engine =
-        Engine { host, spec, journal, began: host.clock().monotonic(), state, saved: Ok(()) };
-    engine.begin();
-    for (index, step) in Step::of(spec).into_iter().enumerate() {
-        Turn { step, index, bounds: bounds(step), began: host.clock().monotonic(), attempts: 0 }
-            .take(&mut engine);
+    let state = RunState::new(spec, host, now);
+    Engine::new(host, spec, journal, state).work(&Step::of(spec), bounds)
+}
+
+/// Runs `step` again and what depends on it; every other step keeps its result of this
+/// boot's run. Without such a run every step is run.
+///
+/// # Errors
+/// As [`run`]; also when the state file cannot be read.
+pub fn retry(
+    host: &Host,
+    spec: &Spec,
+    journal: &Journal,
+    bounds: &dyn Fn(Step) -> Bounds,
+    step: Step,
+) -> io::Result<RunState> {
+    let known = RunState::load(host)?.filter(|state| {
+        let names = state.steps.iter().map(|step| step.name.as_str());
+        state.boot_id == host.boot_id() && names.eq(Step::of(spec).into_iter().map(Step::name))
+    });
+    let Some(state) = known else { return run(host, spec, journal, bounds) };
+    let mut again: Vec<Step> = Vec::new();
+    for one in Step::of(spec) {
+        if one == step || one.needs().iter().any(|need| again.contains(need)) {
+            again.push(one);
+        }
     }
-    engine.finish();
-    engine.saved.map(|()| engine.state)
+    Engine::new(host, spec, journal, state).work(&again, bounds)
 }
 
 /// A run under way.
@@ -68,7 +67,22 @@ struct Engine<'a> {
     saved: io::Result<()>,
 }
 
-impl Engine<'_> {
+impl<'a> Engine<'a> {
+    fn new(host: &'a Host, spec: &'a Spec, journal: &'a Journal, state: RunState) -> Engine<'a> {
+        Engine { host, spec, journal, began: host.clock().monotonic(), state, saved: Ok(()) }
+    }
+
+    fn work(mut self, steps: &[Step], bounds: &dyn Fn(Step) -> Bounds) -> io::Result<RunState> {
+        self.begin(steps);
+        for (index, step) in Step::of(self.spec).into_iter().enumerate() {
+            if steps.contains(&step) {
+                Turn::new(step, index, bounds(step), self.host).take(&mut self);
+            }
+        }
+        self.finish();
+        self.saved.map(|()| self.state)
+    }
+
     fn save(&mut self) {
         if let Err(error) = self.state.save(self.host)
             && self.saved.is_ok()
@@ -77,12 +91,17 @@ impl Engine<'_> {
         }
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self, steps: &[Step]) {
+        for (index, step) in Step::of(self.spec).into_iter().enumerate() {
+            if steps.contains(&step) {
+                self.state.steps[index] = crate::state::StepState::pending(step);
+            }
+        }
         self.save();
-        let count = self.state.steps.len();
         let message = format!(
-            "firstboot {} begins: {count} steps for {} ({})",
+            "firstboot {} begins: {} steps for {} ({})",
             env!("CARGO_PKG_VERSION"),
+            steps.len(),
             self.spec.node.name,
             self.spec.node.role.as_str(),
         );
@@ -96,30 +115,29 @@ impl Engine<'_> {
         };
         let seconds = (self.host.clock().monotonic() - self.began).as_secs_f64();
         let (changed, unchanged) = (count(Outcome::Changed), count(Outcome::Unchanged));
+        let skipped = count(Outcome::Skipped);
         let totals = format!("{changed} steps changed, {unchanged} unchanged, {seconds:.1} s");
         let name = &self.spec.node.name;
         match self.state.readiness() {
             Readiness::Ready => {
                 let nothing = if changed == 0 { "; nothing had to be changed" } else { "" };
-                let message = format!("node {name} is ready: {totals}{nothing}");
+                let without =
+                    if skipped == 0 { String::new() } else { format!("; {skipped} skipped") };
+                let message = format!("node {name} is ready: {totals}{without}{nothing}");
                 self.record_run(id::NODE_READY, "ready", message, None);
             }
             Readiness::Failed => {
-                let bad: Vec<&str> = self
-                    .state
-                    .steps
-                    .iter()
-                    .filter(|step| step.outcome == Outcome::Failed)
-                    .map(|step| step.name.as_str())
-                    .collect();
+                let failed = self.state.steps.iter().filter(|s| s.outcome == Outcome::Failed);
+                let bad: Vec<&str> = failed.map(|step| step.name.as_str()).collect();
                 let message =
                     format!("node {name} is not ready: {} failed; {totals}", bad.join(", "));
-                let remedy =
-                    "mend what `firstboot status` names, then `systemctl restart firstboot`";
-                self.record_run(id::NODE_FAILED, "failed", message, Some(remedy));
+                let remedy = format!(
+                    "mend what `firstboot status` names, then `firstboot retry {}`",
+                    bad.first().copied().unwrap_or("STEP")
+                );
+                self.record_run(id::NODE_FAILED, "failed", message, Some(&remedy));
             }
             Readiness::Working => {
-                let skipped = count(Outcome::Skipped);
                 let message = format!("folder tree done: {totals}, {skipped} need a running node");
                 self.record_run(id::STEP_DONE, "skipped", message, None);
             }
@@ -128,15 +146,26 @@ impl Engine<'_> {
 
     fn record_run(&self, id: &'static str, outcome: &str, message: String, remedy: Option<&str>) {
         let duration = self.host.clock().monotonic() - self.began;
-        self.journal.record(&Event {
-            id,
-            step: RUN,
-            outcome,
-            duration,
-            attempt: 0,
-            remedy,
-            message,
-        });
+        self.journal.record(&Event { outcome, duration, remedy, ..Event::new(id, RUN, message) });
+    }
+
+    /// Takes up what a step has noted beside its result.
+    fn take_notes(&mut self, step: Step, duration: Duration) {
+        for note in self.host.take_notes() {
+            let (id, outcome, message, about) = match note {
+                Note::Output { program, line } => (id::OUTPUT, "output", line, program),
+                Note::Service(service) => {
+                    let message = format!("{}: {}", service.name, service.evidence);
+                    let outcome = if service.ok { "answers" } else { "fails" };
+                    let name = service.name.clone();
+                    self.state.note_service(service);
+                    (id::SERVICE, outcome, message, name)
+                }
+            };
+            let message = self.host.redact(&message);
+            let event = Event::new(id, step.name(), message);
+            self.journal.record(&Event { outcome, duration, about: Some(&about), ..event });
+        }
     }
 
     /// The first step that `step` needs and that has no success, if any.
@@ -147,198 +176,4 @@ impl Engine<'_> {
             state.is_some_and(|state| !state.outcome.met() && state.outcome != Outcome::Skipped)
         })
     }
-}
-
-/// One step's turn.
-struct Turn {
-    step: Step,
-    index: usize,
-    bounds: Bounds,
-    /// Monotonic time at which it began.
-    began: Duration,
-    attempts: u32,
-}
-
-impl Turn {
-    fn take(mut self, engine: &mut Engine) {
-        let step = self.step;
-        if let Some(blocker) = engine.blocker(step) {
-            let message = format!("not tried: it needs step {}, which failed", blocker.name());
-            let remedy = Some(format!("mend step {} first", blocker.name()));
-            let ending = Ending { outcome: Outcome::Blocked, message, remedy };
-            return self.end(engine, ending);
-        }
-        self.note(
-            engine,
-            Outcome::Working,
-            format!("step {} begins", step.name()),
-            id::STEP_STARTED,
-        );
-        let ending = self.work(engine);
-        self.end(engine, ending);
-    }
-
-    /// Look, change, look again.
-    fn work(&mut self, engine: &mut Engine) -> Ending {
-        let mut changes: Vec<String> = Vec::new();
-        let mut told: Option<Duration> = None;
-        let mut looks_failed = 0;
-        let mut last_fault: Option<Fault> = None;
-        loop {
-            match self.look(engine, &changes) {
-                Next::End(ending) => return ending,
-                Next::Wait(what) => {
-                    if self.elapsed(engine) >= self.bounds.deadline {
-                        return self.out_of_time(engine, &what);
-                    }
-                    self.remind(engine, &what, &mut told);
-                    engine.host.clock().sleep(POLL);
-                }
-                Next::LookAgain(fault) => {
-                    looks_failed += 1;
-                    if looks_failed >= self.bounds.attempts || self.late(engine, looks_failed) {
-                        return self.failed(engine, fault);
-                    }
-                    self.pause(engine, looks_failed, &fault.message);
-                }
-                Next::Apply(wrong) => {
-                    if self.attempts >= self.bounds.attempts || self.late(engine, self.attempts) {
-                        let tries = self.attempts;
-                        let fault = last_fault.take().unwrap_or_else(|| {
-                            Fault::new(format!("still wrong after {tries} attempts: {wrong}"))
-                        });
-                        return self.failed(engine, fault);
-                    }
-                    if self.attempts > 0 {
-                        self.pause(engine, self.attempts, &wrong);
-                    }
-                    self.attempts += 1;
-                    last_fault = None;
-                    match self.step.apply(engine.host, engine.spec) {
-                        Ok(done) => changes.extend(done),
-                        Err(fault) => last_fault = Some(fault),
-                    }
-                }
-            }
-        }
-    }
-
-    fn look(&self, engine: &Engine, changes: &[String]) -> Next {
-        match self.step.check(engine.host, engine.spec) {
-            Err(fault) => Next::LookAgain(fault),
-            Ok(State::Unmet(wrong)) => Next::Apply(wrong),
-            Ok(State::Waiting(what)) => Next::Wait(what),
-            Ok(State::Impossible(fault)) => Next::End(self.failed(engine, fault)),
-            Ok(State::Met(evidence)) if self.attempts == 0 => {
-                Next::End(Ending { outcome: Outcome::Unchanged, message: evidence, remedy: None })
-            }
-            Ok(State::Met(evidence)) => {
-                let message = with_changes(&evidence, changes);
-                Next::End(Ending { outcome: Outcome::Changed, message, remedy: None })
-            }
-            Ok(State::Skipped(why)) => {
-                let message = with_changes(&why, changes);
-                Next::End(Ending { outcome: Outcome::Skipped, message, remedy: None })
-            }
-        }
-    }
-
-    fn elapsed(&self, engine: &Engine) -> Duration {
-        engine.host.clock().monotonic() - self.began
-    }
-
-    /// Whether the pause before try `tries + 1` would go beyond the deadline.
-    fn late(&self, engine: &Engine, tries: u32) -> bool {
-        tries > 0 && self.elapsed(engine) + pause(tries) >= self.bounds.deadline
-    }
-
-    fn pause(&self, engine: &mut Engine, tries: u32, why: &str) {
-        let (pause, name) = (pause(tries), self.step.name());
-        let message = format!("{name} again in {} s: {why}", pause.as_secs());
-        self.note(engine, Outcome::Working, message, id::STEP_RETRY);
-        engine.host.clock().sleep(pause);
-    }
-
-    /// Tells what is waited for, at the beginning and then every [`REMIND`].
-    fn remind(&self, engine: &mut Engine, what: &str, told: &mut Option<Duration>) {
-        let elapsed = self.elapsed(engine);
-        if told.is_some_and(|told| elapsed < told + REMIND) {
-            return;
-        }
-        *told = Some(elapsed);
-        let message = format!(
-            "waiting for {what}; {} s so far, at most {} s",
-            elapsed.as_secs(),
-            self.bounds.deadline.as_secs()
-        );
-        self.note(engine, Outcome::Waiting, message, id::STEP_WAITING);
-    }
-
-    fn out_of_time(&self, engine: &Engine, what: &str) -> Ending {
-        let seconds = self.bounds.deadline.as_secs();
-        self.failed(engine, Fault::new(format!("waited {seconds} s in vain for {what}")))
-    }
-
-    fn failed(&self, engine: &Engine, fault: Fault) -> Ending {
-        let remedy = fault.remedy.unwrap_or_else(|| self.step.remedy(engine.spec));
-        Ending { outcome: Outcome::Failed, message: fault.message, remedy: Some(remedy) }
-    }
-
-    /// Notes a transition within the turn in state file and journal.
-    fn note(&self, engine: &mut Engine, outcome: Outcome, message: String, id: &'static str) {
-        let ending = Ending { outcome, message, remedy: None };
-        let word = match id {
-            id::STEP_STARTED => "started",
-            id::STEP_RETRY => "retry",
-            _ => outcome.as_str(),
-        };
-        self.transition(engine, ending, id, word);
-    }
-
-    fn end(&self, engine: &mut Engine, ending: Ending) {
-        let id = match ending.outcome {
-            Outcome::Failed => id::STEP_FAILED,
-            Outcome::Blocked => id::STEP_BLOCKED,
-            _ => id::STEP_DONE,
-        };
-        let word = ending.outcome.as_str();
-        self.transition(engine, ending, id, word);
-    }
-
-    fn transition(&self, engine: &mut Engine, ending: Ending, id: &'static str, word: &str) {
-        let duration = self.elapsed(engine);
-        let now = clock::rfc3339(engine.host.clock().wall());
-        let state = &mut engine.state.steps[self.index];
-        if state.outcome != ending.outcome {
-            state.since = now;
-        }
-        state.outcome = ending.outcome;
-        state.seconds = (duration.as_secs_f64() * 1000.0).round() / 1000.0;
-        state.attempts = self.attempts;
-        state.message.clone_from(&ending.message);
-        state.remedy.clone_from(&ending.remedy);
-        engine.save();
-        engine.journal.record(&Event {
-            id,
-            step: self.step.name(),
-            outcome: word,
-            duration,
-            attempt: self.attempts,
-            remedy: ending.remedy.as_deref(),
-            message: ending.message,
-        });
-    }
-}
-
-/// The pause after `tries` tries: 1, 2, 4, 8, 15, 15 … s.
-fn pause(tries: u32) -> Duration {
-    let doubled = 1u64.checked_shl(tries.saturating_sub(1)).unwrap_or(u64::MAX);
-    Duration::from_secs(doubled).min(MAX_PAUSE)
-}
-
-fn with_changes(evidence: &str, changes: &[String]) -> String {
-    if changes.is_empty() {
-        return evidence.to_owned();
-    }
-    format!("{evidence} (changed: {})", changes.join(", "))
 }

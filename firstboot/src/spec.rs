@@ -189,6 +189,9 @@ pub struct Packstack {
     /// Another program in packstack's place, such as a test double: a path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
+    /// Seconds without news after which it is taken to hang; 45 minutes if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stall_seconds: Option<u64>,
     /// The file with Keystone's administrator password, one line. Without it the one
     /// that packstack makes up is kept.
     pub admin_password_file: String,

@@ -3,6 +3,7 @@
 
 use crate::host::Host;
 use crate::spec::{Role, Spec};
+use crate::steps::Step;
 use serde::{Deserialize, Serialize};
 use std::io;
 
@@ -31,7 +32,7 @@ pub enum Outcome {
     Failed,
     /// Not tried, as a step it needs has failed.
     Blocked,
-    /// Cannot be judged in a folder tree.
+    /// Not for this node as it is, or cannot be judged in a folder tree.
     Skipped,
 }
 
@@ -65,7 +66,7 @@ impl Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Readiness {
-    /// Every step's wants are met.
+    /// Every step's wants are met, as far as it is for this node.
     Ready,
     /// Not every step has its result yet.
     Working,
@@ -93,6 +94,9 @@ pub struct StepState {
     pub outcome: Outcome,
     /// Since when (RFC 3339, UTC); empty while pending.
     pub since: String,
+    /// When it began, seconds after the run's begin.
+    #[serde(default)]
+    pub at: f64,
     /// How long it has taken, seconds.
     pub seconds: f64,
     /// How often it was applied.
@@ -102,6 +106,33 @@ pub struct StepState {
     /// What to do about a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
+}
+
+impl StepState {
+    /// A step whose turn has not come.
+    pub fn pending(step: Step) -> StepState {
+        StepState {
+            name: step.name().to_owned(),
+            outcome: Outcome::Pending,
+            since: String::new(),
+            at: 0.0,
+            seconds: 0.0,
+            attempts: 0,
+            message: String::new(),
+            remedy: None,
+        }
+    }
+}
+
+/// How a service of OpenStack stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceState {
+    /// Its name, `nova`.
+    pub name: String,
+    /// Whether it answers as it should.
+    pub ok: bool,
+    /// What it answered.
+    pub evidence: String,
 }
 
 /// The state file's content.
@@ -117,29 +148,28 @@ pub struct RunState {
     pub boot_id: Option<String>,
     /// When the run began (RFC 3339, UTC).
     pub started: String,
+    /// Seconds from the kernel's start to the run's begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uptime: Option<f64>,
     /// The steps in order.
     pub steps: Vec<StepState>,
+    /// The services of OpenStack, as far as they were asked.
+    #[serde(default)]
+    pub services: Vec<ServiceState>,
 }
 
 impl RunState {
     /// A run that has not done anything yet.
-    pub fn new(spec: &Spec, boot_id: Option<String>, started: String) -> RunState {
-        let pending = |step: crate::steps::Step| StepState {
-            name: step.name().to_owned(),
-            outcome: Outcome::Pending,
-            since: String::new(),
-            seconds: 0.0,
-            attempts: 0,
-            message: String::new(),
-            remedy: None,
-        };
+    pub fn new(spec: &Spec, host: &Host, started: String) -> RunState {
         RunState {
             version: VERSION,
             node: spec.node.name.clone(),
             role: spec.node.role,
-            boot_id,
+            boot_id: host.boot_id(),
             started,
-            steps: crate::steps::Step::of(spec).into_iter().map(pending).collect(),
+            uptime: host.uptime(),
+            steps: Step::of(spec).into_iter().map(StepState::pending).collect(),
+            services: Vec::new(),
         }
     }
 
@@ -153,11 +183,20 @@ impl RunState {
             Readiness::Working
         } else if self.steps.iter().any(|step| step.outcome.bad()) {
             Readiness::Failed
-        } else if self.steps.iter().all(|step| step.outcome.met()) {
+        } else if self.steps.last().is_some_and(|announced| announced.outcome.met()) {
+            // What was skipped before is nothing that this node needs.
             Readiness::Ready
         } else {
-            // Skipped steps: a folder tree is never ready, a running node may be.
+            // A folder tree, which is never ready.
             Readiness::Working
+        }
+    }
+
+    /// Takes up how a service stands.
+    pub fn note_service(&mut self, service: ServiceState) {
+        match self.services.iter_mut().find(|known| known.name == service.name) {
+            Some(known) => *known = service,
+            None => self.services.push(service),
         }
     }
 

@@ -2,13 +2,18 @@
 //! and, where something can be done, changes it ([`Step::apply`]); that it was done
 //! once is never taken as a sign that it still holds.
 
+pub mod aftercare;
 pub mod announce;
 pub mod chrony;
 pub mod identity;
 pub mod libvirt;
 pub mod network;
 pub mod openvswitch;
+pub mod packstack;
+pub mod repositories;
 pub mod services;
+pub mod ssh_keys;
+pub mod verify;
 
 use crate::host::{Host, Output, Program};
 use crate::spec::{Role, Spec};
@@ -25,12 +30,22 @@ pub enum Step {
     Network,
     /// Wanted units run and are enabled, unwanted ones are off.
     Services,
+    /// Root's ssh keys have the modes that sshd accepts.
+    SshKeys,
+    /// The repositories answer and are whole.
+    Repositories,
     /// The clock follows one of the lab's NTP servers.
     Chrony,
     /// libvirtd answers.
     Libvirt,
-    /// Open vSwitch answers.
+    /// Open vSwitch answers, and its bridge carries the node's address.
     OpenVswitch,
+    /// packstack has installed OpenStack.
+    Packstack,
+    /// What packstack left otherwise than the lab needs it.
+    Aftercare,
+    /// OpenStack's services answer.
+    Verify,
     /// All of the above hold: the node is ready.
     Announce,
 }
@@ -46,7 +61,7 @@ pub enum State {
     Waiting(String),
     /// Not as wanted, and nothing here can change it.
     Impossible(Fault),
-    /// Cannot be judged in a folder tree; why.
+    /// Not for this node as it is, or cannot be judged in a folder tree; why.
     Skipped(String),
 }
 
@@ -95,6 +110,33 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// Runs `program`, which changes something: what it says is noted, and that it fails
+    /// is a fault.
+    ///
+    /// # Errors
+    /// When it cannot be started or does not end with exit code 0.
+    pub fn of_change(host: &Host, program: &Program) -> Result<(), Fault> {
+        let output = Fault::of_noted(host, program)?;
+        if output.ok() {
+            return Ok(());
+        }
+        Err(Fault::new(format!("`{program}` failed: {}", output.summary())))
+    }
+
+    /// As [`Fault::of_run`]; what the program says is noted.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn of_noted(host: &Host, program: &Program) -> Result<Output, Fault> {
+        let output = Fault::of_run(host, program)?;
+        for line in output.stdout.lines().chain(output.stderr.lines()) {
+            host.note_output(&program.name, line);
+        }
+        Ok(output)
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(&self.message)
@@ -109,13 +151,18 @@ impl From<io::Error> for Fault {
 
 impl Step {
     /// Every step, in order.
-    pub const ALL: [Step; 7] = [
+    pub const ALL: &'static [Step] = &[
         Step::Identity,
         Step::Network,
         Step::Services,
+        Step::SshKeys,
+        Step::Repositories,
         Step::Chrony,
         Step::Libvirt,
         Step::OpenVswitch,
+        Step::Packstack,
+        Step::Aftercare,
+        Step::Verify,
         Step::Announce,
     ];
 
@@ -125,22 +172,34 @@ impl Step {
             Step::Identity => "identity",
             Step::Network => "network",
             Step::Services => "services",
+            Step::SshKeys => "ssh-keys",
+            Step::Repositories => "repositories",
             Step::Chrony => "chrony",
             Step::Libvirt => "libvirt",
             Step::OpenVswitch => "openvswitch",
+            Step::Packstack => "packstack",
+            Step::Aftercare => "aftercare",
+            Step::Verify => "verify",
             Step::Announce => "announce",
         }
     }
 
+    /// The step of that name.
+    pub fn named(name: &str) -> Option<Step> {
+        Step::ALL.iter().copied().find(|step| step.name() == name)
+    }
+
     /// The steps of a node, in order.
     pub fn of(spec: &Spec) -> Vec<Step> {
-        Step::ALL.into_iter().filter(|step| step.applies(spec)).collect()
+        Step::ALL.iter().copied().filter(|step| step.applies(spec)).collect()
     }
 
     fn applies(self, spec: &Spec) -> bool {
         match self {
             Step::Libvirt => spec.node.role == Role::Compute,
             Step::OpenVswitch => openvswitch::wanted(spec),
+            Step::Repositories => !spec.repositories.is_empty(),
+            Step::Packstack | Step::Aftercare | Step::Verify => spec.packstack.is_some(),
             _ => true,
         }
     }
@@ -148,18 +207,22 @@ impl Step {
     /// The steps that must have succeeded before this one makes sense.
     pub fn needs(self) -> &'static [Step] {
         match self {
-            Step::Identity | Step::Services => &[],
+            Step::Identity | Step::Services | Step::SshKeys => &[],
             Step::Network => &[Step::Identity],
-            Step::Chrony => &[Step::Network],
-            Step::Libvirt | Step::OpenVswitch => &[Step::Services],
-            Step::Announce => &[
-                Step::Identity,
+            Step::Chrony | Step::Repositories => &[Step::Network],
+            Step::Libvirt => &[Step::Services],
+            Step::OpenVswitch => &[Step::Network, Step::Services],
+            Step::Packstack => &[
                 Step::Network,
                 Step::Services,
+                Step::SshKeys,
+                Step::Repositories,
                 Step::Chrony,
-                Step::Libvirt,
                 Step::OpenVswitch,
             ],
+            Step::Aftercare => &[Step::Packstack],
+            Step::Verify => &[Step::Packstack, Step::Aftercare],
+            Step::Announce => Step::ALL.split_last().map_or(&[], |(_, before)| before),
         }
     }
 
@@ -170,7 +233,13 @@ impl Step {
             // Generous: a node in an emulator boots minutes after its peers.
             Step::Network | Step::Services => (300, 4),
             Step::Chrony => (180, 3),
+            Step::SshKeys => (30, 3),
+            Step::Repositories => (120, 3),
             Step::Libvirt | Step::OpenVswitch => (120, 3),
+            // Hours on a slow machine; a second run mends what a lost mirror broke.
+            Step::Packstack => (4 * 3600, 2),
+            Step::Aftercare => (120, 3),
+            Step::Verify => (600, 1),
         };
         Bounds { deadline: Duration::from_secs(seconds), attempts }
     }
@@ -185,9 +254,14 @@ impl Step {
             Step::Network => network::check(host, spec),
             Step::Services => services::check(host, spec),
             Step::Chrony => chrony::check(host, spec),
+            Step::SshKeys => ssh_keys::check(host),
+            Step::Repositories => Ok(repositories::check(host, spec)),
             Step::Libvirt => libvirt::check(host),
             Step::OpenVswitch => openvswitch::check(host, spec),
-            Step::Announce => Ok(announce::check(host, spec)),
+            Step::Packstack => packstack::check(host, spec),
+            Step::Aftercare => aftercare::check(host, spec),
+            Step::Verify => verify::check(host, spec),
+            Step::Announce => announce::check(host, spec),
         }
     }
 
@@ -201,9 +275,19 @@ impl Step {
             Step::Network => network::apply(host),
             Step::Services => services::apply(host, spec),
             Step::Chrony => chrony::apply(host, spec),
+            Step::SshKeys => ssh_keys::apply(host),
             Step::Libvirt => libvirt::apply(host),
             Step::OpenVswitch => openvswitch::apply(host, spec),
-            Step::Announce => Ok(Vec::new()),
+            Step::Packstack => packstack::apply(host, spec),
+            Step::Aftercare => aftercare::apply(host, spec),
+            Step::Repositories | Step::Verify | Step::Announce => Ok(Vec::new()),
+        }
+    }
+
+    /// Ends what the step has under way, when it has no time left.
+    pub fn give_up(self, host: &Host) {
+        if self == Step::Packstack {
+            packstack::give_up(host);
         }
     }
 
@@ -225,6 +309,18 @@ impl Step {
             Step::OpenVswitch => {
                 "`journalctl -u openvswitch` and /var/log/openvswitch tell why".to_owned()
             }
+            Step::SshKeys => "see `ls -la /root/.ssh`".to_owned(),
+            Step::Repositories => {
+                "see that the repository server is on and serves what /etc/yum.repos.d names"
+                    .to_owned()
+            }
+            Step::Packstack => "`firstboot logs packstack` shows what it said; mend that, then \
+                                `firstboot retry packstack`"
+                .to_owned(),
+            Step::Aftercare => "`firstboot logs aftercare` tells why".to_owned(),
+            Step::Verify => "see the service's log under /var/log on the host that is named, and \
+                             `openstack-status`; then `firstboot retry verify`"
+                .to_owned(),
             Step::Announce => "`firstboot status` shows what is not as it should be".to_owned(),
         }
     }

@@ -2,7 +2,7 @@
 //! SysV services (openvswitch, network on EL7) go the same way: systemctl hands
 //! them to chkconfig and knows their state through generated units.
 
-use crate::host::{Host, Output, Program};
+use crate::host::{Host, Program};
 use crate::steps::Fault;
 use std::time::Duration;
 
@@ -119,7 +119,7 @@ pub fn enabled(host: &Host, unit: &str) -> Result<bool, Fault> {
 pub fn change(host: &Host, verb: &str, unit: &str) -> Result<String, Fault> {
     let name = full_name(unit);
     let program = Program::new("systemctl").args(["--no-pager", verb, &name]).time_limit(CHANGE);
-    let output: Output = Fault::of_run(host, &program)?;
+    let output = Fault::of_noted(host, &program)?;
     if output.ok() {
         Ok(format!("systemctl {verb} {unit}"))
     } else {

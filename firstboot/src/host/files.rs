@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
 /// Files larger than this (bytes) are not what firstboot reads.
@@ -121,6 +121,17 @@ pub fn write_atomic(target: &Path, content: &[u8], mode: u32) -> io::Result<()> 
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+/// Puts `content` in place of the file `target`, as [`write_atomic`], with the mode,
+/// owner and group that it has.
+///
+/// # Errors
+/// As writing a file, or when it is not there; `target` is then unchanged.
+pub fn replace_atomic(target: &Path, content: &[u8]) -> io::Result<()> {
+    let meta = fs::metadata(target)?;
+    write_atomic(target, content, meta.permissions().mode() & 0o7777)?;
+    std::os::unix::fs::chown(target, Some(meta.uid()), Some(meta.gid()))
 }
 
 fn write_synced(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {

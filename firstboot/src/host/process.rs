@@ -120,14 +120,7 @@ impl Output {
 /// # Errors
 /// When it cannot be started ([`io::ErrorKind::NotFound`]: there is no such program).
 pub fn run(program: &Program) -> io::Result<Output> {
-    let mut child = Command::new(&program.name)
-        .args(&program.args)
-        .env_clear()
-        .env("PATH", PATH)
-        .env("LC_ALL", "C")
-        .env("HOME", "/root")
-        .env("SYSTEMD_PAGER", "")
-        .current_dir("/")
+    let mut child = command(program)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -144,6 +137,22 @@ pub fn run(program: &Program) -> io::Result<Output> {
         stdout: String::from_utf8_lossy(&stdout).into_owned(),
         stderr: String::from_utf8_lossy(&stderr).into_owned(),
     })
+}
+
+/// `program` with its clean environment.
+pub(super) fn command(program: &Program) -> Command {
+    let mut command = Command::new(&program.name);
+    command.args(&program.args).env_clear().env("PATH", PATH).env("LC_ALL", "C");
+    // packstack needs a home, and keeps its progress to itself without the last one.
+    command.env("HOME", "/root").env("SYSTEMD_PAGER", "").env("PYTHONUNBUFFERED", "1");
+    command.current_dir("/");
+    command
+}
+
+/// Becomes the program `name`, with this process's terminal and environment; comes back
+/// only with the reason why it cannot.
+pub fn become_program(name: &str, args: &[String]) -> io::Error {
+    Command::new(name).args(args).exec()
 }
 
 /// Kills what is left of the child's process group and reaps the child.

@@ -1,10 +1,15 @@
 //! The running system: programs and the few kernel calls that firstboot needs.
 
+use super::http::{self, Request, Response};
+use super::job::{self, Job};
 use super::process::{self, Output, Program};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
+use serde_json::Value;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
+use std::path::Path;
+use std::time::Duration;
 
 /// A network interface as the kernel has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +31,30 @@ pub trait Runner {
     /// # Errors
     /// When it cannot be started.
     fn run(&self, program: &Program) -> io::Result<Output>;
+
+    /// Starts a program with its output in the new file `log`, and does not wait.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    fn spawn(&self, program: &Program, log: &Path) -> io::Result<Box<dyn Job>>;
+
+    /// Whether something accepts TCP connections there.
+    ///
+    /// # Errors
+    /// Why it does not, or not in time.
+    fn reach(&self, to: SocketAddrV4, limit: Duration) -> io::Result<()>;
+
+    /// Asks over HTTP.
+    ///
+    /// # Errors
+    /// As [`http::ask`].
+    fn http(&self, request: &Request) -> io::Result<Response>;
+
+    /// Asks the OVS database at `socket`.
+    ///
+    /// # Errors
+    /// As [`crate::ovsdb::call`].
+    fn ovsdb(&self, socket: &Path, method: &str, params: &Value) -> io::Result<Value>;
 
     /// The kernel's network interfaces.
     ///
@@ -53,6 +82,22 @@ pub struct SystemRunner;
 impl Runner for SystemRunner {
     fn run(&self, program: &Program) -> io::Result<Output> {
         process::run(program)
+    }
+
+    fn spawn(&self, program: &Program, log: &Path) -> io::Result<Box<dyn Job>> {
+        job::spawn(program, log)
+    }
+
+    fn reach(&self, to: SocketAddrV4, limit: Duration) -> io::Result<()> {
+        TcpStream::connect_timeout(&to.into(), limit).map(|_| ())
+    }
+
+    fn http(&self, request: &Request) -> io::Result<Response> {
+        http::ask(request)
+    }
+
+    fn ovsdb(&self, socket: &Path, method: &str, params: &Value) -> io::Result<Value> {
+        crate::ovsdb::call(socket, method, params)
     }
 
     fn interfaces(&self) -> io::Result<Vec<Interface>> {
@@ -101,6 +146,22 @@ impl FolderRunner {
 
 impl Runner for FolderRunner {
     fn run(&self, _: &Program) -> io::Result<Output> {
+        Err(FolderRunner::refusal())
+    }
+
+    fn spawn(&self, _: &Program, _: &Path) -> io::Result<Box<dyn Job>> {
+        Err(FolderRunner::refusal())
+    }
+
+    fn reach(&self, _: SocketAddrV4, _: Duration) -> io::Result<()> {
+        Err(FolderRunner::refusal())
+    }
+
+    fn http(&self, _: &Request) -> io::Result<Response> {
+        Err(FolderRunner::refusal())
+    }
+
+    fn ovsdb(&self, _: &Path, _: &str, _: &Value) -> io::Result<Value> {
         Err(FolderRunner::refusal())
     }
 

@@ -1,14 +1,16 @@
 //! Announce: every step before it succeeded, so the node is ready. The record with
 //! the totals is the run's last one.
 
-use super::State;
+use super::{Fault, State, packstack};
 use crate::host::Host;
 use crate::spec::Spec;
 
-pub(super) fn check(host: &Host, spec: &Spec) -> State {
+pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
     if !host.live() {
-        return State::Skipped("only a running node can be ready".to_owned());
+        return Ok(State::Skipped("only a running node can be ready".to_owned()));
     }
     let (name, role, address) = (&spec.node.name, spec.node.role.as_str(), spec.node.address);
-    State::Met(format!("{name} ({role}) is ready at {address}"))
+    let without = spec.packstack.is_some() && packstack::installed(host)?.is_none();
+    let without = if without { ", without OpenStack" } else { "" };
+    Ok(State::Met(format!("{name} ({role}) is ready at {address}{without}")))
 }

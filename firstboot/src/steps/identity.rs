@@ -15,7 +15,6 @@ struct Part {
 }
 
 fn parts(host: &Host, spec: &Spec) -> Result<Vec<Part>, Fault> {
-    let ifcfg = files::ifcfg_path(&spec.node.interface);
     Ok(vec![
         part(host, files::HOSTNAME, files::hostname(spec), |text| {
             let name = text.trim();
@@ -33,11 +32,35 @@ fn parts(host: &Host, spec: &Spec) -> Result<Vec<Part>, Fault> {
             let differences = files::networking_differences(spec, text);
             (!differences.is_empty()).then(|| format!("wrong: {}", differences.join(", ")))
         })?,
-        part(host, &ifcfg, files::ifcfg(spec), |text| {
-            let differences = files::ifcfg_differences(spec, text);
-            (!differences.is_empty()).then(|| format!("wrong: {}", differences.join(", ")))
-        })?,
+        interface(host, spec)?,
     ])
+}
+
+/// The interface's file: with the address, or as a port of the bridge where the
+/// bridge's own file has the address already.
+fn interface(host: &Host, spec: &Spec) -> Result<Part, Fault> {
+    let path = files::ifcfg_path(&spec.node.interface);
+    let wrong = |differences: Vec<String>| {
+        (!differences.is_empty()).then(|| format!("wrong: {}", differences.join(", ")))
+    };
+    if let Some(bridge) = &spec.bridge
+        && let Some(text) = host.read(&files::ifcfg_path(&bridge.name))?
+        && files::bridge_differences(spec, bridge, &text).is_empty()
+    {
+        let old = files::assignments(&host.read(&path)?.unwrap_or_default());
+        let hardware = old.get("HWADDR").map(String::as_str);
+        let content = files::port_ifcfg(spec, bridge, hardware);
+        return part(host, &path, content, |text| {
+            wrong(files::port_differences(spec, bridge, text))
+        });
+    }
+    part(host, &path, files::ifcfg(spec), |text| wrong(files::ifcfg_differences(spec, text)))
+}
+
+/// What is wrong with the file that gives the node its address, if anything.
+pub(crate) fn wrong_ifcfg(host: &Host, spec: &Spec) -> Result<Option<String>, Fault> {
+    let part = interface(host, spec)?;
+    Ok(part.wrong.map(|wrong| format!("{}: {wrong}", part.path)))
 }
 
 /// One file, judged by `wrong`, which says what is wrong with a text.

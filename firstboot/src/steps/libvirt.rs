@@ -1,4 +1,5 @@
-//! libvirt (computes): libvirtd runs and answers for QEMU guests.
+//! libvirt (computes): libvirtd is enabled, runs and answers for QEMU guests, and what
+//! kind of guests nova can have here is said.
 
 use super::{Fault, State};
 use crate::host::{Host, Program};
@@ -6,6 +7,12 @@ use crate::systemd;
 
 /// libvirt's unit.
 const UNIT: &str = "libvirtd";
+/// Where QEMU is: CentOS 7's, and others'.
+const QEMU: [&str; 3] =
+    ["/usr/libexec/qemu-kvm", "/usr/bin/qemu-system-x86_64", "/usr/bin/qemu-kvm"];
+/// Whether guests can have guests, by the kernel's module.
+const NESTED: [&str; 2] =
+    ["/sys/module/kvm_intel/parameters/nested", "/sys/module/kvm_amd/parameters/nested"];
 
 pub(super) fn check(host: &Host) -> Result<State, Fault> {
     if !host.live() {
@@ -23,6 +30,9 @@ pub(super) fn check(host: &Host) -> Result<State, Fault> {
             State::Unmet(format!("libvirtd is {}", unit.state()))
         });
     }
+    if !systemd::enabled(host, UNIT)? {
+        return Ok(State::Unmet("libvirtd does not start at boot".to_owned()));
+    }
     let program = Program::new("virsh").args(["-c", "qemu:///system", "list", "--all"]);
     let output = Fault::of_run(host, &program)?;
     if !output.ok() {
@@ -30,9 +40,34 @@ pub(super) fn check(host: &Host) -> Result<State, Fault> {
     }
     // A heading, a rule, one line a guest.
     let guests = output.stdout.lines().filter(|line| !line.trim().is_empty()).skip(2).count();
-    Ok(State::Met(format!("libvirtd answers, {guests} guests defined")))
+    Ok(State::Met(format!("libvirtd answers, {guests} guests defined; {}", kind(host)?)))
+}
+
+/// What nova's guests run on here: the processor (kvm) or emulation (qemu).
+fn kind(host: &Host) -> Result<String, Fault> {
+    if !QEMU.iter().any(|path| host.mode(path).is_ok_and(|mode| mode.is_some())) {
+        return Ok("there is no QEMU, so no guest can start".to_owned());
+    }
+    let cpu = host.read("/proc/cpuinfo")?.unwrap_or_default();
+    let flags = cpu.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
+    let able = flags.split_whitespace().any(|flag| flag == "vmx" || flag == "svm");
+    if !able || host.mode("/dev/kvm")?.is_none() {
+        let why = if able { "/dev/kvm is not there" } else { "the processor shows no vmx or svm" };
+        return Ok(format!("nova's guests run by qemu, slowly: {why}"));
+    }
+    let nested = NESTED.iter().filter_map(|path| host.read(path).ok().flatten());
+    let nested = nested.into_iter().any(|text| ["Y", "1"].contains(&text.trim()));
+    let nested = if nested { "on" } else { "off" };
+    Ok(format!("nova's guests run by kvm, nested virtualisation is {nested}"))
 }
 
 pub(super) fn apply(host: &Host) -> Result<Vec<String>, Fault> {
-    Ok(vec![systemd::change(host, "start", UNIT)?])
+    let mut changes = Vec::new();
+    if !systemd::enabled(host, UNIT)? {
+        changes.push(systemd::change(host, "enable", UNIT)?);
+    }
+    if !systemd::show_one(host, UNIT)?.running() {
+        changes.push(systemd::change(host, "start", UNIT)?);
+    }
+    Ok(changes)
 }

@@ -3,13 +3,22 @@
 //! restarted; it reads the `ifcfg` files that the identity step put right.
 
 use super::{Fault, State};
-use crate::host::{Host, Interface};
+use crate::host::{Host, Interface, Program};
 use crate::spec::Spec;
 use crate::systemd;
-use std::net::Ipv4Addr;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
 
 /// The unit that brings interfaces up on CentOS 7.
 const UNIT: &str = "network";
+/// The kernel's neighbours with their hardware addresses, and the flag of those known.
+const NEIGHBOURS: &str = "/proc/net/arp";
+const COMPLETE: u32 = 2;
+/// A port that hardly anyone serves: a refusal is as good an answer.
+const ECHO: u16 = 7;
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(1);
 /// The kernel's IPv4 routes.
 const ROUTES: &str = "/proc/net/route";
 
@@ -24,12 +33,20 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
         let there = names.join(", ");
         return Ok(State::Waiting(format!("interface {wanted} to appear (there are: {there})")));
     };
-    if let Some(wrong) = wrong_link(interface, spec) {
-        return unless_starting(host, wrong);
-    }
-    if !interface.carrier {
+    if !interface.carrier && interface.up {
         return Ok(State::Waiting(format!("a carrier on {wanted}: is its cable plugged in?")));
     }
+    // Once the interface is a port of the bridge, the bridge has the address.
+    let own = (spec.node.address, spec.network.prefix);
+    let bridge = spec.bridge.as_ref().and_then(|bridge| {
+        let of_name = interfaces.iter().find(|one| one.name == bridge.name)?;
+        (of_name.addresses.contains(&own) && !interface.addresses.contains(&own)).then_some(of_name)
+    });
+    let carrier = bridge.unwrap_or(interface);
+    if let Some(wrong) = wrong_link(carrier, spec) {
+        return unless_starting(host, wrong);
+    }
+    let wanted = &carrier.name;
     let routes = host.read(ROUTES)?.unwrap_or_default();
     let gateway = default_gateway(&routes, wanted);
     let (address, prefix) = (spec.node.address, spec.network.prefix);
@@ -68,6 +85,38 @@ fn unless_starting(host: &Host, wrong: String) -> Result<State, Fault> {
 
 pub(super) fn apply(host: &Host) -> Result<Vec<String>, Fault> {
     Ok(vec![systemd::change(host, "restart", UNIT)?])
+}
+
+/// How an address on this network answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Answer {
+    /// Not at all.
+    None,
+    /// To the question for its hardware address; some gateways drop everything else.
+    Arp,
+    /// By taking a connection or refusing it.
+    Ip,
+}
+
+/// How `address` answers now.
+pub(crate) fn answer(host: &Host, address: Ipv4Addr) -> Result<Answer, Fault> {
+    // What the kernel remembers of it must not count.
+    let text = address.to_string();
+    let forget = Program::new("ip").args(["neighbour", "flush", "to", &text]);
+    Fault::of_run(host, &forget)?;
+    match host.runner().reach(SocketAddrV4::new(address, ECHO), ANSWER) {
+        Ok(()) => return Ok(Answer::Ip),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => return Ok(Answer::Ip),
+        Err(_) => {}
+    }
+    let table = host.read(NEIGHBOURS)?.unwrap_or_default();
+    let known = table.lines().any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let flags = fields.get(2).and_then(|flags| flags.strip_prefix("0x"));
+        let flags = flags.and_then(|flags| u32::from_str_radix(flags, 16).ok());
+        fields.first() == Some(&text.as_str()) && flags.is_some_and(|flags| flags & COMPLETE != 0)
+    });
+    Ok(if known { Answer::Arp } else { Answer::None })
 }
 
 /// The gateway of the default route over `interface` in `/proc/net/route`

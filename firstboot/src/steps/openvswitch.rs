@@ -1,12 +1,22 @@
-//! Open vSwitch, on nodes whose services name it: its database and switch answer.
+//! Open vSwitch, on nodes whose services name it: its database and switch answer, and
+//! the bridge of the spec has the node's address with the node's interface as its port.
+//!
+//! The bridge is made before packstack runs: its puppet modules would cut the network
+//! off while they move the address.
 
+use super::network::{Answer, answer};
 use super::{Fault, State};
-use crate::host::{Host, Output, Program};
-use crate::spec::Spec;
+use crate::host::{Host, Program};
+use crate::node_files as files;
+use crate::ovs;
+use crate::spec::{Bridge, Spec};
 use crate::systemd;
+use std::time::Duration;
 
 /// Units that start Open vSwitch: CentOS's (SysV or native) and Debian's.
 const UNITS: [&str; 4] = ["openvswitch", "openvswitch-switch", "ovs-vswitchd", "ovsdb-server"];
+/// How often the gateway is asked after the change, and the pause between.
+const ASKED: (u32, Duration) = (10, Duration::from_secs(1));
 
 /// Whether the spec's services name Open vSwitch.
 pub(super) fn wanted(spec: &Spec) -> bool {
@@ -20,34 +30,255 @@ fn unit(spec: &Spec) -> Option<&str> {
 }
 
 pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
+    let mut wrong = wrong_files(host, spec)?;
     if !host.live() {
-        return Ok(State::Skipped("Open vSwitch runs on the running node".to_owned()));
-    }
-    let bridges = ask(host, &["list-br"])?;
-    if !bridges.ok() {
-        let unit = systemd::show_one(host, unit(spec).unwrap_or(UNITS[0]))?;
-        return Ok(if unit.running() || unit.changing() {
-            State::Waiting(format!("the OVS database to answer ({})", bridges.summary()))
+        return Ok(if wrong.is_empty() {
+            State::Skipped("Open vSwitch runs on the running node".to_owned())
         } else {
-            State::Unmet(format!("{} is {}", unit.name, unit.state()))
+            State::Unmet(wrong.join("; "))
         });
     }
+    let switch = match ovs::look(host) {
+        Ok(switch) => switch,
+        Err(fault) => {
+            let unit = systemd::show_one(host, unit(spec).unwrap_or(UNITS[0]))?;
+            return Ok(if unit.running() || unit.changing() {
+                State::Waiting(format!("the OVS database to answer ({fault})"))
+            } else {
+                State::Unmet(format!("{} is {}", unit.name, unit.state()))
+            });
+        }
+    };
     let program = Program::new("ovs-appctl").args(["--timeout=5", "version"]);
-    let switch = Fault::of_run(host, &program)?;
-    if !switch.ok() {
-        return Ok(State::Waiting(format!("ovs-vswitchd to answer ({})", switch.summary())));
+    let answer = Fault::of_run(host, &program)?;
+    if !answer.ok() {
+        return Ok(State::Waiting(format!("ovs-vswitchd to answer ({})", answer.summary())));
     }
-    let version = switch.stdout.lines().next().unwrap_or("ovs-vswitchd");
-    let names: Vec<&str> = bridges.stdout.split_whitespace().collect();
+    if let Some(bridge) = &spec.bridge {
+        if let Some(other) =
+            switch.bridge_of(&spec.node.interface).filter(|b| b.name != bridge.name)
+        {
+            let (name, other) = (&spec.node.interface, &other.name);
+            return Ok(State::Impossible(
+                Fault::new(format!("{name} is a port of the bridge {other}"))
+                    .remedy(format!("`ovs-vsctl del-port {other} {name}` if it has no use there")),
+            ));
+        }
+        wrong.extend(wrong_bridge(host, spec, bridge, &switch)?);
+    }
+    if !wrong.is_empty() {
+        return Ok(State::Unmet(wrong.join("; ")));
+    }
+    let version = answer.stdout.lines().next().unwrap_or("ovs-vswitchd");
+    let names: Vec<&str> = switch.bridges.iter().map(|bridge| bridge.name.as_str()).collect();
     let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-    Ok(State::Met(format!("{version} answers, bridges: {names}")))
+    let carries = spec.bridge.as_ref().map_or_else(String::new, |bridge| {
+        format!("; {} has {} and port {}", bridge.name, spec.node.address, spec.node.interface)
+    });
+    Ok(State::Met(format!("{version} answers, bridges: {names}{carries}")))
 }
 
-fn ask(host: &Host, args: &[&str]) -> Result<Output, Fault> {
-    let program = Program::new("ovs-vsctl").arg("--timeout=5").args(args.iter().copied());
-    Fault::of_run(host, &program)
+/// What is wrong with the two files that make the bridge at the next boot.
+fn wrong_files(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
+    let Some(bridge) = &spec.bridge else { return Ok(Vec::new()) };
+    let mut wrong = Vec::new();
+    for (path, differences) in [
+        (&bridge.name, files::bridge_differences as fn(&Spec, &Bridge, &str) -> Vec<String>),
+        (&spec.node.interface, files::port_differences),
+    ] {
+        let path = files::ifcfg_path(path);
+        match host.read(&path)? {
+            None => wrong.push(format!("{path} is not there")),
+            Some(text) => {
+                let differences = differences(spec, bridge, &text);
+                if !differences.is_empty() {
+                    wrong.push(format!("{path}: wrong: {}", differences.join(", ")));
+                }
+            }
+        }
+    }
+    Ok(wrong)
+}
+
+/// What is wrong with the running bridge.
+fn wrong_bridge(
+    host: &Host,
+    spec: &Spec,
+    bridge: &Bridge,
+    switch: &ovs::Switch,
+) -> Result<Vec<String>, Fault> {
+    let (name, device) = (&bridge.name, &spec.node.interface);
+    let mut wrong = Vec::new();
+    match switch.bridge(name) {
+        None => wrong.push(format!("there is no bridge {name}")),
+        Some(found) if found.ports.iter().all(|port| port.name != *device) => {
+            wrong.push(format!("{device} is not a port of {name}"));
+        }
+        Some(_) => {}
+    }
+    let own = (spec.node.address, spec.network.prefix);
+    for interface in host.runner().interfaces()? {
+        let has = interface.addresses.contains(&own);
+        if interface.name == *name && !(has && interface.up) {
+            wrong.push(format!("{name} lacks {}/{}", own.0, own.1));
+        }
+        if interface.name == *device && has {
+            wrong.push(format!("{device} has {} itself", own.0));
+        }
+    }
+    Ok(wrong)
 }
 
 pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
-    Ok(vec![systemd::change(host, "start", unit(spec).unwrap_or(UNITS[0]))?])
+    let mut changes = Vec::new();
+    if host.live() && ovs::look(host).is_err() {
+        let unit = unit(spec).unwrap_or(UNITS[0]);
+        if !systemd::show_one(host, unit)?.running() {
+            changes.push(systemd::change(host, "start", unit)?);
+        }
+    }
+    let Some(bridge) = &spec.bridge else { return Ok(changes) };
+    let old = Old::read(host, spec, bridge)?;
+    if !host.live() {
+        write_files(host, spec, bridge, &old, &mut changes)?;
+        return Ok(changes);
+    }
+    let switch = ovs::look(host)?;
+    let answered = answer(host, spec.network.gateway)?;
+    let begun = switch.bridge(&bridge.name).is_some();
+    if answered == Answer::None && !begun {
+        return Err(Fault::new(format!(
+            "the gateway {} does not answer, so nothing would tell whether moving the address to \
+             {} cut this node off: not done",
+            spec.network.gateway, bridge.name
+        ))
+        .remedy("see that the gateway is there and answers, then `firstboot retry openvswitch`"));
+    }
+    // The files go first: after a power cut the next boot makes the bridge from them.
+    let done = write_files(host, spec, bridge, &old, &mut changes)
+        .and_then(|()| move_address(host, spec, bridge, &mut changes))
+        .and_then(|()| still_answers(host, spec, answered));
+    match done {
+        Ok(()) => Ok(changes),
+        Err(fault) if begun => Err(fault),
+        Err(fault) => {
+            let back = old.put_back(host, spec, bridge);
+            let end = match back {
+                Ok(()) => "everything was put back".to_owned(),
+                Err(other) => format!("putting everything back failed: {other}"),
+            };
+            Err(Fault { message: format!("{}; {end}", fault.message), ..fault })
+        }
+    }
+}
+
+/// What the change replaces.
+struct Old {
+    bridge_file: Option<String>,
+    interface_file: Option<String>,
+}
+
+impl Old {
+    fn read(host: &Host, spec: &Spec, bridge: &Bridge) -> Result<Old, Fault> {
+        Ok(Old {
+            bridge_file: host.read(&files::ifcfg_path(&bridge.name))?,
+            interface_file: host.read(&files::ifcfg_path(&spec.node.interface))?,
+        })
+    }
+
+    /// Undoes the change as far as it was made.
+    fn put_back(&self, host: &Host, spec: &Spec, bridge: &Bridge) -> Result<(), Fault> {
+        let device = &spec.node.interface;
+        for (name, text) in [(&bridge.name, &self.bridge_file), (device, &self.interface_file)] {
+            match text {
+                Some(text) => host.write(&files::ifcfg_path(name), text.as_bytes(), 0o644)?,
+                None => host.remove(&files::ifcfg_path(name))?,
+            }
+        }
+        ovs::unmake_bridge(host, &bridge.name, device, true)?;
+        let own = format!("{}/{}", spec.node.address, spec.network.prefix);
+        ip(host, &["link", "set", "dev", device, "up"])?;
+        ip(host, &["address", "replace", &own, "brd", "+", "dev", device])?;
+        default_route(host, spec, device)
+    }
+}
+
+/// Writes both files where they are not as wanted, the bridge's first.
+fn write_files(
+    host: &Host,
+    spec: &Spec,
+    bridge: &Bridge,
+    old: &Old,
+    changes: &mut Vec<String>,
+) -> Result<(), Fault> {
+    let text = old.interface_file.as_deref().unwrap_or_default();
+    let hardware = files::assignments(text).remove("HWADDR");
+    let device = &spec.node.interface;
+    let wanted = [
+        (&bridge.name, files::bridge_ifcfg(spec, bridge), &old.bridge_file),
+        (device, files::port_ifcfg(spec, bridge, hardware.as_deref()), &old.interface_file),
+    ];
+    for (name, content, before) in wanted {
+        let path = files::ifcfg_path(name);
+        let holds = before.as_deref().is_some_and(|text| {
+            if *name == bridge.name {
+                files::bridge_differences(spec, bridge, text).is_empty()
+            } else {
+                files::port_differences(spec, bridge, text).is_empty()
+            }
+        });
+        if !holds {
+            host.write(&path, content.as_bytes(), 0o644)?;
+            changes.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Makes the bridge and moves the node's address and default route to it.
+fn move_address(
+    host: &Host,
+    spec: &Spec,
+    bridge: &Bridge,
+    changes: &mut Vec<String>,
+) -> Result<(), Fault> {
+    let (name, device) = (&bridge.name, &spec.node.interface);
+    if ovs::make_bridge(host, bridge, device)? {
+        changes.push(format!("bridge {name}"));
+    }
+    let own = format!("{}/{}", spec.node.address, spec.network.prefix);
+    ip(host, &["link", "set", "dev", device, "up"])?;
+    ip(host, &["link", "set", "dev", name, "up"])?;
+    ip(host, &["address", "replace", &own, "brd", "+", "dev", name])?;
+    ip(host, &["-4", "address", "flush", "dev", device])?;
+    default_route(host, spec, name)?;
+    changes.push(format!("{own} moved from {device} to {name}"));
+    Ok(())
+}
+
+fn default_route(host: &Host, spec: &Spec, device: &str) -> Result<(), Fault> {
+    let gateway = spec.network.gateway.to_string();
+    ip(host, &["route", "replace", "default", "via", &gateway, "dev", device])
+}
+
+/// Asks the gateway until it answers as it did before, or at all where it did not.
+fn still_answers(host: &Host, spec: &Spec, before: Answer) -> Result<(), Fault> {
+    let (times, pause) = ASKED;
+    for _ in 0..times {
+        if answer(host, spec.network.gateway)? >= before.max(Answer::Arp) {
+            return Ok(());
+        }
+        host.clock().sleep(pause);
+    }
+    let gateway = spec.network.gateway;
+    let when = match before {
+        Answer::None => "does not answer, also not after",
+        Answer::Arp | Answer::Ip => "stopped answering after",
+    };
+    Err(Fault::new(format!("the gateway {gateway} {when} the move to the bridge"))
+        .remedy("see `ovs-vsctl show`, `ip address` and whether the gateway is there"))
+}
+
+fn ip(host: &Host, args: &[&str]) -> Result<(), Fault> {
+    Fault::of_change(host, &Program::new("ip").args(args.iter().copied()))
 }

@@ -34,6 +34,8 @@ fn journalctl_takes_up_the_catalogue() {
         id::STEP_DONE,
         id::STEP_FAILED,
         id::STEP_BLOCKED,
+        id::OUTPUT,
+        id::SERVICE,
         id::NODE_READY,
         id::NODE_FAILED,
     ];

@@ -1,17 +1,20 @@
 //! The chrony step against real chronyd and chronyc (Debian package chrony) on the
 //! loopback interface of a namespace.
 
-use crate::double::{CONTROLLER, FakeRunner, World, write_files};
+use crate::double::{FakeRunner, World, plain, write_files};
 use crate::namespace::{Daemon, isolated, until};
+use firstboot::host::http::{Request, Response};
+use firstboot::host::job::Job;
 use firstboot::host::{Host, Interface, Output, Program, Runner, SystemClock, SystemRunner};
 use firstboot::journal::Journal;
 use firstboot::run;
 use firstboot::spec::Spec;
 use firstboot::state::{Outcome, StepState};
 use firstboot::steps::{Bounds, Step};
+use serde_json::Value;
 use std::cell::RefCell;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::process::Command;
 use std::rc::Rc;
@@ -23,6 +26,22 @@ struct RealChronyc(FakeRunner);
 impl Runner for RealChronyc {
     fn run(&self, program: &Program) -> io::Result<Output> {
         if program.name == "chronyc" { SystemRunner.run(program) } else { self.0.run(program) }
+    }
+
+    fn spawn(&self, program: &Program, log: &Path) -> io::Result<Box<dyn Job>> {
+        self.0.spawn(program, log)
+    }
+
+    fn reach(&self, to: SocketAddrV4, limit: Duration) -> io::Result<()> {
+        self.0.reach(to, limit)
+    }
+
+    fn http(&self, request: &Request) -> io::Result<Response> {
+        self.0.http(request)
+    }
+
+    fn ovsdb(&self, socket: &Path, method: &str, params: &Value) -> io::Result<Value> {
+        self.0.ovsdb(socket, method, params)
     }
 
     fn interfaces(&self) -> io::Result<Vec<Interface>> {
@@ -47,7 +66,7 @@ fn chronyd(conf: &Path) -> Daemon {
 
 /// A node whose NTP server is 127.0.0.1, and how its chrony step ends.
 fn chrony_step(folder: &Path, deadline: u64) -> StepState {
-    let mut spec = Spec::parse(CONTROLLER).unwrap();
+    let mut spec = Spec::parse(&plain()).unwrap();
     spec.network.ntp = vec![Ipv4Addr::LOCALHOST];
     write_files(folder, &spec);
     let conf = folder.join("etc/chrony.conf");

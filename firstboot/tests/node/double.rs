@@ -1,16 +1,21 @@
 //! A double of a running node: its units, interfaces and programs as values.
-//! Nothing here runs a process; time passes only when someone sleeps.
+//! Time passes only when someone sleeps. Programs are answers as values, but for those
+//! that a test puts below the node's root.
 
-use firstboot::host::{Clock, Host, Interface, Output, Program, Runner};
+use firstboot::host::http::{Request, Response};
+use firstboot::host::job::Job;
+use firstboot::host::{Clock, Host, Interface, Output, Program, Runner, SystemRunner};
 use firstboot::journal::{self, Journal};
 use firstboot::run;
 use firstboot::spec::Spec;
 use firstboot::state::{Outcome, RunState, StepState};
 use firstboot::steps::Step;
+use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -47,6 +52,16 @@ pub struct World {
     pub answers: BTreeMap<&'static str, Vec<Output>>,
     /// Every command line that was run, and host names set.
     pub calls: Vec<String>,
+    /// Bridges of Open vSwitch with their ports; its database can only be read.
+    pub bridges: Vec<(String, Vec<String>)>,
+    /// Nodes whose ssh port does not answer.
+    pub silent: Vec<Ipv4Addr>,
+    /// What web servers answer, by address.
+    pub pages: BTreeMap<String, Response>,
+    /// Where the node's files are.
+    pub root: PathBuf,
+    /// Time that passes while someone sleeps a second of the node's time.
+    pub second: Duration,
     /// What happens at which time.
     pub events: Vec<(Duration, Event)>,
     pub now: Duration,
@@ -60,24 +75,43 @@ impl World {
     /// A node on which everything is as `spec` says.
     pub fn healthy(spec: &Spec) -> World {
         let unit = |name: &String| (format!("{name}.service"), FakeUnit::new("active", true));
-        let interface = Interface {
-            name: spec.node.interface.clone(),
+        let device = |name: &str| Interface {
+            name: name.to_owned(),
             up: true,
             carrier: true,
-            addresses: vec![(spec.node.address, spec.network.prefix)],
+            addresses: Vec::new(),
         };
+        let mut interfaces = vec![device(&spec.node.interface)];
+        let mut bridges = vec![("br-int".to_owned(), Vec::new())];
+        if let Some(bridge) = &spec.bridge {
+            interfaces.push(device(&bridge.name));
+            bridges.push((bridge.name.clone(), vec![spec.node.interface.clone()]));
+        }
+        let own = (spec.node.address, spec.network.prefix);
+        interfaces.last_mut().unwrap().addresses.push(own);
         let answers = [
             ("chronyc", said(0, "^,*,192.168.1.254,3,6,377,12,-0.000012,-0.000013,0.000500\n")),
             ("virsh", said(0, " Id   Name   State\n--------------------\n\n")),
-            ("ovs-vsctl", said(0, "br-int\nbr-ex\n")),
+            ("getent ahostsv4 nova01", said(0, "192.168.1.11 STREAM nova01\n")),
+            ("getent ahostsv4 nova02", said(0, "192.168.1.12 STREAM nova02\n")),
+            ("getent ahostsv4 openstack", said(0, "192.168.1.10 STREAM openstack\n")),
+            ("ip", said(0, "")),
+            ("ping", said(0, "")),
+            ("rpm", said(1, "package is not installed\n")),
+            ("ssh", said(0, "")),
             ("ovs-appctl", said(0, "ovs-vswitchd (Open vSwitch) 2.5.0\n")),
         ];
         World {
             units: spec.services.enabled.iter().map(unit).collect(),
-            interfaces: vec![interface],
+            interfaces,
             host_name: spec.node.name.clone(),
             answers: answers.into_iter().map(|(name, output)| (name, vec![output])).collect(),
             calls: Vec::new(),
+            bridges,
+            silent: Vec::new(),
+            pages: pages(spec),
+            root: PathBuf::new(),
+            second: Duration::ZERO,
             events: Vec::new(),
             now: Duration::ZERO,
         }
@@ -131,6 +165,36 @@ impl World {
         said(0, "")
     }
 
+    /// What Open vSwitch's database has: each select's rows.
+    fn select(&self, operation: &Value) -> Value {
+        let row = |name: &str| json!({"_uuid": ["uuid", name], "name": name});
+        let ids = |names: &mut dyn Iterator<Item = &String>| {
+            json!(["set", names.map(|name| json!(["uuid", name])).collect::<Vec<_>>()])
+        };
+        let rows: Vec<Value> = match operation["table"].as_str().unwrap() {
+            "Open_vSwitch" => {
+                let bridges = ids(&mut self.bridges.iter().map(|(name, _)| name));
+                vec![json!({"bridges": bridges, "ovs_version": "2.5.0", "cur_cfg": 7})]
+            }
+            "Bridge" => self
+                .bridges
+                .iter()
+                .map(|(name, ports)| {
+                    let mut row = row(name);
+                    row["ports"] = ids(&mut ports.iter());
+                    row["fail_mode"] = json!(["set", []]);
+                    row["controller"] = json!(["set", []]);
+                    row
+                })
+                .collect(),
+            "Port" => {
+                self.bridges.iter().flat_map(|(_, ports)| ports).map(|name| row(name)).collect()
+            }
+            _ => Vec::new(),
+        };
+        json!({"rows": rows})
+    }
+
     fn show(&self, name: &str) -> String {
         let absent = FakeUnit { load: "not-found", ..FakeUnit::new("inactive", false) };
         let unit = self.units.get(name).unwrap_or(&absent);
@@ -144,8 +208,20 @@ impl World {
 #[derive(Clone)]
 pub struct FakeRunner(pub Rc<RefCell<World>>);
 
+impl FakeRunner {
+    /// The program as it is below the node's root, if a test has put it there.
+    fn below_root(&self, program: &Program) -> Option<Program> {
+        let path = self.0.borrow().root.join(program.name.strip_prefix('/')?);
+        let name = path.to_str().unwrap().to_owned();
+        path.is_file().then(|| Program { name, ..program.clone() })
+    }
+}
+
 impl Runner for FakeRunner {
     fn run(&self, program: &Program) -> io::Result<Output> {
+        if let Some(program) = self.below_root(program) {
+            return SystemRunner.run(&program);
+        }
         let mut world = self.0.borrow_mut();
         let line = program.to_string();
         world.calls.push(line.clone());
@@ -157,6 +233,33 @@ impl Runner for FakeRunner {
             return Err(io::Error::from(io::ErrorKind::NotFound));
         };
         Ok(if outputs.len() > 1 { outputs.remove(0) } else { outputs[0].clone() })
+    }
+
+    fn spawn(&self, program: &Program, log: &Path) -> io::Result<Box<dyn Job>> {
+        let program = self.below_root(program).expect("only a test's own program is started");
+        SystemRunner.spawn(&program, log)
+    }
+
+    fn reach(&self, to: SocketAddrV4, _: Duration) -> io::Result<()> {
+        let silent = self.0.borrow().silent.contains(to.ip());
+        if to.port() == 22 && !silent {
+            return Ok(());
+        }
+        Err(io::Error::from(io::ErrorKind::ConnectionRefused))
+    }
+
+    fn http(&self, request: &Request) -> io::Result<Response> {
+        let page = self.0.borrow().pages.get(&request.url).cloned();
+        page.ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionRefused))
+    }
+
+    fn ovsdb(&self, _: &Path, _: &str, params: &Value) -> io::Result<Value> {
+        let world = self.0.borrow();
+        if world.units.get("openvswitch.service").is_none_or(|unit| unit.active != "active") {
+            return Err(io::Error::from(io::ErrorKind::ConnectionRefused));
+        }
+        let operations = params.as_array().unwrap()[1..].iter();
+        Ok(operations.map(|operation| world.select(operation)).collect())
     }
 
     fn interfaces(&self) -> io::Result<Vec<Interface>> {
@@ -188,6 +291,8 @@ impl Clock for FakeClock {
     }
 
     fn sleep(&self, time: Duration) {
+        let second = self.0.borrow().second;
+        std::thread::sleep(second.mul_f64(time.as_secs_f64()));
         self.0.borrow_mut().pass(time);
     }
 }
@@ -227,8 +332,14 @@ impl Node {
         let spec = Spec::parse(text).unwrap();
         let root = tempfile::tempdir().unwrap();
         write_files(root.path(), &spec);
-        let world = Rc::new(RefCell::new(World::healthy(&spec)));
+        let world = World { root: root.path().to_owned(), ..World::healthy(&spec) };
+        let world = Rc::new(RefCell::new(world));
         Node { spec, root, world, records: Recorder::default() }
+    }
+
+    /// A healthy controller without a bridge and without packstack.
+    pub fn plain() -> Node {
+        Node::new(&plain())
     }
 
     pub fn host(&self) -> Host {
@@ -271,6 +382,37 @@ impl Node {
     }
 }
 
+/// The controller's example without its bridge and without packstack.
+pub fn plain() -> String {
+    let mut spec = Spec::parse(CONTROLLER).unwrap();
+    (spec.bridge, spec.packstack) = (None, None);
+    spec.to_toml().unwrap()
+}
+
+/// What the lab's server answers: each repository with one package, the first with all
+/// that are left.
+fn pages(spec: &Spec) -> BTreeMap<String, Response> {
+    let mut pages = BTreeMap::new();
+    let mut left = spec.packages.total.unwrap_or_default();
+    for repository in spec.repositories.iter().rev() {
+        let Some(base) = &repository.baseurl else { continue };
+        let count = if repository.id == spec.repositories[0].id { left } else { 1 };
+        left = left.saturating_sub(count);
+        let index =
+            "<repomd><data type=\"primary\"><location href=\"repodata/p.xml.gz\"/></data></repomd>";
+        let list = format!("<?xml version=\"1.0\"?>\n<metadata packages=\"{count}\"></metadata>");
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        io::Write::write_all(&mut packed, list.as_bytes()).unwrap();
+        for (name, body) in
+            [("repomd.xml", index.as_bytes().to_vec()), ("p.xml.gz", packed.finish().unwrap())]
+        {
+            let response = Response { status: 200, body, ..Response::default() };
+            pages.insert(format!("{base}repodata/{name}"), response);
+        }
+    }
+    pages
+}
+
 /// Puts the node's files below `root`.
 pub fn write_files(root: &Path, spec: &Spec) {
     use firstboot::{chrony, node_files as files};
@@ -278,21 +420,32 @@ pub fn write_files(root: &Path, spec: &Spec) {
     let [a, b, c, d] = spec.network.gateway.octets();
     let gateway = u32::from_ne_bytes([a, b, c, d]);
     let network = u32::from_ne_bytes((u32::from(spec.node.address) & mask).to_be_bytes());
+    let device = spec.bridge.as_ref().map_or("eth0", |bridge| &bridge.name);
     let routes = format!(
         "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n\
-         eth0 {network:08X} 00000000 0001 0 0 0 00FFFFFF 0 0 0\n\
-         eth0 00000000 {gateway:08X} 0003 0 0 0 00000000 0 0 0\n"
+         {device} {network:08X} 00000000 0001 0 0 0 00FFFFFF 0 0 0\n\
+         {device} 00000000 {gateway:08X} 0003 0 0 0 00000000 0 0 0\n"
     );
+    let interface = &spec.node.interface;
+    let ifcfg = match &spec.bridge {
+        Some(bridge) => vec![
+            (files::ifcfg_path(&bridge.name), files::bridge_ifcfg(spec, bridge)),
+            (files::ifcfg_path(interface), files::port_ifcfg(spec, bridge, None)),
+        ],
+        None => vec![(files::ifcfg_path(interface), files::ifcfg(spec))],
+    };
     for (path, text) in [
         (firstboot::spec::PATH, spec.to_toml().unwrap()),
         (files::HOSTNAME, files::hostname(spec)),
         (files::HOSTS, files::hosts(spec)),
         (files::RESOLV_CONF, files::resolv_conf(spec)),
         (files::NETWORKING, files::networking()),
-        (&files::ifcfg_path(&spec.node.interface), files::ifcfg(spec)),
         (chrony::CONF, chrony::conf_with("", &spec.network.ntp)),
         ("/proc/net/route", routes),
-    ] {
+    ]
+    .into_iter()
+    .chain(ifcfg.iter().map(|(path, text)| (path.as_str(), text.clone())))
+    {
         let path = root.join(&path[1..]);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();

@@ -9,7 +9,6 @@ use firstboot::steps::Step;
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 fn journalctl(args: &[&str]) -> Vec<Value> {
     let output = Command::new("journalctl")
@@ -38,15 +37,10 @@ fn journalctl_finds_every_record_with_its_fields() {
         run::run(&node.host(), &node.spec, &journal, &Step::bounds).unwrap();
 
         // Text larger than a datagram may be: it must be cut, not lost.
-        journal.record(&Event {
-            id: id::NODE_FAILED,
-            step: RUN,
-            outcome: "failed",
-            duration: Duration::ZERO,
-            attempt: 0,
-            remedy: Some(&"µ".repeat(300_000)),
-            message: format!("{}\n{}", "µ".repeat(10), "x".repeat(300_000)),
-        });
+        let message = format!("{}\n{}", "µ".repeat(10), "x".repeat(300_000));
+        let remedy = "µ".repeat(300_000);
+        let event = Event::new(id::NODE_FAILED, RUN, message);
+        journal.record(&Event { outcome: "failed", remedy: Some(&remedy), ..event });
 
         let kept = node.records.0.lock().unwrap().clone();
         until("every record in the journal", || {

@@ -1,11 +1,18 @@
 //! firstboot against a double of a node, and against real programs.
 
+// Tests say on standard error what they could not look at.
+#![allow(clippy::print_stderr)]
+
 mod answers;
 mod assets;
 mod binary;
+mod bridge;
 mod chronyd;
 mod double;
 mod engine;
+mod environment;
 mod journald;
 mod namespace;
+mod openstack;
+mod packstack;
 mod steps;

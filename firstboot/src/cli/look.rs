@@ -1,0 +1,130 @@
+//! `firstboot check`, `analyze` and `logs`: looking, without changing anything.
+
+use super::{CONFIG, FAILED, IO, READY, Root, USAGE, complain};
+use crate::host::{files, process};
+use crate::state::RunState;
+use crate::steps::Step;
+use crate::{analyze, environment, report};
+use clap::Args;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Prints `text`; a closed pipe is nobody's fault.
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    root: Root,
+}
+
+pub(super) fn check(args: &Check) -> u8 {
+    let host = args.root.host();
+    let spec = match report::load_spec(&host) {
+        Ok(spec) => spec,
+        Err(message) => {
+            complain(&message);
+            return CONFIG;
+        }
+    };
+    let checks = environment::check(&host, &spec);
+    if args.json {
+        // Plain values: they can always be written as JSON.
+        print(&(serde_json::to_string_pretty(&checks).unwrap_or_default() + "\n"));
+    } else {
+        for one in &checks {
+            let mark = if one.ok { "ok  " } else { "FAIL" };
+            print(&format!("{mark}  {}: {}\n", one.check, one.evidence));
+            if !one.ok {
+                print(&format!("      what to do: {}\n", one.remedy));
+            }
+        }
+    }
+    if checks.iter().all(|one| one.ok) { READY } else { FAILED }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Analyze {
+    /// Also draw it into this file (SVG).
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    #[command(flatten)]
+    root: Root,
+}
+
+pub(super) fn analyze(args: &Analyze) -> u8 {
+    let state = match RunState::load(&args.root.host()) {
+        Ok(Some(state)) => state,
+        Ok(None) => {
+            complain("firstboot has not run on this node yet");
+            return IO;
+        }
+        Err(error) => {
+            complain(&error.to_string());
+            return IO;
+        }
+    };
+    if let Some(path) = &args.svg
+        && let Err(error) = files::write_atomic(path, analyze::svg(&state).as_bytes(), 0o644)
+    {
+        complain(&format!("{}: {error}", path.display()));
+        return IO;
+    }
+    print(&analyze::text(&state));
+    READY
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Logs {
+    /// Of this step only.
+    #[arg(value_name = "STEP")]
+    step: Option<String>,
+    /// Go on with what comes.
+    #[arg(long, short)]
+    follow: bool,
+    /// Of every boot, not only of this one.
+    #[arg(long)]
+    all: bool,
+    /// With the catalogue's explanations.
+    #[arg(long, short = 'x')]
+    explain: bool,
+    #[command(flatten)]
+    root: Root,
+}
+
+/// Becomes journalctl; comes back only when that cannot be started.
+pub(super) fn logs(args: &Logs) -> u8 {
+    let host = args.root.host();
+    let mut list = vec!["--no-pager".to_owned(), "-t".to_owned(), "firstboot".to_owned()];
+    if host.live() {
+        list.extend((!args.all).then(|| "-b".to_owned()));
+    } else {
+        list.extend([
+            "-D".to_owned(),
+            args.root.root.join("var/log/journal").display().to_string(),
+        ]);
+    }
+    list.extend(args.follow.then(|| "-f".to_owned()));
+    list.extend(args.explain.then(|| "-x".to_owned()));
+    if let Some(name) = &args.step {
+        if Step::named(name).is_none() {
+            return unknown(name);
+        }
+        list.push(format!("FIRSTBOOT_STEP={name}"));
+    }
+    let error = process::become_program("journalctl", &list);
+    complain(&format!("journalctl cannot be run: {error}"));
+    IO
+}
+
+/// Refuses a step's name.
+pub(super) fn unknown(name: &str) -> u8 {
+    let names: Vec<&str> = Step::ALL.iter().map(|step| step.name()).collect();
+    complain(&format!("there is no step `{name}`; the steps are: {}", names.join(", ")));
+    USAGE
+}

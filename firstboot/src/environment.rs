@@ -1,0 +1,239 @@
+//! `firstboot check`: the seven things that a node must have before OpenStack can be
+//! installed, each with what was found and what to do about it. Nothing is changed.
+
+use crate::host::{Host, Program};
+use crate::node_files as files;
+use crate::repositories::holding;
+use crate::spec::{Role, Spec};
+use crate::steps::{self, Fault, State, Step};
+use crate::systemd;
+use serde::Serialize;
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+/// DNS's port.
+const DNS: u16 = 53;
+/// How long a name server on this node may take to answer.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// One of the seven.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// Its name.
+    pub check: &'static str,
+    /// Whether all is well.
+    pub ok: bool,
+    /// What was found.
+    pub evidence: String,
+    /// What to do; empty when all is well.
+    pub remedy: String,
+}
+
+/// What was found, or what is wrong and what to do about it.
+type Finding = Result<String, (String, String)>;
+
+/// Looks at all seven.
+pub fn check(host: &Host, spec: &Spec) -> Vec<Check> {
+    type Look = fn(&Host, &Spec) -> Finding;
+    let checks: [(&str, Look); 7] = [
+        ("no firewalld and NetworkManager", managers),
+        ("static address", address),
+        ("names and reachability", names),
+        ("repositories", repositories),
+        ("packages", packages),
+        ("time", time),
+        ("name servers", resolver),
+    ];
+    let looked = checks.map(|(check, look)| match look(host, spec) {
+        Ok(evidence) => Check { check, ok: true, evidence, remedy: String::new() },
+        Err((evidence, remedy)) => Check { check, ok: false, evidence, remedy },
+    });
+    looked.map(|one| Check { evidence: host.redact(&one.evidence), ..one }).into()
+}
+
+/// `wrong` as one finding, `good` where nothing is.
+fn finding(wrong: &[String], good: String, remedy: &str) -> Finding {
+    if wrong.is_empty() { Ok(good) } else { Err((wrong.join("; "), remedy.to_owned())) }
+}
+
+fn faulty(fault: Fault) -> (String, String) {
+    let remedy = fault.remedy.unwrap_or_else(|| "`journalctl -b` may tell why".to_owned());
+    (fault.message, remedy)
+}
+
+fn unread(error: &std::io::Error) -> (String, String) {
+    (error.to_string(), "run this as root".to_owned())
+}
+
+/// Whether this is a running node; if not, the finding that says so.
+fn running(host: &Host, what: &str) -> Result<(), (String, String)> {
+    let text = (format!("{what}: only a running node can tell"), "run it on the node".to_owned());
+    if host.live() { Ok(()) } else { Err(text) }
+}
+
+fn managers(host: &Host, _: &Spec) -> Finding {
+    let mut wrong = Vec::new();
+    for unit in ["firewalld", "NetworkManager"] {
+        if host.live() {
+            let state = systemd::show_one(host, unit).map_err(faulty)?;
+            let enabled = state.present()
+                && state.load != "masked"
+                && systemd::enabled(host, unit).map_err(faulty)?;
+            if state.running() || enabled {
+                let enabled = if enabled { ", enabled" } else { "" };
+                wrong.push(format!("{unit} is {}{enabled}", state.state()));
+            }
+        } else {
+            let link = format!("/etc/systemd/system/multi-user.target.wants/{unit}.service");
+            if host.path(&link).is_ok_and(|path| path.symlink_metadata().is_ok()) {
+                wrong.push(format!("{unit} is enabled"));
+            }
+        }
+    }
+    let good = "neither runs or is enabled".to_owned();
+    finding(&wrong, good, "`systemctl disable --now firewalld NetworkManager`")
+}
+
+fn address(host: &Host, spec: &Spec) -> Finding {
+    let (own, prefix) = (spec.node.address, spec.network.prefix);
+    let remedy = "`firstboot retry identity`, then `firstboot retry network`";
+    let wrong = steps::identity::wrong_ifcfg(host, spec).map_err(faulty)?;
+    let mut wrong: Vec<String> = wrong.into_iter().collect();
+    if host.live() {
+        match Step::Network.check(host, spec).map_err(faulty)? {
+            State::Met(evidence) if wrong.is_empty() => return Ok(format!("{evidence}; static")),
+            State::Met(_) | State::Skipped(_) => {}
+            State::Unmet(what) | State::Waiting(what) => wrong.push(what),
+            State::Impossible(fault) => wrong.push(fault.message),
+        }
+    }
+    finding(&wrong, format!("{own}/{prefix} stands in the ifcfg file, static"), remedy)
+}
+
+fn names(host: &Host, spec: &Spec) -> Finding {
+    let text = host.read(files::HOSTS).map_err(|error| unread(&error))?.unwrap_or_default();
+    let mut wrong = Vec::new();
+    for one in &spec.hosts {
+        let line = |line: &str| {
+            let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
+            words.next() == Some(&one.address.to_string()) && words.any(|word| word == one.name)
+        };
+        if !text.lines().any(line) {
+            wrong.push(format!("{} lacks {} as {}", files::HOSTS, one.name, one.address));
+        } else if host.live() {
+            wrong.extend(unreachable(host, one).map_err(faulty)?);
+        }
+    }
+    let (all, how) =
+        (spec.hosts.len(), if host.live() { "resolve and answer" } else { "stand in /etc/hosts" });
+    let remedy = "`firstboot retry identity` writes /etc/hosts; a node that does not answer may \
+                  be off, or its network differs";
+    finding(&wrong, format!("all {all} nodes {how}"), remedy)
+}
+
+/// What is wrong with a name as the node's programs resolve it, and with its host.
+fn unreachable(host: &Host, one: &crate::spec::Host) -> Result<Option<String>, Fault> {
+    let (name, address) = (&one.name, one.address.to_string());
+    let answer = Fault::of_run(host, &Program::new("getent").args(["ahostsv4", name]))?;
+    let resolved = answer.stdout.split_whitespace().next().unwrap_or("nothing");
+    if resolved != address {
+        return Ok(Some(format!("{name} resolves to {resolved} in place of {address}")));
+    }
+    let ping = Program::new("ping").args(["-n", "-c", "1", "-W", "2", &address]);
+    let answers = match host.runner().run(&ping) {
+        Ok(output) => output.ok(),
+        // A small system may have no ping.
+        Err(_) => steps::network::answer(host, one.address)? > steps::network::Answer::None,
+    };
+    Ok((!answers).then(|| format!("{name} ({address}) does not answer a ping")))
+}
+
+fn repositories(host: &Host, spec: &Spec) -> Finding {
+    let findings = steps::repositories::look(host, spec);
+    let remedy = "see that the repository server is on and serves what /etc/yum.repos.d names; \
+                  then `yum clean all`";
+    finding(&findings.bad, findings.good.join(", "), remedy)
+}
+
+fn packages(host: &Host, spec: &Spec) -> Finding {
+    let needed = &spec.packages.needed;
+    let mut missing: Vec<&str> = Vec::new();
+    for name in needed {
+        let installed = host.live() && {
+            let program = Program::new("rpm").args(["-q", "--whatprovides", name]);
+            Fault::of_run(host, &program).map_err(faulty)?.ok()
+        };
+        if !installed {
+            missing.push(name);
+        }
+    }
+    let installed = needed.len() - missing.len();
+    let mut unread = Vec::new();
+    for repository in &spec.repositories {
+        if missing.is_empty() {
+            break;
+        }
+        match holding(host, repository, &missing) {
+            Ok(found) => missing.retain(|name| !found.contains(name)),
+            Err(why) => unread.push(format!("{} cannot be read ({why})", repository.id)),
+        }
+    }
+    let available = needed.len() - missing.len() - installed;
+    let mut wrong: Vec<String> = Vec::new();
+    if !missing.is_empty() {
+        wrong.push(format!("neither installed nor in a repository: {}", missing.join(", ")));
+        wrong.extend(unread);
+    }
+    let good = format!("{} needed: {installed} installed, {available} to be had", needed.len());
+    finding(&wrong, good, "put the repository that holds them right; see `yum list available`")
+}
+
+fn time(host: &Host, spec: &Spec) -> Finding {
+    running(host, "the clock")?;
+    let fault = |fault: Fault| {
+        let remedy = fault.remedy.clone().unwrap_or_else(|| Step::Chrony.remedy(spec));
+        (fault.message, remedy)
+    };
+    match Step::Chrony.check(host, spec).map_err(fault)? {
+        State::Met(evidence) => Ok(evidence),
+        State::Waiting(what) => Err((format!("waiting for {what}"), Step::Chrony.remedy(spec))),
+        State::Unmet(what) | State::Skipped(what) => {
+            Err((what, "`firstboot retry chrony`".to_owned()))
+        }
+        State::Impossible(impossible) => Err(fault(impossible)),
+    }
+}
+
+fn resolver(host: &Host, spec: &Spec) -> Finding {
+    let text = host.read(files::RESOLV_CONF).map_err(|error| unread(&error))?.unwrap_or_default();
+    let mut wrong = Vec::new();
+    let mut servers = Vec::new();
+    for line in text.lines().filter(|line| !line.starts_with([';', '#'])) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            [word @ ("search" | "domain"), ..] => {
+                wrong.push(format!("{} has a `{word}` line", files::RESOLV_CONF));
+            }
+            ["nameserver", server, ..] => servers.push(server.to_owned()),
+            _ => {}
+        }
+    }
+    if servers.is_empty() {
+        wrong.push(format!("{} names no name server", files::RESOLV_CONF));
+    }
+    for one in spec.hosts.iter().filter(|one| one.role == Role::Controller) {
+        if servers.contains(&one.address.to_string()) {
+            wrong.push(format!("{} is the controller, which runs no name server", one.address));
+        }
+    }
+    if host.live() && spec.node.role == Role::Controller {
+        let address = SocketAddrV4::new(spec.node.address, DNS);
+        if host.runner().reach(address, LIMIT).is_ok() {
+            wrong.push(format!("a name server answers on this node ({address})"));
+        }
+    }
+    let good = format!("{}, no search line", servers.join(", "));
+    let remedy = "`firstboot retry identity` writes /etc/resolv.conf; a name server on the \
+                  controller has to be stopped and disabled (`ss -lntp` names it)";
+    finding(&wrong, good, remedy)
+}

@@ -1,0 +1,180 @@
+//! Plain HTTP to an address. Names are never looked up: a static binary has no
+//! resolver, and every address is in the node spec.
+
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::time::Duration;
+use ureq::Agent;
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{NextTimeout, TcpConnector};
+
+/// A request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// `http://ADDRESS[:PORT]/path`.
+    pub url: String,
+    /// Header lines.
+    pub headers: Vec<(&'static str, String)>,
+    /// JSON to be posted; without one it is a GET.
+    pub body: Option<String>,
+    /// Bytes of the answer that are read; what follows is left.
+    pub most: u64,
+    /// After this long it is given up.
+    pub limit: Duration,
+}
+
+/// An answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Response {
+    /// Status code, `200`.
+    pub status: u16,
+    /// Header lines, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body, at most as long as was asked for.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// A GET of `url`: 10 s, 4 MiB.
+    pub fn get(url: impl Into<String>) -> Request {
+        let (most, limit) = (4 << 20, Duration::from_secs(10));
+        Request { url: url.into(), most, limit, ..Request::default() }
+    }
+
+    /// Adds a header line.
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Request {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+impl Response {
+    /// The value of a header line; `name` in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// Addresses as they stand in the URL, and no names.
+#[derive(Debug)]
+struct Literal;
+
+impl Resolver for Literal {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        _: &Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let address = uri.host().and_then(|host| host.trim_matches(['[', ']']).parse().ok());
+        let address = address.ok_or(ureq::Error::HostNotFound)?;
+        let mut addresses = self.empty();
+        addresses.push(SocketAddr::new(address, uri.port_u16().unwrap_or(80)));
+        Ok(addresses)
+    }
+}
+
+/// Sends `request` and reads the answer, whatever its status; redirects are not followed.
+///
+/// # Errors
+/// When there is no connection, no answer in time, or none that is HTTP;
+/// [`io::ErrorKind::Unsupported`] for a host name in place of an address.
+pub fn ask(request: &Request) -> io::Result<Response> {
+    let config = Config::builder()
+        .proxy(None)
+        .max_redirects(0)
+        .http_status_as_error(false)
+        .timeout_global(Some(request.limit))
+        .user_agent(concat!("firstboot/", env!("CARGO_PKG_VERSION")))
+        .build();
+    let agent = Agent::with_parts(config, TcpConnector::default(), Literal);
+    let answer = match &request.body {
+        Some(body) => {
+            let post = agent.post(&request.url).header("content-type", "application/json");
+            with(post, &request.headers).send(body.as_str())
+        }
+        None => with(agent.get(&request.url), &request.headers).call(),
+    };
+    let mut answer = answer.map_err(error)?;
+    let headers = answer.headers().iter().map(|(name, value)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    });
+    let mut response =
+        Response { status: answer.status().as_u16(), headers: headers.collect(), body: Vec::new() };
+    answer.body_mut().as_reader().take(request.most).read_to_end(&mut response.body)?;
+    Ok(response)
+}
+
+fn with<B>(
+    builder: ureq::RequestBuilder<B>,
+    headers: &[(&'static str, String)],
+) -> ureq::RequestBuilder<B> {
+    headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, value))
+}
+
+fn error(error: ureq::Error) -> io::Error {
+    match error {
+        ureq::Error::Io(error) => error,
+        ureq::Error::HostNotFound => {
+            let why = "names are not looked up here, only addresses";
+            io::Error::new(io::ErrorKind::Unsupported, why)
+        }
+        ureq::Error::Timeout(_) => io::Error::new(io::ErrorKind::TimedOut, "no answer in time"),
+        other => io::Error::new(io::ErrorKind::InvalidData, other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    /// A server for one connection that sends `answer`; the request it got.
+    fn served(answer: &'static [u8], request: &mut Request) -> (io::Result<Response>, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        request.url = format!("http://{}/x", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut got = vec![0; 4096];
+            let length = stream.read(&mut got).unwrap();
+            // A reader that has enough closes early.
+            let _ = stream.write_all(answer);
+            String::from_utf8_lossy(&got[..length]).into_owned()
+        });
+        let response = ask(request);
+        (response, server.join().unwrap())
+    }
+
+    #[test]
+    fn answers_of_any_status_are_read_up_to_a_limit() {
+        let mut get = Request { most: 5, ..Request::get("").header("x-auth-token", "t") };
+        let (response, asked) =
+            served(b"HTTP/1.1 503 Busy\r\nX-A: b\r\nContent-Length: 9\r\n\r\n123456789", &mut get);
+        let response = response.unwrap();
+        assert_eq!((response.status, response.body.as_slice()), (503, &b"12345"[..]));
+        assert_eq!(response.header("x-a"), Some("b"));
+        assert!(asked.starts_with("GET /x HTTP/1.1\r\n") && asked.contains("x-auth-token: t\r\n"));
+        let mut post = Request { body: Some("{}".into()), ..Request::get("") };
+        let chunked =
+            b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+        let (response, asked) = served(chunked, &mut post);
+        assert_eq!(response.unwrap().body, b"ok");
+        assert!(asked.starts_with("POST /x") && asked.contains("content-type: application/json"));
+    }
+
+    #[test]
+    fn what_is_no_answer_is_an_error() {
+        assert!(served(b"garbage\r\n\r\n", &mut Request::get("")).0.is_err());
+        assert!(served(b"", &mut Request::get("")).0.is_err());
+        let name = ask(&Request::get("http://localhost/")).unwrap_err();
+        assert_eq!(name.kind(), io::ErrorKind::Unsupported);
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", silent.local_addr().unwrap());
+        let request = Request { limit: Duration::from_millis(200), ..Request::get(url) };
+        assert_eq!(ask(&request).unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+}

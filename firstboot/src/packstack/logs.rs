@@ -1,0 +1,54 @@
+//! packstack's logs and processes on this node.
+
+use crate::host::Host;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+/// A link to the folder of the last run.
+const LATEST: &str = "/var/tmp/packstack/latest";
+/// Of a run's folder at most so many files are looked at, and so many folders deep.
+const MOST: (usize, u32) = (2000, 4);
+
+/// A number that changes whenever a file of the last run's folder does.
+///
+/// # Errors
+/// When symbolic links go in a circle.
+pub fn fingerprint(host: &Host) -> io::Result<u64> {
+    let mut hasher = DefaultHasher::new();
+    let (mut left, deepest) = MOST;
+    let mut folders = vec![(host.path(LATEST)?, 0)];
+    while let Some((folder, depth)) = folders.pop() {
+        // What is not there, or goes away meanwhile, is no news.
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let Ok(meta) = entry.metadata() else { continue };
+            if meta.is_dir() && depth < deepest {
+                folders.push((entry.path(), depth + 1));
+            }
+            (entry.file_name(), meta.len(), meta.mtime(), meta.mtime_nsec()).hash(&mut hasher);
+            left -= 1;
+            if left == 0 {
+                return Ok(hasher.finish());
+            }
+        }
+    }
+    Ok(hasher.finish())
+}
+
+/// A process that has `word` in its arguments, by its number.
+///
+/// # Errors
+/// When symbolic links go in a circle.
+pub fn process_with(host: &Host, word: &str) -> io::Result<Option<u32>> {
+    for entry in std::fs::read_dir(host.path("/proc")?).into_iter().flatten().flatten() {
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let mut args = line.split(|byte| *byte == 0);
+        if args.any(|arg| String::from_utf8_lossy(arg).contains(word)) {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}

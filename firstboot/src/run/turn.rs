@@ -1,0 +1,239 @@
+//! One step's turn: look, change, look again, with pauses and limits.
+
+use super::Engine;
+use crate::host::{Host, clock};
+use crate::journal::{Event, id};
+use crate::state::Outcome;
+use crate::steps::{Bounds, Fault, State, Step};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+/// Time between two looks while waiting.
+const POLL: Duration = Duration::from_secs(1);
+/// A wait that goes on is told again after this long.
+const REMIND: Duration = Duration::from_secs(30);
+/// What is waited for may change with every look; it is told no oftener than this.
+const NEWS: Duration = Duration::from_secs(5);
+/// Longest pause before another attempt, jitter aside.
+const MAX_PAUSE: Duration = Duration::from_secs(15);
+
+/// How a step ended.
+struct Ending {
+    outcome: Outcome,
+    message: String,
+    remedy: Option<String>,
+}
+
+/// What a look at the world calls for.
+enum Next {
+    Apply(String),
+    Wait(String),
+    LookAgain(Fault),
+    End(Ending),
+}
+
+/// One step's turn.
+pub(super) struct Turn {
+    step: Step,
+    index: usize,
+    bounds: Bounds,
+    /// Monotonic time at which it began.
+    began: Duration,
+    attempts: u32,
+}
+
+impl Turn {
+    pub(super) fn new(step: Step, index: usize, bounds: Bounds, host: &Host) -> Turn {
+        Turn { step, index, bounds, began: host.clock().monotonic(), attempts: 0 }
+    }
+
+    pub(super) fn take(mut self, engine: &mut Engine) {
+        let step = self.step;
+        let at = (self.began - engine.began).as_secs_f64();
+        engine.state.steps[self.index].at = (at * 1000.0).round() / 1000.0;
+        if let Some(blocker) = engine.blocker(step) {
+            let message = format!("not tried: it needs step {}, which failed", blocker.name());
+            let remedy = Some(format!("mend step {} first", blocker.name()));
+            let ending = Ending { outcome: Outcome::Blocked, message, remedy };
+            return self.end(engine, ending);
+        }
+        let message = format!("step {} begins", step.name());
+        self.note(engine, Outcome::Working, message, id::STEP_STARTED);
+        let ending = self.work(engine);
+        self.end(engine, ending);
+    }
+
+    /// Look, change, look again.
+    fn work(&mut self, engine: &mut Engine) -> Ending {
+        let mut changes: Vec<String> = Vec::new();
+        let mut told: Option<(Duration, String)> = None;
+        let mut looks_failed = 0;
+        let mut last_fault: Option<Fault> = None;
+        loop {
+            let next = self.look(engine, &changes);
+            engine.take_notes(self.step, self.elapsed(engine));
+            match next {
+                Next::End(ending) => return ending,
+                Next::Wait(what) => {
+                    if self.elapsed(engine) >= self.bounds.deadline {
+                        return self.out_of_time(engine, &what);
+                    }
+                    self.remind(engine, &what, &mut told);
+                    engine.host.clock().sleep(POLL);
+                }
+                Next::LookAgain(fault) => {
+                    looks_failed += 1;
+                    if looks_failed >= self.bounds.attempts || self.late(engine, looks_failed) {
+                        return self.failed(engine, fault);
+                    }
+                    self.pause(engine, looks_failed, &fault.message);
+                }
+                Next::Apply(wrong) => {
+                    if self.attempts >= self.bounds.attempts || self.late(engine, self.attempts) {
+                        let tries = self.attempts;
+                        let fault = last_fault.take().unwrap_or_else(|| {
+                            Fault::new(format!("still wrong after {tries} attempts: {wrong}"))
+                        });
+                        return self.failed(engine, fault);
+                    }
+                    if self.attempts > 0 {
+                        self.pause(engine, self.attempts, &wrong);
+                    }
+                    self.attempts += 1;
+                    last_fault = None;
+                    match self.step.apply(engine.host, engine.spec) {
+                        Ok(done) => changes.extend(done),
+                        Err(fault) => last_fault = Some(fault),
+                    }
+                    engine.take_notes(self.step, self.elapsed(engine));
+                }
+            }
+        }
+    }
+
+    fn look(&self, engine: &Engine, changes: &[String]) -> Next {
+        match self.step.check(engine.host, engine.spec) {
+            Err(fault) => Next::LookAgain(fault),
+            Ok(State::Unmet(wrong)) => Next::Apply(wrong),
+            Ok(State::Waiting(what)) => Next::Wait(what),
+            Ok(State::Impossible(fault)) => Next::End(self.failed(engine, fault)),
+            Ok(State::Met(evidence)) if self.attempts == 0 => {
+                Next::End(Ending { outcome: Outcome::Unchanged, message: evidence, remedy: None })
+            }
+            Ok(State::Met(evidence)) => {
+                let message = with_changes(&evidence, changes);
+                Next::End(Ending { outcome: Outcome::Changed, message, remedy: None })
+            }
+            Ok(State::Skipped(why)) => {
+                let message = with_changes(&why, changes);
+                Next::End(Ending { outcome: Outcome::Skipped, message, remedy: None })
+            }
+        }
+    }
+
+    fn elapsed(&self, engine: &Engine) -> Duration {
+        engine.host.clock().monotonic() - self.began
+    }
+
+    /// Whether the pause before try `tries + 1` would go beyond the deadline.
+    fn late(&self, engine: &Engine, tries: u32) -> bool {
+        tries > 0 && self.elapsed(engine) + self.pause_after(engine, tries) >= self.bounds.deadline
+    }
+
+    /// The pause after `tries` tries: 1, 2, 4, 8, 15, 15 … s and up to a quarter more,
+    /// another for each node, so that the nodes of a lab do not come all at once.
+    fn pause_after(&self, engine: &Engine, tries: u32) -> Duration {
+        let doubled = 1u64.checked_shl(tries.saturating_sub(1)).unwrap_or(u64::MAX);
+        let pause = Duration::from_secs(doubled).min(MAX_PAUSE);
+        let mut hasher = DefaultHasher::new();
+        (&engine.spec.node.name, &engine.state.boot_id, self.step.name(), tries).hash(&mut hasher);
+        pause + pause.mul_f64(0.25 * (hasher.finish() % 1000) as f64 / 1000.0)
+    }
+
+    fn pause(&self, engine: &mut Engine, tries: u32, why: &str) {
+        let (pause, name) = (self.pause_after(engine, tries), self.step.name());
+        let message = format!("{name} again in {:.1} s: {why}", pause.as_secs_f64());
+        self.note(engine, Outcome::Working, message, id::STEP_RETRY);
+        engine.host.clock().sleep(pause);
+    }
+
+    /// Tells what is waited for: at the beginning, when it changes, and every [`REMIND`].
+    fn remind(&self, engine: &mut Engine, what: &str, told: &mut Option<(Duration, String)>) {
+        let elapsed = self.elapsed(engine);
+        if let Some((at, said)) = told
+            && elapsed < *at + if said == what { REMIND } else { NEWS }
+        {
+            return;
+        }
+        *told = Some((elapsed, what.to_owned()));
+        let message = format!(
+            "waiting for {what}; {} s so far, at most {} s",
+            elapsed.as_secs(),
+            self.bounds.deadline.as_secs()
+        );
+        self.note(engine, Outcome::Waiting, message, id::STEP_WAITING);
+    }
+
+    fn out_of_time(&self, engine: &Engine, what: &str) -> Ending {
+        let seconds = self.bounds.deadline.as_secs();
+        self.step.give_up(engine.host);
+        self.failed(engine, Fault::new(format!("waited {seconds} s in vain for {what}")))
+    }
+
+    fn failed(&self, engine: &Engine, fault: Fault) -> Ending {
+        let remedy = fault.remedy.unwrap_or_else(|| self.step.remedy(engine.spec));
+        Ending { outcome: Outcome::Failed, message: fault.message, remedy: Some(remedy) }
+    }
+
+    /// Notes a transition within the turn in state file and journal.
+    fn note(&self, engine: &mut Engine, outcome: Outcome, message: String, id: &'static str) {
+        let ending = Ending { outcome, message, remedy: None };
+        let word = match id {
+            id::STEP_STARTED => "started",
+            id::STEP_RETRY => "retry",
+            _ => outcome.as_str(),
+        };
+        self.transition(engine, ending, id, word);
+    }
+
+    fn end(&self, engine: &mut Engine, ending: Ending) {
+        let id = match ending.outcome {
+            Outcome::Failed => id::STEP_FAILED,
+            Outcome::Blocked => id::STEP_BLOCKED,
+            _ => id::STEP_DONE,
+        };
+        let word = ending.outcome.as_str();
+        self.transition(engine, ending, id, word);
+    }
+
+    fn transition(&self, engine: &mut Engine, ending: Ending, id: &'static str, word: &str) {
+        let duration = self.elapsed(engine);
+        let now = clock::rfc3339(engine.host.clock().wall());
+        let message = engine.host.redact(&ending.message);
+        let remedy = ending.remedy.map(|remedy| engine.host.redact(&remedy));
+        let state = &mut engine.state.steps[self.index];
+        if state.outcome != ending.outcome {
+            state.since = now;
+        }
+        state.outcome = ending.outcome;
+        state.seconds = (duration.as_secs_f64() * 1000.0).round() / 1000.0;
+        state.attempts = self.attempts;
+        state.message.clone_from(&message);
+        state.remedy.clone_from(&remedy);
+        engine.save();
+        engine.journal.record(&Event {
+            outcome: word,
+            duration,
+            attempt: self.attempts,
+            remedy: remedy.as_deref(),
+            ..Event::new(id, self.step.name(), message)
+        });
+    }
+}
+
+fn with_changes(evidence: &str, changes: &[String]) -> String {
+    if changes.is_empty() {
+        return evidence.to_owned();
+    }
+    format!("{evidence} (changed: {})", changes.join(", "))
+}

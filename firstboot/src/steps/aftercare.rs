@@ -1,0 +1,229 @@
+//! After-care: what packstack leaves otherwise than the lab needs it. Each item is about
+//! one file and the service that reads it; files that are not there need no care.
+
+use super::{Fault, State, packstack};
+use crate::chrony;
+use crate::host::{Host, Program};
+use crate::peers;
+use crate::spec::Spec;
+use crate::systemd;
+
+/// The Open vSwitch agent's configuration on the network host.
+const AGENT: &str = "/etc/neutron/plugins/ml2/openvswitch_agent.ini";
+/// iptables' rules at boot.
+const IPTABLES: &str = "/etc/sysconfig/iptables";
+/// Horizon's virtual host. Without this line its WSGI application hangs in a
+/// sub-interpreter.
+const HORIZON: &str = "/etc/httpd/conf.d/15-horizon_vhost.conf";
+const GROUP: &str = "WSGIApplicationGroup %{GLOBAL}";
+
+/// One file to be put right.
+struct Item {
+    path: &'static str,
+    /// What is wrong with it.
+    wrong: String,
+    content: String,
+    /// What makes the running system follow it.
+    then: Then,
+}
+
+enum Then {
+    Restart(&'static str),
+    /// A rule is added to the running firewall.
+    Firewall,
+}
+
+fn items(host: &Host, spec: &Spec) -> Result<Vec<Item>, Fault> {
+    let Some(answers) = packstack::installed(host)? else { return Ok(Vec::new()) };
+    let mut items = Vec::new();
+    let mut look =
+        |path: &'static str, then: Then, right: &dyn Fn(&str) -> Option<(String, String)>| {
+            if let Some(text) = host.read(path)?
+                && let Some((wrong, content)) = right(&text)
+            {
+                items.push(Item { path, wrong, content, then });
+            }
+            Ok::<(), Fault>(())
+        };
+    let mappings = answers.get("CONFIG_NEUTRON_OVS_BRIDGE_MAPPINGS").unwrap_or_default();
+    look(AGENT, Then::Restart("neutron-openvswitch-agent"), &|text| {
+        (!mappings.is_empty()).then(|| with_mappings(text, &mappings)).flatten()
+    })?;
+    look(chrony::CONF, Then::Restart("chronyd"), &|text| {
+        let ntp = &spec.network.ntp;
+        let wrong = format!("{} does not name the lab's servers with iburst", chrony::CONF);
+        (!chrony::conf_holds(text, ntp)).then(|| (wrong, chrony::conf_with(text, ntp)))
+    })?;
+    look(IPTABLES, Then::Firewall, &|text| with_port(text, peers::PORT))?;
+    look(HORIZON, Then::Restart("httpd"), &with_group)?;
+    Ok(items)
+}
+
+pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
+    if !host.live() || packstack::installed(host)?.is_none() {
+        return Ok(State::Skipped("packstack has installed nothing here".to_owned()));
+    }
+    let items = items(host, spec)?;
+    if items.is_empty() {
+        let text = "bridge mappings, chrony.conf, iptables and Horizon are as the lab needs them";
+        return Ok(State::Met(text.to_owned()));
+    }
+    let wrong: Vec<String> = items.into_iter().map(|item| item.wrong).collect();
+    Ok(State::Unmet(wrong.join("; ")))
+}
+
+pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
+    let mut changes = Vec::new();
+    for item in items(host, spec)? {
+        host.replace(item.path, item.content.as_bytes())?;
+        changes.push(item.path.to_owned());
+        match item.then {
+            Then::Restart(unit) => changes.push(systemd::change(host, "restart", unit)?),
+            Then::Firewall => {
+                let port = peers::PORT.to_string();
+                let rule = [
+                    "-I", "INPUT", "1", "-p", "tcp", "-m", "tcp", "--dport", &port, "-j", "ACCEPT",
+                ];
+                Fault::of_change(host, &Program::new("iptables").args(rule))?;
+                changes.push(format!("iptables lets port {port} in"));
+            }
+        }
+    }
+    Ok(changes)
+}
+
+/// `text` (an ini file) with `bridge_mappings` in `[ovs]`, and what was wrong.
+fn with_mappings(text: &str, mappings: &str) -> Option<(String, String)> {
+    let (mut section, mut placed) = ("", false);
+    let (mut out, mut found) = (String::new(), None);
+    let wanted = format!("bridge_mappings = {mappings}\n");
+    for line in text.split_inclusive('\n') {
+        let bare = line.trim();
+        if bare.starts_with('[') {
+            if section == "[ovs]" && !placed {
+                out += &wanted;
+                placed = true;
+            }
+            section = bare;
+        }
+        if section == "[ovs]"
+            && let Some((key, value)) = bare.split_once('=')
+            && key.trim() == "bridge_mappings"
+        {
+            found = Some(value.trim());
+            if !placed {
+                out += &wanted;
+                placed = true;
+            }
+            continue;
+        }
+        out += line;
+    }
+    if found == Some(mappings) {
+        return None;
+    }
+    if !placed {
+        out += if out.is_empty() || out.ends_with('\n') { "" } else { "\n" };
+        out += if section == "[ovs]" { "" } else { "[ovs]\n" };
+        out += &wanted;
+    }
+    let is = found.map_or("missing".to_owned(), |value| format!("`{value}`"));
+    Some((format!("{AGENT}: bridge_mappings is {is} in place of `{mappings}`"), out))
+}
+
+/// `text` (rules as iptables-save writes them) that lets TCP `port` in, and what was
+/// wrong.
+fn with_port(text: &str, port: u16) -> Option<(String, String)> {
+    let option = format!("--dport {port} ");
+    let lets_in = |line: &str| {
+        line.starts_with("-A INPUT ")
+            && line.contains(&option)
+            && line.trim_end().ends_with("-j ACCEPT")
+    };
+    if text.lines().any(lets_in) || !text.lines().any(|line| line.trim() == "*filter") {
+        return None;
+    }
+    let rule = format!("-A INPUT -p tcp -m tcp --dport {port} -j ACCEPT\n");
+    let (mut out, mut filter, mut placed) = (String::new(), false, false);
+    for line in text.split_inclusive('\n') {
+        if line.starts_with('*') {
+            filter = line.trim() == "*filter";
+        }
+        // Before the first rule, so that no rejection comes first; the chains are declared.
+        if filter && !placed && (line.starts_with("-A ") || line.trim() == "COMMIT") {
+            out += &rule;
+            placed = true;
+        }
+        out += line;
+    }
+    let wrong = format!("{IPTABLES} does not let the nodes' port {port} in");
+    placed.then_some((wrong, out))
+}
+
+/// `text` (a virtual host) with its WSGI application in the main interpreter, and what
+/// was wrong.
+fn with_group(text: &str) -> Option<(String, String)> {
+    let holds = text.lines().any(|line| line.trim().starts_with("WSGIApplicationGroup "));
+    if holds || !text.contains("</VirtualHost>") {
+        return None;
+    }
+    let out = text.replacen("</VirtualHost>", &format!("  {GROUP}\n</VirtualHost>"), 1);
+    Some((format!("{HORIZON} lacks `{GROUP}`"), out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mappings_are_put_into_their_section() {
+        let wanted = "[ovs]\nbridge_mappings = physnet1:br-ex\n";
+        for (text, right) in [
+            (
+                "[ovs]\nbridge_mappings =\n[agent]\nx=1\n",
+                "[ovs]\nbridge_mappings = physnet1:br-ex\n[agent]\nx=1\n",
+            ),
+            (
+                "[ovs]\nlocal_ip = 1\n[agent]\n",
+                "[ovs]\nlocal_ip = 1\nbridge_mappings = physnet1:br-ex\n[agent]\n",
+            ),
+            ("[ovs]", wanted),
+            ("", wanted),
+            (
+                "[agent]\nbridge_mappings = physnet1:br-ex\n",
+                "[agent]\nbridge_mappings = physnet1:br-ex\n[ovs]\nbridge_mappings = physnet1:br-ex\n",
+            ),
+        ] {
+            let (wrong, out) = with_mappings(text, "physnet1:br-ex").unwrap();
+            assert_eq!(out, right, "{text:?}");
+            assert!(wrong.contains("bridge_mappings is"));
+            assert_eq!(with_mappings(&out, "physnet1:br-ex"), None);
+        }
+    }
+
+    #[test]
+    fn the_port_is_let_in_before_anything_is_rejected() {
+        let rules = "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j RETURN\nCOMMIT\n*filter\n\
+                     :INPUT ACCEPT [0:0]\n-A INPUT -j REJECT --reject-with icmp-host-prohibited\nCOMMIT\n";
+        let (_, out) = with_port(rules, 7878).unwrap();
+        assert!(
+            out.contains(
+                "[0:0]\n-A INPUT -p tcp -m tcp --dport 7878 -j ACCEPT\n-A INPUT -j REJECT"
+            )
+        );
+        assert_eq!(with_port(&out, 7878), None);
+        assert_eq!(with_port("# nothing\n", 7878), None);
+    }
+
+    #[test]
+    fn horizon_gets_its_group_once() {
+        let vhost = "<VirtualHost *:80>\n  WSGIProcessGroup apache\n</VirtualHost>\n";
+        let (_, out) = with_group(vhost).unwrap();
+        assert!(
+            out.ends_with("apache\n  WSGIApplicationGroup %{GLOBAL}\n</VirtualHost>\n"),
+            "{out}"
+        );
+        assert_eq!(with_group(&out), None);
+        assert_eq!(with_group("no host here"), None);
+    }
+}

@@ -1,0 +1,55 @@
+//! ssh keys: root's keys are there with modes that sshd and ssh accept. With others
+//! sshd passes over the keys, and nobody can log in.
+
+use super::{Fault, State};
+use crate::host::Host;
+
+/// Folders and files with the mode each must have, where it is there.
+const WANTED: [(&str, u32); 4] = [
+    ("/root/.ssh", 0o700),
+    ("/root/.ssh/authorized_keys", 0o600),
+    (PRIVATE_KEY, 0o600),
+    ("/root/.ssh/config", 0o600),
+];
+/// The key with which packstack reaches every host.
+pub(crate) const PRIVATE_KEY: &str = "/root/.ssh/id_rsa";
+/// The keys that may log in.
+const AUTHORIZED: &str = "/root/.ssh/authorized_keys";
+
+/// What has another mode: path, mode found, mode wanted.
+fn wrong(host: &Host) -> Result<Vec<(&'static str, u32, u32)>, Fault> {
+    let mut wrong = Vec::new();
+    for (path, wanted) in WANTED {
+        if let Some(mode) = host.mode(path)?.filter(|mode| *mode != wanted) {
+            wrong.push((path, mode, wanted));
+        }
+    }
+    Ok(wrong)
+}
+
+pub(super) fn check(host: &Host) -> Result<State, Fault> {
+    let wrong: Vec<String> = wrong(host)?
+        .iter()
+        .map(|(path, mode, wanted)| format!("{path} has mode {mode:o} in place of {wanted:o}"))
+        .collect();
+    if !wrong.is_empty() {
+        return Ok(State::Unmet(wrong.join("; ")));
+    }
+    let text = host.read(AUTHORIZED)?.unwrap_or_default();
+    let keys =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    Ok(State::Met(match keys.count() {
+        0 => "no key may log in as root: this node has its console only".to_owned(),
+        1 => "1 key may log in as root".to_owned(),
+        count => format!("{count} keys may log in as root"),
+    }))
+}
+
+pub(super) fn apply(host: &Host) -> Result<Vec<String>, Fault> {
+    let mut changes = Vec::new();
+    for (path, _, wanted) in wrong(host)? {
+        host.set_mode(path, wanted)?;
+        changes.push(format!("mode {wanted:o} of {path}"));
+    }
+    Ok(changes)
+}
