@@ -92,6 +92,9 @@ fn fetch(host: &Host, url: &str, most: u64) -> Result<Vec<u8>, Unread> {
         file.take(most).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
         return Ok(bytes);
     }
+    if !host.live() {
+        return Err(failed(&"only a running node can ask it"));
+    }
     if !url.starts_with("http://") {
         return Err(Unread::Other);
     }

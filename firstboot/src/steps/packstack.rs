@@ -103,7 +103,13 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
         return Ok(State::Waiting(format!("every compute to be ready: {}", missing.join("; "))));
     }
     let last = host.follow_job(JOB, 0, |job, _| failure(&job.lines, job.ended.flatten()))?;
-    Ok(State::Unmet(last.unwrap_or_else(|| "OpenStack is not installed yet".to_owned())))
+    Ok(State::Unmet(match last {
+        Some(failure) => failure,
+        None if host.mode(RESULT)?.is_some() && host.mode(RC_FILE)?.is_none() => {
+            format!("packstack came to its end, but {RC_FILE} is not there")
+        }
+        None => "OpenStack is not installed as the spec says".to_owned(),
+    }))
 }
 
 /// How a run under way stands; `None` if there is none, or it failed.

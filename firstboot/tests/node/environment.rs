@@ -125,6 +125,8 @@ fn the_binary_prints_seven_entries_and_the_status_with_all_keys() {
         assert!(one["ok"].is_boolean() && one["check"].is_string(), "{one}");
         assert_eq!(one["remedy"] == "", one["ok"] == true, "{one}");
     }
+    let evidence = checks[3]["evidence"].as_str().unwrap();
+    assert!(evidence.contains("repomd.xml: only a running node can ask it"), "{evidence}");
     let text = String::from_utf8(firstboot(&["check"], root).stdout).unwrap();
     assert!(text.contains("what to do: run it on the node"), "{text}");
 
