@@ -12,6 +12,7 @@ mod double;
 mod engine;
 mod environment;
 mod journald;
+mod keystone;
 mod namespace;
 mod openstack;
 mod packstack;
