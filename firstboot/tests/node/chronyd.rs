@@ -3,59 +3,19 @@
 
 use crate::double::{FakeRunner, World, plain, write_files};
 use crate::namespace::{Daemon, isolated, until};
-use firstboot::host::http::{Request, Response};
-use firstboot::host::job::Job;
-use firstboot::host::{Host, Interface, Output, Program, Runner, SystemClock, SystemRunner};
+use crate::real::RealProgram;
+use firstboot::host::{Host, SystemClock};
 use firstboot::journal::Journal;
 use firstboot::run;
 use firstboot::spec::Spec;
 use firstboot::state::{Outcome, StepState};
 use firstboot::steps::{Bounds, Step};
-use serde_json::Value;
 use std::cell::RefCell;
-use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
 use std::rc::Rc;
 use std::time::Duration;
-
-/// The real chronyc; everything else from the double.
-struct RealChronyc(FakeRunner);
-
-impl Runner for RealChronyc {
-    fn run(&self, program: &Program) -> io::Result<Output> {
-        if program.name == "chronyc" { SystemRunner.run(program) } else { self.0.run(program) }
-    }
-
-    fn spawn(&self, program: &Program, log: &Path) -> io::Result<Box<dyn Job>> {
-        self.0.spawn(program, log)
-    }
-
-    fn reach(&self, to: SocketAddrV4, limit: Duration) -> io::Result<()> {
-        self.0.reach(to, limit)
-    }
-
-    fn http(&self, request: &Request) -> io::Result<Response> {
-        self.0.http(request)
-    }
-
-    fn ovsdb(&self, socket: &Path, method: &str, params: &Value) -> io::Result<Value> {
-        self.0.ovsdb(socket, method, params)
-    }
-
-    fn interfaces(&self) -> io::Result<Vec<Interface>> {
-        self.0.interfaces()
-    }
-
-    fn host_name(&self) -> io::Result<String> {
-        self.0.host_name()
-    }
-
-    fn set_host_name(&self, name: &str) -> io::Result<()> {
-        self.0.set_host_name(name)
-    }
-}
 
 /// chronyd with the configuration file `conf`; `-x`: it never touches the clock.
 fn chronyd(conf: &Path) -> Daemon {
@@ -79,7 +39,7 @@ fn chrony_step(folder: &Path, deadline: u64) -> StepState {
     until("chronyd's command socket", || Path::new("/run/chrony/chronyd.sock").exists());
 
     let world = Rc::new(RefCell::new(World::healthy(&spec)));
-    let runner = Box::new(RealChronyc(FakeRunner(world)));
+    let runner = Box::new(RealProgram(FakeRunner(world), "chronyc"));
     let host = Host::with(folder, runner, Box::new(SystemClock::default()));
     let bounds = |step: Step| Bounds { deadline: Duration::from_secs(deadline), ..step.bounds() };
     let state = run::run(&host, &spec, &Journal::new(Some(&spec), Vec::new()), &bounds).unwrap();

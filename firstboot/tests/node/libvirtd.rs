@@ -1,0 +1,43 @@
+//! The libvirt step against a real libvirtd (Debian packages libvirt-daemon,
+//! libvirt-daemon-driver-qemu and libvirt-clients) in namespaces.
+
+use crate::double::{COMPUTE, FakeRunner, Node};
+use crate::namespace::{Daemon, isolated};
+use crate::real::RealProgram;
+use firstboot::host::{Host, SystemClock};
+use firstboot::steps::{State, Step};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+#[test]
+fn a_real_libvirtd_answers_and_one_that_is_not_there_is_waited_for() {
+    isolated(|| {
+        // Its own folders: guests of other tests are not ours.
+        for folder in ["/etc/libvirt", "/var/lib/libvirt"] {
+            let status = Command::new("mount").args(["-t", "tmpfs", "tmpfs", folder]).status();
+            assert!(status.unwrap().success(), "{folder} is of Debian package libvirt-daemon");
+        }
+        let node = Node::new(COMPUTE);
+        let runner = Box::new(RealProgram(FakeRunner(node.world.clone()), "virsh"));
+        let host = Host::with(node.root.path(), runner, Box::new(SystemClock::default()));
+        let look = || Step::Libvirt.check(&host, &node.spec).unwrap();
+        let State::Waiting(what) = look() else { panic!("{:?}", look()) };
+        assert!(what.contains("virsh -c qemu:///system list --all` to succeed"), "{what}");
+
+        let mut libvirtd = Command::new("libvirtd");
+        let _daemon = Daemon::start(
+            libvirtd.stdout(Stdio::null()).stderr(Stdio::null()),
+            "Debian package libvirt-daemon",
+        );
+        let mut found = look();
+        for _ in 0..60 {
+            if matches!(found, State::Met(_)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_secs(1));
+            found = look();
+        }
+        let State::Met(evidence) = found else { panic!("{found:?}") };
+        assert!(evidence.contains("libvirtd answers, 0 guests defined"), "{evidence}");
+    });
+}
