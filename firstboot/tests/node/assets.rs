@@ -55,6 +55,8 @@ fn systemd_finds_nothing_wrong_with_the_unit() {
     std::fs::write(&path, unit).unwrap();
     let output = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&path).output();
     let output = output.expect("`systemd-analyze` runs (Debian package systemd)");
-    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    // It also looks at the machine's own units, and may have words for those.
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !said.contains("firstboot"), "{output:?}");
     assert!(assets::UNIT.contains(&format!("ConditionPathExists={}\n", firstboot::spec::PATH)));
 }
