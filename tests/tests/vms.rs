@@ -4,6 +4,7 @@ use lab_tests::lab::{Lab, text};
 use lab_tests::{oracle, product};
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 
@@ -181,4 +182,81 @@ fn what_cannot_be_brought_up_is_said() {
     assert!(machines.ok(&["status"]).contains("no machines"));
     assert_eq!(machines.status()["labs"], Value::Array(Vec::new()));
     assert!(!lab.folder().join("state").exists(), "a failed `up` leaves nothing");
+}
+
+/// An output folder with an empty disk: enough for a machine to run, not for a system.
+fn empty_image(folder: &Path) {
+    let manifest = serde_json::json!({
+        "plan": {
+            "profile": "compute",
+            "lab": {
+                "name": "empty", "network": "192.168.1.0", "prefix": 24,
+                "gateway": "192.168.1.254", "ntp": ["192.168.1.254"],
+            },
+            "machine": { "cpus": 1, "memory": 128 << 20 },
+            "disk": { "size": 1 << 20 },
+            "nodes": [{
+                "name": "nova01", "address": "192.168.1.11",
+                "mac": "52:54:00:00:00:01", "outputs": ["nova01.raw"],
+            }],
+        },
+        "files": [{ "file": "nova01.raw", "sha256": "0" }],
+    });
+    fs::create_dir(folder).expect("folder");
+    fs::write(folder.join("nova01.raw"), vec![0; 1 << 20]).expect("image");
+    fs::write(folder.join("manifest.json"), manifest.to_string()).expect("manifest");
+}
+
+#[test]
+fn without_root_the_lab_is_in_a_user_namespace() {
+    const NOBODY: u32 = 65534;
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let place = folder.path();
+    fs::set_permissions(place, fs::Permissions::from_mode(0o755)).expect("mode");
+    let program = place.join("imgbuild");
+    fs::copy(product::imgbuild(), &program).expect("imgbuild");
+    empty_image(&place.join("images"));
+    let home = place.join("home");
+    fs::create_dir(&home).expect("folder");
+    std::os::unix::fs::chown(&home, Some(NOBODY), Some(NOBODY)).expect("owner");
+    // Everybody may use /dev/net/tun on most machines; here only in this mount namespace.
+    let run = |arguments: &[&str]| {
+        let script = "mount -t tmpfs tun /dev/net && mknod -m 666 /dev/net/tun c 10 200 &&
+                      exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"";
+        let mut words = vec!["-m", "sh", "-c", script, "sh"];
+        let program = text(&program);
+        words.push(&program);
+        words.extend(arguments);
+        let mut command = std::process::Command::new("unshare");
+        command.args(words).current_dir(place).env("HOME", &home).env_remove("XDG_STATE_HOME");
+        command.output().expect("unshare starts")
+    };
+    let before = links();
+    let up = run(&[
+        "up",
+        "--output",
+        "images",
+        "--backend",
+        "qemu",
+        "--accelerator",
+        "tcg",
+        "--timeout",
+        "2",
+    ]);
+    let said = String::from_utf8_lossy(&up.stderr).into_owned();
+    assert_eq!(up.status.code(), Some(1), "{said}");
+    assert!(said.contains("nova01: firstboot has not reported after 2 s"), "{said}");
+    let status = run(&["status", "--json"]);
+    let status: Value = serde_json::from_slice(&status.stdout).expect("status");
+    assert_eq!(status["labs"][0]["nodes"][0]["power"], "on", "{status:#}");
+    assert_eq!(links(), before, "the host's own interfaces");
+    let keeper = processes(&home).len();
+    assert!(keeper > 0, "QEMU works in its folder");
+    // A system that is not there does not shut down by itself.
+    let down = run(&["down", "--timeout", "1"]);
+    let said = String::from_utf8_lossy(&down.stderr).into_owned();
+    assert!(down.status.success() && said.contains("its power was cut"), "{said}");
+    assert_eq!(processes(&home), Vec::<String>::new());
+    assert!(run(&["destroy"]).status.success());
+    assert_eq!(fs::read_dir(home.join(".local/state/imgbuild")).expect("state").count(), 0);
 }

@@ -34,7 +34,7 @@ pub struct Practice {
 }
 
 /// Changes whenever a medium made by an older version must not be reused.
-const RECIPE: &str = concat!(env!("CARGO_PKG_VERSION"), "-5\n");
+const RECIPE: &str = concat!(env!("CARGO_PKG_VERSION"), "-6\n");
 const STAMP: &str = ".practice";
 
 impl Practice {

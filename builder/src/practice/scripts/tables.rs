@@ -230,6 +230,8 @@ pub(super) const FIXED: &[(&str, &str, u16, &str)] = &[
         0o644,
         include_str!("../files/dracut.conf"),
     ),
+    // Logical volumes are found in the initramfs where there is lvm2.
+    ("lvm2", "/usr/lib/dracut/dracut.conf.d/91-lvm.conf", 0o644, "dracutmodules+=\" dm lvm \"\n"),
 ];
 
 /// Folders beside those of the Debian package.
