@@ -279,7 +279,7 @@ fn xfs_with_a_boot_partition_boots_under_bios() {
         let config = guest.ssh("cat /boot/grub2/grub.cfg");
         assert!(config.contains(&format!("root=UUID={}", uuid.trim())), "{config}");
         assert!(config.contains("/vmlinuz-") && !config.contains("/boot/vmlinuz-"), "{config}");
-        guest.ssh("grub2-editenv list | grep saved_entry");
+        guest.ssh("grub2-editenv /boot/grub2/grubenv list | grep saved_entry");
     });
 }
 
