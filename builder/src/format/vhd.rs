@@ -170,7 +170,7 @@ mod tests {
             write(raw.as_file(), image.as_file(), [5; 16], 1_500_000_000, &mut |_, _| true)
                 .unwrap();
             let (image, raw) = (image.path().to_str().unwrap(), raw.path().to_str().unwrap());
-            qemu_img(&["compare", "-s", "-f", "raw", "-F", "vpc", raw, image]);
+            qemu_img(&["compare", "-f", "raw", "-F", "vpc", raw, image]);
             let info = qemu_img(&["info", "-f", "vpc", image]);
             assert!(info.contains(&format!("({size} bytes)")), "{info}");
         }
