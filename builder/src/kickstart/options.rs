@@ -44,6 +44,16 @@ impl<'a> Parsed<'a> {
         self.options.iter().rev().find(|(n, _)| *n == name).map(|(_, value)| value)
     }
 
+    /// Whether the option was given with a value that is not empty.
+    pub fn filled(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|v| !v.text.is_empty())
+    }
+
+    /// Whether it is a flag and was given.
+    pub fn flag(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|v| v.text.is_empty() && v.word.text == name)
+    }
+
     /// The option's text.
     pub fn text(&self, name: &str) -> Option<String> {
         self.get(name).map(|v| v.text.to_owned())

@@ -30,6 +30,8 @@ pub struct State<'a> {
     /// The result so far.
     pub kickstart: Kickstart,
     problems: Vec<Problem>,
+    /// Commands so far, refused ones too.
+    seen: Vec<&'static str>,
 }
 
 impl State<'_> {
@@ -96,8 +98,12 @@ impl State<'_> {
 /// Everything that the RHEL 7 dialect does not allow, in the order of lines. What an
 /// image cannot honour is no error here but [`Fate::Refused`] in the report.
 pub fn parse(source: &Text<'_>) -> Result<Kickstart, Vec<Problem>> {
-    let mut state =
-        State { source: *source, kickstart: Kickstart::default(), problems: Vec::new() };
+    let mut state = State {
+        source: *source,
+        kickstart: Kickstart::default(),
+        problems: Vec::new(),
+        seen: Vec::new(),
+    };
     let (items, faults) = items(source.text);
     for fault in faults {
         state.problem(fault.line, fault.column, fault.message, fault.hint);
@@ -126,7 +132,8 @@ fn one(state: &mut State<'_>, item: &Item<'_>) {
     let Some(command) = table.iter().find(|c| c.name == name.text) else {
         return unknown(state, item, table);
     };
-    match options::parse(command, name, rest) {
+    let parsed = options::parse(command, name, rest);
+    match parsed {
         Ok(parsed) => apply(state, item, command, &parsed),
         Err(mistakes) => {
             for mistake in mistakes {
@@ -134,6 +141,7 @@ fn one(state: &mut State<'_>, item: &Item<'_>) {
             }
         }
     }
+    state.seen.push(command.name);
 }
 
 fn unknown(state: &mut State<'_>, item: &Item<'_>, table: &[Command]) {
@@ -152,7 +160,7 @@ fn unknown(state: &mut State<'_>, item: &Item<'_>, table: &[Command]) {
 }
 
 fn apply(state: &mut State<'_>, item: &Item<'_>, command: &Command, parsed: &Parsed<'_>) {
-    if let Some((message, hint)) = rules::broken(item, parsed) {
+    if let Some((message, hint)) = rules::broken(item, parsed, &state.seen) {
         return state.problem(item.line, item.words[0].column, message, hint);
     }
     match command.image {

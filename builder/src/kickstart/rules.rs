@@ -1,6 +1,7 @@
-//! What the dialect demands beyond single options: combinations within one line of
-//! the commands that concern the installed system or only the installer. (Commands
-//! that an image refuses anyway are checked by their options alone.)
+//! What the dialect demands beyond single options: combinations within one line, and
+//! commands that exclude each other.
+
+mod storage;
 
 use super::options::Parsed;
 use super::sections::Item;
@@ -8,17 +9,38 @@ use super::sections::Item;
 /// A broken rule: message and what is allowed.
 type Broken = (String, &'static str);
 
-/// The first rule that the line breaks.
-pub fn broken(item: &Item<'_>, parsed: &Parsed<'_>) -> Option<Broken> {
-    match item.words[0].text.as_str() {
+/// The first rule that the line breaks; `seen` are the commands before it.
+pub fn broken(item: &Item<'_>, parsed: &Parsed<'_>, seen: &[&str]) -> Option<Broken> {
+    let command = item.words[0].text.as_str();
+    if let Some(broken) = storage::conflict(command, seen) {
+        return Some(broken);
+    }
+    match command {
+        "autopart" => storage::autopart(parsed),
         "bootloader" => bootloader(parsed),
+        "btrfs" => storage::btrfs(parsed),
+        "device" if parsed.arguments.len() != 1 => {
+            Some(("device takes one argument".into(), "the name of a kernel module"))
+        }
+        "driverdisk" => driverdisk(parsed),
         "eula" if !parsed.has("--agreed") => {
             Some(("eula does not agree".into(), "write eula --agreed"))
         }
         "harddrive" => one_of(parsed, &["--partition", "--biospart"]),
         "ignoredisk" => one_of(parsed, &["--drives", "--only-use", "--interactive"]),
+        "logging" if parsed.filled("--port") && !parsed.filled("--host") => {
+            Some(("--port needs --host".into(), "name the host"))
+        }
+        "logvol" => storage::logvol(parsed),
         "network" => network(parsed),
-        "part" | "partition" => part(parsed),
+        "nvdimm" => storage::nvdimm(parsed),
+        "ostreesetup" => ostree(parsed),
+        "part" | "partition" => storage::part(parsed),
+        "raid" => storage::raid(parsed),
+        "realm" => realm(parsed, seen),
+        "repo" => repo(parsed),
+        "rescue" => excluding(parsed, "--nomount", "--romount"),
+        "snapshot" => storage::snapshot(parsed),
         "sshpw" if parsed.arguments.is_empty() => {
             Some(("sshpw needs a password".into(), "write it after the options"))
         }
@@ -26,13 +48,14 @@ pub fn broken(item: &Item<'_>, parsed: &Parsed<'_>) -> Option<Broken> {
         "updates" if parsed.arguments.len() > 1 => {
             Some(("updates takes one argument".into(), "write one address or none"))
         }
+        "volgroup" => storage::volgroup(parsed),
         "url" => one_of(parsed, &["--url", "--mirrorlist"]),
         _ => None,
     }
 }
 
 fn one_of(parsed: &Parsed<'_>, options: &[&str]) -> Option<Broken> {
-    match options.iter().filter(|o| parsed.has(o)).count() {
+    match options.iter().filter(|o| parsed.filled(o) || parsed.flag(o)).count() {
         1 => None,
         _ => Some((format!("exactly one of {} is needed", options.join(", ")), "give one of them")),
     }
@@ -48,21 +71,67 @@ fn bootloader(parsed: &Parsed<'_>) -> Option<Broken> {
     Some((format!("--boot-drive does not take `{}`", drives.text), "name one drive"))
 }
 
-fn part(parsed: &Parsed<'_>) -> Option<Broken> {
-    if parsed.text("--fstype").as_deref() == Some("tmpfs") {
-        for option in ["--grow", "--maxsize"] {
-            if parsed.has(option) {
-                let message = format!("{option} does not go with --fstype=tmpfs");
-                return Some((message, "leave it out, or give its size with --fsoptions"));
+fn driverdisk(parsed: &Parsed<'_>) -> Option<Broken> {
+    if parsed.arguments.len() > 1 {
+        return Some(("driverdisk takes one partition".into(), "name one"));
+    }
+    let options = ["--source", "--biospart"].iter().filter(|o| parsed.filled(o)).count();
+    let message = "driverdisk needs exactly one of a partition, --source, --biospart";
+    (options + parsed.arguments.len() != 1).then(|| (message.into(), "give one of them"))
+}
+
+fn ostree(parsed: &Parsed<'_>) -> Option<Broken> {
+    let url = parsed.get("--url")?;
+    let known = ["file:", "http:", "https:"].iter().any(|p| url.text.starts_with(p));
+    let message = format!("--url does not take `{}`", url.text);
+    (!known).then_some((message, "a file:, http: or https: address"))
+}
+
+/// `realm join`, whose options are realmd's.
+fn realm(parsed: &Parsed<'_>, seen: &[&str]) -> Option<Broken> {
+    if seen.contains(&"realm") {
+        return Some(("realm is there already".into(), "a node joins one realm"));
+    }
+    let mut words = parsed.arguments.iter().map(|w| w.text.as_str());
+    match words.next() {
+        Some("join") => {}
+        Some(other) => {
+            return Some((format!("realm has no command `{other}`"), "write realm join"));
+        }
+        None => return Some(("realm needs a command".into(), "write realm join REALM")),
+    }
+    let valued = [
+        "client-software",
+        "server-software",
+        "membership-software",
+        "one-time-password",
+        "computer-ou",
+    ];
+    let mut words = words.peekable();
+    while let Some(option) = words.next_if(|w| w.starts_with("--")) {
+        let (name, value) = match option[2..].split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (&option[2..], None),
+        };
+        let known = |full: &&str| name.len() <= full.len() && full.starts_with(name);
+        match (valued.iter().any(|v| known(&v)), known(&"no-password"), value) {
+            (true, _, None) if words.next().is_none() => {
+                return Some((format!("{option} needs a value"), "write it after `=`"));
             }
+            (true, ..) | (_, true, None) => {}
+            _ => return Some((format!("realm join does not take `{option}`"), REALM)),
         }
     }
-    if parsed.has("--resize") && !parsed.has("--onpart") {
-        let hint = "name the partition with --onpart, and its new --size";
-        return Some(("--resize needs a partition that exists".into(), hint));
-    }
-    excluding(parsed, "--mkfsoptions", "--noformat")
-        .or_else(|| excluding(parsed, "--mkfsoptions", "--fsprofile"))
+    (words.count() != 1).then(|| ("realm join takes one realm".into(), "name one"))
+}
+
+const REALM: &str = "allowed: --client-software= --server-software= --membership-software= \
+                     --one-time-password= --no-password --computer-ou=";
+
+fn repo(parsed: &Parsed<'_>) -> Option<Broken> {
+    let sources = ["--baseurl", "--mirrorlist"].iter().filter(|o| parsed.filled(o)).count();
+    let message = "--baseurl and --mirrorlist exclude each other";
+    (sources > 1).then(|| (message.into(), "leave one of them out"))
 }
 
 fn network(parsed: &Parsed<'_>) -> Option<Broken> {
