@@ -3,8 +3,10 @@
 mod build;
 mod clean;
 mod common;
+mod kickstart;
 mod plan;
 mod practice;
+mod validate;
 mod vm;
 
 use crate::error::{Class, Error, Result};
@@ -33,10 +35,15 @@ enum Command {
     Build(build::Arguments),
     /// Removes from the cache what was not used for longest, or all of some kinds.
     Clean(clean::Arguments),
+    /// Prints a kickstart in normal form, or as a node gets it.
+    #[command(after_help = EXIT_CODES)]
+    Kickstart(kickstart::Arguments),
     /// Prints as JSON what a build would do.
     Plan(plan::Arguments),
     /// Makes the practice medium: install trees and ISOs laid out like CentOS 7's, from Debian packages.
     Practice(practice::Arguments),
+    #[command(after_help = EXIT_CODES)]
+    Validate(validate::Arguments),
     /// Brings the lab's virtual machines up from the images of builds, and waits for firstboot.
     #[command(after_help = EXIT_CODES)]
     Up(vm::Up),
@@ -77,8 +84,10 @@ fn execute(arguments: Arguments) -> Result<()> {
     match (arguments.command, arguments.build) {
         (Some(Command::Build(a)), _) | (None, a) => build::run(a),
         (Some(Command::Clean(a)), _) => clean::run(a),
+        (Some(Command::Kickstart(a)), _) => kickstart::run(a),
         (Some(Command::Plan(a)), _) => plan::run(a),
         (Some(Command::Practice(a)), _) => practice::run(a),
+        (Some(Command::Validate(a)), _) => validate::run(a),
         (Some(Command::Up(a)), _) => vm::up(a),
         (Some(Command::Down(a)), _) => vm::down(a),
         (Some(Command::Status(a)), _) => vm::status(a),

@@ -5,11 +5,15 @@
 //! of it is known here. One that an image cannot honour is in the report with the
 //! reason, and one that would change the installed system is refused.
 
+mod accounts;
 mod bootloader;
 mod check;
 mod commands;
 mod dialect;
+mod document;
+mod include;
 mod lexer;
+mod network;
 mod options;
 mod packages;
 mod parse;
@@ -21,12 +25,16 @@ mod rules;
 mod sections;
 mod storage;
 mod system;
+mod write;
 
 pub use check::check;
+pub use document::Document;
+pub use include::{Source, expand};
+pub use network::{Device, Ipv6, Network};
 pub use packages::{Group, Members, Packages};
 pub use parse::{Text, parse};
 pub use password::PasswordHash;
-pub use render::{Facts, Lines, render};
+pub use render::{Facts, Lines, is_template, render};
 pub use report::{Fate, Line};
 pub use storage::{
     Autopart, Filesystem, LogicalVolume, Partition, Reqpart, Scheme, Size, Storage, Target,
@@ -35,7 +43,6 @@ pub use storage::{
 
 use crate::problem::Problem;
 use crate::profile::Services;
-use std::net::Ipv4Addr;
 
 /// A kickstart's meaning for an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,8 +61,10 @@ pub struct Kickstart {
     pub users: Vec<User>,
     /// `selinux`.
     pub selinux: Option<Selinux>,
-    /// `firewall`: whether firewalld is to run.
-    pub firewall: Option<bool>,
+    /// `firewall`.
+    pub firewall: Option<Firewall>,
+    /// `repo --install`, in order.
+    pub repos: Vec<Repo>,
     /// `services`.
     pub services: Services,
     /// `network`, in order.
@@ -68,6 +77,8 @@ pub struct Kickstart {
     pub packages: Packages,
     /// `%post`, in order.
     pub post: Vec<Script>,
+    /// The whole file in normal form.
+    pub document: Document,
     /// What became of each command and section, in the order of lines.
     pub report: Vec<Line>,
     /// Allowed, but worth a note.
@@ -146,27 +157,38 @@ impl Selinux {
     }
 }
 
-/// One `network` line.
+/// `firewall`: whether firewalld runs, and what its zones let in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Network {
-    /// Its line in the file.
-    pub line: usize,
-    /// `--device`.
-    pub device: Option<String>,
-    /// `--bootproto`, `dhcp` if absent.
-    pub bootproto: String,
-    /// `--ip`.
-    pub ip: Option<Ipv4Addr>,
-    /// `--netmask`.
-    pub netmask: Option<Ipv4Addr>,
-    /// `--gateway`.
-    pub gateway: Option<Ipv4Addr>,
-    /// `--nameserver`.
-    pub nameservers: Vec<Ipv4Addr>,
-    /// `--hostname`.
-    pub hostname: Option<String>,
-    /// Whether it is only a host name.
-    pub hostname_only: bool,
+pub struct Firewall {
+    /// Whether it runs.
+    pub enabled: bool,
+    /// Services of the public zone, sorted.
+    pub services: Vec<String>,
+    /// Ports (`80`, `5900-5999`) and protocols of the public zone.
+    pub ports: Vec<(String, String)>,
+    /// Interfaces of the trusted zone.
+    pub trusted: Vec<String>,
+}
+
+/// `repo --install`: a yum repository that the installed system knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Repo {
+    /// `--name`.
+    pub name: String,
+    /// `--baseurl`.
+    pub baseurl: Option<String>,
+    /// `--mirrorlist`.
+    pub mirrorlist: Option<String>,
+    /// `--cost`.
+    pub cost: Option<i64>,
+    /// `--excludepkgs`.
+    pub excluded: Vec<String>,
+    /// `--includepkgs`.
+    pub included: Vec<String>,
+    /// `--proxy`.
+    pub proxy: Option<String>,
+    /// `--noverifyssl`.
+    pub unverified: bool,
 }
 
 /// `bootloader`.
@@ -181,6 +203,8 @@ pub struct Bootloader {
 /// A `%post` script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
+    /// The file that it is in.
+    pub file: String,
     /// Line of its header.
     pub line: usize,
     /// `--interpreter`, `/bin/sh` if absent.
@@ -191,6 +215,8 @@ pub struct Script {
     pub log: Option<String>,
     /// The text between header and `%end`.
     pub body: String,
+    /// Whether it is the `authconfig` command, not a section.
+    pub authconfig: bool,
 }
 
 impl Kickstart {
@@ -198,6 +224,7 @@ impl Kickstart {
     pub fn same_tree(&self, other: &Self) -> bool {
         let bare = |k: &Self| Self {
             networks: Vec::new(),
+            document: Document::default(),
             report: Vec::new(),
             warnings: Vec::new(),
             ..k.clone()
@@ -209,7 +236,7 @@ impl Kickstart {
     pub fn units(&self, role: &Services) -> Services {
         let mut units = role.clone();
         let firewalld = "firewalld".to_owned();
-        let (on, off) = match self.firewall {
+        let (on, off) = match self.firewall.as_ref().map(|f| f.enabled) {
             Some(true) => (Some(&firewalld), None),
             Some(false) => (None, Some(&firewalld)),
             None => (None, None),

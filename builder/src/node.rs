@@ -5,11 +5,13 @@
 //! place (/etc/passwd and the like) are in [`accounts`].
 
 pub mod accounts;
+pub mod network;
 mod system;
 
 use crate::format::tree::{Content, Entry};
 use crate::profile::{Node, Services, Spec};
 use firstboot::{answers, node_files, spec as wire};
+use network::Ifcfg;
 
 /// One file, folder or link to put into a node's tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +77,16 @@ pub fn role_files(spec: &Spec, facts: &Facts) -> Vec<NodeFile> {
         let text = format!("KEYMAP=\"{keymap}\"\n");
         files.push(NodeFile::text("/etc/vconsole.conf", 0o644, text));
     }
+    if let Some(firewall) = kickstart.firewall.as_ref().filter(|f| f.enabled) {
+        for (zone, text) in system::firewall_zones(firewall) {
+            let path = format!("/etc/firewalld/zones/{zone}.xml");
+            files.push(NodeFile::text(path, 0o644, text));
+        }
+    }
+    for repo in &kickstart.repos {
+        let path = format!("/etc/yum.repos.d/{}.repo", repo.name);
+        files.push(NodeFile::text(path, 0o644, system::kickstart_repo(repo)));
+    }
     if let Some(timezone) = &kickstart.timezone {
         let target = format!("../usr/share/zoneinfo/{}", timezone.zone);
         files.push(NodeFile::link("/etc/localtime", target));
@@ -103,20 +115,26 @@ pub fn identity_files(
     })?;
     let heading =
         format!("# {} of {}, written by imgbuild; read by firstboot.\n", node.name, spec.lab);
-    let mut ifcfg = node_files::ifcfg(&wire);
+    let mut own = Ifcfg::parse(&node_files::ifcfg(&wire));
     if let Some(mac) = &node.mac {
-        ifcfg.push_str(&format!("HWADDR={}\n", mac.to_ascii_uppercase()));
+        own.set("HWADDR", mac.to_ascii_uppercase());
     }
-    let interface = node_files::ifcfg_path(&spec.network.interface);
+    let networks = spec.networks.get(&node.name).map_or(&[][..], Vec::as_slice);
+    let interfaces = network::files(networks, &spec.network.interface, own);
     // firstboot checks these files, so it also says what is in them.
-    Ok(vec![
+    let mut files = vec![
         NodeFile::text("/etc/hosts", 0o644, node_files::hosts(&wire)),
         NodeFile::text("/etc/resolv.conf", 0o644, node_files::resolv_conf(&wire)),
         NodeFile::text("/etc/hostname", 0o644, node_files::hostname(&wire)),
         NodeFile::text("/etc/sysconfig/network", 0o644, node_files::networking()),
-        NodeFile::text(interface, 0o644, ifcfg),
         NodeFile::text(wire::PATH, 0o644, heading + &text),
-    ])
+    ];
+    files.extend(
+        interfaces
+            .into_iter()
+            .map(|(name, file)| NodeFile::text(node_files::ifcfg_path(&name), 0o644, file.text())),
+    );
+    Ok(files)
 }
 
 /// The units that the image enables and disables. firstboot's own is enabled with

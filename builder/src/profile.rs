@@ -13,6 +13,7 @@ mod units;
 pub use spec::*;
 pub use units::{SIZE_HINT, Subnet, parse_size, show_size};
 
+use crate::kickstart::{self, Kickstart};
 use crate::problem::{Problem, Problems};
 use files::InputFile;
 use kickstarts::Kickstarts;
@@ -60,7 +61,9 @@ pub fn load(request: &Request<'_>) -> Result<Spec, Problems> {
         keys::read(&lab.key_patterns, &lab_file, request, &mut problems, &mut warnings);
     let nodes = chosen(&lab, &role, &lab_file, request, &mut problems);
     let kickstarts = match kickstarts::file(&role, &role_file, request) {
-        Ok(Some(file)) => kickstarts::read(file, &lab, &role, &nodes, &mut problems, &mut warnings),
+        Ok(Some(file)) => {
+            kickstarts::read(file, &lab, &role, &nodes, request, &mut problems, &mut warnings)
+        }
         Ok(None) => None,
         Err(problem) => {
             problems.push(problem);
@@ -69,13 +72,35 @@ pub fn load(request: &Request<'_>) -> Result<Spec, Problems> {
     };
     match kickstarts {
         Some(kickstarts) if problems.is_empty() => {
-            let inputs = [&lab_file, &role_file, &kickstarts.file].map(input).into();
+            let files = [&lab_file, &role_file, &kickstarts.file].into_iter();
+            let inputs = files.chain(&kickstarts.included).map(input).collect();
             let loaded = Loaded { lab, role, nodes, kickstarts, authorized_keys, inputs, warnings };
             // Whatever makes this `None` has left a problem.
             loaded.spec().ok_or(Problems(problems))
         }
         _ => Err(Problems(problems)),
     }
+}
+
+/// A kickstart by itself.
+#[derive(Clone, Debug)]
+pub struct Alone {
+    /// Its meaning.
+    pub kickstart: Kickstart,
+    /// Whether names in double braces were filled in with the facts of a sample node.
+    pub sample: bool,
+}
+
+/// Reads a kickstart by itself, without profile and lab; messages show its path as it is
+/// below `directory`, or whole.
+///
+/// # Errors
+/// All mistakes of the file and of those that it includes.
+pub fn alone(path: &Path, directory: &Path) -> Result<Alone, Problems> {
+    let request = Request { profile: "", lab: None, node: None, directory, home: None };
+    let file = files::at(path, &request).map_err(|p| Problems(vec![p]))?;
+    let kickstart = kickstarts::alone(&file, &request).map_err(Problems)?;
+    Ok(Alone { kickstart, sample: kickstart::is_template(&file.text) })
 }
 
 fn input(file: &InputFile) -> Input {
@@ -114,6 +139,7 @@ impl Loaded {
             formats: role.formats,
             kickstart: kickstarts.kickstart,
             rendered: kickstarts.rendered,
+            networks: kickstarts.networks,
             inputs,
             warnings,
         })

@@ -5,6 +5,7 @@ pub mod lab;
 pub mod namespace;
 pub mod oracle;
 pub mod product;
+pub mod pykickstart;
 pub mod rawrpm;
 pub mod server_double;
 pub mod web_lab;

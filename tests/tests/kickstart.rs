@@ -1,24 +1,16 @@
 //! The RHEL 7 dialect against pykickstart's verdicts in `../shared/corpus/kickstart`.
 
-// The note that test data is absent.
-#![allow(clippy::print_stdout)]
-
 use builder::kickstart::{Fate, Kickstart, Lines, Text, parse};
 use builder::problem::Problem;
+use lab_tests::product::{self, shared};
+use lab_tests::pykickstart::ksvalidator;
+use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
 
-/// The corpus, or a note that it is absent.
+/// The corpus, or `None` where it is absent.
 fn corpus() -> Option<PathBuf> {
-    let shared = std::env::var_os("IMGBUILD_SHARED").map(PathBuf::from);
-    let shared =
-        shared.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared").into());
-    let corpus = shared.join("corpus/kickstart");
-    if !corpus.is_dir() {
-        println!("{} is absent: nothing compared", corpus.display());
-        return None;
-    }
-    Some(corpus)
+    shared().map(|folder| folder.join("corpus/kickstart"))
 }
 
 fn read(text: &str) -> Result<Kickstart, Vec<Problem>> {
@@ -56,7 +48,7 @@ fn pykickstarts_own_cases() {
     let text = fs::read_to_string(corpus.join("rhel7-cases.jsonl")).unwrap();
     let (mut wrong, mut count) = (Vec::new(), 0);
     for row in text.lines() {
-        let case: serde_json::Value = serde_json::from_str(row).unwrap();
+        let case: Value = serde_json::from_str(row).unwrap();
         let input = case["input"].as_str().unwrap();
         let message = case["message"].as_str().unwrap_or("");
         let line = message.split("on line ").nth(1).and_then(|m| m.split(' ').next()?.parse().ok());
@@ -77,7 +69,7 @@ fn pykickstarts_own_cases() {
 /// Every command and section of the dialect has a fate in the report.
 #[test]
 fn every_command_is_reported() {
-    let text = "auth --enableshadow\nauthconfig --passalgo=sha512\nautopart\nautostep\n\
+    let text = "auth --enableshadow\nauthconfig --passalgo=sha512\nbtrfs none btrfs.1\nautostep\n\
         bootloader --append=x\ncdrom\nclearpart --all\ncmdline\neula --agreed\n\
         firewall --enabled\nfirstboot --disable\ngroup --name=g\nhalt\nignoredisk --only-use=vda\n\
         install\nkeyboard us\nlang cs_CZ.UTF-8\nlogging --level=info\nmediacheck\n\
@@ -94,7 +86,7 @@ fn every_command_is_reported() {
     assert_eq!(reported, commands);
     let refused = kickstart.report.iter().filter(|l| l.fate == Fate::Refused);
     let refused: Vec<&str> = refused.map(|l| l.command.as_str()).collect();
-    assert_eq!(refused, ["autopart", "repo", "%include"]);
+    assert_eq!(refused, ["btrfs", "%include"]);
 }
 
 /// No prefix of a real file, and no file with a byte changed, stops the parser.
@@ -115,5 +107,132 @@ fn damaged_files_do_not_panic() {
                 }
             }
         }
+    }
+}
+
+/// `imgbuild validate` and `imgbuild kickstart` as outside checks use them.
+#[test]
+fn the_commands_say_it_as_json_and_by_their_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let validate = |path: &str| {
+        let output = product::run(&["validate", "--report", "--json", "--kickstart", path]);
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), json)
+    };
+    let bad = write("bad.ks", "lang en_US.UTF-8\n  skpx\npart / --sise=1 'x\nnetwork --mtu\n");
+    let (code, json) = validate(&bad);
+    assert_eq!(
+        (code, &json["ok"], &json["report"]),
+        (Some(2), &false.into(), &Value::Array(vec![]))
+    );
+    let places = json["errors"].as_array().unwrap().iter().map(|e| {
+        assert_eq!(e["file"], bad.as_str());
+        assert!(e["hint"].is_string() && e["message"].is_string());
+        (e["line"].as_u64().unwrap(), e["column"].as_u64().unwrap())
+    });
+    assert_eq!(places.collect::<Vec<_>>(), [(2, 3), (3, 17), (4, 9)]);
+    assert!(json["errors"][0]["hint"].as_str().unwrap().contains("skipx"));
+
+    // Passwords in clear are warned about and not repeated; a refused line is no error.
+    let good = write(
+        "good.ks",
+        "rootpw secret\nraid / --device=0 --level=1 raid.1 raid.2\n%include more/x\n",
+    );
+    fs::create_dir(folder.path().join("more")).unwrap();
+    write("more/x", "skipx\n%include y\n");
+    write("more/y", "lang cs_CZ.UTF-8\n");
+    let (code, json) = validate(&good);
+    assert_eq!((code, &json["ok"]), (Some(0), &true.into()));
+    assert_eq!(json["warnings"][0]["line"], 1);
+    assert!(!json.to_string().contains("secret"));
+    let report: Vec<_> = json["report"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|l| {
+            assert!(l["why"].is_string());
+            let file = l["file"].as_str().unwrap().rsplit('/').next().unwrap();
+            (
+                file,
+                l["line"].as_u64().unwrap(),
+                l["command"].as_str().unwrap(),
+                l["fate"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        report,
+        [
+            ("good.ks", 1, "rootpw", "honoured"),
+            ("good.ks", 2, "raid", "refused"),
+            ("x", 1, "skipx", "honoured"),
+            ("y", 1, "lang", "honoured"),
+        ]
+    );
+    let normal = product::run(&["kickstart", "normalize", &good]);
+    assert!(String::from_utf8_lossy(&normal.stdout).contains("\nlang cs_CZ.UTF-8\n"), "{normal:?}");
+
+    // A circle is refused with its chain.
+    write("more/y", "%include ../good.ks\n");
+    let (code, json) = validate(&good);
+    let message = json["errors"][0]["message"].as_str().unwrap();
+    assert_eq!(code, Some(2));
+    assert!(message.starts_with("files include each other: "), "{message}");
+    assert_eq!(message.matches(" -> ").count(), 3);
+}
+
+/// The kickstart of a node, and the profile it belongs to.
+#[test]
+fn profiles_are_validated_and_rendered_for_each_node() {
+    let render = |node: &str| {
+        let output = product::run(&["kickstart", "render", "--profile", "compute", "--node", node]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (one, two) = (render("nova01"), render("nova02"));
+    assert!(one.contains("--ip=192.168.1.11 ") && two.contains("--ip=192.168.1.12 "));
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [("one.ks", one.clone()), ("normal.ks", read(&one).unwrap().normalized())] {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        assert_eq!(ksvalidator(&path), [""; 0], "{name}");
+    }
+    let output = product::run(&["validate", "--profile", "compute", "--report"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success() && text.contains("compute.ks:") && text.ends_with(": ok\n"),
+        "{text}"
+    );
+    let output = product::run(&["kickstart", "render", "--profile", "compute"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("nova01, nova02"), "{said}");
+}
+
+/// Every file that the dialect accepts has a report, without a crash.
+#[test]
+fn every_accepted_file_has_a_report() {
+    let Some(corpus) = corpus() else { return };
+    let table = fs::read_to_string(corpus.join("verdicts.tsv")).unwrap();
+    for row in table.lines().skip(1).map(|row| row.split('\t').collect::<Vec<_>>()) {
+        let path = corpus.join("real").join(row[0]);
+        let path = path.to_str().unwrap();
+        let output = product::run(&["validate", "--report", "--json", "--kickstart", path]);
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(json["ok"], row[1] == "accept", "{}: {json}", row[0]);
+        assert_eq!(
+            output.status.code(),
+            Some(if row[1] == "accept" { 0 } else { 2 }),
+            "{}",
+            row[0]
+        );
+        let report = json["report"].as_array().unwrap();
+        let empty = report.is_empty();
+        assert_eq!(empty, row[1] != "accept", "{}", row[0]);
     }
 }

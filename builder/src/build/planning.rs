@@ -273,10 +273,9 @@ fn package(catalog: &Catalog, id: solve::Id, bootstrap: bool) -> Result<Package>
 }
 
 pub fn scripts(spec: &Spec) -> Vec<(Script, String)> {
-    let name = spec.inputs.last().map_or("kickstart", |i| i.name.as_str());
     let script = |s: &crate::kickstart::Script| {
         let plan = Script {
-            origin: format!("{name}:{}", s.line),
+            origin: format!("{}:{}", s.file, s.line),
             interpreter: s.interpreter.clone(),
             error_on_fail: s.error_on_fail,
             log: s.log.clone(),

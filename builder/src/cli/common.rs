@@ -3,11 +3,12 @@
 use crate::build::Select;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
-use crate::profile::{SIZE_HINT, parse_size};
+use crate::problem::{Problem, Problems};
+use crate::profile::{self, SIZE_HINT, Spec, parse_size};
 use crate::progress::Mode;
 use clap::Args;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What every command that works for a while takes.
 #[derive(Args)]
@@ -116,6 +117,44 @@ impl SelectArguments {
 /// Bytes of a size on the command line; `0` needs no unit.
 pub fn size(text: &str) -> Result<u64, String> {
     if text == "0" { Ok(0) } else { parse_size(text).map_err(|e| format!("{e}; {SIZE_HINT}")) }
+}
+
+/// A profile without media.
+#[derive(Args)]
+pub struct SpecArguments {
+    /// Role profile: a name (profiles/NAME.toml, or one of those shipped) or a path.
+    #[arg(long, value_name = "NAME|FILE")]
+    pub profile: Option<String>,
+    /// The lab file; by default `lab.toml` beside the profile.
+    #[arg(long, value_name = "FILE")]
+    lab: Option<PathBuf>,
+    /// This node only.
+    #[arg(long, value_name = "NAME")]
+    node: Option<String>,
+}
+
+impl SpecArguments {
+    /// Loads the profile, looked up from `directory`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with its files.
+    pub fn load(&self, directory: &Path) -> std::result::Result<Spec, Problems> {
+        let missing = || Problem::whole("", "--profile is missing").hint("give --profile NAME");
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        profile::load(&profile::Request {
+            profile: self.profile.as_deref().ok_or_else(|| Problems(vec![missing()]))?,
+            lab: self.lab.as_deref(),
+            node: self.node.as_deref(),
+            directory,
+            home: home.as_deref(),
+        })
+    }
+}
+
+/// The working folder.
+pub fn working_folder() -> Result<PathBuf> {
+    std::env::current_dir()
+        .map_err(|e| Error::environment(format!("the working folder cannot be told: {e}")))
 }
 
 /// Writes a result to standard output; a reader that has gone is no error.

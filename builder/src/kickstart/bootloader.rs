@@ -31,7 +31,7 @@ pub fn bootloader(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
         Some((_, Ok(seconds))) => loader.timeout = Some(seconds),
         Some((value, Err(_))) => {
             let column = value.word.column;
-            state.problem(item.line, column, "--timeout is out of range", "seconds, 0 or more");
+            return state.refuse(item, column, "--timeout is out of range: seconds, 0 or more");
         }
         None => loader.timeout = None,
     }

@@ -4,6 +4,7 @@ use super::render::Facts;
 use super::report::Fate;
 use super::{Kickstart, Network, Selinux};
 use crate::layout::limits;
+use crate::node::network::interface;
 use crate::problem::Problem;
 use crate::profile::Machine;
 use std::fmt::Display;
@@ -18,7 +19,7 @@ pub fn check(
     let mut problems = Vec::new();
     for line in kickstart.report.iter().filter(|l| l.fate == Fate::Refused) {
         let message = format!("{} cannot be carried out in an image", line.command);
-        problems.push(Problem::at(file, (line.line, 1), message).hint(&line.why));
+        problems.push(Problem::at(&line.file, (line.line, line.column), message).hint(&line.why));
     }
     let whole = |message: &str, hint: &str| Problem::whole(file, message).hint(hint);
     if kickstart.root.is_none() {
@@ -63,8 +64,16 @@ fn contradictions(network: &Network, file: &str, facts: &Facts<'_>) -> Vec<Probl
     if network.hostname_only {
         return problems;
     }
-    if network.device.as_ref().is_some_and(|d| *d != lab.interface && d != "link") {
-        differ("--device", &network.device.as_deref().unwrap_or(""), &lab.interface);
+    let device = interface(network, &lab.interface);
+    if device != lab.interface {
+        // Other interfaces are the kickstart's own affair, but for the node's address.
+        if network.ip == Some(node.address) {
+            differ("--device", &device, &lab.interface);
+        }
+        return problems;
+    }
+    if network.off_at_boot {
+        differ("--onboot", &"no", &"an interface that starts at boot");
     }
     if network.bootproto != "static" {
         differ("--bootproto", &network.bootproto, &"a static address");

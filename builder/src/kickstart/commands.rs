@@ -4,7 +4,7 @@ use super::options::Parsed;
 use super::parse::State;
 use super::report::Fate;
 use super::sections::Item;
-use super::{Script, bootloader, partitions, system};
+use super::{Script, accounts, bootloader, network, partitions, system};
 
 /// Takes a command or section into the kickstart and reports what becomes of it.
 pub fn apply(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
@@ -16,22 +16,23 @@ pub fn apply(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
         "eula" => state.report(item, Fate::NotApplicable, "nothing asks for the licence on a node"),
         "firewall" => system::firewall(state, item, parsed),
         "firstboot" => firstboot(state, item, parsed),
-        "group" => system::group(state, item, parsed),
+        "group" => accounts::group(state, item, parsed),
         "install" => {
             state.report(item, Fate::Honoured, "an image is always a new installation");
         }
         "keyboard" => system::keyboard(state, item, parsed),
         "lang" => system::lang(state, item, parsed),
         "logvol" => partitions::logvol(state, item, parsed),
-        "network" => system::network(state, item, parsed),
+        "network" => network::network(state, item, parsed),
         "part" | "partition" => partitions::part(state, item, parsed),
+        "repo" => system::repo(state, item, parsed),
         "reqpart" => partitions::reqpart(state, item, parsed),
-        "rootpw" => system::rootpw(state, item, parsed),
+        "rootpw" => accounts::rootpw(state, item, parsed),
         "selinux" => system::selinux(state, item, parsed),
         "services" => system::services(state, item, parsed),
         "skipx" => state.report(item, Fate::Honoured, "nodes start without a graphical login"),
         "timezone" => system::timezone(state, item, parsed),
-        "user" => system::user(state, item, parsed),
+        "user" => accounts::user(state, item, parsed),
         "volgroup" => partitions::volgroup(state, item, parsed),
         "%addon" => addon(state, item),
         "%post" => post(state, item, parsed),
@@ -79,12 +80,14 @@ fn post(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     if body.trim().is_empty() {
         return;
     }
-    let line = state.line(item);
+    let (file, line) = (state.file(item), state.line(item));
     state.kickstart.post.push(Script {
+        file,
         line,
         interpreter: parsed.text("--interpreter").unwrap_or_else(|| "/bin/sh".into()),
         error_on_fail: parsed.has("--erroronfail"),
         log: parsed.text("--log"),
         body,
+        authconfig: false,
     });
 }

@@ -2,8 +2,9 @@
 //! arguments, and what becomes of it in an image.
 //!
 //! Option notation: `--flag`; `--name=TEXT`, `INT`, `LIST` (comma-separated), `BOOL`
-//! or `a|b|c` (one of these); `!` before `=` marks a required option, `,` joins names
-//! of the same option, the first being the one that the value is stored under.
+//! or `a|b|c` (one of these, after `~` in either case); `!` before `=` marks a required
+//! option, `*` one whose uses add up, `,` joins names of the same option, the first
+//! being the one that the value is stored under.
 
 /// How many arguments besides options a command takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +77,7 @@ pub static COMMANDS: &[Command] = &[
         "autopart",
         NO_ARGUMENTS,
         "--encrypted --passphrase=TEXT --escrowcert=TEXT --backuppassphrase --nolvm \
-         --type=lvm|btrfs|plain|partition|thinp --cipher=TEXT --fstype=TEXT --nohome",
+         --type=~lvm|btrfs|plain|partition|thinp --cipher=TEXT --fstype=TEXT --nohome",
         Honoured,
     ),
     command("autostep", NO_ARGUMENTS, "--autoscreenshot", INTERFACE),
@@ -110,7 +111,7 @@ pub static COMMANDS: &[Command] = &[
         Refused("a kernel module's options: write them to /etc/modprobe.d in %post"),
     ),
     command("deviceprobe", Free, "", NotApplicable("probing of the installer's hardware")),
-    command("dmraid", NO_ARGUMENTS, "--name!=TEXT --dev!=TEXT", HARDWARE),
+    command("dmraid", NO_ARGUMENTS, "--name!=TEXT --dev!*=TEXT", HARDWARE),
     command(
         "driverdisk",
         Any,
@@ -122,8 +123,8 @@ pub static COMMANDS: &[Command] = &[
     command(
         "firewall",
         NO_ARGUMENTS,
-        "--disabled,--disable --enabled,--enable --port=LIST --trust=TEXT --service=LIST --ftp \
-         --http --smtp --ssh --remove-service=LIST",
+        "--disabled,--disable --enabled,--enable --port*=LIST --trust*=TEXT --service*=LIST --ftp \
+         --http --smtp --ssh --remove-service*=LIST",
         Honoured,
     ),
     command(
@@ -221,7 +222,7 @@ pub static COMMANDS: &[Command] = &[
         NO_ARGUMENTS,
         "--name!=TEXT --baseurl=TEXT --mirrorlist=TEXT --cost=INT --excludepkgs=LIST \
          --includepkgs=LIST --ignoregroups=BOOL --proxy=TEXT --noverifyssl --install",
-        Refused("repositories are in the lab file: add a [[repository]] there"),
+        Honoured,
     ),
     command("reqpart", NO_ARGUMENTS, "--add-boot", Honoured),
     command(
@@ -235,7 +236,7 @@ pub static COMMANDS: &[Command] = &[
     command("services", NO_ARGUMENTS, "--disabled=LIST --enabled=LIST", Honoured),
     command("shutdown", NO_ARGUMENTS, "--eject", AFTER),
     command("skipx", NO_ARGUMENTS, "", Honoured),
-    command("snapshot", One("a volume"), "--name!=TEXT --when!=pre-install|post-install", STORAGE),
+    command("snapshot", One("a volume"), "--name!=TEXT --when!=~pre-install|post-install", STORAGE),
     command(
         "sshpw",
         Any,
@@ -275,6 +276,45 @@ pub static COMMANDS: &[Command] = &[
 const SCRIPT: &str = "--erroronfail --interpreter=TEXT --log,--logfile=TEXT";
 const INSTALLER_SCRIPT: Image =
     NotApplicable("runs in the installer, outside the installed system");
+
+impl Command {
+    /// The name that the normal form has: some commands have two.
+    pub fn canonical(&self) -> &'static str {
+        match self.name {
+            "auth" => "authconfig",
+            "partition" => "part",
+            "shutdown" => "poweroff",
+            name => name,
+        }
+    }
+
+    /// Whether each use adds something, where of other commands the last use counts.
+    pub fn repeats(&self) -> bool {
+        const MANY: [&str; 20] = [
+            "btrfs",
+            "device",
+            "dmraid",
+            "driverdisk",
+            "fcoe",
+            "group",
+            "iscsi",
+            "logvol",
+            "multipath",
+            "network",
+            "nvdimm",
+            "part",
+            "partition",
+            "raid",
+            "repo",
+            "snapshot",
+            "sshpw",
+            "user",
+            "volgroup",
+            "zfcp",
+        ];
+        MANY.contains(&self.name)
+    }
+}
 
 /// Every section, with the options of its header.
 pub static SECTIONS: &[Command] = &[

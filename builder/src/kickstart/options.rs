@@ -7,7 +7,8 @@ use crate::problem::nearest;
 /// What a command line said.
 #[derive(Debug, Default)]
 pub struct Parsed<'a> {
-    /// Options by their first name (`--fstype`), in the order given, with their values.
+    /// Options by their first name (`--fstype`), in the order of their last use (of those
+    /// whose uses add up: of all uses), with their values.
     pub options: Vec<(&'static str, Value<'a>)>,
     /// Arguments.
     pub arguments: Vec<&'a Word>,
@@ -76,15 +77,25 @@ impl<'a> Parsed<'a> {
 struct Spelling {
     names: Vec<&'static str>,
     required: bool,
+    /// Whether its uses add up.
+    repeats: bool,
     /// `None` for a flag.
     kind: Option<&'static str>,
+}
+
+/// The first names of a command's options, in the dialect's order, and whether each is
+/// a flag.
+pub fn names(command: &Command) -> Vec<(&'static str, bool)> {
+    spellings(command).into_iter().map(|s| (s.names[0], s.kind.is_none())).collect()
 }
 
 fn spellings(command: &Command) -> Vec<Spelling> {
     let read = |text: &'static str| {
         let (names, kind) = text.split_once('=').map_or((text, None), |(n, k)| (n, Some(k)));
-        let bare = names.trim_end_matches('!');
-        Spelling { names: bare.split(',').collect(), required: bare != names, kind }
+        let bare = names.trim_end_matches(['!', '*']);
+        let marks = &names[bare.len()..];
+        let (required, repeats) = (marks.contains('!'), marks.contains('*'));
+        Spelling { names: bare.split(',').collect(), required, repeats, kind }
     };
     command.options.split_ascii_whitespace().map(read).collect()
 }
@@ -123,7 +134,11 @@ pub fn parse<'a>(
             Ok(option) => {
                 let next = || rest.next_if(|w| !is_option(&w.text)).map(|w| w.text.as_str());
                 match value(option, name, inline, next) {
-                    Ok(text) => parsed.options.push((option.names[0], Value { text, word })),
+                    Ok(text) => {
+                        let name = option.names[0];
+                        parsed.options.retain(|(n, _)| *n != name || option.repeats);
+                        parsed.options.push((name, Value { text, word }));
+                    }
                     Err((message, hint)) => {
                         mistakes.push(Mistake { column: word.column, message, hint });
                     }
@@ -203,14 +218,17 @@ fn value<'a>(
         "TEXT" | "LIST" => true,
         "INT" => text.trim().parse::<i64>().is_ok(),
         "BOOL" => boolean(text).is_some(),
-        choices => choices.split('|').any(|c| c == text),
+        choices => match choices.strip_prefix('~') {
+            Some(choices) => choices.split('|').any(|c| c.eq_ignore_ascii_case(text)),
+            None => choices.split('|').any(|c| c == text),
+        },
     };
     if fits {
         return Ok(text);
     }
     Err((
         format!("{name} does not take `{text}`"),
-        format!("allowed: {}", wanted.replace('|', ", ")),
+        format!("allowed: {}", wanted.trim_start_matches('~').replace('|', ", ")),
     ))
 }
 

@@ -49,11 +49,12 @@ const DOWNLOAD: [&str; 2] = ["--timeout", "--retries"];
 /// Options that would change every installed package.
 const REFUSED: [&str; 4] = ["--default", "--excludedocs", "--instLangs", "--multilib"];
 
-/// Takes the section into the kickstart. Several sections add up.
+/// Takes the section into the kickstart. The entries of several sections add up; of their
+/// flags the last section's count.
 pub fn apply(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     let packages = &mut state.kickstart.packages;
-    packages.no_core |= parsed.has("--nocore");
-    packages.ignore_missing |= parsed.has("--ignoremissing");
+    packages.no_core = parsed.has("--nocore");
+    packages.ignore_missing = parsed.has("--ignoremissing");
     for both in ["--nobase", "--nocore"] {
         if parsed.has("--default") && parsed.has(both) {
             let hint = format!("--default means the default environment; leave out {both} or it");
@@ -95,6 +96,7 @@ fn entry(state: &mut State<'_>, line: usize, column: usize, text: &str) {
     let packages = &mut state.kickstart.packages;
     let name = text.trim_start_matches(['-', '@', '^']);
     if text.starts_with("%include") || text.starts_with("%ksappend") {
+        state.kickstart.document.include_packages(text);
         state.inclusion(line, column, text);
     } else if name.is_empty() {
         let hint = "allowed: name, -name, @group, -@group, @^environment";

@@ -35,16 +35,34 @@ pub struct State<'a> {
 }
 
 impl State<'_> {
-    fn place(&self, line: usize, column: usize) -> (usize, usize) {
-        self.source.lines.place(self.source.text, line, column)
+    /// File, line and column in what the user wrote.
+    fn place(&self, line: usize, column: usize) -> (String, usize, usize) {
+        let (file, line, column) = self.source.lines.place(self.source.text, line, column);
+        (file.unwrap_or(self.source.file).to_owned(), line, column)
     }
 
     /// The item's line in the file, before rendering.
     pub fn line(&self, item: &Item<'_>) -> usize {
+        self.place(item.line, 1).1
+    }
+
+    /// The item's file.
+    pub fn file(&self, item: &Item<'_>) -> String {
         self.place(item.line, 1).0
     }
 
-    /// Notes a problem.
+    fn problem_at(
+        &self,
+        line: usize,
+        column: usize,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Problem {
+        let (file, line, column) = self.place(line, column);
+        Problem::at(&file, (line, column), message).hint(hint)
+    }
+
+    /// Notes a problem: the dialect does not allow it.
     pub fn problem(
         &mut self,
         line: usize,
@@ -52,8 +70,7 @@ impl State<'_> {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        let problem = Problem::at(self.source.file, self.place(line, column), message);
-        self.problems.push(problem.hint(hint));
+        self.problems.push(self.problem_at(line, column, message, hint));
     }
 
     /// Notes something allowed but doubtful.
@@ -64,15 +81,25 @@ impl State<'_> {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        let problem = Problem::at(self.source.file, self.place(line, column), message);
-        self.kickstart.warnings.push(problem.hint(hint));
+        let warning = self.problem_at(line, column, message, hint);
+        self.kickstart.warnings.push(warning);
     }
 
     /// Notes what becomes of a command or section.
     pub fn report(&mut self, item: &Item<'_>, fate: Fate, why: impl Into<String>) {
+        let column = item.words.first().map_or(1, |w| w.column);
+        self.report_at(item, column, fate, why);
+    }
+
+    /// Notes that an image cannot have what stands at `column`.
+    pub fn refuse(&mut self, item: &Item<'_>, column: usize, why: impl Into<String>) {
+        self.report_at(item, column, Fate::Refused, why);
+    }
+
+    fn report_at(&mut self, item: &Item<'_>, column: usize, fate: Fate, why: impl Into<String>) {
         let command = item.words.first().map_or_else(String::new, |w| w.text.clone());
-        let line = self.line(item);
-        self.kickstart.report.push(Line { line, command, fate, why: why.into() });
+        let (file, line, column) = self.place(item.line, column);
+        self.kickstart.report.push(Line { file, line, column, command, fate, why: why.into() });
     }
 
     /// Notes a `%include` or `%ksappend`, which an image cannot follow.
@@ -86,9 +113,12 @@ impl State<'_> {
                 "write a path after it",
             );
         }
-        let (line, _) = self.place(line, column);
-        let why = "the image is made of this one file: put the included text here".into();
-        self.kickstart.report.push(Line { line, command, fate: Fate::Refused, why });
+        let (file, line, column) = self.place(line, column);
+        let why = "the file is not beside the kickstart: only an installer's run makes it; put \
+                   its text here"
+            .into();
+        let fate = Fate::Refused;
+        self.kickstart.report.push(Line { file, line, column, command, fate, why });
     }
 }
 
@@ -126,6 +156,7 @@ fn one(state: &mut State<'_>, item: &Item<'_>) {
     let Some((name, rest)) = item.words.split_first() else { return };
     if name.text.starts_with('%') && item.body.is_none() {
         let words: Vec<&str> = item.words.iter().map(|w| w.text.as_str()).collect();
+        state.kickstart.document.include(&words);
         return state.inclusion(item.line, name.column, &words.join(" "));
     }
     let table = if item.body.is_some() { SECTIONS } else { COMMANDS };
@@ -163,6 +194,7 @@ fn apply(state: &mut State<'_>, item: &Item<'_>, command: &Command, parsed: &Par
     if let Some((message, hint)) = rules::broken(item, parsed, &state.seen) {
         return state.problem(item.line, item.words[0].column, message, hint);
     }
+    state.kickstart.document.add(command, item, parsed);
     match command.image {
         Image::Honoured if command.name == "%packages" => packages::apply(state, item, parsed),
         Image::Honoured => commands::apply(state, item, parsed),

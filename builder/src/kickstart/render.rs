@@ -23,6 +23,12 @@ const NAMES: &str = "lab.name node.name node.address node.role node.mac network.
     network.prefix network.netmask network.interface network.gateway network.dns network.ntp \
     services.enabled services.disabled";
 
+/// Whether the text fills in any of the names.
+pub fn is_template(text: &str) -> bool {
+    let roots = ["lab.", "node.", "network.", "services."];
+    text.split("{{").skip(1).any(|after| roots.iter().any(|r| after.trim_start().starts_with(r)))
+}
+
 /// A template that would loop longer than this is a mistake.
 const MAX_RENDERED: usize = 4 << 20;
 
@@ -57,28 +63,63 @@ impl Facts<'_> {
     }
 }
 
-/// Where the lines of a rendered text are in its template.
+/// Where the lines of a text that was rendered, or put together of several files, are
+/// in what the user wrote. The empty value stands for a text as it was written.
 #[derive(Clone, Debug, Default)]
 pub struct Lines {
-    /// Template line (from 1) of each rendered line; empty when nothing was rendered.
-    numbers: Vec<usize>,
-    template: Vec<String>,
+    /// File and line (from 1) of each line; empty when nothing was changed.
+    places: Vec<(usize, usize)>,
+    files: Vec<Written>,
+}
+
+/// A file as the user wrote it.
+#[derive(Clone, Debug)]
+struct Written {
+    name: String,
+    lines: Vec<String>,
 }
 
 impl Lines {
-    /// The place in the template of a place in the rendered `text`. Within a
-    /// filled-in part it is the place of the braces.
-    pub fn place(&self, text: &str, line: usize, column: usize) -> (usize, usize) {
-        let Some(&number) = line.checked_sub(1).and_then(|l| self.numbers.get(l)) else {
-            return (line, column);
+    /// Those of `text`, the unchanged content of a file.
+    pub fn of(name: &str, text: &str) -> Self {
+        Self::rendered(name, text, &(1..=text.lines().count()).collect::<Vec<_>>())
+    }
+
+    fn rendered(name: &str, template: &str, numbers: &[usize]) -> Self {
+        let lines = template.lines().map(str::to_owned).collect();
+        let places = numbers.iter().map(|n| (0, *n)).collect();
+        Self { places, files: vec![Written { name: name.to_owned(), lines }] }
+    }
+
+    /// Adds line `number` (from 1) of the text that `other` describes.
+    pub fn push(&mut self, other: &Self, number: usize) {
+        let Some((file, line)) = number.checked_sub(1).and_then(|n| other.places.get(n)) else {
+            return;
         };
-        let written = self.template.get(number - 1).map_or("", String::as_str);
+        let Some(written) = other.files.get(*file) else { return };
+        let known = self.files.iter().position(|f| f.name == written.name);
+        let index = known.unwrap_or_else(|| {
+            self.files.push(written.clone());
+            self.files.len() - 1
+        });
+        self.places.push((index, *line));
+    }
+
+    /// The file (if it is not the one asked about), line and column in what the user
+    /// wrote of a place in `text`. Within a filled-in part it is the place of the braces.
+    pub fn place(&self, text: &str, line: usize, column: usize) -> (Option<&str>, usize, usize) {
+        let place = line.checked_sub(1).and_then(|l| self.places.get(l));
+        let Some((written, number)) = place.and_then(|(f, n)| Some((self.files.get(*f)?, *n)))
+        else {
+            return (None, line, column);
+        };
+        let template = written.lines.get(number - 1).map_or("", String::as_str);
         let rendered = text.lines().nth(line - 1).unwrap_or("");
-        if written == rendered {
-            return (number, column);
+        if template == rendered {
+            return (Some(&written.name), number, column);
         }
-        let same = written.chars().zip(rendered.chars()).take_while(|(a, b)| a == b).count();
-        (number, column.min(same + 1))
+        let same = template.chars().zip(rendered.chars()).take_while(|(a, b)| a == b).count();
+        (Some(&written.name), number, column.min(same + 1))
     }
 }
 
@@ -104,10 +145,7 @@ pub fn render(file: &str, text: &str, facts: &Facts<'_>) -> Result<(String, Line
         return Err(Problem::whole(file, "the filled-in kickstart is larger than 4 MiB"));
     }
     let marked = environment.render_str(&mark(text), &values).unwrap_or_default();
-    let lines = Lines {
-        numbers: numbers(&marked, &rendered),
-        template: text.lines().map(str::to_owned).collect(),
-    };
+    let lines = Lines::rendered(file, text, &numbers(&marked, &rendered));
     Ok((rendered, lines))
 }
 
@@ -154,7 +192,7 @@ fn open_tag<'t>(mut line: &str, mut open: Option<&'t str>) -> Option<&'t str> {
 fn numbers(marked: &str, rendered: &str) -> Vec<usize> {
     let count = rendered.lines().count();
     if marked.lines().count() != count {
-        return Vec::new();
+        return (1..=count).collect();
     }
     let mut last = 0;
     let mut numbers = Vec::with_capacity(count);
@@ -229,13 +267,15 @@ mod tests {
         let (text, lines) = rendered(template).unwrap();
         let place = |needle: &str| {
             let line = text.lines().position(|l| l.starts_with(needle)).unwrap() + 1;
-            lines.place(&text, line, text.lines().nth(line - 1).unwrap().len())
+            let (_, line, column) =
+                lines.place(&text, line, text.lines().nth(line - 1).unwrap().len());
+            (line, column)
         };
         assert_eq!(place("a"), (1, 1));
         assert_eq!(place("b 1"), (3, 3));
         assert_eq!(place("b 2"), (3, 3));
         assert_eq!(place("d"), (8, 3));
-        assert_eq!(Lines::default().place("x", 7, 9), (7, 9));
+        assert_eq!(Lines::default().place("x", 7, 9), (None, 7, 9));
     }
 
     #[test]

@@ -16,11 +16,28 @@ pub enum Fate {
     Refused,
 }
 
+impl Fate {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Honoured => "honoured",
+            Self::Translated => "translated",
+            Self::NotApplicable => "not applicable",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// One line of the report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Line {
+    /// The file: the kickstart, or one that it includes.
+    pub file: String,
     /// Line in the file, from 1.
     pub line: usize,
+    /// Column of the word that decided, from 1.
+    #[serde(skip)]
+    pub column: usize,
     /// The command or section.
     pub command: String,
     /// What becomes of it.

@@ -114,7 +114,7 @@ fn realm(parsed: &Parsed<'_>, seen: &[&str]) -> Option<Broken> {
             None => (&option[2..], None),
         };
         let known = |full: &&str| name.len() <= full.len() && full.starts_with(name);
-        match (valued.iter().any(|v| known(&v)), known(&"no-password"), value) {
+        match (valued.iter().any(&known), known(&"no-password"), value) {
             (true, _, None) if words.next().is_none() => {
                 return Some((format!("{option} needs a value"), "write it after `=`"));
             }

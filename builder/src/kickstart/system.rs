@@ -1,29 +1,42 @@
-//! Commands about the installed system: language, accounts, network, services.
+//! Commands about the installed system: language, time, security, services.
 
-use super::options::{self, Parsed, Value};
+use super::options::Parsed;
 use super::parse::State;
-use super::password::PasswordHash;
 use super::report::Fate;
 use super::sections::Item;
-use super::{Login, Network, NewGroup, Selinux, Timezone, User};
-use std::net::Ipv4Addr;
+use super::{Firewall, Repo, Script, Selinux, Timezone};
 
-/// `auth`, `authconfig`: only what EL7 does without it.
+/// `auth`, `authconfig`: what EL7 does without it, else authconfig itself, as in Anaconda.
 pub fn authconfig(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
-    const DEFAULTS: [&str; 4] =
-        ["--enableshadow", "--useshadow", "--passalgo=sha512", "--updateall"];
-    let mut words = parsed.arguments.iter().map(|w| w.text.as_str());
-    match words.find(|w| !DEFAULTS.contains(w)) {
-        None => {
-            state.report(item, Fate::Honoured, "shadow passwords with SHA-512 are EL7's default")
-        }
-        Some(word) => {
-            let why = format!(
-                "{word}: only shadow passwords with SHA-512 are set up; run authconfig in %post"
-            );
-            state.report(item, Fate::Refused, why);
-        }
+    const DEFAULTS: [&str; 5] =
+        ["--enableshadow", "--useshadow", "--passalgo=sha512", "--updateall", "--kickstart"];
+    state.kickstart.post.retain(|script| !script.authconfig);
+    let words = parsed.arguments.iter().map(|w| w.text.as_str());
+    let rest: Vec<&str> = words.filter(|w| !DEFAULTS.contains(w)).collect();
+    if rest.is_empty() {
+        let why = "shadow passwords with SHA-512 are EL7's default";
+        return state.report(item, Fate::Honoured, why);
     }
+    let quoted: Vec<String> = parsed.arguments.iter().map(|w| shell_word(&w.text)).collect();
+    let script = Script {
+        file: state.file(item),
+        line: state.line(item),
+        interpreter: "/bin/sh".into(),
+        error_on_fail: true,
+        log: None,
+        body: format!("exec /usr/sbin/authconfig --update --nostart {}\n", quoted.join(" ")),
+        authconfig: true,
+    };
+    // Anaconda runs it before any %post.
+    state.kickstart.post.insert(0, script);
+    let why = "authconfig runs inside the image while it is made, before %post; its package has \
+               to be installed";
+    state.report(item, Fate::Translated, why);
+}
+
+/// The word for sh(1).
+fn shell_word(word: &str) -> String {
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// `lang`.
@@ -32,8 +45,8 @@ pub fn lang(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     if !word.text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.@-".contains(&b))
         || word.text.is_empty()
     {
-        let message = format!("`{}` is not a locale", word.text);
-        return state.problem(item.line, word.column, message, "as in en_US.UTF-8");
+        let why = format!("`{}` is not a locale, as en_US.UTF-8 is", word.text);
+        return state.refuse(item, word.column, why);
     }
     state.kickstart.lang = Some(word.text.clone());
     match parsed.has("--addsupport") {
@@ -62,7 +75,7 @@ pub fn keyboard(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     // An X layout may carry a variant: `cz (qwerty)`.
     let map = map.split([' ', '(']).next().unwrap_or("").to_owned();
     if map.is_empty() || !map.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b)) {
-        return state.problem(item.line, at, "this is not a keymap", "as in us or de-latin1");
+        return state.refuse(item, at, "this is not a keymap, as us or de-latin1 is");
     }
     state.kickstart.keymap = Some(map);
     match layouts.is_empty() {
@@ -100,8 +113,8 @@ pub fn timezone(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     };
     if !zone.split('/').all(part_ok) {
         let column = parsed.arguments.first().map_or(at, |w| w.column);
-        let hint = "a name below /usr/share/zoneinfo, as in Europe/Prague";
-        return state.problem(item.line, column, format!("`{zone}` is not a time zone"), hint);
+        let why = format!("`{zone}` is not a name below /usr/share/zoneinfo, as Europe/Prague is");
+        return state.refuse(item, column, why);
     }
     let ntp_servers = parsed.list("--ntpservers");
     state.kickstart.timezone = Some(Timezone { zone, utc: parsed.has("--utc"), ntp_servers });
@@ -121,22 +134,90 @@ pub fn selinux(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     state.report(item, Fate::Honoured, "the mode in /etc/selinux/config");
 }
 
-/// `firewall`.
+/// `firewall`: as Anaconda's firewall-offline-cmd leaves firewalld's default zone.
 pub fn firewall(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
-    let details =
-        ["--port", "--trust", "--service", "--ftp", "--http", "--smtp", "--remove-service"];
-    if parsed.has("--disabled") {
-        state.kickstart.firewall = Some(false);
+    let on = parsed.options.iter().rev().find_map(|(name, _)| match *name {
+        "--disabled" => Some(false),
+        "--enabled" => Some(true),
+        _ => None,
+    });
+    if on == Some(false) {
+        state.kickstart.firewall = Some(Firewall::default());
         return state.report(item, Fate::Honoured, "firewalld does not start");
     }
-    if let Some(option) = details.into_iter().find(|o| parsed.has(o)) {
-        let why = format!(
-            "{option}: rules are not written into images: use firewall-offline-cmd in %post"
-        );
-        return state.report(item, Fate::Refused, why);
+    let mut services = parsed.list("--service");
+    let old = [("--ftp", "ftp"), ("--http", "http"), ("--smtp", "smtp"), ("--ssh", "ssh")];
+    services.extend(old.iter().filter(|(o, _)| parsed.has(o)).map(|(_, s)| (*s).to_owned()));
+    let removed = parsed.list("--remove-service");
+    for service in ["ssh", "dhcpv6-client"] {
+        services.push(service.to_owned());
     }
-    state.kickstart.firewall = Some(true);
-    state.report(item, Fate::Honoured, "firewalld starts with its default rules, which let ssh in");
+    services.retain(|s| !removed.contains(s));
+    services.sort_unstable();
+    services.dedup();
+    let mut ports = Vec::new();
+    for text in parsed.list("--port") {
+        match port(&text) {
+            Some(port) => ports.push(port),
+            None => {
+                let column = parsed.get("--port").map_or(1, |v| v.word.column);
+                let why = format!("--port cannot be `{text}`: write NUMBER:tcp, NUMBER:udp");
+                return state.refuse(item, column, why);
+            }
+        }
+    }
+    let trusted = parsed.list("--trust");
+    let word = |s: &String| {
+        let ok = |b: u8| b.is_ascii_alphanumeric() || b"-_.:".contains(&b);
+        !s.is_empty() && s.bytes().all(ok)
+    };
+    if let Some(bad) = services.iter().chain(&trusted).find(|s| !word(s)) {
+        let why = format!("`{bad}` is neither a service nor an interface of firewalld");
+        return state.refuse(item, item.words[0].column, why);
+    }
+    state.kickstart.firewall = Some(Firewall { enabled: true, services, ports, trusted });
+    let why = "firewalld starts; its public zone lets in ssh and what is named here";
+    state.report(item, Fate::Honoured, why);
+}
+
+/// `NUMBER`, `FROM-TO` or a name, and `:tcp` or `:udp` (tcp if absent), for firewalld.
+fn port(text: &str) -> Option<(String, String)> {
+    let (port, protocol) = text.split_once(':').unwrap_or((text, "tcp"));
+    let number = |n: &str| n.parse::<u16>().is_ok_and(|n| n > 0);
+    let good = match port.split_once('-') {
+        Some((from, to)) => number(from) && number(to),
+        None => number(port),
+    };
+    let known = ["tcp", "udp", "sctp", "dccp"].contains(&protocol);
+    (good && known).then(|| (port.to_owned(), protocol.to_owned()))
+}
+
+/// `repo`: an image's packages come from its media; `--install` leaves it to the node.
+pub fn repo(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+    let from = "packages come from --media or the lab file's repositories, and what they lack is \
+                reported when an image is planned";
+    if !parsed.has("--install") {
+        return state.report(item, Fate::NotApplicable, from);
+    }
+    let name = parsed.text("--name").unwrap_or_default();
+    let lines = |text: &str| text.contains(['\n', '[', ']', '/']) || text.is_empty();
+    if lines(&name) || !(parsed.filled("--baseurl") || parsed.filled("--mirrorlist")) {
+        let why = "--install needs a --name without brackets and slashes, and --baseurl or \
+                   --mirrorlist";
+        return state.refuse(item, item.words[0].column, why);
+    }
+    state.kickstart.repos.push(Repo {
+        name,
+        baseurl: parsed.text("--baseurl"),
+        mirrorlist: parsed.text("--mirrorlist"),
+        cost: parsed.integer("--cost"),
+        excluded: parsed.list("--excludepkgs"),
+        included: parsed.list("--includepkgs"),
+        proxy: parsed.text("--proxy"),
+        unverified: parsed.has("--noverifyssl"),
+    });
+    let why = format!("its file is in /etc/yum.repos.d; {from}");
+    state.report(item, Fate::Translated, why);
 }
 
 /// `services`.
@@ -157,227 +238,12 @@ pub fn services(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     let ok = |b: u8| b.is_ascii_alphanumeric() || b"-_.@:".contains(&b);
     if let Some(bad) = enabled.iter().chain(&disabled).find(|u| u.is_empty() || !u.bytes().all(ok))
     {
-        let hint = "names of units or init scripts, separated by commas without blanks";
-        return state.problem(item.line, at, format!("`{bad}` is not a service"), hint);
+        let why = format!(
+            "`{bad}` is not a service: names of units or init scripts, separated by commas"
+        );
+        return state.refuse(item, at, why);
     }
     state.kickstart.services.enabled.extend(enabled);
     state.kickstart.services.disabled.extend(disabled);
     state.report(item, Fate::Honoured, "the units are enabled and disabled");
-}
-
-/// `rootpw`.
-pub fn rootpw(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
-    let password = parsed.arguments.first();
-    if password.is_none_or(|w| w.text.is_empty()) && !parsed.has("--lock") {
-        let hint = "write a password, or --lock";
-        return state.problem(item.line, item.words[0].column, "rootpw needs a password", hint);
-    }
-    let given = password.map(|w| (w.text.as_str(), w.column));
-    if let Some(login) = login(state, item, parsed, given, "root") {
-        state.kickstart.root = Some(login);
-        state.report(item, Fate::Honoured, "root's entry in /etc/shadow");
-    }
-}
-
-/// The login of an account; `None` after a problem.
-fn login(
-    state: &mut State<'_>,
-    item: &Item<'_>,
-    parsed: &Parsed<'_>,
-    password: Option<(&str, usize)>,
-    name: &str,
-) -> Option<Login> {
-    let locked = parsed.has("--lock");
-    let Some((password, column)) = password.filter(|(p, _)| !p.is_empty()) else {
-        return Some(Login { hash: None, locked });
-    };
-    // Of --iscrypted and --plaintext the last one counts.
-    let kind = parsed
-        .options
-        .iter()
-        .rev()
-        .map(|(n, _)| *n)
-        .find(|n| ["--iscrypted", "--plaintext"].contains(n));
-    let hash = match kind {
-        Some("--iscrypted") => PasswordHash::from_hash(password),
-        _ => {
-            let message = format!("the password of {name} is written in clear");
-            let hint = "write its hash: --iscrypted and the output of `openssl passwd -6`";
-            state.warning(item.line, column, message, hint);
-            PasswordHash::from_clear(password, &format!("{} {name}", state.source.salt))
-        }
-    };
-    match hash {
-        Ok(hash) => {
-            if !hash.is_usable() {
-                let message =
-                    format!("no password matches this hash: {name} cannot log in with one");
-                state.warning(item.line, column, message, "to mean that, write --lock");
-            }
-            Some(Login { hash: Some(hash), locked })
-        }
-        Err(why) => {
-            let hint = "`openssl passwd -6` prints one; in kickstarts put it in single quotes";
-            state.problem(item.line, column, why, hint);
-            None
-        }
-    }
-}
-
-/// `group`.
-pub fn group(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
-    let Some(name) = account_name(state, item, parsed) else { return };
-    let Some(gid) = id(state, item, parsed, "--gid") else { return };
-    state.kickstart.groups.push(NewGroup { name, gid });
-    state.report(item, Fate::Honoured, "the group is made");
-}
-
-/// `user`.
-pub fn user(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
-    let Some(name) = account_name(state, item, parsed) else { return };
-    let (Some(uid), Some(gid)) =
-        (id(state, item, parsed, "--uid"), id(state, item, parsed, "--gid"))
-    else {
-        return;
-    };
-    for option in ["--homedir", "--shell", "--gecos"] {
-        let Some(value) = parsed.get(option) else { continue };
-        let path_ok = option == "--gecos" || value.text.starts_with('/');
-        if !path_ok || value.text.contains([':', '\n']) || value.text.split('/').any(|p| p == "..")
-        {
-            let message = format!("{option} does not take `{}`", value.text);
-            let hint = "an absolute path without `:` (--gecos: text without `:`)";
-            return state.problem(item.line, value.word.column, message, hint);
-        }
-    }
-    let password = parsed.get("--password").map(|v| (v.text, v.word.column));
-    let Some(login) = login(state, item, parsed, password, &name) else { return };
-    state.kickstart.users.push(User {
-        name,
-        // `--groups` may give a number: `wheel,disk(6)`.
-        groups: parsed.list("--groups"),
-        home: parsed.text("--homedir"),
-        shell: parsed.text("--shell"),
-        uid,
-        gid,
-        gecos: parsed.text("--gecos").unwrap_or_default(),
-        login,
-    });
-    state.report(item, Fate::Honoured, "the account is made");
-}
-
-/// `--name` as useradd and groupadd take it.
-fn account_name(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) -> Option<String> {
-    let Value { text, word } = parsed.get("--name")?;
-    let ok = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
-    let starts = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if starts && text.len() <= 32 && text.bytes().all(ok) {
-        return Some((*text).to_owned());
-    }
-    let hint = "letters, digits, `_`, `-`, `.`; a letter first; 32 at most";
-    state.problem(item.line, word.column, format!("`{text}` is not an account's name"), hint);
-    None
-}
-
-/// A user or group number: `Some(None)` when not given, `None` after a problem.
-fn id(
-    state: &mut State<'_>,
-    item: &Item<'_>,
-    parsed: &Parsed<'_>,
-    option: &str,
-) -> Option<Option<u32>> {
-    let Some(value) = parsed.get(option) else { return Some(None) };
-    match value.text.trim().parse::<u32>() {
-        Ok(number) if (1..u32::MAX - 1).contains(&number) => Some(Some(number)),
-        _ => {
-            let message = format!("{option}={} is out of range", value.text);
-            state.problem(item.line, value.word.column, message, "from 1 to 4294967293");
-            None
-        }
-    }
-}
-
-/// Options of `network` beyond one interface with a static IPv4 address.
-const NETWORK_REFUSED: [&str; 20] = [
-    "--bindto",
-    "--interfacename",
-    "--dhcpclass",
-    "--essid",
-    "--ethtool",
-    "--mtu",
-    "--wepkey",
-    "--noipv4",
-    "--ipv6",
-    "--nodefroute",
-    "--nodns",
-    "--wpakey",
-    "--bondslaves",
-    "--bondopts",
-    "--vlanid",
-    "--ipv6gateway",
-    "--teamslaves",
-    "--teamconfig",
-    "--bridgeslaves",
-    "--bridgeopts",
-];
-
-/// `network`.
-pub fn network(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
-    if let Some(option) = NETWORK_REFUSED.into_iter().find(|o| parsed.has(o)) {
-        let why = format!(
-            "{option}: a node has one interface with a static IPv4 address, from the lab file"
-        );
-        return state.report(item, Fate::Refused, why);
-    }
-    if parsed.get("--onboot").is_some_and(|v| options::boolean(v.text) == Some(false)) {
-        let why = "--onboot=no: a node without its network reaches nobody";
-        return state.report(item, Fate::Refused, why);
-    }
-    let names: Vec<&str> = parsed.options.iter().map(|(n, _)| *n).collect();
-    let mut network = Network {
-        line: state.line(item),
-        device: parsed.text("--device"),
-        bootproto: parsed.text("--bootproto").unwrap_or_else(|| "dhcp".into()),
-        hostname: parsed.text("--hostname"),
-        hostname_only: names == ["--hostname"],
-        ..Network::default()
-    };
-    let mut wrong = false;
-    for (option, slot) in [
-        ("--ip", &mut network.ip),
-        ("--netmask", &mut network.netmask),
-        ("--gateway", &mut network.gateway),
-    ] {
-        let Some(value) = parsed.get(option) else { continue };
-        *slot = address(state, item, option, value.text, value);
-        wrong |= slot.is_none();
-    }
-    if let Some(value) = parsed.get("--nameserver") {
-        for text in value.text.split(',').filter(|t| !t.is_empty()) {
-            match address(state, item, "--nameserver", text.trim(), value) {
-                Some(address) => network.nameservers.push(address),
-                None => wrong = true,
-            }
-        }
-    }
-    if !wrong {
-        state.kickstart.networks.push(network);
-        let why = "the lab file has the same facts; the interface's files are written from there";
-        state.report(item, Fate::Honoured, why);
-    }
-}
-
-fn address(
-    state: &mut State<'_>,
-    item: &Item<'_>,
-    option: &str,
-    text: &str,
-    value: &Value<'_>,
-) -> Option<Ipv4Addr> {
-    let parsed = text.parse().ok();
-    if parsed.is_none() {
-        let message = format!("{option} does not take `{text}`");
-        state.problem(item.line, value.word.column, message, "an IPv4 address, as in 192.168.1.10");
-    }
-    parsed
 }

@@ -1,7 +1,7 @@
-//! Time, packages' repositories, SELinux.
+//! Time, packages' repositories, SELinux, firewall.
 
 use super::Facts;
-use crate::kickstart::Kickstart;
+use crate::kickstart::{Firewall, Kickstart, Repo};
 use crate::profile::{GpgKey, Spec};
 
 /// /etc/chrony.conf: the lab's servers, the rest as EL7 ships it.
@@ -58,4 +58,51 @@ pub fn selinux_config(kickstart: &Kickstart) -> String {
 /// /etc/adjtime (hwclock(8)): no drift known, and what the hardware clock keeps.
 pub fn adjtime(utc: bool) -> String {
     format!("0.0 0 0.0\n0\n{}\n", if utc { "UTC" } else { "LOCAL" })
+}
+
+/// A file of `repo --install` (yum.conf(5)).
+pub fn kickstart_repo(repo: &Repo) -> String {
+    let name = &repo.name;
+    let mut text = format!("[{name}]\nname={name}\nenabled=1\n");
+    let mut line = |key: &str, value: Option<String>| {
+        text.extend(value.filter(|v| !v.is_empty()).map(|v| format!("{key}={v}\n")));
+    };
+    line("baseurl", repo.baseurl.clone());
+    line("mirrorlist", repo.mirrorlist.clone());
+    line("cost", repo.cost.map(|c| c.to_string()));
+    line("exclude", Some(repo.excluded.join(" ")));
+    line("includepkgs", Some(repo.included.join(" ")));
+    line("proxy", repo.proxy.clone());
+    line("sslverify", repo.unverified.then(|| "0".to_owned()));
+    text
+}
+
+/// firewalld's zones (firewalld.zone(5)) as firewall-offline-cmd would leave them: names
+/// and texts.
+pub fn firewall_zones(firewall: &Firewall) -> Vec<(&'static str, String)> {
+    let zone = |short: &str, target: &str, description: &str, inside: String| {
+        format!(
+            "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<zone{target}>\n  <short>{short}</short>\n  \
+             <description>{description}</description>\n{inside}</zone>\n"
+        )
+    };
+    let services = firewall.services.iter().map(|s| format!("  <service name=\"{s}\"/>\n"));
+    let ports = firewall
+        .ports
+        .iter()
+        .map(|(port, protocol)| format!("  <port protocol=\"{protocol}\" port=\"{port}\"/>\n"));
+    let public = zone(
+        "Public",
+        "",
+        "For use in public areas. Only selected incoming connections are accepted.",
+        services.chain(ports).collect(),
+    );
+    let mut zones = vec![("public", public)];
+    if !firewall.trusted.is_empty() {
+        let interfaces = firewall.trusted.iter();
+        let inside = interfaces.map(|i| format!("  <interface name=\"{i}\"/>\n")).collect();
+        let description = "All network connections are accepted.";
+        zones.push(("trusted", zone("Trusted", " target=\"ACCEPT\"", description, inside)));
+    }
+    zones
 }

@@ -83,6 +83,26 @@ impl InputFile {
     }
 }
 
+impl InputFile {
+    /// The file that `relative`, included by this one, means; `None` if there is none
+    /// beside it.
+    pub fn included(&self, relative: &str, request: &Request<'_>) -> Result<Option<Self>, Problem> {
+        let path = self.resolve(relative, None);
+        if !self.shipped && !path.exists() {
+            return Ok(None);
+        }
+        match self.sibling(relative, request) {
+            Err(_) if self.shipped => Ok(None),
+            found => found.map(Some),
+        }
+    }
+}
+
+/// A file by its path.
+pub fn at(path: &Path, request: &Request<'_>) -> Result<InputFile, Problem> {
+    InputFile::read(&tidy(&request.directory.join(path)), request.directory)
+}
+
 /// Takes `.` and `folder/..` out of a path by its text, so that messages show it short.
 fn tidy(path: &Path) -> PathBuf {
     let mut tidy = PathBuf::new();

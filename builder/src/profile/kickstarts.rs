@@ -4,7 +4,7 @@ use super::files::InputFile;
 use super::lab::Lab;
 use super::role::RoleFile;
 use super::{Network, Node, Rendered, Request, Subnet};
-use crate::kickstart::{self, Facts, Kickstart, Lines, Text};
+use crate::kickstart::{self, Facts, Kickstart, Lines, Source, Text};
 use crate::problem::Problem;
 use firstboot::spec::Role;
 use std::collections::BTreeMap;
@@ -18,6 +18,10 @@ pub struct Kickstarts {
     pub rendered: BTreeMap<String, Rendered>,
     /// Its meaning; `network` is the first node's.
     pub kickstart: Kickstart,
+    /// `network` for each node, by name.
+    pub networks: BTreeMap<String, Vec<kickstart::Network>>,
+    /// Files that it includes, in the order of their first use.
+    pub included: Vec<InputFile>,
 }
 
 /// Finds the kickstart that the role file names, if it names one.
@@ -42,6 +46,7 @@ struct Filled {
     text: String,
     lines: Lines,
     kickstart: Kickstart,
+    included: Vec<InputFile>,
 }
 
 /// Fills in, parses and checks the kickstart for each node. With a lab file too
@@ -51,6 +56,7 @@ pub fn read(
     lab: &Lab,
     role: &RoleFile,
     nodes: &[Node],
+    request: &Request<'_>,
     problems: &mut Vec<Problem>,
     warnings: &mut Vec<Problem>,
 ) -> Option<Kickstarts> {
@@ -59,12 +65,12 @@ pub fn read(
     let (Some(network), false) = (&lab.network, nodes.is_empty()) else {
         let (network, node) = sample();
         let facts = Facts { lab: "lab", node: &node, network: &network, services: &role.services };
-        problems.extend(fill(&file, &facts).err().into_iter().flatten());
+        problems.extend(fill(&file, request, &facts).err().into_iter().flatten());
         return None;
     };
     for node in nodes {
         let facts = Facts { lab: &lab.name, node, network, services: &role.services };
-        match fill(&file, &facts) {
+        match fill(&file, request, &facts) {
             Ok(one) => {
                 push_new(warnings, one.kickstart.warnings.clone());
                 let machine = role.machine.as_ref();
@@ -77,16 +83,75 @@ pub fn read(
     push_new(&mut found, differences(&file.name, &filled));
     found.sort_by_key(|p| (p.line, p.column));
     problems.extend(found);
-    let kickstart = filled.first()?.1.kickstart.clone();
+    let first = &filled.first()?.1;
+    let (kickstart, included) = (first.kickstart.clone(), first.included.clone());
+    let networks = |f: &Filled| f.kickstart.networks.clone();
+    let networks = filled.iter().map(|(n, f)| (n.name.clone(), networks(f))).collect();
     let rendered = filled.into_iter().map(|(n, f)| (n.name.clone(), Rendered(f.text))).collect();
-    Some(Kickstarts { file, rendered, kickstart })
+    Some(Kickstarts { file, rendered, kickstart, networks, included })
 }
 
-fn fill(file: &InputFile, facts: &Facts<'_>) -> Result<Filled, Vec<Problem>> {
-    let (text, lines) = kickstart::render(&file.name, &file.text, facts).map_err(|p| vec![p])?;
-    let source = Text { file: &file.name, text: &text, lines: &lines, salt: facts.lab };
-    let kickstart = kickstart::parse(&source)?;
-    Ok(Filled { text, lines, kickstart })
+fn fill(
+    file: &InputFile,
+    request: &Request<'_>,
+    facts: &Facts<'_>,
+) -> Result<Filled, Vec<Problem>> {
+    let mut included: Vec<InputFile> = Vec::new();
+    let whole = whole(file, request, Some(facts), &mut included)?;
+    let kickstart = parse(file, &whole, facts.lab)?;
+    let Source { text, lines, .. } = whole;
+    Ok(Filled { text, lines, kickstart, included })
+}
+
+fn parse(file: &InputFile, whole: &Source, salt: &str) -> Result<Kickstart, Vec<Problem>> {
+    kickstart::parse(&Text { file: &file.name, text: &whole.text, lines: &whole.lines, salt })
+}
+
+/// The file with everything that it includes, filled in if there are facts.
+fn whole(
+    file: &InputFile,
+    request: &Request<'_>,
+    facts: Option<&Facts<'_>>,
+    included: &mut Vec<InputFile>,
+) -> Result<Source, Vec<Problem>> {
+    let source = |file: &InputFile| {
+        let name = file.name.clone();
+        let (text, lines) = match facts {
+            Some(facts) => kickstart::render(&name, &file.text, facts).map_err(|p| vec![p])?,
+            None => (file.text.clone(), Lines::of(&name, &file.text)),
+        };
+        Ok::<_, Vec<Problem>>(Source { name, text, lines })
+    };
+    kickstart::expand(&source(file)?, &mut |path, from| {
+        let origin = included.iter().find(|f| f.name == from).unwrap_or(file);
+        let Some(next) = origin.included(path, request).map_err(|p| vec![p])? else {
+            return Ok(None);
+        };
+        if !included.iter().any(|f| f.name == next.name) {
+            included.push(next.clone());
+        }
+        source(&next).map(Some)
+    })
+}
+
+/// A kickstart by itself, without profile and lab. Names in double braces get the facts
+/// of a sample node.
+///
+/// # Errors
+/// All mistakes of the file and of those that it includes.
+pub fn alone(file: &InputFile, request: &Request<'_>) -> Result<Kickstart, Vec<Problem>> {
+    let (network, node) = sample();
+    let services = super::Services::default();
+    let facts = Facts { lab: "lab", node: &node, network: &network, services: &services };
+    let facts = kickstart::is_template(&file.text).then_some(&facts);
+    let whole = whole(file, request, facts, &mut Vec::new())?;
+    let mut kickstart = parse(file, &whole, "lab")?;
+    if facts.is_some() {
+        let message = "names in double braces are filled in with the facts of a sample node";
+        let hint = "imgbuild validate --profile checks it for the lab's nodes";
+        kickstart.warnings.push(Problem::whole(&file.name, message).hint(hint));
+    }
+    Ok(kickstart)
 }
 
 /// The nodes of a role share one installed tree, so apart from `network` all their
@@ -97,12 +162,13 @@ fn differences(file: &str, filled: &[(&Node, Filled)]) -> Option<Problem> {
     let pairs = first.text.lines().zip(other.text.lines()).zip(1..);
     let mut differing =
         pairs.filter(|((a, b), _)| a != b && !a.trim_start().starts_with("network"));
-    let place =
-        differing.next().map_or((0, 0), |(_, n)| (other.lines.place(&other.text, n, 1).0, 1));
+    let place = differing.next().map(|(_, n)| other.lines.place(&other.text, n, 1));
+    let (file, line, column) =
+        place.map_or((file, 0, 0), |(name, line, _)| (name.unwrap_or(file), line, 1));
     let message = format!("for {} this is not what it is for the other nodes", node.name);
     let hint = "nodes of a role share one installed system; only `network` may differ, \
                 and first boot may do the rest";
-    Some(Problem::at(file, place, message).hint(hint))
+    Some(Problem::at(file, (line, column), message).hint(hint))
 }
 
 /// A stand-in for a lab that could not be read.

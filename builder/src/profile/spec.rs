@@ -2,7 +2,7 @@
 
 use super::units::Subnet;
 use crate::error::{Error, Result};
-use crate::kickstart::Kickstart;
+use crate::kickstart::{self, Kickstart};
 use crate::problem::Problem;
 use firstboot::spec::Role;
 use sha2::{Digest, Sha256};
@@ -44,6 +44,8 @@ pub struct Spec {
     /// The kickstart; its `network` lines are the first node's, all else is the
     /// same for every node of the role.
     pub kickstart: Kickstart,
+    /// The kickstart's `network` lines for each node to build, by name.
+    pub networks: BTreeMap<String, Vec<kickstart::Network>>,
     /// The kickstart's text for each node to build, by name.
     pub rendered: BTreeMap<String, Rendered>,
     /// The files it was read from.

@@ -1,0 +1,54 @@
+//! `imgbuild kickstart`.
+
+use super::common::{SpecArguments, print, working_folder};
+use crate::error::{Error, Result};
+use crate::profile;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Prints a kickstart in normal form: included files in their place, each command as it
+    /// takes effect, in a fixed order. It means the same.
+    Normalize {
+        /// The kickstart.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Prints the kickstart of a node, filled in and with the files that it includes.
+    /// Password hashes are in it as they are in the kickstart.
+    Render(SpecArguments),
+}
+
+pub fn run(a: Arguments) -> Result<()> {
+    let directory = working_folder()?;
+    match a.command {
+        Command::Normalize { file } => {
+            let alone = profile::alone(&file, &directory)?;
+            if alone.sample {
+                let message = format!("{} has names in double braces", file.display());
+                return Err(Error::input(message)
+                    .hint("fill them in first: imgbuild kickstart render --profile P --node N"));
+            }
+            print(&alone.kickstart.normalized())
+        }
+        Command::Render(spec) => {
+            let spec = spec.load(&directory)?;
+            let mut texts = spec.rendered.iter();
+            match (texts.next(), texts.next()) {
+                (Some((_, text)), None) => print(&text.0),
+                _ => {
+                    let names: Vec<&str> = spec.rendered.keys().map(String::as_str).collect();
+                    let message = "--node is missing: each node has a kickstart of its own";
+                    Err(Error::input(message).hint(format!("nodes: {}", names.join(", "))))
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! `rootpw`, `user`, `group`.
+
+use super::options::{Parsed, Value};
+use super::parse::State;
+use super::password::PasswordHash;
+use super::report::Fate;
+use super::sections::Item;
+use super::{Login, NewGroup, User};
+
+/// `rootpw`.
+pub fn rootpw(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+    let password = parsed.arguments.first();
+    if password.is_none_or(|w| w.text.is_empty()) && !parsed.has("--lock") {
+        let hint = "write a password, or --lock";
+        return state.problem(item.line, item.words[0].column, "rootpw needs a password", hint);
+    }
+    let given = password.map(|w| (w.text.as_str(), w.column));
+    if let Some(login) = login(state, item, parsed, given, "root") {
+        state.kickstart.root = Some(login);
+        state.report(item, Fate::Honoured, "root's entry in /etc/shadow");
+    }
+}
+
+/// The login of an account; `None` after a problem.
+fn login(
+    state: &mut State<'_>,
+    item: &Item<'_>,
+    parsed: &Parsed<'_>,
+    password: Option<(&str, usize)>,
+    name: &str,
+) -> Option<Login> {
+    let locked = parsed.has("--lock");
+    let Some((password, column)) = password.filter(|(p, _)| !p.is_empty()) else {
+        return Some(Login { hash: None, locked });
+    };
+    // Of --iscrypted and --plaintext the last one counts.
+    let kind = parsed
+        .options
+        .iter()
+        .rev()
+        .map(|(n, _)| *n)
+        .find(|n| ["--iscrypted", "--plaintext"].contains(n));
+    let hash = match kind {
+        Some("--iscrypted") => PasswordHash::from_hash(password),
+        _ => {
+            let message = format!("the password of {name} is written in clear");
+            let hint = "write its hash: --iscrypted and the output of `openssl passwd -6`";
+            state.warning(item.line, column, message, hint);
+            PasswordHash::from_clear(password, &format!("{} {name}", state.source.salt))
+        }
+    };
+    match hash {
+        Ok(hash) => {
+            if !hash.is_usable() {
+                let message =
+                    format!("no password matches this hash: {name} cannot log in with one");
+                state.warning(item.line, column, message, "to mean that, write --lock");
+            }
+            Some(Login { hash: Some(hash), locked })
+        }
+        Err(why) => {
+            let hint = "`openssl passwd -6` prints one; in kickstarts put it in single quotes";
+            state.refuse(item, column, format!("{why}: {hint}"));
+            None
+        }
+    }
+}
+
+/// `group`.
+pub fn group(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+    let Some(name) = account_name(state, item, parsed) else { return };
+    let Some(gid) = id(state, item, parsed, "--gid") else { return };
+    state.kickstart.groups.push(NewGroup { name, gid });
+    state.report(item, Fate::Honoured, "the group is made");
+}
+
+/// `user`.
+pub fn user(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+    let Some(name) = account_name(state, item, parsed) else { return };
+    let (Some(uid), Some(gid)) =
+        (id(state, item, parsed, "--uid"), id(state, item, parsed, "--gid"))
+    else {
+        return;
+    };
+    for option in ["--homedir", "--shell", "--gecos"] {
+        let Some(value) = parsed.get(option) else { continue };
+        let path_ok = option == "--gecos" || value.text.starts_with('/');
+        if !path_ok || value.text.contains([':', '\n']) || value.text.split('/').any(|p| p == "..")
+        {
+            let why = format!(
+                "{option} cannot be `{}`: an absolute path without `:` (--gecos: text without `:`)",
+                value.text
+            );
+            return state.refuse(item, value.word.column, why);
+        }
+    }
+    let password = parsed.get("--password").map(|v| (v.text, v.word.column));
+    let Some(login) = login(state, item, parsed, password, &name) else { return };
+    state.kickstart.users.push(User {
+        name,
+        // `--groups` may give a number: `wheel,disk(6)`.
+        groups: parsed.list("--groups"),
+        home: parsed.text("--homedir"),
+        shell: parsed.text("--shell"),
+        uid,
+        gid,
+        gecos: parsed.text("--gecos").unwrap_or_default(),
+        login,
+    });
+    state.report(item, Fate::Honoured, "the account is made");
+}
+
+/// `--name` as useradd and groupadd take it.
+fn account_name(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) -> Option<String> {
+    let Value { text, word } = parsed.get("--name")?;
+    let ok = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
+    let starts = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if starts && text.len() <= 32 && text.bytes().all(ok) {
+        return Some((*text).to_owned());
+    }
+    let why = format!(
+        "`{text}` is not an account's name: letters, digits, `_`, `-`, `.`; a letter first; 32 at most"
+    );
+    state.refuse(item, word.column, why);
+    None
+}
+
+/// A user or group number: `Some(None)` when not given, `None` after a problem.
+fn id(
+    state: &mut State<'_>,
+    item: &Item<'_>,
+    parsed: &Parsed<'_>,
+    option: &str,
+) -> Option<Option<u32>> {
+    let Some(value) = parsed.get(option) else { return Some(None) };
+    match value.text.trim().parse::<u32>() {
+        Ok(number) if (1..u32::MAX - 1).contains(&number) => Some(Some(number)),
+        _ => {
+            let why = format!("{option}={} is out of range: from 1 to 4294967293", value.text);
+            state.refuse(item, value.word.column, why);
+            None
+        }
+    }
+}

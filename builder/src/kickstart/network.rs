@@ -1,0 +1,273 @@
+//! `network`: what an interface is to be.
+
+use super::options::{self, Parsed, Value};
+use super::parse::State;
+use super::report::Fate;
+use super::sections::Item;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// One `network` line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// Its line in the file.
+    pub line: usize,
+    /// `--device`; absent for `link`, `bootif` and no device: the lab's interface.
+    pub device: Option<String>,
+    /// What kind of interface it is.
+    pub kind: Device,
+    /// `--bootproto`, `dhcp` if absent.
+    pub bootproto: String,
+    /// `--ip`.
+    pub ip: Option<Ipv4Addr>,
+    /// `--netmask`.
+    pub netmask: Option<Ipv4Addr>,
+    /// `--gateway`.
+    pub gateway: Option<Ipv4Addr>,
+    /// `--nameserver`.
+    pub nameservers: Vec<Ipv4Addr>,
+    /// `--hostname`.
+    pub hostname: Option<String>,
+    /// Whether it is only a host name.
+    pub hostname_only: bool,
+    /// `--onboot=no`.
+    pub off_at_boot: bool,
+    /// `--nodefroute`.
+    pub no_default_route: bool,
+    /// `--nodns`.
+    pub no_dns: bool,
+    /// `--noipv4`.
+    pub no_ipv4: bool,
+    /// `--ipv6`, `--noipv6`; absent means what EL7 does without a word.
+    pub ipv6: Option<Ipv6>,
+    /// `--ipv6gateway`.
+    pub ipv6_gateway: Option<Ipv6Addr>,
+    /// `--mtu`.
+    pub mtu: Option<u32>,
+    /// `--ethtool`: options of ethtool(8).
+    pub ethtool: Option<String>,
+}
+
+/// What a `network` line makes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Device {
+    /// An interface that the machine has.
+    #[default]
+    Ethernet,
+    /// `--bondslaves`, `--bondopts`.
+    Bond {
+        /// Interfaces.
+        members: Vec<String>,
+        /// `key=value` of the kernel's bonding driver.
+        options: Vec<String>,
+    },
+    /// `--vlanid` on the device that the line names.
+    Vlan {
+        /// The VLAN's number.
+        id: u16,
+        /// `--interfacename`; `DEVICE.ID` if absent.
+        name: Option<String>,
+    },
+    /// `--bridgeslaves`, `--bridgeopts`.
+    Bridge {
+        /// Interfaces.
+        members: Vec<String>,
+        /// NetworkManager's `key=value`.
+        options: Vec<String>,
+    },
+}
+
+/// How an interface gets IPv6 addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ipv6 {
+    /// `--noipv6`.
+    Off,
+    /// `--ipv6=auto`: router advertisements.
+    Automatic,
+    /// `--ipv6=dhcp`.
+    Dhcp,
+    /// An address and its prefix length.
+    Static(Ipv6Addr, u8),
+}
+
+/// Options that an image cannot honour, with the reason.
+const REFUSED: [(&str, &str); 7] = [
+    ("--bindto", "the interface's hardware address is not known while an image is made"),
+    ("--dhcpclass", "write the class to /etc/dhcp/dhclient.conf in %post"),
+    ("--essid", "nodes have no wireless interface"),
+    ("--wepkey", "nodes have no wireless interface"),
+    ("--wpakey", "nodes have no wireless interface"),
+    (
+        "--teamslaves",
+        "teaming needs teamd under NetworkManager, which nodes do not run; use a bond",
+    ),
+    (
+        "--teamconfig",
+        "teaming needs teamd under NetworkManager, which nodes do not run; use a bond",
+    ),
+];
+
+/// `network`.
+pub fn network(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+    if let Some((option, why)) = REFUSED.into_iter().find(|(o, _)| parsed.filled(o)) {
+        return state.refuse(item, column(item, parsed, option), format!("{option}: {why}"));
+    }
+    match read(parsed, state.line(item)) {
+        Ok(network) => {
+            let why = match (network.hostname_only, network.hostname.is_some()) {
+                (true, _) => "the node's name, which the lab file has as well",
+                (_, true) => "the interface's ifcfg file, and the node's name as in the lab file",
+                _ => "the interface's ifcfg file; the lab's own interface is as in the lab file",
+            };
+            state.kickstart.networks.push(network);
+            state.report(item, Fate::Honoured, why);
+        }
+        Err((option, why)) => {
+            state.refuse(item, column(item, parsed, option), format!("{option}: {why}"));
+        }
+    }
+}
+
+fn column(item: &Item<'_>, parsed: &Parsed<'_>, option: &str) -> usize {
+    parsed.get(option).map_or(item.words[0].column, |v| v.word.column)
+}
+
+type Refused = (&'static str, String);
+
+fn read(parsed: &Parsed<'_>, line: usize) -> Result<Network, Refused> {
+    let names: Vec<&str> = parsed.options.iter().map(|(n, _)| *n).collect();
+    let bootproto = parsed.text("--bootproto").unwrap_or_else(|| "dhcp".into());
+    if ["query", "ibft"].contains(&bootproto.as_str()) {
+        return Err(("--bootproto", format!("{bootproto} is known to the installer only")));
+    }
+    let nameservers = parsed.get("--nameserver").map(|v| v.text).unwrap_or("").split(',');
+    let nameservers = nameservers.map(str::trim).filter(|t| !t.is_empty());
+    let v4 = |option| parsed.get(option).map(|v| address(option, v)).transpose();
+    Ok(Network {
+        line,
+        device: device(parsed)?,
+        kind: kind(parsed)?,
+        bootproto,
+        ip: v4("--ip")?,
+        netmask: v4("--netmask")?,
+        gateway: v4("--gateway")?,
+        nameservers: nameservers
+            .map(|text| text.parse().map_err(|_| not_an_address("--nameserver", text)))
+            .collect::<Result<_, _>>()?,
+        hostname: parsed.text("--hostname"),
+        hostname_only: names == ["--hostname"],
+        off_at_boot: parsed
+            .get("--onboot")
+            .is_some_and(|v| options::boolean(v.text) == Some(false)),
+        no_default_route: parsed.has("--nodefroute"),
+        no_dns: parsed.has("--nodns"),
+        no_ipv4: parsed.has("--noipv4"),
+        ipv6: ipv6(parsed)?,
+        ipv6_gateway: parsed
+            .get("--ipv6gateway")
+            .map(|v| v.text.parse().map_err(|_| not_an_address("--ipv6gateway", v.text)))
+            .transpose()?,
+        mtu: parsed
+            .get("--mtu")
+            .filter(|v| !v.text.is_empty())
+            .map(|v| v.text.parse().map_err(|_| ("--mtu", format!("`{}` is no number", v.text))))
+            .transpose()?,
+        ethtool: parsed.text("--ethtool").filter(|t| !t.is_empty()),
+    })
+}
+
+fn not_an_address(option: &'static str, text: &str) -> Refused {
+    (option, format!("`{text}` is not an address"))
+}
+
+fn address(option: &'static str, value: &Value<'_>) -> Result<Ipv4Addr, Refused> {
+    value.text.parse().map_err(|_| not_an_address(option, value.text))
+}
+
+/// The device's name; the words for "the one that has a link" mean the lab's interface.
+fn device(parsed: &Parsed<'_>) -> Result<Option<String>, Refused> {
+    let Some(name) = parsed.text("--device").filter(|d| !d.is_empty()) else { return Ok(None) };
+    if ["link", "bootif", "ibft"].contains(&name.as_str()) {
+        return Ok(None);
+    }
+    interface("--device", &name).map(Some)
+}
+
+/// An interface's name as the kernel takes it.
+fn interface(option: &'static str, name: &str) -> Result<String, Refused> {
+    let ok = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    if name.contains(':') {
+        let why = format!("`{name}` is a hardware address: write the interface's name");
+        return Err((option, why));
+    }
+    match !name.is_empty() && name.len() < 16 && name.bytes().all(ok) && !name.starts_with('.') {
+        true => Ok(name.to_owned()),
+        false => Err((option, format!("`{name}` is not an interface's name"))),
+    }
+}
+
+fn members(parsed: &Parsed<'_>, option: &'static str) -> Result<Vec<String>, Refused> {
+    let names = parsed.list(option);
+    names.iter().map(|name| interface(option, name)).collect()
+}
+
+fn kind(parsed: &Parsed<'_>) -> Result<Device, Refused> {
+    let options = |option: &'static str, separators: &[char]| -> Result<Vec<String>, Refused> {
+        let text = parsed.text(option).unwrap_or_default();
+        let parts = text.split(|c| separators.contains(&c)).map(str::trim);
+        let ok = |part: &str| {
+            let word = |b: u8| b.is_ascii_alphanumeric() || b"-_.:=,+/".contains(&b);
+            part.contains('=') && part.bytes().all(word)
+        };
+        let parts = parts.filter(|p| !p.is_empty());
+        parts
+            .map(|p| match ok(p) {
+                true => Ok(p.to_owned()),
+                false => Err((option, format!("`{p}` is not key=value"))),
+            })
+            .collect()
+    };
+    if parsed.filled("--bondslaves") {
+        // A comma may be a part of a value, and then `;` separates.
+        let text = parsed.text("--bondopts").unwrap_or_default();
+        let separators: &[char] = if text.contains(';') { &[';'] } else { &[','] };
+        return Ok(Device::Bond {
+            members: members(parsed, "--bondslaves")?,
+            options: options("--bondopts", separators)?,
+        });
+    }
+    if parsed.filled("--bridgeslaves") {
+        return Ok(Device::Bridge {
+            members: members(parsed, "--bridgeslaves")?,
+            options: options("--bridgeopts", &[','])?,
+        });
+    }
+    let Some(id) = parsed.get("--vlanid").filter(|v| !v.text.is_empty()) else {
+        return Ok(Device::Ethernet);
+    };
+    if device(parsed)?.is_none() {
+        return Err(("--vlanid", "name the interface under it with --device".into()));
+    }
+    let name = parsed.text("--interfacename").map(|n| interface("--interfacename", &n));
+    match id.text.parse::<u16>() {
+        Ok(id) if (1..4095).contains(&id) => Ok(Device::Vlan { id, name: name.transpose()? }),
+        _ => Err(("--vlanid", format!("`{}` is not from 1 to 4094", id.text))),
+    }
+}
+
+fn ipv6(parsed: &Parsed<'_>) -> Result<Option<Ipv6>, Refused> {
+    if parsed.has("--noipv6") {
+        return Ok(Some(Ipv6::Off));
+    }
+    let Some(value) = parsed.get("--ipv6") else { return Ok(None) };
+    Ok(Some(match value.text {
+        "auto" => Ipv6::Automatic,
+        "dhcp" => Ipv6::Dhcp,
+        text => {
+            let (address, prefix) = text.split_once('/').unwrap_or((text, "64"));
+            match (address.parse(), prefix.parse()) {
+                (Ok(address), Ok(prefix @ 1..=128)) => Ipv6::Static(address, prefix),
+                _ => return Err(not_an_address("--ipv6", text)),
+            }
+        }
+    }))
+}

@@ -1,0 +1,263 @@
+//! Interfaces beyond the lab's own: `ifcfg` files as EL7's initscripts read them
+//! (/usr/share/doc/initscripts-*/sysconfig.txt).
+
+use crate::kickstart::{Device, Ipv6, Network};
+use firstboot::node_files;
+
+/// An `ifcfg` file: keys in order, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ifcfg {
+    keys: Vec<(String, String)>,
+}
+
+impl Ifcfg {
+    /// Reads a text of plain assignments.
+    pub fn parse(text: &str) -> Self {
+        let pairs = text.lines().filter_map(|l| l.split_once('='));
+        Self { keys: pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect() }
+    }
+
+    /// Sets a key where it is, or at the end.
+    pub fn set(&mut self, key: &str, value: impl ToString) {
+        let value = value.to_string();
+        match self.keys.iter_mut().find(|(k, _)| k == key) {
+            Some((_, old)) => *old = value,
+            None => self.keys.push((key.to_owned(), value)),
+        }
+    }
+
+    /// The text. Values with blanks are quoted for the shell.
+    pub fn text(&self) -> String {
+        let word = |b: u8| b.is_ascii_alphanumeric() || b"-_.:,/=+@".contains(&b);
+        let line = |(key, value): &(String, String)| match value.bytes().all(word) {
+            true => format!("{key}={value}\n"),
+            false => {
+                let mut quoted = String::new();
+                for c in value.chars() {
+                    if ['"', '\\', '$', '`'].contains(&c) {
+                        quoted.push('\\');
+                    }
+                    quoted.push(c);
+                }
+                format!("{key}=\"{quoted}\"\n")
+            }
+        };
+        self.keys.iter().map(line).collect()
+    }
+}
+
+/// The interface that a `network` line is about; `lab` where it names none.
+pub fn interface(network: &Network, lab: &str) -> String {
+    let device = network.device.as_deref();
+    match &network.kind {
+        Device::Vlan { name: Some(name), .. } => name.clone(),
+        Device::Vlan { id, name: None } => format!("{}.{id}", device.unwrap_or(lab)),
+        _ => device.unwrap_or(lab).to_owned(),
+    }
+}
+
+/// The `ifcfg` files of the kickstart's `network` lines, by interface. That of the lab's
+/// interface starts with `own`, whose addresses stay; of two lines for an interface the
+/// later one counts.
+pub fn files(networks: &[Network], lab: &str, own: Ifcfg) -> Vec<(String, Ifcfg)> {
+    let mut files = vec![(lab.to_owned(), own)];
+    for network in networks.iter().filter(|n| !n.hostname_only) {
+        let name = interface(network, lab);
+        let mut file = if name == lab { files[0].1.clone() } else { fresh(network, &name) };
+        link(network, &mut file);
+        put(&mut files, &name, file);
+        let (members, key) = match &network.kind {
+            Device::Bond { members, .. } => (members, "MASTER"),
+            Device::Bridge { members, .. } => (members, "BRIDGE"),
+            Device::Ethernet | Device::Vlan { .. } => continue,
+        };
+        for member in members {
+            let mut file = Ifcfg::default();
+            for (key, value) in
+                [("DEVICE", member.as_str()), ("NAME", member), ("TYPE", "Ethernet")]
+            {
+                file.set(key, value);
+            }
+            file.set("ONBOOT", "yes");
+            file.set("BOOTPROTO", "none");
+            file.set("NM_CONTROLLED", "no");
+            file.set(key, &name);
+            if key == "MASTER" {
+                file.set("SLAVE", "yes");
+            }
+            put(&mut files, member, file);
+        }
+    }
+    files
+}
+
+fn put(files: &mut Vec<(String, Ifcfg)>, name: &str, file: Ifcfg) {
+    match files.iter_mut().find(|(n, _)| n == name) {
+        Some((_, old)) => *old = file,
+        None => files.push((name.to_owned(), file)),
+    }
+}
+
+/// Addresses of an interface that is not the lab's.
+fn fresh(network: &Network, name: &str) -> Ifcfg {
+    let mut file = Ifcfg::default();
+    file.set("DEVICE", name);
+    file.set("NAME", name);
+    file.set("TYPE", "Ethernet");
+    let fixed = network.bootproto == "static" || network.no_ipv4;
+    file.set("BOOTPROTO", if fixed { "none" } else { network.bootproto.as_str() });
+    file.set("ONBOOT", "yes");
+    file.set("NM_CONTROLLED", "no");
+    if let Some(ip) = network.ip.filter(|_| fixed && !network.no_ipv4) {
+        file.set("IPADDR", ip);
+        let ones = network.netmask.map(|mask| u32::from(mask).leading_ones());
+        let ones = ones.and_then(|n| u8::try_from(n).ok()).unwrap_or(24);
+        file.set("PREFIX", ones);
+        file.set("NETMASK", node_files::netmask(ones));
+        if let Some(gateway) = network.gateway {
+            file.set("GATEWAY", gateway);
+        }
+    }
+    // The lab file's name servers are in resolv.conf already.
+    for (number, server) in network.nameservers.iter().enumerate() {
+        file.set(&format!("DNS{}", number + 1), server);
+    }
+    file.set("DEFROUTE", if network.no_default_route { "no" } else { "yes" });
+    if network.no_dns || !network.nameservers.is_empty() {
+        file.set("PEERDNS", "no");
+    }
+    file.set("IPV6INIT", if network.ipv6 == Some(Ipv6::Off) { "no" } else { "yes" });
+    file
+}
+
+/// What a line says of any interface.
+fn link(network: &Network, file: &mut Ifcfg) {
+    if network.off_at_boot {
+        file.set("ONBOOT", "no");
+    }
+    if let Some(mtu) = network.mtu {
+        file.set("MTU", mtu);
+    }
+    if let Some(options) = &network.ethtool {
+        file.set("ETHTOOL_OPTS", options);
+    }
+    match network.ipv6 {
+        None | Some(Ipv6::Off) => {}
+        Some(Ipv6::Automatic) => {
+            file.set("IPV6INIT", "yes");
+            file.set("IPV6_AUTOCONF", "yes");
+        }
+        Some(Ipv6::Dhcp) => {
+            file.set("IPV6INIT", "yes");
+            file.set("IPV6_AUTOCONF", "no");
+            file.set("DHCPV6C", "yes");
+        }
+        Some(Ipv6::Static(address, prefix)) => {
+            file.set("IPV6INIT", "yes");
+            file.set("IPV6_AUTOCONF", "no");
+            file.set("IPV6ADDR", format!("{address}/{prefix}"));
+        }
+    }
+    if let Some(gateway) = network.ipv6_gateway {
+        file.set("IPV6_DEFAULTGW", gateway);
+    }
+    match &network.kind {
+        Device::Ethernet => {}
+        Device::Bond { options, .. } => {
+            file.set("TYPE", "Bond");
+            file.set("BONDING_MASTER", "yes");
+            if !options.is_empty() {
+                file.set("BONDING_OPTS", options.join(" "));
+            }
+        }
+        Device::Vlan { id, .. } => {
+            file.set("TYPE", "Vlan");
+            file.set("VLAN", "yes");
+            file.set("VLAN_ID", id);
+            if let Some(parent) = &network.device {
+                file.set("PHYSDEV", parent);
+            }
+        }
+        Device::Bridge { options, .. } => bridge(options, file),
+    }
+}
+
+/// NetworkManager's names of bridge options, as initscripts spell them.
+fn bridge(options: &[String], file: &mut Ifcfg) {
+    file.set("TYPE", "Bridge");
+    let mut rest = Vec::new();
+    for (key, value) in options.iter().filter_map(|o| o.split_once('=')) {
+        match key {
+            "stp" => file.set("STP", value),
+            "forward-delay" => file.set("DELAY", value),
+            other => rest.push(format!("{}={value}", other.replace('-', "_"))),
+        }
+    }
+    if !rest.is_empty() {
+        file.set("BRIDGING_OPTS", rest.join(" "));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kickstart::{Fate, Lines, Text, parse};
+
+    fn written(text: &str) -> Vec<(String, String)> {
+        let kickstart =
+            parse(&Text { file: "ks", text, lines: &Lines::default(), salt: "lab" }).unwrap();
+        assert!(kickstart.report.iter().all(|l| l.fate == Fate::Honoured), "{kickstart:?}");
+        let own = Ifcfg::parse("DEVICE=eth0\nIPADDR=192.0.2.1\nIPV6INIT=no\n");
+        let files = files(&kickstart.networks, "eth0", own);
+        files.into_iter().map(|(name, file)| (name, file.text())).collect()
+    }
+
+    #[test]
+    fn the_labs_interface_keeps_its_address_and_gets_the_rest() {
+        let text = "network --bootproto=static --ip=192.0.2.1 --mtu=9000 --ipv6=2001:db8::1/64 \
+                    --ethtool=\"autoneg off\"";
+        let file = "DEVICE=eth0\nIPADDR=192.0.2.1\nIPV6INIT=yes\nMTU=9000\n\
+                    ETHTOOL_OPTS=\"autoneg off\"\nIPV6_AUTOCONF=no\nIPV6ADDR=2001:db8::1/64\n";
+        assert_eq!(written(text), [("eth0".to_owned(), file.to_owned())]);
+    }
+
+    #[test]
+    fn more_interfaces_have_files_of_their_own() {
+        let text = "network --device=eth1 --bootproto=static --ip=10.0.0.2 --netmask=255.255.0.0 \
+                    --nodefroute --nameserver=10.0.0.1 --noipv6\n\
+                    network --device=eth2 --onboot=no\n";
+        let files = written(text);
+        assert_eq!(
+            files[1].1,
+            "DEVICE=eth1\nNAME=eth1\nTYPE=Ethernet\nBOOTPROTO=none\nONBOOT=yes\nNM_CONTROLLED=no\n\
+             IPADDR=10.0.0.2\nPREFIX=16\nNETMASK=255.255.0.0\nDNS1=10.0.0.1\nDEFROUTE=no\n\
+             PEERDNS=no\nIPV6INIT=no\n"
+        );
+        assert!(files[2].1.contains("BOOTPROTO=dhcp\nONBOOT=no\n"), "{}", files[2].1);
+    }
+
+    #[test]
+    fn bonds_vlans_and_bridges() {
+        let text = "network --device=bond0 --bondslaves=eth1,eth2 \
+                    --bondopts=mode=active-backup,miimon=100\n\
+                    network --device=bond0 --vlanid=171 --bootproto=static --ip=10.1.0.2\n\
+                    network --device=eth3 --vlanid=5 --interfacename=vlan5 --noipv4\n\
+                    network --device=br0 --bridgeslaves=eth4 --bridgeopts=stp=yes,hello-time=2\n";
+        let files = written(text);
+        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["eth0", "bond0", "eth1", "eth2", "bond0.171", "vlan5", "br0", "eth4"]);
+        let has = |name: &str, lines: &[&str]| {
+            let text = &files.iter().find(|(n, _)| n == name).unwrap().1;
+            for line in lines {
+                assert!(text.lines().any(|l| l == *line), "{line} is missing in:\n{text}");
+            }
+        };
+        has("bond0", &["TYPE=Bond", "BONDING_MASTER=yes"]);
+        has("bond0", &["BONDING_OPTS=\"mode=active-backup miimon=100\""]);
+        has("eth1", &["MASTER=bond0", "SLAVE=yes", "BOOTPROTO=none"]);
+        has("bond0.171", &["VLAN=yes", "PHYSDEV=bond0", "VLAN_ID=171", "PREFIX=24"]);
+        has("vlan5", &["DEVICE=vlan5", "PHYSDEV=eth3", "BOOTPROTO=none"]);
+        has("br0", &["TYPE=Bridge", "STP=yes", "BRIDGING_OPTS=hello_time=2"]);
+        has("eth4", &["BRIDGE=br0"]);
+    }
+}
