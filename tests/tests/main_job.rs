@@ -110,6 +110,18 @@ fn wait_until_ready(guest: &Guest) {
     );
 }
 
+/// Every package of the practice medium is signed by the medium's key.
+fn check_trust(manifest: &Path) {
+    let manifest: Value =
+        serde_json::from_slice(&fs::read(manifest).expect("manifest.json")).expect("JSON");
+    let key = &manifest["trust"]["repositories"][0]["keys"][0]["fingerprint"];
+    assert!(key.is_string(), "{}", manifest["trust"]["repositories"]);
+    for package in manifest["trust"]["packages"].as_array().expect("packages") {
+        assert_eq!(package["signature"]["key"], *key, "{package}");
+        assert_eq!(package["signature"]["covers"], "header-with-payload-digest", "{package}");
+    }
+}
+
 #[test]
 fn controller_from_practice_medium_boots_under_bios_and_uefi() {
     let lab = Lab::new();
@@ -123,6 +135,7 @@ fn controller_from_practice_medium_boots_under_bios_and_uefi() {
     let check = "grep -v raw SHA256SUMS | sha256sum --quiet -c";
     oracle::ok("sh", ["-c", &format!("cd {} && {check}", text(&lab.output()))]);
     fs::remove_file(raw).expect("raw image");
+    check_trust(&lab.output().join("manifest.json"));
 
     let warm = lab.build("controller", &["practice"], &["--force"]);
     assert!(warm.contains("installed tree from the cache"), "{warm}");

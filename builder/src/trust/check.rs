@@ -179,11 +179,12 @@ fn checked(
         HashAlgorithm::Md5 | HashAlgorithm::Sha1 => Some(format!("hash {}", config.hash_alg)),
         _ => None,
     };
+    let algorithm = format!("{:?}", config.pub_alg);
     let weak: Vec<String> = hash.into_iter().chain(key.weak.clone()).collect();
     Ok(Signature {
         key: key.fingerprint.clone(),
         user: key.user.clone(),
-        algorithm: format!("{:?}/{}", config.pub_alg, config.hash_alg),
+        algorithm: format!("{}/{}", algorithm.trim_end_matches("Legacy"), config.hash_alg),
         made,
         covers: Covers::HeaderAndPayload,
         weak: (!weak.is_empty()).then(|| weak.join(", ")),

@@ -1,0 +1,108 @@
+//! Signatures in a build: on unless it is said otherwise, keys from where they are said to be,
+//! one clear error with exit code 4, and nothing left behind.
+
+use lab_tests::lab::{Lab, text};
+use lab_tests::{oracle, product};
+use std::fs;
+use std::path::PathBuf;
+
+/// A build that must end with `code`; what it said.
+fn fails(lab: &Lab, media: &[&str], more: &[&str], code: i32) -> String {
+    let output = product::run(&lab.arguments("controller", media, more));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert!(!lab.output().exists(), "something is left in the output folder");
+    said
+}
+
+fn has(said: &str, words: &[&str]) {
+    for word in words {
+        assert!(said.contains(word), "`{word}` in:\n{said}");
+    }
+}
+
+/// Copies of two of the practice medium's trees without the key that they bring.
+fn without_keys(lab: &Lab) -> [PathBuf; 2] {
+    ["os", "osp10"].map(|tree| {
+        let copy = lab.folder().join(tree);
+        oracle::ok("cp", ["-al", &text(&product::practice().join(tree)), &text(&copy)]);
+        fs::remove_file(copy.join("RPM-GPG-KEY-practice")).expect("the medium's key");
+        copy
+    })
+}
+
+/// An empty cache, so that no tree of other tests is at hand.
+fn cache(lab: &Lab) -> String {
+    text(&lab.folder().join("cache"))
+}
+
+#[test]
+fn all_packages_that_are_not_trusted_are_named() {
+    let Some(shared) = product::shared() else { return };
+    let lab = Lab::new();
+    let media = ["media", "extras", "osp10"].map(|part| text(&shared.join("el7").join(part)));
+    let said = fails(&lab, &media.each_ref().map(String::as_str), &["--cache", &cache(&lab)], 4);
+    has(
+        &said,
+        &[
+            "packages are not trusted:",
+            "systemd-219-62.el7.lab.x86_64 of repository media: it is not signed",
+            "openvswitch-2.5.0-1.x86_64 of repository media: it is not signed",
+            "of repository rhel-7-server-openstack-10-rpms: it is signed by key f9b9fee7764429e6",
+            "RPM-GPG-KEY-CentOS-7",
+            "keys tried for repository rhel-7-server-openstack-10-rpms: none",
+            "--gpgkey FILE",
+            "--no-gpgcheck media",
+            "packages may be signed by 6341ab2753d78a78a7c27bb124c6a8a7f4a80eb5",
+        ],
+    );
+    assert!(!said.contains("bash-4.2"), "bash is CentOS's:\n{said}");
+}
+
+#[test]
+fn keys_come_from_where_they_are_said_to_be() {
+    let lab = Lab::new();
+    let [os, osp10] = without_keys(&lab).map(|path| text(&path));
+    let cache = cache(&lab);
+    let key = text(&product::practice().join("os/RPM-GPG-KEY-practice"));
+    let said = fails(&lab, &[&os, &osp10], &["--cache", &cache], 4);
+    has(
+        &said,
+        &["of repository os: it is signed by key", "and 1", "keys tried for repository os: none"],
+    );
+
+    // Off for one repository, by the lab file: only the other's packages are refused.
+    let other = "id      = \"os\"\ngpgcheck = false";
+    lab.edit("profiles/lab.toml", "id      = \"centos\"", other);
+    let said = fails(&lab, &[&os, &osp10], &["--cache", &cache], 4);
+    has(
+        &said,
+        &[
+            "warning: repository os: package signatures are not checked (gpgcheck = false in the lab file)",
+            "of repository rhel-7-server-openstack-10-rpms: it is signed by key",
+        ],
+    );
+    assert!(!said.contains("of repository os: it is"), "{said}");
+
+    // The key that the lab file names is on no medium and not here; then it is a file here.
+    lab.edit("profiles/lab.toml", other, "id      = \"os\"");
+    let said = fails(&lab, &[&os, &osp10], &["--cache", &cache], 2);
+    has(&said, &["repository os", "RPM-GPG-KEY-CentOS-7", "--no-gpgcheck os"]);
+    let named = "\"file:///etc/pki/rpm-gpg/RPM-GPG-KEY-CentOS-7\"";
+    lab.edit("profiles/lab.toml", named, &format!("[{key:?}]"));
+    let said = fails(&lab, &[&os, &osp10], &["--cache", &cache], 4);
+    assert!(!said.contains("of repository os: it is"), "{said}");
+    has(&said, &["of repository rhel-7-server-openstack-10-rpms: it is signed by key"]);
+}
+
+#[test]
+fn wrong_arguments_are_told_at_once() {
+    let lab = Lab::new();
+    let os = text(&product::practice().join("os"));
+    let said = fails(&lab, &[&os], &["--no-gpgcheck", "nix"], 2);
+    has(&said, &["--no-gpgcheck nix: there is no such repository", "repositories at hand: os"]);
+    let said = fails(&lab, &[&os], &["--gpgkey", "Cargo.toml"], 2);
+    has(&said, &["Cargo.toml is not a file of OpenPGP public keys"]);
+    let said = fails(&lab, &[&os], &["--gpgkey", "/nowhere/key"], 2);
+    has(&said, &["cannot read the key file /nowhere/key"]);
+}
