@@ -1,5 +1,6 @@
 //! The recipe: Spec → Catalog → Plan → Tree → Disk → Outputs.
 
+pub mod bare;
 mod disks;
 mod fetch;
 mod keys;
@@ -112,10 +113,10 @@ struct Context {
 /// # Errors
 /// Input errors of profile, kickstart, media and packages.
 pub fn plan(select: &Select, progress: &mut Progress) -> Result<Plan> {
-    let planned = planning::plan(select, progress)?;
+    let Planned { context, notes } = planning::plan(select, progress)?;
     progress.finish();
-    planned.notes.iter().for_each(|note| progress.note(note));
-    Ok(planned.context.plan)
+    notes.iter().for_each(|note| progress.note(note));
+    Ok(context.plan)
 }
 
 /// Builds the images of every node asked for.

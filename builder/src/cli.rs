@@ -6,6 +6,7 @@ mod common;
 mod kickstart;
 mod plan;
 mod practice;
+mod summary;
 mod validate;
 mod vm;
 
@@ -38,7 +39,7 @@ enum Command {
     /// Prints a kickstart in normal form, or as a node gets it.
     #[command(after_help = EXIT_CODES)]
     Kickstart(kickstart::Arguments),
-    /// Prints as JSON what a build would do.
+    /// Says what a build would do, or which packages a request would install.
     Plan(plan::Arguments),
     /// Makes the practice medium: install trees and ISOs laid out like CentOS 7's, from Debian packages.
     Practice(practice::Arguments),

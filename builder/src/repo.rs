@@ -1,24 +1,25 @@
 //! Repositories and the catalog of everything on the media.
 
 pub mod comps;
+mod database;
 pub mod primary;
+mod repomd;
+mod sqlite;
 pub mod version;
 pub(crate) mod xml;
 
-use crate::checksum::{Hasher, Known};
+use crate::checksum::Known;
 use crate::error::{Class, Error, Result};
 use crate::interrupt;
 use crate::media::{Medium, Signing, on_disc, path_on_disc};
 use comps::{Environment, Group};
 use primary::Package;
+use repomd::{Data, MOST_METADATA};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap};
-use std::io::Read;
 use std::sync::Arc;
-use xml::Token;
 
-/// More metadata than any repository has; a larger file is not read.
-const MOST_METADATA: u64 = 1 << 30;
+pub use repomd::checksum;
 
 /// The priority of a repository that has none of its own.
 pub const PRIORITY: u32 = 99;
@@ -88,14 +89,6 @@ impl Repo {
     }
 }
 
-/// One metadata file as repomd.xml names it.
-#[derive(Clone, Debug, Default)]
-struct Data {
-    kind: String,
-    location: String,
-    checksum: (String, String),
-}
-
 /// All packages, groups and environments of all repositories.
 #[derive(Default)]
 pub struct Catalog {
@@ -105,8 +98,10 @@ pub struct Catalog {
     pub packages: Vec<Package>,
     /// Groups; those of one id are merged.
     pub groups: Vec<Group>,
-    /// Environments.
+    /// Environments; those of one id are merged.
     pub environments: Vec<Environment>,
+    /// What repositories have that is not used here.
+    pub notes: Vec<String>,
 }
 
 impl Catalog {
@@ -148,41 +143,46 @@ impl Catalog {
         let mut repo = Repo::empty(&id, medium, folder);
         let repomd = medium.read(&repo.path("repodata/repomd.xml"), MOST_METADATA)?;
         repo.repomd_sha256 = hex::encode(Sha256::digest(&repomd));
-        let broken = |what: &str, e: String| {
-            Error::input(format!("{}: {what}: {e}", repo.place()))
+        let named = repo.parsed("repodata/repomd.xml", repomd::parse(&repomd))?;
+        let primary = repomd::first(&named, &["primary", "primary_db"]).ok_or_else(|| {
+            Error::input(format!("{}: repodata/repomd.xml names no primary.xml", repo.place()))
                 .hint("the medium may be damaged or incomplete")
-        };
-        let data = parse_repomd(&repomd).map_err(|e| broken("repodata/repomd.xml", e))?;
-        let named = |kind: &str| data.iter().find(|d| d.kind == kind).cloned();
-        let primary = named("primary")
-            .ok_or_else(|| broken("repodata/repomd.xml", "it names no primary.xml".into()))?;
+        })?;
+        let bytes = repo.fetch(primary)?;
         let index = self.repos.len();
-        let packages = primary::parse(&repo.fetch(&primary)?, index)
-            .map_err(|e| broken(&primary.location, e))?;
-        let groups = match named("group").or_else(|| named("group_gz")) {
-            Some(data) => {
-                comps::parse(&repo.fetch(&data)?).map_err(|e| broken(&data.location, e))?
-            }
-            None => (Vec::new(), Vec::new()),
+        let packages = match primary.kind.as_str() {
+            "primary" => primary::parse(&bytes, index),
+            _ => database::packages(bytes, index),
         };
+        let packages = repo.parsed(&primary.location, packages)?;
+        for data in repomd::groups(&named) {
+            let parsed = comps::parse(&repo.fetch(data)?);
+            let (groups, environments) = repo.parsed(&data.location, parsed)?;
+            self.merge(groups, environments);
+        }
+        let unused = repomd::unused(&named);
+        if !unused.is_empty() {
+            self.notes.push(format!("{}: metadata not used: {}", repo.id, unused.join(", ")));
+        }
         repo.packages = packages.len() as u64;
-        repo.filelists = named("filelists");
+        repo.filelists = repomd::first(&named, &["filelists", "filelists_db"]).cloned();
         self.repos.push(repo);
         self.packages.extend(packages);
-        groups.0.into_iter().for_each(|g| self.merge_group(g));
-        self.environments.extend(groups.1);
         Ok(())
     }
 
-    fn merge_group(&mut self, group: Group) {
-        match self.groups.iter_mut().find(|g| g.id == group.id) {
-            Some(there) => {
-                there.mandatory.extend(group.mandatory);
-                there.default.extend(group.default);
-                there.optional.extend(group.optional);
-                there.conditional.extend(group.conditional);
+    fn merge(&mut self, groups: Vec<Group>, environments: Vec<Environment>) {
+        for group in groups {
+            match self.groups.iter_mut().find(|g| g.id == group.id) {
+                Some(there) => there.merge(group),
+                None => self.groups.push(group),
             }
-            None => self.groups.push(group),
+        }
+        for environment in environments {
+            match self.environments.iter_mut().find(|e| e.id == environment.id) {
+                Some(there) => there.merge(environment),
+                None => self.environments.push(environment),
+            }
         }
     }
 
@@ -214,8 +214,8 @@ impl Catalog {
         let mut found = Owners::default();
         for (index, repo) in self.repos.iter().enumerate() {
             let Some(data) = &repo.filelists else { continue };
-            let bytes = match repo.fetch(data) {
-                Ok(bytes) => bytes,
+            let bytes = match repo.read(data) {
+                Ok(bytes) => repo.unpack(data, bytes)?,
                 Err(e) if e.class == Class::Input => {
                     found.unread.push(e.message);
                     continue;
@@ -229,12 +229,16 @@ impl Catalog {
                 .filter(|(_, p)| p.repo == index)
                 .map(|(n, p)| (p.checksum.1.as_str(), n))
                 .collect();
-            let owners = primary::owners(&bytes, wanted)
-                .map_err(|e| Error::input(format!("{}: {}: {e}", repo.place(), data.location)))?;
+            let owners = match data.kind.as_str() {
+                "filelists" => primary::owners(&bytes, wanted),
+                _ => database::owners(bytes, wanted),
+            };
+            let owners = repo.parsed(&data.location, owners)?;
             for (path, checksums) in owners {
-                let packages =
-                    checksums.iter().filter_map(|c| by_checksum.get(c.as_str()).copied());
-                found.files.entry(path).or_default().extend(packages);
+                let known = found.files.entry(path).or_default();
+                known.extend(checksums.iter().filter_map(|c| by_checksum.get(c.as_str()).copied()));
+                // Some lists name a path twice.
+                known.dedup();
             }
         }
         Ok(found)
@@ -253,74 +257,28 @@ pub struct Owners {
 impl Repo {
     /// A metadata file, checked and uncompressed.
     fn fetch(&self, data: &Data) -> Result<Vec<u8>> {
-        interrupt::check()?;
-        let (kind, expected) = &data.checksum;
-        let known =
-            Known { kind: kind.clone(), value: expected.to_ascii_lowercase(), size: MOST_METADATA };
-        let bytes = self.medium.read_known(&self.path(&data.location), &known)?;
-        let found = checksum(kind, &bytes).ok_or_else(|| {
-            Error::input(format!(
-                "{}: {}: checksum kind `{kind}` is not known",
-                self.place(),
-                data.location
-            ))
-        })?;
-        if !found.eq_ignore_ascii_case(expected) {
-            return Err(Error::verification(format!(
-                "{}: {} does not match repomd.xml: {kind} is {found}, expected {expected}",
-                self.place(),
-                data.location
-            ))
-            .hint("the medium is damaged or was changed; copy it again and compare its checksum with the publisher's"));
-        }
-        uncompress(&data.location, bytes)
-            .map_err(|e| Error::input(format!("{}: {}: {e}", self.place(), data.location)))
+        self.unpack(data, self.read(data)?)
     }
-}
 
-fn parse_repomd(bytes: &[u8]) -> Result<Vec<Data>, String> {
-    let mut all = Vec::new();
-    let mut current: Option<Data> = None;
-    xml::parse(bytes, |token| match token {
-        Token::Start("data", a) => {
-            current = Some(Data { kind: a.get("type").unwrap_or_default(), ..Data::default() });
-        }
-        Token::End("data", _) => all.extend(current.take()),
-        Token::Start(name, a) => match (name, &mut current) {
-            ("checksum", Some(data)) => data.checksum.0 = a.get("type").unwrap_or_default(),
-            ("location", Some(data)) => data.location = a.get("href").unwrap_or_default(),
-            _ => {}
-        },
-        Token::End("checksum", text) => {
-            if let Some(data) = &mut current {
-                text.clone_into(&mut data.checksum.1);
-            }
-        }
-        Token::End(..) => {}
-    })?;
-    Ok(all)
-}
+    fn read(&self, data: &Data) -> Result<Vec<u8>> {
+        interrupt::check()?;
+        let (kind, value) = data.checksum.clone();
+        let known = Known { kind, value: value.to_ascii_lowercase(), size: MOST_METADATA };
+        self.medium.read_known(&self.path(&data.location), &known)
+    }
 
-/// A checksum by its repodata name, lower-case hexadecimal.
-pub fn checksum(kind: &str, bytes: &[u8]) -> Option<String> {
-    let mut hasher = Hasher::new(kind)?;
-    hasher.update(bytes);
-    Some(hasher.finish())
-}
+    fn unpack(&self, data: &Data, bytes: Vec<u8>) -> Result<Vec<u8>> {
+        repomd::verify(data, &self.place(), &bytes)?;
+        self.parsed(&data.location, repomd::uncompress(&data.location, bytes))
+    }
 
-fn uncompress(name: &str, bytes: Vec<u8>) -> std::io::Result<Vec<u8>> {
-    let mut out = Vec::new();
-    let from = bytes.as_slice();
-    let reader: Box<dyn Read> = match name.rsplit('.').next() {
-        Some("gz") => Box::new(flate2::read::MultiGzDecoder::new(from)),
-        Some("xz") => Box::new(liblzma::read::XzDecoder::new(from)),
-        Some("bz2") => Box::new(bzip2::read::MultiBzDecoder::new(from)),
-        Some("zst") => Box::new(zstd::stream::read::Decoder::new(from)?),
-        _ => return Ok(bytes),
-    };
-    // A bomb ends here, not when memory does.
-    reader.take(MOST_METADATA).read_to_end(&mut out)?;
-    Ok(out)
+    /// What was read of a metadata file, or the error that says where.
+    fn parsed<T>(&self, location: &str, result: Result<T, String>) -> Result<T> {
+        result.map_err(|e| {
+            Error::input(format!("{}: {location}: {e}", self.place()))
+                .hint("the medium may be damaged or incomplete")
+        })
+    }
 }
 
 #[cfg(test)]

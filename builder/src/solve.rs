@@ -45,7 +45,7 @@ pub fn solve(catalog: &Catalog, request: &Request) -> Result<Solution> {
         return Ok(solution);
     }
     Err(Error::input(format!("the packages cannot be installed together:\n  {}", solution.problems.join("\n  ")))
-        .hint("add the medium that has what is missing (--media may be repeated), or change the kickstart's %packages"))
+        .hint("add the medium that has what is missing (--media may be repeated), or change what is asked for (a kickstart's %packages)"))
 }
 
 /// [`solve`] with what was chosen until it failed, beside the problems.

@@ -1,5 +1,6 @@
 //! Test harness: the project's binaries, oracles (tools we did not write), and guests in QEMU.
 
+pub mod fixture;
 pub mod guest;
 pub mod lab;
 pub mod namespace;

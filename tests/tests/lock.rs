@@ -28,7 +28,8 @@ fn plan(lab: &Lab, media: &str) -> PathBuf {
     let profile = text(&lab.folder().join("profiles/controller.toml"));
     let program = text(product::imgbuild());
     let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=/"];
-    let arguments = ["plan", "--profile", &profile, "--media", media, "--format", "raw,qcow2"];
+    let arguments =
+        ["plan", "--json", "--profile", &profile, "--media", media, "--format", "raw,qcow2"];
     let text = oracle::ok("setpriv", nobody.into_iter().chain([program.as_str()]).chain(arguments));
     let file = lab.folder().join("plan.json");
     fs::write(&file, text).expect("plan.json");

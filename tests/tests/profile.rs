@@ -8,6 +8,7 @@ use builder::node;
 use builder::problem::Problems;
 use builder::profile::{Format, Request, Source, Spec, load};
 use firstboot::spec::Role;
+use lab_tests::fixture;
 use lab_tests::pykickstart::ksvalidator;
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,20 +36,6 @@ fn facts() -> node::Facts {
         plan: "00".repeat(32),
         practice: false,
     }
-}
-
-/// Compares with a fixture of the repository, or writes it.
-fn same_as_fixture(name: &str, text: &str) {
-    same_as_file(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name), text);
-}
-
-fn same_as_file(path: &Path, text: &str) {
-    if std::env::var_os("UPDATE_FIXTURES").is_some() {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    let expected = fs::read_to_string(path).unwrap_or_default();
-    assert_eq!(text, expected, "\n{} differs; this is the new text:\n{text}", path.display());
 }
 
 #[test]
@@ -168,7 +155,7 @@ fn refused(name: &str, edits: &[(&str, &str, &str)]) {
     }
     let text = format!("{}\n", lab.problems(&request("compute", lab.path())));
     let text = text.replace(lab.path().to_str().unwrap(), "$LAB");
-    same_as_fixture(&format!("profile/{name}.txt"), &text);
+    fixture::same(&format!("profile/{name}.txt"), &text);
 }
 
 #[test]
@@ -420,7 +407,7 @@ fn profiles_and_nodes_that_do_not_exist() {
         text += &format!("{}\n", lab.problems(&wanted));
     }
     text += &format!("{}\n", lab.problems(&request("profiles/none.toml", lab.path())));
-    same_as_fixture("profile/not-found.txt", &text);
+    fixture::same("profile/not-found.txt", &text);
 }
 
 #[test]
@@ -477,7 +464,7 @@ fn node_files_are_as_written() {
                     other => text += &format!("{other:?}\n"),
                 }
             }
-            same_as_fixture(&format!("node/{name}.txt"), &text);
+            fixture::same(&format!("node/{name}.txt"), &text);
         }
     }
 }
@@ -504,7 +491,7 @@ fn example_specs_are_what_is_written() {
         let spec = shipped(profile);
         let text = node::wire_spec(&spec, spec.node(name).unwrap(), &facts).to_toml().unwrap();
         let path = format!("firstboot/examples/{profile}.spec.toml");
-        same_as_file(&workspace().join(path), &text);
+        fixture::same_file(&workspace().join(path), &text);
     }
 }
 
@@ -551,7 +538,7 @@ fn answers_for_packstack() {
     lab.edit(CONTROLLER, "bridge = \"br-ex\"", "bridge = \"a bridge\"");
     let text = format!("{}\n", lab.problems(&request("controller", lab.path())));
     assert!(!text.contains("planted"), "{text}");
-    same_as_fixture("profile/answers.txt", &text);
+    fixture::same("profile/answers.txt", &text);
 }
 
 /// pykickstart's own checker over every shipped kickstart as each node gets it.

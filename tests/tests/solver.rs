@@ -7,7 +7,9 @@ use lab_tests::product;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::io::{Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 /// One row of yum's recorded answers.
 struct Recorded {
@@ -140,4 +142,189 @@ fn the_same_packages_as_yum() {
     }
     assert!(report.is_empty(), "{report}");
     assert_eq!(differing, DIFFERENCES.map(|(id, _)| id), "the table of differences is stale");
+}
+
+/// Requests to the practice medium: words, and names that must not be used at all. A `-NAME` is
+/// a kickstart's; dnf has no such thing, so it is given the rest and an exclude.
+const PRACTICE_REQUESTS: [(&[&str], &[&str]); 26] = [
+    (&["bash"], &[]),
+    (&["kernel"], &[]),
+    (&["systemd", "rpm"], &[]),
+    (&["openvswitch", "chrony"], &[]),
+    (&["libvirt-daemon-driver-qemu"], &[]),
+    (&["python-setuptools", "net-tools"], &[]),
+    (&["grub2-efi-x64", "shim-x64", "efibootmgr"], &[]),
+    (&["python-six"], &[]),
+    (&["qemu-*"], &[]),
+    (&["python-*"], &[]),
+    (&["lib[a-c]*"], &[]),
+    (&["*-libs", "e2fs*"], &[]),
+    (&["@core"], &[]),
+    (&["@core", "@base"], &[]),
+    (&["@lab-boot"], &[]),
+    (&["@virtualization-hypervisor", "@network-server"], &[]),
+    (&["@^minimal"], &[]),
+    (&["@^minimal", "@base", "kernel", "dracut"], &[]),
+    (&["/bin/sh"], &[]),
+    (&["/usr/sbin/sshd", "/usr/bin/ssh"], &[]),
+    (&["/usr/bin/qemu-img"], &[]),
+    (&["bash.x86_64", "filesystem.noarch"], &[]),
+    (&["config(openssh-server)"], &[]),
+    (&["@core"], &["vim-minimal", "btrfs-progs"]),
+    (&["@core", "@base", "lvm2"], &["mokutil", "os-prober"]),
+    // Every package that there is.
+    (&["*"], &[]),
+];
+
+/// The practice medium's repositories: id and folder.
+fn practice_repositories() -> Vec<(String, PathBuf)> {
+    let practice = product::practice();
+    let osp10 = practice.join("osp10");
+    let mut all: Vec<(String, PathBuf)> =
+        ["os", "extras"].map(|name| (name.to_owned(), practice.join(name))).to_vec();
+    for name in ["rhel-7-server-openstack-10-devtools-rpms", "rhel-7-server-openstack-10-rpms"] {
+        all.push((name.to_owned(), osp10.join(name)));
+    }
+    all
+}
+
+fn strings(words: &[&str]) -> Vec<String> {
+    words.iter().map(|w| (*w).to_owned()).collect()
+}
+
+/// `name-epoch:version-release.arch repository`, as the dnf oracle writes it.
+fn with_epoch(catalog: &Catalog, id: solve::Id) -> String {
+    let p = &catalog.packages[id];
+    let release = p.evr.release.as_deref().unwrap_or_default();
+    let repo = &catalog.repos[p.repo].id;
+    format!("{}-{}:{}-{release}.{} {repo}", p.name, p.evr.epoch, p.evr.version, p.arch)
+}
+
+/// dnf's answers, as sets of packages.
+fn dnf(repositories: &[(String, PathBuf)], requests: &[Request]) -> Vec<BTreeSet<String>> {
+    let lines: String = requests
+        .iter()
+        .map(|r| {
+            let exclude: Vec<&String> = r.exclude.iter().chain(&r.deselect).collect();
+            serde_json::json!({ "install": r.install, "exclude": exclude }).to_string() + "\n"
+        })
+        .collect();
+    let mut input = tempfile::tempfile().expect("temporary file");
+    input.write_all(lines.as_bytes()).expect("requests");
+    input.rewind().expect("rewind");
+    let script = product::workspace().join("tests/oracles/dnf_set.py");
+    let output = Command::new("/usr/bin/python3")
+        .arg(script)
+        .args(repositories.iter().map(|(id, folder)| format!("{id}={}", folder.display())))
+        .stdin(input)
+        .output()
+        .expect("Debian packages dnf and python3");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let answers: Vec<BTreeSet<String>> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}\n{said}")))
+        .collect();
+    assert_eq!(answers.len(), requests.len(), "{said}");
+    answers
+}
+
+#[test]
+fn the_same_packages_as_dnf_on_the_practice_medium() {
+    let repositories = practice_repositories();
+    let mut catalog = Catalog::default();
+    for (id, folder) in &repositories {
+        let medium = media::open(folder.to_str().expect("UTF-8")).expect("practice medium");
+        catalog.add(&medium, Some(id)).unwrap_or_else(|e| panic!("{e}"));
+    }
+    let kernel = catalog.packages.iter().find(|p| p.name == "kernel").expect("kernel").nevra();
+    let mut requests: Vec<Request> = PRACTICE_REQUESTS
+        .iter()
+        .map(|(install, exclude)| Request {
+            install: strings(install),
+            exclude: strings(exclude),
+            ..Request::default()
+        })
+        .collect();
+    requests.push(Request { install: vec![kernel], ..Request::default() });
+    // The shipped kickstarts' own requests.
+    for role in ["controller", "compute"] {
+        let text = fs::read_to_string(product::workspace().join(format!("kickstart/{role}.ks")));
+        let text = text.expect("kickstart");
+        let section = text.split("%packages\n").nth(1).and_then(|s| s.split("%end").next());
+        let words: Vec<String> = section
+            .expect("%packages")
+            .lines()
+            .filter(|l| !l.is_empty() && !l.starts_with('#'))
+            .map(str::to_owned)
+            .collect();
+        requests.push(Request::of_words(&words, &[]));
+    }
+    let mut report = String::new();
+    for (request, theirs) in requests.iter().zip(dnf(&repositories, &requests)) {
+        let ours = solve::solve(&catalog, request).unwrap_or_else(|e| panic!("{request:?}: {e}"));
+        let ours: BTreeSet<String> =
+            ours.packages.iter().map(|&id| with_epoch(&catalog, id)).collect();
+        for (who, only) in [("ours", ours.difference(&theirs)), ("dnf's", theirs.difference(&ours))]
+        {
+            only.for_each(|p| {
+                writeln!(report, "{:?}: only {who}: {p}", request.install).expect("text");
+            });
+        }
+    }
+    assert!(report.is_empty(), "{report}");
+}
+
+/// Runs `imgbuild plan` with the practice medium's folders.
+fn plan(words: &[&str]) -> Output {
+    let practice = product::practice();
+    let os = practice.join("os");
+    let mut arguments = strings(&["plan", "--progress", "none", "--media"]);
+    arguments.push(os.to_string_lossy().into_owned());
+    arguments.extend(strings(words));
+    product::run(&arguments)
+}
+
+#[test]
+fn a_bare_request_on_the_command_line() {
+    let output = plan(&["--install", "@core", "--install", "-vim-minimal", "--json"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let packages = json["packages"].as_array().expect("packages");
+    let names: Vec<&str> = packages.iter().filter_map(|p| p["name"].as_str()).collect();
+    assert!(names.contains(&"bash") && !names.contains(&"vim-minimal"), "{names:?}");
+    for package in packages {
+        for key in ["name", "version", "release", "arch", "repo", "sha256"] {
+            assert!(package[key].as_str().is_some_and(|text| !text.is_empty()), "{package:#}");
+        }
+        assert!(package["epoch"].is_u64() && package["size"].as_u64() > Some(0), "{package:#}");
+    }
+    let file = packages.iter().find(|p| p["name"] == "bash").expect("bash");
+    let path = product::practice().join("os").join(file["location"].as_str().expect("location"));
+    let sum = lab_tests::oracle::ok("sha256sum", [path.to_str().expect("UTF-8")]);
+    assert!(sum.starts_with(file["sha256"].as_str().expect("sha256")), "{sum}");
+
+    let text = plan(&["--install", "bash"]);
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains("\nos: ") && text.contains("  bash-5"), "{text}");
+}
+
+#[test]
+fn a_bare_request_that_cannot_be() {
+    for (words, says) in [
+        (&["--install", "bsh"][..], "no package `bsh` on the media; did you mean `bash`?"),
+        (&["--install", "@cor"], "no group `@cor` on the media; did you mean `core`?"),
+        (&["--install", "@^minimum"], "no environment `minimum` on the media"),
+        (&["--install", "openssh-server", "--exclude", "glibc"], "needs"),
+        (&["--install", "bash", "--profile", "controller"], "cannot be used with"),
+        (&["--exclude", "bash"], "--install"),
+    ] {
+        let output = plan(words);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {said}");
+        assert!(said.contains(says), "{words:?}: {said}");
+        assert!(output.stdout.is_empty(), "{words:?}");
+    }
 }

@@ -8,7 +8,7 @@ use crate::media::http::shown;
 use crate::plan::{self, Input, Lab, Machine, Node, Package, Plan, Repository, Script, Sources};
 use crate::profile::{self, Format, Spec};
 use crate::progress::{Progress, Unit};
-use crate::repo::Catalog;
+use crate::repo::{self, Catalog};
 use crate::solve::{self, Request};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -31,8 +31,7 @@ pub fn plan(select: &Select, progress: &mut Progress) -> Result<Planned> {
     let access = select.access();
     let (catalog, practice) = sources::catalog(&access, select, &spec, progress, &mut notes)?;
     progress.stage("choosing packages", Unit::Steps);
-    let request = request(&spec);
-    let solution = solve::solve(&catalog, &request)?;
+    let solution = solve::solve(&catalog, &request(&spec))?;
     let bootstrap: BTreeSet<solve::Id> =
         solve::closure(&catalog, &solution.packages, "rpm").into_iter().collect();
     if bootstrap.is_empty() {
@@ -158,15 +157,7 @@ fn assemble(
         inputs: inputs(spec),
         practice,
         time,
-        repositories: catalog
-            .repos
-            .iter()
-            .map(|r| Repository {
-                id: r.id.clone(),
-                packages: r.packages,
-                repomd_sha256: r.repomd_sha256.clone(),
-            })
-            .collect(),
+        repositories: repositories(catalog),
         packages,
         skipped,
         enable: units.enabled.clone(),
@@ -249,7 +240,16 @@ fn request(spec: &Spec) -> Request {
     request
 }
 
-fn package(catalog: &Catalog, id: solve::Id, bootstrap: bool) -> Result<Package> {
+pub fn repositories(catalog: &Catalog) -> Vec<Repository> {
+    let repository = |r: &repo::Repo| Repository {
+        id: r.id.clone(),
+        packages: r.packages,
+        repomd_sha256: r.repomd_sha256.clone(),
+    };
+    catalog.repos.iter().map(repository).collect()
+}
+
+pub fn package(catalog: &Catalog, id: solve::Id, bootstrap: bool) -> Result<Package> {
     let p = &catalog.packages[id];
     let repo = &catalog.repos[p.repo];
     let location = repo.path(&p.location);

@@ -20,12 +20,32 @@ pub fn catalog(
     progress: &mut Progress,
     notes: &mut Vec<String>,
 ) -> Result<(Catalog, bool)> {
-    let sources = if select.media.is_empty() {
-        lab(spec, access, notes)?
-    } else {
-        media(&select.media, access, progress, notes)?
+    let sources = match select.media[..] {
+        [] => lab(spec, access, notes)?,
+        _ => media(&select.media, access, progress, notes)?,
     };
-    read(&join(sources)?, notes)
+    let (mut catalog, practice) = read(&join(sources)?, notes)?;
+    // What the lab file says of a repository holds wherever its packages come from.
+    for repo in &mut catalog.repos {
+        if let Some(repository) = spec.repositories.iter().find(|r| r.id == repo.id) {
+            repo.priority = repository.priority.unwrap_or(repo.priority);
+            repo.exclude.extend(repository.exclude.iter().cloned());
+        }
+    }
+    Ok((catalog, practice))
+}
+
+/// Everything on the media that `words` stand for, and whether any of them is practice media.
+///
+/// # Errors
+/// As [`catalog`].
+pub fn on_media(
+    access: &Access,
+    words: &[String],
+    progress: &mut Progress,
+    notes: &mut Vec<String>,
+) -> Result<(Catalog, bool)> {
+    read(&join(media(words, access, progress, notes)?)?, notes)
 }
 
 /// Opens the media that `--media` names.
@@ -142,6 +162,7 @@ fn read(sources: &[Source], notes: &mut Vec<String>) -> Result<(Catalog, bool)> 
             .read(".treeinfo", 1 << 20)
             .is_ok_and(|text| String::from_utf8_lossy(&text).contains("practice"));
     }
+    notes.append(&mut catalog.notes);
     if catalog.repos.is_empty() {
         return Err(Error::input("no repository to build from: all were left out"));
     }

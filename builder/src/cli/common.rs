@@ -93,21 +93,25 @@ impl SelectArguments {
 
     /// As the build wants it.
     pub fn select(self) -> Result<Select> {
-        let cache = self.common.cache()?;
-        let profile = self.profile.ok_or_else(|| {
-            Error::input("nothing to do: --profile is missing").hint(
+        if self.profile.is_none() {
+            return Err(Error::input("nothing to do: --profile is missing").hint(
                 "for example: imgbuild --profile controller --media CentOS7-1804.iso; see imgbuild --help",
-            )
-        })?;
+            ));
+        }
+        self.without_profile()
+    }
+
+    /// As a command wants it for which the profile plays no part.
+    pub fn without_profile(self) -> Result<Select> {
         Ok(Select {
-            profile,
+            cache: self.common.cache()?,
+            profile: self.profile.unwrap_or_default(),
             lab: self.lab,
             node: self.node,
             media: self.media,
             formats: self.format,
             gpgkeys: self.gpgkey,
             no_gpgcheck: self.no_gpgcheck,
-            cache,
             offline: self.offline,
             releasever: self.releasever,
         })

@@ -1,19 +1,46 @@
 //! `imgbuild plan`.
 
 use super::common::{SelectArguments, print};
-use crate::build;
+use super::summary;
+use crate::build::{self, bare};
 use crate::error::Result;
 use crate::progress::Progress;
+use crate::solve::Request;
 use clap::Args;
 
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
     select: SelectArguments,
+    /// Without a profile: choose these packages from the media. NAME, NAME.ARCH, NEVRA, @GROUP,
+    /// @^ENVIRONMENT, /PATH, a capability or a glob; `@GROUP --nodefaults`, `@GROUP --optional`
+    /// and -NAME as in a kickstart. May be repeated.
+    #[arg(
+        long,
+        value_name = "WORD",
+        allow_hyphen_values = true,
+        requires = "media",
+        conflicts_with_all = ["profile", "lab", "node", "format"]
+    )]
+    install: Vec<String>,
+    /// With --install: packages that are not to be used at all (names or globs). May be repeated.
+    #[arg(long, value_name = "NAME", requires = "install")]
+    exclude: Vec<String>,
+    /// The whole plan as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn run(a: Arguments) -> Result<()> {
     let mut progress = Progress::new(a.select.common.progress);
-    let plan = build::plan(&a.select.select()?, &mut progress)?;
-    print(&format!("{}\n", plan.to_json()))
+    if a.install.is_empty() {
+        let plan = build::plan(&a.select.select()?, &mut progress)?;
+        let json = || format!("{}\n", plan.to_json());
+        return print(&if a.json { json() } else { summary::plan(&plan) });
+    }
+    let request = Request::of_words(&a.install, &a.exclude);
+    let selection = bare::choose(&a.select.without_profile()?, &request, &mut progress)?;
+    // Maps with non-string keys are what JSON cannot hold; there are none here.
+    let json = || serde_json::to_string_pretty(&selection).unwrap_or_default() + "\n";
+    print(&if a.json { json() } else { summary::selection(&selection) })
 }

@@ -41,20 +41,21 @@ pub fn metalink(text: &str) -> Result<Mirrors, String> {
     let mut urls: Vec<(u32, String)> = Vec::new();
     let mut hashes: Vec<(String, String)> = Vec::new();
     let (mut preference, mut kind) = (0, String::new());
-    xml::parse(text.as_bytes(), |token| match token {
-        Token::Start("url", a) => {
-            preference = a.get("preference").and_then(|p| p.parse().ok()).unwrap_or(0);
-        }
-        Token::End("url", url) => {
-            if let Some(base) = url.strip_suffix("repodata/repomd.xml").filter(|b| is_url(b)) {
-                urls.push((preference, base.to_owned()));
+    xml::parse(text.as_bytes(), |token| {
+        match token {
+            Token::Start("url", a) => preference = a.get("preference")?.parse().unwrap_or(0),
+            Token::End("url", url) => {
+                if let Some(base) = url.strip_suffix("repodata/repomd.xml").filter(|b| is_url(b)) {
+                    urls.push((preference, base.to_owned()));
+                }
             }
+            Token::Start("hash", a) => kind = a.get("type")?,
+            Token::End("hash", value) => {
+                hashes.push((kind.to_ascii_lowercase(), value.to_ascii_lowercase()));
+            }
+            _ => {}
         }
-        Token::Start("hash", a) => kind = a.get("type").unwrap_or_default(),
-        Token::End("hash", value) => {
-            hashes.push((kind.to_ascii_lowercase(), value.to_ascii_lowercase()));
-        }
-        _ => {}
+        Ok(())
     })?;
     if urls.is_empty() {
         return Err("the metalink names no http or https server".to_owned());

@@ -44,6 +44,13 @@ pub fn repo_file(spec: &Spec, facts: &Facts) -> String {
             true => text.push_str(&format!("gpgcheck=1\ngpgkey={}\n", urls.join(" "))),
             false => text.push_str("gpgcheck=0\n"),
         }
+        // yum itself knows `exclude`, its plugin `priorities` the rest.
+        if let Some(priority) = repository.priority {
+            text.push_str(&format!("priority={priority}\n"));
+        }
+        if !repository.exclude.is_empty() {
+            text.push_str(&format!("exclude={}\n", repository.exclude.join(" ")));
+        }
     }
     text
 }

@@ -14,8 +14,10 @@ const KEYS: [&str; 6] =
     ["name", "ssh-authorized-keys", "packages", "network", "node", "repository"];
 const NETWORK_KEYS: [&str; 5] = ["address", "interface", "gateway", "dns", "ntp"];
 const NODE_KEYS: [&str; 4] = ["name", "role", "address", "mac"];
-const REPOSITORY_KEYS: [&str; 8] =
-    ["id", "source", "folder", "baseurl", "gpgkey", "gpgcheck", "packages", "required"];
+const REPOSITORY_KEYS: [&str; 10] = [
+    "id", "source", "folder", "baseurl", "gpgkey", "gpgcheck", "packages", "required", "priority",
+    "exclude",
+];
 
 /// More packages than any distribution has.
 const MAX_PACKAGES: u64 = 10_000_000;
@@ -246,6 +248,12 @@ fn repositories(root: &Table<'_, '_>, file: &InputFile, home: Option<&Path>) -> 
         let gpgcheck = table.boolean("gpgcheck").is_none_or(|g| g.value);
         let packages = table.integer("packages", 0..MAX_PACKAGES);
         let required = table.boolean("required").is_none_or(|r| r.value);
+        let priority = table.integer("priority", 1..100).map(|p| p.value);
+        let exclude = table.texts("exclude").into_iter().map(|text| {
+            let hint = "a package name or a glob, without blanks";
+            table.parsed(Some(text), hint, check_exclude).map(|e| e.value)
+        });
+        let exclude = exclude.flatten().collect();
         ids.extend(id.clone());
         let (Some(id), Some(source)) = (id, source) else { continue };
         repositories.push(Repository {
@@ -257,6 +265,8 @@ fn repositories(root: &Table<'_, '_>, file: &InputFile, home: Option<&Path>) -> 
             gpgcheck,
             packages: packages.map(|p| p.value),
             required,
+            priority: priority.and_then(|p| u32::try_from(p).ok()),
+            exclude,
         });
     }
     refuse_duplicates(root, "the id", ids.iter());
@@ -286,6 +296,13 @@ fn check_url(text: &str) -> Result<String, String> {
         }
         _ => Err(format!("`{text}` is not an address that yum takes")),
     }
+}
+
+fn check_exclude(text: &str) -> Result<String, String> {
+    if text.bytes().all(|b| b.is_ascii_graphic()) && !text.starts_with(['@', '-']) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("`{text}` names no package"))
 }
 
 fn check_id(id: &str) -> Result<String, String> {

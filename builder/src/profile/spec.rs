@@ -112,6 +112,11 @@ pub struct Repository {
     pub packages: Option<u64>,
     /// Whether a build fails when the source does not exist.
     pub required: bool,
+    /// yum's priority, 1 to 99: a name that a repository of a lower number has is not taken
+    /// from one of a higher number. Absent is 99.
+    pub priority: Option<u32>,
+    /// Packages that are not taken from it: names or globs.
+    pub exclude: Vec<String>,
 }
 
 /// A file of public keys.

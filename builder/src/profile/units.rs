@@ -45,7 +45,9 @@ pub fn show_size(bytes: u64) -> String {
     let (unit, name) = match bytes {
         b if b >= 1 << 40 => (1_u64 << 40, "TiB"),
         b if b >= 1 << 30 => (1 << 30, "GiB"),
-        _ => (1 << 20, "MiB"),
+        b if b >= 1 << 20 => (1 << 20, "MiB"),
+        b if b >= 1 << 10 => (1 << 10, "KiB"),
+        _ => (1, "bytes"),
     };
     let text = format!("{:.2}", bytes as f64 / unit as f64);
     format!("{} {name}", text.trim_end_matches('0').trim_end_matches('.'))

@@ -30,45 +30,93 @@ pub struct Environment {
     pub groups: Vec<String>,
 }
 
+impl Group {
+    /// Adds what another repository says of the same group.
+    pub fn merge(&mut self, other: Self) {
+        add(&mut self.mandatory, other.mandatory);
+        add(&mut self.default, other.default);
+        add(&mut self.optional, other.optional);
+        add(&mut self.conditional, other.conditional);
+    }
+}
+
+impl Environment {
+    /// Adds what another repository says of the same environment.
+    pub fn merge(&mut self, other: Self) {
+        add(&mut self.groups, other.groups);
+    }
+}
+
+fn add<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
+    for item in more {
+        if !list.contains(&item) {
+            list.push(item);
+        }
+    }
+}
+
 /// Reads comps.xml.
 ///
 /// # Errors
-/// What is wrong with the XML and where.
+/// What is wrong with the XML and at which byte.
 pub fn parse(bytes: &[u8]) -> Result<(Vec<Group>, Vec<Environment>), String> {
-    let (mut groups, mut environments) = (Vec::new(), Vec::new());
-    let mut group: Option<Group> = None;
-    let mut environment: Option<Environment> = None;
-    let mut request = (String::new(), String::new());
-    let mut optional_groups = false;
-    xml::parse(bytes, |token| match token {
-        Token::Start("group", _) => group = Some(Group::default()),
-        Token::End("group", _) => groups.extend(group.take()),
-        Token::Start("environment", _) => environment = Some(Environment::default()),
-        Token::End("environment", _) => environments.extend(environment.take()),
-        Token::Start("packagereq", attributes) => {
-            request = (
-                attributes.get("type").unwrap_or_else(|| "mandatory".to_owned()),
-                attributes.get("requires").unwrap_or_default(),
-            );
-        }
-        Token::Start("optionlist", _) => optional_groups = true,
-        Token::End("optionlist", _) => optional_groups = false,
-        Token::End(name, text) => match (name, &mut group, &mut environment) {
-            ("id", Some(g), _) => text.clone_into(&mut g.id),
-            ("id", None, Some(e)) => text.clone_into(&mut e.id),
-            // The first one is the untranslated one.
-            ("name", Some(g), _) if g.name.is_empty() => text.clone_into(&mut g.name),
-            ("name", None, Some(e)) if e.name.is_empty() => text.clone_into(&mut e.name),
-            ("groupid", _, Some(e)) if !optional_groups => e.groups.push(text.to_owned()),
-            ("packagereq", Some(g), _) => match request.0.as_str() {
-                "default" => g.default.push(text.to_owned()),
-                "optional" => g.optional.push(text.to_owned()),
-                "conditional" => g.conditional.push((text.to_owned(), request.1.clone())),
-                _ => g.mandatory.push(text.to_owned()),
+    let mut reading = Reading::default();
+    xml::parse(bytes, |token| reading.token(token))?;
+    Ok((reading.groups, reading.environments))
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Reading {
+    groups: Vec<Group>,
+    environments: Vec<Environment>,
+    group: Option<Group>,
+    environment: Option<Environment>,
+    /// Type and condition of the member being read.
+    member: (String, String),
+    /// Within an environment's list of groups that are only offered.
+    offered: bool,
+}
+
+impl Reading {
+    fn token(&mut self, token: Token) -> Result<(), String> {
+        match token {
+            Token::Start("group", _) => self.group = Some(Group::default()),
+            Token::Start("environment", _) => self.environment = Some(Environment::default()),
+            Token::Start("packagereq", attributes) => {
+                self.member = (attributes.get("type")?, attributes.get("requires")?);
+            }
+            Token::Start("optionlist", _) => self.offered = true,
+            Token::Start(..) => {}
+            Token::End("optionlist", _) => self.offered = false,
+            Token::End("group", _) => self.groups.extend(self.group.take()),
+            Token::End("environment", _) => self.environments.extend(self.environment.take()),
+            Token::End(name, text) => match (&mut self.group, &mut self.environment) {
+                (Some(group), _) => of_group(group, name, text, &self.member),
+                (None, Some(e)) => match name {
+                    "id" => text.clone_into(&mut e.id),
+                    "name" if e.name.is_empty() => text.clone_into(&mut e.name),
+                    "groupid" if !self.offered => e.groups.push(text.to_owned()),
+                    _ => {}
+                },
+                (None, None) => {}
             },
-            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn of_group(group: &mut Group, name: &str, text: &str, (kind, condition): &(String, String)) {
+    match name {
+        "id" => text.clone_into(&mut group.id),
+        // The first one is the untranslated one.
+        "name" if group.name.is_empty() => text.clone_into(&mut group.name),
+        "packagereq" => match kind.as_str() {
+            "default" => group.default.push(text.to_owned()),
+            "optional" => group.optional.push(text.to_owned()),
+            "conditional" => group.conditional.push((text.to_owned(), condition.clone())),
+            _ => group.mandatory.push(text.to_owned()),
         },
-        Token::Start(..) => {}
-    })?;
-    Ok((groups, environments))
+        _ => {}
+    }
 }

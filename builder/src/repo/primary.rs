@@ -1,6 +1,7 @@
 //! primary.xml: what each package is, provides and needs. And filelists.xml, for file
 //! dependencies beyond what primary lists. Source: createrepo_c's metadata documentation.
 
+use super::repomd::inside;
 use super::version::Evr;
 use super::xml::{self, Attributes, Token};
 use crate::media::path_on_disc;
@@ -21,6 +22,20 @@ pub enum Compare {
     GreaterEqual,
     /// `>`
     Greater,
+}
+
+impl Compare {
+    /// By repodata's name; none for a relation without condition.
+    pub fn of_flags(flags: &str) -> Option<Self> {
+        Some(match flags {
+            "LT" => Self::Less,
+            "LE" => Self::LessEqual,
+            "EQ" => Self::Equal,
+            "GE" => Self::GreaterEqual,
+            "GT" => Self::Greater,
+            _ => return None,
+        })
+    }
 }
 
 /// A dependency or capability: a name, perhaps with a version condition.
@@ -131,7 +146,26 @@ impl Package {
         format!("{}-{}.{}", self.name, self.evr, self.arch)
     }
 
-    fn empty(repo: usize) -> Self {
+    /// Refuses a package that cannot be named, fetched or checked.
+    ///
+    /// # Errors
+    /// What it lacks.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let lacking = [
+            (&self.name, "name"),
+            (&self.arch, "architecture"),
+            (&self.evr.version, "version"),
+            (&self.location, "location"),
+            (&self.checksum.1, "checksum"),
+        ];
+        if let Some((_, what)) = lacking.iter().find(|(value, _)| value.is_empty()) {
+            return Err(format!("the package `{}` lacks its {what}", self.nevra()));
+        }
+        Ok(())
+    }
+
+    /// A package of which nothing is known yet.
+    pub(super) fn empty(repo: usize) -> Self {
         Self {
             name: String::new(),
             evr: Evr { epoch: 0, version: String::new(), release: Some(String::new()) },
@@ -155,125 +189,193 @@ impl Package {
 /// Reads primary.xml; every package gets `repo` as its repository.
 ///
 /// # Errors
-/// What is wrong with the XML and where.
+/// What is wrong with the XML and at which byte.
 pub fn parse(bytes: &[u8], repo: usize) -> Result<Vec<Package>, String> {
     let mut packages = Vec::new();
     let mut current: Option<Package> = None;
-    let mut list: Option<&'static str> = None;
-    xml::parse(bytes, |token| match token {
-        Token::Start("package", _) => current = Some(Package::empty(repo)),
-        Token::End("package", _) => packages.extend(current.take()),
-        Token::Start(name, attributes) => {
-            let Some(package) = &mut current else { return };
-            match name {
-                "rpm:provides" | "rpm:requires" | "rpm:conflicts" | "rpm:obsoletes" => {
-                    list = ["provides", "requires", "conflicts", "obsoletes"]
-                        .into_iter()
-                        .find(|l| name.ends_with(l));
+    let mut list: Option<List> = None;
+    xml::parse(bytes, |token| {
+        match token {
+            Token::Start("package", _) => current = Some(Package::empty(repo)),
+            Token::End("package", _) => {
+                if let Some(package) = current.take() {
+                    package.check()?;
+                    packages.push(package);
                 }
-                "rpm:entry" => {
-                    let Some(relation) = relation(&attributes) else { return };
-                    match list {
-                        Some("provides") => package.provides.push(relation),
-                        Some("requires") if !package.requires.contains(&relation) => {
-                            package.requires.push(relation)
-                        }
-                        Some("conflicts") => package.conflicts.push(relation),
-                        Some("obsoletes") => package.obsoletes.push(relation),
-                        _ => {}
-                    }
+            }
+            Token::Start(name, attributes) => {
+                let Some(package) = &mut current else { return Ok(()) };
+                match (name, list) {
+                    ("rpm:entry", Some(list)) => list.of(package).push(relation(&attributes)?),
+                    _ => match List::named(name) {
+                        Some(named) => list = Some(named),
+                        None => scalar(package, name, &attributes)?,
+                    },
                 }
-                _ => scalar(package, name, &attributes),
+            }
+            Token::End(name, text) => {
+                let Some(package) = &mut current else { return Ok(()) };
+                match name {
+                    "name" => text.clone_into(&mut package.name),
+                    "arch" => text.clone_into(&mut package.arch),
+                    "checksum" => text.clone_into(&mut package.checksum.1),
+                    "rpm:sourcerpm" => text.clone_into(&mut package.source),
+                    "file" => package.files.push(text.to_owned()),
+                    _ if List::named(name).is_some() => list = None,
+                    _ => {}
+                }
             }
         }
-        Token::End(name, text) => {
-            let Some(package) = &mut current else { return };
-            match name {
-                "name" => text.clone_into(&mut package.name),
-                "arch" => text.clone_into(&mut package.arch),
-                "checksum" => text.clone_into(&mut package.checksum.1),
-                "rpm:sourcerpm" => text.clone_into(&mut package.source),
-                "file" => package.files.push(text.to_owned()),
-                "rpm:provides" | "rpm:requires" | "rpm:conflicts" | "rpm:obsoletes" => list = None,
-                _ => {}
-            }
-        }
+        Ok(())
     })?;
-    match packages
-        .iter()
-        .find(|p| p.name.is_empty() || p.location.is_empty() || p.checksum.1.is_empty())
-    {
-        Some(p) => Err(format!("the package `{}` lacks a name, location or checksum", p.nevra())),
-        None => Ok(packages),
+    Ok(packages)
+}
+
+/// One of a package's four lists of relations.
+#[derive(Clone, Copy)]
+enum List {
+    Provides,
+    Requires,
+    Conflicts,
+    Obsoletes,
+}
+
+impl List {
+    fn named(element: &str) -> Option<Self> {
+        Some(match element {
+            "rpm:provides" => Self::Provides,
+            "rpm:requires" => Self::Requires,
+            "rpm:conflicts" => Self::Conflicts,
+            "rpm:obsoletes" => Self::Obsoletes,
+            _ => return None,
+        })
+    }
+
+    fn of(self, package: &mut Package) -> &mut Vec<Relation> {
+        match self {
+            Self::Provides => &mut package.provides,
+            Self::Requires => &mut package.requires,
+            Self::Conflicts => &mut package.conflicts,
+            Self::Obsoletes => &mut package.obsoletes,
+        }
     }
 }
 
-fn scalar(package: &mut Package, name: &str, attributes: &Attributes) {
-    let number = |key: &str| attributes.get(key).and_then(|v| v.parse().ok()).unwrap_or(0);
+fn scalar(package: &mut Package, name: &str, attributes: &Attributes) -> Result<(), String> {
     match name {
-        "version" => {
-            package.evr = Evr {
-                epoch: number("epoch") as u32,
-                version: attributes.get("ver").unwrap_or_default(),
-                release: Some(attributes.get("rel").unwrap_or_default()),
-            };
-        }
-        "checksum" => package.checksum.0 = attributes.get("type").unwrap_or_default(),
-        "time" => package.built = number("build") as i64,
-        "size" => (package.size, package.installed) = (number("package"), number("installed")),
+        "version" => package.evr = evr(attributes)?.1,
+        "checksum" => package.checksum.0 = attributes.get("type")?,
         "location" => {
-            let href = attributes.get("href").unwrap_or_default();
-            package.location = match attributes.get("xml:base").as_deref().and_then(disc) {
-                Some(number) => path_on_disc(number, &href),
-                None => href,
-            };
+            package.location = located(&attributes.get("xml:base")?, &attributes.get("href")?)?;
+        }
+        "time" => package.built = number(&attributes.get("build")?)?,
+        "size" => {
+            package.size = number(&attributes.get("package")?)?;
+            package.installed = number(&attributes.get("installed")?)?;
         }
         _ => {}
     }
+    Ok(())
 }
 
-/// The disc of a set that `xml:base="media://TIMESTAMP#NUMBER"` names, as `createrepo --split`
-/// writes it.
-fn disc(base: &str) -> Option<u32> {
-    base.strip_prefix("media:")?.rsplit_once('#')?.1.parse().ok()
+/// The path of a package within its repository, or on a disc of a set:
+/// `xml:base="media://TIMESTAMP#NUMBER"`, as `createrepo --split` writes it.
+pub(super) fn located(base: &str, href: &str) -> Result<String, String> {
+    inside(href)?;
+    let number = base.strip_prefix("media:").and_then(|rest| rest.rsplit_once('#'));
+    Ok(match number.and_then(|(_, number)| number.parse().ok()) {
+        Some(number) => path_on_disc(number, href),
+        None => href.to_owned(),
+    })
 }
 
-fn relation(attributes: &Attributes) -> Option<Relation> {
-    let name = attributes.get("name")?;
-    let compare = match attributes.get("flags").as_deref() {
-        Some("LT") => Compare::Less,
-        Some("LE") => Compare::LessEqual,
-        Some("EQ") => Compare::Equal,
-        Some("GE") => Compare::GreaterEqual,
-        Some("GT") => Compare::Greater,
-        _ => return Some(Relation { name, version: None }),
-    };
-    let evr = Evr {
-        epoch: attributes.get("epoch").and_then(|e| e.parse().ok()).unwrap_or(0),
-        version: attributes.get("ver")?,
-        release: attributes.get("rel"),
-    };
-    Some(Relation { name, version: Some((compare, evr)) })
+/// An attribute's number; 0 when the attribute is not there.
+fn number<T: std::str::FromStr + Default>(text: &str) -> Result<T, String> {
+    if text.is_empty() {
+        return Ok(T::default());
+    }
+    text.parse().map_err(|_| format!("`{text}` is not a number that fits"))
+}
+
+/// The attributes of a version or an entry: name and flags, and what they are of.
+fn evr(attributes: &Attributes) -> Result<((String, Option<Compare>), Evr), String> {
+    let (mut name, mut compare) = (String::new(), None);
+    let mut evr = Evr { epoch: 0, version: String::new(), release: None };
+    attributes.each(|key, value| {
+        match key {
+            "name" => value.clone_into(&mut name),
+            "flags" => compare = Compare::of_flags(value),
+            "epoch" => evr.epoch = number(value)?,
+            "ver" => value.clone_into(&mut evr.version),
+            "rel" => evr.release = Some(value.to_owned()),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(((name, compare), evr))
+}
+
+fn relation(attributes: &Attributes) -> Result<Relation, String> {
+    let ((name, compare), evr) = evr(attributes)?;
+    if name.is_empty() {
+        return Err("a relation without a name".to_owned());
+    }
+    Ok(Relation { name, version: compare.map(|compare| (compare, evr)) })
 }
 
 /// Which packages (by RPM checksum) own the files `wanted`, from filelists.xml.
 ///
 /// # Errors
-/// What is wrong with the XML and where.
+/// What is wrong with the XML and at which byte.
 pub fn owners(
     bytes: &[u8],
     wanted: &dyn Fn(&str) -> bool,
 ) -> Result<HashMap<String, Vec<String>>, String> {
     let mut found: HashMap<String, Vec<String>> = HashMap::new();
     let mut package = String::new();
-    xml::parse(bytes, |token| match token {
-        Token::Start("package", attributes) => {
-            package = attributes.get("pkgid").unwrap_or_default()
+    xml::parse(bytes, |token| {
+        match token {
+            Token::Start("package", attributes) => package = attributes.get("pkgid")?,
+            Token::End("file", path) if wanted(path) => {
+                found.entry(path.to_owned()).or_default().push(package.clone());
+            }
+            _ => {}
         }
-        Token::End("file", path) if wanted(path) => {
-            found.entry(path.to_owned()).or_default().push(package.clone());
-        }
-        _ => {}
+        Ok(())
     })?;
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(inside: &str) -> String {
+        let text = format!("<metadata><package><name>a</name>{inside}</package></metadata>");
+        parse(text.as_bytes(), 0).unwrap_err()
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_byte() {
+        let rest =
+            "<arch>x86_64</arch><version ver='1' rel='1'/><checksum type='sha256'>0a</checksum>";
+        for (inside, message) in [
+            ("<version epoch='x' ver='1'/>", "`x` is not a number that fits at byte 33"),
+            ("<version epoch='4294967296' ver='1'/>", "`4294967296` is not a number that fits"),
+            ("<size package='-1'/>", "`-1` is not a number that fits"),
+            ("<rpm:requires><rpm:entry flags='EQ'/></rpm:requires>", "a relation without a name"),
+            ("<version ver='1' ver='2'/>", "at byte 33"),
+            ("<arch>&nothing;</arch>", "unknown entity &nothing; at byte 39"),
+            ("", "`a--.` lacks"),
+            (&format!("{rest}<location href='../../etc/passwd'/>"), "not within the repository"),
+            (&format!("{rest}<location href='/etc/passwd'/>"), "not within the repository"),
+            (&"<x>".repeat(70), "more than 64 elements"),
+        ] {
+            let said = error(inside);
+            assert!(said.contains(message) && said.contains("at byte"), "{inside}: {said}");
+        }
+        assert!(
+            parse(b"<metadata>\xff</metadata>", 0).unwrap_err().contains("not UTF-8 at byte 10")
+        );
+    }
 }

@@ -3,6 +3,9 @@
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
+/// Deeper than any metadata; what is deeper is not read.
+const DEEPEST: usize = 64;
+
 /// What a document consists of.
 pub enum Token<'a> {
     /// An element begins.
@@ -15,15 +18,31 @@ pub enum Token<'a> {
 pub struct Attributes<'a>(&'a BytesStart<'a>);
 
 impl Attributes<'_> {
-    /// The value of one, entities resolved.
-    pub fn get(&self, name: &str) -> Option<String> {
-        let attribute = self.0.try_get_attribute(name).ok()??;
-        attribute.normalized_value(XmlVersion::Implicit1_0).ok().map(|v| v.into_owned())
+    /// The value of one, entities resolved; empty when it is not there.
+    pub fn get(&self, name: &str) -> Result<String, String> {
+        let mut found = String::new();
+        self.each(|key, value| {
+            if key == name {
+                value.clone_into(&mut found);
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Hands each name and value to `on`.
+    pub fn each(&self, mut on: impl FnMut(&str, &str) -> Result<(), String>) -> Result<(), String> {
+        for attribute in self.0.attributes() {
+            let attribute = attribute.map_err(|e| e.to_string())?;
+            let value = attribute.normalized_value(XmlVersion::Implicit1_0);
+            on(attribute.key.0, &value.map_err(|e| e.to_string())?)?;
+        }
+        Ok(())
     }
 }
 
-/// Reads a document; the error says what and at which byte.
-pub fn parse(bytes: &[u8], mut on: impl FnMut(Token)) -> Result<(), String> {
+/// Reads a document. The error says what is wrong, also what `on` finds wrong, and at which byte.
+pub fn parse(bytes: &[u8], mut on: impl FnMut(Token) -> Result<(), String>) -> Result<(), String> {
     let text =
         std::str::from_utf8(bytes).map_err(|e| format!("not UTF-8 at byte {}", e.valid_up_to()))?;
     let mut reader = Reader::from_str(text);
@@ -32,44 +51,56 @@ pub fn parse(bytes: &[u8], mut on: impl FnMut(Token)) -> Result<(), String> {
     let mut seen = false;
     loop {
         let at = reader.buffer_position();
-        match reader.read_event().map_err(|e| format!("{e} at byte {at}"))? {
-            Event::Start(start) => {
-                content.clear();
-                depth += 1;
-                seen = true;
-                on(Token::Start(start.name().0, Attributes(&start)));
-            }
-            Event::Empty(start) => {
-                seen = true;
-                on(Token::Start(start.name().0, Attributes(&start)));
-                on(Token::End(start.name().0, ""));
-            }
-            Event::End(end) => {
-                on(Token::End(end.name().0, content.trim()));
-                content.clear();
-                depth -= 1;
-            }
-            Event::Text(text) => content.push_str(&text.xml10_content()),
-            Event::CData(data) => content.push_str(&data.xml10_content()),
-            Event::GeneralRef(reference) => {
-                if let Ok(Some(c)) = reference.resolve_char_ref() {
-                    content.push(c);
-                } else {
-                    content.push_str(match &*reference.xml10_content() {
-                        "amp" => "&",
-                        "lt" => "<",
-                        "gt" => ">",
-                        "quot" => "\"",
-                        "apos" => "'",
-                        other => return Err(format!("unknown entity &{other}; at byte {at}")),
-                    });
-                }
-            }
-            Event::Eof if depth > 0 || !seen => {
+        let event = reader.read_event().map_err(|e| format!("{e} at byte {at}"))?;
+        if matches!(event, Event::Eof) {
+            if depth > 0 || !seen {
                 return Err(format!("the document ends early, at byte {at}"));
             }
-            Event::Eof => return Ok(()),
-            Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
+            return Ok(());
         }
+        seen |= matches!(event, Event::Start(_) | Event::Empty(_));
+        one(event, &mut content, &mut depth, &mut on).map_err(|e| format!("{e} at byte {at}"))?;
     }
+}
+
+fn one(
+    event: Event<'_>,
+    content: &mut String,
+    depth: &mut usize,
+    on: &mut impl FnMut(Token) -> Result<(), String>,
+) -> Result<(), String> {
+    match event {
+        Event::Start(start) => {
+            content.clear();
+            *depth += 1;
+            if *depth > DEEPEST {
+                return Err(format!("more than {DEEPEST} elements within each other"));
+            }
+            on(Token::Start(start.name().0, Attributes(&start)))?;
+        }
+        Event::Empty(start) => {
+            on(Token::Start(start.name().0, Attributes(&start)))?;
+            on(Token::End(start.name().0, ""))?;
+        }
+        Event::End(end) => {
+            on(Token::End(end.name().0, content.trim()))?;
+            content.clear();
+            *depth -= 1;
+        }
+        Event::Text(text) => content.push_str(&text.xml10_content()),
+        Event::CData(data) => content.push_str(&data.xml10_content()),
+        Event::GeneralRef(reference) => match reference.resolve_char_ref() {
+            Ok(Some(c)) => content.push(c),
+            _ => content.push_str(match &*reference.xml10_content() {
+                "amp" => "&",
+                "lt" => "<",
+                "gt" => ">",
+                "quot" => "\"",
+                "apos" => "'",
+                other => return Err(format!("unknown entity &{other};")),
+            }),
+        },
+        Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) | Event::Eof => {}
+    }
+    Ok(())
 }

@@ -5,10 +5,9 @@ use crate::error::Result;
 use crate::repo::primary::{Compare, Package, Relation};
 use crate::repo::version::Evr;
 use crate::repo::{Catalog, Owners, Repo};
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::rc::Rc;
 
 pub struct Index<'a> {
     pub catalog: &'a Catalog,
@@ -23,7 +22,6 @@ pub struct Index<'a> {
     usable: Vec<bool>,
     /// Each package's place in yum's order: name, version, architecture.
     rank: Vec<usize>,
-    memory: RefCell<HashMap<&'a Relation, Rc<[Id]>>>,
 }
 
 impl<'a> Index<'a> {
@@ -39,7 +37,6 @@ impl<'a> Index<'a> {
             obsoletes: HashMap::new(),
             usable: usable(catalog, exclude),
             rank: vec![0; catalog.packages.len()],
-            memory: RefCell::default(),
         };
         for id in this.sorted() {
             let package = &catalog.packages[id];
@@ -169,36 +166,48 @@ impl<'a> Index<'a> {
         }
         Ok(requirement.name.starts_with('/')
             && (package.files.contains(&requirement.name)
-                || self.other_file(&requirement.name)?.contains(&id)))
+                || self.elsewhere(&requirement.name)
+                    && self.other_file(&requirement.name)?.contains(&id)))
     }
 
-    /// All packages that meet a requirement of the catalog, in every version, in yum's order.
-    pub fn providers(&self, requirement: &'a Relation) -> Result<Rc<[Id]>> {
-        if let Some(known) = self.memory.borrow().get(requirement) {
-            return Ok(known.clone());
+    /// Whether a package for which `fits` holds meets a requirement.
+    pub fn is_met(&self, requirement: &Relation, fits: impl Fn(Id) -> bool) -> Result<bool> {
+        if self.offers(requirement).any(&fits) {
+            return Ok(true);
         }
-        let found: Rc<[Id]> = self.search(requirement)?.into();
-        self.memory.borrow_mut().insert(requirement, found.clone());
-        Ok(found)
+        let name = requirement.name.as_str();
+        Ok(name.starts_with('/')
+            && self.elsewhere(name)
+            && self.other_file(name)?.into_iter().any(fits))
     }
 
-    /// [`Index::providers`] of any requirement.
-    pub fn search(&self, requirement: &Relation) -> Result<Vec<Id>> {
+    /// All packages that meet a requirement, in every version, in yum's order.
+    pub fn providers(&self, requirement: &Relation) -> Result<Vec<Id>> {
         let name = requirement.name.as_str();
-        let offers = self.by_capability.get(name).into_iter().flatten();
-        let mut ids: Vec<Id> = offers
-            .filter(|(_, relation)| requirement.met_by(relation))
-            .map(|(id, _)| *id)
-            .collect();
-        if name.starts_with('/') {
-            ids.extend(self.by_file.get(name).into_iter().flatten());
-            if ids.is_empty() || !in_primary(name) {
-                ids.extend(self.other_file(name)?);
-            }
+        let mut ids: Vec<Id> = self.offers(requirement).collect();
+        if name.starts_with('/') && self.elsewhere(name) {
+            ids.extend(self.other_file(name)?);
         }
         ids.sort_by_key(|&id| self.rank[id]);
         ids.dedup();
         Ok(ids)
+    }
+
+    /// Who meets a requirement by what primary.xml says of it.
+    fn offers(&self, requirement: &Relation) -> impl Iterator<Item = Id> {
+        let name = requirement.name.as_str();
+        let files = self.by_file.get(name).filter(|_| name.starts_with('/'));
+        let offers = self.by_capability.get(name).into_iter().flatten();
+        offers
+            .filter(move |(_, relation)| requirement.met_by(relation))
+            .map(|(id, _)| *id)
+            .chain(files.into_iter().flatten().copied())
+    }
+
+    /// Whether only the file lists know all owners of a path.
+    fn elsewhere(&self, path: &str) -> bool {
+        !in_primary(path)
+            || !(self.by_file.contains_key(path) || self.by_capability.contains_key(path))
     }
 
     /// Repositories whose file lists could not be read, with the reason, once they were wanted.
@@ -212,11 +221,10 @@ impl<'a> Index<'a> {
             Some(known) => known,
             None => {
                 // One pass over the lists answers every such question of this catalog.
-                let unknown = |n: &&str| !in_primary(n) || !self.by_file.contains_key(n);
                 let asked: HashSet<&str> = self
                     .all()
                     .flat_map(|id| self.package(id).requires.iter().map(|r| r.name.as_str()))
-                    .filter(|n| n.starts_with('/') && unknown(n))
+                    .filter(|n| n.starts_with('/') && self.elsewhere(n))
                     .collect();
                 let owners = self.catalog.file_owners(&|file| asked.contains(file))?;
                 self.by_other_file.get_or_init(|| (asked, owners))

@@ -32,6 +32,32 @@ pub struct Request {
     pub ignore_missing: bool,
 }
 
+impl Request {
+    /// Reads words as lines of `%packages`: `-NAME`, `-@GROUP`, `@GROUP --nodefaults` or
+    /// `--optional` too.
+    pub fn of_words(install: &[String], exclude: &[String]) -> Self {
+        let mut request = Self { exclude: exclude.to_vec(), ..Self::default() };
+        for word in install {
+            let word = word.trim();
+            if let Some(group) = word.strip_prefix("-@") {
+                request.without_groups.push(group.to_owned());
+                request.install.retain(|other| other.strip_prefix('@') != Some(group));
+            } else if let Some(name) = word.strip_prefix('-') {
+                request.deselect.push(name.to_owned());
+            } else if let Some(group) = word.strip_suffix(" --nodefaults") {
+                request.without_defaults.insert(group.trim_start_matches('@').to_owned());
+                request.install.push(group.to_owned());
+            } else if let Some(group) = word.strip_suffix(" --optional") {
+                request.with_optional.insert(group.trim_start_matches('@').to_owned());
+                request.install.push(group.to_owned());
+            } else {
+                request.install.push(word.to_owned());
+            }
+        }
+        request
+    }
+}
+
 /// What became of a request's words.
 #[derive(Default)]
 pub struct Outcome {
@@ -96,7 +122,7 @@ pub fn named(transaction: &Transaction<'_, '_>, word: &str) -> Result<Vec<Id>> {
             found = index.search_pattern(word)?;
         } else {
             let wanted = Relation::parse(word);
-            let offers = index.search(&wanted)?;
+            let offers = index.providers(&wanted)?;
             found = best_of(transaction, &offers, true, word)?;
         }
     }

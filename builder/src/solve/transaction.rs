@@ -43,7 +43,8 @@ pub struct Missing<'a> {
 #[derive(Clone)]
 pub struct Transaction<'i, 'a> {
     pub index: &'i Index<'a>,
-    members: BTreeMap<Id, Reason>,
+    /// Why each package of the catalog is chosen, if it is.
+    members: Vec<Option<Reason>>,
     by_name: HashMap<&'a str, Vec<Id>>,
     /// Members whose requirements have to be looked at, by rank.
     open: BTreeSet<(usize, Id)>,
@@ -59,7 +60,7 @@ impl<'i, 'a> Transaction<'i, 'a> {
     pub fn new(index: &'i Index<'a>) -> Self {
         Self {
             index,
-            members: BTreeMap::new(),
+            members: vec![None; index.catalog.packages.len()],
             by_name: HashMap::new(),
             open: BTreeSet::new(),
             conditional: BTreeMap::new(),
@@ -70,12 +71,16 @@ impl<'i, 'a> Transaction<'i, 'a> {
 
     /// Chosen packages by index.
     pub fn members(&self) -> impl Iterator<Item = Id> {
-        self.members.keys().copied()
+        (0..self.members.len()).filter(|&id| self.is_member(id))
     }
 
     /// Why a chosen package was chosen.
     pub fn reason(&self, id: Id) -> Option<&Reason> {
-        self.members.get(&id)
+        self.members[id].as_ref()
+    }
+
+    fn is_member(&self, id: Id) -> bool {
+        self.members[id].is_some()
     }
 
     /// Whether a package of this name is chosen.
@@ -95,7 +100,7 @@ impl<'i, 'a> Transaction<'i, 'a> {
         wanted: Option<&Relation>,
         reason: &Reason,
     ) -> Result<Option<Id>> {
-        if self.members.contains_key(&id) {
+        if self.is_member(id) {
             return Ok(Some(id));
         }
         let package = self.index.package(id);
@@ -122,7 +127,7 @@ impl<'i, 'a> Transaction<'i, 'a> {
 
     fn add(&mut self, id: Id, reason: &Reason) -> Result<()> {
         let name = self.index.package(id).name.as_str();
-        self.members.insert(id, reason.clone());
+        self.members[id] = Some(reason.clone());
         self.by_name.entry(name).or_default().push(id);
         self.open.insert((self.index.rank(id), id));
         for also in self.conditional.get(name).cloned().unwrap_or_default() {
@@ -155,7 +160,7 @@ impl<'i, 'a> Transaction<'i, 'a> {
     /// Takes a member out and has everyone that needs something of it look again.
     fn remove(&mut self, id: Id) {
         let package = self.index.package(id);
-        self.members.remove(&id);
+        self.members[id] = None;
         self.open.remove(&(self.index.rank(id), id));
         if let Some(ids) = self.by_name.get_mut(package.name.as_str()) {
             ids.retain(|&other| other != id);
@@ -164,11 +169,9 @@ impl<'i, 'a> Transaction<'i, 'a> {
             package.files.contains(&requirement.name)
                 || package.provides.iter().any(|p| requirement.met_by(p))
         };
-        for &other in self.members.keys() {
-            if self.index.package(other).requires.iter().any(needs) {
-                self.open.insert((self.index.rank(other), other));
-            }
-        }
+        let concerned = |&other: &Id| self.index.package(other).requires.iter().any(needs);
+        let again: Vec<Id> = self.members().filter(concerned).collect();
+        self.open.extend(again.into_iter().map(|other| (self.index.rank(other), other)));
     }
 
     /// Adds what the chosen packages require until nothing is open.
@@ -178,7 +181,7 @@ impl<'i, 'a> Transaction<'i, 'a> {
                 // Those that are added meanwhile wait for the next round.
                 for (_, id) in std::mem::take(&mut self.open) {
                     interrupt::check()?;
-                    if self.members.contains_key(&id) {
+                    if self.is_member(id) {
                         for requirement in self.unmet(id)? {
                             self.meet(id, requirement)?;
                         }
@@ -207,8 +210,8 @@ impl<'i, 'a> Transaction<'i, 'a> {
         Ok(unmet)
     }
 
-    fn met(&self, requirement: &'a Relation) -> Result<bool> {
-        Ok(self.index.providers(requirement)?.iter().any(|id| self.members.contains_key(id)))
+    fn met(&self, requirement: &Relation) -> Result<bool> {
+        self.index.is_met(requirement, |id| self.is_member(id))
     }
 
     fn meet(&mut self, by: Id, requirement: &'a Relation) -> Result<()> {
@@ -217,7 +220,7 @@ impl<'i, 'a> Transaction<'i, 'a> {
         }
         let mut blocked_by = None;
         let mut free = Vec::new();
-        for &id in self.index.providers(requirement)?.iter() {
+        for id in self.index.providers(requirement)? {
             match self.newer_member(id) {
                 Some(newer) => blocked_by = Some(newer),
                 None if !self.replaced.contains(&id) => free.push(id),
@@ -291,7 +294,7 @@ impl<'i, 'a> Transaction<'i, 'a> {
             let package = self.index.package(id);
             for relation in &package.conflicts {
                 let providers = self.index.providers(relation).unwrap_or_default();
-                for &other in providers.iter().filter(|o| self.members.contains_key(o)) {
+                for other in providers.into_iter().filter(|&other| self.is_member(other)) {
                     let theirs = self.index.package(other);
                     // A package does not conflict with itself, nor with its other architecture.
                     if theirs.name != package.name || !theirs.evr.compare(&package.evr).is_eq() {

@@ -1,0 +1,73 @@
+//! Plans for people to read.
+
+use crate::build::bare::Selection;
+use crate::plan::{Package, Plan, Repository};
+use crate::profile::show_size as size;
+use std::fmt::Write as _;
+
+/// A plan: what is made, then what of.
+pub fn plan(plan: &Plan) -> String {
+    let mut text = format!(
+        "Plan of {}: {} packages, {} to read{}\n",
+        plan.profile,
+        plan.packages.len(),
+        size(plan.packages.iter().map(|p| p.size).sum()),
+        practice(plan.practice)
+    );
+    let _ = writeln!(text, "  digest {}", plan.digest());
+    text.push_str("\nNodes\n");
+    for node in &plan.nodes {
+        let outputs = node.outputs.join(", ");
+        let _ = writeln!(text, "  {:<16} {:<15}  {}  {outputs}", node.name, node.address, node.mac);
+    }
+    let _ = writeln!(text, "\nDisk, {}", size(plan.disk.size));
+    for partition in &plan.disk.partitions {
+        let at = format!("at {}", size(partition.offset));
+        let _ =
+            writeln!(text, "  {:<20} {:>10}  {at}", partition.purpose.name(), size(partition.size));
+    }
+    packages(&mut text, &plan.repositories, &plan.packages, &plan.skipped);
+    text
+}
+
+/// The packages of a bare request.
+pub fn selection(selection: &Selection) -> String {
+    let mut text = format!(
+        "{} packages, {} to read{}\n",
+        selection.packages.len(),
+        size(selection.packages.iter().map(|p| p.size).sum()),
+        practice(selection.practice)
+    );
+    packages(&mut text, &selection.repositories, &selection.packages, &selection.skipped);
+    text
+}
+
+fn practice(practice: bool) -> &'static str {
+    if practice { " (PRACTICE media, made from Debian packages)" } else { "" }
+}
+
+fn packages(
+    text: &mut String,
+    repositories: &[Repository],
+    packages: &[Package],
+    skipped: &[String],
+) {
+    for repository in repositories {
+        let own: Vec<&Package> = packages.iter().filter(|p| p.repo == repository.id).collect();
+        let _ = writeln!(
+            text,
+            "\n{}: {} of {} packages, {}",
+            repository.id,
+            own.len(),
+            repository.packages,
+            size(own.iter().map(|p| p.size).sum())
+        );
+        for package in own {
+            let _ = writeln!(text, "  {:<56} {:>10}", package.nevra(), size(package.size));
+        }
+    }
+    if !skipped.is_empty() {
+        text.push_str("\nNot installed\n");
+        skipped.iter().for_each(|s| text.push_str(&format!("  {s}\n")));
+    }
+}
