@@ -23,8 +23,7 @@ pub fn plan(plan: &Plan) -> String {
     let _ = writeln!(text, "\nDisk, {}", size(plan.disk.size));
     for partition in &plan.disk.partitions {
         let at = format!("at {}", size(partition.offset));
-        let _ =
-            writeln!(text, "  {:<20} {:>10}  {at}", partition.purpose.name(), size(partition.size));
+        let _ = writeln!(text, "  {:<20} {:>10}  {at}", partition.name, size(partition.size));
     }
     packages(&mut text, &plan.repositories, &plan.packages, &plan.skipped);
     text

@@ -31,6 +31,9 @@ pub enum Value<'r> {
     Other,
 }
 
+/// Gets each cell of a table: row number, payload, and its byte offset in the file.
+type OnCell<'a> = dyn FnMut(i64, &[u8], usize) -> Result<(), String> + 'a;
+
 impl<'r> Value<'r> {
     /// Text; NULL is empty.
     pub fn text(self) -> Result<&'r str, String> {
@@ -137,7 +140,7 @@ impl Database {
         number: usize,
         depth: usize,
         pages: &mut usize,
-        on: &mut dyn FnMut(i64, &[u8], usize) -> Result<(), String>,
+        on: &mut OnCell<'_>,
     ) -> Result<(), String> {
         *pages = pages.checked_sub(1).filter(|_| depth < DEEPEST).ok_or("pages in a circle")?;
         let (start, page) = self.page(number)?;
@@ -299,7 +302,7 @@ fn columns(sql: &str) -> (Vec<String>, Option<usize>) {
         word.trim_matches(['"', '`', '[', ']', '\'']).to_owned()
     };
     let upper = |d: &&str| d.to_ascii_uppercase().contains("INTEGER PRIMARY KEY");
-    let row_number = definitions.iter().position(|d| upper(d));
+    let row_number = definitions.iter().position(upper);
     (definitions.iter().map(name).collect(), row_number)
 }
 
