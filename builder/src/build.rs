@@ -7,6 +7,7 @@ mod keys;
 mod log;
 mod overlay;
 mod planning;
+mod record;
 mod replay;
 mod signatures;
 mod sources;
@@ -24,12 +25,16 @@ use crate::tree::Cache;
 use crate::{disk, manifest};
 use keys::Check;
 use log::Log;
+use manifest::Manifest;
 use planning::Planned;
 use signatures::Signatures;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
+
+/// The file of checksums, over all others.
+const SUMS: &str = "SHA256SUMS";
 
 /// What to build from what.
 pub struct Select {
@@ -184,7 +189,8 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
     let mut names: Vec<String> = plan.nodes.iter().flat_map(|n| n.outputs.clone()).collect();
     names.extend(disks::shared(plan));
     let images = names.len();
-    names.extend(["manifest.json", "packages.txt", "SHA256SUMS", "build.log"].map(str::to_owned));
+    names.extend(plan.nodes.iter().map(|n| record::listing_name(&n.name)));
+    names.extend(["manifest.json", "packages.txt", "build.log", SUMS].map(str::to_owned));
     let staging = Staging::new(&options.output, names.clone(), options.force)?;
     check_space(options, &context)?;
     disk::check(&plan.disk)?;
@@ -199,20 +205,13 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
         progress.note(&warning);
         log.line(&warning);
     }
-    let outputs = disks::write(&context, &tree, &firstboot, &staging, progress, log)?;
-
-    let mut sums: Vec<(String, String)> =
-        outputs.iter().map(|o| (o.file.clone(), o.sha256.clone())).collect();
-    for (name, text) in [
-        ("manifest.json", manifest::manifest(plan, &trust, &outputs)),
-        ("packages.txt", manifest::packages(plan)),
-    ] {
-        write(&staging, name, text.as_bytes())?;
-        sums.push((name.to_owned(), crate::output::sha256(&staging.path(name), &mut |_| ())?));
-    }
-    write(&staging, "SHA256SUMS", manifest::sums(&sums).as_bytes())?;
+    let (nodes, files) = disks::write(&context, &tree, &firstboot, &staging, progress, log)?;
+    let manifest = Manifest::new(plan, firstboot.sha256, trust, nodes, files);
+    write(&staging, "manifest.json", manifest.to_json().as_bytes())?;
+    write(&staging, "packages.txt", manifest::packages(plan).as_bytes())?;
     log.line("done");
     write(&staging, "build.log", &log.bytes()?)?;
+    write(&staging, SUMS, sums(&staging, &names, &manifest)?.as_bytes())?;
     staging.commit()?;
     progress.finish();
     if plan.practice {
@@ -222,6 +221,20 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
         progress.note(&format!("made {}", options.output.join(name).display()));
     }
     Ok(())
+}
+
+/// `SHA256SUMS` over everything else in the output folder.
+fn sums(staging: &Staging, names: &[String], manifest: &Manifest) -> Result<String> {
+    let mut sums = Vec::new();
+    for name in names.iter().filter(|name| *name != SUMS) {
+        let known = manifest.files.iter().find(|f| f.file == *name).map(|f| f.sha256.clone());
+        let digest = match known {
+            Some(digest) => digest,
+            None => crate::output::sha256(&staging.path(name), &mut |_| ())?,
+        };
+        sums.push((name.clone(), digest));
+    }
+    Ok(manifest::sums(&sums))
 }
 
 fn write(staging: &Staging, name: &str, bytes: &[u8]) -> Result<()> {

@@ -8,6 +8,7 @@ mod plan;
 mod practice;
 mod summary;
 mod validate;
+mod verify;
 mod vm;
 
 use crate::error::{Class, Error, Result};
@@ -58,6 +59,9 @@ enum Command {
     Ssh(vm::Ssh),
     /// Takes virtual machines away with their disks; images stay.
     Destroy(vm::Destroy),
+    /// Compares an image with the manifest of its build: partitions, boot loader, every file.
+    #[command(after_help = EXIT_CODES)]
+    Verify(verify::Arguments),
 }
 
 /// Runs the command line `arguments` (the program's name first) and returns the exit code.
@@ -95,5 +99,6 @@ fn execute(arguments: Arguments) -> Result<()> {
         (Some(Command::Console(a)), _) => vm::console(a),
         (Some(Command::Ssh(a)), _) => vm::ssh(a),
         (Some(Command::Destroy(a)), _) => vm::destroy(a),
+        (Some(Command::Verify(a)), _) => verify::run(a),
     }
 }

@@ -1,15 +1,17 @@
 //! What a build leaves beside the images: `manifest.json`, `packages.txt`, `SHA256SUMS`.
 
+use crate::error::{Context, Error, Result};
 use crate::plan::Plan;
 use crate::trust::report::Report;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write;
+use std::path::Path;
 
 /// Schema number of `manifest.json`.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// One image file.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
     /// File name in the output folder.
     pub file: String,
@@ -21,36 +23,131 @@ pub struct Output {
     pub sha256: String,
 }
 
-#[derive(Serialize)]
-struct Manifest<'a> {
-    schema: u32,
-    generator: &'static str,
-    plan_sha256: String,
-    /// Names the installed tree in the cache that the images were made from.
-    tree_sha256: String,
-    /// Said aloud, so that nobody takes a practice image for CentOS.
-    practice_media: bool,
-    /// Who vouches for the packages.
-    trust: &'a Report,
-    plan: &'a Plan,
-    files: &'a [Output],
+/// A part of the disk outside all filesystems that the machine starts from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Region {
+    /// What it is.
+    pub name: String,
+    /// Its first byte on the disk.
+    pub offset: u64,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its SHA-256.
+    pub sha256: String,
+}
+
+/// What one node's images hold, whatever their format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// The file in the output folder that lists every path of its filesystems.
+    pub listing: String,
+    /// The boot loader outside the filesystems.
+    pub boot: Vec<Region>,
 }
 
 /// `manifest.json`.
-pub fn manifest(plan: &Plan, trust: &Report, files: &[Output]) -> String {
-    let manifest = Manifest {
-        schema: SCHEMA,
-        generator: concat!("imgbuild ", env!("CARGO_PKG_VERSION")),
-        plan_sha256: plan.digest(),
-        tree_sha256: plan.tree_digest(),
-        practice_media: plan.practice,
-        trust,
-        plan,
-        files,
-    };
-    let mut text = serde_json::to_string_pretty(&manifest).unwrap_or_default();
-    text.push('\n');
-    text
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Program and version that made it.
+    pub generator: String,
+    /// [`Plan::digest`].
+    pub plan_sha256: String,
+    /// Names the installed tree in the cache that the images were made from.
+    pub tree_sha256: String,
+    /// SHA-256 of the firstboot program in the images.
+    pub firstboot_sha256: String,
+    /// Said aloud, so that nobody takes a practice image for CentOS.
+    pub practice_media: bool,
+    /// Who vouches for the packages.
+    pub trust: Report,
+    /// The nodes.
+    pub nodes: Vec<Node>,
+    /// The image files.
+    pub files: Vec<Output>,
+    /// The plan, which `imgbuild build --plan` replays.
+    pub plan: Plan,
+}
+
+impl Manifest {
+    /// Of a build of `plan`.
+    pub fn new(
+        plan: &Plan,
+        firstboot_sha256: String,
+        trust: Report,
+        nodes: Vec<Node>,
+        files: Vec<Output>,
+    ) -> Self {
+        Self {
+            schema: SCHEMA,
+            generator: concat!("imgbuild ", env!("CARGO_PKG_VERSION")).to_owned(),
+            plan_sha256: plan.digest(),
+            tree_sha256: plan.tree_digest(),
+            firstboot_sha256,
+            practice_media: plan.practice,
+            trust,
+            nodes,
+            files,
+            plan: plan.clone(),
+        }
+    }
+
+    /// As indented JSON.
+    pub fn to_json(&self) -> String {
+        // Maps with non-string keys are what JSON cannot hold; there are none in a manifest.
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// An input error when it cannot be read or has another schema.
+    pub fn read(path: &Path) -> Result<Self> {
+        let what = || format!("cannot read the manifest {}", path.display());
+        let text = std::fs::read(path).or_input(what).map_err(|e| {
+            e.hint(
+                "a build leaves manifest.json beside its images; name another by --manifest FILE",
+            )
+        })?;
+        let value: serde_json::Value = serde_json::from_slice(&text).or_input(what)?;
+        match value["schema"].as_u64() {
+            Some(schema) if schema == u64::from(SCHEMA) => {}
+            schema => {
+                let found =
+                    schema.map_or_else(|| "no schema number".into(), |s| format!("schema {s}"));
+                return Err(Error::input(format!(
+                    "{}: it has {found}, this imgbuild reads schema {SCHEMA}",
+                    what()
+                )));
+            }
+        }
+        serde_json::from_value(value).or_input(what)
+    }
+
+    /// The node that an image file is of: by the file's name, or because there is only one.
+    ///
+    /// # Errors
+    /// An input error when it cannot be told.
+    pub fn node_of(&self, image: &Path) -> Result<&Node> {
+        let name = image.file_name().unwrap_or_default().to_string_lossy();
+        let stem = image.file_stem().unwrap_or_default().to_string_lossy();
+        let known = self.files.iter().find(|f| f.file == name).map(|f| f.node.as_str());
+        let wanted = known.unwrap_or(&stem);
+        match (self.nodes.iter().find(|n| n.name == wanted), self.nodes.as_slice()) {
+            (Some(node), _) => Ok(node),
+            (None, [only]) => Ok(only),
+            (None, nodes) => {
+                let names: Vec<&str> = nodes.iter().map(|n| n.name.as_str()).collect();
+                Err(Error::input(format!("{}: of which node is it?", image.display()))
+                    .hint(format!("name the file after its node: {}", names.join(", "))))
+            }
+        }
+    }
 }
 
 /// `packages.txt`: one NEVRA and its repository a line, sorted.

@@ -7,6 +7,7 @@ use crate::error::{Context, Error, Result};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// A build's outputs under way; dropped without [`Staging::commit`], it takes all of them away.
@@ -103,6 +104,19 @@ fn remove_empty(folders: &[PathBuf]) {
             break;
         }
     }
+}
+
+/// Writes `bytes` compressed by zstd into a new file with the permissions `mode`.
+///
+/// # Errors
+/// A build error when it cannot be written.
+pub fn compressed(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let mut options = File::options();
+    options.write(true).create_new(true).mode(mode);
+    options
+        .open(path)
+        .and_then(|file| zstd::stream::copy_encode(bytes, file, 6))
+        .or_build(|| format!("cannot write {}", path.display()))
 }
 
 /// SHA-256 of a file, lower-case hexadecimal; `read` is told how many bytes were read each time.

@@ -3,6 +3,7 @@
 use super::Context;
 use super::log::Log;
 use super::overlay::{self, Firstboot};
+use super::record;
 use crate::boot::{self, Settings};
 use crate::disk::{self, Content};
 use crate::error::{Context as _, Result};
@@ -12,7 +13,8 @@ use crate::format::{archive, vhd, vmdk};
 use crate::install::place;
 use crate::interrupt;
 use crate::layout::uuid_bytes;
-use crate::manifest::Output;
+use crate::listing::Digests;
+use crate::manifest::{self, Output};
 use crate::output::{Staging, libvirt, sha256};
 use crate::plan::{Node, Plan};
 use crate::profile::Format;
@@ -64,7 +66,7 @@ pub fn write(
     staging: &Staging,
     progress: &mut Progress,
     log: &mut Log,
-) -> Result<Vec<Output>> {
+) -> Result<(Vec<manifest::Node>, Vec<Output>)> {
     let plan = &context.plan;
     let facts = overlay::facts(context);
     progress.stage("reading the installed tree", Unit::Steps);
@@ -85,7 +87,8 @@ pub fn write(
     fs::create_dir(&scratch).or_build(|| format!("cannot write {}", scratch.display()))?;
     let core_img = boot::core_image(&root, &plan.disk, &scratch, &mut |line| log.line(line))?;
     let mut writer = Writer { plan, staging, progress, log, base: None };
-    let mut outputs = Vec::new();
+    let mut digests = Digests::default();
+    let (mut nodes, mut outputs) = (Vec::new(), Vec::new());
     for node in &plan.nodes {
         let mut tree = role.clone();
         if let Some(spec) = context.spec.node(&node.name) {
@@ -100,7 +103,7 @@ pub fn write(
             scratch: &scratch,
             time: plan.time,
         };
-        writer.node(node, &content)?;
+        nodes.push(writer.node(node, &content, &mut digests)?);
         outputs.extend(writer.checksums(&node.name, &node.outputs)?);
     }
     let network = libvirt::network(
@@ -109,12 +112,17 @@ pub fn write(
     );
     writer.text(&network_name(plan), &network)?;
     outputs.extend(writer.checksums("", &shared(plan))?);
-    Ok(outputs)
+    Ok((nodes, outputs))
 }
 
 impl Writer<'_> {
-    /// One node's files in every format.
-    fn node(&mut self, node: &Node, content: &Content) -> Result<()> {
+    /// One node's files in every format, and what they hold.
+    fn node(
+        &mut self,
+        node: &Node,
+        content: &Content,
+        digests: &mut Digests,
+    ) -> Result<manifest::Node> {
         let formats = formats(self.plan);
         let file = |format: Format| format!("{}.{}", node.name, format.extension());
         // The raw image is what the others are made from, and an output only where asked for.
@@ -135,6 +143,8 @@ impl Writer<'_> {
                 },
             )?;
         }
+        let about =
+            record::node(&node.name, &raw, &self.plan.disk, content, digests, self.staging)?;
         for format in formats.iter().copied().filter(|f| *f != Format::Raw) {
             self.progress.stage(&format!("{}: {}", node.name, format.as_str()), Unit::Bytes);
             let path = self.staging.path(&file(format));
@@ -163,7 +173,7 @@ impl Writer<'_> {
             };
             self.text(&format!("{}.xml", node.name), &domain.xml())?;
         }
-        Ok(())
+        Ok(about)
     }
 
     /// Writes another disk format from the raw image.

@@ -7,6 +7,7 @@ use crate::node::accounts::{self, AccountFiles};
 use crate::node::{self, Facts};
 use crate::profile::Node;
 use firstboot::assets;
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ use std::path::{Path, PathBuf};
 pub struct Firstboot {
     path: PathBuf,
     size: u64,
+    /// SHA-256 of the program.
+    pub sha256: String,
 }
 
 /// The static firstboot binary: as given, or beside this program.
@@ -30,7 +33,11 @@ pub fn firstboot_binary(given: Option<&Path>) -> Result<Firstboot> {
         Error::environment(format!("cannot read firstboot at {}: {e}", path.display())).hint(hint)
     })?;
     match is_static(&bytes) {
-        Some(true) => Ok(Firstboot { path, size: bytes.len() as u64 }),
+        Some(true) => Ok(Firstboot {
+            path,
+            size: bytes.len() as u64,
+            sha256: hex::encode(Sha256::digest(&bytes)),
+        }),
         Some(false) => Err(Error::environment(format!(
             "{} is linked dynamically; EL7's libraries are too old for it",
             path.display()

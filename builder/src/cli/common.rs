@@ -7,6 +7,7 @@ use crate::problem::{Problem, Problems};
 use crate::profile::{self, SIZE_HINT, Spec, parse_size};
 use crate::progress::Mode;
 use clap::Args;
+use serde::Serialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -38,6 +39,25 @@ impl Common {
             .hint("give --cache DIR")
         })
     }
+}
+
+/// What every command that reports something takes.
+#[derive(Args)]
+pub struct OutputArguments {
+    /// Print the result as JSON, with a schema number.
+    #[arg(long)]
+    pub json: bool,
+    /// How progress is shown on standard error.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub progress: Mode,
+}
+
+/// A result as indented JSON.
+pub fn json(value: &impl Serialize) -> String {
+    // Maps with non-string keys are what JSON cannot hold; no result has one.
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
 }
 
 /// What is to be built from what.

@@ -1,13 +1,14 @@
 //! GUID partition table with its backup and the protective MBR (UEFI specification 2.10,
 //! chapter 5), by the `gpt` crate.
 
+use super::read_at::{ReadAt, Stream};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use thiserror::Error;
 use uuid::Uuid;
 
-/// Why no table was written.
+/// Why no table was written or read.
 #[derive(Debug, Error)]
 pub enum Error {
     /// The table itself.
@@ -80,6 +81,43 @@ pub fn write(
     table.update_partitions(entries)?;
     table.write()?;
     Ok(())
+}
+
+/// A table as it is on a disk.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// The disk's GUID, bytes in textual order.
+    pub guid: [u8; 16],
+    /// Partitions by their number in the table, which is from 1.
+    pub partitions: BTreeMap<u32, Partition>,
+    /// What is wrong with one of the two copies of the table; the other one was read.
+    pub damage: Option<String>,
+}
+
+/// Reads the table of a whole disk.
+///
+/// # Errors
+/// When neither copy of the table can be read.
+pub fn read(disk: &dyn ReadAt) -> Result<Table, Error> {
+    let table = gpt::GptConfig::new()
+        .writable(false)
+        .logical_block_size(gpt::disk::LogicalBlockSize::Lb512)
+        .open_from_device(Stream::new(disk))?;
+    let damage = match (table.primary_header(), table.backup_header()) {
+        (Err(e), _) => Some(format!("first partition table: {e}")),
+        (_, Err(e)) => Some(format!("backup of the partition table: {e}")),
+        (Ok(_), Ok(_)) => None,
+    };
+    let partition = |p: &gpt::partition::Partition| Partition {
+        name: p.name.clone(),
+        type_guid: *p.part_type_guid.guid.as_bytes(),
+        guid: *p.part_guid.as_bytes(),
+        first_lba: p.first_lba,
+        last_lba: p.last_lba,
+        attributes: p.flags,
+    };
+    let partitions = table.partitions().iter().map(|(n, p)| (*n, partition(p))).collect();
+    Ok(Table { guid: *table.guid().as_bytes(), partitions, damage })
 }
 
 #[cfg(test)]

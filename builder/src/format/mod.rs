@@ -10,6 +10,7 @@ pub mod grub;
 pub mod iso9660;
 pub mod lvm2;
 pub mod qcow2;
+pub mod read_at;
 pub mod sparse;
 pub mod swap;
 pub mod tree;

@@ -6,9 +6,12 @@
 mod alloc;
 mod geometry;
 mod inode;
+mod read;
 mod superblock;
 mod writer;
 mod xattr;
+
+pub use read::{Inode, ReadError, Reader};
 
 use super::tree::Tree;
 use std::fs::File;

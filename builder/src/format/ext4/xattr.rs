@@ -127,3 +127,60 @@ impl Attribute<'_> {
         hash
     }
 }
+
+/// Adds the attributes in the room behind an inode's fields.
+pub fn read_inode(room: &[u8], found: &mut BTreeMap<Vec<u8>, Vec<u8>>) {
+    if room.len() >= 8 && room[..4] == MAGIC.to_le_bytes() {
+        read(&room[4..], 0, found);
+    }
+}
+
+/// Adds the attributes of a block of their own.
+pub fn read_block(block: &[u8], found: &mut BTreeMap<Vec<u8>, Vec<u8>>) {
+    if block.len() > 32 && block[..4] == MAGIC.to_le_bytes() {
+        read(block, 32, found);
+    }
+}
+
+/// Entries from `start` on, until one is empty or does not fit; values by their offset in `area`.
+fn read(area: &[u8], start: usize, found: &mut BTreeMap<Vec<u8>, Vec<u8>>) {
+    let mut at = start;
+    while let Some(entry) = area.get(at..at + ENTRY).filter(|e| e[..4] != [0; 4]) {
+        let name_length = usize::from(entry[0]);
+        let place = usize::from(u16::from_le_bytes([entry[2], entry[3]]));
+        let length = u32::from_le_bytes([entry[8], entry[9], entry[10], entry[11]]) as usize;
+        let name = area.get(at + ENTRY..at + ENTRY + name_length);
+        let value = place.checked_add(length).and_then(|end| area.get(place..end));
+        if let (Some(name), Some(value)) = (name, value) {
+            let value = if matches!(entry[1], 2 | 3) { wide_acl(value) } else { value.to_vec() };
+            found.insert([full_prefix(entry[1]), name].concat(), value);
+        }
+        at += (ENTRY + name_length).next_multiple_of(4);
+    }
+}
+
+fn full_prefix(index: u8) -> &'static [u8] {
+    match index {
+        1 => b"user.",
+        2 => b"system.posix_acl_access",
+        3 => b"system.posix_acl_default",
+        4 => b"trusted.",
+        6 => b"security.",
+        7 => b"system.",
+        _ => b"unknown.",
+    }
+}
+
+/// The inverse of [`acl`]: version 2 as `getxattr` gives it.
+fn wide_acl(value: &[u8]) -> Vec<u8> {
+    let mut wide = 2u32.to_le_bytes().to_vec();
+    let mut rest = value.get(4..).unwrap_or_default();
+    while rest.len() >= 4 {
+        let tag = u16::from_le_bytes([rest[0], rest[1]]);
+        let named = matches!(tag, 0x02 | 0x08) && rest.len() >= 8;
+        wide.extend_from_slice(&rest[..4]);
+        wide.extend_from_slice(if named { &rest[4..8] } else { &[0xff; 4] });
+        rest = &rest[if named { 8 } else { 4 }..];
+    }
+    wide
+}

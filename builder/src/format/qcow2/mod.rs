@@ -3,9 +3,12 @@
 //! deflate with a 12-bit window, as decoders expect, or zstd frames (QEMU 5.1 and later).
 
 mod cluster;
+mod read;
 mod tables;
 #[cfg(test)]
 mod tests;
+
+pub use read::{MAGIC, ReadError, Reader};
 
 use super::sparse;
 use cluster::{Stored, append, store};

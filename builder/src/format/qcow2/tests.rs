@@ -81,3 +81,81 @@ fn an_empty_disk_and_a_stop() {
     let stopped = write(raw.as_file(), image.as_file(), Compression::None, None, &mut |_, _| false);
     assert!(matches!(stopped, Err(Error::Stopped)));
 }
+
+/// The whole content of an image by our reader.
+fn read(image: &Path) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    use crate::format::read_at::{Plain, ReadAt};
+    let mut reader = Reader::open(File::open(image)?)?;
+    if let Some(name) = reader.backing_name().map(str::to_owned) {
+        let base = File::open(image.with_file_name(name))?;
+        let mut magic = [0; 4];
+        FileExt::read_exact_at(&base, &mut magic, 0)?;
+        reader.back(match magic {
+            MAGIC => Box::new(Reader::open(base)?),
+            _ => Box::new(Plain::new(base)?),
+        });
+    }
+    let mut bytes = vec![0; reader.size() as usize];
+    // Pieces that do not keep to clusters.
+    for (n, piece) in bytes.chunks_mut(100_001).enumerate() {
+        reader.read_exact_at(piece, n as u64 * 100_001)?;
+    }
+    Ok(bytes)
+}
+
+#[test]
+fn what_qemu_img_wrote_is_read() {
+    let raw = raw((8 << 20) + 512);
+    let expected = std::fs::read(raw.path()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("image");
+    let (from, to) = (raw.path().to_str().unwrap(), image.to_str().unwrap());
+    for options in ["compat=0.10", "cluster_size=512", "cluster_size=2M", "compression_type=zstd"] {
+        for compress in [&[][..], &["-c"]] {
+            let mut arguments = vec!["convert", "-O", "qcow2", "-o", options];
+            arguments.extend(compress);
+            arguments.extend([from, to]);
+            qemu_img(&arguments);
+            assert!(read(&image).unwrap() == expected, "{options} {compress:?}");
+        }
+    }
+    // On top of it, an overlay that QEMU wrote to.
+    let overlay = folder.path().join("overlay");
+    let over = overlay.to_str().unwrap();
+    qemu_img(&["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", "image", over]);
+    let wrote = Command::new("qemu-io")
+        .args(["-f", "qcow2", "-c", "write -P 7 3M 100k", "-c", "write -z 100k 64k", over])
+        .output()
+        .expect("Debian package qemu-utils");
+    assert!(wrote.status.success(), "{wrote:?}");
+    let flat = folder.path().join("flat");
+    qemu_img(&["convert", "-O", "raw", over, flat.to_str().unwrap()]);
+    assert!(read(&overlay).unwrap() == std::fs::read(flat).unwrap());
+}
+
+#[test]
+fn what_we_wrote_is_read_and_damage_is_an_error() {
+    let raw = raw(8 << 20);
+    let expected = std::fs::read(raw.path()).unwrap();
+    for compression in [Compression::None, Compression::Zlib(1), Compression::Zstd(3)] {
+        let image = NamedTempFile::new().unwrap();
+        write(raw.as_file(), image.as_file(), compression, None, &mut |_, _| true).unwrap();
+        assert!(read(image.path()).unwrap() == expected, "{compression:?}");
+        let good = std::fs::read(image.path()).unwrap();
+        // Cut anywhere: an error or what a file of zeros would give, never a panic.
+        for cut in (0..good.len()).step_by(good.len() / 23) {
+            std::fs::write(image.path(), &good[..cut]).unwrap();
+            let _ = read(image.path());
+        }
+        for at in 0..112 {
+            let mut bad = good.clone();
+            bad[at] ^= 0xff;
+            std::fs::write(image.path(), &bad).unwrap();
+            // A size of exabytes would be read for ever.
+            if !(24..32).contains(&at) {
+                let _ = read(image.path());
+            }
+        }
+    }
+    assert!(matches!(Reader::open(tempfile::tempfile().unwrap()), Err(ReadError::NotQcow2)));
+}

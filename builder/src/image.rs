@@ -1,0 +1,111 @@
+//! A disk image read back: raw or qcow2, its partitions, and the files in its filesystems.
+//! Nothing is mounted and nothing is written; it takes no privilege.
+
+mod content;
+mod volume;
+
+pub use content::Content;
+pub use volume::{Filesystem, Volume, uuid_text};
+
+use crate::error::{Context, Error, Result};
+use crate::format::read_at::{Plain, ReadAt, Window};
+use crate::format::{gpt, qcow2};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// Images on images; QEMU itself has no limit, but no more than this make sense.
+const MOST_BACKING: usize = 16;
+const SECTOR: u64 = 512;
+
+/// An opened disk image.
+pub struct Image {
+    disk: Box<dyn ReadAt>,
+    /// The files it consists of: itself, and the backing files below it.
+    pub files: Vec<PathBuf>,
+    /// `raw` or `qcow2`.
+    pub format: &'static str,
+    /// Its partition table.
+    pub table: gpt::Table,
+}
+
+impl Image {
+    /// Opens the image at `path`.
+    ///
+    /// # Errors
+    /// An input error when it cannot be read or is no disk image with a partition table.
+    pub fn open(path: &Path) -> Result<Self> {
+        let mut files = Vec::new();
+        let (disk, format) = disk(path, &mut files)?;
+        let table = gpt::read(disk.as_ref()).map_err(|e| {
+            Error::input(format!(
+                "{} is no disk image that can be read: no GUID partition table ({e})",
+                path.display()
+            ))
+            .hint("images are raw or qcow2 disks as imgbuild writes them")
+        })?;
+        Ok(Self { disk, files, format, table })
+    }
+
+    /// The disk's size in bytes.
+    pub fn size(&self) -> u64 {
+        self.disk.size()
+    }
+
+    /// Bytes of the disk.
+    ///
+    /// # Errors
+    /// An input error when they cannot be read.
+    pub fn bytes(&self, offset: u64, size: u64) -> Result<Vec<u8>> {
+        let what = || format!("cannot read the image's {size} bytes at byte {offset}");
+        let window = Window::new(self.disk.as_ref(), offset, size).or_input(what)?;
+        let mut bytes = vec![0; usize::try_from(size).or_input(what)?];
+        window.read_exact_at(&mut bytes, 0).or_input(what)?;
+        Ok(bytes)
+    }
+
+    /// Looks into every partition.
+    ///
+    /// # Errors
+    /// An input error when a filesystem is damaged.
+    pub fn volumes(&self) -> Result<Vec<Volume<'_>>> {
+        let volume = |(&number, p): (&u32, &gpt::Partition)| {
+            let size = (p.last_lba + 1).saturating_sub(p.first_lba) * SECTOR;
+            let window = Window::new(self.disk.as_ref(), p.first_lba * SECTOR, size)
+                .or_input(|| format!("partition {number} ({})", p.name))?;
+            Volume::probe(number, &p.name, window)
+        };
+        self.table.partitions.iter().map(volume).collect()
+    }
+}
+
+/// The disk that an image file holds, and the file's format; `files` gets every file read.
+fn disk(path: &Path, files: &mut Vec<PathBuf>) -> Result<(Box<dyn ReadAt>, &'static str)> {
+    let what = || format!("cannot read the image {}", path.display());
+    let file = File::open(path).or_input(what)?;
+    if !file.metadata().or_input(what)?.is_file() {
+        return Err(Error::input(format!("{} is not a file", path.display())));
+    }
+    files.push(path.to_owned());
+    let mut magic = [0; 4];
+    let there = file.read_at(&mut magic, 0).or_input(what)?;
+    if there < magic.len() || magic != qcow2::MAGIC {
+        return Ok((Box::new(Plain::new(file).or_input(what)?), "raw"));
+    }
+    let mut image = qcow2::Reader::open(file).or_input(what)?;
+    if let Some(name) = image.backing_name().map(str::to_owned) {
+        if files.len() > MOST_BACKING {
+            return Err(Error::input(format!(
+                "{}: more than {MOST_BACKING} backing files",
+                what()
+            )));
+        }
+        let base = path.parent().unwrap_or(Path::new("")).join(&name);
+        let (base, _) = disk(&base, files).map_err(|mut e| {
+            e.message = format!("{}: its backing file: {}", path.display(), e.message);
+            e
+        })?;
+        image.back(base);
+    }
+    Ok((Box::new(image), "qcow2"))
+}

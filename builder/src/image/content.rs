@@ -1,0 +1,275 @@
+//! An image's files as the node will see them: the root filesystem, and the others where its
+//! fstab mounts them.
+
+use super::{Filesystem, Image, Volume};
+use crate::error::{Context, Error, Result};
+use crate::format::ext4;
+use crate::interrupt;
+use crate::listing::{Kind, Listing, Record};
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+use std::io;
+
+/// The volumes of an image and where they are mounted.
+pub struct Content<'a> {
+    /// Volume and mount point (relative, empty for the root filesystem), the root first.
+    mounts: Vec<(Volume<'a>, Vec<u8>)>,
+    /// What is in the image and cannot be read, in words.
+    pub unread: Vec<String>,
+}
+
+/// A regular file that is to be hashed.
+struct Pending<'a> {
+    path: Vec<u8>,
+    inode: ext4::Inode,
+    reader: &'a ext4::Reader<'a>,
+    first_block: u64,
+}
+
+impl<'a> Content<'a> {
+    /// Finds the root filesystem and what belongs below it.
+    ///
+    /// # Errors
+    /// An input error when there is none that can be read.
+    pub fn of(image: &'a Image) -> Result<Self> {
+        let mut volumes = image.volumes()?;
+        let mut root = None;
+        for (index, volume) in volumes.iter().enumerate() {
+            if let Some(reader) = volume.ext4()?
+                && reader.find(b"etc/fstab").or_input(|| volume.what())?.is_some()
+            {
+                root = Some(index);
+                break;
+            }
+        }
+        let Some(root) = root else { return Err(no_root(&volumes)) };
+        let mut content =
+            Self { mounts: vec![(volumes.remove(root), Vec::new())], unread: Vec::new() };
+        let fstab = content.read(b"etc/fstab", 1 << 20)?.unwrap_or_default();
+        for (uuid, mount) in mounts(&String::from_utf8_lossy(&fstab)) {
+            let Some(index) = volumes.iter().position(|v| v.uuid.as_deref() == Some(uuid)) else {
+                continue;
+            };
+            let volume = volumes.remove(index);
+            match volume.filesystem {
+                Filesystem::Unread(what) if what != "swap" => content
+                    .unread
+                    .push(format!("/{mount} ({}) is {what}, which is not read", volume.what())),
+                _ => content.mounts.push((volume, mount.as_bytes().to_vec())),
+            }
+        }
+        for volume in volumes {
+            if matches!(volume.filesystem, Filesystem::Unread("LVM")) {
+                content.unread.push(format!("{} is LVM, which is not read", volume.what()));
+            }
+        }
+        Ok(content)
+    }
+
+    /// Every path, with the digests of all files; `progress` gets bytes read and to read, and
+    /// must be cheap.
+    ///
+    /// # Errors
+    /// An input error naming what is damaged.
+    pub fn listing(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Listing> {
+        let mut listing = Listing::new();
+        let mut readers = Vec::new();
+        for (volume, mount) in &self.mounts {
+            readers.push((volume.ext4()?, volume, mount));
+        }
+        let mut pending = Vec::new();
+        for (reader, volume, mount) in &readers {
+            match reader {
+                Some(reader) => walk(reader, volume, mount, &mut listing, &mut pending)?,
+                None if matches!(volume.filesystem, Filesystem::Fat) => {
+                    for (path, kind, size, sha256) in volume.fat()? {
+                        let record = Record::of_fat(kind, size, sha256);
+                        listing.insert(below(mount, &path), record);
+                    }
+                }
+                None => {}
+            }
+        }
+        // In the disk's order: compressed clusters are read once.
+        pending.sort_by_key(|p| p.first_block);
+        let total = pending.iter().map(|p| p.inode.size).sum();
+        let mut done = 0;
+        for batch in pending.chunks(512) {
+            interrupt::check()?;
+            let hashed: Vec<String> = batch.par_iter().map(hash).collect::<Result<_>>()?;
+            for (file, sha256) in batch.iter().zip(hashed) {
+                done += file.inode.size;
+                if let Some(record) = listing.get_mut(&file.path) {
+                    record.sha256 = sha256;
+                }
+            }
+            progress(done, total);
+        }
+        Ok(listing)
+    }
+
+    /// The first `limit` bytes of the file at a relative path, `None` if there is no such file.
+    ///
+    /// # Errors
+    /// An input error when it cannot be read.
+    pub fn read(&self, path: &[u8], limit: u64) -> Result<Option<Vec<u8>>> {
+        let inside = |mount: &[u8]| -> Option<Vec<u8>> {
+            let rest = path.strip_prefix(mount)?;
+            if mount.is_empty() {
+                Some(rest.to_vec())
+            } else {
+                Some(rest.strip_prefix(b"/")?.to_vec())
+            }
+        };
+        let place = self.mounts.iter().filter_map(|(v, m)| Some((v, m, inside(m)?)));
+        let Some((volume, _, path)) = place.max_by_key(|(_, mount, _)| mount.len()) else {
+            return Ok(None);
+        };
+        let Some(reader) = volume.ext4()? else {
+            return volume.fat_file(&String::from_utf8_lossy(&path), limit).map(Some);
+        };
+        let what = || format!("{}: /{}", volume.what(), String::from_utf8_lossy(&path));
+        let Some(inode) = reader.find(&path).or_input(what)? else { return Ok(None) };
+        if inode.mode & 0o170_000 != 0o100_000 {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        let mut file = inode;
+        file.size = file.size.min(limit);
+        let mut take = |piece: &[u8]| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        };
+        reader.read(&file, &mut take).or_input(what)?;
+        Ok(Some(bytes))
+    }
+
+    /// The root filesystem's volume.
+    pub fn root(&self) -> &Volume<'a> {
+        &self.mounts[0].0
+    }
+
+    /// Each filesystem's UUID as fstab spells it, by mount point (`/`, `/boot/efi`).
+    pub fn uuids(&self) -> impl Iterator<Item = (String, Option<&str>)> {
+        self.mounts.iter().map(|(volume, mount)| {
+            (format!("/{}", String::from_utf8_lossy(mount)), volume.uuid.as_deref())
+        })
+    }
+}
+
+fn no_root(volumes: &[Volume<'_>]) -> Error {
+    let unread: Vec<String> = volumes
+        .iter()
+        .filter_map(|v| match v.filesystem {
+            Filesystem::Unread(what) => Some(format!("{} is {what}", v.what())),
+            _ => None,
+        })
+        .collect();
+    if unread.is_empty() {
+        return Error::input("the image has no root filesystem: no ext4 partition with /etc/fstab");
+    }
+    Error::input(format!("the image's root filesystem cannot be read: {}", unread.join(", "))).hint(
+        "only ext4 and FAT are read; compare the image's checksum instead: sha256sum -c SHA256SUMS",
+    )
+}
+
+/// UUID and mount point (relative) of fstab's lines, folders above others first.
+fn mounts(fstab: &str) -> Vec<(&str, &str)> {
+    let mut mounts: Vec<(&str, &str)> = fstab
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let uuid = words.next()?.strip_prefix("UUID=")?;
+            Some((uuid, words.next()?.strip_prefix('/')?.trim_end_matches('/')))
+        })
+        .filter(|(_, mount)| !mount.is_empty())
+        .collect();
+    mounts.sort_by_key(|(_, mount)| mount.len());
+    mounts
+}
+
+fn below(mount: &[u8], path: &[u8]) -> Vec<u8> {
+    match (mount, path) {
+        (b"", path) => path.to_vec(),
+        (mount, b"") => mount.to_vec(),
+        (mount, path) => [mount, b"/", path].concat(),
+    }
+}
+
+fn walk<'a>(
+    reader: &'a ext4::Reader<'a>,
+    volume: &Volume<'_>,
+    mount: &[u8],
+    listing: &mut Listing,
+    pending: &mut Vec<Pending<'a>>,
+) -> Result<()> {
+    let what = |path: &[u8]| format!("{}: /{}", volume.what(), String::from_utf8_lossy(path));
+    let mut failed = None;
+    let walked = reader.walk(|path, inode| {
+        let record = record(reader, &inode)?;
+        let path = below(mount, path);
+        if record.kind == Kind::File {
+            let first_block = reader.first_block(&inode)?;
+            pending.push(Pending { path: path.clone(), inode, reader, first_block });
+        }
+        failed = Some(path.clone());
+        listing.insert(path, record);
+        Ok::<(), ext4::ReadError>(())
+    });
+    walked.or_input(|| what(&failed.unwrap_or_default()))
+}
+
+/// An inode's record, without the digest.
+fn record(reader: &ext4::Reader<'_>, inode: &ext4::Inode) -> Result<Record, ext4::ReadError> {
+    let kind = match inode.mode & 0o170_000 {
+        0o040_000 => Kind::Dir,
+        0o100_000 => Kind::File,
+        0o120_000 => Kind::Link,
+        0o020_000 => Kind::Char,
+        0o060_000 => Kind::Block,
+        0o010_000 => Kind::Fifo,
+        0o140_000 => Kind::Socket,
+        other => {
+            let what = format!("inode {}: {other:o} is no file type", inode.number);
+            return Err(ext4::ReadError::Damaged(what));
+        }
+    };
+    Ok(Record {
+        kind,
+        mode: inode.mode & 0o7777,
+        uid: inode.uid,
+        gid: inode.gid,
+        size: if kind == Kind::File { inode.size } else { 0 },
+        mtime: inode.mtime,
+        sha256: String::new(),
+        target: if kind == Kind::Link { reader.target(inode)? } else { Vec::new() },
+        device: if matches!(kind, Kind::Char | Kind::Block) { inode.device() } else { (0, 0) },
+        xattrs: inode.xattrs.clone(),
+    })
+}
+
+fn hash(file: &Pending<'_>) -> Result<String> {
+    let mut hasher = Sha256::new();
+    let mut take = |piece: &[u8]| {
+        if interrupt::requested() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        hasher.update(piece);
+        Ok(())
+    };
+    let read = file.reader.read(&file.inode, &mut take);
+    interrupt::check()?;
+    read.or_input(|| format!("/{}", String::from_utf8_lossy(&file.path)))?;
+    Ok(hex::encode(hasher.finalize()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fstab_is_read_shortest_mount_first() {
+        let text = "# x\nUUID=A-1 /boot/efi vfat d 0 2\nUUID=b / ext4 d 1 1\n/dev/x /y ext4\nUUID=c /boot ext4\n";
+        assert_eq!(mounts(text), [("c", "boot"), ("A-1", "boot/efi")]);
+    }
+}

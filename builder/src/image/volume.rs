@@ -1,0 +1,142 @@
+//! What is in a partition.
+
+use crate::error::{Context, Error, Result};
+use crate::format::ext4;
+use crate::format::read_at::{ReadAt, Stream, Window};
+use crate::listing::Kind;
+use sha2::{Digest, Sha256};
+use std::io::Read;
+
+/// A partition's content as far as it is known.
+pub enum Filesystem {
+    /// ext2, ext3 or ext4.
+    Ext4,
+    /// FAT of any width.
+    Fat,
+    /// Something that is known, but not read.
+    Unread(&'static str),
+    /// Nothing known: GRUB's core.img, or nothing at all.
+    None,
+}
+
+/// One partition of an image.
+pub struct Volume<'a> {
+    /// Its number in the partition table.
+    pub number: u32,
+    /// Its name there.
+    pub name: String,
+    /// What it holds.
+    pub filesystem: Filesystem,
+    /// The filesystem's UUID as fstab spells it, if it has one.
+    pub uuid: Option<String>,
+    window: Window<'a>,
+}
+
+impl<'a> Volume<'a> {
+    /// Looks at the magic numbers.
+    pub(super) fn probe(number: u32, name: &str, window: Window<'a>) -> Result<Self> {
+        let mut head = vec![0; window.size().min(4096) as usize];
+        window.read_exact_at(&mut head, 0).or_input(|| format!("partition {number} ({name})"))?;
+        let has = |at: usize, magic: &[u8]| head.get(at..at + magic.len()) == Some(magic);
+        let uuid = |at: usize| head.get(at..at + 16).map(uuid_text);
+        let serial = |at: usize| {
+            let b = head.get(at..at + 4)?;
+            Some(format!("{:02X}{:02X}-{:02X}{:02X}", b[3], b[2], b[1], b[0]))
+        };
+        let (filesystem, uuid) = if has(1080, &[0x53, 0xef]) {
+            (Filesystem::Ext4, uuid(1128))
+        } else if has(0, b"XFSB") {
+            (Filesystem::Unread("XFS"), uuid(32))
+        } else if has(4086, b"SWAPSPACE2") {
+            (Filesystem::Unread("swap"), uuid(1036))
+        } else if (0..4).any(|s| has(s * 512, b"LABELONE") && has(s * 512 + 24, b"LVM2 001")) {
+            (Filesystem::Unread("LVM"), None)
+        } else if has(510, &[0x55, 0xaa]) && has(82, b"FAT32") {
+            (Filesystem::Fat, serial(67))
+        } else if has(510, &[0x55, 0xaa]) && has(54, b"FAT1") {
+            (Filesystem::Fat, serial(39))
+        } else {
+            (Filesystem::None, None)
+        };
+        Ok(Self { number, name: name.to_owned(), filesystem, uuid, window })
+    }
+
+    /// The filesystem, where it is ext4.
+    ///
+    /// # Errors
+    /// An input error when it is damaged or uses what is not supported.
+    pub fn ext4(&self) -> Result<Option<ext4::Reader<'_>>> {
+        match self.filesystem {
+            Filesystem::Ext4 => ext4::Reader::open(&self.window).map(Some).or_input(|| self.what()),
+            _ => Ok(None),
+        }
+    }
+
+    /// For messages.
+    pub fn what(&self) -> String {
+        format!("partition {} ({})", self.number, self.name)
+    }
+
+    /// Every path of a FAT filesystem with its kind, size and SHA-256.
+    ///
+    /// # Errors
+    /// An input error when it is damaged.
+    pub fn fat(&self) -> Result<Vec<FatEntry>> {
+        let filesystem = self.open_fat()?;
+        let mut found = Vec::new();
+        let mut pending = vec![(String::new(), filesystem.root_dir())];
+        while let Some((path, directory)) = pending.pop() {
+            for entry in directory.iter() {
+                let entry = entry.or_input(|| self.what())?;
+                let name = entry.file_name();
+                if name == "." || name == ".." {
+                    continue;
+                }
+                let path = if path.is_empty() { name } else { format!("{path}/{name}") };
+                if path.len() > 4096 {
+                    return Err(Error::input(format!(
+                        "{}: its folders lead in circles",
+                        self.what()
+                    )));
+                }
+                if entry.is_dir() {
+                    found.push((path.clone().into_bytes(), Kind::Dir, 0, String::new()));
+                    pending.push((path, entry.to_dir()));
+                    continue;
+                }
+                let mut hasher = Sha256::new();
+                std::io::copy(&mut entry.to_file(), &mut hasher)
+                    .or_input(|| format!("{}: {path}", self.what()))?;
+                let digest = hex::encode(hasher.finalize());
+                found.push((path.into_bytes(), Kind::File, entry.len(), digest));
+            }
+        }
+        Ok(found)
+    }
+
+    /// A file of a FAT filesystem, at most `limit` bytes of it.
+    ///
+    /// # Errors
+    /// An input error when it cannot be read.
+    pub fn fat_file(&self, path: &str, limit: u64) -> Result<Vec<u8>> {
+        let filesystem = self.open_fat()?;
+        let file = filesystem.root_dir().open_file(path).or_input(|| self.what())?;
+        let mut bytes = Vec::new();
+        file.take(limit).read_to_end(&mut bytes).or_input(|| self.what())?;
+        Ok(bytes)
+    }
+
+    fn open_fat(&self) -> Result<fatfs::FileSystem<Stream<'_>>> {
+        fatfs::FileSystem::new(Stream::new(&self.window), fatfs::FsOptions::new())
+            .or_input(|| self.what())
+    }
+}
+
+/// What a FAT filesystem holds: path, kind, size in bytes, and SHA-256 of a file.
+pub type FatEntry = (Vec<u8>, Kind, u64, String);
+
+/// A UUID in its textual form.
+pub fn uuid_text(bytes: &[u8]) -> String {
+    let h = hex::encode(bytes);
+    format!("{}-{}-{}-{}-{}", &h[..8], &h[8..12], &h[12..16], &h[16..20], &h[20..])
+}
