@@ -41,6 +41,7 @@ impl Guest {
         let folder = tempfile::tempdir().expect("temporary folder");
         let mut namespace = Namespace::new();
         namespace.serve_time();
+        namespace.serve_names();
         let console = folder.path().join("console");
         let mut qemu = namespace.command("qemu-system-x86_64");
         qemu.args([

@@ -3,15 +3,20 @@
 
 use nix::sched::{CloneFlags, setns};
 use std::fs;
+use std::net::UdpSocket;
 use std::panic::resume_unwind;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
+use std::time::Duration;
 
-/// A network namespace with chronyd serving the host's time at 127.0.0.1:123.
+/// A network namespace, where asked for with chronyd serving the host's time at 127.0.0.1:123 and
+/// a double of a name server at 127.0.0.1:53.
 pub struct Namespace {
     name: String,
     chronyd: Option<Child>,
+    ended: Arc<AtomicBool>,
     folder: tempfile::TempDir,
 }
 
@@ -36,7 +41,7 @@ impl Namespace {
         let name = format!("imgbuild-{}-{number}", std::process::id());
         crate::oracle::ok("ip", ["netns", "add", &name]);
         let folder = tempfile::tempdir().expect("temporary folder");
-        Self { name, chronyd: None, folder }
+        Self { name, chronyd: None, ended: Arc::default(), folder }
     }
 
     /// Runs `inside` in a thread whose network (and that of the threads it starts) is this one.
@@ -71,6 +76,30 @@ impl Namespace {
         self.chronyd = Some(command.spawn().expect("chronyd starts (Debian package chrony)"));
     }
 
+    /// Starts a double of the lab's name server: it knows no name (NXDOMAIN, RFC 1035). Without
+    /// an answer, sshd on EL7 waits for its look-up of who logs in.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn serve_names(&self) {
+        let socket = self.run(|| UdpSocket::bind("127.0.0.1:53")).expect("port 53 is free");
+        socket.set_read_timeout(Some(Duration::from_millis(500))).expect("socket");
+        let ended = self.ended.clone();
+        thread::spawn(move || {
+            let mut query = [0; 512];
+            while !ended.load(Ordering::SeqCst) {
+                let Ok((size, from)) = socket.recv_from(&mut query) else { continue };
+                if size >= 12 {
+                    // A response to a recursive query; the question is sent back as it came.
+                    (query[2], query[3]) = (0x81, 0x83);
+                    query[6..12].fill(0);
+                    // Whoever asked may be gone.
+                    let _ = socket.send_to(&query[..size], from);
+                }
+            }
+        });
+    }
+
     /// A command that will run inside.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("ip");
@@ -87,6 +116,7 @@ impl Default for Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
+        self.ended.store(true, Ordering::SeqCst);
         if let Some(mut child) = self.chronyd.take() {
             let _ = child.kill();
             let _ = child.wait();

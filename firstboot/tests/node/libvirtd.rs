@@ -18,6 +18,19 @@ fn a_real_libvirtd_answers_and_one_that_is_not_there_is_waited_for() {
             assert!(status.unwrap().success(), "{folder} is of Debian package libvirt-daemon");
         }
         let node = Node::new(COMPUTE);
+        // The account that guests run as comes with a package whose services stay away.
+        for (file, line) in [
+            ("/etc/passwd", "libvirt-qemu:x:64055:64055::/:/usr/sbin/nologin\n"),
+            ("/etc/group", "libvirt-qemu:x:64055:\n"),
+        ] {
+            let there = std::fs::read_to_string(file).unwrap();
+            if !there.contains("libvirt-qemu:") {
+                let ours = std::path::Path::new("/run").join(file.trim_start_matches("/etc/"));
+                std::fs::write(&ours, there + line).unwrap();
+                let status = Command::new("mount").arg("--bind").arg(&ours).arg(file).status();
+                assert!(status.unwrap().success(), "{file}");
+            }
+        }
         let runner = Box::new(RealProgram(FakeRunner(node.world.clone()), "virsh"));
         let host = Host::with(node.root.path(), runner, Box::new(SystemClock::default()));
         let look = || Step::Libvirt.check(&host, &node.spec).unwrap();
