@@ -1,6 +1,7 @@
 //! Whether KVM works here. `/dev/kvm` can exist and hang every guest, so a guest of one
 //! sector is really run.
 
+use super::qemu;
 use crate::error::{Context, Result};
 use std::fs;
 use std::io::Write;
@@ -35,12 +36,16 @@ fn boot_sector() -> [u8; 512] {
     sector
 }
 
-/// Whether a guest of `qemu` answers within `limit` under the accelerator called `name`, and
+/// Whether a guest of QEMU's `program` answers within `limit` under the accelerator called `name`, and
 /// if not, why.
 ///
 /// # Errors
 /// When the probe cannot be made.
-pub fn works(qemu: &Path, name: &str, limit: Duration) -> Result<std::result::Result<(), String>> {
+pub fn works(
+    program: &Path,
+    name: &str,
+    limit: Duration,
+) -> Result<std::result::Result<(), String>> {
     if name == "kvm"
         && let Err(e) = fs::File::options().read(true).write(true).open("/dev/kvm")
     {
@@ -49,8 +54,10 @@ pub fn works(qemu: &Path, name: &str, limit: Duration) -> Result<std::result::Re
     let what = || "cannot probe for KVM".to_owned();
     let mut disk = tempfile::NamedTempFile::new().or_environment(what)?;
     disk.write_all(&boot_sector()).or_environment(what)?;
-    let mut child = Command::new(qemu)
-        .args(["-accel", name, "-M", "pc", "-m", "16", "-nodefaults", "-display", "none"])
+    let mut child = Command::new(program)
+        // The CPU that the machines get: QEMU's own may work where the host's does not.
+        .args(["-accel", name, "-cpu", qemu::cpu(name)])
+        .args(["-M", "pc", "-m", "16", "-nodefaults", "-display", "none"])
         .args(["-no-reboot", "-device", &format!("isa-debug-exit,iobase={PORT:#x},iosize=1")])
         .arg("-drive")
         .arg(format!("file={},format=raw,if=ide,snapshot=on", disk.path().display()))

@@ -96,19 +96,30 @@ pub fn start(options: &Start<'_>) -> Result<Process> {
         .or_environment(|| format!("cannot start {}", options.qemu.display()))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(Error::environment(format!("{}: QEMU said: {}", machine.name, said.trim())));
+        return Err(Error::environment(format!(
+            "{}: QEMU ended with {}: {}",
+            machine.name,
+            output.status,
+            said.trim()
+        )));
     }
     let pid = fs::read_to_string(folder.join(PID)).ok().and_then(|p| p.trim().parse().ok());
     pid.and_then(Process::of)
         .ok_or_else(|| Error::environment(format!("{}: QEMU ended at once", machine.name)))
 }
 
+/// The CPU model under an accelerator: all that there is.
+pub fn cpu(accelerator: &str) -> &'static str {
+    if accelerator == "kvm" { "host" } else { "max" }
+}
+
 fn arguments(options: &Start<'_>) -> Result<Vec<OsString>> {
     let Start { machine, folder, accelerator, .. } = options;
     // A second emulated processor costs more than it gives.
-    let (accelerator, cpu, cpus) = match *accelerator {
-        "tcg" => ("tcg,thread=multi,tb-size=256", "max", 1),
-        other => (other, "host", machine.cpus),
+    let cpu = cpu(accelerator);
+    let (accelerator, cpus) = match *accelerator {
+        "tcg" => ("tcg,thread=multi,tb-size=256", 1),
+        other => (other, machine.cpus),
     };
     let mut arguments: Vec<String> = vec!["-name".into(), machine.name.clone()];
     let mut add = |words: &[&str]| arguments.extend(words.iter().map(|w| (*w).to_owned()));
