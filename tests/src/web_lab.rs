@@ -61,7 +61,8 @@ impl WebLab {
 
     /// Arguments that plan the controller from `media`.
     pub fn plan<'a>(&self, media: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
-        let mut arguments = vec!["plan", "--profile", "controller", "--progress", "plain"];
+        let mut arguments =
+            vec!["plan", "--json", "--profile", "controller", "--progress", "plain"];
         for medium in media {
             arguments.extend(["--media", medium]);
         }
