@@ -141,7 +141,7 @@ fn ten_layouts_are_what_other_tools_accept() {
             "part /boot --fstype=ext4 --size=400\npart pv.1 --size=1 --grow\nvolgroup vg pv.1\n\
                  logvol / --vgname=vg --name=root --size=3000 --fstype=ext4\n\
                  logvol swap --vgname=vg --name=swap --size=512\n\
-                 logvol /var --vgname=vg --name=var --size=500 --percent=50 --fstype=ext4",
+                 logvol /var --vgname=vg --name=var --percent=50 --fstype=ext4",
         ),
         (
             "lvmdata",
@@ -230,7 +230,7 @@ fn logical_volumes_boot_under_uefi() {
     let storage = format!(
         "{PLATFORM}part /boot --fstype=ext4 --size=400\npart pv.1 --size=1 --grow\nvolgroup vg pv.1\n\
          logvol / --vgname=vg --name=root --size=3000 --fstype=ext4\n\
-         logvol /var --vgname=vg --name=var --size=500 --percent=50 --fstype=ext4\n\
+         logvol /var --vgname=vg --name=var --percent=50 --fstype=ext4\n\
          logvol swap --vgname=vg --name=swap --size=512\n"
     );
     let mounts = [
