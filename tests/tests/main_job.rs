@@ -171,6 +171,30 @@ fn controller_from_practice_medium_boots_under_bios_and_uefi() {
 }
 
 #[test]
+fn the_installed_tree_is_as_its_own_rpm_says() {
+    let lab = Lab::new();
+    lab.build("controller", &["practice"], &[]);
+    let manifest = fs::read(lab.output().join("manifest.json")).expect("manifest");
+    let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
+    let digest = manifest["tree_sha256"].as_str().expect("the tree's name");
+    let tree = product::cache().join("trees").join(digest).join("root");
+    // A copy: rpm may write to its database even when it only reads.
+    let root = text(&lab.folder().join("root"));
+    oracle::ok("cp", ["-a", &text(&tree), &root]);
+    let script = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" rpm -Va";
+    let verdict = oracle::run("unshare", ["-m", "sh", "-c", script, &root]);
+    let verdict = String::from_utf8_lossy(&verdict.stdout).into_owned();
+    let mut changed: Vec<&str> = verdict.lines().collect();
+    changed.sort_unstable();
+    // The packages' own scriptlets make accounts.
+    assert_eq!(
+        changed,
+        ["group", "gshadow", "passwd", "shadow"].map(|file| format!("S.5....T.  c /etc/{file}")),
+        "{verdict}"
+    );
+}
+
+#[test]
 fn computes_from_practice_medium_differ_only_in_identity() {
     let lab = Lab::new();
     lab.build("compute", &["practice"], &[]);
