@@ -7,6 +7,7 @@ mod keys;
 mod log;
 mod overlay;
 mod planning;
+mod rebuild;
 mod record;
 mod replay;
 mod signatures;
@@ -22,17 +23,20 @@ use crate::profile::show_size;
 use crate::progress::{Progress, Unit};
 use crate::repo::Catalog;
 use crate::tree::Cache;
-use crate::{disk, manifest};
+use crate::{disk, inventory, manifest, sbom};
 use keys::Check;
 use log::Log;
 use manifest::Manifest;
 use planning::Planned;
+pub use rebuild::{Rebuild, rebuild};
 use signatures::Signatures;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+/// The software bill of materials.
+const SBOM: &str = "sbom.spdx.json";
 /// The file of checksums, over all others.
 const SUMS: &str = "SHA256SUMS";
 
@@ -190,7 +194,7 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
     names.extend(disks::shared(plan));
     let images = names.len();
     names.extend(plan.nodes.iter().map(|n| record::listing_name(&n.name)));
-    names.extend(["manifest.json", "packages.txt", "build.log", SUMS].map(str::to_owned));
+    names.extend(["manifest.json", SBOM, "packages.txt", "build.log", SUMS].map(str::to_owned));
     let staging = Staging::new(&options.output, names.clone(), options.force)?;
     check_space(options, &context)?;
     disk::check(&plan.disk)?;
@@ -206,9 +210,11 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
         log.line(&warning);
     }
     let (nodes, files) = disks::write(&context, &tree, &firstboot, &staging, progress, log)?;
-    let manifest = Manifest::new(plan, firstboot.sha256, trust, nodes, files);
+    let about = inventory::read(&tree, &plan.packages)?;
+    let manifest = Manifest::new(plan, &about, firstboot.sha256, trust, nodes, files);
     write(&staging, "manifest.json", manifest.to_json().as_bytes())?;
-    write(&staging, "packages.txt", manifest::packages(plan).as_bytes())?;
+    write(&staging, SBOM, sbom::spdx(plan, &about).as_bytes())?;
+    write(&staging, "packages.txt", manifest::package_list(plan).as_bytes())?;
     log.line("done");
     write(&staging, "build.log", &log.bytes()?)?;
     write(&staging, SUMS, sums(&staging, &names, &manifest)?.as_bytes())?;
@@ -304,7 +310,9 @@ fn install_tree(
             time: plan.time,
         };
         progress.stage("installing packages by the image's own rpm", Unit::Packages);
-        install::install(&job, folder, &mut Listener { progress, log })
+        install::install(&job, folder, &mut Listener { progress, log })?;
+        let files: Vec<&Path> = packages.iter().map(|p| p.path.as_path()).collect();
+        inventory::write(folder, &files)
     })?;
     if let Some(signatures) = signatures::kept(plan, checks, &tree) {
         return Ok((tree, signatures));

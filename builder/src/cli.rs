@@ -3,6 +3,8 @@
 mod build;
 mod clean;
 mod common;
+mod diff;
+mod inspect;
 mod kickstart;
 mod plan;
 mod practice;
@@ -44,6 +46,11 @@ enum Command {
     Plan(plan::Arguments),
     /// Makes the practice medium: install trees and ISOs laid out like CentOS 7's, from Debian packages.
     Practice(practice::Arguments),
+    /// Compares two builds: packages, settings, files, the text of configuration.
+    #[command(after_help = "Exit codes: 0 nothing differs, 4 something differs, 2 usage or input.")]
+    Diff(diff::Arguments),
+    /// Tells what a disk image is: partitions, system, kernels, node.
+    Inspect(inspect::Arguments),
     #[command(after_help = EXIT_CODES)]
     Validate(validate::Arguments),
     /// Brings the lab's virtual machines up from the images of builds, and waits for firstboot.
@@ -92,6 +99,8 @@ fn execute(arguments: Arguments) -> Result<()> {
         (Some(Command::Kickstart(a)), _) => kickstart::run(a),
         (Some(Command::Plan(a)), _) => plan::run(a),
         (Some(Command::Practice(a)), _) => practice::run(a),
+        (Some(Command::Diff(a)), _) => diff::run(a),
+        (Some(Command::Inspect(a)), _) => inspect::run(a),
         (Some(Command::Validate(a)), _) => validate::run(a),
         (Some(Command::Up(a)), _) => vm::up(a),
         (Some(Command::Down(a)), _) => vm::down(a),

@@ -1,6 +1,7 @@
 //! What a build leaves beside the images: `manifest.json`, `packages.txt`, `SHA256SUMS`.
 
 use crate::error::{Context, Error, Result};
+use crate::inventory::About;
 use crate::plan::Plan;
 use crate::trust::report::Report;
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,28 @@ use std::path::Path;
 
 /// Schema number of `manifest.json`.
 pub const SCHEMA: u32 = 2;
+
+/// One installed package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Package {
+    /// Name.
+    pub name: String,
+    /// `name-[epoch:]version-release.arch`.
+    pub nevra: String,
+    /// The digest of its file; another kind where the plan's `checksum` names one.
+    pub sha256: String,
+    /// Repository id.
+    pub repository: String,
+    /// Licence in the packager's words.
+    pub license: String,
+    /// Who distributes it, else empty.
+    pub vendor: String,
+    /// File name of the source package.
+    pub source: String,
+    /// Fingerprint of the key that it is signed by; absent where signatures were not checked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub signing_key: Option<String>,
+}
 
 /// One image file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +87,8 @@ pub struct Manifest {
     pub practice_media: bool,
     /// Who vouches for the packages.
     pub trust: Report,
+    /// The packages, in the plan's order.
+    pub packages: Vec<Package>,
     /// The nodes.
     pub nodes: Vec<Node>,
     /// The image files.
@@ -73,9 +98,10 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Of a build of `plan`.
+    /// Of a build of `plan`; `about` is in the order of its packages.
     pub fn new(
         plan: &Plan,
+        about: &[About],
         firstboot_sha256: String,
         trust: Report,
         nodes: Vec<Node>,
@@ -88,6 +114,7 @@ impl Manifest {
             tree_sha256: plan.tree_digest(),
             firstboot_sha256,
             practice_media: plan.practice,
+            packages: packages(plan, about, &trust),
             trust,
             nodes,
             files,
@@ -150,8 +177,23 @@ impl Manifest {
     }
 }
 
+fn packages(plan: &Plan, about: &[About], trust: &Report) -> Vec<Package> {
+    let all = plan.packages.iter().zip(about).zip(&trust.packages);
+    all.map(|((planned, about), trust)| Package {
+        name: planned.name.clone(),
+        nevra: planned.nevra(),
+        sha256: planned.sha256.clone(),
+        repository: planned.repo.clone(),
+        license: about.license.clone(),
+        vendor: about.vendor.clone(),
+        source: about.source.clone(),
+        signing_key: trust.signature.as_ref().map(|s| s.key.clone()),
+    })
+    .collect()
+}
+
 /// `packages.txt`: one NEVRA and its repository a line, sorted.
-pub fn packages(plan: &Plan) -> String {
+pub fn package_list(plan: &Plan) -> String {
     let mut lines: Vec<String> =
         plan.packages.iter().map(|p| format!("{} {}\n", p.nevra(), p.repo)).collect();
     lines.sort();

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub const SCHEMA: u32 = 2;
 
 /// Changes whenever the same plan would make another tree.
-pub const TREE_FORMAT: u32 = 2;
+pub const TREE_FORMAT: u32 = 3;
 
 /// A package to install, exactly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,10 +43,15 @@ pub struct Package {
 }
 
 impl Package {
+    /// `[epoch:]version-release`.
+    pub fn evr(&self) -> String {
+        let epoch = if self.epoch == 0 { String::new() } else { format!("{}:", self.epoch) };
+        format!("{epoch}{}-{}", self.version, self.release)
+    }
+
     /// `name-[epoch:]version-release.arch`.
     pub fn nevra(&self) -> String {
-        let epoch = if self.epoch == 0 { String::new() } else { format!("{}:", self.epoch) };
-        format!("{}-{epoch}{}-{}.{}", self.name, self.version, self.release, self.arch)
+        format!("{}-{}.{}", self.name, self.evr(), self.arch)
     }
 }
 

@@ -53,7 +53,7 @@ pub struct Difference {
 
 impl Difference {
     /// Something that is not as it should be.
-    fn changed(kind: &'static str, place: impl Into<String>, what: String) -> Self {
+    pub fn changed(kind: &'static str, place: impl Into<String>, what: String) -> Self {
         Self { kind, place: place.into(), change: "changed", what: vec![what] }
     }
 

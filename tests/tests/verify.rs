@@ -8,18 +8,25 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Output;
-use std::sync::OnceLock;
 
-/// A built lab that all tests of this file share: the controller on a small disk, raw and qcow2.
-fn built() -> &'static Lab {
-    static LAB: OnceLock<Lab> = OnceLock::new();
-    LAB.get_or_init(|| {
-        let lab = Lab::new();
-        lab.edit("profiles/controller.toml", "50 GiB", "5 GiB");
-        let os = text(&product::practice().join("os"));
-        lab.build("controller", &[&os], &["--format", "raw,qcow2"]);
-        lab
-    })
+/// One build for all that is asked of it: the controller on a small disk, raw and qcow2.
+#[test]
+fn a_build_can_be_verified_compared_and_told_of() {
+    let lab = Lab::new();
+    lab.edit("profiles/controller.toml", "50 GiB", "5 GiB");
+    let os = text(&product::practice().join("os"));
+    lab.build("controller", &[&os], &["--format", "raw,qcow2"]);
+    images_are_as_built_in_any_format(&lab);
+    changed_files_are_named(&lab);
+    changed_boot_loader_and_partitions_are_named(&lab);
+    unused_space_and_damage(&lab);
+    what_is_no_image_is_refused(&lab);
+    the_list_of_files_is_one_that_bsdtar_reads(&lab);
+    images_that_differ_are_told_apart(&lab);
+    nodes_of_a_role_differ_in_identity_alone(&lab);
+    the_bill_of_materials_is_valid_spdx(&lab);
+    an_image_says_what_it_is(&lab);
+    a_rebuilt_image_shows_what_was_changed_since(&lab);
 }
 
 fn imgbuild(arguments: &[&str]) -> Output {
@@ -88,9 +95,7 @@ fn flip(image: &str, at: u64) {
     file.write_all_at(&[!byte[0]], at).expect("write");
 }
 
-#[test]
-fn images_are_as_built_in_any_format() {
-    let lab = built();
+fn images_are_as_built_in_any_format(lab: &Lab) {
     for name in ["openstack.raw", "openstack.qcow2"] {
         let report = verify(&lab.output().join(name), &[], 0);
         assert_eq!((&report["equal"], &report["untouched"]), (&true.into(), &true.into()));
@@ -107,9 +112,7 @@ fn images_are_as_built_in_any_format() {
     verify(&overlay, &["--manifest", &manifest], 0);
 }
 
-#[test]
-fn changed_files_are_named() {
-    let lab = built();
+fn changed_files_are_named(lab: &Lab) {
     let (folder, raw) = copy(lab, "openstack.raw");
     let added = folder.path().join("added");
     fs::write(&added, "x").expect("file");
@@ -137,9 +140,7 @@ fn changed_files_are_named() {
     assert!(said.contains("changed: /etc/passwd: content\n"), "{said}");
 }
 
-#[test]
-fn changed_boot_loader_and_partitions_are_named() {
-    let lab = built();
+fn changed_boot_loader_and_partitions_are_named(lab: &Lab) {
     let (folder, raw) = copy(lab, "openstack.raw");
     flip(&raw, 100);
     flip(&raw, offset(&raw, 1) + 1000);
@@ -161,9 +162,7 @@ fn changed_boot_loader_and_partitions_are_named() {
     );
 }
 
-#[test]
-fn unused_space_and_damage() {
-    let lab = built();
+fn unused_space_and_damage(lab: &Lab) {
     let (_folder, raw) = copy(lab, "openstack.raw");
     let size = fs::metadata(&raw).expect("raw").len();
     // Between the last partition and the backup of the table.
@@ -183,9 +182,7 @@ fn unused_space_and_damage() {
     assert_eq!(output.status.code(), Some(2), "{said}");
 }
 
-#[test]
-fn what_is_no_image_is_refused() {
-    let lab = built();
+fn what_is_no_image_is_refused(lab: &Lab) {
     let refused = |arguments: &[&str], words: &[&str]| {
         let output = imgbuild(arguments);
         let said = String::from_utf8_lossy(&output.stderr);
@@ -201,9 +198,7 @@ fn what_is_no_image_is_refused() {
     refused(&["verify", &image, "--manifest", &packages], &["packages.txt"]);
 }
 
-#[test]
-fn the_list_of_files_is_one_that_bsdtar_reads() {
-    let lab = built();
+fn the_list_of_files_is_one_that_bsdtar_reads(lab: &Lab) {
     let list = lab.folder().join("list.mtree");
     let packed = text(&lab.output().join("openstack.mtree.zst"));
     oracle::ok("unzstd", ["-q", "-f", "-o", &text(&list), &packed]);
@@ -211,4 +206,135 @@ fn the_list_of_files_is_one_that_bsdtar_reads() {
     let line = said.lines().find(|l| l.ends_with("etc/hostname")).expect("/etc/hostname");
     assert!(line.starts_with("-rw-r--r--"), "{line}");
     assert!(said.lines().any(|l| l.contains("bin -> ")), "links have targets");
+}
+
+/// `imgbuild diff`'s report, whose exit code must be `code`.
+fn diff(old: &Path, new: &Path, code: i32) -> Value {
+    let output = imgbuild(&["diff", &text(old), &text(new), "--json"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    json(&output)
+}
+
+fn file<'a>(report: &'a Value, path: &str) -> Option<&'a Value> {
+    report["files"].as_array().expect("files").iter().find(|f| f["place"] == path)
+}
+
+fn images_that_differ_are_told_apart(lab: &Lab) {
+    let image = lab.output().join("openstack.raw");
+    assert_eq!(diff(&image, &lab.output().join("openstack.qcow2"), 0)["same"], true);
+    let (folder, raw) = copy(lab, "openstack.raw");
+    let motd = folder.path().join("motd");
+    fs::write(&motd, "planted\n").expect("file");
+    for (path, mode) in [("/etc/chrony.conf", "0100644"), ("/etc/shadow", "0100600")] {
+        debugfs(&raw, &format!("rm {path}"));
+        debugfs(&raw, &format!("write {} {path}", text(&motd)));
+        debugfs(&raw, &format!("set_inode_field {path} mode {mode}"));
+    }
+    let report = diff(&image, Path::new(&raw), 4);
+    assert_eq!(
+        (&report["packages"], &report["settings"]),
+        (&Value::Array(vec![]), &Value::Array(vec![]))
+    );
+    let chrony = file(&report, "/etc/chrony.conf").expect("chrony.conf");
+    let lines = chrony["text"].as_str().expect("its lines");
+    assert!(lines.contains("+planted\n") && lines.contains("\n-server "), "{lines}");
+    let shadow = file(&report, "/etc/shadow").expect("shadow");
+    assert_eq!(shadow["text"], Value::Null, "secrets are not shown");
+    assert_eq!(report["files"].as_array().expect("files").len(), 2, "{:#}", report["files"]);
+}
+
+fn nodes_of_a_role_differ_in_identity_alone(controller: &Lab) {
+    let lab = Lab::new();
+    lab.edit("profiles/compute.toml", "100 GiB", "5 GiB");
+    let os = text(&product::practice().join("os"));
+    lab.build("compute", &[&os], &["--format", "qcow2"]);
+    let (one, two) = (lab.output().join("nova01.qcow2"), lab.output().join("nova02.qcow2"));
+    let report = diff(&one, &two, 4);
+    let places: Vec<&str> = report["files"]
+        .as_array()
+        .expect("files")
+        .iter()
+        .map(|f| f["place"].as_str().expect("place"))
+        .collect();
+    let identity =
+        ["/etc/firstboot/spec.toml", "/etc/hostname", "/etc/sysconfig/network-scripts/ifcfg-eth0"];
+    assert_eq!(places, identity, "{report:#}");
+    let name = file(&report, "/etc/hostname").expect("hostname");
+    assert!(name["text"].as_str().expect("text").contains("-nova01\n+nova02\n"), "{name}");
+
+    // Output folders: other packages, another disk, another role.
+    let other = controller.output();
+    let report = diff(&lab.output(), &other, 4);
+    let packages = report["packages"].as_array().expect("packages");
+    let libvirt = packages.iter().find(|p| p["name"] == "libvirt-client.x86_64").expect("libvirt");
+    assert_eq!(libvirt["new"], Value::Array(vec![]), "{libvirt}");
+    let settings = report["settings"].as_array().expect("settings");
+    assert!(settings.iter().any(|s| s["key"] == "profile"), "{settings:#?}");
+    assert_eq!(diff(&lab.output(), &lab.output(), 0)["same"], true);
+    assert_eq!(diff(&lab.output().join("manifest.json"), &lab.output(), 0)["same"], true);
+}
+
+fn the_bill_of_materials_is_valid_spdx(lab: &Lab) {
+    let sbom = text(&lab.output().join("sbom.spdx.json"));
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let venv = folder.path().join("venv");
+    oracle::ok("python3", ["-m", "venv", &text(&venv)]);
+    let tool = |name: &str| text(&venv.join("bin").join(name));
+    oracle::ok(&tool("pip"), ["install", "--quiet", "spdx-tools==0.8.3"]);
+    let said = oracle::ok(&tool("pyspdxtools"), ["-i", &sbom]);
+    assert!(said.is_empty(), "{said}");
+    let document: Value = serde_json::from_slice(&fs::read(&sbom).expect("SBOM")).expect("JSON");
+    let manifest: Value =
+        serde_json::from_slice(&fs::read(lab.output().join("manifest.json")).expect("manifest"))
+            .expect("JSON");
+    let packages = document["packages"].as_array().expect("packages");
+    let planned = manifest["packages"].as_array().expect("packages");
+    // One for the image itself.
+    assert_eq!(packages.len(), planned.len() + 1);
+    let bash = packages.iter().find(|p| p["name"] == "bash").expect("bash");
+    let expected = planned.iter().find(|p| p["name"] == "bash").expect("bash");
+    assert_eq!(bash["checksums"][0]["checksumValue"], expected["sha256"]);
+    let purl = bash["externalRefs"][0]["referenceLocator"].as_str().expect("purl");
+    assert!(purl.starts_with("pkg:rpm/practice/bash@") && purl.contains("?arch=x86_64"), "{purl}");
+    assert!(!expected["license"].as_str().expect("license").is_empty());
+
+    let folder = text(&lab.output());
+    let check =
+        "grep -v '[.]raw$' SHA256SUMS | sha256sum --quiet -c && ls | grep -v SHA256SUMS | sort";
+    let names = oracle::ok("sh", ["-c", &format!("cd {folder} && {check}")]);
+    let sums = oracle::ok("sh", ["-c", &format!("cd {folder} && cut -c67- SHA256SUMS | sort")]);
+    assert_eq!(names, sums, "every file has a checksum");
+}
+
+fn a_rebuilt_image_shows_what_was_changed_since(lab: &Lab) {
+    let (_folder, raw) = copy(lab, "openstack.raw");
+    debugfs(&raw, "set_inode_field /etc/hosts mode 0100600");
+    let report = verify(Path::new(&raw), &["--rebuild", "--progress", "none"], 4);
+    assert_eq!(
+        differences(&report),
+        ["file changed /etc/hosts: mode".to_owned(), format!("image changed {raw}: ")]
+    );
+}
+
+fn an_image_says_what_it_is(lab: &Lab) {
+    let output = imgbuild(&["inspect", &text(&lab.output().join("openstack.qcow2")), "--json"]);
+    let about = json(&output);
+    let raw = text(&lab.output().join("openstack.raw"));
+    assert_eq!(about["size"], fs::metadata(&raw).expect("raw").len());
+    let partitions = about["partitions"].as_array().expect("partitions");
+    let kinds: Vec<_> = partitions.iter().map(|p| p["filesystem"].as_str()).collect();
+    assert_eq!(kinds, [None, Some("FAT"), Some("ext4")]);
+    assert_eq!(partitions[2]["offset"], offset(&raw, 3));
+    let root = format!("{raw}?offset={}", offset(&raw, 3));
+    let header = oracle::ok("dumpe2fs", ["-h", &root]);
+    let uuid = partitions[2]["uuid"].as_str().expect("UUID");
+    assert!(header.contains(&format!("Filesystem UUID:          {uuid}")), "{header}");
+    assert_eq!(about["node"]["name"], "openstack");
+    assert_eq!(about["node"]["address"], "192.168.1.10");
+    assert_eq!(about["kernels"].as_array().expect("kernels").len(), 1);
+    assert!(about["packages"].as_u64().expect("packages") > 50);
+    let said = imgbuild(&["inspect", &raw]);
+    assert!(said.status.success() && !said.stdout.is_empty());
+    assert_eq!(imgbuild(&["inspect", "/etc/passwd"]).status.code(), Some(2));
 }

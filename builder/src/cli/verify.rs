@@ -1,6 +1,7 @@
 //! `imgbuild verify`.
 
-use super::common::{OutputArguments, print};
+use super::common::{Common, json, print};
+use crate::build::{Rebuild, rebuild};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::verify::{self, Report};
@@ -18,14 +19,41 @@ pub struct Arguments {
     /// The manifest of its build; by default `manifest.json` beside it.
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
+    /// Print the result as JSON, with a schema number.
+    #[arg(long)]
+    json: bool,
+    /// Build the image again from its manifest's plan, and compare bit by bit.
+    #[arg(long)]
+    rebuild: bool,
+    /// With --rebuild: media in place of those that the plan names. May be repeated.
+    #[arg(long, value_name = "PATH|URL|practice", requires = "rebuild")]
+    media: Vec<String>,
+    /// With --rebuild: fetch nothing.
+    #[arg(long, requires = "rebuild")]
+    offline: bool,
+    /// With --rebuild: the static firstboot binary; by default the one beside imgbuild.
+    #[arg(long, value_name = "FILE", env = "IMGBUILD_FIRSTBOOT")]
+    firstboot: Option<PathBuf>,
     #[command(flatten)]
-    output: OutputArguments,
+    common: Common,
 }
 
 pub fn run(a: Arguments) -> Result<()> {
-    let mut progress = Progress::new(a.output.progress);
-    let report = verify::verify(&a.image, a.manifest.as_deref(), &mut progress)?;
-    print(&if a.output.json { super::common::json(&report) } else { text(&report) })?;
+    let mut progress = Progress::new(a.common.progress);
+    let report = if a.rebuild {
+        let request = Rebuild {
+            cache: a.common.cache()?,
+            image: a.image,
+            manifest: a.manifest,
+            media: a.media,
+            offline: a.offline,
+            firstboot: a.firstboot,
+        };
+        rebuild(&request, &mut progress)?
+    } else {
+        verify::verify(&a.image, a.manifest.as_deref(), &mut progress)?
+    };
+    print(&if a.json { json(&report) } else { text(&report) })?;
     if report.equal {
         return Ok(());
     }
@@ -49,8 +77,7 @@ fn text(report: &Report) -> String {
         let _ = writeln!(text, "not compared: {unread}");
     }
     if report.equal {
-        let how =
-            if report.untouched { "the file is untouched" } else { "every file was compared" };
+        let how = if report.untouched { "bit by bit" } else { "every file was compared" };
         let _ = writeln!(text, "{}: as it was built ({how})", report.image.display());
     }
     text

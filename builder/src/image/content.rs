@@ -82,8 +82,7 @@ impl<'a> Content<'a> {
             match reader {
                 Some(reader) => walk(reader, volume, mount, &mut listing, &mut pending)?,
                 None if matches!(volume.filesystem, Filesystem::Fat) => {
-                    for (path, kind, size, sha256) in volume.fat()? {
-                        let record = Record::of_fat(kind, size, sha256);
+                    for (path, record) in volume.fat()? {
                         listing.insert(below(mount, &path), record);
                     }
                 }
@@ -147,6 +146,21 @@ impl<'a> Content<'a> {
     /// The root filesystem's volume.
     pub fn root(&self) -> &Volume<'a> {
         &self.mounts[0].0
+    }
+
+    /// Names in a folder of the root filesystem; none if there is no such folder.
+    ///
+    /// # Errors
+    /// An input error when it cannot be read.
+    pub fn names(&self, folder: &[u8]) -> Result<Vec<String>> {
+        let what = || self.root().what();
+        let Some(reader) = self.root().ext4()? else { return Ok(Vec::new()) };
+        let children = match reader.find(folder).or_input(what)? {
+            Some(inode) if inode.is_directory() => reader.children(&inode).or_input(what)?,
+            _ => Vec::new(),
+        };
+        let name = |(name, _): (Vec<u8>, u32)| String::from_utf8_lossy(&name).into_owned();
+        Ok(children.into_iter().map(name).collect())
     }
 
     /// Each filesystem's UUID as fstab spells it, by mount point (`/`, `/boot/efi`).

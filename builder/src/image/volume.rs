@@ -3,7 +3,7 @@
 use crate::error::{Context, Error, Result};
 use crate::format::ext4;
 use crate::format::read_at::{ReadAt, Stream, Window};
-use crate::listing::Kind;
+use crate::listing::{Kind, Record};
 use sha2::{Digest, Sha256};
 use std::io::Read;
 
@@ -77,7 +77,7 @@ impl<'a> Volume<'a> {
         format!("partition {} ({})", self.number, self.name)
     }
 
-    /// Every path of a FAT filesystem with its kind, size and SHA-256.
+    /// Every path of a FAT filesystem.
     ///
     /// # Errors
     /// An input error when it is damaged.
@@ -100,7 +100,8 @@ impl<'a> Volume<'a> {
                     )));
                 }
                 if entry.is_dir() {
-                    found.push((path.clone().into_bytes(), Kind::Dir, 0, String::new()));
+                    let record = Record::of_fat(Kind::Dir, 0, String::new());
+                    found.push((path.clone().into_bytes(), record));
                     pending.push((path, entry.to_dir()));
                     continue;
                 }
@@ -108,7 +109,7 @@ impl<'a> Volume<'a> {
                 std::io::copy(&mut entry.to_file(), &mut hasher)
                     .or_input(|| format!("{}: {path}", self.what()))?;
                 let digest = hex::encode(hasher.finalize());
-                found.push((path.into_bytes(), Kind::File, entry.len(), digest));
+                found.push((path.into_bytes(), Record::of_fat(Kind::File, entry.len(), digest)));
             }
         }
         Ok(found)
@@ -132,8 +133,8 @@ impl<'a> Volume<'a> {
     }
 }
 
-/// What a FAT filesystem holds: path, kind, size in bytes, and SHA-256 of a file.
-pub type FatEntry = (Vec<u8>, Kind, u64, String);
+/// A path of a FAT filesystem, from its own root.
+pub type FatEntry = (Vec<u8>, Record);
 
 /// A UUID in its textual form.
 pub fn uuid_text(bytes: &[u8]) -> String {

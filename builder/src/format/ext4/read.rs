@@ -2,6 +2,8 @@
 //! attributes in inodes and blocks. Checksums are not checked. Source: kernel
 //! Documentation/filesystems/ext4.
 
+mod data;
+
 use super::xattr;
 use crate::format::read_at::ReadAt;
 use std::collections::{BTreeMap, HashSet};
@@ -11,16 +13,11 @@ use thiserror::Error;
 const MAGIC: u16 = 0xef53;
 const ROOT: u32 = 2;
 const EXTENTS: u32 = 0x8_0000;
-const EXTENT_MAGIC: u16 = 0xf30a;
 /// filetype, recover, extents, 64bit, mmp, flex_bg, csum_seed, largedir.
 const READABLE: u32 = 0x02 | 0x04 | 0x40 | 0x80 | 0x100 | 0x200 | 0x2000 | 0x4000;
 /// The journal holds changes that are not yet in their places.
 const RECOVER: u32 = 0x04;
 const WIDE: u32 = 0x80;
-/// The longest run that is written; a larger number stands for one that is not.
-const LONGEST_WRITTEN: u64 = 32_768;
-/// Extent trees have at most five levels.
-const MOST_LEVELS: u16 = 5;
 /// The kernel's limit for a path; longer ones are damage.
 const MOST_PATH: usize = 4096;
 /// No directory is this large; a larger one is damage.
@@ -49,7 +46,7 @@ fn damaged<T>(what: String) -> Result<T> {
     Err(ReadError::Damaged(what))
 }
 
-/// A mounted filesystem's constants.
+/// A filesystem's constants.
 pub struct Reader<'a> {
     from: &'a dyn ReadAt,
     block: u64,
@@ -87,15 +84,6 @@ pub struct Inode {
     pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
     flags: u32,
     map: [u8; 60],
-}
-
-/// A run of blocks that a file maps: first block in the file, number, first block on the disk
-/// (none where it is allocated but reads as zeros).
-#[derive(Clone, Copy, Debug)]
-struct Extent {
-    logical: u64,
-    length: u64,
-    start: Option<u64>,
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
@@ -323,96 +311,6 @@ impl<'a> Reader<'a> {
             Ok(())
         })?;
         Ok(target)
-    }
-
-    /// Gives a file's data to `take`, piece by piece; holes as zeros.
-    ///
-    /// # Errors
-    /// [`ReadError`], or what `take` fails with.
-    pub fn read(&self, file: &Inode, take: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> Result<()> {
-        const CHUNK: u64 = 1 << 18;
-        let mut buffer = vec![0; CHUNK.min(file.size) as usize];
-        let mut at = 0;
-        let extents = self.extents(file)?;
-        let end = |e: &Extent| (e.logical + e.length) * self.block;
-        let mut next = extents.iter().peekable();
-        while at < file.size {
-            while next.next_if(|e| end(e) <= at).is_some() {}
-            let (mapped, until) = match next.peek() {
-                Some(e) if e.logical * self.block <= at => {
-                    let inside = at - e.logical * self.block;
-                    (e.start.map(|start| start * self.block + inside), end(e))
-                }
-                Some(e) => (None, e.logical * self.block),
-                None => (None, file.size),
-            };
-            let n = (until.min(file.size) - at).min(CHUNK);
-            let piece = &mut buffer[..n as usize];
-            match mapped {
-                Some(place) => self.from.read_exact_at(piece, place)?,
-                None => piece.fill(0),
-            }
-            take(piece)?;
-            at += n;
-        }
-        Ok(())
-    }
-
-    /// A file's first block on the disk, for reading files in the disk's order.
-    ///
-    /// # Errors
-    /// [`ReadError`]
-    pub fn first_block(&self, file: &Inode) -> Result<u64> {
-        Ok(self.extents(file)?.first().and_then(|e| e.start).unwrap_or(0))
-    }
-
-    fn extents(&self, file: &Inode) -> Result<Vec<Extent>> {
-        if file.flags & EXTENTS == 0 {
-            if file.map.iter().all(|&b| b == 0) {
-                return Ok(Vec::new());
-            }
-            return damaged(format!("inode {}: it is mapped without extents", file.number));
-        }
-        let mut extents: Vec<Extent> = Vec::new();
-        self.extents_in(file.number, &file.map, MOST_LEVELS, &mut extents)?;
-        Ok(extents)
-    }
-
-    fn extents_in(
-        &self,
-        number: u32,
-        node: &[u8],
-        levels: u16,
-        extents: &mut Vec<Extent>,
-    ) -> Result<()> {
-        let entries = usize::from(u16_at(node, 2));
-        let depth = u16_at(node, 6);
-        if u16_at(node, 0) != EXTENT_MAGIC || depth > levels || 12 + entries * 12 > node.len() {
-            return damaged(format!("inode {number}: its extent tree is damaged"));
-        }
-        for entry in node[12..12 + entries * 12].chunks_exact(12) {
-            if depth > 0 {
-                let before = extents.len();
-                let below = u64::from(u32_at(entry, 4)) | u64::from(u16_at(entry, 8)) << 32;
-                self.extents_in(number, &self.block_at(below)?, depth - 1, extents)?;
-                if extents.len() == before {
-                    return damaged(format!("inode {number}: its extent tree has an empty branch"));
-                }
-                continue;
-            }
-            let length = u64::from(u16_at(entry, 4));
-            let logical = u64::from(u32_at(entry, 0));
-            // Ascending order also bounds how many there can be.
-            if extents.last().is_some_and(|e| e.logical + e.length > logical) || length == 0 {
-                return damaged(format!("inode {number}: its extents overlap"));
-            }
-            // Longer ones are allocated but not written: they read as zeros.
-            let written = length <= LONGEST_WRITTEN;
-            let start = u64::from(u32_at(entry, 8)) | u64::from(u16_at(entry, 6)) << 32;
-            let length = if written { length } else { length - LONGEST_WRITTEN };
-            extents.push(Extent { logical, length, start: written.then_some(start) });
-        }
-        Ok(())
     }
 }
 

@@ -17,7 +17,7 @@ mod write;
 pub use extents::{ExtentReader, OwnedReader, Reader};
 pub use node::plain_name;
 pub use read::Iso;
-pub use time::date;
+pub use time::{date, timestamp};
 pub use write::{Boot, Options, Platform, WriteError, write};
 
 use std::io;

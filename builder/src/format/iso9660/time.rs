@@ -74,6 +74,12 @@ pub fn date(time: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
+/// The second in UTC as `YYYY-MM-DDTHH:MM:SSZ` (RFC 3339), of a year that both stamps can hold.
+pub fn timestamp(time: i64) -> String {
+    let [.., hour, minute, second] = fields(time);
+    format!("{}T{hour:02}:{minute:02}:{second:02}Z", date(time))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,7 +103,7 @@ mod tests {
             assert_eq!(from_short(&to_short(time)), time);
             assert_eq!(from_long(&to_long(time)), time);
         }
-        assert_eq!(date(1_709_251_199), "2024-02-29");
+        assert_eq!(timestamp(1_709_251_199), "2024-02-29T23:59:59Z");
         assert_eq!(to_short(i64::MAX)[0], 255);
         assert_eq!(&to_long(i64::MIN)[..8], b"19000101");
     }

@@ -1,0 +1,74 @@
+//! `imgbuild diff`.
+
+use super::common::{OutputArguments, json, print};
+use crate::diff::{self, File, Report, Subject};
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use clap::Args;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// Files that are shown to people; `--json` has all.
+const SHOWN: usize = 200;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// The first: an image, a build's output folder or manifest.json, or a plan.
+    old: PathBuf,
+    /// The second.
+    new: PathBuf,
+    #[command(flatten)]
+    output: OutputArguments,
+}
+
+pub fn run(a: Arguments) -> Result<()> {
+    let mut progress = Progress::new(a.output.progress);
+    let (old, new) = (Subject::open(&a.old)?, Subject::open(&a.new)?);
+    let report = diff::diff(&old, &new, &mut progress)?;
+    progress.finish();
+    print(&if a.output.json { json(&report) } else { text(&report) })?;
+    if report.same {
+        return Ok(());
+    }
+    Err(Error::verification(format!(
+        "{} and {} differ: {} packages, {} settings, {} files",
+        report.old,
+        report.new,
+        report.packages.len(),
+        report.settings.len(),
+        report.files.len()
+    )))
+}
+
+fn text(report: &Report) -> String {
+    let mut text = String::new();
+    for package in &report.packages {
+        let name = &package.name;
+        let _ = match (package.old.join(", "), package.new.join(", ")) {
+            (old, new) if old.is_empty() => writeln!(text, "package added: {name} {new}"),
+            (old, new) if new.is_empty() => writeln!(text, "package removed: {name} {old}"),
+            (old, new) => writeln!(text, "package changed: {name} {old} -> {new}"),
+        };
+    }
+    for setting in &report.settings {
+        let _ = writeln!(text, "setting {}: {} -> {}", setting.key, setting.old, setting.new);
+    }
+    for file in report.files.iter().take(SHOWN) {
+        one_file(file, &mut text);
+    }
+    if report.files.len() > SHOWN {
+        let _ = writeln!(text, "and {} more files (--json)", report.files.len() - SHOWN);
+    }
+    for note in &report.notes {
+        let _ = writeln!(text, "note: {note}");
+    }
+    text
+}
+
+fn one_file(file: &File, text: &mut String) {
+    let node = if file.node.is_empty() { String::new() } else { format!("{}: ", file.node) };
+    let _ = writeln!(text, "file {node}{}", file.difference);
+    for line in file.text.iter().flat_map(|t| t.lines()) {
+        let _ = writeln!(text, "    {line}");
+    }
+}
