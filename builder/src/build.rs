@@ -22,6 +22,7 @@ use crate::plan::{Plan, Script};
 use crate::profile::show_size;
 use crate::progress::{Progress, Unit};
 use crate::repo::Catalog;
+use crate::sandbox::userns;
 use crate::tree::Cache;
 use crate::{disk, inventory, manifest, sbom};
 use keys::Check;
@@ -262,7 +263,7 @@ fn check_space(options: &Options, context: &Context) -> Result<()> {
 }
 
 fn trees(cache: &Path) -> Cache {
-    Cache::new(cache.join("trees"))
+    Cache::new(cache.join(userns::trees_folder()))
 }
 
 /// The plan's packages, each with the right digest and a good signature.

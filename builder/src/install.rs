@@ -6,7 +6,8 @@ use crate::plan::Script;
 use crate::sandbox::{Bind, Sandbox};
 use crate::{bootstrap, interrupt};
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Where the tree under construction is inside the bootstrap root.
@@ -91,13 +92,21 @@ fn environment(job: &Job) -> Vec<(String, String)> {
 }
 
 /// What must be there before the first package: dracut is host-only by default, and the
-/// kernel's scriptlet runs it.
+/// kernel's scriptlet runs it. Modes are set, whatever the user's umask is.
 fn prepare(root: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(root.join("etc/dracut.conf.d"))?;
+    let mode = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode));
+    let mut folder = root.to_owned();
+    for part in ["", "etc", "dracut.conf.d"] {
+        folder.push(part);
+        fs::create_dir(&folder)?;
+        mode(&folder, 0o755)?;
+    }
+    let file = folder.join("imgbuild.conf");
     fs::write(
-        root.join("etc/dracut.conf.d/imgbuild.conf"),
+        &file,
         "# The initramfs serves any machine, not the one that built it.\nhostonly=\"no\"\n",
-    )
+    )?;
+    mode(&file, 0o644)
 }
 
 /// The whole transaction at once, by the rpm of the bootstrap root.
@@ -119,8 +128,13 @@ fn transaction(job: &Job, folder: &Path, root: &Path, listener: &mut dyn Listene
         format!("/packages/{folder}/{}", path.file_name().unwrap_or_default().to_string_lossy())
     };
     // Digests were checked against the repositories' metadata before; rpm has no keys yet.
-    let mut command: Vec<String> =
-        ["rpm", "--root", TARGET, "--nosignature", "--nodigest", "-iv"].map(str::to_owned).into();
+    // /proc and /sys are mounts, which a user namespace may not give owners: rpm leaves them
+    // alone, with and without root, so that its database is the same.
+    let mut command: Vec<String> = ["rpm", "--root", TARGET, "--nosignature", "--nodigest"]
+        .into_iter()
+        .chain(["--define", "_netsharedpath /proc:/sys", "-iv"])
+        .map(str::to_owned)
+        .collect();
     command.extend(job.packages.iter().map(|p| inside(&p.path)));
     let mut sandbox = Sandbox::new(bootstrap.path(), command);
     sandbox.environment = environment(job);

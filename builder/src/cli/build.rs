@@ -5,6 +5,7 @@ use crate::build::{self, Options};
 use crate::error::Result;
 use crate::plan::Plan;
 use crate::progress::Progress;
+use crate::sandbox::userns;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -31,6 +32,8 @@ pub struct Arguments {
 }
 
 pub fn run(a: Arguments) -> Result<()> {
+    // Before anything starts a thread.
+    userns::become_root()?;
     let mut progress = Progress::new(a.select.common.progress);
     let plan = a.plan.as_deref().map(Plan::read).transpose()?;
     let options = Options {

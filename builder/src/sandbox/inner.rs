@@ -1,13 +1,15 @@
 //! The inside of the sandbox: namespaces, mounts, and the first process that reaps.
 
 use super::{Bind, Sandbox};
+use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, SFlag, makedev, mknod, umask};
+use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, chdir, fork, pivot_root};
+use nix::unistd::{ForkResult, Pid, chdir, fork, pivot_root, setgroups};
 use std::error::Error;
 use std::ffi::CString;
 use std::fs::{self, Permissions};
@@ -67,6 +69,7 @@ fn exit_code(status: WaitStatus) -> i32 {
 fn first_process(sandbox: &Sandbox) -> Result<i32> {
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     umask(Mode::from_bits_truncate(0o022));
+    setgroups(&[])?;
     nix::unistd::sethostname("localhost")?;
     enter_root(sandbox)?;
     let input = io::pipe().map(|(reader, mut writer)| -> Result<io::PipeReader> {
@@ -168,7 +171,16 @@ fn bind_mount(root: &Path, bind: &Bind) -> Result<()> {
     let inside = mount_point(root, &bind.inside, 0o755)?;
     mount(Some(&bind.host), &inside, none, MsFlags::MS_BIND | MsFlags::MS_REC, none)?;
     if bind.read_only {
-        let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+        // What the host's mount forbids has to stay forbidden (mount_namespaces(7), "locked").
+        let held = statvfs(&inside)?.flags();
+        let mut flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+        for (is, flag) in [
+            (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
+            (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
+            (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
+        ] {
+            flags.set(flag, held.contains(is));
+        }
         mount(none, &inside, none, flags, none)?;
     }
     Ok(())
@@ -202,12 +214,7 @@ fn api_mounts(root: &Path) -> Result<()> {
         ("urandom", 1, 9),
         ("tty", 5, 0),
     ] {
-        mknod(
-            &dev.join(name),
-            SFlag::S_IFCHR,
-            Mode::from_bits_truncate(0o666),
-            makedev(major, minor),
-        )?;
+        device(&dev, name, major, minor).map_err(|e| format!("/dev/{name}: {e}"))?;
     }
     umask(old);
     for (name, target) in [
@@ -230,4 +237,20 @@ fn api_mounts(root: &Path) -> Result<()> {
         Some(options.as_c_str()),
     )?;
     Ok(())
+}
+
+/// A character device in the sandbox's `/dev`: a node of its own or, in a user namespace,
+/// which may not make one, the host's.
+fn device(dev: &Path, name: &str, major: u64, minor: u64) -> Result<()> {
+    let place = dev.join(name);
+    let mode = Mode::from_bits_truncate(0o666);
+    match mknod(&place, SFlag::S_IFCHR, mode, makedev(major, minor)) {
+        Err(Errno::EPERM) => {
+            fs::write(&place, "")?;
+            let host = Path::new("/dev").join(name);
+            let none = None::<&str>;
+            Ok(mount(Some(&host), &place, none, MsFlags::MS_BIND, none)?)
+        }
+        result => Ok(result?),
+    }
 }
