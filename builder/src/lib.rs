@@ -32,6 +32,7 @@ pub mod repo;
 pub mod rpmfile;
 pub mod sandbox;
 pub mod sbom;
+pub mod selinux;
 pub mod solve;
 pub mod tree;
 pub mod trust;

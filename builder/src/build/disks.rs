@@ -19,6 +19,7 @@ use crate::output::{Staging, libvirt, sha256};
 use crate::plan::{Node, Plan};
 use crate::profile::Format;
 use crate::progress::{Progress, Unit};
+use crate::selinux::Contexts;
 use crate::tree;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -72,6 +73,7 @@ pub fn write(
     progress.stage("reading the installed tree", Unit::Steps);
     let root = folder.join(place::ROOT);
     let mut role = tree::scan(&root, plan.time)?;
+    let contexts = Contexts::of_tree(&root)?;
     overlay::role(context, firstboot, &facts, &mut role)?;
     let settings = Settings {
         title: overlay::title(&role)?,
@@ -93,6 +95,9 @@ pub fn write(
         let mut tree = role.clone();
         if let Some(spec) = context.spec.node(&node.name) {
             overlay::identity(context, spec, &facts, &mut tree)?;
+        }
+        if let Some(contexts) = &contexts {
+            contexts.label(&mut tree);
         }
         let content = Content {
             root: &tree,
