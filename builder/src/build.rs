@@ -22,7 +22,6 @@ use crate::plan::{Plan, Script};
 use crate::profile::show_size;
 use crate::progress::{Progress, Unit};
 use crate::repo::Catalog;
-use crate::sandbox::userns;
 use crate::tree::Cache;
 use crate::{disk, inventory, manifest, sbom};
 use keys::Check;
@@ -263,7 +262,7 @@ fn check_space(options: &Options, context: &Context) -> Result<()> {
 }
 
 fn trees(cache: &Path) -> Cache {
-    Cache::new(cache.join(userns::trees_folder()))
+    Cache::new(cache.join("trees"))
 }
 
 /// The plan's packages, each with the right digest and a good signature.
@@ -293,7 +292,7 @@ fn install_tree(
     if trees.has(&digest) {
         progress.note("installed tree from the cache; rpm does not run");
     }
-    context.access.network.cache.use_entry(&options.select.cache.join("trees").join(&digest))?;
+    context.access.network.cache.use_entry(&trees.place(&digest))?;
     let tree = trees.get(&digest, |folder| {
         let (files, signatures) = fetched(context, checks, progress)?;
         signatures::keep(&signatures, folder)?;

@@ -1,6 +1,11 @@
 //! Packages → an installed root tree, by the target's own rpm in a sandbox: the rpmdb,
 //! scriptlets, triggers and capabilities are the target's, whatever the host is.
 
+mod initramfs;
+mod keystore;
+mod rpmdb;
+mod settle;
+
 use crate::error::{Context, Error, Result};
 use crate::plan::Script;
 use crate::sandbox::{Bind, Sandbox};
@@ -84,7 +89,8 @@ pub fn install(job: &Job, folder: &Path, listener: &mut dyn Listener) -> Result<
         run(listener, &["systemctl", "disable", unit])?;
     }
     scripts(job, &root, listener)?;
-    tidy(&root, listener)
+    listener.at(count, count, "settling");
+    settle::settle(job, &root, listener)
 }
 
 fn environment(job: &Job) -> Vec<(String, String)> {
@@ -228,19 +234,4 @@ fn scripts(job: &Job, root: &Path, listener: &mut dyn Listener) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Takes away what must be each node's own or is only left over from the installation. By
-/// the tree's own shell in the sandbox: no link of the tree can lead it out of the tree.
-fn tidy(root: &Path, listener: &mut dyn Listener) -> Result<()> {
-    // BerkeleyDB's environment belongs to the process that is gone; the next one makes its own.
-    // The machine id is empty, not absent: systemd fills it in on the first boot (machine-id(5)).
-    const SCRIPT: &str = "set -e
-        for folder in /tmp /var/tmp /var/cache/yum /var/cache/dnf; do
-            [ ! -d \"$folder\" ] || find \"$folder/\" -mindepth 1 -delete
-        done
-        rm -f /var/lib/rpm/__db.* /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub
-        rm -f /var/lib/systemd/random-seed /var/lib/dbus/machine-id /etc/machine-id
-        : >/etc/machine-id";
-    Sandbox::new(root, ["/bin/sh", "-c", SCRIPT]).must(&mut |line| listener.log(line))
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub const SCHEMA: u32 = 2;
 
 /// Changes whenever the same plan would make another tree.
-pub const TREE_FORMAT: u32 = 3;
+pub const TREE_FORMAT: u32 = 4;
 
 /// A package to install, exactly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

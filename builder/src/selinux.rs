@@ -4,12 +4,12 @@
 
 mod spec;
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::format::tree::{Content, Tree};
+use crate::tree;
 use rayon::prelude::*;
 use spec::{Spec, Substitutions};
 use std::fs;
-use std::io;
 use std::path::Path;
 
 /// The extended attribute that holds a label.
@@ -127,22 +127,10 @@ fn kind(content: &Content) -> Option<Kind> {
     })
 }
 
-/// A text file of the tree; `None` where there is none. A link on the way could lead out of
-/// the tree: it is refused.
+/// A text file of the tree; `None` where there is none.
 fn read(root: &Path, name: &str) -> Result<Option<String>> {
-    let what = || format!("cannot read the image's /{name}");
-    let mut place = root.to_owned();
-    for part in name.split('/') {
-        place.push(part);
-        match fs::symlink_metadata(&place) {
-            Ok(meta) if meta.is_symlink() => {
-                return Err(Error::build(format!("{}: a symbolic link is in its path", what())));
-            }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            result => drop(result.or_build(what)?),
-        }
-    }
-    fs::read_to_string(&place).or_build(what).map(Some)
+    let Some(place) = tree::inside(root, name)? else { return Ok(None) };
+    fs::read_to_string(&place).or_build(|| format!("cannot read the image's /{name}")).map(Some)
 }
 
 #[cfg(test)]

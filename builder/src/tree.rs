@@ -4,7 +4,9 @@
 use crate::error::{Context, Error, Result};
 use crate::format::tree::{Content, Entry, Tree};
 use crate::interrupt;
+use crate::sandbox::userns;
 use nix::fcntl::{Flock, FlockArg};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{CStr, CString};
 use std::fs::{self, File};
@@ -72,6 +74,29 @@ pub fn scan(root: &Path, latest: i64) -> Result<Tree> {
     }
     link(root, &mut tree, &links)?;
     Ok(tree)
+}
+
+/// The place of the file `name` below `root`; `None` where there is none. For reading and
+/// writing a tree from outside of its sandbox.
+///
+/// # Errors
+/// A build error where a symbolic link is in the path, which could lead out of the tree.
+pub fn inside(root: &Path, name: &str) -> Result<Option<PathBuf>> {
+    let mut place = root.to_owned();
+    for part in name.split('/') {
+        place.push(part);
+        match fs::symlink_metadata(&place) {
+            Ok(meta) if meta.is_symlink() => {
+                return Err(Error::build(format!(
+                    "the image's /{name} is behind a symbolic link, which is not followed"
+                )));
+            }
+            Ok(_) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(Error::build(format!("cannot read {}: {e}", place.display()))),
+        }
+    }
+    Ok(Some(place))
 }
 
 /// Names beyond the first of a file become links to the first.
@@ -143,7 +168,7 @@ impl Cache {
     /// # Errors
     /// What `make` fails with, or an environment error about the cache folder.
     pub fn get(&self, digest: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
-        let place = self.folder.join(digest);
+        let place = self.place(digest);
         let what = || format!("cannot use the cache {}", self.folder.display());
         fs::create_dir_all(&self.folder).or_environment(what)?;
         let lock = File::create(self.folder.join("lock")).or_environment(what)?;
@@ -173,9 +198,18 @@ impl Cache {
         Ok(place)
     }
 
+    /// Where the tree of this digest is. What is made through id maps has other owners on
+    /// the disk, so it has another name.
+    pub fn place(&self, digest: &str) -> PathBuf {
+        match userns::id_maps() {
+            None => self.folder.join(digest),
+            Some(maps) => self.folder.join(hex::encode(Sha256::digest(digest.to_owned() + &maps))),
+        }
+    }
+
     /// Whether the tree of this digest is there.
     pub fn has(&self, digest: &str) -> bool {
-        self.folder.join(digest).is_dir()
+        self.place(digest).is_dir()
     }
 }
 

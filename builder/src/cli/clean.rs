@@ -4,6 +4,7 @@ use super::common::{Common, print, size};
 use crate::cache::{self, Folder, Kind, Removal, Selection};
 use crate::error::Result;
 use crate::profile::show_size;
+use crate::sandbox::userns;
 use clap::Args;
 use serde_json::json;
 use std::path::Path;
@@ -71,6 +72,10 @@ impl Arguments {
 
 pub fn run(a: Arguments) -> Result<()> {
     let folder = Folder::new(a.common.cache()?);
+    // Only root may remove files of other owners, which trees have.
+    if folder.root().join("trees").is_dir() {
+        userns::become_root()?;
+    }
     let selection = a.selection();
     let removals = cache::clean(&folder, &selection, a.dry_run)?;
     if a.json {

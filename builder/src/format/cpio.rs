@@ -39,6 +39,8 @@ pub struct Header {
     pub inode: u32,
     /// File type and permissions as in `st_mode`.
     pub mode: u32,
+    /// Owner and group.
+    pub owner: (u32, u32),
     /// Link count.
     pub links: u32,
     /// Modification time, seconds since 1970.
@@ -108,6 +110,7 @@ impl<R: Read> Reader<R> {
             name,
             inode: field(0)?,
             mode: field(1)?,
+            owner: (field(2)?, field(3)?),
             links: field(4)?,
             mtime: field(5)?,
             size: self.left,
@@ -146,29 +149,35 @@ impl<R: Read> Read for Reader<R> {
     }
 }
 
-/// Appends one entry to an archive; `offset` is how long the archive is so far. A `size`
-/// other than the data's is not possible, so hard links are written as separate files.
-///
-/// # Panics
-/// Never: names and data beyond 4 GiB are not used by its callers and wrap in the format itself.
+/// Appends one entry of root's to an archive, without time and without other names.
 pub fn append(archive: &mut Vec<u8>, name: &str, mode: u32, device: (u32, u32), data: &[u8]) {
     let inode = archive.len() as u32;
-    let header = format!(
-        "070701{inode:08X}{mode:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}",
+    let (name, owner) = (name.as_bytes().to_vec(), (0, 0));
+    let header = Header { name, inode, mode, owner, links: 1, mtime: 0, size: 0, device };
+    append_entry(archive, &header, data);
+}
+
+/// Appends one entry; the size is the data's, which the format limits to 4 GiB.
+pub fn append_entry(archive: &mut Vec<u8>, header: &Header, data: &[u8]) {
+    archive.extend_from_slice(b"070701");
+    for field in [
+        header.inode,
+        header.mode,
+        header.owner.0,
+        header.owner.1,
+        header.links,
+        header.mtime,
+        data.len() as u32,
         0,
         0,
-        1,
+        header.device.0,
+        header.device.1,
+        header.name.len() as u32 + 1,
         0,
-        data.len(),
-        0,
-        0,
-        device.0,
-        device.1,
-        name.len() + 1,
-        0
-    );
-    archive.extend_from_slice(header.as_bytes());
-    archive.extend_from_slice(name.as_bytes());
+    ] {
+        archive.extend_from_slice(format!("{field:08X}").as_bytes());
+    }
+    archive.extend_from_slice(&header.name);
     archive.push(0);
     archive.resize(archive.len().next_multiple_of(4), 0);
     archive.extend_from_slice(data);

@@ -1,4 +1,4 @@
-//! Building without root: this process enters a user namespace in which it is root and all
+//! Working without root: this process enters a user namespace in which it is root and all
 //! ids that packages give their files exist, as subordinate ids of the user
 //! (user_namespaces(7), subuid(5), newuidmap(1)). From then on everything sees what root
 //! sees, so there is one way of building: owners are read back as they were set, file
@@ -10,7 +10,6 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Gid, Pid, Uid, User, fork, setresgid, setresuid};
-use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::process::{self, Command};
@@ -63,16 +62,12 @@ pub fn become_root() -> Result<()> {
     setresuid(Uid::from_raw(0), Uid::from_raw(0), Uid::from_raw(0)).map_err(root)
 }
 
-/// The name of the folder for trees whose owners are stored by this process's id maps: a
-/// tree made through another map has other owners.
-pub fn trees_folder() -> String {
+/// The maps through which this process sees owners; `None` when it sees them as they are.
+pub fn id_maps() -> Option<String> {
     let map = |kind| fs::read_to_string(format!("/proc/self/{kind}_map")).unwrap_or_default();
     let maps = map("uid") + &map("gid");
-    let plain = maps.lines().all(|l| l.split_whitespace().eq(["0", "0", "4294967295"]));
-    if plain {
-        return "trees".to_owned();
-    }
-    format!("trees-{}", hex::encode(&Sha256::digest(maps)[..4]))
+    let plain = |line: &str| line.split_whitespace().eq(["0", "0", "4294967295"]);
+    (!maps.lines().all(plain)).then_some(maps)
 }
 
 fn pipe() -> Result<(PipeReader, PipeWriter)> {
@@ -116,7 +111,7 @@ fn newidmap(program: &str, target: Pid, own: u32, ranges: &[Range]) -> Result<()
             Err(refusal(&format!("{program}: {said}")))
         }
         Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Error::environment(format!(
-            "building without root needs {program}, which is not installed"
+            "working without root needs {program}, which is not installed"
         ))
         .hint("sudo apt-get install uidmap (Fedora, EL: shadow-utils), or run imgbuild as root")),
         Err(e) => Err(Error::environment(format!("cannot run {program}: {e}"))),
@@ -127,7 +122,7 @@ fn newidmap(program: &str, target: Pid, own: u32, ranges: &[Range]) -> Result<()
 fn refusal(reason: &str) -> Error {
     let setting = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
     let error = Error::environment(format!(
-        "building without root needs a user namespace, which cannot be had: {reason}"
+        "working without root needs a user namespace, which cannot be had: {reason}"
     ));
     for (path, forbids, line) in [
         ("kernel/unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone=1"),
@@ -181,7 +176,7 @@ impl Ranges {
             return Ok(Self { uids, gids });
         }
         Err(Error::environment(format!(
-            "building without root needs {} subordinate ids for {user} in {}: the files of packages have owners",
+            "working without root needs {} subordinate ids for {user} in {}: the files of packages have owners",
             IDS + 1,
             missing.join(" and ")
         ))
