@@ -9,4 +9,6 @@ pub mod product;
 pub mod pykickstart;
 pub mod rawrpm;
 pub mod server_double;
+pub mod tree;
+pub mod user;
 pub mod web_lab;

@@ -2,7 +2,7 @@
 
 use lab_tests::guest::{Firmware, Guest};
 use lab_tests::lab::{Lab, text};
-use lab_tests::{oracle, product};
+use lab_tests::{oracle, product, tree};
 use serde_json::Value;
 use std::fs;
 use std::net::Ipv4Addr;
@@ -177,13 +177,10 @@ fn the_installed_tree_is_as_its_own_rpm_says() {
     let manifest = fs::read(lab.output().join("manifest.json")).expect("manifest");
     let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
     let digest = manifest["tree_sha256"].as_str().expect("the tree's name");
-    let tree = product::cache().join("trees").join(digest).join("root");
     // A copy: rpm may write to its database even when it only reads.
-    let root = text(&lab.folder().join("root"));
-    oracle::ok("cp", ["-a", &text(&tree), &root]);
-    let script = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" rpm -Va";
-    let verdict = oracle::run("unshare", ["-m", "sh", "-c", script, &root]);
-    let verdict = String::from_utf8_lossy(&verdict.stdout).into_owned();
+    let root = lab.folder().join("root");
+    tree::copy(&product::cache(), digest, &root);
+    let verdict = tree::run(&root, "rpm -Va");
     let mut changed: Vec<&str> = verdict.lines().collect();
     changed.sort_unstable();
     // The packages' own scriptlets make accounts.
