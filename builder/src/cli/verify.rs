@@ -4,6 +4,7 @@ use super::common::{Common, json, print};
 use crate::build::{Rebuild, rebuild};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
+use crate::sandbox::userns;
 use crate::verify::{self, Report};
 use clap::Args;
 use std::fmt::Write;
@@ -39,6 +40,10 @@ pub struct Arguments {
 }
 
 pub fn run(a: Arguments) -> Result<()> {
+    if a.rebuild {
+        // Before anything starts a thread.
+        userns::become_root()?;
+    }
     let mut progress = Progress::new(a.common.progress);
     let report = if a.rebuild {
         let request = Rebuild {
