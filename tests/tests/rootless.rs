@@ -93,6 +93,51 @@ fn a_user_builds_the_same_image_as_root_from_genuine_el7_packages() {
     let manifest = same_image_without_root(&lab, &user, &media, &more);
     let root = copy_of_tree(&lab, &manifest);
     check_times(&root, &manifest);
+    check_by_own_rpm(&root);
+    check_by_own_yum(&root, &shared.join("el7/media"));
+    check_by_own_e2fsck(&root, &lab, &manifest);
+}
+
+/// EL7's rpm finds nothing changed but what a running system makes anew.
+fn check_by_own_rpm(root: &Path) {
+    let verdict = tree::run(root, "rpm -Va");
+    let unexpected: Vec<&str> = verdict
+        .lines()
+        .filter(|line| {
+            let (attributes, path) = line.split_at(line.find('/').unwrap_or(0));
+            let ghost = attributes.trim_end().ends_with(" g");
+            // systemd makes these on each boot, and journald gives its folder a group.
+            let made = attributes.starts_with("missing") && path.starts_with("/var/run/");
+            !ghost && !made && path != "/var/log/journal"
+        })
+        .collect();
+    assert!(unexpected.is_empty(), "{unexpected:#?}");
+    assert!(verdict.contains("/var/log/journal"), "rpm did not look: {verdict}");
+}
+
+/// EL7's yum reads a repository.
+fn check_by_own_yum(root: &Path, media: &Path) {
+    let medium = root.join("mnt/medium");
+    fs::create_dir(&medium).expect("folder");
+    oracle::ok("cp", ["-r", &text(&media.join("repodata")), &text(&medium)]);
+    let file = "[medium]\nname=medium\nbaseurl=file:///mnt/medium\ngpgcheck=0\n";
+    fs::write(root.join("etc/yum.repos.d/medium.repo"), file).expect("repo file");
+    let list = tree::run(root, "yum -q --disablerepo='*' --enablerepo=medium repolist");
+    let packages = fs::read_dir(media.join("Packages")).expect("packages").count().to_string();
+    let line = list.lines().find(|l| l.starts_with("medium")).unwrap_or_default();
+    assert_eq!(line.split_whitespace().last(), Some(packages.as_str()), "{list}");
+}
+
+/// EL7's e2fsck 1.42.9 finds the image's root filesystem clean.
+fn check_by_own_e2fsck(root: &Path, lab: &Lab, manifest: &Value) {
+    fs::hard_link(lab.output().join("openstack.raw"), root.join("image.raw")).expect("link");
+    let partitions = manifest["plan"]["disk"]["partitions"].as_array().expect("partitions");
+    let is_root = |p: &&Value| p["content"]["mount"] == "/";
+    let offset = &partitions.iter().find(is_root).expect("root")["offset"];
+    let command = format!("e2fsck -V 2>&1; e2fsck -fn '/image.raw?offset={offset}' && echo clean");
+    let verdict = tree::run(root, &command);
+    assert!(verdict.contains("e2fsck 1.42.9"), "{verdict}");
+    assert!(verdict.trim_end().ends_with("clean"), "{verdict}");
 }
 
 #[test]
