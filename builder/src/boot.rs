@@ -5,6 +5,7 @@ mod config;
 
 use crate::error::{Context, Error, Result};
 use crate::format::tree::{Content, Entry, Tree};
+use crate::kickstart::LoaderPassword;
 use crate::layout::Layout;
 use crate::sandbox::{Bind, Sandbox};
 use std::fs;
@@ -105,6 +106,8 @@ pub struct Settings {
     pub timeout: u32,
     /// Time stamp of the files made here, seconds since 1970.
     pub time: i64,
+    /// What editing an entry asks for.
+    pub password: Option<LoaderPassword>,
 }
 
 /// Puts everything that booting needs into `root`, and returns the tree of the ESP, whose
@@ -137,7 +140,7 @@ pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<
     for (path, entry) in modules {
         root.put(&path, entry);
     }
-    let esp = take_esp(root, settings.time, &config)?;
+    let mut esp = take_esp(root, settings.time, &config)?;
     root.put("etc/fstab", text(config::fstab(layout)));
     let arguments = config::arguments(layout, &settings.arguments);
     root.put("etc/default/grub", text(config::default_grub(&arguments, settings.timeout)));
@@ -145,14 +148,23 @@ pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<
     let mut grub = text(config("linux", "initrd"));
     grub.mode = 0o600;
     root.put("boot/grub2/grub.cfg", grub);
+    if let Some(password) = &settings.password {
+        let secret = Content::Bytes(config::user(password).into_bytes());
+        root.put("boot/grub2/user.cfg", Entry::new(0o600, settings.time, secret.clone()));
+        for folder in vendors(&esp) {
+            let file = Entry::new(0o700, settings.time, secret.clone());
+            esp.put(&format!("{folder}/user.cfg"), file);
+        }
+        if root.get("etc/grub.d/01_users").is_none() {
+            let script = Content::Bytes(config::users_script().into_bytes());
+            root.put("etc/grub.d/01_users", Entry::new(0o755, settings.time, script));
+        }
+    }
     root.put("boot/grub2/grubenv", text(config::environment()));
     // By these names grubby and people find it; EL7's packages bring them.
     let link =
         |target: String| Entry::new(0o777, settings.time, Content::Symlink(target.into_bytes()));
-    let vendor = esp
-        .entries
-        .keys()
-        .find_map(|p| std::str::from_utf8(p).ok()?.strip_suffix("/grub.cfg").map(str::to_owned));
+    let vendor = vendors(&esp).into_iter().next();
     let efi = vendor.map(|folder| format!("../{ESP}{folder}/grub.cfg"));
     for (path, target) in
         [("etc/grub2.cfg", Some("../boot/grub2/grub.cfg".to_owned())), ("etc/grub2-efi.cfg", efi)]
@@ -177,14 +189,7 @@ fn take_esp(root: &mut Tree, time: i64, config: &dyn Fn(&str, &str) -> String) -
             esp.entries.insert(path[ESP.len()..].to_vec(), entry);
         }
     }
-    let vendors: Vec<String> = esp
-        .entries
-        .keys()
-        .filter_map(|p| {
-            std::str::from_utf8(p).ok()?.strip_suffix("/grubx64.efi").map(str::to_owned)
-        })
-        .filter(|folder| !folder.eq_ignore_ascii_case("EFI/BOOT"))
-        .collect();
+    let vendors = vendors(&esp);
     if esp.get("EFI/BOOT/BOOTX64.EFI").is_none() || vendors.is_empty() {
         return Err(Error::build(
             "the image has no UEFI loader: /boot/efi/EFI/BOOT/BOOTX64.EFI and /boot/efi/EFI/*/grubx64.efi are needed",
@@ -197,6 +202,15 @@ fn take_esp(root: &mut Tree, time: i64, config: &dyn Fn(&str, &str) -> String) -
         esp.put(&format!("{vendor}/grub.cfg"), Entry::new(0o700, time, bytes));
     }
     Ok(esp)
+}
+
+/// The ESP's folders with a GRUB that looks for its configuration beside it.
+fn vendors(esp: &Tree) -> Vec<String> {
+    let names = esp.entries.keys().filter_map(|p| std::str::from_utf8(p).ok());
+    names
+        .filter_map(|p| p.strip_suffix("/grubx64.efi").map(str::to_owned))
+        .filter(|folder| !folder.eq_ignore_ascii_case("EFI/BOOT"))
+        .collect()
 }
 
 /// EL7's signed GRUB boots a kernel under UEFI by `linuxefi`; later ones by `linux`.

@@ -13,6 +13,7 @@ mod dialect;
 mod document;
 mod include;
 mod lexer;
+mod loader;
 mod network;
 mod options;
 mod packages;
@@ -30,6 +31,7 @@ mod write;
 pub use check::check;
 pub use document::Document;
 pub use include::{Source, expand};
+pub use loader::LoaderPassword;
 pub use network::{Device, Ipv6, Network};
 pub use packages::{Group, Members, Packages};
 pub use parse::{Text, parse};
@@ -198,6 +200,8 @@ pub struct Bootloader {
     pub append: String,
     /// `--timeout`: seconds the menu waits.
     pub timeout: Option<u32>,
+    /// `--password`: without it nobody changes an entry, or opens GRUB's command line.
+    pub password: Option<LoaderPassword>,
 }
 
 /// A `%post` script.

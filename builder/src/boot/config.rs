@@ -1,6 +1,7 @@
 //! The text files of the boot loader and fstab.
 
 use super::{Kernel, Settings};
+use crate::kickstart::LoaderPassword;
 use crate::layout::{Content, Files, Format, Layout};
 
 /// `/etc/fstab`. The ESP is `nofail`: a kernel without vfat still boots.
@@ -60,6 +61,22 @@ pub const SYSCONFIG_KERNEL: &str = "# Written by imgbuild.\n\
      # UPDATEDEFAULT: whether new-kernel-pkg makes new kernels the default\nUPDATEDEFAULT=yes\n\
      # DEFAULTKERNEL: the kernel package that does so\nDEFAULTKERNEL=kernel\n";
 
+/// What EL7's `/etc/grub.d/01_users` has grub2-mkconfig write: with a password in `user.cfg`
+/// beside grub.cfg (`grub2-setpassword` changes it), only root may edit entries.
+const USERS: &str = "if [ -f ${prefix}/user.cfg ]; then\n  source ${prefix}/user.cfg\n  \
+     if [ -n \"${GRUB2_PASSWORD}\" ]; then\n    set superusers=\"root\"\n    \
+     export superusers\n    password_pbkdf2 root ${GRUB2_PASSWORD}\n  fi\nfi\n";
+
+/// `/etc/grub.d/01_users`, for a target whose GRUB has none.
+pub fn users_script() -> String {
+    format!("#!/bin/sh -e\ncat << \"EOF\"\n{USERS}EOF\n")
+}
+
+/// `user.cfg` beside grub.cfg.
+pub fn user(password: &LoaderPassword) -> String {
+    format!("GRUB2_PASSWORD={}\n", password.expose())
+}
+
 /// GRUB's module for a filesystem.
 pub fn grub_module(format: Format) -> &'static str {
     match format {
@@ -96,6 +113,7 @@ pub fn grub(
          if serial --unit=0 --speed=115200; then\n\
          \tterminal_input serial console\n\tterminal_output serial console\nfi\n\
          search --no-floppy --fs-uuid --set=root {uuid}\n\
+         ### BEGIN /etc/grub.d/01_users ###\n{USERS}### END /etc/grub.d/01_users ###\n\
          menuentry '{title} ({release})' --class os --unrestricted {{\n\
          \tinsmod gzio\n\tinsmod part_gpt\n\tinsmod {module}\n\
          \tsearch --no-floppy --fs-uuid --set=root {uuid}\n\
@@ -147,8 +165,13 @@ mod tests {
             early(&layout),
             format!("search.fs_uuid {} root\nset prefix=($root)/grub2\n", uuid("/boot"))
         );
-        let settings =
-            Settings { title: "T".into(), arguments: "quiet".into(), timeout: 1, time: 0 };
+        let settings = Settings {
+            title: "T".into(),
+            arguments: "quiet".into(),
+            timeout: 1,
+            time: 0,
+            password: None,
+        };
         let kernel = Kernel { release: "3.10".into() };
         let grub = grub(&layout, &settings, &kernel, "linux", "initrd");
         let wanted = format!("linux /vmlinuz-3.10 root=/dev/mapper/vg-root ro {given}\n");

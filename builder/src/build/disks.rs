@@ -80,6 +80,7 @@ pub fn write(
         arguments: plan.arguments.clone(),
         timeout: plan.timeout,
         time: plan.time,
+        password: context.spec.kickstart.bootloader.password.clone(),
     };
     let esp = boot::install(&mut role, &plan.disk, &settings)?;
     let boot_img = root.join(boot::GRUB_PC).join("boot.img");

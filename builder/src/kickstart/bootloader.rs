@@ -1,15 +1,14 @@
 //! `bootloader`.
 
+use super::loader::LoaderPassword;
 use super::options::Parsed;
 use super::parse::State;
 use super::report::Fate;
 use super::sections::Item;
 
-/// Options of `bootloader` that mean other boot loaders or other disks.
-const BOOTLOADER_REFUSED: [(&str, &str); 7] = [
-    ("--password", "a GRUB password is not set in images"),
-    ("--iscrypted", "a GRUB password is not set in images"),
-    ("--md5pass", "a GRUB password is not set in images"),
+/// Options of `bootloader` that mean other boot loaders or none.
+const REFUSED: [(&str, &str); 5] = [
+    ("--md5pass", "GRUB 2 knows no MD5 passwords: write --iscrypted --password=grub.pbkdf2..."),
     ("--extlinux", "the boot loader is GRUB 2"),
     ("--disabled", "an image without a boot loader does not start"),
     ("--nombr", "an image without a boot loader does not start"),
@@ -18,15 +17,19 @@ const BOOTLOADER_REFUSED: [(&str, &str); 7] = [
 
 /// `bootloader`.
 pub fn bootloader(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
-    if let Some((_, why)) = BOOTLOADER_REFUSED.into_iter().find(|(option, _)| parsed.has(option)) {
-        return state.report(item, Fate::Refused, why);
+    if let Some((option, why)) = REFUSED.into_iter().find(|(option, _)| parsed.has(option)) {
+        return state.report(item, Fate::Refused, format!("{option}: {why}"));
     }
-    if let Some(location @ ("none" | "partition")) = parsed.get("--location").map(|v| v.text) {
+    if let Some(value) = parsed.get("--location")
+        && let location @ ("none" | "partition") = value.text
+    {
         let why = format!("--location={location}: an image starts from its own disk: write mbr");
-        return state.report(item, Fate::Refused, why);
+        return state.refuse(item, value.word.column, why);
     }
+    let Ok(password) = password(state, item, parsed) else { return };
     let loader = &mut state.kickstart.bootloader;
     loader.append = parsed.text("--append").unwrap_or_default();
+    loader.password = password;
     match parsed.get("--timeout").map(|v| (v, v.text.trim().parse::<u32>())) {
         Some((_, Ok(seconds))) => loader.timeout = Some(seconds),
         Some((value, Err(_))) => {
@@ -35,7 +38,11 @@ pub fn bootloader(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
         }
         None => loader.timeout = None,
     }
-    let why = "GRUB 2 for BIOS and for UEFI, with these kernel arguments";
+    let mut why = "GRUB 2 for BIOS and for UEFI, with these kernel arguments".to_owned();
+    if state.kickstart.bootloader.password.is_some() {
+        why += "; entries start without the password, root's, and change only with it";
+    }
+    boot_drive(state, item, parsed);
     let drives = ["--driveorder", "--boot-drive", "--leavebootorder", "--upgrade"];
     match drives.into_iter().find(|o| parsed.has(o)) {
         Some(option) => {
@@ -44,4 +51,36 @@ pub fn bootloader(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
         }
         None => state.report(item, Fate::Honoured, why),
     }
+}
+
+/// The disk that the boot loader goes to, if the line names one; it has to be the image's.
+fn boot_drive(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+    let first = parsed.list("--driveorder").into_iter().next();
+    let drive = parsed.text("--boot-drive").filter(|d| !d.is_empty()).or(first);
+    let line = state.line(item);
+    state.kickstart.storage.boot_drive =
+        drive.map(|name| (line, name.trim_start_matches("/dev/").to_owned()));
+}
+
+/// `--password`; an error is in the report already.
+fn password(
+    state: &mut State<'_>,
+    item: &Item<'_>,
+    parsed: &Parsed<'_>,
+) -> Result<Option<LoaderPassword>, ()> {
+    let Some(value) = parsed.get("--password") else { return Ok(None) };
+    let (text, column) = (value.text, value.word.column);
+    let read = match parsed.has("--iscrypted") {
+        true => LoaderPassword::from_hash(text),
+        false => {
+            let message = "the boot loader's password is written in clear";
+            let hint = "write its hash: --iscrypted and the output of `grub2-mkpasswd-pbkdf2`";
+            state.warning(item.line, column, message, hint);
+            LoaderPassword::from_clear(text, &format!("{} boot loader", state.source.salt))
+        }
+    };
+    read.map(Some).map_err(|why| {
+        let hint = "`grub2-mkpasswd-pbkdf2` prints one, grub.pbkdf2.sha512...";
+        state.refuse(item, column, format!("--password: {why}: {hint}"));
+    })
 }

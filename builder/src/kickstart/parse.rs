@@ -144,7 +144,8 @@ pub fn parse(source: &Text<'_>) -> Result<Kickstart, Vec<Problem>> {
     let State { mut kickstart, mut problems, .. } = state;
     for (line, why) in limits::refusals(&kickstart.storage) {
         let mut lines = kickstart.report.iter_mut();
-        if let Some(entry) = lines.find(|l| l.line == line && l.is_storage()) {
+        let concerned = |l: &&mut Line| l.is_storage() || l.command == "bootloader";
+        if let Some(entry) = lines.find(|l| l.line == line && concerned(l)) {
             (entry.fate, entry.why) = (Fate::Refused, why);
         }
     }

@@ -19,6 +19,8 @@ pub struct Storage {
     pub reqpart: Option<Reqpart>,
     /// `clearpart --disklabel`: `gpt` or `msdos`; absent means the platform's default.
     pub disklabel: Option<String>,
+    /// Line and disk of `bootloader --boot-drive`, or the first of its `--driveorder`.
+    pub boot_drive: Option<(usize, String)>,
 }
 
 /// One `part` line.

@@ -125,7 +125,9 @@ fn place(target: &Target, files: &Filesystem, is_volume: bool) -> Option<String>
 
 /// An image is one disk.
 fn one_disk(storage: &Storage) -> Option<(usize, String)> {
-    let mut named = storage.partitions.iter().filter_map(|p| Some((p.line, p.disk.as_deref()?)));
+    let loader = storage.boot_drive.iter().map(|(line, disk)| (*line, disk.as_str()));
+    let named = storage.partitions.iter().filter_map(|p| Some((p.line, p.disk.as_deref()?)));
+    let mut named = named.chain(loader);
     let (_, first) = named.next()?;
     let (line, other) = named.find(|(_, disk)| *disk != first)?;
     Some((line, format!("an image is one disk: {first} is named already, and now {other}")))
