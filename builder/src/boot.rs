@@ -110,12 +110,11 @@ pub struct Settings {
     pub password: Option<LoaderPassword>,
 }
 
-/// Puts everything that booting needs into `root`, and returns the tree of the ESP, whose
-/// files are taken out of `root`'s `/boot/efi`.
+/// Puts everything that booting needs into `root`, what belongs to the ESP below `/boot/efi`.
 ///
 /// # Errors
 /// A build error when the kernel, GRUB's files for BIOS or a UEFI loader is missing.
-pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<Tree> {
+pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<()> {
     let kernel = kernel(root)?;
     let text = |s: String| Entry::new(0o644, settings.time, Content::Bytes(s.into_bytes()));
     let config =
@@ -140,7 +139,8 @@ pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<
     for (path, entry) in modules {
         root.put(&path, entry);
     }
-    let mut esp = take_esp(root, settings.time, &config)?;
+    let vendors = vendors(root)?;
+    put_esp(root, &vendors, settings, &config)?;
     root.put("etc/fstab", text(config::fstab(layout)));
     let arguments = config::arguments(layout, &settings.arguments);
     root.put("etc/default/grub", text(config::default_grub(&arguments, settings.timeout)));
@@ -150,11 +150,7 @@ pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<
     root.put("boot/grub2/grub.cfg", grub);
     if let Some(password) = &settings.password {
         let secret = Content::Bytes(config::user(password).into_bytes());
-        root.put("boot/grub2/user.cfg", Entry::new(0o600, settings.time, secret.clone()));
-        for folder in vendors(&esp) {
-            let file = Entry::new(0o700, settings.time, secret.clone());
-            esp.put(&format!("{folder}/user.cfg"), file);
-        }
+        root.put("boot/grub2/user.cfg", Entry::new(0o600, settings.time, secret));
         if root.get("etc/grub.d/01_users").is_none() {
             let script = Content::Bytes(config::users_script().into_bytes());
             root.put("etc/grub.d/01_users", Entry::new(0o755, settings.time, script));
@@ -164,8 +160,7 @@ pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<
     // By these names grubby and people find it; EL7's packages bring them.
     let link =
         |target: String| Entry::new(0o777, settings.time, Content::Symlink(target.into_bytes()));
-    let vendor = vendors(&esp).into_iter().next();
-    let efi = vendor.map(|folder| format!("../{ESP}{folder}/grub.cfg"));
+    let efi = vendors.first().map(|folder| format!("../{ESP}{folder}/grub.cfg"));
     for (path, target) in
         [("etc/grub2.cfg", Some("../boot/grub2/grub.cfg".to_owned())), ("etc/grub2-efi.cfg", efi)]
     {
@@ -173,12 +168,50 @@ pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<
             root.put(path, link(target));
         }
     }
-    Ok(esp)
+    Ok(())
 }
 
-/// Moves `/boot/efi` out of the root tree. Each vendor folder with a GRUB gets its grub.cfg
-/// there, where that GRUB's built-in prefix points.
-fn take_esp(root: &mut Tree, time: i64, config: &dyn Fn(&str, &str) -> String) -> Result<Tree> {
+/// The ESP's folders with a GRUB that looks for its configuration beside it.
+///
+/// # Errors
+/// A build error when there is none, or no loader that firmware starts by itself.
+fn vendors(root: &Tree) -> Result<Vec<String>> {
+    let names = root.entries.keys().filter_map(|p| std::str::from_utf8(p).ok());
+    let vendors: Vec<String> = names
+        .filter_map(|p| p.strip_prefix(ESP)?.strip_suffix("/grubx64.efi").map(str::to_owned))
+        .filter(|folder| !folder.eq_ignore_ascii_case("EFI/BOOT"))
+        .collect();
+    if root.get(&format!("{ESP}EFI/BOOT/BOOTX64.EFI")).is_none() || vendors.is_empty() {
+        return Err(Error::build(
+            "the image has no UEFI loader: /boot/efi/EFI/BOOT/BOOTX64.EFI and /boot/efi/EFI/*/grubx64.efi are needed",
+        )
+        .hint("name the packages `shim-x64` and `grub2-efi-x64` in the kickstart's %packages"));
+    }
+    Ok(vendors)
+}
+
+/// Each vendor's GRUB finds its grub.cfg beside it, where its built-in prefix points.
+fn put_esp(
+    root: &mut Tree,
+    vendors: &[String],
+    settings: &Settings,
+    config: &dyn Fn(&str, &str) -> String,
+) -> Result<()> {
+    for vendor in vendors {
+        let (loader, initrd) = loader_commands(root.get(&format!("{ESP}{vendor}/grubx64.efi")))?;
+        let password = settings.password.as_ref().map(config::user);
+        let files = [("grub.cfg", Some(config(loader, initrd))), ("user.cfg", password)];
+        for (name, text) in files {
+            let Some(text) = text else { continue };
+            let entry = Entry::new(0o700, settings.time, Content::Bytes(text.into_bytes()));
+            root.put(&format!("{ESP}{vendor}/{name}"), entry);
+        }
+    }
+    Ok(())
+}
+
+/// Moves `/boot/efi` out of the root tree: the tree of the ESP.
+pub fn take_esp(root: &mut Tree, time: i64) -> Tree {
     let inside: Vec<Vec<u8>> =
         root.entries.keys().filter(|p| p.starts_with(ESP.as_bytes())).cloned().collect();
     let mut esp = Tree::default();
@@ -189,28 +222,7 @@ fn take_esp(root: &mut Tree, time: i64, config: &dyn Fn(&str, &str) -> String) -
             esp.entries.insert(path[ESP.len()..].to_vec(), entry);
         }
     }
-    let vendors = vendors(&esp);
-    if esp.get("EFI/BOOT/BOOTX64.EFI").is_none() || vendors.is_empty() {
-        return Err(Error::build(
-            "the image has no UEFI loader: /boot/efi/EFI/BOOT/BOOTX64.EFI and /boot/efi/EFI/*/grubx64.efi are needed",
-        )
-        .hint("name the packages `shim-x64` and `grub2-efi-x64` in the kickstart's %packages"));
-    }
-    for vendor in vendors {
-        let (loader, initrd) = loader_commands(esp.get(&format!("{vendor}/grubx64.efi")))?;
-        let bytes = Content::Bytes(config(loader, initrd).into_bytes());
-        esp.put(&format!("{vendor}/grub.cfg"), Entry::new(0o700, time, bytes));
-    }
-    Ok(esp)
-}
-
-/// The ESP's folders with a GRUB that looks for its configuration beside it.
-fn vendors(esp: &Tree) -> Vec<String> {
-    let names = esp.entries.keys().filter_map(|p| std::str::from_utf8(p).ok());
-    names
-        .filter_map(|p| p.strip_suffix("/grubx64.efi").map(str::to_owned))
-        .filter(|folder| !folder.eq_ignore_ascii_case("EFI/BOOT"))
-        .collect()
+    esp
 }
 
 /// EL7's signed GRUB boots a kernel under UEFI by `linuxefi`; later ones by `linux`.

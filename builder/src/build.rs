@@ -10,6 +10,7 @@ mod planning;
 mod rebuild;
 mod record;
 mod replay;
+mod role;
 mod signatures;
 mod sources;
 
@@ -33,7 +34,7 @@ use signatures::Signatures;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// The software bill of materials.
 const SBOM: &str = "sbom.spdx.json";
@@ -106,7 +107,12 @@ pub struct Options {
     pub firstboot: Option<PathBuf>,
     /// Bytes that the cache may keep after the build, beside what the build used.
     pub cache_limit: u64,
+    /// How long one script of the kickstart may run.
+    pub post_limit: Duration,
 }
+
+/// Longer than any script should take that needs no network; Anaconda waits for ever.
+pub const POST_LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// Everything that building needs beyond the plan.
 struct Context {
@@ -209,7 +215,8 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
         progress.note(&warning);
         log.line(&warning);
     }
-    let (nodes, files) = disks::write(&context, &tree, &firstboot, &staging, progress, log)?;
+    let role = role::make(options, &context, &tree, &firstboot, progress, log)?;
+    let (nodes, files) = disks::write(&context, &role, &staging, progress, log)?;
     let about = inventory::read(&tree, &plan.packages)?;
     let manifest = Manifest::new(plan, &about, firstboot.sha256, trust, nodes, files);
     write(&staging, "manifest.json", manifest.to_json().as_bytes())?;
@@ -306,7 +313,6 @@ fn install_tree(
             enable: &plan.enable,
             disable: &plan.disable,
             target: &plan.target,
-            scripts: &context.scripts,
             time: plan.time,
         };
         progress.stage("installing packages by the image's own rpm", Unit::Packages);

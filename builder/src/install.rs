@@ -4,12 +4,14 @@
 mod initramfs;
 mod keystore;
 mod rpmdb;
+mod scripts;
 mod settle;
 
+pub use scripts::{Post, run as run_scripts};
+
+use crate::bootstrap;
 use crate::error::{Context, Error, Result};
-use crate::plan::Script;
 use crate::sandbox::{Bind, Sandbox};
-use crate::{bootstrap, interrupt};
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -27,7 +29,7 @@ pub struct PackageFile {
     pub bootstrap: bool,
 }
 
-/// What to install, and what to do then inside the tree.
+/// What to install, and which units the tree starts.
 pub struct Job<'a> {
     /// The packages.
     pub packages: &'a [PackageFile],
@@ -37,8 +39,6 @@ pub struct Job<'a> {
     pub disable: &'a [String],
     /// The default target.
     pub target: &'a str,
-    /// `%post` scripts, in order, with their texts.
-    pub scripts: &'a [(Script, String)],
     /// Seconds since 1970, for what reads `SOURCE_DATE_EPOCH`.
     pub time: i64,
 }
@@ -69,7 +69,7 @@ pub fn install(job: &Job, folder: &Path, listener: &mut dyn Listener) -> Result<
     transaction(job, folder, &root, listener)?;
     let run = |listener: &mut dyn Listener, command: &[&str]| {
         let mut sandbox = Sandbox::new(&root, command.iter().copied());
-        sandbox.environment = environment(job);
+        sandbox.environment = environment(job.time);
         listener.log(&format!("$ {}", command.join(" ")));
         sandbox.must(&mut |line| listener.log(line))
     };
@@ -88,13 +88,12 @@ pub fn install(job: &Job, folder: &Path, listener: &mut dyn Listener) -> Result<
     for unit in job.disable.iter().filter(|unit| has_unit(&root, unit)) {
         run(listener, &["systemctl", "disable", unit])?;
     }
-    scripts(job, &root, listener)?;
     listener.at(count, count, "settling");
-    settle::settle(job, &root, listener)
+    settle::settle(job.time, &root, listener)
 }
 
-fn environment(job: &Job) -> Vec<(String, String)> {
-    vec![("SOURCE_DATE_EPOCH".to_owned(), job.time.to_string())]
+fn environment(time: i64) -> Vec<(String, String)> {
+    vec![("SOURCE_DATE_EPOCH".to_owned(), time.to_string())]
 }
 
 /// What must be there before the first package: dracut is host-only by default, and the
@@ -143,7 +142,7 @@ fn transaction(job: &Job, folder: &Path, root: &Path, listener: &mut dyn Listene
         .collect();
     command.extend(job.packages.iter().map(|p| inside(&p.path)));
     let mut sandbox = Sandbox::new(bootstrap.path(), command);
-    sandbox.environment = environment(job);
+    sandbox.environment = environment(job.time);
     sandbox.api_roots.push(TARGET.to_owned());
     sandbox.binds.push(Bind { host: root.to_owned(), inside: TARGET.to_owned(), read_only: false });
     for (number, folder) in folders.iter().enumerate() {
@@ -205,33 +204,4 @@ fn has_unit(root: &Path, unit: &str) -> bool {
         .iter()
         .any(|d| root.join(d).join(&file).exists())
         || root.join("etc/rc.d/init.d").join(unit).exists()
-}
-
-fn scripts(job: &Job, root: &Path, listener: &mut dyn Listener) -> Result<()> {
-    for (script, text) in job.scripts {
-        interrupt::check()?;
-        listener.log(&format!("$ %post of {}", script.origin));
-        let interpreter = script.interpreter.split_whitespace();
-        let mut sandbox = match &script.log {
-            // Inside, so that a link of the tree cannot lead the log out of it.
-            Some(log) => {
-                let redirect = ["/bin/sh", "-c", "exec \"$@\" >\"$0\" 2>&1", log];
-                Sandbox::new(root, redirect.into_iter().chain(interpreter))
-            }
-            None => Sandbox::new(root, interpreter),
-        };
-        sandbox.input.clone_from(text);
-        sandbox.environment = environment(job);
-        match sandbox.must(&mut |line| listener.log(line)) {
-            Err(e) if e.class == crate::error::Class::Build && !script.error_on_fail => {
-                listener.log(&format!("ignored, as %post lacks --erroronfail: {e}"));
-            }
-            Err(mut e) => {
-                e.message = format!("%post of {}: {}", script.origin, e.message);
-                return Err(e);
-            }
-            Ok(()) => {}
-        }
-    }
-    Ok(())
 }

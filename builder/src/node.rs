@@ -100,6 +100,15 @@ pub fn role_files(spec: &Spec, facts: &Facts) -> Vec<NodeFile> {
     files
 }
 
+/// Those of the node's files that every node of the lab has alike; `%post` sees them.
+pub fn lab_files(wire: &wire::Spec) -> [NodeFile; 3] {
+    [
+        NodeFile::text("/etc/hosts", 0o644, node_files::hosts(wire)),
+        NodeFile::text("/etc/resolv.conf", 0o644, node_files::resolv_conf(wire)),
+        NodeFile::text("/etc/sysconfig/network", 0o644, node_files::networking()),
+    ]
+}
+
 /// Files that make `node` what it is; they go over the role's tree.
 ///
 /// # Errors
@@ -122,13 +131,11 @@ pub fn identity_files(
     let networks = spec.networks.get(&node.name).map_or(&[][..], Vec::as_slice);
     let interfaces = network::files(networks, &spec.network.interface, own);
     // firstboot checks these files, so it also says what is in them.
-    let mut files = vec![
-        NodeFile::text("/etc/hosts", 0o644, node_files::hosts(&wire)),
-        NodeFile::text("/etc/resolv.conf", 0o644, node_files::resolv_conf(&wire)),
+    let mut files = lab_files(&wire).to_vec();
+    files.extend([
         NodeFile::text("/etc/hostname", 0o644, node_files::hostname(&wire)),
-        NodeFile::text("/etc/sysconfig/network", 0o644, node_files::networking()),
         NodeFile::text(wire::PATH, 0o644, heading + &text),
-    ];
+    ]);
     files.extend(
         interfaces
             .into_iter()

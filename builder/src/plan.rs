@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub const SCHEMA: u32 = 2;
 
 /// Changes whenever the same plan would make another tree.
-pub const TREE_FORMAT: u32 = 4;
+pub const TREE_FORMAT: u32 = 5;
 
 /// A package to install, exactly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -281,7 +281,7 @@ impl Plan {
     /// The key of the tree that this plan installs: the digest of everything that goes
     /// into it, and of nothing that differs between nodes of the role.
     pub fn tree_digest(&self) -> String {
-        tree_digest(&self.packages, &self.enable, &self.disable, &self.target, &self.scripts)
+        tree_digest(&self.packages, &self.enable, &self.disable, &self.target)
     }
 }
 
@@ -292,12 +292,9 @@ pub fn tree_digest(
     enable: &[String],
     disable: &[String],
     target: &str,
-    scripts: &[Script],
 ) -> String {
     let digests: Vec<&str> = packages.iter().map(|p| p.sha256.as_str()).collect();
-    let scripts: Vec<_> =
-        scripts.iter().map(|s| (&s.interpreter, s.error_on_fail, &s.log, &s.sha256)).collect();
-    digest(&(TREE_FORMAT, digests, enable, disable, target, scripts))
+    digest(&(TREE_FORMAT, digests, enable, disable, target))
 }
 
 fn digest(value: &impl Serialize) -> String {

@@ -17,6 +17,7 @@ use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 mod inner;
 pub mod userns;
@@ -55,6 +56,9 @@ pub struct Sandbox {
     pub input: String,
     /// Added to the clean environment.
     pub environment: Vec<(String, String)>,
+    /// How long it may run; then everything inside is killed.
+    #[serde(skip)]
+    pub limit: Option<Duration>,
 }
 
 impl Sandbox {
@@ -70,6 +74,7 @@ impl Sandbox {
             command: command.into_iter().map(Into::into).collect(),
             input: String::new(),
             environment: Vec::new(),
+            limit: None,
         }
     }
 
@@ -77,7 +82,8 @@ impl Sandbox {
     /// program's exit code (128 + n when signal n killed it).
     ///
     /// # Errors
-    /// An environment error when the sandbox cannot be made, or the interrupt.
+    /// An environment error when the sandbox cannot be made, the interrupt, or a build error
+    /// when it ran longer than it may.
     pub fn run(&self, line: &mut dyn FnMut(&str)) -> Result<i32> {
         let specification = serde_json::to_vec(self).or_build(|| "sandbox".to_owned())?;
         let (mut output, child_output) =
@@ -99,7 +105,7 @@ impl Sandbox {
                 .write_all(&specification)
                 .or_environment(|| "cannot start the sandbox".to_owned())?;
         }
-        if let Err(error) = pump(&mut output, line) {
+        if let Err(error) = pump(&mut output, self.limit, line) {
             running.kill();
             // Every process inside holds the pipe: its end is theirs, and the tree is ours again.
             let _ = std::io::copy(&mut output, &mut std::io::sink());
@@ -164,12 +170,22 @@ impl Drop for Running {
     }
 }
 
-/// Hands on lines until every writer has closed the pipe or a signal has arrived.
-fn pump(output: &mut std::io::PipeReader, line: &mut dyn FnMut(&str)) -> Result<()> {
+/// Hands on lines until every writer has closed the pipe, a signal has arrived or the time is
+/// over.
+fn pump(
+    output: &mut std::io::PipeReader,
+    limit: Option<Duration>,
+    line: &mut dyn FnMut(&str),
+) -> Result<()> {
+    let start = Instant::now();
     let mut pending = Vec::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
         interrupt::check()?;
+        if let Some(limit) = limit.filter(|limit| start.elapsed() >= *limit) {
+            let seconds = limit.as_secs();
+            return Err(Error::build(format!("did not end within {seconds} seconds")));
+        }
         let mut descriptors = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
         match poll(&mut descriptors, PollTimeout::from(TICK)) {
             Ok(0) | Err(nix::errno::Errno::EINTR) => continue,

@@ -1,6 +1,10 @@
 //! Installed trees: a folder read as a value, and the cache that keeps them by the digest
 //! of everything that made them.
 
+mod write;
+
+pub use write::write;
+
 use crate::error::{Context, Error, Result};
 use crate::format::tree::{Content, Entry, Tree};
 use crate::interrupt;

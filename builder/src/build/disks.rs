@@ -2,15 +2,15 @@
 
 use super::Context;
 use super::log::Log;
-use super::overlay::{self, Firstboot};
+use super::overlay;
 use super::record;
-use crate::boot::{self, Settings};
+use super::role::Role;
+use crate::boot;
 use crate::disk::{self, Content};
 use crate::error::{Context as _, Result};
 use crate::format::qcow2::{self, Backing, Compression};
 use crate::format::tree::Tree;
 use crate::format::{archive, vhd, vmdk};
-use crate::install::place;
 use crate::interrupt;
 use crate::layout::uuid_bytes;
 use crate::listing::Digests;
@@ -19,8 +19,6 @@ use crate::output::{Staging, libvirt, sha256};
 use crate::plan::{Node, Plan};
 use crate::profile::Format;
 use crate::progress::{Progress, Unit};
-use crate::selinux::Contexts;
-use crate::tree;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -59,53 +57,40 @@ struct Writer<'a> {
     base: Option<File>,
 }
 
-/// Writes all images of the plan from the installed tree in `folder`.
+/// Writes all images of the plan from the role's tree.
 pub fn write(
     context: &Context,
-    folder: &Path,
-    firstboot: &Firstboot,
+    role: &Role,
     staging: &Staging,
     progress: &mut Progress,
     log: &mut Log,
 ) -> Result<(Vec<manifest::Node>, Vec<Output>)> {
     let plan = &context.plan;
     let facts = overlay::facts(context);
-    progress.stage("reading the installed tree", Unit::Steps);
-    let root = folder.join(place::ROOT);
-    let mut role = tree::scan(&root, plan.time)?;
-    let contexts = Contexts::of_tree(&root)?;
-    overlay::role(context, firstboot, &facts, &mut role)?;
-    let settings = Settings {
-        title: overlay::title(&role)?,
-        arguments: plan.arguments.clone(),
-        timeout: plan.timeout,
-        time: plan.time,
-        password: context.spec.kickstart.bootloader.password.clone(),
-    };
-    let esp = boot::install(&mut role, &plan.disk, &settings)?;
+    let Role { root, tree: shared_tree, esp, contexts } = role;
     let boot_img = root.join(boot::GRUB_PC).join("boot.img");
     let boot_img =
         fs::read(&boot_img).or_build(|| format!("cannot read {}", boot_img.display()))?;
     let scratch = staging.path("scratch");
     fs::create_dir(&scratch).or_build(|| format!("cannot write {}", scratch.display()))?;
-    let core_img = boot::core_image(&root, &plan.disk, &scratch, &mut |line| log.line(line))?;
+    let core_img = boot::core_image(root, &plan.disk, &scratch, &mut |line| log.line(line))?;
     let mut writer = Writer { plan, staging, progress, log, base: None };
     let mut digests = Digests::default();
     let (mut nodes, mut outputs) = (Vec::new(), Vec::new());
     for node in &plan.nodes {
-        let mut tree = role.clone();
+        let mut tree = shared_tree.clone();
         if let Some(spec) = context.spec.node(&node.name) {
             overlay::identity(context, spec, &facts, &mut tree)?;
         }
-        if let Some(contexts) = &contexts {
+        if let Some(contexts) = contexts {
             contexts.label(&mut tree);
         }
         let content = Content {
             root: &tree,
-            esp: &esp,
+            esp,
             boot_img: &boot_img,
             core_img: &core_img,
-            target: &root,
+            target: root,
             scratch: &scratch,
             time: plan.time,
         };

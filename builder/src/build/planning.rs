@@ -131,7 +131,7 @@ fn assemble(
     let units = &spec.services;
     let target = "multi-user.target".to_owned();
     let bare: Vec<Script> = scripts.iter().map(|(script, _)| script.clone()).collect();
-    let seed = plan::tree_digest(&packages, &units.enabled, &units.disabled, &target, &bare);
+    let seed = plan::tree_digest(&packages, &units.enabled, &units.disabled, &target);
     let disk = Layout::new(
         spec.machine.disk,
         &spec.kickstart.storage,
@@ -274,8 +274,9 @@ pub fn package(catalog: &Catalog, id: solve::Id, bootstrap: bool) -> Result<Pack
 
 pub fn scripts(spec: &Spec) -> Vec<(Script, String)> {
     let script = |s: &crate::kickstart::Script| {
+        let authconfig = if s.authconfig { " (authconfig)" } else { "" };
         let plan = Script {
-            origin: format!("{}:{}", s.file, s.line),
+            origin: format!("{}:{}{authconfig}", s.file, s.line),
             interpreter: s.interpreter.clone(),
             error_on_fail: s.error_on_fail,
             log: s.log.clone(),

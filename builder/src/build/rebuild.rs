@@ -60,6 +60,7 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<Report> {
         force: false,
         cache_limit: u64::MAX,
         firstboot: request.firstboot.clone(),
+        post_limit: super::POST_LIMIT,
     };
     build(&options, progress)?;
     let again = folder.path().join(&name);

@@ -1,6 +1,6 @@
 //! `imgbuild [build]`.
 
-use super::common::{SelectArguments, size};
+use super::common::{SelectArguments, duration, size};
 use crate::build::{self, Options};
 use crate::error::Result;
 use crate::plan::Plan;
@@ -8,6 +8,7 @@ use crate::progress::Progress;
 use crate::sandbox::userns;
 use clap::Args;
 use std::path::PathBuf;
+use std::time::Duration;
 
 #[derive(Args)]
 pub struct Arguments {
@@ -26,6 +27,10 @@ pub struct Arguments {
     /// After a build the cache keeps this much at most, what was used last, and what this build used.
     #[arg(long, env = "IMGBUILD_CACHE_SIZE", value_name = "SIZE", default_value = "30 GiB", value_parser = size)]
     cache_size: u64,
+    /// How long one %post script may run, as 90s, 30m (unless given) or 2h; a build fails at one
+    /// that takes longer.
+    #[arg(long, env = "IMGBUILD_POST_TIMEOUT", value_name = "TIME", value_parser = duration)]
+    post_timeout: Option<Duration>,
     /// The static firstboot binary to install; by default the one beside imgbuild.
     #[arg(long, value_name = "FILE", env = "IMGBUILD_FIRSTBOOT")]
     firstboot: Option<PathBuf>,
@@ -41,6 +46,7 @@ pub fn run(a: Arguments) -> Result<()> {
         force: a.force,
         firstboot: a.firstboot,
         cache_limit: a.cache_size,
+        post_limit: a.post_timeout.unwrap_or(build::POST_LIMIT),
         select: match &plan {
             Some(plan) => a.select.of_plan(plan)?,
             None => a.select.select()?,

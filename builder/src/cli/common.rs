@@ -10,6 +10,7 @@ use clap::Args;
 use serde::Serialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What every command that works for a while takes.
 #[derive(Args)]
@@ -141,6 +142,20 @@ impl SelectArguments {
 /// Bytes of a size on the command line; `0` needs no unit.
 pub fn size(text: &str) -> Result<u64, String> {
     if text == "0" { Ok(0) } else { parse_size(text).map_err(|e| format!("{e}; {SIZE_HINT}")) }
+}
+
+/// A time on the command line: a number of seconds, minutes or hours.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no time: a number above 0 and s, m or h, as in 30m");
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let seconds: u64 = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().ok().filter(|n| *n > 0).ok_or_else(wrong)?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
 }
 
 /// A profile without media.

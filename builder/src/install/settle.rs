@@ -2,7 +2,7 @@
 //! here, once, so that the same plan gives the same tree on any day and any machine. File
 //! times are settled where the tree is read ([`crate::tree::scan`]).
 
-use super::{Job, Listener, initramfs, keystore, rpmdb};
+use super::{Listener, initramfs, keystore, rpmdb};
 use crate::error::{Context, Result};
 use crate::sandbox::Sandbox;
 use crate::tree;
@@ -12,16 +12,16 @@ use std::path::Path;
 
 const DAY: i64 = 24 * 60 * 60;
 
-/// Settles the installed tree in `root`; `folder` is for temporary files.
+/// Settles the installed tree in `root` to `time`, seconds since 1970.
 ///
 /// # Errors
 /// A build error with what cannot be read or written.
-pub fn settle(job: &Job, root: &Path, listener: &mut dyn Listener) -> Result<()> {
-    tidy(root, job.time, listener)?;
-    rpmdb::settle(root, job.time, listener)?;
-    rewrite(root, "etc/shadow", &mut |old| Some(shadow(&old, job.time / DAY)))?;
+pub fn settle(time: i64, root: &Path, listener: &mut dyn Listener) -> Result<()> {
+    tidy(root, time, listener)?;
+    rpmdb::settle(root, time, listener)?;
+    rewrite(root, "etc/shadow", &mut |old| Some(shadow(&old, time / DAY)))?;
     rewrite(root, "etc/pki/ca-trust/extracted/java/cacerts", &mut |old| {
-        keystore::settled(&old, job.time)
+        keystore::settled(&old, time)
     })?;
     let Some(boot) = tree::inside(root, "boot")? else { return Ok(()) };
     let what = || format!("cannot read {}", boot.display());
@@ -29,7 +29,7 @@ pub fn settle(job: &Job, root: &Path, listener: &mut dyn Listener) -> Result<()>
         let name = entry.or_build(what)?.file_name();
         let Some(name) = name.to_str().filter(|n| is_initramfs(n)) else { continue };
         rewrite(root, &format!("boot/{name}"), &mut |old| {
-            let time = u32::try_from(job.time).unwrap_or(u32::MAX);
+            let time = u32::try_from(time).unwrap_or(u32::MAX);
             initramfs::settled(&old, time)
                 .inspect_err(|e| {
                     listener.note(&format!(

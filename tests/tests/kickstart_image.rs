@@ -1,0 +1,108 @@
+//! What a kickstart leaves in an image: `%post` after everything else, the boot loader's
+//! password, and the files that its commands write, as other tools read them.
+
+use lab_tests::lab::{Lab, text};
+use lab_tests::{oracle, product};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A lab with a small disk, whose kickstart has `commands` and `sections` more.
+fn lab(commands: &str, sections: &str) -> Lab {
+    let lab = Lab::new();
+    lab.edit("profiles/controller.toml", "\"50 GiB\"", "\"6 GiB\"");
+    lab.edit("kickstart/controller.ks", "\nzerombr\n", &format!("\n{commands}\nzerombr\n"));
+    let end = "-firewalld\n%end\n";
+    lab.edit("kickstart/controller.ks", end, &format!("{end}{sections}"));
+    lab
+}
+
+/// The image's /etc, /root, /tmp and /boot/grub2, from its archive.
+fn unpack(lab: &Lab) -> PathBuf {
+    let folder = lab.folder().join("tree");
+    fs::create_dir(&folder).expect("folder");
+    let archive = text(&lab.output().join("openstack.tar.gz"));
+    let parts = ["./etc", "./root", "./tmp", "./boot/grub2", "./boot/efi"];
+    oracle::ok("tar", ["-xzf", &archive, "-C", &text(&folder)].into_iter().chain(parts));
+    folder
+}
+
+/// A build that must fail with code 1, leave no output, and say every part of `words`.
+fn fails(lab: &Lab, more: &[&str], words: &[&str]) {
+    let output = product::run(&lab.arguments("controller", &["practice"], more));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for word in words {
+        assert!(said.contains(word), "`{word}` in:\n{said}");
+    }
+    assert!(!lab.output().exists(), "something is left in the output folder");
+}
+
+const POST: &str = "%post --log=/root/logs/post.log
+set -x
+id -u harry
+grep -q '^server' /etc/chrony.conf
+grep openstack /etc/hosts
+test -e /etc/fstab && test -e /boot/grub2/grub.cfg && test -d /boot/efi/EFI
+test -e /etc/systemd/system/multi-user.target.wants/chronyd.service
+echo 'driftfile /var/lib/chrony/mine' >>/etc/chrony.conf
+echo changed >/etc/hostname
+cat >/root/read-from-stdin
+echo all of it
+%end
+%post --interpreter=/usr/bin/python3 --erroronfail
+open('/root/python', 'w').write(__file__)
+%end
+%post
+exit 7
+%end
+";
+
+#[test]
+fn post_runs_last_and_its_changes_stay() {
+    let lab = lab("user --name=harry --groups=wheel --uid=1234 --lock", POST);
+    let said = lab.build("controller", &["practice"], &["--format", "tar"]);
+    assert!(said.contains("%post changed /etc/hostname"), "{said}");
+    assert!(said.contains("ended with 7; the build goes on"), "{said}");
+    let tree = unpack(&lab);
+    let read = |path: &str| fs::read_to_string(tree.join(path)).expect(path);
+    let log = read("root/logs/post.log");
+    assert!(log.contains("\n1234\n") && log.ends_with("+ echo all of it\nall of it\n"), "{log}");
+    assert!(!log.contains("No such"), "{log}");
+    assert!(read("etc/chrony.conf").ends_with("\ndriftfile /var/lib/chrony/mine\n"));
+    assert_eq!(read("etc/hostname"), "openstack\n");
+    assert_eq!(read("root/read-from-stdin"), "");
+    assert_eq!(read("root/python"), "/tmp/ks-script");
+    assert_eq!(fs::read_dir(tree.join("tmp")).expect("tmp").count(), 0);
+
+    // Neither rpm nor the scripts run again for the same; for another script rpm does not.
+    let again = lab.build("controller", &["practice"], &["--format", "tar", "--force"]);
+    assert!(again.contains("rpm does not run") && again.contains("scripts do not run"), "{again}");
+    assert!(again.contains("%post changed /etc/hostname"), "{again}");
+    lab.edit("kickstart/controller.ks", "exit 7", "exit 8");
+    let other = lab.build("controller", &["practice"], &["--format", "tar", "--force"]);
+    assert!(other.contains("rpm does not run") && other.contains("ended with 8"), "{other}");
+}
+
+#[test]
+fn a_failing_and_a_hanging_post_stop_the_build() {
+    let failing =
+        "%post --erroronfail --log=/root/post.log\necho it went wrong >&2\nexit 3\n%end\n";
+    let lab = lab("", failing);
+    fails(&lab, &[], &["%post of ", "controller.ks:", "ended with 3", "  | it went wrong"]);
+    // Without --erroronfail too, and with a child in a session of its own.
+    let hanging = "%post\necho before; setsid sleep 4321 & sleep 4321\n%end\n";
+    lab.edit("kickstart/controller.ks", failing, hanging);
+    let words = ["did not end within 2 seconds", "  | before"];
+    fails(&lab, &["--post-timeout", "2s"], &words);
+    assert!(!processes().iter().any(|p| p.contains("sleep\u{0}4321")), "a child is left");
+    let trees = product::cache().join("trees");
+    let partial = |name: &str| name.starts_with("partial-");
+    let names = fs::read_dir(trees).expect("trees").map(|e| e.expect("entry").file_name());
+    assert!(!names.into_iter().any(|n| partial(&n.to_string_lossy())), "a tree is left");
+}
+
+fn processes() -> Vec<String> {
+    let all = fs::read_dir("/proc").expect("/proc").flatten();
+    let command = |path: &Path| fs::read_to_string(path.join("cmdline")).ok();
+    all.filter_map(|e| command(&e.path())).collect()
+}
