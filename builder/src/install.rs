@@ -12,6 +12,7 @@ pub use scripts::{Post, run as run_scripts};
 use crate::bootstrap;
 use crate::error::{Context, Error, Result};
 use crate::sandbox::{Bind, Sandbox};
+use firstboot::assets;
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -75,6 +76,7 @@ pub fn install(job: &Job, folder: &Path, listener: &mut dyn Listener) -> Result<
     };
     let count = job.packages.len() as u64;
     check_count(job, &root, listener)?;
+    catalog(&root, listener)?;
     listener.at(count, count, "dracut");
     for release in kernels_without_initramfs(&root)? {
         let image = format!("/boot/initramfs-{release}.img");
@@ -90,6 +92,16 @@ pub fn install(job: &Job, folder: &Path, listener: &mut dyn Listener) -> Result<
     }
     listener.at(count, count, "settling");
     settle::settle(job.time, &root, listener)
+}
+
+/// firstboot's message catalog, and the database that `journalctl -x` reads. Inside, so that
+/// a link of the tree cannot lead out of it.
+fn catalog(root: &Path, listener: &mut dyn Listener) -> Result<()> {
+    let script =
+        "mkdir -p \"${0%/*}\" && cat >\"$0\" && chmod 644 \"$0\" && journalctl --update-catalog";
+    let mut sandbox = Sandbox::new(root, ["/bin/sh", "-c", script, assets::CATALOG_PATH]);
+    sandbox.input = assets::CATALOG.to_owned();
+    sandbox.must(&mut |line| listener.log(line))
 }
 
 fn environment(time: i64) -> Vec<(String, String)> {

@@ -294,7 +294,8 @@ pub fn tree_digest(
     target: &str,
 ) -> String {
     let digests: Vec<&str> = packages.iter().map(|p| p.sha256.as_str()).collect();
-    digest(&(TREE_FORMAT, digests, enable, disable, target))
+    let catalog = firstboot::assets::CATALOG;
+    digest(&(TREE_FORMAT, digests, enable, disable, target, catalog))
 }
 
 fn digest(value: &impl Serialize) -> String {

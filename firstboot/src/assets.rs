@@ -8,7 +8,7 @@ pub const UNIT_PATH: &str = "/usr/lib/systemd/system/firstboot.service";
 pub const UNIT: &str = include_str!("systemd/firstboot.service");
 /// What enabling the unit makes: a symbolic link here to [`UNIT_PATH`].
 pub const UNIT_LINK: &str = "/etc/systemd/system/multi-user.target.wants/firstboot.service";
-/// Where the message catalogue goes; `journalctl --update-catalog` then takes it up.
+/// Where the message catalogue goes; imgbuild runs `journalctl --update-catalog` then.
 pub const CATALOG_PATH: &str = "/usr/lib/systemd/catalog/firstboot.catalog";
 /// The message catalogue: what `journalctl -x` adds to each record.
 pub const CATALOG: &str = include_str!("systemd/firstboot.catalog");

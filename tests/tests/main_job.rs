@@ -86,6 +86,9 @@ fn check_records(guest: &Guest, node: &str, role: &str) {
         assert_eq!(field(last, "FIRSTBOOT_ROLE"), role);
         assert_eq!(field(last, "MESSAGE_ID").len(), 32, "{last:#}");
     }
+    let explained = guest.ssh("journalctl -b -x -t firstboot --no-pager");
+    let begins = format!("firstboot begins on node {node} ({role})");
+    assert!(explained.contains(&begins), "the message catalogue is not taken up: {explained}");
 }
 
 fn check_services(guest: &Guest, units: &[&str]) {

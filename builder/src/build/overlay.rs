@@ -85,11 +85,8 @@ pub fn role(
     let path = |absolute: &'static str| absolute.trim_start_matches('/');
     let binary = Content::File { path: firstboot.path.clone(), size: firstboot.size };
     tree.put(path(assets::BINARY_PATH), Entry::new(0o755, time, binary));
-    for (place, text) in
-        [(assets::UNIT_PATH, assets::UNIT), (assets::CATALOG_PATH, assets::CATALOG)]
-    {
-        tree.put(path(place), Entry::new(0o644, time, Content::Bytes(text.into())));
-    }
+    let unit = Content::Bytes(assets::UNIT.into());
+    tree.put(path(assets::UNIT_PATH), Entry::new(0o644, time, unit));
     let link = Content::Symlink(assets::UNIT_PATH.into());
     tree.put(path(assets::UNIT_LINK), Entry::new(0o777, time, link));
     accounts(context, tree)
