@@ -1,5 +1,7 @@
 //! What this node knows of the others.
 
+pub mod wire;
+
 use crate::host::Host;
 use crate::spec::{Role, Spec};
 use std::net::SocketAddrV4;
@@ -7,6 +9,17 @@ use std::time::Duration;
 
 /// The port on which the nodes announce themselves to each other.
 pub const PORT: u16 = 7878;
+/// The folder (mode 0700) with what follows. An image without it was built before nodes
+/// could tell each other how they stand.
+pub const PKI: &str = "/etc/firstboot/pki";
+/// The certificate of the lab's CA (PEM).
+pub const CA_FILE: &str = "/etc/firstboot/pki/ca.crt";
+/// The node's certificate (PEM): common name and DNS name are the node's name.
+pub const CERTIFICATE_FILE: &str = "/etc/firstboot/pki/node.crt";
+/// Its private key (PEM, PKCS #8), mode 0600.
+pub const KEY_FILE: &str = "/etc/firstboot/pki/node.key";
+/// The name in the certificate of the user's machine, which may look and not announce.
+pub const OPERATOR: &str = "operator.imgbuild";
 /// ssh's port.
 const SSH: u16 = 22;
 /// How long a node may take to answer.

@@ -1,18 +1,12 @@
 //! What `firstboot status` says: for people as text, for programs as JSON.
 
 use crate::host::Host;
+use crate::peers::wire::Peer;
 use crate::spec::{self, Spec};
 use crate::state::{FOLDER, Outcome, Readiness, RunState, ServiceState, StepState};
 use serde::Serialize;
 use std::fmt::Write;
 use std::io;
-
-/// Another node; none is known yet, as nodes do not tell each other.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Peer {
-    /// Its name.
-    pub node: String,
-}
 
 /// How a node stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -1,0 +1,149 @@
+//! What goes over the wire between the nodes and to the user's machine, as JSON.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /v1/state` | [`crate::report::Status`], as `firstboot status --json` prints it |
+//! | `GET /v1/peers` | an array of [`Peer`], one for each other node of the lab |
+//! | `POST /v1/announce` | takes an [`Announcement`]; 204, or a [`Refused`] |
+//!
+//! Fields may be added; readers pass over those that they do not know.
+
+use crate::spec::Role;
+use crate::state::{Outcome, Readiness};
+use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
+
+/// The path of a node's own status.
+pub const STATE: &str = "/v1/state";
+/// The path of a node's view of the others.
+pub const PEERS: &str = "/v1/peers";
+/// The path that takes announcements.
+pub const ANNOUNCE: &str = "/v1/announce";
+
+/// How another node stands, as far as is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PeerState {
+    /// It has said that it is ready.
+    Ready,
+    /// It has said that it is at work.
+    Working,
+    /// It has said that a step failed.
+    Failed,
+    /// Nothing was heard of it.
+    #[default]
+    Unknown,
+}
+
+impl PeerState {
+    /// The name in JSON and in texts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PeerState::Ready => "ready",
+            PeerState::Working => "working",
+            PeerState::Failed => "failed",
+            PeerState::Unknown => "unknown",
+        }
+    }
+}
+
+impl From<Readiness> for PeerState {
+    fn from(state: Readiness) -> PeerState {
+        match state {
+            Readiness::Ready => PeerState::Ready,
+            Readiness::Working => PeerState::Working,
+            Readiness::Failed => PeerState::Failed,
+        }
+    }
+}
+
+/// How OpenStack stands, by the word of the node that installs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cloud {
+    /// Its services answer as they should.
+    Up,
+    /// It is not installed and verified yet.
+    Working,
+    /// Installing or verifying it failed.
+    Failed,
+    /// It is not installed, as its medium has no packstack.
+    Absent,
+}
+
+/// Another node of the lab, as one node sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Peer {
+    /// Its name.
+    pub node: String,
+    /// Its role.
+    pub role: Role,
+    /// Its address on the lab network.
+    pub address: Ipv4Addr,
+    /// What it last said of itself.
+    pub state: PeerState,
+    /// The step that it is at, that failed, or that ended last; empty while unknown.
+    pub step: String,
+    /// Since when it is at that step (RFC 3339, UTC, by the clock of who tells it).
+    pub since: Option<String>,
+    /// Whether it was heard of lately.
+    pub reachable: bool,
+    /// When it was heard of last (RFC 3339, UTC, by the clock of who tells it).
+    pub heard: Option<String>,
+    /// The kernel's identifier of its boot.
+    pub boot_id: Option<String>,
+    /// Seconds since it was heard of, whatever the clocks did meanwhile.
+    #[serde(default)]
+    pub silent_seconds: Option<f64>,
+    /// The image that it runs, as in its spec.
+    #[serde(default)]
+    pub image: Option<String>,
+    /// How OpenStack stands, if this node installs it.
+    #[serde(default)]
+    pub cloud: Option<Cloud>,
+}
+
+/// A step in an announcement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnnouncedStep {
+    /// Its name.
+    pub name: String,
+    /// How it stands.
+    pub outcome: Outcome,
+}
+
+/// What a node tells the others of itself, again and again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Announcement {
+    /// Its name; that of its certificate.
+    pub node: String,
+    /// The kernel's identifier of its boot.
+    pub boot_id: String,
+    /// Rises with every announcement of a boot to the same node.
+    pub seq: u64,
+    /// Made from the TLS session in which this is said: whoever hears it knows that it
+    /// is not older than the session. Hexadecimal.
+    pub session: String,
+    /// The image that it runs, as in its spec.
+    pub image: String,
+    /// How it stands.
+    pub state: Readiness,
+    /// Its steps in order.
+    pub steps: Vec<AnnouncedStep>,
+    /// The step that it is at, that failed, or that ended last.
+    pub step: String,
+    /// For how long it is at that step, in seconds: clocks differ, and step.
+    pub for_seconds: f64,
+    /// How OpenStack stands, if this node installs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloud: Option<Cloud>,
+}
+
+/// Why an announcement was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// The reason's name, as it is counted under.
+    pub reason: String,
+    /// In words.
+    pub message: String,
+}
