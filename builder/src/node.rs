@@ -68,8 +68,11 @@ pub fn role_files(spec: &Spec, facts: &Facts) -> Vec<NodeFile> {
     let mut files = vec![
         NodeFile::text("/etc/chrony.conf", 0o644, system::chrony_conf(spec)),
         NodeFile::text("/etc/yum.repos.d/imgbuild.repo", 0o644, system::repo_file(spec, facts)),
-        NodeFile::text("/etc/selinux/config", 0o644, system::selinux_config(kickstart)),
     ];
+    // Without `selinux`, what the policy's package left stays, as in Anaconda.
+    if let Some(mode) = kickstart.selinux {
+        files.push(NodeFile::text("/etc/selinux/config", 0o644, system::selinux_config(mode)));
+    }
     if let Some(lang) = &kickstart.lang {
         files.push(NodeFile::text("/etc/locale.conf", 0o644, format!("LANG=\"{lang}\"\n")));
     }

@@ -370,7 +370,6 @@ fn kickstart_against_the_lab() {
             (KS, "--hostname={{ node.name }}", "--hostname=nova"),
             (KS, "--ntpservers={{ network.ntp | join(\",\") }}", "--ntpservers=pool.ntp.org"),
             (KS, "firewall --disabled", "firewall --enabled"),
-            (KS, "selinux --permissive", "selinux --enforcing"),
             (KS, "rootpw --lock", ""),
             (KS, "--size=200", "--size=20"),
             (KS, "--size=4096", "--size=409600"),

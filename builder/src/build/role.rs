@@ -4,7 +4,7 @@ use super::log::Log;
 use super::overlay::{self, Firstboot};
 use super::{Context, Listener, Options, trees};
 use crate::boot::{self, Settings};
-use crate::error::{Context as _, Result};
+use crate::error::{Context as _, Error, Result};
 use crate::format::tree::{Content, Entry, Tree};
 use crate::install::{self, Post, place};
 use crate::node::{self, Facts};
@@ -77,8 +77,27 @@ pub fn make(
         }
     }
     let contexts = Contexts::of_tree(&root)?;
+    if contexts.is_none() {
+        refuse_enforcing(&tree)?;
+    }
     let esp = boot::take_esp(&mut tree, plan.time);
     Ok(Role { root, tree, esp, contexts })
+}
+
+/// Without a policy, systemd stops a node that is to enforce one (`mac_selinux_setup` in
+/// systemd's selinux-setup.c).
+fn refuse_enforcing(tree: &Tree) -> Result<()> {
+    const CONFIG: &str = "etc/selinux/config";
+    let config = bytes(tree, CONFIG)?.unwrap_or_default();
+    let enforces = |line: &str| line.trim().eq_ignore_ascii_case("SELINUX=enforcing");
+    if !String::from_utf8_lossy(&config).lines().any(enforces) {
+        return Ok(());
+    }
+    Err(Error::input(format!(
+        "/{CONFIG} of the image asks for SELinux to be enforced, but no policy is installed: \
+         the node would stop at its start"
+    ))
+    .hint("add selinux-policy-targeted to %packages, or write selinux --permissive"))
 }
 
 /// The folder of the tree after `%post`: from the cache, or a copy of `tree` that the scripts

@@ -2,7 +2,7 @@
 
 use super::render::Facts;
 use super::report::Fate;
-use super::{Kickstart, Network, Selinux};
+use super::{Kickstart, Network};
 use crate::layout::limits;
 use crate::node::network::interface;
 use crate::problem::Problem;
@@ -25,12 +25,6 @@ pub fn check(
     if kickstart.root.is_none() {
         let hint = "add `rootpw --lock` (login by ssh key), or `rootpw --iscrypted HASH`";
         problems.push(whole("rootpw is missing", hint));
-    }
-    if kickstart.selinux == Some(Selinux::Enforcing) {
-        problems.push(whole(
-            "selinux --enforcing is not possible yet: files in images have no labels",
-            "write selinux --permissive",
-        ));
     }
     // A refused layout has been reported; do not ask for its parts as well.
     if !kickstart.report.iter().any(|l| l.fate == Fate::Refused && l.is_storage()) {

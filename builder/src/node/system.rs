@@ -1,7 +1,7 @@
 //! Time, packages' repositories, SELinux, firewall.
 
 use super::Facts;
-use crate::kickstart::{Firewall, Kickstart, Repo};
+use crate::kickstart::{Firewall, Repo, Selinux};
 use crate::profile::{GpgKey, Spec};
 
 /// /etc/chrony.conf: the lab's servers, the rest as EL7 ships it.
@@ -55,11 +55,9 @@ pub fn repo_file(spec: &Spec, facts: &Facts) -> String {
     text
 }
 
-/// /etc/selinux/config; Anaconda's default is enforcing, which needs labels that
-/// images do not have, so without `selinux` in the kickstart it is permissive.
-pub fn selinux_config(kickstart: &Kickstart) -> String {
-    let mode = kickstart.selinux.map_or("permissive", |mode| mode.as_str());
-    format!("SELINUX={mode}\nSELINUXTYPE=targeted\n")
+/// /etc/selinux/config for `selinux`.
+pub fn selinux_config(mode: Selinux) -> String {
+    format!("SELINUX={}\nSELINUXTYPE=targeted\n", mode.as_str())
 }
 
 /// /etc/adjtime (hwclock(8)): no drift known, and what the hardware clock keeps.
