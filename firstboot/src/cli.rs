@@ -2,6 +2,7 @@
 
 mod answers;
 mod look;
+mod peers;
 
 use crate::host::Host;
 use crate::journal::{Event, Journal, Lines, RUN, id};
@@ -85,6 +86,8 @@ enum Command {
     Analyze(look::Analyze),
     /// Show this boot's records (journalctl).
     Logs(look::Logs),
+    /// Show how the other nodes stand: 0 all ready, 1 one failed, 2 otherwise.
+    Peers(peers::Peers),
     /// Edit an answer file that packstack generated: the spec's keys, nothing else.
     Answers(answers::Answers),
 }
@@ -128,6 +131,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Status { json, wait, timeout, root } => {
             status(&root.host(), json, wait, timeout.map(Duration::from_secs))
         }
+        Command::Peers(args) => peers::run(&args),
         Command::Answers(args) => answers::run(&args),
     }
 }

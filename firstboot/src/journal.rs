@@ -3,12 +3,12 @@
 //! | field | value |
 //! |---|---|
 //! | `MESSAGE_ID` | one of the constants of [`id`], explained in the catalogue (`journalctl -x`) |
-//! | `FIRSTBOOT_STEP` | the step's name, `run` for the run as a whole |
-//! | `FIRSTBOOT_OUTCOME` | `started`, `waiting`, `retry`, `unchanged`, `changed`, `failed`, `blocked`, `skipped`, `ready`, `output`, `answers`, `fails` |
+//! | `FIRSTBOOT_STEP` | the step's name, `run` for the run as a whole, `peers` for the other nodes |
+//! | `FIRSTBOOT_OUTCOME` | `started`, `waiting`, `retry`, `unchanged`, `changed`, `failed`, `blocked`, `skipped`, `ready`, `output`, `answers`, `fails`; of other nodes `joined`, `ready`, `failed`, `lost`, `back`, `refused`, `up` |
 //! | `FIRSTBOOT_DURATION_MS` | milliseconds since the step (or the run) began |
 //! | `FIRSTBOOT_ATTEMPT` | how often the step was applied |
 //! | `FIRSTBOOT_NODE`, `FIRSTBOOT_ROLE` | from the node spec |
-//! | `FIRSTBOOT_ABOUT` | the program that said a line (`output`), the service of OpenStack (`answers`, `fails`) |
+//! | `FIRSTBOOT_ABOUT` | the program that said a line (`output`), the service of OpenStack (`answers`, `fails`), the other node (`peers`) |
 //! | `FIRSTBOOT_REMEDY` | what to do, on `failed` and `blocked` |
 
 use crate::spec::Spec;
@@ -52,6 +52,22 @@ pub mod id {
     pub const NODE_READY: &str = "846bb1852055451f9b677208cc5a4f2a";
     /// The run ended and the node is not ready.
     pub const NODE_FAILED: &str = "fdf7f854451245ee9028462590eba66c";
+    /// This node begins to tell the others how it stands.
+    pub const PEERS_STARTED: &str = "b6ce85b44143436b9ddee91a1d167f5d";
+    /// Another node is heard of for the first time.
+    pub const PEER_JOINED: &str = "958f192f08094bc6bf409a0c075b5edf";
+    /// Another node has become ready.
+    pub const PEER_READY: &str = "f9da96078a3f41d590bf0f6941984ae3";
+    /// Another node has failed.
+    pub const PEER_FAILED: &str = "3ec8cb9a682f4585b678f34a0b9c1a90";
+    /// Another node is not heard of any more.
+    pub const PEER_LOST: &str = "8697cf45b9174d0f97a4f3839882b57b";
+    /// Another node is heard of again, or has started anew.
+    pub const PEER_BACK: &str = "a14c4f78ea95424eabe6929b3b2ad2c8";
+    /// A connection or an announcement was refused.
+    pub const PEER_REFUSED: &str = "d4799fe084bc43c4802d71a54df472cf";
+    /// OpenStack has come up.
+    pub const CLOUD_UP: &str = "726072f9955541429d92a6b214f68592";
 }
 
 /// One transition.
@@ -110,7 +126,7 @@ impl Journal {
     pub fn record(&self, event: &Event) {
         let level = match event.id {
             id::STEP_FAILED | id::STEP_BLOCKED | id::NODE_FAILED => Level::Error,
-            id::STEP_RETRY => Level::Warn,
+            id::STEP_RETRY | id::PEER_FAILED | id::PEER_LOST | id::PEER_REFUSED => Level::Warn,
             id::OUTPUT => Level::Debug,
             _ => Level::Info,
         };

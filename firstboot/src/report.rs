@@ -1,7 +1,9 @@
 //! What `firstboot status` says: for people as text, for programs as JSON.
 
 use crate::host::Host;
-use crate::peers::wire::Peer;
+use crate::peers::view::View;
+use crate::peers::wire::{Cloud, Peer};
+use crate::peers::{self, own};
 use crate::spec::{self, Spec};
 use crate::state::{FOLDER, Outcome, Readiness, RunState, ServiceState, StepState};
 use serde::Serialize;
@@ -23,6 +25,9 @@ pub struct Status {
     pub peers: Vec<Peer>,
     /// The services of OpenStack, as far as they were asked.
     pub services: Vec<ServiceState>,
+    /// How OpenStack stands, by this node's own steps or by the word of the others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud: Option<Cloud>,
     /// Anything about the whole that the steps do not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -54,12 +59,14 @@ pub fn status(host: &Host) -> Result<Status, String> {
         readiness = Readiness::Failed;
         note = Some("the run was broken off: `systemctl restart firstboot` resumes it".to_owned());
     }
+    let peers = View::load(host).peers(host, &spec);
     Ok(Status {
+        cloud: own::cloud(&spec, &state.steps).or_else(|| peers::cloud(&peers)),
         node: state.node,
         role: state.role.as_str().to_owned(),
         state: readiness,
         steps: state.steps,
-        peers: Vec::new(),
+        peers,
         services: state.services,
         note,
     })
@@ -97,6 +104,9 @@ impl Status {
             let mark = if service.ok { "answers" } else { "FAILS" };
             let (name, evidence) = (&service.name, &service.evidence);
             let _ = writeln!(out, "  {name:<12} {mark:<10} {:>9}  {evidence}", "");
+        }
+        if let Some(cloud) = self.cloud {
+            let _ = writeln!(out, "{}", cloud.words());
         }
         if let Some(note) = &self.note {
             let _ = writeln!(out, "{note}");

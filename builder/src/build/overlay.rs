@@ -85,10 +85,13 @@ pub fn role(
     let path = |absolute: &'static str| absolute.trim_start_matches('/');
     let binary = Content::File { path: firstboot.path.clone(), size: firstboot.size };
     tree.put(path(assets::BINARY_PATH), Entry::new(0o755, time, binary));
-    let unit = Content::Bytes(assets::UNIT.into());
-    tree.put(path(assets::UNIT_PATH), Entry::new(0o644, time, unit));
-    let link = Content::Symlink(assets::UNIT_PATH.into());
-    tree.put(path(assets::UNIT_LINK), Entry::new(0o777, time, link));
+    for (place, text, link) in [
+        (assets::UNIT_PATH, assets::UNIT, assets::UNIT_LINK),
+        (assets::PEERS_UNIT_PATH, assets::PEERS_UNIT, assets::PEERS_UNIT_LINK),
+    ] {
+        tree.put(path(place), Entry::new(0o644, time, Content::Bytes(text.into())));
+        tree.put(path(link), Entry::new(0o777, time, Content::Symlink(place.into())));
+    }
     accounts(context, tree)
 }
 

@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 /// Prints `text`; a closed pipe is nobody's fault.
-fn print(text: &str) {
+pub(super) fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 

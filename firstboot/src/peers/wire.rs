@@ -20,6 +20,9 @@ pub const PEERS: &str = "/v1/peers";
 /// The path that takes announcements.
 pub const ANNOUNCE: &str = "/v1/announce";
 
+/// No step takes longer (seconds; thirty years).
+const LONGEST: f64 = 1e9;
+
 /// How another node stands, as far as is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -58,7 +61,7 @@ impl From<Readiness> for PeerState {
 }
 
 /// How OpenStack stands, by the word of the node that installs it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cloud {
     /// Its services answer as they should.
@@ -69,6 +72,18 @@ pub enum Cloud {
     Failed,
     /// It is not installed, as its medium has no packstack.
     Absent,
+}
+
+impl Cloud {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Cloud::Up => "OpenStack is up",
+            Cloud::Working => "OpenStack is not up yet",
+            Cloud::Failed => "OpenStack could not be brought up",
+            Cloud::Absent => "OpenStack is not installed in this lab",
+        }
+    }
 }
 
 /// Another node of the lab, as one node sees it.
@@ -137,6 +152,22 @@ pub struct Announcement {
     /// How OpenStack stands, if this node installs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cloud: Option<Cloud>,
+}
+
+impl Announcement {
+    /// Whether its values are such as a node says: short, without anything that does not
+    /// belong on a terminal.
+    pub fn sensible(&self) -> bool {
+        let plain = |text: &str, most: usize| {
+            text.len() <= most && text.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        let names = [&self.node, &self.image, &self.step, &self.session];
+        names.iter().all(|name| plain(name, 255))
+            && self.steps.iter().all(|step| plain(&step.name, 255))
+            && plain(&self.boot_id, 64)
+            && !self.boot_id.is_empty()
+            && (0.0..=LONGEST).contains(&self.for_seconds)
+    }
 }
 
 /// Why an announcement was not taken.

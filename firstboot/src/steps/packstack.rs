@@ -132,7 +132,7 @@ fn watch(host: &Host, spec: &Spec, packstack: &Packstack) -> Result<Option<State
         return Ok(None);
     }
     // A host that goes away makes packstack wait for ever.
-    let lost = if silent >= stall / 8 { peers::computes_missing(host, spec) } else { Vec::new() };
+    let lost = if silent >= stall / 8 { peers::computes_silent(host, spec) } else { Vec::new() };
     if silent >= stall || (!lost.is_empty() && silent >= stall / 4) {
         let why = if lost.is_empty() { String::new() } else { format!("; {}", lost.join("; ")) };
         let line = format!(

@@ -1,4 +1,4 @@
-//! The unit and the message catalogue as systemd's own tools read them (Debian
+//! The units and the message catalogue as systemd's own tools read them (Debian
 //! package systemd).
 
 use firstboot::assets;
@@ -38,6 +38,14 @@ fn journalctl_takes_up_the_catalogue() {
         id::SERVICE,
         id::NODE_READY,
         id::NODE_FAILED,
+        id::PEERS_STARTED,
+        id::PEER_JOINED,
+        id::PEER_READY,
+        id::PEER_FAILED,
+        id::PEER_LOST,
+        id::PEER_BACK,
+        id::PEER_REFUSED,
+        id::CLOUD_UP,
     ];
     for id in ids {
         assert!(list.contains(id), "{id} is not in the catalogue:\n{list}");
@@ -46,17 +54,25 @@ fn journalctl_takes_up_the_catalogue() {
 }
 
 #[test]
-fn systemd_finds_nothing_wrong_with_the_unit() {
+fn systemd_finds_nothing_wrong_with_the_units() {
     let folder = tempfile::tempdir().unwrap();
-    // The binary is not installed where the tests run.
-    let unit = assets::UNIT.replace(assets::BINARY_PATH, "/bin/true");
-    assert_ne!(unit, assets::UNIT);
-    let path = folder.path().join("firstboot.service");
-    std::fs::write(&path, unit).unwrap();
-    let output = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&path).output();
-    let output = output.expect("`systemd-analyze` runs (Debian package systemd)");
-    // It also looks at the machine's own units, and may have words for those.
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && !said.contains("firstboot"), "{output:?}");
-    assert!(assets::UNIT.contains(&format!("ConditionPathExists={}\n", firstboot::spec::PATH)));
+    for (path, text) in
+        [(assets::UNIT_PATH, assets::UNIT), (assets::PEERS_UNIT_PATH, assets::PEERS_UNIT)]
+    {
+        // The binary is not installed where the tests run.
+        let unit = text.replace(assets::BINARY_PATH, "/bin/true");
+        assert_ne!(unit, text);
+        let path = folder.path().join(Path::new(path).file_name().unwrap());
+        std::fs::write(&path, unit).unwrap();
+        let mut verify = Command::new("systemd-analyze");
+        let output = verify.args(["verify", "--man=no"]).arg(&path).output();
+        let output = output.expect("`systemd-analyze` runs (Debian package systemd)");
+        // It also looks at the machine's own units, and may have words for those.
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !said.contains("firstboot"), "{output:?}");
+        assert!(text.contains(&format!("ConditionPathExists={}\n", firstboot::spec::PATH)));
+    }
+    let keys = format!("ConditionPathExists={}\n", firstboot::peers::PKI);
+    assert!(assets::PEERS_UNIT.contains(&keys));
+    assert!(assets::PEERS_UNIT_PATH.ends_with(firstboot::peers::UNIT));
 }

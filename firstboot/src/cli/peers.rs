@@ -1,0 +1,151 @@
+//! `firstboot peers`: how the other nodes stand; and the service behind it.
+
+use super::look::print;
+use super::{CONFIG, FAILED, INPUT, IO, READY, Root, WORKING, complain, sinks};
+use crate::host::Host;
+use crate::journal::Journal;
+use crate::peers::pki::Pki;
+use crate::peers::refusal::Refusal;
+use crate::peers::view::View;
+use crate::peers::wire::{Cloud, Peer, PeerState};
+use crate::peers::{self, PORT, service};
+use crate::report;
+use crate::spec::Spec;
+use clap::Args;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+#[derive(Debug, Args)]
+pub(super) struct Peers {
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+    /// Run the service that tells the others how this node stands, as its unit does.
+    #[arg(long, conflicts_with = "json")]
+    serve: bool,
+    #[command(flatten)]
+    root: Root,
+}
+
+/// What is shown.
+#[derive(Serialize)]
+struct Shown {
+    node: String,
+    peers: Vec<Peer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cloud: Option<Cloud>,
+    refused: BTreeMap<Refusal, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+pub(super) fn run(args: &Peers) -> u8 {
+    let host = args.root.host();
+    let spec = match report::load_spec(&host) {
+        Ok(spec) => spec,
+        Err(message) => {
+            complain(&message);
+            return CONFIG;
+        }
+    };
+    if args.serve { serve(host, spec) } else { show(&host, &spec, args.json) }
+}
+
+fn serve(host: Host, spec: Spec) -> u8 {
+    let pki = match Pki::load(&host) {
+        Ok(pki) => pki,
+        Err(message) => {
+            complain(&message);
+            return INPUT;
+        }
+    };
+    let journal = Journal::new(Some(&spec), sinks(&host, None));
+    match service::serve(host, spec, journal, pki, PORT) {
+        Ok(()) => READY,
+        Err(message) => {
+            complain(&message);
+            IO
+        }
+    }
+}
+
+fn show(host: &Host, spec: &Spec, json: bool) -> u8 {
+    let view = View::load(host);
+    let peers = view.peers(host, spec);
+    let shown = Shown {
+        node: spec.node.name.clone(),
+        cloud: peers::cloud(&peers),
+        note: peers::obstacle(host, &view),
+        refused: view.refused,
+        peers,
+    };
+    if json {
+        // Plain values: they can always be written as JSON.
+        print(&(serde_json::to_string_pretty(&shown).unwrap_or_default() + "\n"));
+    } else {
+        print(&text(&shown));
+    }
+    let all = |wanted: &dyn Fn(&Peer) -> bool| shown.peers.iter().all(wanted);
+    if !all(&|peer| peer.state != PeerState::Failed) {
+        FAILED
+    } else if all(&|peer| peer.state == PeerState::Ready && peer.reachable) {
+        READY
+    } else {
+        WORKING
+    }
+}
+
+/// One line a node, for people.
+fn text(shown: &Shown) -> String {
+    let ready = shown.peers.iter().filter(|peer| peer.state == PeerState::Ready && peer.reachable);
+    let (ready, all) = (ready.count(), shown.peers.len());
+    let mut lines = vec![format!("{} knows {all} other nodes, {ready} of them ready", shown.node)];
+    let width = shown.peers.iter().map(|peer| peer.node.len()).max().unwrap_or_default();
+    for peer in &shown.peers {
+        lines.push(format!(
+            "  {:width$}  {:<10}  {:<15}  {:<7}  {}",
+            peer.node,
+            peer.role.as_str(),
+            peer.address.to_string(),
+            peer.state.as_str(),
+            words(peer)
+        ));
+    }
+    lines.extend(shown.cloud.map(|cloud| cloud.words().to_owned()));
+    let refused = shown.refused.iter().map(|(why, count)| format!("{count} {}", why.as_str()));
+    let refused: Vec<String> = refused.collect();
+    if !refused.is_empty() {
+        lines.push(format!("refused: {}", refused.join(", ")));
+    }
+    lines.extend(shown.note.clone());
+    lines.join("\n") + "\n"
+}
+
+/// Where a node is, since when, and when it was heard of.
+fn words(peer: &Peer) -> String {
+    let (Some(since), Some(silent)) = (&peer.since, peer.silent_seconds) else {
+        return "nothing was heard of it yet".to_owned();
+    };
+    let at = match (peer.state, peer.step.as_str()) {
+        (PeerState::Ready, _) => format!("since {since}"),
+        (_, "") => "has not begun".to_owned(),
+        (PeerState::Failed, step) => format!("step {step} failed at {since}"),
+        (_, step) => format!("at step {step} since {since}"),
+    };
+    let ago = span(silent);
+    if peer.reachable {
+        format!("{at}; heard of {ago} ago")
+    } else {
+        format!("{at}; NOT REACHABLE: last heard of {ago} ago")
+    }
+}
+
+/// `seconds` as people say it.
+fn span(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
+}

@@ -1,0 +1,148 @@
+//! One connection: the handshake, one question, its answer.
+
+use super::pki;
+use super::refusal::Refusal;
+use super::service::Service;
+use super::view;
+use super::wire::{ANNOUNCE, Announcement, PEERS, Refused, STATE};
+use crate::report;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsAcceptor;
+
+/// Longer announcements (bytes) are refused: one of twelve steps has 1,000.
+pub const MAX_BODY: usize = 16 << 10;
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// How long a question and its answer may take: more than an announcement is taken after,
+/// so that one that is late is told so.
+const QUESTION: Duration = Duration::from_secs(20);
+/// What is read of a request's head (bytes) at most.
+const HEAD: usize = 8 << 10;
+
+/// Who asks, and since when.
+struct Asker {
+    name: String,
+    session: String,
+    number: u64,
+    accepted: Instant,
+}
+
+/// Serves one connection, the `number`th.
+pub(super) async fn connection(
+    service: Rc<Service>,
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    from: SocketAddr,
+    number: u64,
+) {
+    let (accepted, from) = (Instant::now(), from.ip().to_string());
+    let stream = match timeout(HANDSHAKE, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            let reason = Refusal::of_handshake(&error);
+            return service.refuse(reason, &from, &error.to_string());
+        }
+        Err(_) => return service.refuse(Refusal::NoTls, &from, "no handshake in time"),
+    };
+    let tls = stream.get_ref().1;
+    let certificate = tls.peer_certificates().and_then(|chain| chain.first());
+    let (name, session) = (certificate.and_then(pki::name), pki::session(tls));
+    let (Some(name), Some(session)) = (name, session) else {
+        return service.refuse(Refusal::WrongCertificate, &from, "it names no node");
+    };
+    let asker = Rc::new(Asker { name, session, number, accepted });
+    let asked = service_fn(|request| {
+        let (service, asker) = (service.clone(), asker.clone());
+        async move { Ok::<_, Infallible>(answer(&service, &asker, request).await) }
+    });
+    let mut http = http1::Builder::new();
+    let served =
+        http.keep_alive(false).max_buf_size(HEAD).serve_connection(TokioIo::new(stream), asked);
+    match timeout(QUESTION, served).await {
+        Err(_) => service.refuse(Refusal::Expired, &asker.name, "no whole question in time"),
+        Ok(Err(error)) if error.is_parse() => {
+            service.refuse(Refusal::Malformed, &asker.name, "no HTTP");
+        }
+        // Who asks may also go away.
+        Ok(_) => {}
+    }
+}
+
+async fn answer(
+    service: &Service,
+    asker: &Asker,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    match (request.method(), request.uri().path()) {
+        (&Method::GET, STATE) => match report::status(&service.host) {
+            Ok(status) => json(StatusCode::OK, &status),
+            Err(error) => json(StatusCode::INTERNAL_SERVER_ERROR, &error),
+        },
+        (&Method::GET, PEERS) => {
+            let peers = service.view.borrow().peers(&service.host, &service.spec);
+            json(StatusCode::OK, &peers)
+        }
+        (&Method::POST, ANNOUNCE) => {
+            let taken = match announcement(request).await {
+                Ok(said) => take(service, asker, &said),
+                Err(reason) => Err(reason),
+            };
+            match taken {
+                Ok(()) => json(StatusCode::NO_CONTENT, &()),
+                Err(reason) => refuse(service, asker, reason),
+            }
+        }
+        _ => refuse(service, asker, Refusal::Malformed),
+    }
+}
+
+/// Reads the announcement that is posted.
+async fn announcement(request: Request<Incoming>) -> Result<Announcement, Refusal> {
+    let body = Limited::new(request.into_body(), MAX_BODY).collect().await;
+    let body = body.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
+        Some(_) => Refusal::Oversized,
+        None => Refusal::Malformed,
+    })?;
+    let said = serde_json::from_slice::<Announcement>(&body.to_bytes());
+    said.ok().filter(Announcement::sensible).ok_or(Refusal::Malformed)
+}
+
+fn take(service: &Service, asker: &Asker, said: &Announcement) -> Result<(), Refusal> {
+    service.take(
+        said,
+        &view::Session {
+            name: asker.name.clone(),
+            id: asker.session.clone(),
+            number: asker.number,
+            age: asker.accepted.elapsed(),
+        },
+    )
+}
+
+fn refuse(service: &Service, asker: &Asker, reason: Refusal) -> Response<Full<Bytes>> {
+    service.refuse(reason, &asker.name, "");
+    let (name, message) = (reason.as_str().to_owned(), reason.words().to_owned());
+    json(reason.status(), &Refused { reason: name, message })
+}
+
+fn json(status: StatusCode, value: &impl Serialize) -> Response<Full<Bytes>> {
+    let empty = status == StatusCode::NO_CONTENT;
+    let body = if empty { Vec::new() } else { serde_json::to_vec(value).unwrap_or_default() };
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let kind = hyper::header::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(hyper::header::CONTENT_TYPE, kind);
+    response
+}

@@ -1,0 +1,85 @@
+//! Why a connection or an announcement is turned away.
+
+use hyper::StatusCode;
+use serde::{Deserialize, Serialize};
+
+/// A reason; each is counted, and told in the journal now and then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// The connection does not speak TLS 1.3, or broke off before it did.
+    NoTls,
+    /// It shows no certificate.
+    NoCertificate,
+    /// Its certificate is not of the lab's CA.
+    WrongCertificate,
+    /// What is asked for does not exist, or is not in the form of an announcement.
+    Malformed,
+    /// The announcement is too long.
+    Oversized,
+    /// The announcement is about another node than its certificate.
+    WrongName,
+    /// The node spec knows no such node.
+    Unexpected,
+    /// It was said before, or in another session than it was made for.
+    Replayed,
+    /// It is of a boot that another one has followed.
+    OlderBoot,
+    /// It came too long after its session began.
+    Expired,
+}
+
+impl Refusal {
+    /// The name that it is counted under.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Refusal::NoTls => "no-tls",
+            Refusal::NoCertificate => "no-certificate",
+            Refusal::WrongCertificate => "wrong-certificate",
+            Refusal::Malformed => "malformed",
+            Refusal::Oversized => "oversized",
+            Refusal::WrongName => "wrong-name",
+            Refusal::Unexpected => "unexpected",
+            Refusal::Replayed => "replayed",
+            Refusal::OlderBoot => "older-boot",
+            Refusal::Expired => "expired",
+        }
+    }
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Refusal::NoTls => "it is no TLS 1.3 connection, or broke off",
+            Refusal::NoCertificate => "it shows no certificate of the lab",
+            Refusal::WrongCertificate => "its certificate is not of this lab's CA",
+            Refusal::Malformed => "it is not in the form of an announcement",
+            Refusal::Oversized => "it is too long for an announcement",
+            Refusal::WrongName => "it is about another node than its certificate",
+            Refusal::Unexpected => "the lab has no other node of that name",
+            Refusal::Replayed => "it was said before, or in another session",
+            Refusal::OlderBoot => "a later boot of that node was heard of already",
+            Refusal::Expired => "it came too late",
+        }
+    }
+
+    /// The status code of the answer.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Refusal::Oversized => StatusCode::PAYLOAD_TOO_LARGE,
+            Refusal::WrongName | Refusal::Unexpected => StatusCode::FORBIDDEN,
+            Refusal::Replayed | Refusal::OlderBoot => StatusCode::CONFLICT,
+            Refusal::Expired => StatusCode::REQUEST_TIMEOUT,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// Why a handshake failed.
+    pub fn of_handshake(error: &std::io::Error) -> Refusal {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match inner {
+            Some(rustls::Error::NoCertificatesPresented) => Refusal::NoCertificate,
+            Some(rustls::Error::InvalidCertificate(_)) => Refusal::WrongCertificate,
+            _ => Refusal::NoTls,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The service that every node runs beside `firstboot run`: it serves the node's own
+//! state, takes the others' announcements, and announces the node to them.
+
+use super::own::Own;
+use super::pki::Pki;
+use super::record::{self, Untold};
+use super::refusal::Refusal;
+use super::view::{View, uptime};
+use super::wire::Announcement;
+use super::{answer, listen, tell};
+use crate::host::Host;
+use crate::journal::{Journal, id};
+use crate::spec::Spec;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_rustls::TlsAcceptor;
+
+/// Time between two looks at the state file.
+const LOOK: Duration = Duration::from_secs(1);
+/// The view is written after so many looks even if nothing was heard.
+const SAVE: u64 = 10;
+/// So many announcements are under way at once.
+const TELLING: usize = 64;
+/// So many connections are served at once.
+const SERVING: usize = 256;
+
+/// What the tasks of the service share.
+pub(super) struct Service {
+    pub host: Host,
+    pub spec: Spec,
+    pub journal: Journal,
+    pub pki: Pki,
+    pub port: u16,
+    /// How this node stands; `None` while its state cannot be read.
+    pub own: watch::Sender<Option<Own>>,
+    pub view: RefCell<View>,
+    /// Whether the view differs from the file.
+    pub dirty: Cell<bool>,
+    untold: RefCell<Untold>,
+    /// For each other node: that it has just come.
+    pub come: BTreeMap<String, Notify>,
+    pub telling: Semaphore,
+}
+
+/// Runs the service on `port` of the node's address, and comes back only when it cannot.
+///
+/// # Errors
+/// When it cannot listen; in words.
+pub fn serve(host: Host, spec: Spec, journal: Journal, pki: Pki, port: u16) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("no event loop: {error}"))?;
+    let names = spec.hosts.iter().map(|one| one.name.clone());
+    let service = Service {
+        view: RefCell::new(View::load(&host)),
+        come: names.map(|name| (name, Notify::new())).collect(),
+        own: watch::Sender::new(None),
+        dirty: Cell::new(true),
+        untold: RefCell::default(),
+        telling: Semaphore::new(TELLING),
+        host,
+        spec,
+        journal,
+        pki,
+        port,
+    };
+    let address = service.spec.node.address;
+    let why = |error| format!("cannot listen on {address} port {port}: {error}");
+    LocalSet::new().block_on(&runtime, async {
+        let listener = listen::on(address, port).map_err(why)?;
+        let listener = TcpListener::from_std(listener).map_err(why)?;
+        Rc::new(service).work(listener).await
+    })
+}
+
+impl Service {
+    async fn work(self: Rc<Self>, listener: TcpListener) -> Result<(), String> {
+        let others = self.spec.hosts.iter().filter(|one| one.name != self.spec.node.name);
+        for peer in others {
+            spawn_local(tell::tell(self.clone(), peer.clone()));
+        }
+        spawn_local(self.clone().keep());
+        self.begun();
+        let acceptor = TlsAcceptor::from(self.pki.server.clone());
+        let serving = Arc::new(Semaphore::new(SERVING));
+        let mut number = 0;
+        loop {
+            // Closed by nobody.
+            let Ok(permit) = serving.clone().acquire_owned().await else { return Ok(()) };
+            let Ok((stream, from)) = listener.accept().await else {
+                // Too many open files, or a connection that is gone already.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            };
+            number += 1;
+            let (service, acceptor) = (self.clone(), acceptor.clone());
+            spawn_local(async move {
+                answer::connection(service, acceptor, stream, from, number).await;
+                drop(permit);
+            });
+        }
+    }
+
+    /// Looks at the state file and for lost nodes, and keeps the view's file.
+    async fn keep(self: Rc<Self>) {
+        let began = uptime(&self.host);
+        let mut ticks = interval(LOOK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for look in 0u64.. {
+            ticks.tick().await;
+            let own = Own::look(&self.host, &self.spec).ok();
+            self.own.send_if_modified(|last| {
+                let changed = *last != own;
+                *last = own;
+                changed
+            });
+            let lost = self.view.borrow_mut().lost(began, uptime(&self.host));
+            for (node, seconds) in lost {
+                record::lost(&self.journal, &node, seconds);
+                self.dirty.set(true);
+            }
+            if self.dirty.take() || look % SAVE == 0 {
+                let saved = self.view.borrow_mut().save(&self.host);
+                // The next look tries again.
+                self.dirty.set(saved.is_err());
+            }
+        }
+    }
+
+    /// Takes an announcement.
+    pub fn take(&self, said: &Announcement, by: &super::view::Session) -> Result<(), Refusal> {
+        let now = uptime(&self.host);
+        let changes = self.view.borrow_mut().take(&self.spec, said, by, now)?;
+        self.dirty.set(true);
+        for change in changes {
+            record::change(&self.journal, change, said);
+            if let Some(come) = self.come.get(&said.node).filter(|_| change.came()) {
+                come.notify_one();
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a refusal of something from `from`, and tells it now and then.
+    pub fn refuse(&self, reason: Refusal, from: &str, detail: &str) {
+        *self.view.borrow_mut().refused.entry(reason).or_default() += 1;
+        self.dirty.set(true);
+        self.untold.borrow_mut().add(&self.journal, reason, from, detail);
+    }
+
+    fn begun(&self) {
+        let others = self.come.len().saturating_sub(1);
+        let message = format!("tells {others} other nodes how this one stands");
+        record::record(&self.journal, id::PEERS_STARTED, "started", "", message);
+    }
+}

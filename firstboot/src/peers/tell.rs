@@ -1,0 +1,90 @@
+//! Announcing: one task for each other node, which says how this node stands every ten
+//! seconds or so, at once when that changes, and at once to a node that has just come.
+//! Lost messages need no care: the next one says it all.
+
+use super::client::Session;
+use super::service::Service;
+use super::view::uptime;
+use super::wire::{ANNOUNCE, Announcement, Refused};
+use super::{INTERVAL, record};
+use crate::journal::id;
+use crate::spec::Host as Peer;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+
+/// How long one announcement may take.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Announces this node to `peer` for ever.
+pub(super) async fn tell(service: Rc<Service>, peer: Peer) {
+    let mut own = service.own.subscribe();
+    let (mut seq, mut refused) = (0, None);
+    // Every node of the spec has one.
+    let never = Notify::new();
+    let come = service.come.get(&peer.name).unwrap_or(&never);
+    loop {
+        let current = own.borrow_and_update().clone();
+        if let Some(current) = current {
+            // It rises over a restart of this service, too: time does.
+            seq = ((uptime(&service.host) * 1000.0) as u64).max(seq + 1);
+            let said = current.announcement(&service.host, &service.spec);
+            let answer = {
+                // Thousands of nodes at once would be too many open files.
+                let _permit = service.telling.acquire().await;
+                timeout(LIMIT, say(&service, &peer, Announcement { seq, ..said })).await
+            };
+            // Silence is the other side's to be noticed: it will not announce itself.
+            if let Ok(Ok(answer)) = answer {
+                note(&service, &peer, &mut refused, answer);
+            }
+        }
+        let pause = jittered(&(&service.spec.node.name, &peer.name, seq));
+        tokio::select! {
+            () = sleep(pause) => {}
+            changed = own.changed() => if changed.is_err() { return },
+            () = come.notified() => {}
+        }
+    }
+}
+
+/// Says it once; why it was not taken, if it was not.
+async fn say(
+    service: &Service,
+    peer: &Peer,
+    mut said: Announcement,
+) -> io::Result<Option<Refused>> {
+    let at = SocketAddr::from((peer.address, service.port));
+    let session = Session::open(&service.pki, at, &peer.name).await?;
+    said.session.clone_from(&session.id);
+    let (status, body) = session.ask(ANNOUNCE, Some(serde_json::to_vec(&said)?)).await?;
+    if status.is_success() {
+        return Ok(None);
+    }
+    let (reason, message) = (status.to_string(), String::new());
+    Ok(Some(serde_json::from_slice(&body).unwrap_or(Refused { reason, message })))
+}
+
+/// Tells when the other side begins to refuse, or for another reason.
+fn note(service: &Service, peer: &Peer, last: &mut Option<Refused>, answer: Option<Refused>) {
+    if answer == *last {
+        return;
+    }
+    if let Some(refused) = &answer {
+        let name = &peer.name;
+        let message = format!("{name} refuses what this node says: {}", refused.message);
+        record::record(&service.journal, id::PEER_REFUSED, "refused", name, message);
+    }
+    *last = answer;
+}
+
+/// [`INTERVAL`], up to a quarter shorter or longer: not everyone at once.
+fn jittered(key: &impl Hash) -> Duration {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    INTERVAL.mul_f64(0.75 + 0.5 * (hasher.finish() % 1000) as f64 / 1000.0)
+}
