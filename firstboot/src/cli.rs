@@ -5,6 +5,7 @@ mod look;
 mod peers;
 
 use crate::host::Host;
+use crate::host::files::Lock;
 use crate::journal::{Event, Journal, Lines, RUN, id};
 use crate::report::{self, Status};
 use crate::run;
@@ -13,7 +14,7 @@ use crate::steps::Step;
 use clap::{Args, Parser, Subcommand};
 use log::Log;
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -142,7 +143,7 @@ fn sinks(host: &Host, console: Option<String>) -> Vec<Box<dyn Log>> {
         return vec![Box::new(Lines::Stderr)];
     }
     let mut sinks = vec![Journal::system_sink()];
-    if std::io::stderr().is_terminal() {
+    if io::stderr().is_terminal() {
         sinks.push(Box::new(Lines::Stderr));
     }
     if let Some(device) = console {
@@ -163,7 +164,7 @@ fn run_steps(host: &Host, console: Option<String>, again: Option<Step>) -> u8 {
         }
     };
     let journal = Journal::new(Some(&spec), sinks);
-    let _lock = match host.lock(FOLDER) {
+    let _lock = match lock(host) {
         Ok(Some(lock)) => lock,
         Ok(None) => {
             refuse(&journal, "another firstboot is at work".to_owned(), None);
@@ -190,6 +191,18 @@ fn run_steps(host: &Host, console: Option<String>, again: Option<Step>) -> u8 {
             IO
         }
     }
+}
+
+/// Takes the lock on the state's folder. Whoever looks at a run's state holds it for a
+/// moment, and is waited for.
+fn lock(host: &Host) -> io::Result<Option<Lock>> {
+    for _ in 0..10 {
+        if let Some(lock) = host.lock(FOLDER)? {
+            return Ok(Some(lock));
+        }
+        host.clock().sleep(Duration::from_millis(50));
+    }
+    host.lock(FOLDER)
 }
 
 /// Records why a run did not begin or end as it should.
@@ -225,7 +238,7 @@ fn show(status: &Status, json: bool) -> u8 {
         Ok(status.text())
     };
     // Only maps with odd keys cannot be written as JSON; a status has none.
-    let written = text.map(|text| std::io::stdout().write_all(text.as_bytes()));
+    let written = text.map(|text| io::stdout().write_all(text.as_bytes()));
     match (written, status.state) {
         (Ok(Ok(())), Readiness::Ready) => READY,
         (Ok(Ok(())), Readiness::Failed) => FAILED,
@@ -236,5 +249,5 @@ fn show(status: &Status, json: bool) -> u8 {
 
 fn complain(message: &str) {
     // Standard error is all there is.
-    let _ = writeln!(std::io::stderr(), "firstboot: {message}");
+    let _ = writeln!(io::stderr(), "firstboot: {message}");
 }

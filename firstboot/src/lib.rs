@@ -11,6 +11,7 @@ pub mod chrony;
 pub mod cli;
 pub mod environment;
 pub mod host;
+pub mod iptables;
 pub mod journal;
 pub mod node_files;
 pub mod openstack;

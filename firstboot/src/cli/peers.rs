@@ -6,7 +6,7 @@ use crate::host::Host;
 use crate::journal::Journal;
 use crate::peers::pki::Pki;
 use crate::peers::refusal::Refusal;
-use crate::peers::view::View;
+use crate::peers::view::{self, View};
 use crate::peers::wire::{Cloud, Peer, PeerState};
 use crate::peers::{self, PORT, service};
 use crate::report;
@@ -70,6 +70,10 @@ fn serve(host: Host, spec: Spec) -> u8 {
 }
 
 fn show(host: &Host, spec: &Spec, json: bool) -> u8 {
+    if let Err(error) = host.read(view::PATH) {
+        complain(&format!("{error}: only root may read what the nodes say"));
+        return IO;
+    }
     let view = View::load(host);
     let peers = view.peers(host, spec);
     let shown = Shown {

@@ -9,8 +9,10 @@ use super::view::{View, uptime};
 use super::wire::Announcement;
 use super::{answer, listen, tell};
 use crate::host::Host;
-use crate::journal::{Journal, id};
+use crate::iptables;
+use crate::journal::{Event, Journal, id};
 use crate::spec::Spec;
+use crate::state::Outcome;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -24,8 +26,9 @@ use tokio_rustls::TlsAcceptor;
 
 /// Time between two looks at the state file.
 const LOOK: Duration = Duration::from_secs(1);
-/// The view is written after so many looks even if nothing was heard.
-const SAVE: u64 = 10;
+/// After so many looks the view is written even if nothing was heard, and the firewall
+/// is looked at.
+const ROUND: u64 = 10;
 /// So many announcements are under way at once.
 const TELLING: usize = 64;
 /// So many connections are served at once.
@@ -120,16 +123,30 @@ impl Service {
                 *last = own;
                 changed
             });
+            if look % ROUND == 0 {
+                self.let_in();
+            }
             let lost = self.view.borrow_mut().lost(began, uptime(&self.host));
             for (node, seconds) in lost {
                 record::lost(&self.journal, &node, seconds);
                 self.dirty.set(true);
             }
-            if self.dirty.take() || look % SAVE == 0 {
+            if self.dirty.take() || look % ROUND == 0 {
                 let saved = self.view.borrow_mut().save(&self.host);
                 // The next look tries again.
                 self.dirty.set(saved.is_err());
             }
+        }
+    }
+
+    /// Keeps the port open: packstack's rules close it on every host that it sets up.
+    fn let_in(&self) {
+        // Without an iptables that works there are no rules in force either.
+        if self.host.live()
+            && let Ok(Some(done)) = iptables::let_in(&self.host, self.port)
+        {
+            let event = Event::new(id::STEP_DONE, record::PEERS, done);
+            self.journal.record(&Event { outcome: Outcome::Changed.as_str(), ..event });
         }
     }
 

@@ -18,8 +18,8 @@
 use super::LOST_AFTER;
 use super::refusal::Refusal;
 use super::wire::{Announcement, Cloud, Peer, PeerState};
-use crate::host::{Host, clock};
-use crate::spec::Spec;
+use crate::host::{Host, clock, files};
+use crate::spec::{Role, Spec};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -126,7 +126,9 @@ impl View {
     /// As writing a file.
     pub fn save(&mut self, host: &Host) -> io::Result<()> {
         self.written = uptime(host);
-        host.write(PATH, &serde_json::to_vec(self)?, 0o600)
+        // Not through [`Host::write`]: in /run a file has its folder's label, and this one
+        // is written every few seconds.
+        files::write_atomic(&host.path(PATH)?, &serde_json::to_vec(self)?, 0o600)
     }
 
     /// Whether whoever writes it has stopped.
@@ -148,9 +150,9 @@ impl View {
         if said.node != by.name {
             return Err(Refusal::WrongName);
         }
-        if said.node == spec.node.name || spec.hosts.iter().all(|one| one.name != said.node) {
-            return Err(Refusal::Unexpected);
-        }
+        let expected = spec.hosts.iter().find(|one| one.name == said.node);
+        let expected = expected.filter(|one| one.name != spec.node.name);
+        let role = expected.ok_or(Refusal::Unexpected)?.role;
         if said.session != by.id {
             return Err(Refusal::Replayed);
         }
@@ -158,7 +160,9 @@ impl View {
             return Err(Refusal::Expired);
         }
         let last = self.peers.get(&said.node);
-        let known = Known::after(last, said, by, now)?;
+        let mut known = Known::after(last, said, by, now)?;
+        // Whether OpenStack is up is not for a compute to say.
+        known.cloud = said.cloud.filter(|_| role == Role::Controller);
         let changes = known.changes(last);
         self.peers.insert(said.node.clone(), known);
         Ok(changes)
@@ -220,7 +224,7 @@ impl Known {
             image: said.image.clone(),
             state,
             step: said.step.clone(),
-            cloud: said.cloud,
+            cloud: None,
             since: now - said.for_seconds,
             heard: now,
             lost: false,

@@ -3,15 +3,14 @@
 
 use super::{Fault, State, packstack};
 use crate::chrony;
-use crate::host::{Host, Program};
+use crate::host::Host;
+use crate::iptables;
 use crate::peers;
 use crate::spec::Spec;
 use crate::systemd;
 
 /// The Open vSwitch agent's configuration on the network host.
 const AGENT: &str = "/etc/neutron/plugins/ml2/openvswitch_agent.ini";
-/// iptables' rules at boot.
-const IPTABLES: &str = "/etc/sysconfig/iptables";
 /// Horizon's virtual host. Without this line its WSGI application hangs in a
 /// sub-interpreter.
 const HORIZON: &str = "/etc/httpd/conf.d/15-horizon_vhost.conf";
@@ -54,7 +53,7 @@ fn items(host: &Host, spec: &Spec) -> Result<Vec<Item>, Fault> {
         let wrong = format!("{} does not name the lab's servers with iburst", chrony::CONF);
         (!chrony::conf_holds(text, ntp)).then(|| (wrong, chrony::conf_with(text, ntp)))
     })?;
-    look(IPTABLES, Then::Firewall, &|text| with_port(text, peers::PORT))?;
+    look(iptables::RULES, Then::Firewall, &|text| iptables::with_port(text, peers::PORT))?;
     look(HORIZON, Then::Restart("httpd"), &with_group)?;
     Ok(items)
 }
@@ -79,14 +78,7 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
         changes.push(item.path.to_owned());
         match item.then {
             Then::Restart(unit) => changes.push(systemd::change(host, "restart", unit)?),
-            Then::Firewall => {
-                let port = peers::PORT.to_string();
-                let rule = [
-                    "-I", "INPUT", "1", "-p", "tcp", "-m", "tcp", "--dport", &port, "-j", "ACCEPT",
-                ];
-                Fault::of_change(host, &Program::new("iptables").args(rule))?;
-                changes.push(format!("iptables lets port {port} in"));
-            }
+            Then::Firewall => changes.push(iptables::let_in_now(host, peers::PORT)?),
         }
     }
     Ok(changes)
@@ -131,35 +123,6 @@ fn with_mappings(text: &str, mappings: &str) -> Option<(String, String)> {
     Some((format!("{AGENT}: bridge_mappings is {is} in place of `{mappings}`"), out))
 }
 
-/// `text` (rules as iptables-save writes them) that lets TCP `port` in, and what was
-/// wrong.
-fn with_port(text: &str, port: u16) -> Option<(String, String)> {
-    let option = format!("--dport {port} ");
-    let lets_in = |line: &str| {
-        line.starts_with("-A INPUT ")
-            && line.contains(&option)
-            && line.trim_end().ends_with("-j ACCEPT")
-    };
-    if text.lines().any(lets_in) || !text.lines().any(|line| line.trim() == "*filter") {
-        return None;
-    }
-    let rule = format!("-A INPUT -p tcp -m tcp --dport {port} -j ACCEPT\n");
-    let (mut out, mut filter, mut placed) = (String::new(), false, false);
-    for line in text.split_inclusive('\n') {
-        if line.starts_with('*') {
-            filter = line.trim() == "*filter";
-        }
-        // Before the first rule, so that no rejection comes first; the chains are declared.
-        if filter && !placed && (line.starts_with("-A ") || line.trim() == "COMMIT") {
-            out += &rule;
-            placed = true;
-        }
-        out += line;
-    }
-    let wrong = format!("{IPTABLES} does not let the nodes' port {port} in");
-    placed.then_some((wrong, out))
-}
-
 /// `text` (a virtual host) with its WSGI application in the main interpreter, and what
 /// was wrong.
 fn with_group(text: &str) -> Option<(String, String)> {
@@ -199,20 +162,6 @@ mod tests {
             assert!(wrong.contains("bridge_mappings is"));
             assert_eq!(with_mappings(&out, "physnet1:br-ex"), None);
         }
-    }
-
-    #[test]
-    fn the_port_is_let_in_before_anything_is_rejected() {
-        let rules = "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j RETURN\nCOMMIT\n*filter\n\
-                     :INPUT ACCEPT [0:0]\n-A INPUT -j REJECT --reject-with icmp-host-prohibited\nCOMMIT\n";
-        let (_, out) = with_port(rules, 7878).unwrap();
-        assert!(
-            out.contains(
-                "[0:0]\n-A INPUT -p tcp -m tcp --dport 7878 -j ACCEPT\n-A INPUT -j REJECT"
-            )
-        );
-        assert_eq!(with_port(&out, 7878), None);
-        assert_eq!(with_port("# nothing\n", 7878), None);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The view of the other nodes by itself: time, loss, and what packstack waits for.
 
-use crate::double::{CONTROLLER, Node};
+use crate::double::{COMPUTE, CONTROLLER, Node};
 use crate::peer_lab::announcement;
 use firstboot::host::Host;
+use firstboot::iptables;
 use firstboot::peers::view::{Change, Session, View};
-use firstboot::peers::wire::{Announcement, PeerState};
-use firstboot::peers::{self, LOST_AFTER};
+use firstboot::peers::wire::{Announcement, Cloud, PeerState};
+use firstboot::peers::{self, LOST_AFTER, PORT};
 use firstboot::report;
 use firstboot::state::Readiness;
 use std::time::Duration;
@@ -117,4 +118,37 @@ fn without_keys_the_status_says_that_nothing_is_known() {
     assert_eq!(report::status(&node.host()).unwrap().peers[0].state, PeerState::Ready);
     node.write("/proc/sys/kernel/random/boot_id", "the-next-boot\n");
     assert_eq!(report::status(&node.host()).unwrap().peers[0].state, PeerState::Unknown);
+}
+
+#[test]
+fn only_a_controller_can_say_that_the_cloud_is_up() {
+    let node = Node::new(COMPUTE);
+    let mut view = View::load(&node.host());
+    let up = |name: &str| Announcement { cloud: Some(Cloud::Up), ..announcement(name, "b", 1) };
+    let changes = heard(&mut view, &node, up("nova02"), 1000.0);
+    assert_eq!(changes, [Change::Joined, Change::Ready]);
+    assert_eq!(peers::cloud(&view.peers(&node.host(), &node.spec)), None);
+    let changes = heard(&mut view, &node, up("openstack"), 1000.0);
+    assert_eq!(changes, [Change::Joined, Change::Ready, Change::CloudUp]);
+    assert_eq!(peers::cloud(&view.peers(&node.host(), &node.spec)), Some(Cloud::Up));
+}
+
+#[test]
+fn the_port_is_opened_again_on_any_node() {
+    let node = Node::new(COMPUTE);
+    let host = node.host();
+    let open = || iptables::let_in(&host, PORT).unwrap();
+    assert_eq!(open(), None, "without rules at boot there is nothing to do");
+    std::fs::create_dir_all(node.root.path().join("etc/sysconfig")).unwrap();
+    node.write(iptables::RULES, "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j REJECT\nCOMMIT\n");
+    // The double answers iptables as it does ip.
+    let answer = |output| node.world.borrow_mut().answers.insert("ip", vec![output]);
+    answer(crate::double::said(4, "iptables: Resource temporarily unavailable.\n"));
+    assert!(iptables::let_in(&host, PORT).is_err());
+    assert!(!node.read(iptables::RULES).contains("7878"), "it is tried again");
+    answer(crate::double::said(0, ""));
+    assert!(open().is_some_and(|done| done.contains("port 7878")));
+    assert_eq!(open(), None);
+    assert_eq!(node.called("iptables -I INPUT 1 -p tcp -m tcp --dport 7878 -j ACCEPT"), 2);
+    assert!(node.read(iptables::RULES).contains("--dport 7878 -j ACCEPT\n-A INPUT -j REJECT"));
 }
