@@ -310,6 +310,7 @@ fn install_tree(
             .collect();
         let job = Job {
             packages: &packages,
+            left_out: &plan.left_out,
             enable: &plan.enable,
             disable: &plan.disable,
             target: &plan.target,

@@ -51,6 +51,7 @@ enum Command {
     Diff(diff::Arguments),
     /// Tells what a disk image is: partitions, system, kernels, node.
     Inspect(inspect::Arguments),
+    /// Checks a kickstart or a profile, and says what becomes of each line in an image.
     #[command(after_help = EXIT_CODES)]
     Validate(validate::Arguments),
     /// Brings the lab's virtual machines up from the images of builds, and waits for firstboot.

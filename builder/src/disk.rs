@@ -77,7 +77,7 @@ pub fn write(
         lvm2::write(&file, &volume_group(layout, group, content.time)).or_build(what)?;
     }
     for device in layout.devices() {
-        if let layout::Content::Swap { uuid, label } = device.content {
+        if let layout::Content::Swap { uuid, label, .. } = device.content {
             let label = label.as_deref().unwrap_or_default();
             swap::write(&file, device.offset, device.size, uuid_bytes(uuid)?, label)
                 .or_build(what)?;

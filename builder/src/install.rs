@@ -11,6 +11,7 @@ pub use scripts::{Post, run as run_scripts};
 
 use crate::bootstrap;
 use crate::error::{Context, Error, Result};
+use crate::plan::LeftOut;
 use crate::sandbox::{Bind, Sandbox};
 use firstboot::assets;
 use std::collections::BTreeSet;
@@ -34,6 +35,8 @@ pub struct PackageFile {
 pub struct Job<'a> {
     /// The packages.
     pub packages: &'a [PackageFile],
+    /// What of them is not installed.
+    pub left_out: &'a LeftOut,
     /// Units to enable; each must exist.
     pub enable: &'a [String],
     /// Units to disable where they exist.
@@ -53,6 +56,9 @@ pub trait Listener {
     /// `done` of `total` packages are in; `what` is being done.
     fn at(&mut self, done: u64, total: u64, what: &str);
 }
+
+/// Units of Initial Setup, which would ask questions on a node's console and wait for answers.
+const INITIAL_SETUP: [&str; 3] = ["initial-setup", "initial-setup-graphical", "initial-setup-text"];
 
 /// Files of an installed tree folder.
 pub mod place {
@@ -87,7 +93,8 @@ pub fn install(job: &Job, folder: &Path, listener: &mut dyn Listener) -> Result<
     for unit in job.enable {
         run(listener, &["systemctl", "enable", unit])?;
     }
-    for unit in job.disable.iter().filter(|unit| has_unit(&root, unit)) {
+    let asking = INITIAL_SETUP.map(str::to_owned);
+    for unit in job.disable.iter().chain(&asking).filter(|unit| has_unit(&root, unit)) {
         run(listener, &["systemctl", "disable", unit])?;
     }
     listener.at(count, count, "settling");
@@ -152,6 +159,10 @@ fn transaction(job: &Job, folder: &Path, root: &Path, listener: &mut dyn Listene
         .chain(["--define", "_netsharedpath /proc:/sys", "-iv"])
         .map(str::to_owned)
         .collect();
+    command.extend(job.left_out.docs.then(|| "--excludedocs".to_owned()));
+    if let Some(languages) = &job.left_out.languages_but {
+        command.extend(["--define".to_owned(), format!("_install_langs {languages}")]);
+    }
     command.extend(job.packages.iter().map(|p| inside(&p.path)));
     let mut sandbox = Sandbox::new(bootstrap.path(), command);
     sandbox.environment = environment(job.time);

@@ -43,6 +43,7 @@ pub use storage::{
     VolumeGroup,
 };
 
+use crate::layout::limits;
 use crate::problem::Problem;
 use crate::profile::Services;
 
@@ -234,6 +235,19 @@ impl Kickstart {
             ..k.clone()
         };
         bare(self) == bare(other)
+    }
+
+    /// Packages that its commands need beside `%packages`; Anaconda adds the same.
+    pub fn needs(&self) -> Vec<&'static str> {
+        let mut needs = limits::packages(&self.storage);
+        let team = self.networks.iter().any(|n| matches!(n.kind, Device::Team { .. }));
+        let firewall = self.firewall.as_ref().is_some_and(|f| f.enabled);
+        let authconfig = self.post.iter().any(|s| s.authconfig);
+        for (needed, name) in [(team, "teamd"), (firewall, "firewalld"), (authconfig, "authconfig")]
+        {
+            needs.extend(needed.then_some(name));
+        }
+        needs
     }
 
     /// The role's units together with `services` and `firewall` of the kickstart.

@@ -36,6 +36,9 @@ pub enum Content {
         uuid: String,
         /// Its label.
         label: Option<String>,
+        /// Options of its line in fstab; the usual ones if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        options: Option<String>,
     },
     /// A filesystem.
     Files(Files),

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub const SCHEMA: u32 = 2;
 
 /// Changes whenever the same plan would make another tree.
-pub const TREE_FORMAT: u32 = 5;
+pub const TREE_FORMAT: u32 = 7;
 
 /// A package to install, exactly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,6 +103,21 @@ pub struct Node {
     pub outputs: Vec<String>,
 }
 
+/// Which files of packages rpm leaves out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Those marked as documentation.
+    pub docs: bool,
+    /// Those in a language, but for these, joined by colons; absent is none.
+    pub languages_but: Option<String>,
+}
+
+impl LeftOut {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A script of the kickstart, to run in the installed tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Script {
@@ -165,6 +180,9 @@ pub struct Plan {
     pub repositories: Vec<Repository>,
     /// Packages by name.
     pub packages: Vec<Package>,
+    /// What of the packages is not installed.
+    #[serde(default, skip_serializing_if = "LeftOut::is_nothing")]
+    pub left_out: LeftOut,
     /// Requested but not on the media, and why that is no error.
     pub skipped: Vec<String>,
     /// Units to enable in the tree.
@@ -281,7 +299,8 @@ impl Plan {
     /// The key of the tree that this plan installs: the digest of everything that goes
     /// into it, and of nothing that differs between nodes of the role.
     pub fn tree_digest(&self) -> String {
-        tree_digest(&self.packages, &self.enable, &self.disable, &self.target)
+        let Self { packages, left_out, enable, disable, target, .. } = self;
+        tree_digest(packages, left_out, enable, disable, target)
     }
 }
 
@@ -289,13 +308,14 @@ impl Plan {
 /// derive from it.
 pub fn tree_digest(
     packages: &[Package],
+    left_out: &LeftOut,
     enable: &[String],
     disable: &[String],
     target: &str,
 ) -> String {
     let digests: Vec<&str> = packages.iter().map(|p| p.sha256.as_str()).collect();
     let catalog = firstboot::assets::CATALOG;
-    digest(&(TREE_FORMAT, digests, enable, disable, target, catalog))
+    digest(&(TREE_FORMAT, digests, left_out, enable, disable, target, catalog))
 }
 
 fn digest(value: &impl Serialize) -> String {

@@ -117,6 +117,7 @@ fn without_lines(kickstart: &Kickstart) -> Kickstart {
     storage.logical_volumes.iter_mut().for_each(|v| v.line = 0);
     storage.autopart.iter_mut().for_each(|a| a.line = 0);
     storage.reqpart.iter_mut().for_each(|r| r.line = 0);
+    storage.boot_drive.iter_mut().for_each(|b| b.0 = 0);
     bare.networks.iter_mut().for_each(|n| n.line = 0);
     bare.post.iter_mut().for_each(|s| s.line = 0);
     bare.packages.names.sort();

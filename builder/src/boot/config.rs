@@ -24,8 +24,9 @@ pub fn fstab(layout: &Layout) -> String {
         text += &format!("UUID={uuid} {mount} {} {options} {checks}\n", format.as_str());
     }
     for device in layout.devices() {
-        if let Content::Swap { uuid, .. } = device.content {
-            text += &format!("UUID={uuid} swap swap defaults 0 0\n");
+        if let Content::Swap { uuid, options, .. } = device.content {
+            let options = options.as_deref().unwrap_or("defaults");
+            text += &format!("UUID={uuid} swap swap {options} 0 0\n");
         }
     }
     text
@@ -94,6 +95,8 @@ pub fn early(layout: &Layout) -> String {
 
 /// A `grub.cfg` in the form that `grubby` edits when a kernel package is updated.
 /// `loader` and `initrd` are the command pair of the firmware, such as `linuxefi`, `initrdefi`.
+/// A signed GRUB that is not EL7's may have a prefix of its own: what lies beside the
+/// configuration (grubenv, user.cfg) is found nevertheless.
 pub fn grub(
     layout: &Layout,
     settings: &Settings,
@@ -108,6 +111,7 @@ pub fn grub(
     let (release, uuid, module) = (&kernel.release, &boot.uuid, grub_module(boot.format));
     format!(
         "# Written by imgbuild; grub2-mkconfig replaces it, grubby edits it.\n\
+         if [ ! -f $prefix/grub.cfg ]; then\n  set prefix=$config_directory\nfi\n\
          if [ -s $prefix/grubenv ]; then\n  load_env\nfi\n\
          set default=\"${{saved_entry}}\"\nset timeout={timeout}\n\
          if serial --unit=0 --speed=115200; then\n\

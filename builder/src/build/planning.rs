@@ -3,9 +3,11 @@
 use super::{Context, Select, sources};
 use crate::error::{Context as _, Error, Result};
 use crate::kickstart::{Members, Packages};
-use crate::layout::{Layout, limits};
+use crate::layout::Layout;
 use crate::media::http::shown;
-use crate::plan::{self, Input, Lab, Machine, Node, Package, Plan, Repository, Script, Sources};
+use crate::plan::{
+    self, Input, Lab, LeftOut, Machine, Node, Package, Plan, Repository, Script, Sources,
+};
 use crate::profile::{self, Format, Spec};
 use crate::progress::{Progress, Unit};
 use crate::repo::{self, Catalog};
@@ -131,7 +133,11 @@ fn assemble(
     let units = &spec.services;
     let target = "multi-user.target".to_owned();
     let bare: Vec<Script> = scripts.iter().map(|(script, _)| script.clone()).collect();
-    let seed = plan::tree_digest(&packages, &units.enabled, &units.disabled, &target);
+    let left_out = LeftOut {
+        docs: spec.kickstart.packages.no_docs,
+        languages_but: spec.kickstart.packages.languages.clone(),
+    };
+    let seed = plan::tree_digest(&packages, &left_out, &units.enabled, &units.disabled, &target);
     let disk = Layout::new(
         spec.machine.disk,
         &spec.kickstart.storage,
@@ -159,6 +165,7 @@ fn assemble(
         time,
         repositories: repositories(catalog),
         packages,
+        left_out,
         skipped,
         enable: units.enabled.clone(),
         disable: units.disabled.clone(),
@@ -210,8 +217,17 @@ fn formats(select: &Select, spec: &Spec) -> Result<Vec<Format>> {
 
 /// `%packages` and the profile as a request.
 fn request(spec: &Spec) -> Request {
-    let Packages { no_core, ignore_missing, environment, groups, names, excluded, excluded_groups } =
-        &spec.kickstart.packages;
+    let Packages {
+        no_core,
+        ignore_missing,
+        environment,
+        groups,
+        names,
+        excluded,
+        excluded_groups,
+        no_docs: _,
+        languages: _,
+    } = &spec.kickstart.packages;
     let mut request = Request {
         deselect: excluded.clone(),
         without_groups: excluded_groups.clone(),
@@ -235,8 +251,7 @@ fn request(spec: &Spec) -> Request {
     request.install.extend(environment.iter().map(|e| format!("@^{e}")));
     request.install.extend(asked.iter().map(|g| format!("@{g}")));
     request.install.extend(names.iter().cloned());
-    let storage = limits::packages(&spec.kickstart.storage);
-    request.install.extend(storage.into_iter().map(str::to_owned));
+    request.install.extend(spec.kickstart.needs().into_iter().map(str::to_owned));
     request
 }
 

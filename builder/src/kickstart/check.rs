@@ -1,7 +1,7 @@
 //! A kickstart against the lab: what it leaves out, refuses or contradicts.
 
 use super::render::Facts;
-use super::report::Fate;
+use super::report::{Fate, Line};
 use super::{Kickstart, Network};
 use crate::layout::limits;
 use crate::node::network::interface;
@@ -28,14 +28,38 @@ pub fn check(
     }
     // A refused layout has been reported; do not ask for its parts as well.
     if !kickstart.report.iter().any(|l| l.fate == Fate::Refused && l.is_storage()) {
-        problems.extend(limits::shortcomings(&kickstart.storage, file, machine));
+        let found = limits::shortcomings(&kickstart.storage, file, machine);
+        problems.extend(found.into_iter().map(|p| included(p, kickstart, Line::is_storage)));
     }
     for network in &kickstart.networks {
-        problems.extend(contradictions(network, file, facts));
+        let found = contradictions(network, file, facts).into_iter();
+        problems.extend(found.map(|p| included(p, kickstart, |l| l.command == "network")));
     }
     problems.extend(times(kickstart, file, facts));
     problems.extend(units(kickstart, file, facts));
+    problems.extend(needs(kickstart, file));
     problems
+}
+
+/// Packages that a command needs and `%packages` leaves out.
+fn needs(kickstart: &Kickstart, file: &str) -> Vec<Problem> {
+    let excluded = |name: &&&str| kickstart.packages.excluded.iter().any(|e| e == **name);
+    let problem = |name: &&str| {
+        let message = format!("the package {name} is left out by %packages and needed");
+        let hint = "take the line with a hyphen out, or the command that needs it: firewall, \
+                    network, authconfig, or the disk's layout";
+        Problem::whole(file, message).hint(hint)
+    };
+    kickstart.needs().iter().filter(excluded).map(problem).collect()
+}
+
+/// The problem, in the file that its line is in: the kickstart or one that it includes.
+fn included(mut problem: Problem, kickstart: &Kickstart, about: fn(&Line) -> bool) -> Problem {
+    let mut lines = kickstart.report.iter().filter(|l| about(l));
+    if let Some(line) = lines.find(|l| l.line == problem.line) {
+        problem.file.clone_from(&line.file);
+    }
+    problem
 }
 
 fn at(file: &str, line: usize, message: String) -> Problem {
@@ -65,6 +89,9 @@ fn contradictions(network: &Network, file: &str, facts: &Facts<'_>) -> Vec<Probl
             differ("--device", &device, &lab.interface);
         }
         return problems;
+    }
+    if network.no_ipv4 {
+        differ("--noipv4", &"given", &"a static address");
     }
     if network.off_at_boot {
         differ("--onboot", &"no", &"an interface that starts at boot");

@@ -57,7 +57,7 @@ const ALTERNATIVES: [&[&str]; 3] =
     [&["cmdline", "graphical", "text"], &["halt", "poweroff", "reboot"], &["install", "upgrade"]];
 
 /// Flags that a later use of the command without them does not take back.
-const LASTING: [(&str, &[&str]); 4] = [
+pub const LASTING: [(&str, &[&str]); 4] = [
     ("clearpart", &["--all", "--linux", "--none"]),
     ("firewall", &["--ftp", "--http", "--smtp", "--ssh"]),
     ("selinux", &["--disabled", "--enforcing", "--permissive"]),

@@ -37,15 +37,14 @@ fn beside(line: &str) -> Option<String> {
 }
 
 /// Puts every file included by `source` in its place.
-///
-/// # Errors
-/// Files that cannot be read, and files that include themselves, with the chain.
-pub fn expand(source: &Source, read: &mut Read<'_>) -> Result<Source, Vec<Problem>> {
+/// Beside it the problems: files that cannot be read, and files that include themselves, with
+/// the chain. Their lines stay.
+pub fn expand(source: &Source, read: &mut Read<'_>) -> (Source, Vec<Problem>) {
     let mut whole =
         Source { name: source.name.clone(), text: String::new(), lines: Lines::default() };
     let mut problems = Vec::new();
     append(&mut whole, source, &mut vec![source.name.clone()], read, &mut problems);
-    if problems.is_empty() { Ok(whole) } else { Err(problems) }
+    (whole, problems)
 }
 
 fn append(
@@ -106,7 +105,8 @@ mod tests {
     #[test]
     fn files_take_their_lines_place_and_keep_their_own() {
         let main = source("main.ks", "text\n%include a\n%include /tmp/x\n%include none\ncdrom\n");
-        let whole = expand(&main, &mut files).unwrap();
+        let (whole, problems) = expand(&main, &mut files);
+        assert_eq!(problems, []);
         assert_eq!(whole.text, "text\nlang cs\nskipx\n%include /tmp/x\n%include none\ncdrom\n");
         assert_eq!(whole.lines.place(&whole.text, 3, 2), (Some("b"), 1, 2));
         assert_eq!(whole.lines.place(&whole.text, 6, 1), (Some("main.ks"), 5, 1));
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_circle_is_refused_with_its_chain() {
-        let problems = expand(&source("main.ks", "%include loop\n"), &mut files).unwrap_err();
+        let (_, problems) = expand(&source("main.ks", "%include loop\n"), &mut files);
         assert_eq!((problems[0].file.as_str(), problems[0].line), ("loop", 2));
         assert_eq!(problems[0].message, "files include each other: main.ks -> loop -> main.ks");
     }

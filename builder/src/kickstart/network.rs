@@ -74,6 +74,13 @@ pub enum Device {
         /// NetworkManager's `key=value`.
         options: Vec<String>,
     },
+    /// `--teamslaves`, `--teamconfig`; the package teamd brings its scripts.
+    Team {
+        /// Interfaces, each with its own configuration: JSON, or nothing.
+        ports: Vec<(String, String)>,
+        /// The team's configuration: JSON, or nothing.
+        config: String,
+    },
 }
 
 /// How an interface gets IPv6 addresses.
@@ -90,20 +97,12 @@ pub enum Ipv6 {
 }
 
 /// Options that an image cannot honour, with the reason.
-const REFUSED: [(&str, &str); 7] = [
+const REFUSED: [(&str, &str); 5] = [
     ("--bindto", "the interface's hardware address is not known while an image is made"),
     ("--dhcpclass", "write the class to /etc/dhcp/dhclient.conf in %post"),
     ("--essid", "nodes have no wireless interface"),
     ("--wepkey", "nodes have no wireless interface"),
     ("--wpakey", "nodes have no wireless interface"),
-    (
-        "--teamslaves",
-        "teaming needs teamd under NetworkManager, which nodes do not run; use a bond",
-    ),
-    (
-        "--teamconfig",
-        "teaming needs teamd under NetworkManager, which nodes do not run; use a bond",
-    ),
 ];
 
 /// `network`.
@@ -142,13 +141,21 @@ fn read(parsed: &Parsed<'_>, line: usize) -> Result<Network, Refused> {
     let nameservers = parsed.get("--nameserver").map(|v| v.text).unwrap_or("").split(',');
     let nameservers = nameservers.map(str::trim).filter(|t| !t.is_empty());
     let v4 = |option| parsed.get(option).map(|v| address(option, v)).transpose();
+    let (ip, netmask) = (v4("--ip")?, v4("--netmask")?);
+    let mask = |mask: Ipv4Addr| u32::from(mask);
+    if netmask.is_some_and(|m| mask(m).leading_ones() != mask(m).count_ones()) {
+        return Err(("--netmask", "its ones are not in one row, as in 255.255.255.0".into()));
+    }
+    if let (Some(_), None, "static") = (ip, netmask, bootproto.as_str()) {
+        return Err(("--ip", "it needs --netmask".into()));
+    }
     Ok(Network {
         line,
         device: device(parsed)?,
         kind: kind(parsed)?,
         bootproto,
-        ip: v4("--ip")?,
-        netmask: v4("--netmask")?,
+        ip,
+        netmask,
         gateway: v4("--gateway")?,
         nameservers: nameservers
             .map(|text| text.parse().map_err(|_| not_an_address("--nameserver", text)))
@@ -235,6 +242,13 @@ fn kind(parsed: &Parsed<'_>) -> Result<Device, Refused> {
             options: options("--bondopts", separators)?,
         });
     }
+    if parsed.filled("--teamslaves") {
+        let config = parsed.text("--teamconfig").unwrap_or_default();
+        return Ok(Device::Team {
+            ports: ports(&parsed.text("--teamslaves").unwrap_or_default())?,
+            config: json("--teamconfig", config)?,
+        });
+    }
     if parsed.filled("--bridgeslaves") {
         return Ok(Device::Bridge {
             members: members(parsed, "--bridgeslaves")?,
@@ -251,6 +265,36 @@ fn kind(parsed: &Parsed<'_>) -> Result<Device, Refused> {
     match id.text.parse::<u16>() {
         Ok(id) if (1..4095).contains(&id) => Ok(Device::Vlan { id, name: name.transpose()? }),
         _ => Err(("--vlanid", format!("`{}` is not from 1 to 4094", id.text))),
+    }
+}
+
+/// A team's interfaces: `NAME`, or `NAME'JSON'`, separated by commas.
+fn ports(text: &str) -> Result<Vec<(String, String)>, Refused> {
+    let option = "--teamslaves";
+    let mut ports = Vec::new();
+    for (number, part) in text.split('\'').enumerate() {
+        if number % 2 == 1 {
+            // What is in quotes belongs to the name before it.
+            if let Some((_, config)) = ports.last_mut() {
+                *config = json(option, part.to_owned())?;
+            }
+            continue;
+        }
+        for name in part.split(',').map(str::trim).filter(|n| !n.is_empty()) {
+            ports.push((interface(option, name)?, String::new()));
+        }
+    }
+    Ok(ports)
+}
+
+/// What teamd takes as a configuration: an object, or nothing.
+fn json(option: &'static str, text: String) -> Result<String, Refused> {
+    if text.is_empty() {
+        return Ok(text);
+    }
+    match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text) {
+        Ok(_) => Ok(text),
+        Err(e) => Err((option, format!("`{text}` is not a team's configuration in JSON: {e}"))),
     }
 }
 

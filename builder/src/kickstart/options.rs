@@ -5,7 +5,7 @@ use super::lexer::Word;
 use crate::problem::nearest;
 
 /// What a command line said.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Parsed<'a> {
     /// Options by their first name (`--fstype`), in the order of their last use (of those
     /// whose uses add up: of all uses), with their values.
@@ -15,7 +15,7 @@ pub struct Parsed<'a> {
 }
 
 /// An option's value and the word it stood in.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Value<'a> {
     /// The text after `=` or in the next word; empty for a flag.
     pub text: &'a str,
@@ -53,6 +53,22 @@ impl<'a> Parsed<'a> {
     /// Whether it is a flag and was given.
     pub fn flag(&self, name: &str) -> bool {
         self.get(name).is_some_and(|v| v.text.is_empty() && v.word.text == name)
+    }
+
+    /// What this use of a command means after `earlier` ones: their values stay until they are
+    /// given again, their flags do not, but for `lasting` ones.
+    pub fn after(mut self, earlier: &Self, lasting: &[&str]) -> Self {
+        let replaced = self.options.iter().any(|(name, _)| lasting.contains(name));
+        for (name, value) in &earlier.options {
+            let stays = !earlier.flag(name) || (lasting.contains(name) && !replaced);
+            if stays && !self.has(name) {
+                self.options.push((name, *value));
+            }
+        }
+        if self.arguments.is_empty() {
+            self.arguments.clone_from(&earlier.arguments);
+        }
+        self
     }
 
     /// The option's text.

@@ -12,6 +12,10 @@ pub struct Packages {
     pub no_core: bool,
     /// `--ignoremissing`: what no repository has is left out.
     pub ignore_missing: bool,
+    /// `--excludedocs`: files that packages mark as documentation are not installed.
+    pub no_docs: bool,
+    /// `--instLangs`: of files in a language only those of these, joined by colons.
+    pub languages: Option<String>,
     /// `@^environment`.
     pub environment: Option<String>,
     /// `@group`, in order, without repeats.
@@ -46,8 +50,11 @@ pub enum Members {
 
 /// Options that only matter while the installer downloads.
 const DOWNLOAD: [&str; 2] = ["--timeout", "--retries"];
-/// Options that would change every installed package.
-const REFUSED: [&str; 4] = ["--default", "--excludedocs", "--instLangs", "--multilib"];
+/// Options that an image cannot honour.
+const REFUSED: [(&str, &str); 2] = [
+    ("--default", "which environment is the default is the medium's secret: name it, @^minimal"),
+    ("--multilib", "nodes have one architecture: name 32-bit packages, as in glibc.i686"),
+];
 
 /// Takes the section into the kickstart. The entries of several sections add up; of their
 /// flags the last section's count.
@@ -55,6 +62,11 @@ pub fn apply(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     let packages = &mut state.kickstart.packages;
     packages.no_core = parsed.has("--nocore");
     packages.ignore_missing = parsed.has("--ignoremissing");
+    packages.no_docs = parsed.has("--excludedocs");
+    // rpm parts them by colons.
+    let languages = parsed.text("--instLangs").map(|l| l.replace(',', ":"));
+    let word = |l: &String| l.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.@-:".contains(&b));
+    packages.languages = languages.clone().filter(|l| !l.is_empty() && word(l));
     for both in ["--nobase", "--nocore"] {
         if parsed.has("--default") && parsed.has(both) {
             let hint = format!("--default means the default environment; leave out {both} or it");
@@ -78,12 +90,12 @@ pub fn apply(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
             entry(state, *number, column, text);
         }
     }
-    match REFUSED.into_iter().find(|o| parsed.has(o)) {
-        Some(option) => {
-            let why =
-                format!("{option} changes what every package installs; an image has all of it");
-            state.report(item, Fate::Refused, why);
-        }
+    if languages.is_some() && state.kickstart.packages.languages.is_none() {
+        let why = "--instLangs takes locales, as in --instLangs=en_US:cs";
+        return state.report(item, Fate::Refused, why);
+    }
+    match REFUSED.into_iter().find(|(o, _)| parsed.has(o)) {
+        Some((option, why)) => state.report(item, Fate::Refused, format!("{option}: {why}")),
         None if DOWNLOAD.into_iter().any(|o| parsed.has(o)) => {
             let why = "the packages are installed; --timeout and --retries are the installer's";
             state.report(item, Fate::Honoured, why);

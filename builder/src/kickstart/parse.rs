@@ -1,7 +1,8 @@
 //! From text to [`Kickstart`].
 
 use super::commands;
-use super::dialect::{COMMANDS, Command, FOREIGN, Image, SECTIONS};
+use super::dialect::{Arguments, COMMANDS, Command, FOREIGN, Image, SECTIONS};
+use super::document::LASTING;
 use super::options::{self, Parsed};
 use super::render::Lines;
 use super::report::{Fate, Line};
@@ -9,6 +10,7 @@ use super::sections::{Item, items};
 use super::{Kickstart, packages, rules};
 use crate::layout::limits;
 use crate::problem::{Problem, nearest};
+use std::collections::HashMap;
 
 /// A kickstart's text and where it came from.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +34,8 @@ pub struct State<'a> {
     problems: Vec<Problem>,
     /// Commands so far, refused ones too.
     seen: Vec<&'static str>,
+    /// What commands that a file should have once have said so far.
+    once: HashMap<&'static str, Parsed<'a>>,
 }
 
 impl State<'_> {
@@ -133,6 +137,7 @@ pub fn parse(source: &Text<'_>) -> Result<Kickstart, Vec<Problem>> {
         kickstart: Kickstart::default(),
         problems: Vec::new(),
         seen: Vec::new(),
+        once: HashMap::new(),
     };
     let (items, faults) = items(source.text);
     for fault in faults {
@@ -153,7 +158,7 @@ pub fn parse(source: &Text<'_>) -> Result<Kickstart, Vec<Problem>> {
     if problems.is_empty() { Ok(kickstart) } else { Err(problems) }
 }
 
-fn one(state: &mut State<'_>, item: &Item<'_>) {
+fn one<'a>(state: &mut State<'a>, item: &'a Item<'a>) {
     let Some((name, rest)) = item.words.split_first() else { return };
     if name.text.starts_with('%') && item.body.is_none() {
         let words: Vec<&str> = item.words.iter().map(|w| w.text.as_str()).collect();
@@ -166,7 +171,7 @@ fn one(state: &mut State<'_>, item: &Item<'_>) {
     };
     let parsed = options::parse(command, name, rest);
     match parsed {
-        Ok(parsed) => apply(state, item, command, &parsed),
+        Ok(parsed) => apply(state, item, command, parsed),
         Err(mistakes) => {
             for mistake in mistakes {
                 state.problem(item.line, mistake.column, mistake.message, mistake.hint);
@@ -174,6 +179,41 @@ fn one(state: &mut State<'_>, item: &Item<'_>) {
         }
     }
     state.seen.push(command.name);
+}
+
+/// What the line means together with earlier ones of the same command, in whose report the
+/// later line is told.
+fn together<'a>(
+    state: &mut State<'a>,
+    item: &Item<'_>,
+    command: &Command,
+    parsed: Parsed<'a>,
+) -> Parsed<'a> {
+    if command.repeats() || item.body.is_some() {
+        return parsed;
+    }
+    let name = command.canonical();
+    let Some(earlier) = state.once.get(name) else {
+        state.once.insert(name, parsed.clone());
+        return parsed;
+    };
+    let lasting = LASTING.iter().find(|(n, _)| *n == name).map_or(&[][..], |(_, flags)| *flags);
+    let whole = match command.arguments {
+        Arguments::Free => parsed,
+        _ => parsed.after(earlier, lasting),
+    };
+    let names: Vec<&str> =
+        COMMANDS.iter().filter(|c| c.canonical() == name).map(|c| c.name).collect();
+    let counts = [Fate::Honoured, Fate::Translated];
+    let (file, line, _) = state.place(item.line, 1);
+    for entry in &mut state.kickstart.report {
+        if names.contains(&entry.command.as_str()) && counts.contains(&entry.fate) {
+            entry.fate = Fate::Translated;
+            entry.why = format!("{file}:{line} has {name} again: what it says counts instead");
+        }
+    }
+    state.once.insert(name, whole.clone());
+    whole
 }
 
 fn unknown(state: &mut State<'_>, item: &Item<'_>, table: &[Command]) {
@@ -191,11 +231,12 @@ fn unknown(state: &mut State<'_>, item: &Item<'_>, table: &[Command]) {
     state.problem(item.line, word.column, format!("RHEL 7 has no command `{}`", word.text), hint);
 }
 
-fn apply(state: &mut State<'_>, item: &Item<'_>, command: &Command, parsed: &Parsed<'_>) {
-    if let Some((message, hint)) = rules::broken(item, parsed, &state.seen) {
+fn apply<'a>(state: &mut State<'a>, item: &Item<'_>, command: &Command, parsed: Parsed<'a>) {
+    if let Some((message, hint)) = rules::broken(item, &parsed, &state.seen) {
         return state.problem(item.line, item.words[0].column, message, hint);
     }
-    state.kickstart.document.add(command, item, parsed);
+    state.kickstart.document.add(command, item, &parsed);
+    let parsed = &together(state, item, command, parsed);
     match command.image {
         Image::Honoured if command.name == "%packages" => packages::apply(state, item, parsed),
         Image::Honoured => commands::apply(state, item, parsed),

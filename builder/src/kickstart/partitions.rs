@@ -10,7 +10,7 @@ use super::storage::{
 };
 
 /// Options that no new image can have, on any storage command.
-const REFUSED: [(&str, &str); 8] = [
+const REFUSED: [(&str, &str); 9] = [
     ("--noformat", "the image's disk is new: there is nothing to keep"),
     ("--useexisting", "the image's disk is new: there is nothing to reuse"),
     ("--onpart", "the image's disk is new: there is nothing to reuse"),
@@ -18,6 +18,7 @@ const REFUSED: [(&str, &str); 8] = [
     ("--resize", "the image's disk is new: there is nothing to resize"),
     ("--encrypted", "an encrypted filesystem would ask for its passphrase at every start"),
     ("--thinpool", "thin pools are not made in images: write plain logical volumes"),
+    ("--poolname", "thin pools are not made in images: write plain logical volumes"),
     ("--thin", "thin volumes are not made in images: write plain logical volumes"),
 ];
 
@@ -129,10 +130,17 @@ pub fn reqpart(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 
 /// `clearpart`: on a new disk only its label matters.
 pub fn clearpart(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
-    if let Some(label) = parsed.text("--disklabel") {
-        state.kickstart.storage.disklabel = Some(label);
+    if let Some(label) = parsed.get("--disklabel")
+        && !["", "gpt"].contains(&label.text)
+    {
+        let why = format!(
+            "--disklabel={}: one image starts under BIOS and under UEFI, which takes GPT: write \
+             gpt, or leave it out",
+            label.text
+        );
+        return state.refuse(item, label.word.column, why);
     }
-    state.report(item, Fate::NotApplicable, "the image's disk is new and empty");
+    state.report(item, Fate::NotApplicable, "the image's disk is new and empty; its label is GPT");
 }
 
 /// Sizes in range, or `None` after the line was refused.

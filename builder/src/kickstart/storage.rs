@@ -17,8 +17,6 @@ pub struct Storage {
     pub autopart: Option<Autopart>,
     /// `reqpart`; it excludes `autopart`.
     pub reqpart: Option<Reqpart>,
-    /// `clearpart --disklabel`: `gpt` or `msdos`; absent means the platform's default.
-    pub disklabel: Option<String>,
     /// Line and disk of `bootloader --boot-drive`, or the first of its `--driveorder`.
     pub boot_drive: Option<(usize, String)>,
 }

@@ -5,6 +5,7 @@ use super::parse::State;
 use super::report::Fate;
 use super::sections::Item;
 use super::{Firewall, Repo, Script, Selinux, Timezone};
+use crate::profile::Services;
 
 /// `auth`, `authconfig`: what EL7 does without it, else authconfig itself, as in Anaconda.
 pub fn authconfig(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
@@ -29,8 +30,8 @@ pub fn authconfig(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     };
     // Anaconda runs it before any %post.
     state.kickstart.post.insert(0, script);
-    let why = "authconfig runs inside the image while it is made, before %post; its package has \
-               to be installed";
+    let why = "authconfig runs inside the image while it is made, before %post; its package is \
+               installed";
     state.report(item, Fate::Translated, why);
 }
 
@@ -176,7 +177,8 @@ pub fn firewall(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
         return state.refuse(item, item.words[0].column, why);
     }
     state.kickstart.firewall = Some(Firewall { enabled: true, services, ports, trusted });
-    let why = "firewalld starts; its public zone lets in ssh and what is named here";
+    let why = "firewalld is installed and starts; its public zone lets in ssh and what is named \
+               here";
     state.report(item, Fate::Honoured, why);
 }
 
@@ -243,7 +245,6 @@ pub fn services(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
         );
         return state.refuse(item, at, why);
     }
-    state.kickstart.services.enabled.extend(enabled);
-    state.kickstart.services.disabled.extend(disabled);
+    state.kickstart.services = Services { enabled, disabled };
     state.report(item, Fate::Honoured, "the units are enabled and disabled");
 }

@@ -144,7 +144,8 @@ fn content(storage: &Storage, part: &kickstart::Partition, seed: &str) -> Result
 fn files_or_swap(target: &Target, filesystem: &Filesystem, seed: &str, key: &str) -> Content {
     let Target::Mount(mount) = target else {
         let uuid = uuid(seed, &format!("swap {key}"));
-        return Content::Swap { uuid, label: filesystem.label.clone() };
+        let (label, options) = (filesystem.label.clone(), filesystem.options.clone());
+        return Content::Swap { uuid, label, options };
     };
     let format = format_of(mount, filesystem.kind.as_deref());
     let what = format!("filesystem {mount}");

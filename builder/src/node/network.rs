@@ -26,6 +26,10 @@ impl Ifcfg {
         }
     }
 
+    fn remove(&mut self, key: &str) {
+        self.keys.retain(|(k, _)| k != key);
+    }
+
     /// The text. Values with blanks are quoted for the shell.
     pub fn text(&self) -> String {
         let word = |b: u8| b.is_ascii_alphanumeric() || b"-_.:,/=+@".contains(&b);
@@ -66,29 +70,45 @@ pub fn files(networks: &[Network], lab: &str, own: Ifcfg) -> Vec<(String, Ifcfg)
         let mut file = if name == lab { files[0].1.clone() } else { fresh(network, &name) };
         link(network, &mut file);
         put(&mut files, &name, file);
-        let (members, key) = match &network.kind {
-            Device::Bond { members, .. } => (members, "MASTER"),
-            Device::Bridge { members, .. } => (members, "BRIDGE"),
-            Device::Ethernet | Device::Vlan { .. } => continue,
-        };
-        for member in members {
-            let mut file = Ifcfg::default();
-            for (key, value) in
-                [("DEVICE", member.as_str()), ("NAME", member), ("TYPE", "Ethernet")]
-            {
-                file.set(key, value);
-            }
-            file.set("ONBOOT", "yes");
-            file.set("BOOTPROTO", "none");
-            file.set("NM_CONTROLLED", "no");
-            file.set(key, &name);
-            if key == "MASTER" {
-                file.set("SLAVE", "yes");
-            }
-            put(&mut files, member, file);
+        for (member, file) in members(&network.kind, &name) {
+            put(&mut files, &member, file);
         }
     }
     files
+}
+
+/// The files of the interfaces that a device called `master` is made of.
+fn members(kind: &Device, master: &str) -> Vec<(String, Ifcfg)> {
+    let member = |name: &String, more: &[(&str, &str)]| {
+        let mut file = Ifcfg::default();
+        let fixed = [("DEVICE", name.as_str()), ("NAME", name), ("TYPE", "Ethernet")];
+        let fixed = fixed.into_iter().chain([("ONBOOT", "yes"), ("BOOTPROTO", "none")]);
+        for (key, value) in fixed.chain([("NM_CONTROLLED", "no")]).chain(more.iter().copied()) {
+            file.set(key, value);
+        }
+        (name.clone(), file)
+    };
+    match kind {
+        Device::Bond { members, .. } => {
+            members.iter().map(|m| member(m, &[("MASTER", master), ("SLAVE", "yes")])).collect()
+        }
+        Device::Bridge { members, .. } => {
+            members.iter().map(|m| member(m, &[("BRIDGE", master)])).collect()
+        }
+        Device::Team { ports, .. } => {
+            let port = |(name, config): &(String, String)| {
+                let of_team = [("DEVICETYPE", "TeamPort"), ("TEAM_MASTER", master)];
+                let (name, mut file) = member(name, &of_team);
+                file.remove("TYPE");
+                if !config.is_empty() {
+                    file.set("TEAM_PORT_CONFIG", config);
+                }
+                (name, file)
+            };
+            ports.iter().map(port).collect()
+        }
+        Device::Ethernet | Device::Vlan { .. } => Vec::new(),
+    }
 }
 
 fn put(files: &mut Vec<(String, Ifcfg)>, name: &str, file: Ifcfg) {
@@ -179,6 +199,14 @@ fn link(network: &Network, file: &mut Ifcfg) {
             }
         }
         Device::Bridge { options, .. } => bridge(options, file),
+        Device::Team { config, .. } => {
+            // teamd's own ifup-Team is chosen by this key; TYPE is for initscripts' devices.
+            file.remove("TYPE");
+            file.set("DEVICETYPE", "Team");
+            if !config.is_empty() {
+                file.set("TEAM_CONFIG", config);
+            }
+        }
     }
 }
 
@@ -214,7 +242,7 @@ mod tests {
 
     #[test]
     fn the_labs_interface_keeps_its_address_and_gets_the_rest() {
-        let text = "network --bootproto=static --ip=192.0.2.1 --mtu=9000 --ipv6=2001:db8::1/64 \
+        let text = "network --bootproto=static --ip=192.0.2.1 --netmask=255.255.255.0 --mtu=9000 --ipv6=2001:db8::1/64 \
                     --ethtool=\"autoneg off\"";
         let file = "DEVICE=eth0\nIPADDR=192.0.2.1\nIPV6INIT=yes\nMTU=9000\n\
                     ETHTOOL_OPTS=\"autoneg off\"\nIPV6_AUTOCONF=no\nIPV6ADDR=2001:db8::1/64\n";
@@ -240,7 +268,8 @@ mod tests {
     fn bonds_vlans_and_bridges() {
         let text = "network --device=bond0 --bondslaves=eth1,eth2 \
                     --bondopts=mode=active-backup,miimon=100\n\
-                    network --device=bond0 --vlanid=171 --bootproto=static --ip=10.1.0.2\n\
+                    network --device=bond0 --vlanid=171 --bootproto=static --ip=10.1.0.2 \
+                    --netmask=255.255.255.0\n\
                     network --device=eth3 --vlanid=5 --interfacename=vlan5 --noipv4\n\
                     network --device=br0 --bridgeslaves=eth4 --bridgeopts=stp=yes,hello-time=2\n";
         let files = written(text);

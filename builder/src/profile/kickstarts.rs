@@ -97,14 +97,27 @@ fn fill(
     facts: &Facts<'_>,
 ) -> Result<Filled, Vec<Problem>> {
     let mut included: Vec<InputFile> = Vec::new();
-    let whole = whole(file, request, Some(facts), &mut included)?;
-    let kickstart = parse(file, &whole, facts.lab)?;
+    let (whole, problems) = whole(file, request, Some(facts), &mut included)?;
+    let kickstart = parse(file, &whole, facts.lab, problems)?;
     let Source { text, lines, .. } = whole;
     Ok(Filled { text, lines, kickstart, included })
 }
 
-fn parse(file: &InputFile, whole: &Source, salt: &str) -> Result<Kickstart, Vec<Problem>> {
-    kickstart::parse(&Text { file: &file.name, text: &whole.text, lines: &whole.lines, salt })
+/// Parses the whole; its problems come after those of putting it together.
+fn parse(
+    file: &InputFile,
+    whole: &Source,
+    salt: &str,
+    mut problems: Vec<Problem>,
+) -> Result<Kickstart, Vec<Problem>> {
+    let text = Text { file: &file.name, text: &whole.text, lines: &whole.lines, salt };
+    match kickstart::parse(&text) {
+        Ok(kickstart) if problems.is_empty() => Ok(kickstart),
+        parsed => {
+            problems.extend(parsed.err().into_iter().flatten());
+            Err(problems)
+        }
+    }
 }
 
 /// The file with everything that it includes, filled in if there are facts.
@@ -113,7 +126,7 @@ fn whole(
     request: &Request<'_>,
     facts: Option<&Facts<'_>>,
     included: &mut Vec<InputFile>,
-) -> Result<Source, Vec<Problem>> {
+) -> Result<(Source, Vec<Problem>), Vec<Problem>> {
     let source = |file: &InputFile| {
         let name = file.name.clone();
         let (text, lines) = match facts {
@@ -122,7 +135,7 @@ fn whole(
         };
         Ok::<_, Vec<Problem>>(Source { name, text, lines })
     };
-    kickstart::expand(&source(file)?, &mut |path, from| {
+    Ok(kickstart::expand(&source(file)?, &mut |path, from| {
         let origin = included.iter().find(|f| f.name == from).unwrap_or(file);
         let Some(next) = origin.included(path, request).map_err(|p| vec![p])? else {
             return Ok(None);
@@ -131,7 +144,7 @@ fn whole(
             included.push(next.clone());
         }
         source(&next).map(Some)
-    })
+    }))
 }
 
 /// A kickstart by itself, without profile and lab. Names in double braces get the facts
@@ -144,8 +157,8 @@ pub fn alone(file: &InputFile, request: &Request<'_>) -> Result<Kickstart, Vec<P
     let services = super::Services::default();
     let facts = Facts { lab: "lab", node: &node, network: &network, services: &services };
     let facts = kickstart::is_template(&file.text).then_some(&facts);
-    let whole = whole(file, request, facts, &mut Vec::new())?;
-    let mut kickstart = parse(file, &whole, "lab")?;
+    let (whole, problems) = whole(file, request, facts, &mut Vec::new())?;
+    let mut kickstart = parse(file, &whole, "lab", problems)?;
     if facts.is_some() {
         let message = "names in double braces are filled in with the facts of a sample node";
         let hint = "imgbuild validate --profile checks it for the lab's nodes";
