@@ -9,7 +9,7 @@ pub mod client;
 mod listen;
 pub(crate) mod own;
 pub mod pki;
-mod record;
+pub(crate) mod record;
 pub mod refusal;
 pub mod service;
 mod tell;

@@ -2,6 +2,8 @@
 
 use super::{CONFIG, FAILED, IO, READY, Root, USAGE, complain};
 use crate::host::{files, process};
+use crate::journal::RUN;
+use crate::peers::record::PEERS;
 use crate::state::RunState;
 use crate::steps::Step;
 use crate::{analyze, environment, report};
@@ -81,7 +83,7 @@ pub(super) fn analyze(args: &Analyze) -> u8 {
 
 #[derive(Debug, Args)]
 pub(super) struct Logs {
-    /// Of this step only.
+    /// Of this step only; `run` for the run as a whole, `peers` for the other nodes.
     #[arg(value_name = "STEP")]
     step: Option<String>,
     /// Go on with what comes.
@@ -112,7 +114,7 @@ pub(super) fn logs(args: &Logs) -> u8 {
     list.extend(args.follow.then(|| "-f".to_owned()));
     list.extend(args.explain.then(|| "-x".to_owned()));
     if let Some(name) = &args.step {
-        if Step::named(name).is_none() {
+        if Step::named(name).is_none() && ![RUN, PEERS].contains(&name.as_str()) {
             return unknown(name);
         }
         list.push(format!("FIRSTBOOT_STEP={name}"));

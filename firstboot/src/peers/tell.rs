@@ -3,6 +3,7 @@
 //! Lost messages need no care: the next one says it all.
 
 use super::client::Session;
+use super::refusal::Refusal;
 use super::service::Service;
 use super::view::uptime;
 use super::wire::{ANNOUNCE, Announcement, Refused};
@@ -23,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// Announces this node to `peer` for ever.
 pub(super) async fn tell(service: Rc<Service>, peer: Peer) {
     let mut own = service.own.subscribe();
-    let (mut seq, mut refused) = (0, None);
+    let (mut seq, mut trouble) = (0, None);
     // Every node of the spec has one.
     let never = Notify::new();
     let come = service.come.get(&peer.name).unwrap_or(&never);
@@ -38,10 +39,7 @@ pub(super) async fn tell(service: Rc<Service>, peer: Peer) {
                 let _permit = service.telling.acquire().await;
                 timeout(LIMIT, say(&service, &peer, Announcement { seq, ..said })).await
             };
-            // Silence is the other side's to be noticed: it will not announce itself.
-            if let Ok(Ok(answer)) = answer {
-                note(&service, &peer, &mut refused, answer);
-            }
+            note(&service, &peer, &mut trouble, answer.unwrap_or_else(|late| Err(late.into())));
         }
         let pause = jittered(&(&service.spec.node.name, &peer.name, seq));
         tokio::select! {
@@ -69,17 +67,30 @@ async fn say(
     Ok(Some(serde_json::from_slice(&body).unwrap_or(Refused { reason, message })))
 }
 
-/// Tells when the other side begins to refuse, or for another reason.
-fn note(service: &Service, peer: &Peer, last: &mut Option<Refused>, answer: Option<Refused>) {
-    if answer == *last {
-        return;
-    }
-    if let Some(refused) = &answer {
-        let name = &peer.name;
-        let message = format!("{name} refuses what this node says: {}", refused.message);
+/// Tells when the other side begins to refuse, or another machine stands in its place.
+/// That it does not answer is no trouble: it will not announce itself then, and be lost.
+fn note(
+    service: &Service,
+    peer: &Peer,
+    last: &mut Option<String>,
+    answer: io::Result<Option<Refused>>,
+) {
+    let name = &peer.name;
+    let trouble = match answer {
+        Ok(None) => None,
+        Ok(Some(refused)) => {
+            Some(format!("{name} refuses what this node says: {}", refused.message))
+        }
+        Err(error) if Refusal::of_handshake(&error) == Refusal::WrongCertificate => {
+            let address = peer.address;
+            Some(format!("what answers at {address} has not the keys of {name}: {error}"))
+        }
+        Err(_) => return,
+    };
+    if let Some(message) = trouble.clone().filter(|_| trouble != *last) {
         record::record(&service.journal, id::PEER_REFUSED, "refused", name, message);
     }
-    *last = answer;
+    *last = trouble;
 }
 
 /// [`INTERVAL`], up to a quarter shorter or longer: not everyone at once.

@@ -8,7 +8,7 @@ use firstboot::peers::pki::Pki;
 use firstboot::peers::wire::{ANNOUNCE, Announcement, Cloud, Refused};
 use firstboot::peers::{self, PORT};
 use firstboot::spec::{Host, Role, Spec};
-use firstboot::state::{Outcome, Readiness, RunState, ServiceState};
+use firstboot::state::{Outcome, Readiness, RunState};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     SanType, date_time_ymd,
@@ -169,7 +169,6 @@ impl LabNode {
         for step in &mut state.steps {
             step.outcome = outcome;
         }
-        state.services = Vec::<ServiceState>::new();
         state.save(&host).unwrap();
     }
 

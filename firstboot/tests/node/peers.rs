@@ -54,6 +54,13 @@ fn three_nodes_know_of_each_other_and_of_the_cloud() {
         assert_eq!(nodes[0].ask("peers").1, 1);
         nodes[0].serve();
         nodes[2].stop();
+        // A minute passes on the controller.
+        nodes[0].uptime(1060);
+        until("its loss is known", || nodes[0].records().contains("peers: lost: nothing was"));
+        let lost = nodes[0].peer("node2");
+        assert_eq!((&lost["reachable"], &lost["state"]), (&json!(false), &json!("failed")));
+        let text = nodes[0].text("peers");
+        assert!(text.contains("NOT REACHABLE: last heard of"), "{text}");
         nodes[2].write("/proc/sys/kernel/random/boot_id", "another-boot\n", 0o444);
         nodes[2].uptime(5);
         nodes[2].serve();
@@ -276,6 +283,16 @@ fn strangers_get_nothing() {
         assert!(output.stdout.is_empty() && said.contains("alert"), "{output:?}");
         let plain = Command::new("curl").args(["-sS", &format!("http://{at}/v1/state")]).output();
         assert!(!String::from_utf8_lossy(&plain.unwrap().stdout).contains("node0"));
+        // A node of another lab in a node's place: neither side believes the other.
+        let impostor = LabNode::start(&other, spec(1, 2));
+        until("the impostor is told of", || {
+            let records = node.records();
+            records.contains("what answers at 10.9.0.2 has not the keys of node1")
+        });
+        until("it does not believe us", || {
+            impostor.records().contains("what answers at 10.9.0.1 has not the keys of node0")
+        });
+        assert_eq!(node.peer("node1")["state"], "unknown");
         until("each is counted", || {
             let refused = node.ask("peers").0["refused"].clone();
             refused["no-certificate"] == 2
