@@ -1,9 +1,10 @@
 //! `firstboot check`, `analyze` and `logs`: looking, without changing anything.
 
 use super::{CONFIG, FAILED, IO, READY, Root, USAGE, complain};
-use crate::host::{files, process};
+use crate::host::{Host, files, process};
 use crate::journal::RUN;
 use crate::peers::record::PEERS;
+use crate::spec::Spec;
 use crate::state::RunState;
 use crate::steps::Step;
 use crate::{analyze, environment, report};
@@ -14,6 +15,11 @@ use std::path::PathBuf;
 /// Prints `text`; a closed pipe is nobody's fault.
 pub(super) fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// The node's spec; what is wrong with it is said.
+pub(super) fn spec(host: &Host) -> Option<Spec> {
+    report::load_spec(host).inspect_err(|message| complain(message)).ok()
 }
 
 #[derive(Debug, Args)]
@@ -27,13 +33,7 @@ pub(super) struct Check {
 
 pub(super) fn check(args: &Check) -> u8 {
     let host = args.root.host();
-    let spec = match report::load_spec(&host) {
-        Ok(spec) => spec,
-        Err(message) => {
-            complain(&message);
-            return CONFIG;
-        }
-    };
+    let Some(spec) = spec(&host) else { return CONFIG };
     let checks = environment::check(&host, &spec);
     if args.json {
         // Plain values: they can always be written as JSON.

@@ -1,6 +1,6 @@
 //! `firstboot peers`: how the other nodes stand; and the service behind it.
 
-use super::look::print;
+use super::look::{self, print};
 use super::{CONFIG, FAILED, INPUT, IO, READY, Root, WORKING, complain, sinks};
 use crate::host::Host;
 use crate::journal::Journal;
@@ -9,7 +9,6 @@ use crate::peers::refusal::Refusal;
 use crate::peers::view::{self, View};
 use crate::peers::wire::{Cloud, Peer, PeerState};
 use crate::peers::{self, PORT, service};
-use crate::report;
 use crate::spec::Spec;
 use clap::Args;
 use serde::Serialize;
@@ -41,13 +40,7 @@ struct Shown {
 
 pub(super) fn run(args: &Peers) -> u8 {
     let host = args.root.host();
-    let spec = match report::load_spec(&host) {
-        Ok(spec) => spec,
-        Err(message) => {
-            complain(&message);
-            return CONFIG;
-        }
-    };
+    let Some(spec) = look::spec(&host) else { return CONFIG };
     if args.serve { serve(host, spec) } else { show(&host, &spec, args.json) }
 }
 

@@ -1,6 +1,7 @@
 //! The built binary on folder trees: exit codes, a second run, power cuts.
 
 use crate::double::CONTROLLER;
+use crate::tree::files_below;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -37,18 +38,11 @@ fn status(root: &Path) -> Value {
 /// Every file with its content, and its inode and time where `exact`.
 fn files(root: &Path, exact: bool) -> BTreeMap<PathBuf, (Vec<u8>, u64, i64)> {
     let mut found = BTreeMap::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let meta = path.symlink_metadata().unwrap();
-            if meta.is_dir() {
-                folders.push(path);
-            } else if !path.ends_with("state.json") {
-                let stamp = if exact { (meta.ino(), meta.mtime_nsec()) } else { (0, 0) };
-                let name = path.strip_prefix(root).unwrap().to_owned();
-                found.insert(name, (std::fs::read(&path).unwrap(), stamp.0, stamp.1));
-            }
+    for (path, meta) in files_below(root) {
+        if !path.ends_with("state.json") {
+            let stamp = if exact { (meta.ino(), meta.mtime_nsec()) } else { (0, 0) };
+            let name = path.strip_prefix(root).unwrap().to_owned();
+            found.insert(name, (std::fs::read(&path).unwrap(), stamp.0, stamp.1));
         }
     }
     found

@@ -3,6 +3,7 @@
 
 use crate::double::COMPUTE;
 use crate::namespace::{Daemon, until};
+use crate::tree::files_below;
 use firstboot::peers::client::Session;
 use firstboot::peers::pki::Pki;
 use firstboot::peers::wire::{ANNOUNCE, Announcement, Cloud, Refused};
@@ -245,20 +246,10 @@ pub fn talk<T>(talking: impl Future<Output = T>) -> T {
 
 /// Whether `text` is in a file below `root` that others than its owner may read.
 pub fn open_to_others(root: &Path, text: &str) -> Vec<std::path::PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let meta = path.symlink_metadata().unwrap();
-            if meta.is_dir() {
-                folders.push(path);
-            } else if meta.permissions().mode() & 0o077 != 0
-                && String::from_utf8_lossy(&std::fs::read(&path).unwrap()).contains(text)
-            {
-                found.push(path);
-            }
-        }
-    }
-    found
+    let mut files = files_below(root);
+    files.retain(|(path, meta)| {
+        meta.permissions().mode() & 0o077 != 0
+            && String::from_utf8_lossy(&std::fs::read(path).unwrap()).contains(text)
+    });
+    files.into_iter().map(|(path, _)| path).collect()
 }

@@ -5,8 +5,9 @@ use crate::double::CONTROLLER;
 use firstboot::host::http::Response;
 use firstboot::spec::Spec;
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The controller's example without its bridge and without packstack.
 pub fn plain() -> String {
@@ -76,4 +77,22 @@ pub fn write_files(root: &Path, spec: &Spec) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
+}
+
+/// Every file below `root`, with what is known of it.
+pub fn files_below(root: &Path) -> Vec<(PathBuf, Metadata)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let meta = path.symlink_metadata().unwrap();
+            if meta.is_dir() {
+                folders.push(path);
+            } else {
+                found.push((path, meta));
+            }
+        }
+    }
+    found
 }
