@@ -177,13 +177,16 @@ fn the_commands_say_it_as_json_and_by_their_exit_code() {
     let normal = product::run(&["kickstart", "normalize", &good]);
     assert!(String::from_utf8_lossy(&normal.stdout).contains("\nlang cs_CZ.UTF-8\n"), "{normal:?}");
 
-    // A circle is refused with its chain.
-    write("more/y", "%include ../good.ks\n");
+    // A circle is refused with its chain, and together with what else is wrong.
+    write("more/y", "%include ../good.ks\nskpx\n");
     let (code, json) = validate(&good);
     let message = json["errors"][0]["message"].as_str().unwrap();
     assert_eq!(code, Some(2));
     assert!(message.starts_with("files include each other: "), "{message}");
     assert_eq!(message.matches(" -> ").count(), 3);
+    let other = &json["errors"][1];
+    assert!(other["file"].as_str().unwrap().ends_with("more/y"), "{other}");
+    assert_eq!((&other["line"], &other["column"]), (&2.into(), &1.into()));
 }
 
 /// The kickstart of a node, and the profile it belongs to.
@@ -232,7 +235,38 @@ fn every_accepted_file_has_a_report() {
             row[0]
         );
         let report = json["report"].as_array().unwrap();
-        let empty = report.is_empty();
-        assert_eq!(empty, row[1] != "accept", "{}", row[0]);
+        let told: Vec<(u64, &str)> = report
+            .iter()
+            .map(|l| (l["line"].as_u64().unwrap(), l["command"].as_str().unwrap()))
+            .collect();
+        let bytes = fs::read(path).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        let expected = if row[1] == "accept" { heads(&text) } else { Vec::new() };
+        assert_eq!(told, expected, "{}", row[0]);
+        assert!(report.iter().all(|l| l["why"].as_str().is_some_and(|w| !w.is_empty())));
     }
+}
+
+/// Line and first word of every command and section of a kickstart, in order, and of every
+/// `%include` in a section: each of them has a fate.
+fn heads(text: &str) -> Vec<(u64, &str)> {
+    let mut heads = Vec::new();
+    let mut section: Option<(u64, &str)> = None;
+    for (line, number) in text.lines().zip(1..) {
+        let first = line.split_whitespace().next().unwrap_or_default();
+        match section {
+            Some(head) if first == "%end" => {
+                heads.push(head);
+                section = None;
+            }
+            Some((_, "%packages" | "%post")) if first == "%include" => heads.push((number, first)),
+            Some(_) => {}
+            None if first.starts_with('%') && first != "%include" => {
+                section = Some((number, first));
+            }
+            None if first.is_empty() || first.starts_with('#') => {}
+            None => heads.push((number, first)),
+        }
+    }
+    heads
 }

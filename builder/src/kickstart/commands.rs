@@ -65,17 +65,15 @@ fn addon(state: &mut State<'_>, item: &Item<'_>) {
 }
 
 fn post(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+    let lines = item.body.iter().flatten();
+    for (number, line) in lines.clone().filter(|(_, l)| l.trim_start().starts_with("%include")) {
+        state.inclusion(*number, 1, line);
+    }
     if parsed.has("--nochroot") {
         let why = "there is no installer around the image: run it within, without --nochroot";
         return state.report(item, Fate::Refused, why);
     }
-    let lines = item.body.iter().flatten();
     let body: String = lines.map(|(_, line)| format!("{line}\n")).collect();
-    if let Some(inclusion) =
-        item.body.iter().flatten().find(|(_, l)| l.trim_start().starts_with("%include"))
-    {
-        state.inclusion(inclusion.0, 1, inclusion.1);
-    }
     state.report(item, Fate::Honoured, "runs inside the image while it is made");
     if body.trim().is_empty() {
         return;
