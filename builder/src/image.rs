@@ -8,8 +8,8 @@ pub use content::Content;
 pub use volume::{Filesystem, Volume, uuid_text};
 
 use crate::error::{Context, Error, Result};
-use crate::format::read_at::{Plain, ReadAt, Window};
-use crate::format::{gpt, qcow2};
+use crate::format::read_at::{Joined, Plain, ReadAt, Window};
+use crate::format::{gpt, lvm2, qcow2};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -64,19 +64,45 @@ impl Image {
         Ok(bytes)
     }
 
-    /// Looks into every partition.
+    /// Looks into every partition and every logical volume in them.
     ///
     /// # Errors
-    /// An input error when a filesystem is damaged.
+    /// An input error when a filesystem or LVM's metadata is damaged.
     pub fn volumes(&self) -> Result<Vec<Volume<'_>>> {
-        let volume = |(&number, p): (&u32, &gpt::Partition)| {
+        let mut volumes = Vec::new();
+        let mut physical = Vec::new();
+        for (&number, p) in &self.table.partitions {
             let size = (p.last_lba + 1).saturating_sub(p.first_lba) * SECTOR;
             let window = Window::new(self.disk.as_ref(), p.first_lba * SECTOR, size)
                 .or_input(|| format!("partition {number} ({})", p.name))?;
-            Volume::probe(number, &p.name, window)
-        };
-        self.table.partitions.iter().map(volume).collect()
+            let volume = Volume::probe(Some(number), p.name.clone(), Box::new(window))?;
+            if matches!(volume.filesystem, Filesystem::Physical) {
+                physical.push(window);
+            }
+            volumes.push(volume);
+        }
+        volumes.extend(logical(&physical)?);
+        Ok(volumes)
     }
+}
+
+/// The logical volumes on these physical volumes.
+fn logical<'a>(physical: &[Window<'a>]) -> Result<Vec<Volume<'a>>> {
+    let all: Vec<&dyn ReadAt> = physical.iter().map(|window| window as &dyn ReadAt).collect();
+    let found = lvm2::read(&all).or_input(|| "the image's volume groups".to_owned())?;
+    let volume = |found: lvm2::Found| {
+        let name = format!("{}/{}", found.group, found.name);
+        let Some(pieces) = found.pieces else { return Ok(Volume::opaque(name)) };
+        let mut joined = Joined::default();
+        for piece in pieces {
+            let part = physical[piece.physical]
+                .part(piece.offset, piece.size)
+                .or_input(|| format!("logical volume {name}"))?;
+            joined.push(part);
+        }
+        Volume::probe(None, name, Box::new(joined))
+    };
+    found.into_iter().map(volume).collect()
 }
 
 /// The disk that an image file holds, and the file's format; `files` gets every file read.

@@ -1,7 +1,7 @@
 //! What a disk image is: format, partitions, system, kernels, node.
 
 use crate::error::Result;
-use crate::image::{Content, Filesystem, Image, uuid_text};
+use crate::image::{Content, Filesystem, Image, Volume, uuid_text};
 use crate::manifest::Manifest;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,9 @@ pub struct Description {
     pub guid: String,
     /// Its partitions.
     pub partitions: Vec<Partition>,
+    /// Logical volumes of LVM in the partitions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub logical_volumes: Vec<LogicalVolume>,
     /// The system's own name (os-release), if its root filesystem can be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
@@ -56,6 +59,19 @@ pub struct Partition {
     pub uuid: Option<String>,
 }
 
+/// One logical volume of LVM.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LogicalVolume {
+    /// `group/name`.
+    pub name: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its filesystem, if it has one that is known.
+    pub filesystem: Option<&'static str>,
+    /// The filesystem's UUID as fstab spells it.
+    pub uuid: Option<String>,
+}
+
 /// Whose image it is, by the firstboot spec in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Node {
@@ -77,13 +93,15 @@ pub struct Node {
 /// An input error when it is no disk image.
 pub fn inspect(path: &Path) -> Result<Description> {
     let image = Image::open(path)?;
+    let (partitions, logical_volumes) = volumes(&image)?;
     let mut description = Description {
         schema: SCHEMA,
         files: image.files.clone(),
         format: image.format,
         size: image.size(),
         guid: uuid_text(&image.table.guid),
-        partitions: partitions(&image)?,
+        partitions,
+        logical_volumes,
         system: None,
         kernels: Vec::new(),
         node: None,
@@ -105,25 +123,32 @@ pub fn inspect(path: &Path) -> Result<Description> {
     Ok(description)
 }
 
-fn partitions(image: &Image) -> Result<Vec<Partition>> {
-    let describe = |volume: crate::image::Volume<'_>| {
+/// Partitions and logical volumes.
+fn volumes(image: &Image) -> Result<(Vec<Partition>, Vec<LogicalVolume>)> {
+    let (mut partitions, mut logical) = (Vec::new(), Vec::new());
+    for volume in image.volumes()? {
         let filesystem = match volume.filesystem {
             Filesystem::Ext4 => Some("ext4"),
             Filesystem::Fat => Some("FAT"),
+            Filesystem::Physical => Some("LVM"),
             Filesystem::Unread(what) => Some(what),
             Filesystem::None => None,
         };
-        let entry = &image.table.partitions[&volume.number];
-        Partition {
-            number: volume.number,
-            name: volume.name,
-            offset: entry.first_lba * 512,
-            size: (entry.last_lba + 1).saturating_sub(entry.first_lba) * 512,
-            filesystem,
-            uuid: volume.uuid,
+        let size = volume.bytes().size();
+        let Volume { number, name, uuid, .. } = volume;
+        match number {
+            Some(number) => partitions.push(Partition {
+                number,
+                name,
+                offset: image.table.partitions[&number].first_lba * 512,
+                size,
+                filesystem,
+                uuid,
+            }),
+            None => logical.push(LogicalVolume { name, size, filesystem, uuid }),
         }
-    };
-    Ok(image.volumes()?.into_iter().map(describe).collect())
+    }
+    Ok((partitions, logical))
 }
 
 fn inside(content: &Content<'_>, description: &mut Description) -> Result<()> {

@@ -95,6 +95,7 @@ fn judge(folder: &Path) {
     oracle::ok("qemu-img", ["convert", "-O", "raw", &text(&image), &text(&raw)]);
     let verdict = oracle::ok("sgdisk", ["-v", &text(&raw)]);
     assert!(verdict.contains("No problems found"), "{verdict}");
+    check_reader(&raw);
     let part = folder.join("part");
     for (offset, size, content) in devices(folder) {
         let carved = carve(&raw, offset, size, &part);
@@ -116,6 +117,20 @@ fn judge(folder: &Path) {
         }
     }
     fs::remove_file(&part).expect("part");
+}
+
+/// Our own reader finds every file through partitions and logical volumes; XFS it names.
+fn check_reader(raw: &Path) {
+    let output = product::run(&["verify".to_owned(), text(raw), "--json".to_owned()]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
+    assert_eq!(report["untouched"], false);
+    let unread = report["unread"].as_array().expect("a list");
+    assert!(unread.iter().all(|u| u.as_str().is_some_and(|u| u.contains("XFS"))), "{report:#}");
+    if unread.is_empty() {
+        assert_eq!(report["differences"], Value::Array(Vec::new()));
+        assert_eq!(output.status.code(), Some(0));
+    }
 }
 
 #[test]
@@ -197,14 +212,14 @@ fn layouts_that_cannot_be_made_are_refused_with_their_line() {
 /// Two cores emulate one guest at a time.
 static ONE_GUEST: Mutex<()> = Mutex::new(());
 
-/// Boots a layout, asks the guest, and lets `more` ask it.
+/// Boots a layout, asks the guest, lets `more` ask it, and tells what `inspect` then says.
 fn boot(
     name: &str,
     storage: &str,
     firmware: Firmware,
     mounts: &[(&str, &str, &str)],
     more: impl Fn(&Guest),
-) {
+) -> Value {
     let lab = lab();
     let folder = build(&lab, name, storage);
     let image = folder.join("openstack.qcow2");
@@ -223,6 +238,8 @@ fn boot(
     assert_eq!(failed.trim(), "");
     more(&guest);
     guest.power_off();
+    let output = product::run(&["inspect".to_owned(), text(&image), "--json".to_owned()]);
+    serde_json::from_slice(&output.stdout).expect("inspect's JSON")
 }
 
 #[test]
@@ -239,7 +256,7 @@ fn logical_volumes_boot_under_uefi() {
         ("/boot/efi", "vfat", "/dev/vda2"),
         ("/var", "ext4", "/dev/mapper/vg-var"),
     ];
-    boot("lvmboot", &storage, Firmware::Uefi, &mounts, |guest| {
+    let seen = boot("lvmboot", &storage, Firmware::Uefi, &mounts, |guest| {
         let volumes = guest.ssh("lvs --noheadings -o lv_name,vg_name,lv_size --units m");
         for line in ["root vg 3000.00m", "swap vg  512.00m"] {
             let squeezed = volumes.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -257,6 +274,12 @@ fn logical_volumes_boot_under_uefi() {
             Some("uefi")
         );
     });
+    // What LVM itself wrote is read: two segments, another volume.
+    let volumes = seen["logical_volumes"].as_array().expect("volumes");
+    let size = |name: &str| volumes.iter().find(|v| v["name"] == name).map(|v| v["size"].clone());
+    assert_eq!(size("vg/root"), Some((3064u64 << 20).into()), "{seen:#}");
+    assert_eq!(size("vg/more"), Some((64u64 << 20).into()), "{seen:#}");
+    assert_eq!(seen["node"]["name"], "openstack", "{seen:#}");
 }
 
 #[test]

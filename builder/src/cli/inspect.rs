@@ -38,6 +38,12 @@ fn text(d: &Description) -> String {
             p.number, p.name
         );
     }
+    for v in &d.logical_volumes {
+        let uuid = v.uuid.as_deref().unwrap_or_default();
+        let filesystem = v.filesystem.unwrap_or("no filesystem");
+        let size = show_size(v.size);
+        let _ = writeln!(text, "{:<12}{:<22}{size:>12}  {filesystem} {uuid}", "volume", v.name);
+    }
     if let Some(system) = &d.system {
         let _ = writeln!(text, "{:<12}{system}", "system");
     }

@@ -3,6 +3,11 @@
 //! lvm.conf(5)'s tools write it; version 2 of the header's extension, which lvm2 2.02.180 of
 //! EL7 writes itself.
 
+mod read;
+mod text;
+
+pub use read::{Found, Piece, ReadError, read};
+
 use std::fmt::Write;
 use std::fs::File;
 use std::io;
@@ -183,7 +188,7 @@ mod tests {
     use super::*;
     use std::process::Command;
 
-    const MIB: u64 = 1 << 20;
+    pub const MIB: u64 = 1 << 20;
 
     fn pvck(arguments: &[&str]) -> String {
         let output = Command::new("pvck").args(arguments).output().expect("Debian package lvm2");
@@ -193,11 +198,8 @@ mod tests {
         said
     }
 
-    #[test]
-    fn pvck_accepts_headers_and_metadata() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        file.as_file().set_len(101 * MIB).unwrap();
-        let group = Group {
+    pub fn group() -> Group {
+        Group {
             name: "centos".into(),
             uuid: "abcdef-ghij-klmn-opqr-stuv-wxyz-ABCDEF".into(),
             extent: 4 * MIB,
@@ -215,8 +217,14 @@ mod tests {
                 extents: 25,
             }],
             time: 1_500_000_000,
-        };
-        write(file.as_file(), &group).unwrap();
+        }
+    }
+
+    #[test]
+    fn pvck_accepts_headers_and_metadata() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(101 * MIB).unwrap();
+        write(file.as_file(), &group()).unwrap();
         let path = file.path().to_str().unwrap();
         let headers = pvck(&["--dump", "headers", path]);
         for line in [

@@ -60,10 +60,22 @@ impl<'a> Window<'a> {
     pub fn new(whole: &'a dyn ReadAt, start: u64, size: u64) -> io::Result<Self> {
         match start.checked_add(size) {
             Some(end) if end <= whole.size() => Ok(Self { whole, start, size }),
-            _ => Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                format!("{size} bytes at byte {start} lie beyond the end of {}", whole.size()),
-            )),
+            _ => Err(beyond(start, size, whole.size())),
+        }
+    }
+}
+
+impl Window<'_> {
+    /// `size` bytes of it from byte `start` on.
+    ///
+    /// # Errors
+    /// When it ends before that.
+    pub fn part(&self, start: u64, size: u64) -> io::Result<Self> {
+        match start.checked_add(size) {
+            Some(end) if end <= self.size => {
+                Ok(Self { whole: self.whole, start: self.start + start, size })
+            }
+            _ => Err(beyond(start, size, self.size)),
         }
     }
 }
@@ -78,6 +90,52 @@ impl ReadAt for Window<'_> {
             Some(end) if end <= self.size => self.whole.read_exact_at(buffer, self.start + offset),
             _ => Err(io::ErrorKind::UnexpectedEof.into()),
         }
+    }
+}
+
+fn beyond(start: u64, size: u64, end: u64) -> io::Error {
+    let what = format!("{size} bytes at byte {start} lie beyond the end of {end}");
+    io::Error::new(io::ErrorKind::UnexpectedEof, what)
+}
+
+/// Several parts, one after the other, as one: a logical volume of LVM.
+#[derive(Default)]
+pub struct Joined<'a> {
+    /// Where in the whole each part begins.
+    parts: Vec<(u64, Window<'a>)>,
+    size: u64,
+}
+
+impl<'a> Joined<'a> {
+    /// Adds a part at the end.
+    pub fn push(&mut self, part: Window<'a>) {
+        self.parts.push((self.size, part));
+        self.size += part.size();
+    }
+}
+
+impl ReadAt for Joined<'_> {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let mut left = buffer;
+        let mut at = offset;
+        while !left.is_empty() {
+            let index = self.parts.partition_point(|(start, _)| *start <= at);
+            let part = index.checked_sub(1).and_then(|index| self.parts.get(index));
+            let (start, part) = part.ok_or(io::ErrorKind::UnexpectedEof)?;
+            let here = part.size().saturating_sub(at - start);
+            let n = usize::try_from(here).map_or(left.len(), |here| left.len().min(here));
+            if n == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let (now, later) = left.split_at_mut(n);
+            part.read_exact_at(now, at - start)?;
+            (left, at) = (later, at + n as u64);
+        }
+        Ok(())
     }
 }
 
@@ -129,5 +187,28 @@ impl Write for Stream<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_read_as_one() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"0123456789").unwrap();
+        let plain = Plain::new(file).unwrap();
+        let mut joined = Joined::default();
+        for (start, size) in [(6, 4), (0, 0), (1, 3)] {
+            joined.push(Window::new(&plain, start, size).unwrap());
+        }
+        let mut text = String::new();
+        Stream::new(&joined).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "6789123");
+        let mut two = [0; 2];
+        joined.read_exact_at(&mut two, 3).unwrap();
+        assert_eq!(&two, b"91");
+        assert!(joined.read_exact_at(&mut two, 6).is_err());
     }
 }

@@ -58,11 +58,6 @@ impl<'a> Content<'a> {
                 _ => content.mounts.push((volume, mount.as_bytes().to_vec())),
             }
         }
-        for volume in volumes {
-            if matches!(volume.filesystem, Filesystem::Unread("LVM")) {
-                content.unread.push(format!("{} is LVM, which is not read", volume.what()));
-            }
-        }
         Ok(content)
     }
 
@@ -180,7 +175,7 @@ fn no_root(volumes: &[Volume<'_>]) -> Error {
         })
         .collect();
     if unread.is_empty() {
-        return Error::input("the image has no root filesystem: no ext4 partition with /etc/fstab");
+        return Error::input("the image has no root filesystem: no ext4 with /etc/fstab");
     }
     Error::input(format!("the image's root filesystem cannot be read: {}", unread.join(", "))).hint(
         "only ext4 and FAT are read; compare the image's checksum instead: sha256sum -c SHA256SUMS",

@@ -1,42 +1,47 @@
-//! What is in a partition.
+//! What is in a partition or a logical volume.
 
 use crate::error::{Context, Error, Result};
 use crate::format::ext4;
-use crate::format::read_at::{ReadAt, Stream, Window};
+use crate::format::read_at::{Joined, ReadAt, Stream};
 use crate::listing::{Kind, Record};
 use sha2::{Digest, Sha256};
 use std::io::Read;
 
-/// A partition's content as far as it is known.
+/// A volume's content as far as it is known.
 pub enum Filesystem {
     /// ext2, ext3 or ext4.
     Ext4,
     /// FAT of any width.
     Fat,
+    /// A physical volume of LVM; its logical volumes are volumes of their own.
+    Physical,
     /// Something that is known, but not read.
     Unread(&'static str),
     /// Nothing known: GRUB's core.img, or nothing at all.
     None,
 }
 
-/// One partition of an image.
+/// One partition of an image, or a logical volume in some.
 pub struct Volume<'a> {
-    /// Its number in the partition table.
-    pub number: u32,
-    /// Its name there.
+    /// Its number in the partition table, if it is a partition.
+    pub number: Option<u32>,
+    /// The partition's name, or `group/name`.
     pub name: String,
     /// What it holds.
     pub filesystem: Filesystem,
     /// The filesystem's UUID as fstab spells it, if it has one.
     pub uuid: Option<String>,
-    window: Window<'a>,
+    bytes: Bytes<'a>,
 }
+
+/// Where a volume's bytes are.
+type Bytes<'a> = Box<dyn ReadAt + 'a>;
 
 impl<'a> Volume<'a> {
     /// Looks at the magic numbers.
-    pub(super) fn probe(number: u32, name: &str, window: Window<'a>) -> Result<Self> {
-        let mut head = vec![0; window.size().min(4096) as usize];
-        window.read_exact_at(&mut head, 0).or_input(|| format!("partition {number} ({name})"))?;
+    pub(super) fn probe(number: Option<u32>, name: String, bytes: Bytes<'a>) -> Result<Self> {
+        let mut head = vec![0; bytes.size().min(4096) as usize];
+        bytes.read_exact_at(&mut head, 0).or_input(|| what(number, &name))?;
         let has = |at: usize, magic: &[u8]| head.get(at..at + magic.len()) == Some(magic);
         let uuid = |at: usize| head.get(at..at + 16).map(uuid_text);
         let serial = |at: usize| {
@@ -50,7 +55,7 @@ impl<'a> Volume<'a> {
         } else if has(4086, b"SWAPSPACE2") {
             (Filesystem::Unread("swap"), uuid(1036))
         } else if (0..4).any(|s| has(s * 512, b"LABELONE") && has(s * 512 + 24, b"LVM2 001")) {
-            (Filesystem::Unread("LVM"), None)
+            (Filesystem::Physical, None)
         } else if has(510, &[0x55, 0xaa]) && has(82, b"FAT32") {
             (Filesystem::Fat, serial(67))
         } else if has(510, &[0x55, 0xaa]) && has(54, b"FAT1") {
@@ -58,7 +63,18 @@ impl<'a> Volume<'a> {
         } else {
             (Filesystem::None, None)
         };
-        Ok(Self { number, name: name.to_owned(), filesystem, uuid, window })
+        Ok(Self { number, name, filesystem, uuid, bytes })
+    }
+
+    /// A logical volume whose bytes are not told by the group's metadata alone.
+    pub(super) fn opaque(name: String) -> Self {
+        let filesystem = Filesystem::Unread("a logical volume that is not linear");
+        Self { number: None, name, filesystem, uuid: None, bytes: Box::new(Joined::default()) }
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &dyn ReadAt {
+        self.bytes.as_ref()
     }
 
     /// The filesystem, where it is ext4.
@@ -67,14 +83,14 @@ impl<'a> Volume<'a> {
     /// An input error when it is damaged or uses what is not supported.
     pub fn ext4(&self) -> Result<Option<ext4::Reader<'_>>> {
         match self.filesystem {
-            Filesystem::Ext4 => ext4::Reader::open(&self.window).map(Some).or_input(|| self.what()),
+            Filesystem::Ext4 => ext4::Reader::open(self.bytes()).map(Some).or_input(|| self.what()),
             _ => Ok(None),
         }
     }
 
     /// For messages.
     pub fn what(&self) -> String {
-        format!("partition {} ({})", self.number, self.name)
+        what(self.number, &self.name)
     }
 
     /// Every path of a FAT filesystem.
@@ -128,8 +144,15 @@ impl<'a> Volume<'a> {
     }
 
     fn open_fat(&self) -> Result<fatfs::FileSystem<Stream<'_>>> {
-        fatfs::FileSystem::new(Stream::new(&self.window), fatfs::FsOptions::new())
+        fatfs::FileSystem::new(Stream::new(self.bytes()), fatfs::FsOptions::new())
             .or_input(|| self.what())
+    }
+}
+
+fn what(number: Option<u32>, name: &str) -> String {
+    match number {
+        Some(number) => format!("partition {number} ({name})"),
+        None => format!("logical volume {name}"),
     }
 }
 
