@@ -23,6 +23,7 @@ use crate::plan::{Plan, Script};
 use crate::profile::show_size;
 use crate::progress::{Progress, Unit};
 use crate::repo::Catalog;
+use crate::secrets::{NodeSecrets, Store};
 use crate::tree::Cache;
 use crate::{disk, inventory, manifest, sbom};
 use keys::Check;
@@ -31,6 +32,7 @@ use manifest::Manifest;
 use planning::Planned;
 pub use rebuild::{Rebuild, rebuild};
 use signatures::Signatures;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -105,6 +107,8 @@ pub struct Options {
     pub force: bool,
     /// The static firstboot binary, if not beside imgbuild.
     pub firstboot: Option<PathBuf>,
+    /// The folder of all labs' states, with the lab's secrets.
+    pub state: PathBuf,
     /// Bytes that the cache may keep after the build, beside what the build used.
     pub cache_limit: u64,
     /// How long one script of the kickstart may run.
@@ -216,7 +220,8 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
         log.line(&warning);
     }
     let role = role::make(options, &context, &tree, &firstboot, progress, log)?;
-    let (nodes, files) = disks::write(&context, &role, &staging, progress, log)?;
+    let secrets = secrets(options, &context, progress)?;
+    let (nodes, files) = disks::write(&context, &role, &secrets, &staging, progress, log)?;
     let about = inventory::read(&tree, &plan.packages)?;
     let manifest = Manifest::new(plan, &about, firstboot.sha256, trust, nodes, files);
     write(&staging, "manifest.json", manifest.to_json().as_bytes())?;
@@ -225,6 +230,9 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
     log.line("done");
     write(&staging, "build.log", &log.bytes()?)?;
     write(&staging, SUMS, sums(&staging, &names, &manifest)?.as_bytes())?;
+    for name in names.iter().filter(|name| !is_public(name)) {
+        staging.keep_private(name)?;
+    }
     staging.commit()?;
     progress.finish();
     if plan.practice {
@@ -234,6 +242,29 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
         progress.note(&format!("made {}", options.output.join(name).display()));
     }
     Ok(())
+}
+
+/// The secrets of the lab's nodes; made now, if this is the lab's first build.
+fn secrets(
+    options: &Options,
+    context: &Context,
+    progress: &Progress,
+) -> Result<BTreeMap<String, NodeSecrets>> {
+    let lab = &context.spec.lab;
+    let store = Store::open(&options.state, lab)?;
+    let (secrets, made) = store.of_nodes(&context.spec.all_nodes)?;
+    if made {
+        let folder = Store::folder(&options.state, lab);
+        progress.note(&format!("made secrets of the lab {lab}, kept in {}", folder.display()));
+    }
+    Ok(secrets)
+}
+
+/// Whether others may read an output: it holds no account's password hash, no key, no digest
+/// of either.
+fn is_public(name: &str) -> bool {
+    let public = ["manifest.json", SBOM, "packages.txt", "build.log", SUMS];
+    public.contains(&name) || name.ends_with(".xml")
 }
 
 /// `SHA256SUMS` over everything else in the output folder.

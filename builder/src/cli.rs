@@ -8,10 +8,12 @@ mod inspect;
 mod kickstart;
 mod plan;
 mod practice;
+mod secrets;
 mod summary;
 mod validate;
 mod verify;
 mod vm;
+mod watch;
 
 use crate::error::{Class, Error, Result};
 use crate::interrupt;
@@ -54,6 +56,9 @@ enum Command {
     /// Checks a kickstart or a profile, and says what becomes of each line in an image.
     #[command(after_help = EXIT_CODES)]
     Validate(validate::Arguments),
+    /// Lists the secrets of a lab, without their values, or makes new ones.
+    #[command(after_help = EXIT_CODES)]
+    Secrets(secrets::Arguments),
     /// Brings the lab's virtual machines up from the images of builds, and waits for firstboot.
     #[command(after_help = EXIT_CODES)]
     Up(vm::Up),
@@ -61,6 +66,11 @@ enum Command {
     Down(vm::Down),
     /// Shows how the lab's virtual machines stand.
     Status(vm::Status),
+    /// Shows how the nodes of a lab stand, by their own word, until all are ready or one has failed.
+    #[command(
+        after_help = "Exit codes: 0 all are ready, 1 one has failed or is not ready in time, 2 usage or input, 3 environment, 130 interrupted."
+    )]
+    Watch(watch::Watch),
     /// Joins a virtual machine's serial console.
     Console(vm::Console),
     /// Runs ssh to a virtual machine.
@@ -105,10 +115,12 @@ fn execute(arguments: Arguments) -> Result<()> {
         (Some(Command::Validate(a)), _) => validate::run(a),
         (Some(Command::Up(a)), _) => vm::up(a),
         (Some(Command::Down(a)), _) => vm::down(a),
+        (Some(Command::Secrets(a)), _) => secrets::run(a),
         (Some(Command::Status(a)), _) => vm::status(a),
         (Some(Command::Console(a)), _) => vm::console(a),
         (Some(Command::Ssh(a)), _) => vm::ssh(a),
         (Some(Command::Destroy(a)), _) => vm::destroy(a),
+        (Some(Command::Watch(a)), _) => watch::run(a),
         (Some(Command::Verify(a)), _) => verify::run(a),
     }
 }

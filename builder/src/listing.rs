@@ -135,11 +135,11 @@ impl Digests {
 }
 
 /// The listing of an image whose root filesystem is written from `root` and whose ESP, seen
-/// at `/boot/efi`, from `esp`. `time`, seconds since 1970, is the filesystems' own.
+/// at `/boot/efi`, from `esp`.
 ///
 /// # Errors
 /// When a file cannot be read.
-pub fn of_trees(root: &Tree, esp: &Tree, time: i64, digests: &mut Digests) -> Result<Listing> {
+pub fn of_trees(root: &Tree, esp: &Tree, digests: &mut Digests) -> Result<Listing> {
     digests.learn(root)?;
     digests.learn(esp)?;
     let mut listing = Listing::new();
@@ -150,9 +150,6 @@ pub fn of_trees(root: &Tree, esp: &Tree, time: i64, digests: &mut Digests) -> Re
         };
         listing.insert(path.clone(), of_entry(entry, digests));
     }
-    // What the filesystem's writer adds.
-    let lost_found = Entry::new(0o700, time, Content::Dir);
-    listing.entry(b"lost+found".to_vec()).or_insert_with(|| of_entry(&lost_found, digests));
     for (path, entry) in esp.entries.iter().filter(|(path, _)| !path.is_empty()) {
         let kind = if entry.content == Content::Dir { Kind::Dir } else { Kind::File };
         let record = Record::of_fat(kind, entry.size(), digests.of(&entry.content));

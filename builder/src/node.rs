@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod network;
+pub mod secret;
 mod system;
 
 use crate::format::tree::{Content, Entry};

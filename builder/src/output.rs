@@ -5,9 +5,9 @@ pub mod libvirt;
 
 use crate::error::{Context, Error, Result};
 use sha2::{Digest, Sha256};
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// A build's outputs under way; dropped without [`Staging::commit`], it takes all of them away.
@@ -61,6 +61,17 @@ impl Staging {
     /// Where the output `name` is to be written for now.
     pub fn path(&self, name: &str) -> PathBuf {
         self.temporary.path().join(name)
+    }
+
+    /// Lets nobody else read the output `name`. Libvirt's QEMU still can: libvirt gives it the
+    /// images that it runs from.
+    ///
+    /// # Errors
+    /// A build error when its mode cannot be set.
+    pub fn keep_private(&self, name: &str) -> Result<()> {
+        let path = self.path(name);
+        fs::set_permissions(&path, Permissions::from_mode(0o600))
+            .or_build(|| format!("cannot set the mode of {}", path.display()))
     }
 
     /// Makes every output durable and moves it to its place.

@@ -21,7 +21,7 @@ pub use qemu::Firmware;
 pub use start::Backend;
 pub use status::{Lab as LabStatus, Node as NodeStatus, Power, status};
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::interrupt;
 use crate::progress::{Progress, Unit};
 use images::Machine;
@@ -69,7 +69,7 @@ pub fn up(options: &Up, progress: &mut Progress) -> Result<()> {
     {
         settle(&mut held)?;
         if held.state.nodes.is_empty() {
-            remove(held.folder.path())?;
+            held.folder.remove()?;
         }
         return Err(error);
     }
@@ -160,24 +160,15 @@ pub fn destroy(
     for name in state::choose(&held.state, names)? {
         held.state.nodes[&name].machine.as_ref().inspect(|m| m.remove());
         let folder = held.folder.node(&name);
-        remove(&folder)?;
+        state::remove(&folder)?;
         held.state.nodes.remove(&name);
         progress.note(&format!("{name} is gone; its image stays"));
     }
     settle(&mut held)?;
     if held.state.nodes.is_empty() {
-        remove(held.folder.path())?;
+        held.folder.remove()?;
     }
     Ok(())
-}
-
-fn remove(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::environment(format!("cannot remove {}: {e}", folder.display())))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Joins the terminal with a node's serial console until Ctrl-].
@@ -203,6 +194,23 @@ pub fn console_log(base: &Path, lab: Option<&str>, name: &str) -> Result<Vec<u8>
     state::choose(&folder.read()?, &[name.to_owned()])?;
     let path = folder.console(name);
     fs::read(&path).or_environment(|| format!("cannot read {}", path.display()))
+}
+
+/// This program, to be run in the network of the lab `name` below `base`; `None` where that
+/// is no namespace of its own, or not up.
+///
+/// # Errors
+/// When the lab's state cannot be read, or the namespace is another user's.
+pub fn inside(base: &Path, name: &str) -> Result<Option<Command>> {
+    if !state::labs(base).iter().any(|lab| lab == name) {
+        return Ok(None);
+    }
+    let network = Folder::new(base, name).read()?.network;
+    let Some(keeper) = network.as_ref().and_then(handle::Network::keeper) else { return Ok(None) };
+    if !keeper.alive() {
+        return Ok(None);
+    }
+    Ok(Some(network::Namespace::of(Some(keeper))?.command("/proc/self/exe")))
 }
 
 /// The ssh command for `words` on a node.

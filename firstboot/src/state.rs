@@ -108,6 +108,14 @@ pub struct StepState {
     pub remedy: Option<String>,
 }
 
+/// The step that a node is at, that failed, or that ended last.
+pub fn current(steps: &[StepState]) -> Option<&StepState> {
+    let at = |wanted: &[Outcome]| steps.iter().find(|step| wanted.contains(&step.outcome));
+    at(&[Outcome::Working, Outcome::Waiting])
+        .or_else(|| at(&[Outcome::Failed]))
+        .or_else(|| steps.iter().rev().find(|step| step.outcome != Outcome::Pending))
+}
+
 impl StepState {
     /// A step whose turn has not come.
     pub fn pending(step: Step) -> StepState {

@@ -78,6 +78,11 @@ pub fn cache() -> PathBuf {
     imgbuild().parent().and_then(Path::parent).expect("target folder").join("lab-tests-cache")
 }
 
+/// Where the labs of the tests keep their secrets, unless a test has a place of its own.
+pub fn state() -> PathBuf {
+    cache().join("state")
+}
+
 /// [`cache`], made if it is not there; large temporary files of tests go here, as `/tmp` may be small.
 ///
 /// # Panics
@@ -99,7 +104,8 @@ pub fn run<S: AsRef<OsStr>>(arguments: &[S]) -> Output {
 /// `imgbuild` with the shared cache, to be given arguments.
 pub fn command() -> Command {
     let mut command = Command::new(imgbuild());
-    command.env("IMGBUILD_CACHE", cache()).current_dir(workspace());
+    command.env("IMGBUILD_CACHE", cache()).env("IMGBUILD_STATE", state());
+    command.current_dir(workspace());
     command
 }
 

@@ -25,6 +25,7 @@ fn same_image_without_root(lab: &Lab, user: &User, media: &[String], more: &[&st
     let mut arguments = lab.arguments("controller", &media, &more);
     let at = arguments.iter().position(|a| a == "--output").expect("output");
     arguments[at + 1] = "out".to_owned();
+    user.share_secrets();
     let output = user.imgbuild().args(&arguments).output().expect("setpriv starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "without root: {}\n{said}", output.status);

@@ -9,17 +9,19 @@ use crate::boot;
 use crate::disk::{self, Content};
 use crate::error::{Context as _, Result};
 use crate::format::qcow2::{self, Backing, Compression};
-use crate::format::tree::Tree;
+use crate::format::tree::{Content::Dir as Folder, Entry, Tree};
 use crate::format::{archive, vhd, vmdk};
 use crate::interrupt;
-use crate::layout::uuid_bytes;
+use crate::layout::{self, Layout, uuid_bytes};
 use crate::listing::Digests;
 use crate::manifest::{self, Output};
 use crate::output::{Staging, libvirt, sha256};
 use crate::plan::{Node, Plan};
 use crate::profile::Format;
 use crate::progress::{Progress, Unit};
+use crate::secrets::NodeSecrets;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -57,10 +59,11 @@ struct Writer<'a> {
     base: Option<File>,
 }
 
-/// Writes all images of the plan from the role's tree.
+/// Writes all images of the plan from the role's tree and the nodes' secrets.
 pub fn write(
     context: &Context,
     role: &Role,
+    secrets: &BTreeMap<String, NodeSecrets>,
     staging: &Staging,
     progress: &mut Progress,
     log: &mut Log,
@@ -79,9 +82,10 @@ pub fn write(
     let (mut nodes, mut outputs) = (Vec::new(), Vec::new());
     for node in &plan.nodes {
         let mut tree = shared_tree.clone();
-        if let Some(spec) = context.spec.node(&node.name) {
-            overlay::identity(context, spec, &facts, &mut tree)?;
+        if let (Some(spec), Some(own)) = (context.spec.node(&node.name), secrets.get(&node.name)) {
+            overlay::identity(context, spec, &facts, own, &mut tree)?;
         }
+        mount_points(&plan.disk, plan.time, &mut tree);
         if let Some(contexts) = contexts {
             contexts.label(&mut tree);
         }
@@ -104,6 +108,22 @@ pub fn write(
     writer.text(&network_name(plan), &network)?;
     outputs.extend(writer.checksums("", &shared(plan))?);
     Ok((nodes, outputs))
+}
+
+/// What the disk's filesystems bring: the folders where they are mounted, and lost+found, so
+/// that both get labels like all others.
+fn mount_points(layout: &Layout, time: i64, tree: &mut Tree) {
+    for (_, files) in layout.filesystems() {
+        let mount = files.mount.trim_matches('/');
+        if !mount.is_empty() && tree.get(mount).is_none() {
+            tree.put(mount, Entry::new(0o755, time, Folder));
+        }
+        let lost_found = format!("{mount}/lost+found");
+        let lost_found = lost_found.trim_start_matches('/');
+        if files.format == layout::Format::Ext4 && tree.get(lost_found).is_none() {
+            tree.put(lost_found, Entry::new(0o700, time, Folder));
+        }
+    }
 }
 
 impl Writer<'_> {

@@ -4,8 +4,9 @@ use super::Context;
 use crate::error::{Context as _, Error, Result};
 use crate::format::tree::{Content, Entry, Tree};
 use crate::node::accounts::{self, AccountFiles};
-use crate::node::{self, Facts};
+use crate::node::{self, Facts, secret};
 use crate::profile::Node;
+use crate::secrets::NodeSecrets;
 use firstboot::assets;
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -95,9 +96,17 @@ pub fn role(
     accounts(context, tree)
 }
 
-/// Puts what makes one node into the tree.
-pub fn identity(context: &Context, node: &Node, facts: &Facts, tree: &mut Tree) -> Result<()> {
-    for file in node::identity_files(&context.spec, node, facts)? {
+/// Puts what makes one node into the tree, its secrets too.
+pub fn identity(
+    context: &Context,
+    node: &Node,
+    facts: &Facts,
+    secrets: &NodeSecrets,
+    tree: &mut Tree,
+) -> Result<()> {
+    let authorized = read_text(tree, secret::AUTHORIZED_KEYS.trim_start_matches('/'))?;
+    let files = node::identity_files(&context.spec, node, facts)?;
+    for file in files.into_iter().chain(secret::files(secrets, &authorized)) {
         tree.put(file.tree_path(), file.entry(context.plan.time));
     }
     Ok(())

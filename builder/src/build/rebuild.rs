@@ -6,6 +6,7 @@ use crate::error::{Context as _, Error, Result};
 use crate::manifest::Manifest;
 use crate::output;
 use crate::progress::{Progress, Unit};
+use crate::secrets::Store;
 use crate::verify::{Difference, Report, SCHEMA};
 use std::path::{Path, PathBuf};
 
@@ -23,6 +24,8 @@ pub struct Rebuild {
     pub offline: bool,
     /// The static firstboot binary, if not beside imgbuild.
     pub firstboot: Option<PathBuf>,
+    /// The folder of all labs' states; the lab's secrets must be there.
+    pub state: PathBuf,
 }
 
 /// Builds again and compares the image bit by bit; where bits differ, file by file.
@@ -40,6 +43,14 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<Report> {
         return Err(Error::input(format!("{name} is no output that {} names", place.display()))
             .hint("a converted image cannot be compared bit by bit; verify it without --rebuild"));
     };
+    if !Store::exists(&request.state, &manifest.plan.lab.name) {
+        let folder = Store::folder(&request.state, &manifest.plan.lab.name);
+        return Err(Error::input(format!(
+            "the secrets in the image are not in {}",
+            folder.display()
+        ))
+        .hint("name the folder of the build that made it by --state"));
+    }
     same_firstboot(&manifest, request.firstboot.as_deref())?;
     let what = || format!("cannot use the cache {}", request.cache.display());
     std::fs::create_dir_all(&request.cache).or_environment(what)?;
@@ -60,6 +71,7 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<Report> {
         force: false,
         cache_limit: u64::MAX,
         firstboot: request.firstboot.clone(),
+        state: request.state.clone(),
         post_limit: super::POST_LIMIT,
     };
     build(&options, progress)?;

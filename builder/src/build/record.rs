@@ -29,7 +29,7 @@ pub fn node(
     digests: &mut Digests,
     staging: &Staging,
 ) -> Result<Node> {
-    let listing = listing::of_trees(content.root, content.esp, content.time, digests)?;
+    let listing = listing::of_trees(content.root, content.esp, digests)?;
     let file = listing_name(name);
     // Digests of files such as /etc/shadow let their content be guessed at.
     compressed(&staging.path(&file), listing::to_text(&listing).as_bytes(), 0o600)?;

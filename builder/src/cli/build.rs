@@ -1,6 +1,6 @@
 //! `imgbuild [build]`.
 
-use super::common::{SelectArguments, duration, size};
+use super::common::{SelectArguments, StateArguments, duration, size};
 use crate::build::{self, Options};
 use crate::error::Result;
 use crate::plan::Plan;
@@ -34,6 +34,8 @@ pub struct Arguments {
     /// The static firstboot binary to install; by default the one beside imgbuild.
     #[arg(long, value_name = "FILE", env = "IMGBUILD_FIRSTBOOT")]
     firstboot: Option<PathBuf>,
+    #[command(flatten)]
+    state: StateArguments,
 }
 
 pub fn run(a: Arguments) -> Result<()> {
@@ -45,6 +47,7 @@ pub fn run(a: Arguments) -> Result<()> {
         output: a.output,
         force: a.force,
         firstboot: a.firstboot,
+        state: a.state.folder()?,
         cache_limit: a.cache_size,
         post_limit: a.post_timeout.unwrap_or(build::POST_LIMIT),
         select: match &plan {

@@ -42,6 +42,34 @@ impl Common {
     }
 }
 
+/// Where labs are remembered.
+#[derive(Args)]
+pub struct StateArguments {
+    /// Where the labs' secrets, and their machines' overlays and consoles' logs are; by default
+    /// $XDG_STATE_HOME/imgbuild.
+    #[arg(long, env = "IMGBUILD_STATE", value_name = "DIR")]
+    state: Option<PathBuf>,
+}
+
+impl StateArguments {
+    /// The folder: as given, or by the XDG base directory specification.
+    pub fn folder(&self) -> Result<PathBuf> {
+        let xdg = || {
+            std::env::var_os("XDG_STATE_HOME")
+                .map(PathBuf::from)
+                .filter(|p| p.is_absolute())
+                .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state")))
+                .map(|p| p.join("imgbuild"))
+        };
+        self.state.clone().or_else(xdg).ok_or_else(|| {
+            Error::environment(
+                "no place for the labs' secrets and machines: neither --state, XDG_STATE_HOME nor HOME is set",
+            )
+            .hint("give --state DIR")
+        })
+    }
+}
+
 /// What every command that reports something takes.
 #[derive(Args)]
 pub struct OutputArguments {

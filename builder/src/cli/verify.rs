@@ -1,6 +1,6 @@
 //! `imgbuild verify`.
 
-use super::common::{Common, json, print};
+use super::common::{Common, StateArguments, json, print};
 use crate::build::{Rebuild, rebuild};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -36,6 +36,8 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", env = "IMGBUILD_FIRSTBOOT")]
     firstboot: Option<PathBuf>,
     #[command(flatten)]
+    state: StateArguments,
+    #[command(flatten)]
     common: Common,
 }
 
@@ -53,6 +55,7 @@ pub fn run(a: Arguments) -> Result<()> {
             media: a.media,
             offline: a.offline,
             firstboot: a.firstboot,
+            state: a.state.folder()?,
         };
         rebuild(&request, &mut progress)?
     } else {

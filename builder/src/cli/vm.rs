@@ -1,7 +1,7 @@
 //! `imgbuild up`, `down`, `status`, `console`, `ssh`, `destroy`.
 
-use super::common::print;
-use crate::error::{Context, Error, Result};
+use super::common::{StateArguments, print};
+use crate::error::{Context, Result};
 use crate::profile::parse_size;
 use crate::progress::{Mode, Progress};
 use crate::vm::{self, Accelerator, Backend, Firmware, LabStatus};
@@ -14,33 +14,6 @@ use std::time::Duration;
 /// Schema number of `status --json`.
 const SCHEMA: u32 = 1;
 
-/// Where machines are remembered.
-#[derive(Args)]
-struct Place {
-    /// Where the labs' overlays and consoles' logs are; by default $XDG_STATE_HOME/imgbuild.
-    #[arg(long, env = "IMGBUILD_STATE", value_name = "DIR")]
-    state: Option<PathBuf>,
-}
-
-impl Place {
-    /// The folder: as given, or by the XDG base directory specification.
-    fn folder(&self) -> Result<PathBuf> {
-        let xdg = || {
-            std::env::var_os("XDG_STATE_HOME")
-                .map(PathBuf::from)
-                .filter(|p| p.is_absolute())
-                .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state")))
-                .map(|p| p.join("imgbuild"))
-        };
-        self.state.clone().or_else(xdg).ok_or_else(|| {
-            Error::environment(
-                "no place for the machines: neither --state, XDG_STATE_HOME nor HOME is set",
-            )
-            .hint("give --state DIR")
-        })
-    }
-}
-
 /// Which machines.
 #[derive(Args)]
 struct Which {
@@ -51,7 +24,7 @@ struct Which {
     #[arg(long, value_name = "NAME")]
     lab: Option<String>,
     #[command(flatten)]
-    place: Place,
+    place: StateArguments,
 }
 
 #[derive(Args)]
@@ -84,7 +57,7 @@ pub struct Up {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: Place,
+    place: StateArguments,
 }
 
 /// At least what a kernel needs to start, in whole MiB.
@@ -198,7 +171,7 @@ struct One {
     #[arg(long, value_name = "NAME")]
     lab: Option<String>,
     #[command(flatten)]
-    place: Place,
+    place: StateArguments,
 }
 
 #[derive(Args)]

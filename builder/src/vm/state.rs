@@ -4,6 +4,7 @@
 use super::handle::{Machine, Network};
 use crate::error::{Context, Error, Result};
 use crate::plan::Lab;
+use crate::secrets::Store;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 /// Schema number of `lab.json`.
 const SCHEMA: u32 = 1;
 const FILE: &str = "lab.json";
+const LOCK: &str = "lock";
 
 /// A lab's machines.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -77,6 +79,23 @@ impl Folder {
     /// The log of a node's serial console.
     pub fn console(&self, name: &str) -> PathBuf {
         self.node(name).join("console.log")
+    }
+
+    /// Takes away everything of the machines; the lab's secrets stay, as images hold them.
+    ///
+    /// # Errors
+    /// An environment error when something cannot be removed.
+    pub fn remove(&self) -> Result<()> {
+        let what = || format!("cannot read {}", self.0.display());
+        for entry in fs::read_dir(&self.0).or_environment(what)? {
+            let entry = entry.or_environment(what)?;
+            if !Store::owns(&entry.file_name().to_string_lossy()) {
+                remove(&entry.path())?;
+            }
+        }
+        // Where there are secrets it stays.
+        let _ = fs::remove_dir(&self.0);
+        Ok(())
     }
 
     /// Reads the state without holding it.
@@ -158,9 +177,23 @@ impl Held {
     }
 }
 
+/// Takes a file or a folder away with everything in it.
+///
+/// # Errors
+/// An environment error when something cannot be removed.
+pub fn remove(path: &Path) -> Result<()> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::environment(format!("cannot remove {}: {e}", path.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn lock(folder: &Folder) -> Result<Flock<File>> {
     let what = || format!("cannot use {}", folder.path().display());
-    let file = File::create(folder.path().join("lock")).or_environment(what)?;
+    let file = File::create(folder.path().join(LOCK)).or_environment(what)?;
     Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, e)| match e {
         nix::errno::Errno::EINTR => Error::interrupted(),
         e => Error::environment(format!("{}: {e}", what())),

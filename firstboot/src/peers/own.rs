@@ -6,7 +6,7 @@ use super::wire::{AnnouncedStep, Announcement, Cloud};
 use crate::host::Host;
 use crate::report;
 use crate::spec::Spec;
-use crate::state::{Outcome, Readiness, RunState, StepState};
+use crate::state::{Outcome, Readiness, RunState, StepState, current};
 use crate::steps::Step;
 
 /// How this node stands.
@@ -56,14 +56,6 @@ impl Own {
             cloud: self.cloud,
         }
     }
-}
-
-/// The step that the node is at, that failed, or that ended last.
-fn current(steps: &[StepState]) -> Option<&StepState> {
-    let at = |wanted: &[Outcome]| steps.iter().find(|step| wanted.contains(&step.outcome));
-    at(&[Outcome::Working, Outcome::Waiting])
-        .or_else(|| at(&[Outcome::Failed]))
-        .or_else(|| steps.iter().rev().find(|step| step.outcome != Outcome::Pending))
 }
 
 /// When a step came to stand as it does, in seconds after the run's begin.

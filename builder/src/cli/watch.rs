@@ -1,0 +1,164 @@
+//! `imgbuild watch`.
+
+use super::common::print;
+use crate::error::{Context, Error, Result};
+use crate::interrupt;
+use crate::progress::Mode;
+use crate::vm;
+use crate::watch::{Row, Target, View, look};
+use clap::Args;
+use firstboot::peers::pki::Pki;
+use firstboot::peers::wire::PeerState;
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::os::unix::process::CommandExt;
+use std::time::{Duration, Instant};
+
+/// Set where this process is in the lab network already.
+const INSIDE: &str = "IMGBUILD_IN_LAB";
+
+#[derive(Args)]
+pub struct Watch {
+    /// Node names; all of the lab's if there is none.
+    #[arg(value_name = "NODE")]
+    nodes: Vec<String>,
+    /// Look once and do not wait: exit 0 when all are ready, else 1.
+    #[arg(long)]
+    once: bool,
+    /// Print each change as a line of JSON, with a schema number.
+    #[arg(long)]
+    json: bool,
+    /// Seconds between two looks.
+    #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    interval: u64,
+    /// Seconds after which waiting ends; without it, waiting has no end.
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+    /// How the lab is shown: on a terminal as a table that changes, else a line for each change.
+    #[arg(long, value_enum, default_value = "auto")]
+    progress: Mode,
+    #[command(flatten)]
+    which: super::secrets::Which,
+}
+
+pub fn run(a: Watch) -> Result<()> {
+    let (store, lab) = a.which.store()?;
+    let all = store.nodes()?.into_iter().map(|(name, address)| Target { name, address });
+    let targets = choose(all.collect(), &a.nodes)?;
+    let (ca, own) = store.operator()?;
+    // Others may build while we watch.
+    drop(store);
+    if std::env::var_os(INSIDE).is_none()
+        && let Some(mut inside) = vm::inside(&a.which.state.folder()?, &lab)?
+    {
+        inside.args(std::env::args_os().skip(1)).env(INSIDE, "1");
+        return Err(inside.exec()).or_environment(|| "cannot enter the lab network".to_owned());
+    }
+    let pki = Pki::from_pem(&ca, &own.certificate, own.key.expose())
+        .map_err(|e| Error::input(format!("the lab's secrets are damaged: {e}")))?;
+    let table = match a.progress {
+        Mode::Auto => !a.json && std::io::stdout().is_terminal(),
+        _ => false,
+    };
+    let started = Instant::now();
+    let mut shown = Shown { json: a.json, table, before: None, lines: 0 };
+    loop {
+        let view = look(&lab, &pki, &targets);
+        shown.show(&view)?;
+        match view.state {
+            PeerState::Ready => return Ok(()),
+            PeerState::Failed => return Err(failed(&view)),
+            _ => {}
+        }
+        let over = a.timeout.is_some_and(|limit| started.elapsed() >= Duration::from_secs(limit));
+        if a.once || over {
+            return Err(waiting(&view));
+        }
+        let next = Instant::now() + Duration::from_secs(a.interval);
+        while Instant::now() < next {
+            interrupt::check()?;
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+fn choose(all: Vec<Target>, names: &[String]) -> Result<Vec<Target>> {
+    if names.is_empty() {
+        return Ok(all);
+    }
+    if let Some(unknown) = names.iter().find(|name| !all.iter().any(|t| t.name == **name)) {
+        let known: Vec<&str> = all.iter().map(|t| t.name.as_str()).collect();
+        return Err(Error::input(format!("the lab has no node `{unknown}`"))
+            .hint(format!("its nodes: {}", known.join(", "))));
+    }
+    Ok(all.into_iter().filter(|t| names.contains(&t.name)).collect())
+}
+
+fn names<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
+    rows.map(|row| row.node.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn failed(view: &View) -> Error {
+    let failed = names(view.nodes.iter().filter(|row| row.state == PeerState::Failed));
+    Error::build(format!("failed: {failed}"))
+        .hint("`firstboot status` on the node says why and what to do")
+}
+
+fn waiting(view: &View) -> Error {
+    let ready = |row: &&Row| row.state != PeerState::Ready || !row.reachable;
+    Error::build(format!("not ready: {}", names(view.nodes.iter().filter(ready))))
+}
+
+/// What is on the screen.
+struct Shown {
+    json: bool,
+    table: bool,
+    before: Option<View>,
+    /// Lines of the table.
+    lines: usize,
+}
+
+impl Shown {
+    fn show(&mut self, view: &View) -> Result<()> {
+        if self.before.as_ref() == Some(view) {
+            return Ok(());
+        }
+        let mut text = String::new();
+        if self.json {
+            // Maps with non-string keys are what JSON cannot hold; there are none.
+            text = serde_json::to_string(view).unwrap_or_default() + "\n";
+        } else if self.table {
+            if self.lines > 0 {
+                // Up to the table's first line, and clear to the end of the screen (ECMA-48).
+                let _ = write!(text, "\x1b[{}A\x1b[J", self.lines);
+            }
+            for row in &view.nodes {
+                let _ = writeln!(text, "{}", line(row));
+            }
+            self.lines = view.nodes.len();
+        } else {
+            let before = |row: &Row| self.before.as_ref().is_some_and(|v| v.nodes.contains(row));
+            for row in view.nodes.iter().filter(|row| !before(row)) {
+                let _ = writeln!(text, "{}", line(row));
+            }
+        }
+        self.before = Some(view.clone());
+        print(&text)
+    }
+}
+
+/// A node in one line.
+fn line(row: &Row) -> String {
+    let told = match (&row.told_by, row.reachable) {
+        (Some(by), _) => format!("does not answer; by {by}'s word"),
+        (None, false) => "does not answer".to_owned(),
+        (None, true) => String::new(),
+    };
+    let since = row.since.as_deref().unwrap_or_default();
+    let message = if row.reachable { row.message.as_str() } else { "" };
+    let words = [since, told.as_str(), message].into_iter().filter(|w| !w.is_empty());
+    let rest = words.collect::<Vec<_>>().join("  ");
+    let line = format!("{:<14} {:<8} {:<14} {rest}", row.node, row.state.as_str(), row.step);
+    // One line of a common terminal, so that the table stays one.
+    line.trim_end().chars().take(110).collect()
+}

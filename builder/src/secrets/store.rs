@@ -1,0 +1,475 @@
+//! Where a lab's secrets are kept: one folder (0700) of files (0600). A file that is there is
+//! used; one that is not is made, so that a rebuilt image holds the same secrets.
+
+use super::{Identity, NodeSecrets, Secret, Subject, password, pki, ssh_pair};
+use crate::error::{Context, Error, Result};
+use crate::profile::Node;
+use firstboot::peers::OPERATOR;
+use firstboot::spec::Role;
+use nix::fcntl::{Flock, FlockArg};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs::{self, File, Permissions};
+use std::io::Write;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// The folder's name in the lab's state folder.
+const FOLDER: &str = "secrets";
+/// What is held while it is used; beside it, as a rotation puts another folder in its place.
+const LOCK: &str = "secrets.lock";
+const CA_KEY: &str = "ca.key";
+const CA_CERTIFICATE: &str = "ca.crt";
+/// `tls-NAME.key`, `tls-NAME@ADDRESS.crt`.
+const TLS: &str = "tls-";
+const SSH_PRIVATE: &str = "id_rsa";
+const SSH_PUBLIC: &str = "id_rsa.pub";
+const PASSWORD: &str = "keystone-admin-password";
+
+/// What kind of secret one is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The CA, with everything that it has signed.
+    Authority,
+    /// Certificate and key of a node or of the user's machine.
+    Identity(String),
+    /// Root's ssh key.
+    Ssh,
+    /// Keystone's administrator password.
+    AdminPassword,
+}
+
+impl Kind {
+    /// Its name on the command line.
+    pub fn name(&self) -> &str {
+        match self {
+            Kind::Authority => "ca",
+            Kind::Identity(name) => name,
+            Kind::Ssh => "ssh",
+            Kind::AdminPassword => PASSWORD,
+        }
+    }
+}
+
+/// A secret as it may be listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// What it is.
+    pub kind: Kind,
+    /// SHA-256 of its public part, hexadecimal; a password has none.
+    pub fingerprint: Option<String>,
+    /// When it was made.
+    pub made: SystemTime,
+}
+
+/// The secrets of one lab, ours alone as long as this lives.
+pub struct Store {
+    folder: PathBuf,
+    lab: String,
+    /// None for a folder that nobody else knows.
+    _lock: Option<Flock<File>>,
+}
+
+impl Store {
+    /// The folder of the secrets of `lab`, whose state is below `state`.
+    pub fn folder(state: &Path, lab: &str) -> PathBuf {
+        state.join(lab).join(FOLDER)
+    }
+
+    /// Whether a name in a lab's state folder is of its secrets.
+    pub fn owns(name: &str) -> bool {
+        name == FOLDER || name == LOCK
+    }
+
+    /// Whether the lab has any.
+    pub fn exists(state: &Path, lab: &str) -> bool {
+        Self::folder(state, lab).join(CA_KEY).exists()
+    }
+
+    /// Takes hold of the secrets of `lab`; their folder is made if it is not there.
+    ///
+    /// # Errors
+    /// An environment error when the folder cannot be used.
+    pub fn open(state: &Path, lab: &str) -> Result<Self> {
+        let folder = Self::folder(state, lab);
+        let what = || format!("cannot keep the lab's secrets in {}", folder.display());
+        fs::create_dir_all(&folder).or_environment(what)?;
+        fs::set_permissions(&folder, Permissions::from_mode(0o700)).or_environment(what)?;
+        let lock = File::create(folder.with_file_name(LOCK)).or_environment(what)?;
+        let lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, e)| match e {
+            nix::errno::Errno::EINTR => Error::interrupted(),
+            e => Error::environment(format!("{}: {e}", what())),
+        })?;
+        Ok(Self { folder, lab: lab.to_owned(), _lock: Some(lock) })
+    }
+
+    /// What the images of these nodes get, by node; what is not there yet is made. Tells
+    /// whether anything was.
+    ///
+    /// # Errors
+    /// An environment error when a file cannot be read or written; an input error when one is
+    /// damaged.
+    pub fn of_nodes(&self, all: &[Node]) -> Result<(BTreeMap<String, NodeSecrets>, bool)> {
+        let before = self.items()?.len();
+        let ca = self.authority()?;
+        self.identity(&ca, &operator())?;
+        let (ssh_private, ssh_public) = self.ssh()?;
+        let admin_password = self.admin_password()?;
+        let mut nodes = BTreeMap::new();
+        for node in all {
+            let controls = node.role == Role::Controller;
+            let secrets = NodeSecrets {
+                ca: ca.certificate.clone(),
+                identity: self.identity(&ca, &subject(node))?,
+                ssh_public: ssh_public.clone(),
+                ssh_private: controls.then(|| ssh_private.clone()),
+                admin_password: controls.then(|| admin_password.clone()),
+            };
+            nodes.insert(node.name.clone(), secrets);
+        }
+        Ok((nodes, self.items()?.len() > before))
+    }
+
+    /// The CA's certificate and the identity of the user's machine.
+    ///
+    /// # Errors
+    /// An input error when the lab has no secrets yet.
+    pub fn operator(&self) -> Result<(String, Identity)> {
+        if !self.path(CA_KEY).exists() {
+            return Err(Error::input(format!("the lab {} has no secrets yet", self.lab))
+                .hint("a build makes them and puts them into the images"));
+        }
+        let ca = self.authority()?;
+        let own = self.identity(&ca, &operator())?;
+        Ok((ca.certificate, own))
+    }
+
+    /// The nodes that have certificates, by name.
+    ///
+    /// # Errors
+    /// An environment error when the folder cannot be read.
+    pub fn nodes(&self) -> Result<Vec<(String, Ipv4Addr)>> {
+        let subjects = self.names()?.into_iter().filter_map(|file| subject_of(&file));
+        Ok(subjects.filter_map(|s| Some((s.name, s.address?))).collect())
+    }
+
+    /// Everything that is there.
+    ///
+    /// # Errors
+    /// An environment error when the folder cannot be read.
+    pub fn items(&self) -> Result<Vec<Item>> {
+        let what = || format!("cannot read {}", self.folder.display());
+        let names = self.names()?;
+        let mut items = Vec::new();
+        for name in &names {
+            let (kind, public) = match name.as_str() {
+                SSH_PRIVATE => (Kind::Ssh, Some(SSH_PUBLIC.to_owned())),
+                PASSWORD => (Kind::AdminPassword, None),
+                CA_KEY => (Kind::Authority, Some(CA_CERTIFICATE.to_owned())),
+                name => match name.strip_prefix(TLS).and_then(|n| n.strip_suffix(".key")) {
+                    Some(who) => (Kind::Identity(who.to_owned()), certificate_of(&names, who)),
+                    None => continue,
+                },
+            };
+            let path = self.path(name);
+            let made = fs::metadata(&path).and_then(|m| m.modified()).or_environment(what)?;
+            let public = public.map(|name| fs::read(self.path(&name))).transpose();
+            let fingerprint =
+                public.or_environment(what)?.map(|bytes| hex::encode(Sha256::digest(bytes)));
+            items.push(Item { kind, fingerprint, made });
+        }
+        Ok(items)
+    }
+
+    /// Makes secrets anew: all of them, or those of these names. A new CA means new
+    /// certificates for all. The old ones stay until the new ones are whole.
+    ///
+    /// # Errors
+    /// An input error for a name that is not there; an environment error when writing fails.
+    pub fn rotate(&self, names: &[String]) -> Result<Vec<Kind>> {
+        let items = self.items()?;
+        for name in names {
+            if !items.iter().any(|item| item.kind.name() == name) {
+                let known: Vec<&str> = items.iter().map(|item| item.kind.name()).collect();
+                return Err(Error::input(format!("the lab {} has no secret `{name}`", self.lab))
+                    .hint(format!("its secrets: {}", known.join(", "))));
+            }
+        }
+        let named = |kind: &Kind| names.is_empty() || names.iter().any(|n| n == kind.name());
+        let all = named(&Kind::Authority);
+        let wanted = |kind: &Kind| named(kind) || all && matches!(kind, Kind::Identity(_));
+        let chosen: Vec<Kind> = items.into_iter().map(|i| i.kind).filter(|k| wanted(k)).collect();
+        let subjects: Vec<Subject> = self.names()?.iter().filter_map(|n| subject_of(n)).collect();
+        self.replaced(|new| {
+            let ca = if all { new.put_authority()? } else { new.authority()? };
+            for kind in &chosen {
+                match kind {
+                    Kind::Authority => {}
+                    Kind::Ssh => drop(new.put_ssh()?),
+                    Kind::AdminPassword => drop(new.put_admin_password()?),
+                    Kind::Identity(who) => {
+                        new.remove(&key_file(who))?;
+                        for subject in subjects.iter().filter(|s| s.name == *who) {
+                            new.remove(&certificate_file(subject))?;
+                            new.identity(&ca, subject)?;
+                        }
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        Ok(chosen)
+    }
+
+    /// Lets `change` work on a copy, which then takes this folder's place at once.
+    fn replaced(&self, change: impl FnOnce(&Store) -> Result<()>) -> Result<()> {
+        let what = || format!("cannot replace {}", self.folder.display());
+        let beside = self.folder.parent().unwrap_or(Path::new("."));
+        let copy =
+            tempfile::Builder::new().prefix(".secrets-").tempdir_in(beside).or_environment(what)?;
+        let new = Self { folder: copy.path().to_owned(), lab: self.lab.clone(), _lock: None };
+        for name in self.names()? {
+            // Files are never changed, only replaced.
+            fs::hard_link(self.path(&name), new.path(&name)).or_environment(what)?;
+        }
+        change(&new)?;
+        let here = nix::fcntl::AT_FDCWD;
+        let exchange = nix::fcntl::RenameFlags::RENAME_EXCHANGE;
+        // The old folder then has the temporary name, and goes with it.
+        nix::fcntl::renameat2(here, copy.path(), here, &self.folder, exchange).or_environment(what)
+    }
+
+    fn authority(&self) -> Result<Identity> {
+        match (self.read(CA_KEY)?, self.read(CA_CERTIFICATE)?) {
+            (Some(key), Some(certificate)) => Ok(Identity { certificate, key: Secret(key) }),
+            _ => self.put_authority(),
+        }
+    }
+
+    fn put_authority(&self) -> Result<Identity> {
+        let new = pki::new_authority(&self.lab)?;
+        // What the old one has signed is worth nothing.
+        for name in self.names()?.iter().filter(|name| subject_of(name).is_some()) {
+            self.remove(name)?;
+        }
+        self.write(CA_KEY, new.key.expose())?;
+        self.write(CA_CERTIFICATE, &new.certificate)?;
+        Ok(new)
+    }
+
+    /// A node's key stays when its address changes; the certificate then is another.
+    fn identity(&self, ca: &Identity, subject: &Subject) -> Result<Identity> {
+        let key = match self.read(&key_file(&subject.name))? {
+            Some(key) => Secret(key),
+            None => {
+                let key = pki::key()?;
+                self.write(&key_file(&subject.name), key.expose())?;
+                key
+            }
+        };
+        if let Some(certificate) = self.read(&certificate_file(subject))? {
+            return Ok(Identity { certificate, key });
+        }
+        let certificate = pki::certificate(&self.lab, &ca.key, &key, subject)?;
+        for old in self.names()? {
+            if subject_of(&old).is_some_and(|other| other.name == subject.name) {
+                self.remove(&old)?;
+            }
+        }
+        self.write(&certificate_file(subject), &certificate)?;
+        Ok(Identity { certificate, key })
+    }
+
+    /// Names of the files.
+    fn names(&self) -> Result<Vec<String>> {
+        let what = || format!("cannot read {}", self.folder.display());
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.folder).or_environment(what)? {
+            names.push(entry.or_environment(what)?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn ssh(&self) -> Result<(Secret, String)> {
+        match (self.read(SSH_PRIVATE)?, self.read(SSH_PUBLIC)?) {
+            (Some(private), Some(public)) => Ok((Secret(private), public)),
+            _ => self.put_ssh(),
+        }
+    }
+
+    fn put_ssh(&self) -> Result<(Secret, String)> {
+        let (private, public) = ssh_pair(&format!("root of {}", self.lab))?;
+        self.write(SSH_PRIVATE, private.expose())?;
+        self.write(SSH_PUBLIC, &public)?;
+        Ok((private, public))
+    }
+
+    fn admin_password(&self) -> Result<Secret> {
+        match self.read(PASSWORD)? {
+            Some(text) => Ok(Secret(text.trim_end().to_owned())),
+            None => self.put_admin_password(),
+        }
+    }
+
+    fn put_admin_password(&self) -> Result<Secret> {
+        let new = password();
+        self.write(PASSWORD, &format!("{}\n", new.expose()))?;
+        Ok(new)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn read(&self, name: &str) -> Result<Option<String>> {
+        let path = self.path(name);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(Error::environment(format!("cannot read {}: {e}", path.display()))),
+        }
+    }
+
+    /// A whole file of mode 0600 in the place of the old one.
+    fn write(&self, name: &str, text: &str) -> Result<()> {
+        let what = || format!("cannot write {}", self.path(name).display());
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder).or_environment(what)?;
+        file.write_all(text.as_bytes()).or_environment(what)?;
+        file.as_file().sync_all().or_environment(what)?;
+        file.persist(self.path(name)).or_environment(what)?;
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        match fs::remove_file(self.path(name)) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::environment(format!("cannot remove {}: {e}", self.path(name).display())))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Names of the labs below `state` that have secrets, sorted.
+pub fn labs(state: &Path) -> Vec<String> {
+    let entries = fs::read_dir(state).into_iter().flatten().flatten();
+    let names = entries.map(|e| e.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter(|name| Store::exists(state, name)).collect();
+    names.sort();
+    names
+}
+
+fn subject(node: &Node) -> Subject {
+    Subject { name: node.name.clone(), address: Some(node.address) }
+}
+
+fn operator() -> Subject {
+    Subject { name: OPERATOR.to_owned(), address: None }
+}
+
+fn key_file(name: &str) -> String {
+    format!("{TLS}{name}.key")
+}
+
+fn certificate_file(subject: &Subject) -> String {
+    let address = subject.address.map(|a| format!("@{a}")).unwrap_or_default();
+    format!("{TLS}{}{address}.crt", subject.name)
+}
+
+/// Whose certificate a file is, if it is one.
+fn subject_of(file: &str) -> Option<Subject> {
+    let stem = file.strip_prefix(TLS)?.strip_suffix(".crt")?;
+    let (name, address) = match stem.split_once('@') {
+        Some((name, address)) => (name, Some(address.parse().ok()?)),
+        None => (stem, None),
+    };
+    Some(Subject { name: name.to_owned(), address })
+}
+
+fn certificate_of(names: &[String], who: &str) -> Option<String> {
+    names.iter().find(|file| subject_of(file).is_some_and(|s| s.name == who)).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nodes(address: [u8; 4]) -> Vec<Node> {
+        let node = |name: &str, role, address: [u8; 4]| Node {
+            name: name.into(),
+            role,
+            address: address.into(),
+            mac: None,
+        };
+        vec![
+            node("openstack", Role::Controller, [192, 168, 1, 10]),
+            node("nova01", Role::Compute, address),
+        ]
+    }
+
+    #[test]
+    fn what_is_there_is_used_again() {
+        let state = tempfile::tempdir().unwrap();
+        let store = Store::open(state.path(), "lab").unwrap();
+        let (first, made) = store.of_nodes(&nodes([192, 168, 1, 11])).unwrap();
+        assert!(made);
+        let (second, made) = store.of_nodes(&nodes([192, 168, 1, 11])).unwrap();
+        assert!(!made && first == second);
+        assert!(first["openstack"].ssh_private.is_some());
+        assert!(first["nova01"].ssh_private.is_none() && first["nova01"].admin_password.is_none());
+
+        // Another address: another certificate for the same key, and nobody else is touched.
+        let (moved, _) = store.of_nodes(&nodes([192, 168, 1, 12])).unwrap();
+        let (old, new) = (&first["nova01"].identity, &moved["nova01"].identity);
+        assert!(old.key == new.key && old.certificate != new.certificate);
+        assert_eq!(first["openstack"], moved["openstack"]);
+        assert_eq!(store.names().unwrap().iter().filter(|n| n.contains("nova01@")).count(), 1);
+    }
+
+    #[test]
+    fn nobody_else_may_read_them() {
+        let state = tempfile::tempdir().unwrap();
+        let store = Store::open(state.path(), "lab").unwrap();
+        store.of_nodes(&nodes([192, 168, 1, 11])).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&store.folder), 0o700);
+        for name in store.names().unwrap() {
+            assert_eq!(mode(&store.path(&name)), 0o600, "{name}");
+        }
+    }
+
+    #[test]
+    fn rotation_replaces_what_is_named() {
+        let state = tempfile::tempdir().unwrap();
+        let store = Store::open(state.path(), "lab").unwrap();
+        let nodes = nodes([192, 168, 1, 11]);
+        let (first, _) = store.of_nodes(&nodes).unwrap();
+        let rotate = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
+            store.rotate(&names).unwrap();
+            store.of_nodes(&nodes).unwrap().0
+        };
+        let second = rotate(&["nova01"]);
+        assert_ne!(first["nova01"].identity.key, second["nova01"].identity.key);
+        assert_eq!(first["openstack"], second["openstack"]);
+
+        let third = rotate(&["ca"]);
+        assert_ne!(third["nova01"].ca, second["nova01"].ca);
+        assert_ne!(
+            third["openstack"].identity.certificate,
+            first["openstack"].identity.certificate
+        );
+        assert_eq!(third["openstack"].admin_password, first["openstack"].admin_password);
+
+        let last = rotate(&[]);
+        assert_ne!(last["openstack"].admin_password, first["openstack"].admin_password);
+        assert_ne!(last["openstack"].ssh_public, first["openstack"].ssh_public);
+        assert_eq!(fs::read_dir(state.path().join("lab")).unwrap().count(), 2);
+
+        let error = store.rotate(&["nova09".into()]).unwrap_err().to_string();
+        assert!(error.contains("nova09") && error.contains("nova01"), "{error}");
+    }
+}

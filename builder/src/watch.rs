@@ -1,0 +1,173 @@
+//! How the nodes of a lab stand, asked over mutual TLS with the key of the user's machine. A
+//! node that does not answer is shown as the others last heard of it.
+
+use firstboot::peers::PORT;
+use firstboot::peers::client;
+use firstboot::peers::pki::Pki;
+use firstboot::peers::wire::{self, Peer, PeerState};
+use firstboot::state::{Readiness, StepState, current};
+use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+/// Schema number of a [`View`].
+pub const SCHEMA: u32 = 1;
+/// How long a node may take to answer.
+const LIMIT: Duration = Duration::from_secs(4);
+
+/// A node to ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its name, as in its certificate.
+    pub name: String,
+    /// Its address on the lab network.
+    pub address: Ipv4Addr,
+}
+
+/// A lab at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct View {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The lab.
+    pub lab: String,
+    /// `failed` when one node has failed, `ready` when all that were asked for are ready and
+    /// answer, else `working`.
+    pub state: PeerState,
+    /// Its nodes.
+    pub nodes: Vec<Row>,
+}
+
+/// One node.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// Its name.
+    pub node: String,
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// How it stands, by itself or as others last heard.
+    pub state: PeerState,
+    /// The step that it is at, that failed, or that ended last.
+    pub step: String,
+    /// Since when (RFC 3339, UTC, by the clock of who tells it).
+    pub since: Option<String>,
+    /// Whether it answered.
+    pub reachable: bool,
+    /// The node that tells this of it, where it did not answer itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told_by: Option<String>,
+    /// What its step found or waits for, or why it did not answer.
+    pub message: String,
+}
+
+/// A node's own status, as far as it is used here.
+#[derive(Deserialize)]
+struct Status {
+    state: Readiness,
+    steps: Vec<StepState>,
+    peers: Vec<Peer>,
+}
+
+/// Asks all `targets` at once.
+pub fn look(lab: &str, pki: &Pki, targets: &[Target]) -> View {
+    let answers: Vec<Result<Status, String>> = std::thread::scope(|scope| {
+        let asked: Vec<_> = targets.iter().map(|t| scope.spawn(|| ask(pki, t))).collect();
+        asked.into_iter().map(|a| a.join().unwrap_or_else(|_| Err("not asked".into()))).collect()
+    });
+    let nodes: Vec<Row> = targets
+        .iter()
+        .zip(&answers)
+        .map(|(target, answer)| match answer {
+            Ok(status) => own(target, status),
+            Err(why) => told(target, why, targets, &answers),
+        })
+        .collect();
+    let all_ready = nodes.iter().all(|n| n.reachable && n.state == PeerState::Ready);
+    let state = if nodes.iter().any(|n| n.state == PeerState::Failed) {
+        PeerState::Failed
+    } else if all_ready {
+        PeerState::Ready
+    } else {
+        PeerState::Working
+    };
+    View { schema: SCHEMA, lab: lab.to_owned(), state, nodes }
+}
+
+fn ask(pki: &Pki, target: &Target) -> Result<Status, String> {
+    let at = (target.address, PORT).into();
+    let body = client::get(pki, at, &target.name, wire::STATE, LIMIT).map_err(|e| e.to_string())?;
+    serde_json::from_slice(&body).map_err(|e| format!("its answer is not understood: {e}"))
+}
+
+/// By the node's own word.
+fn own(target: &Target, status: &Status) -> Row {
+    let step = current(&status.steps);
+    Row {
+        node: target.name.clone(),
+        address: target.address,
+        state: status.state.into(),
+        step: step.map(|s| s.name.clone()).unwrap_or_default(),
+        since: step.map(|s| s.since.clone()).filter(|since| !since.is_empty()),
+        reachable: true,
+        told_by: None,
+        message: step.map(|s| s.message.clone()).unwrap_or_default(),
+    }
+}
+
+/// By the word of the node that heard of it last.
+fn told(target: &Target, why: &str, targets: &[Target], answers: &[Result<Status, String>]) -> Row {
+    let heard = targets.iter().zip(answers).filter_map(|(by, answer)| {
+        let peers = &answer.as_ref().ok()?.peers;
+        let peer = peers.iter().find(|p| p.node == target.name)?;
+        Some((peer.silent_seconds?, by, peer))
+    });
+    let latest = heard.min_by(|a, b| a.0.total_cmp(&b.0));
+    let (state, step, since) = latest
+        .map_or((PeerState::Unknown, String::new(), None), |(_, _, p)| {
+            (p.state, p.step.clone(), p.since.clone())
+        });
+    Row {
+        node: target.name.clone(),
+        address: target.address,
+        state,
+        step,
+        since,
+        reachable: false,
+        told_by: latest.map(|(_, by, _)| by.name.clone()),
+        message: why.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(name: &str, last: u8) -> Target {
+        Target { name: name.into(), address: [192, 168, 1, last].into() }
+    }
+
+    fn answer(peers: &str) -> Result<Status, String> {
+        let text = format!("{{\"state\":\"ready\",\"steps\":[],\"peers\":{peers},\"new\":1}}");
+        serde_json::from_str(&text).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn who_heard_last_is_believed() {
+        let peer = |silent: u32, state: &str| {
+            format!(
+                "[{{\"node\":\"c\",\"role\":\"compute\",\"address\":\"192.168.1.12\",\"state\":\"{state}\",\
+                 \"step\":\"chrony\",\"since\":null,\"reachable\":false,\"heard\":null,\
+                 \"boot_id\":null,\"silent_seconds\":{silent}}}]"
+            )
+        };
+        let targets = [target("a", 10), target("b", 11), target("c", 12)];
+        let answers =
+            [answer(&peer(90, "working")), answer(&peer(30, "failed")), Err("no route".to_owned())];
+        let row = told(&targets[2], "no route", &targets, &answers);
+        assert_eq!(row.told_by.as_deref(), Some("b"));
+        assert_eq!((row.state, row.step.as_str()), (PeerState::Failed, "chrony"));
+        assert!(!row.reachable && row.message == "no route");
+        let nobody = [answer("[]"), answer("[]"), Err(String::new())];
+        assert_eq!(told(&targets[2], "", &targets, &nobody).state, PeerState::Unknown);
+    }
+}
