@@ -3,11 +3,13 @@
 pub mod fixture;
 pub mod guest;
 pub mod lab;
+pub mod machines;
 pub mod namespace;
 pub mod oracle;
 pub mod product;
 pub mod pykickstart;
 pub mod rawrpm;
+pub mod secrets;
 pub mod server_double;
 pub mod tree;
 pub mod user;

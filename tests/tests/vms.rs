@@ -1,54 +1,15 @@
 //! The lab's virtual machines: `imgbuild up`, `status`, `ssh`, `console`, `down`, `destroy`.
 
 use lab_tests::lab::{Lab, text};
+use lab_tests::machines::{Machines, NODES, is_ready};
+use lab_tests::secrets::{Onlooker, Secrets};
 use lab_tests::{oracle, product};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Output;
 
-const NODES: [&str; 3] = ["openstack", "nova01", "nova02"];
-
-/// `imgbuild` with its machines in a folder of the test.
-struct Machines<'a> {
-    lab: &'a Lab,
-}
-
-impl Machines<'_> {
-    fn run(&self, arguments: &[&str]) -> Output {
-        product::command()
-            .args(arguments)
-            .env("IMGBUILD_STATE", self.lab.folder().join("state"))
-            .output()
-            .expect("imgbuild starts")
-    }
-
-    /// Runs it, which must succeed, and returns what it printed.
-    fn ok(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
-        let status = output.status;
-        assert!(status.success(), "imgbuild {arguments:?} ended with {status}:\n{said}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    fn status(&self) -> Value {
-        let text = self.ok(&["status", "--json"]);
-        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
-    }
-
-    fn ssh(&self, node: &str, command: &str) -> String {
-        self.ok(&["ssh", "-i", &text(&self.lab.key()), node, command])
-    }
-}
-
-impl Drop for Machines<'_> {
-    fn drop(&mut self) {
-        // Nothing is left of a test that failed.
-        let _ = self.run(&["destroy"]);
-    }
-}
+const ADDRESSES: [&str; 3] = ["192.168.1.10", "192.168.1.11", "192.168.1.12"];
 
 /// Processes that work below `folder` or were told of it, zombies aside.
 fn processes(folder: &Path) -> Vec<String> {
@@ -78,15 +39,113 @@ fn reference_lab() -> Lab {
         let mut arguments = lab.arguments(role, &["practice"], &[]);
         let at = arguments.iter().position(|a| a == "--output").expect("--output") + 1;
         arguments[at] = text(&lab.output().join(role));
-        product::build(&arguments);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        Machines::new(&lab).ok(&arguments);
     }
     lab
+}
+
+/// Every node is ready, and every node knows that of every other.
+fn check_peers(machines: &Machines) {
+    for node in NODES {
+        let peers = machines.wait_for_peers(node, |_, peer| is_ready(peer));
+        assert_eq!(peers["node"], node, "{peers:#}");
+        assert_eq!(peers["refused"], serde_json::json!({}), "{peers:#}");
+        let status = machines.firstboot(node, "status");
+        assert_eq!((&status["node"], &status["state"]), (&node.into(), &"ready".into()));
+        let of = |said: &Value| -> Vec<(Value, Value, Value, Value)> {
+            let peers = said["peers"].as_array().expect("peers").iter();
+            let own = |p: &Value| {
+                (p["node"].clone(), p["role"].clone(), p["address"].clone(), p["state"].clone())
+            };
+            peers.map(own).collect()
+        };
+        assert_eq!(of(&status), of(&peers), "status and peers of {node}");
+        for (other, _, address, _) in of(&status) {
+            let at = NODES.iter().position(|n| other == *n).expect("a node of the lab");
+            assert_eq!(address, ADDRESSES[at], "{status:#}");
+        }
+    }
+    // OpenStack is not on the practice medium, and nobody says that it was installed.
+    let status = machines.firstboot("openstack", "status");
+    let steps = status["steps"].as_array().expect("steps");
+    let packstack = steps.iter().find(|s| s["name"] == "packstack").expect("the step packstack");
+    assert_eq!(packstack["outcome"], "skipped", "{packstack:#}");
+    let message = packstack["message"].as_str().unwrap_or_default();
+    assert!(message.contains("the practice medium has no packstack"), "{message}");
+    for node in NODES {
+        assert_eq!(machines.firstboot(node, "status")["cloud"], "absent");
+    }
+}
+
+/// packstack's way to every host is there, and to the controller itself; computes have none.
+fn check_packstack_logs_in(machines: &Machines) {
+    let ssh = "ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o ConnectTimeout=120";
+    for (node, address) in NODES.iter().zip(ADDRESSES) {
+        let name = machines.ssh("openstack", &format!("{ssh} root@{address} hostname"));
+        assert_eq!(name.trim(), *node);
+    }
+    let login = format!("{ssh} root@{} true; echo $?", ADDRESSES[0]);
+    assert_eq!(machines.ssh("nova01", &login).trim(), "255");
+}
+
+/// No secret is in what anybody on the nodes may read, in journals, states or command lines.
+fn check_nothing_leaks(machines: &Machines) {
+    let secrets = Secrets::of(&machines.state());
+    for node in NODES {
+        for (what, command) in [
+            ("the journal", "journalctl -b -o json --all --no-pager"),
+            ("command lines", "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'"),
+            ("firstboot's state", "cat /var/lib/firstboot/*.json /run/firstboot/*.json"),
+            (
+                "files that all may read",
+                "find /etc /root /run /tmp /var/log /var/tmp /var/lib/firstboot -xdev -type f \
+                 -perm /077 -size -4M -exec cat {} +",
+            ),
+        ] {
+            let seen = machines.ssh(node, command);
+            assert!(!seen.is_empty(), "{node}: {what}: nothing was looked at");
+            secrets.assert_unseen(&format!("{node}: {what}"), &seen);
+        }
+        let console = machines.ok(&["console", node, "--log"]);
+        secrets.assert_unseen(&format!("{node}: its console"), &console);
+        // The node itself has its key, so looking finds what is there.
+        let key = machines.ssh(node, "cat /etc/firstboot/pki/node.key");
+        assert_eq!(key, fs::read_to_string(secrets.path(&format!("tls-{node}.key"))).expect("key"));
+    }
+}
+
+/// A node whose power is cut is said to be unreachable, and is back when it is.
+fn check_power_cut(machines: &Machines, up: &[&str]) {
+    let boot = |node: &str| machines.ssh(node, "cat /proc/sys/kernel/random/boot_id");
+    let before = boot("nova02");
+    let status = machines.status();
+    let nodes = status["labs"][0]["nodes"].as_array().expect("nodes");
+    let pid = nodes.iter().find(|n| n["name"] == "nova02").map(|n| &n["pid"]).expect("nova02");
+    oracle::ok("kill", ["-KILL", &pid.to_string()]);
+    for node in ["openstack", "nova01"] {
+        let said = machines.wait_for_peers(node, |name, peer| match name {
+            "nova02" => peer["reachable"] == false,
+            _ => is_ready(peer),
+        });
+        let words = machines.ssh(node, "firstboot peers || true");
+        assert!(words.contains("NOT REACHABLE"), "{words}\n{said:#}");
+    }
+    machines.ok(&[up, &["nova02"]].concat());
+    let after = boot("nova02");
+    assert_ne!(before, after);
+    for node in ["openstack", "nova01"] {
+        machines.wait_for_peers(node, |name, peer| {
+            is_ready(peer) && (name != "nova02" || peer["boot_id"] == after.trim())
+        });
+    }
+    machines.wait_for_peers("nova02", |_, peer| is_ready(peer));
 }
 
 #[test]
 fn the_reference_lab_comes_up_sees_itself_and_goes_down() {
     let lab = reference_lab();
-    let machines = Machines { lab: &lab };
+    let machines = Machines::new(&lab);
     let before = links();
     let output = text(&lab.output());
     let up = [
@@ -100,7 +159,10 @@ fn the_reference_lab_comes_up_sees_itself_and_goes_down() {
         "--progress",
         "plain",
     ];
+    let onlooker = Onlooker::new();
     machines.ok(&up);
+    let secrets = Secrets::of(&machines.state());
+    secrets.assert_unseen("command lines of `up`", &onlooker.seen());
     assert_eq!(links(), before, "the host's own interfaces");
 
     let status = machines.status();
@@ -136,6 +198,10 @@ fn the_reference_lab_comes_up_sees_itself_and_goes_down() {
         assert_eq!(machines.ssh(node, "systemctl is-enabled libvirtd").trim(), "enabled");
         assert!(machines.ssh(node, "virsh list --all").contains("Id"));
     }
+    check_peers(&machines);
+    check_packstack_logs_in(&machines);
+    check_nothing_leaks(&machines);
+    check_power_cut(&machines, &up);
 
     machines.ok(&["down", "nova02", "--progress", "plain"]);
     let console = machines.ok(&["console", "nova02", "--log"]);
@@ -157,14 +223,17 @@ fn the_reference_lab_comes_up_sees_itself_and_goes_down() {
         oracle::ok("sh", ["-c", &format!("cd {folder} && sha256sum --quiet -c SHA256SUMS")]);
     }
     machines.ok(&["destroy"]);
-    let left: Vec<_> = fs::read_dir(lab.folder().join("state")).expect("state").collect();
-    assert!(left.is_empty(), "{left:?}");
+    // Images hold the lab's secrets and can be brought up again.
+    let left = fs::read_dir(machines.state().join("openstack-lab")).expect("state").flatten();
+    let left: Vec<_> = left.map(|e| e.file_name()).collect();
+    assert!(left.iter().all(|n| n.to_string_lossy().starts_with("secrets")), "{left:?}");
+    assert!(secrets.path("ca.key").exists(), "the secrets stay");
 }
 
 #[test]
 fn what_cannot_be_brought_up_is_said() {
     let lab = Lab::new();
-    let machines = Machines { lab: &lab };
+    let machines = Machines::new(&lab);
     let expect = |arguments: &[&str], code: i32, words: &str| {
         let output = machines.run(arguments);
         let said = String::from_utf8_lossy(&output.stderr);
