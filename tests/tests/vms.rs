@@ -78,6 +78,30 @@ fn check_peers(machines: &Machines) {
     }
 }
 
+/// What `imgbuild watch` says of the lab at once, and its exit code.
+fn watch(machines: &Machines) -> (Option<i32>, Value) {
+    let output = machines.run(&["watch", "--once", "--json"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let last = text.lines().last().unwrap_or_default();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let view = serde_json::from_str(last).unwrap_or_else(|e| panic!("{e}: {text}{said}"));
+    (output.status.code(), view)
+}
+
+/// The user's machine sees what the nodes see.
+fn check_watch(machines: &Machines) {
+    let (code, view) = watch(machines);
+    assert_eq!((code, &view["state"]), (Some(0), &"ready".into()), "{view:#}");
+    let nodes = view["nodes"].as_array().expect("nodes");
+    assert_eq!(nodes.len(), NODES.len(), "{view:#}");
+    for (name, address) in NODES.iter().zip(ADDRESSES) {
+        let node = nodes.iter().find(|n| n["node"] == *name).expect("the node");
+        assert!(is_ready(node) && node["address"] == address, "{view:#}");
+    }
+    let secrets = Secrets::of(&machines.state());
+    secrets.assert_unseen("watch", &view.to_string());
+}
+
 /// packstack's way to every host is there, and to the controller itself; computes have none.
 fn check_packstack_logs_in(machines: &Machines) {
     let ssh = "ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o ConnectTimeout=120";
@@ -131,6 +155,13 @@ fn check_power_cut(machines: &Machines, up: &[&str]) {
         let words = machines.ssh(node, "firstboot peers || true");
         assert!(words.contains("NOT REACHABLE"), "{words}\n{said:#}");
     }
+    let (code, view) = watch(machines);
+    let node = view["nodes"].as_array().and_then(|n| n.iter().find(|n| n["node"] == "nova02"));
+    let node = node.expect("nova02");
+    assert!(
+        code == Some(1) && node["reachable"] == false && node["told_by"].is_string(),
+        "{view:#}"
+    );
     machines.ok(&[up, &["nova02"]].concat());
     let after = boot("nova02");
     assert_ne!(before, after);
@@ -140,6 +171,7 @@ fn check_power_cut(machines: &Machines, up: &[&str]) {
         });
     }
     machines.wait_for_peers("nova02", |_, peer| is_ready(peer));
+    check_watch(machines);
 }
 
 #[test]
@@ -199,6 +231,7 @@ fn the_reference_lab_comes_up_sees_itself_and_goes_down() {
         assert!(machines.ssh(node, "virsh list --all").contains("Id"));
     }
     check_peers(&machines);
+    check_watch(&machines);
     check_packstack_logs_in(&machines);
     check_nothing_leaks(&machines);
     check_power_cut(&machines, &up);
