@@ -1,0 +1,74 @@
+use super::*;
+
+fn nodes(address: [u8; 4]) -> Vec<Node> {
+    let node = |name: &str, role, address: [u8; 4]| Node {
+        name: name.into(),
+        role,
+        address: address.into(),
+        mac: None,
+    };
+    vec![
+        node("openstack", Role::Controller, [192, 168, 1, 10]),
+        node("nova01", Role::Compute, address),
+    ]
+}
+
+#[test]
+fn what_is_there_is_used_again() {
+    let state = tempfile::tempdir().unwrap();
+    let store = Store::open(state.path(), "lab").unwrap();
+    let (first, made) = store.of_nodes(&nodes([192, 168, 1, 11])).unwrap();
+    assert!(made);
+    let (second, made) = store.of_nodes(&nodes([192, 168, 1, 11])).unwrap();
+    assert!(!made && first == second);
+    assert!(first["openstack"].ssh_private.is_some());
+    assert!(first["nova01"].ssh_private.is_none() && first["nova01"].admin_password.is_none());
+
+    // Another address: another certificate for the same key, and nobody else is touched.
+    let (moved, _) = store.of_nodes(&nodes([192, 168, 1, 12])).unwrap();
+    let (old, new) = (&first["nova01"].identity, &moved["nova01"].identity);
+    assert!(old.key == new.key && old.certificate != new.certificate);
+    assert_eq!(first["openstack"], moved["openstack"]);
+    assert_eq!(store.names().unwrap().iter().filter(|n| n.contains("nova01@")).count(), 1);
+}
+
+#[test]
+fn nobody_else_may_read_them() {
+    let state = tempfile::tempdir().unwrap();
+    let store = Store::open(state.path(), "lab").unwrap();
+    store.of_nodes(&nodes([192, 168, 1, 11])).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&store.folder), 0o700);
+    for name in store.names().unwrap() {
+        assert_eq!(mode(&store.path(&name)), 0o600, "{name}");
+    }
+}
+
+#[test]
+fn rotation_replaces_what_is_named() {
+    let state = tempfile::tempdir().unwrap();
+    let store = Store::open(state.path(), "lab").unwrap();
+    let nodes = nodes([192, 168, 1, 11]);
+    let (first, _) = store.of_nodes(&nodes).unwrap();
+    let rotate = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
+        store.rotate(&names).unwrap();
+        store.of_nodes(&nodes).unwrap().0
+    };
+    let second = rotate(&["nova01"]);
+    assert_ne!(first["nova01"].identity.key, second["nova01"].identity.key);
+    assert_eq!(first["openstack"], second["openstack"]);
+
+    let third = rotate(&["ca"]);
+    assert_ne!(third["nova01"].ca, second["nova01"].ca);
+    assert_ne!(third["openstack"].identity.certificate, first["openstack"].identity.certificate);
+    assert_eq!(third["openstack"].admin_password, first["openstack"].admin_password);
+
+    let last = rotate(&[]);
+    assert_ne!(last["openstack"].admin_password, first["openstack"].admin_password);
+    assert_ne!(last["openstack"].ssh_public, first["openstack"].ssh_public);
+    assert_eq!(fs::read_dir(state.path().join("lab")).unwrap().count(), 2);
+
+    let error = store.rotate(&["nova09".into()]).unwrap_err().to_string();
+    assert!(error.contains("nova09") && error.contains("nova01"), "{error}");
+}
