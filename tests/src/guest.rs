@@ -3,8 +3,9 @@
 use crate::namespace::Namespace;
 use std::fs;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,7 @@ pub struct Guest {
     console: PathBuf,
     key: PathBuf,
     namespace: Namespace,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Guest {
@@ -82,7 +83,7 @@ impl Guest {
             .stdout(Stdio::null())
             .spawn()
             .expect("qemu-system-x86_64 starts (Debian package qemu-system-x86)");
-        Self { child, console, key: key.to_owned(), namespace, _folder: folder }
+        Self { child, console, key: key.to_owned(), namespace, folder }
     }
 
     /// What the guest wrote to its serial console so far.
@@ -120,20 +121,9 @@ impl Guest {
     pub fn try_ssh(&self, command: &str) -> Output {
         let started = Instant::now();
         loop {
-            let mut ssh = self.namespace.command("ssh");
-            ssh.arg("-i").arg(&self.key).args(["-p", &SSH_PORT.to_string()]);
-            for option in [
-                "StrictHostKeyChecking=no",
-                "UserKnownHostsFile=/dev/null",
-                "LogLevel=ERROR",
-                "ConnectTimeout=60",
-                "BatchMode=yes",
-            ] {
-                ssh.args(["-o", option]);
-            }
-            let output = ssh
-                .args(["root@127.0.0.1", command])
-                .stdin(Stdio::null())
+            let output = self
+                .ssh_as("root", &["-o", "BatchMode=yes", "-i", &self.key.to_string_lossy()])
+                .arg(command)
                 .output()
                 .expect("ssh starts (Debian package openssh-client)");
             // 255 is ssh's own failure; anything else is the command's status.
@@ -148,6 +138,40 @@ impl Guest {
             );
             sleep(Duration::from_secs(3));
         }
+    }
+
+    /// `ssh` as a user of the guest, with more options, to be given a command.
+    fn ssh_as(&self, user: &str, more: &[&str]) -> Command {
+        let mut ssh = self.namespace.command("ssh");
+        ssh.args(["-p", &SSH_PORT.to_string()]).args(more);
+        // The guest's own language, not this machine's.
+        ssh.args(["-F", "none"]);
+        for option in [
+            "StrictHostKeyChecking=no",
+            "UserKnownHostsFile=/dev/null",
+            "LogLevel=ERROR",
+            "ConnectTimeout=60",
+        ] {
+            ssh.args(["-o", option]);
+        }
+        ssh.arg(format!("{user}@127.0.0.1")).stdin(Stdio::null());
+        ssh
+    }
+
+    /// Runs a shell command in the guest as a user who logs in with a password.
+    ///
+    /// # Panics
+    /// When ssh cannot be started.
+    pub fn log_in(&self, user: &str, password: &str, command: &str) -> Output {
+        let program = self.folder.path().join("password");
+        fs::write(&program, format!("#!/bin/sh\necho '{password}'\n")).expect("file");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("mode");
+        self.ssh_as(user, &["-o", "PubkeyAuthentication=no", "-o", "NumberOfPasswordPrompts=1"])
+            .arg(command)
+            .env("SSH_ASKPASS", &program)
+            .env("SSH_ASKPASS_REQUIRE", "force")
+            .output()
+            .expect("ssh starts (Debian package openssh-client)")
     }
 
     /// Runs a shell command in the guest, which must succeed, and returns what it printed.

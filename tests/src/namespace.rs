@@ -15,7 +15,7 @@ use std::time::Duration;
 /// a double of a name server at 127.0.0.1:53.
 pub struct Namespace {
     name: String,
-    chronyd: Option<Child>,
+    daemons: Vec<Child>,
     ended: Arc<AtomicBool>,
     folder: tempfile::TempDir,
 }
@@ -41,7 +41,7 @@ impl Namespace {
         let name = format!("imgbuild-{}-{number}", std::process::id());
         crate::oracle::ok("ip", ["netns", "add", &name]);
         let folder = tempfile::tempdir().expect("temporary folder");
-        Self { name, chronyd: None, ended: Arc::default(), folder }
+        Self { name, daemons: Vec::new(), ended: Arc::default(), folder }
     }
 
     /// Runs `inside` in a thread whose network (and that of the threads it starts) is this one.
@@ -73,7 +73,7 @@ impl Namespace {
         let mut command = self.command("chronyd");
         command.args(["-x", "-d", "-u", "root", "-f"]).arg(&conf);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        self.chronyd = Some(command.spawn().expect("chronyd starts (Debian package chrony)"));
+        self.daemons.push(command.spawn().expect("chronyd starts (Debian package chrony)"));
     }
 
     /// Starts a double of the lab's name server: it knows no name (NXDOMAIN, RFC 1035). Without
@@ -117,9 +117,9 @@ impl Default for Namespace {
 impl Drop for Namespace {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::SeqCst);
-        if let Some(mut child) = self.chronyd.take() {
-            let _ = child.kill();
-            let _ = child.wait();
+        for daemon in &mut self.daemons {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
         }
         let _ = Command::new("ip").args(["netns", "del", &self.name]).status();
     }
