@@ -14,7 +14,7 @@ use std::io::IsTerminal;
 use std::os::unix::process::CommandExt;
 use std::time::{Duration, Instant};
 
-/// Set where this process is in the lab network already.
+/// Set where this process is in the lab network already, to the seconds watched before.
 const INSIDE: &str = "IMGBUILD_IN_LAB";
 
 #[derive(Args)]
@@ -48,21 +48,24 @@ pub fn run(a: Watch) -> Result<()> {
     let (ca, own) = store.operator()?;
     // Others may build while we watch.
     drop(store);
-    if std::env::var_os(INSIDE).is_none()
-        && let Some(mut inside) = vm::inside(&a.which.state.folder()?, &lab)?
-    {
-        inside.args(std::env::args_os().skip(1)).env(INSIDE, "1");
-        return Err(inside.exec()).or_environment(|| "cannot enter the lab network".to_owned());
-    }
     let pki = Pki::from_pem(&ca, &own.certificate, own.key.expose())
         .map_err(|e| Error::input(format!("the lab's secrets are damaged: {e}")))?;
     let table = match a.progress {
         Mode::Auto => !a.json && std::io::stdout().is_terminal(),
         _ => false,
     };
+    let before: Option<u64> = std::env::var(INSIDE).ok().and_then(|seconds| seconds.parse().ok());
     let started = Instant::now();
     let mut shown = Shown { json: a.json, table, before: None, lines: 0 };
     loop {
+        // Its virtual machines may be brought up while we watch.
+        if before.is_none()
+            && let Some(mut inside) = vm::inside(&a.which.state.folder()?, &lab)?
+        {
+            let seconds = started.elapsed().as_secs().to_string();
+            inside.args(std::env::args_os().skip(1)).env(INSIDE, seconds);
+            return Err(inside.exec()).or_environment(|| "cannot enter the lab network".to_owned());
+        }
         let view = look(&lab, &pki, &targets);
         shown.show(&view)?;
         match view.state {
@@ -70,7 +73,8 @@ pub fn run(a: Watch) -> Result<()> {
             PeerState::Failed => return Err(failed(&view)),
             _ => {}
         }
-        let over = a.timeout.is_some_and(|limit| started.elapsed() >= Duration::from_secs(limit));
+        let watched = started.elapsed().as_secs() + before.unwrap_or(0);
+        let over = a.timeout.is_some_and(|limit| watched >= limit);
         if a.once || over {
             return Err(waiting(&view));
         }
