@@ -77,24 +77,28 @@ pub fn make(
         }
     }
     let contexts = Contexts::of_tree(&root)?;
-    if contexts.is_none() {
-        refuse_enforcing(&tree)?;
-    }
+    refuse_enforcing(&tree)?;
     let esp = boot::take_esp(&mut tree, plan.time);
     Ok(Role { root, tree, esp, contexts })
 }
 
-/// Without a policy, systemd stops a node that is to enforce one (`mac_selinux_setup` in
-/// systemd's selinux-setup.c).
+/// Without a compiled policy, systemd stops a node that is to enforce one
+/// (`mac_selinux_setup` in systemd's selinux-setup.c).
 fn refuse_enforcing(tree: &Tree) -> Result<()> {
     const CONFIG: &str = "etc/selinux/config";
     let config = bytes(tree, CONFIG)?.unwrap_or_default();
-    let enforces = |line: &str| line.trim().eq_ignore_ascii_case("SELINUX=enforcing");
-    if !String::from_utf8_lossy(&config).lines().any(enforces) {
+    let config = String::from_utf8_lossy(&config).into_owned();
+    let value = |key: &str| config.lines().find_map(|line| line.trim().strip_prefix(key));
+    if !value("SELINUX=").is_some_and(|mode| mode.eq_ignore_ascii_case("enforcing")) {
+        return Ok(());
+    }
+    let policy =
+        format!("etc/selinux/{}/policy/policy.", value("SELINUXTYPE=").unwrap_or_default());
+    if tree.entries.keys().any(|name| name.starts_with(policy.as_bytes())) {
         return Ok(());
     }
     Err(Error::input(format!(
-        "/{CONFIG} of the image asks for SELinux to be enforced, but no policy is installed: \
+        "/{CONFIG} of the image asks for SELinux to be enforced, but no compiled policy ({policy}*) is installed: \
          the node would stop at its start"
     ))
     .hint("add selinux-policy-targeted to %packages, or write selinux --permissive"))
@@ -203,4 +207,27 @@ fn bytes(tree: &Tree, name: &str) -> Result<Option<Vec<u8>>> {
     let read = entry.open().and_then(|mut from| from.read_to_end(&mut bytes));
     read.or_build(|| format!("cannot read the image's /{name}"))?;
     Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_that_is_not_there_cannot_be_enforced() {
+        let put = |tree: &mut Tree, path: &str, text: &str| {
+            tree.put(path, Entry::new(0o644, 0, Content::Bytes(text.into())));
+        };
+        let mut tree = Tree::default();
+        refuse_enforcing(&tree).unwrap();
+        put(&mut tree, "etc/selinux/config", "# x\nSELINUX=permissive\nSELINUXTYPE=targeted\n");
+        refuse_enforcing(&tree).unwrap();
+        put(&mut tree, "etc/selinux/config", "# x\nSELINUX=enforcing\nSELINUXTYPE=targeted\n");
+        // The package's folder alone is not enough.
+        put(&mut tree, "etc/selinux/targeted/contexts/files/file_contexts", "/.* x\n");
+        let error = refuse_enforcing(&tree).unwrap_err().to_string();
+        assert!(error.contains("etc/selinux/targeted/policy/policy."), "{error}");
+        put(&mut tree, "etc/selinux/targeted/policy/policy.31", "");
+        refuse_enforcing(&tree).unwrap();
+    }
 }
