@@ -46,7 +46,7 @@ struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 ready, 1 a step failed, 2 still working (status), \
+const EXIT_CODES: &str = "Exit codes: 0 ready, 1 a step failed, 2 still working (status, peers), \
     64 wrong arguments, 65 an input file is missing or wrong, 74 the state cannot be read or written, 75 another run is at work, \
     78 the node spec is missing or wrong.";
 

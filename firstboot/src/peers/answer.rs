@@ -24,7 +24,7 @@ use tokio_rustls::TlsAcceptor;
 /// Longer announcements (bytes) are refused: one of twelve steps has 1,000.
 pub const MAX_BODY: usize = 16 << 10;
 /// How long a handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(5);
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a question and its answer may take: more than an announcement is taken after,
 /// so that one that is late is told so.
 const QUESTION: Duration = Duration::from_secs(20);

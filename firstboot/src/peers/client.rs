@@ -10,11 +10,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// Longer answers (bytes) are not read: a lab of a thousand nodes is told in half of it.
 const MAX_ANSWER: usize = 2 << 20;
+
+/// A node that is there takes a connection in this time.
+const CONNECT: Duration = Duration::from_secs(3);
 
 /// A TLS session with a node.
 pub struct Session {
@@ -32,7 +36,7 @@ impl Session {
     pub async fn open(pki: &Pki, at: SocketAddr, node: &str) -> io::Result<Session> {
         let name = ServerName::try_from(node.to_owned());
         let name = name.map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
-        let stream = TcpStream::connect(at).await?;
+        let stream = timeout(CONNECT, TcpStream::connect(at)).await??;
         let stream = TlsConnector::from(pki.client.clone()).connect(name, stream).await?;
         let id = pki::session(stream.get_ref().1).ok_or(io::ErrorKind::Other)?;
         Ok(Session { stream, node: node.to_owned(), id })
@@ -80,7 +84,7 @@ pub fn get(
 ) -> io::Result<Bytes> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let asked = async { Session::open(pki, at, node).await?.ask(path, None).await };
-    let answer = runtime.block_on(async { tokio::time::timeout(limit, asked).await });
+    let answer = runtime.block_on(async { timeout(limit, asked).await });
     match answer {
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time")),
         Ok(Ok((StatusCode::OK, body))) => Ok(body),

@@ -35,8 +35,6 @@ pub(super) fn change(journal: &Journal, change: Change, said: &Announcement) {
         Change::Back => (id::PEER_BACK, "back", format!("{node} is heard of again")),
         Change::Rebooted => (id::PEER_BACK, "back", format!("{node} has started anew")),
         Change::CloudUp => (id::CLOUD_UP, "up", format!("OpenStack is up, says {node}")),
-        // Silence is no announcement.
-        Change::Lost => return lost(journal, node, 0.0),
     };
     record(journal, id, outcome, node, message);
 }

@@ -18,8 +18,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-/// How long one announcement may take.
-const LIMIT: Duration = Duration::from_secs(5);
+/// How long one announcement may take; a node that boots in an emulator is slow.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// Announces this node to `peer` for ever.
 pub(super) async fn tell(service: Rc<Service>, peer: Peer) {
@@ -35,7 +35,7 @@ pub(super) async fn tell(service: Rc<Service>, peer: Peer) {
             seq = ((uptime(&service.host) * 1000.0) as u64).max(seq + 1);
             let said = current.announcement(&service.host, &service.spec);
             let answer = {
-                // Thousands of nodes at once would be too many open files.
+                // A thousand nodes at once would be too many open files.
                 let _permit = service.telling.acquire().await;
                 timeout(LIMIT, say(&service, &peer, Announcement { seq, ..said })).await
             };

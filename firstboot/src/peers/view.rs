@@ -32,7 +32,7 @@ const VERSION: u32 = 1;
 /// How long after the beginning of its session an announcement is taken.
 pub const EXPIRY: Duration = Duration::from_secs(10);
 /// So many replaced boots of a node are remembered.
-const OLD_BOOTS: usize = 16;
+const OLD_BOOTS: usize = 8;
 /// Seconds after which a view that was not written is nobody's: it is written every few.
 const STALE: f64 = 30.0;
 
@@ -71,7 +71,7 @@ pub struct Known {
     session: u64,
 }
 
-/// What changed by an announcement, or by its absence.
+/// What changed by an announcement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// It was heard of for the first time.
@@ -80,8 +80,6 @@ pub enum Change {
     Ready,
     /// A step of it has failed.
     Failed,
-    /// It is silent for too long.
-    Lost,
     /// It was lost, and is heard of again.
     Back,
     /// It has started anew.
