@@ -208,6 +208,8 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
     let staging = Staging::new(&options.output, names.clone(), options.force)?;
     check_space(options, &context)?;
     disk::check(&plan.disk)?;
+    // Before the long work: whoever cannot keep them is told at once.
+    let secrets = secrets(options, &context, progress)?;
 
     if options.plan.is_some() {
         // A tree from the cache would hide that a package is no longer what it was.
@@ -220,7 +222,6 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
         log.line(&warning);
     }
     let role = role::make(options, &context, &tree, &firstboot, progress, log)?;
-    let secrets = secrets(options, &context, progress)?;
     let (nodes, files) = disks::write(&context, &role, &secrets, &staging, progress, log)?;
     let about = inventory::read(&tree, &plan.packages)?;
     let manifest = Manifest::new(plan, &about, firstboot.sha256, trust, nodes, files);

@@ -95,7 +95,9 @@ impl Store {
     pub fn open(state: &Path, lab: &str) -> Result<Self> {
         let folder = Self::folder(state, lab);
         let what = || format!("cannot keep the lab's secrets in {}", folder.display());
-        fs::create_dir_all(&folder).or_environment(what)?;
+        fs::create_dir_all(&folder)
+            .or_environment(what)
+            .map_err(|e| e.hint("give another folder by --state DIR"))?;
         fs::set_permissions(&folder, Permissions::from_mode(0o700)).or_environment(what)?;
         let lock = File::create(folder.with_file_name(LOCK)).or_environment(what)?;
         let lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, e)| match e {
