@@ -222,7 +222,13 @@ fn computes_from_practice_medium_differ_only_in_identity() {
     differing.sort();
     assert_eq!(
         differing,
-        ["/etc/firstboot/spec.toml", "/etc/hostname", "/etc/sysconfig/network-scripts/ifcfg-eth0"]
+        [
+            "/etc/firstboot/pki/node.crt",
+            "/etc/firstboot/pki/node.key",
+            "/etc/firstboot/spec.toml",
+            "/etc/hostname",
+            "/etc/sysconfig/network-scripts/ifcfg-eth0"
+        ]
     );
 
     let guest = Guest::start(

@@ -257,11 +257,17 @@ fn nodes_of_a_role_differ_in_identity_alone(controller: &Lab) {
         .iter()
         .map(|f| f["place"].as_str().expect("place"))
         .collect();
-    let identity =
-        ["/etc/firstboot/spec.toml", "/etc/hostname", "/etc/sysconfig/network-scripts/ifcfg-eth0"];
+    let identity = [
+        "/etc/firstboot/pki/node.crt",
+        "/etc/firstboot/pki/node.key",
+        "/etc/firstboot/spec.toml",
+        "/etc/hostname",
+        "/etc/sysconfig/network-scripts/ifcfg-eth0",
+    ];
     assert_eq!(places, identity, "{report:#}");
     let name = file(&report, "/etc/hostname").expect("hostname");
     assert!(name["text"].as_str().expect("text").contains("-nova01\n+nova02\n"), "{name}");
+    assert_eq!(file(&report, "/etc/firstboot/pki/node.key").expect("key").get("text"), None);
 
     // Output folders: other packages, another disk, another role.
     let other = controller.output();
