@@ -97,9 +97,9 @@ pub fn role_files(spec: &Spec, facts: &Facts) -> Vec<NodeFile> {
         files.push(NodeFile::text("/etc/adjtime", 0o644, system::adjtime(timezone.utc)));
     }
     if !spec.authorized_keys.is_empty() {
-        files.push(NodeFile::folder("/root/.ssh", 0o700));
+        files.push(NodeFile::folder(node_files::ROOT_SSH, 0o700));
         let text = format!("{}\n", spec.authorized_keys.join("\n"));
-        files.push(NodeFile::text("/root/.ssh/authorized_keys", 0o600, text));
+        files.push(NodeFile::text(node_files::AUTHORIZED_KEYS, 0o600, text));
     }
     files
 }
@@ -107,9 +107,9 @@ pub fn role_files(spec: &Spec, facts: &Facts) -> Vec<NodeFile> {
 /// Those of the node's files that every node of the lab has alike; `%post` sees them.
 pub fn lab_files(wire: &wire::Spec) -> [NodeFile; 3] {
     [
-        NodeFile::text("/etc/hosts", 0o644, node_files::hosts(wire)),
-        NodeFile::text("/etc/resolv.conf", 0o644, node_files::resolv_conf(wire)),
-        NodeFile::text("/etc/sysconfig/network", 0o644, node_files::networking()),
+        NodeFile::text(node_files::HOSTS, 0o644, node_files::hosts(wire)),
+        NodeFile::text(node_files::RESOLV_CONF, 0o644, node_files::resolv_conf(wire)),
+        NodeFile::text(node_files::NETWORKING, 0o644, node_files::networking()),
     ]
 }
 
@@ -137,7 +137,7 @@ pub fn identity_files(
     // firstboot checks these files, so it also says what is in them.
     let mut files = lab_files(&wire).to_vec();
     files.extend([
-        NodeFile::text("/etc/hostname", 0o644, node_files::hostname(&wire)),
+        NodeFile::text(node_files::HOSTNAME, 0o644, node_files::hostname(&wire)),
         NodeFile::text(wire::PATH, 0o644, heading + &text),
     ]);
     files.extend(

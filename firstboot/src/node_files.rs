@@ -16,6 +16,13 @@ pub const HOSTS: &str = "/etc/hosts";
 /// The resolver's configuration.
 pub const RESOLV_CONF: &str = "/etc/resolv.conf";
 
+/// The folder of root's ssh keys, mode 0700.
+pub const ROOT_SSH: &str = "/root/.ssh";
+/// The keys that may log in as root, mode 0600.
+pub const AUTHORIZED_KEYS: &str = "/root/.ssh/authorized_keys";
+/// The key with which packstack reaches every host, mode 0600.
+pub const ROOT_KEY: &str = "/root/.ssh/id_rsa";
+
 /// Whether there is networking at all: without this file network.service of
 /// CentOS 7 ends at once with exit code 6.
 pub const NETWORKING: &str = "/etc/sysconfig/network";

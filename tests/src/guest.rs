@@ -1,6 +1,7 @@
 //! A node's image in QEMU (TCG): its serial console and commands over ssh.
 
 use crate::namespace::Namespace;
+use serde_json::Value;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
@@ -188,6 +189,17 @@ impl Guest {
             String::from_utf8_lossy(&output.stderr)
         );
         text
+    }
+
+    /// firstboot's journal records of this boot, as the guest's own journalctl exports them.
+    ///
+    /// # Panics
+    /// When one is no JSON.
+    pub fn records(&self) -> Vec<Value> {
+        self.ssh("journalctl -b -o json -t firstboot --no-pager")
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}")))
+            .collect()
     }
 
     /// Asks the guest to power off and waits for it.

@@ -174,17 +174,8 @@ fn check_settings(guest: &Guest) {
     assert!(guest.ssh("cat /etc/selinux/config").contains("SELINUX=permissive\n"));
 }
 
-/// firstboot's records of this boot.
-fn records(guest: &Guest) -> Vec<Value> {
-    guest
-        .ssh("journalctl -b -o json -t firstboot --no-pager")
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}")))
-        .collect()
-}
-
 fn check_firstboot(guest: &Guest) {
-    for record in records(guest).iter().filter(|r| r["FIRSTBOOT_OUTCOME"].is_string()) {
+    for record in guest.records().iter().filter(|r| r["FIRSTBOOT_OUTCOME"].is_string()) {
         for (field, expected) in [("FIRSTBOOT_NODE", "openstack"), ("FIRSTBOOT_ROLE", "controller")]
         {
             assert_eq!(record[field], expected, "{record:#}");
@@ -208,7 +199,7 @@ fn check_firstboot(guest: &Guest) {
     }
     // A second run changes nothing; how long it takes is printed, not judged.
     guest.ssh("firstboot run");
-    let runs = records(guest);
+    let runs = guest.records();
     let last = runs.iter().rev().find(|r| r["FIRSTBOOT_STEP"] == "run").expect("a record");
     let message = last["MESSAGE"].as_str().unwrap_or_default();
     assert!(message.contains("nothing had to be changed"), "{message}");

@@ -60,18 +60,9 @@ fn root_in(raw: &str) -> String {
     format!("{raw}?offset={}", partition(raw, 3).0)
 }
 
-/// firstboot's journal records, as the guest's own journalctl exports them.
-fn records(guest: &Guest) -> Vec<Value> {
-    guest
-        .ssh("journalctl -b -o json -t firstboot --no-pager")
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}")))
-        .collect()
-}
-
 /// Asserts that firstboot told of its steps with all fields, and that each ended well.
 fn check_records(guest: &Guest, node: &str, role: &str) {
-    let records = records(guest);
+    let records = guest.records();
     let field = |r: &Value, name: &str| r[name].as_str().unwrap_or_default().to_owned();
     for step in ["identity", "network", "services", "chrony", "announce"] {
         let of_step: Vec<&Value> =
@@ -165,7 +156,8 @@ fn controller_from_practice_medium_boots_under_bios_and_uefi() {
     );
     assert_eq!(guest.ssh("test -d /sys/firmware/efi && echo uefi").trim(), "uefi");
     check_services(&guest, &["chronyd", "sshd", "ovs-vswitchd"]);
-    let changed: Vec<Value> = records(&guest)
+    let changed: Vec<Value> = guest
+        .records()
         .into_iter()
         .filter(|r| r["FIRSTBOOT_OUTCOME"] == "changed")
         .filter(|r| r["FIRSTBOOT_STEP"] != "run")

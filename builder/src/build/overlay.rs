@@ -7,7 +7,7 @@ use crate::node::accounts::{self, AccountFiles};
 use crate::node::{self, Facts, secret};
 use crate::profile::Node;
 use crate::secrets::NodeSecrets;
-use firstboot::assets;
+use firstboot::{assets, node_files};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::Read;
@@ -104,7 +104,7 @@ pub fn identity(
     secrets: &NodeSecrets,
     tree: &mut Tree,
 ) -> Result<()> {
-    let authorized = read_text(tree, secret::AUTHORIZED_KEYS.trim_start_matches('/'))?;
+    let authorized = read_text(tree, node_files::AUTHORIZED_KEYS.trim_start_matches('/'))?;
     let files = node::identity_files(&context.spec, node, facts)?;
     for file in files.into_iter().chain(secret::files(secrets, &authorized)) {
         tree.put(file.tree_path(), file.entry(context.plan.time));

@@ -26,20 +26,23 @@ pub struct Common {
 impl Common {
     /// The cache folder: as given, or by the XDG base directory specification.
     pub fn cache(&self) -> Result<PathBuf> {
-        let xdg = || {
-            std::env::var_os("XDG_CACHE_HOME")
-                .map(PathBuf::from)
-                .filter(|p| p.is_absolute())
-                .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))
-                .map(|p| p.join("imgbuild"))
-        };
-        self.cache.clone().or_else(xdg).ok_or_else(|| {
+        self.cache.clone().or_else(|| xdg("XDG_CACHE_HOME", ".cache")).ok_or_else(|| {
             Error::environment(
                 "no place for the cache: neither --cache, XDG_CACHE_HOME nor HOME is set",
             )
             .hint("give --cache DIR")
         })
     }
+}
+
+/// Our folder below the one that `variable` names, or that is `usual` in the home folder (XDG
+/// base directory specification, in which relative paths do not count).
+fn xdg(variable: &str, usual: &str) -> Option<PathBuf> {
+    std::env::var_os(variable)
+        .map(PathBuf::from)
+        .filter(|p| p.is_absolute())
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(usual)))
+        .map(|p| p.join("imgbuild"))
 }
 
 /// Where labs are remembered.
@@ -54,14 +57,7 @@ pub struct StateArguments {
 impl StateArguments {
     /// The folder: as given, or by the XDG base directory specification.
     pub fn folder(&self) -> Result<PathBuf> {
-        let xdg = || {
-            std::env::var_os("XDG_STATE_HOME")
-                .map(PathBuf::from)
-                .filter(|p| p.is_absolute())
-                .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state")))
-                .map(|p| p.join("imgbuild"))
-        };
-        self.state.clone().or_else(xdg).ok_or_else(|| {
+        self.state.clone().or_else(|| xdg("XDG_STATE_HOME", ".local/state")).ok_or_else(|| {
             Error::environment(
                 "no place for the labs' secrets and machines: neither --state, XDG_STATE_HOME nor HOME is set",
             )

@@ -1,5 +1,6 @@
 //! The boot loader's password, in GRUB's own form: hashed at once, never shown.
 
+use super::password::check_clear;
 use pbkdf2::pbkdf2_hmac;
 use sha2::{Digest, Sha512};
 use std::fmt;
@@ -21,7 +22,6 @@ const ROUNDS: u32 = 10_000;
 const BYTES: usize = 64;
 /// More would keep a machine from starting; GRUB computes slowly.
 const MOST_ROUNDS: u32 = 10_000_000;
-const MOST_PASSWORD: usize = 512;
 
 impl LoaderPassword {
     /// Takes what grub2-mkpasswd-pbkdf2 printed.
@@ -48,9 +48,7 @@ impl LoaderPassword {
     /// # Errors
     /// When the password is empty or too long.
     pub fn from_clear(password: &str, seed: &str) -> Result<Self, &'static str> {
-        if password.is_empty() || password.len() > MOST_PASSWORD {
-            return Err("a password has 1 to 512 bytes");
-        }
+        check_clear(password)?;
         let salt = Sha512::digest(seed.as_bytes());
         let mut hash = [0; BYTES];
         pbkdf2_hmac::<Sha512>(password.as_bytes(), &salt, ROUNDS, &mut hash);
@@ -83,7 +81,7 @@ mod tests {
             .args(option(format!("iter:{rounds}")))
             .arg("PBKDF2")
             .output()
-            .expect("openssl is missing: apt-get install openssl");
+            .expect("openssl starts (tests/setup installs it)");
         let expected = String::from_utf8(openssl.stdout).unwrap().trim().replace(':', "");
         assert_eq!((rounds, hash), ("10000", expected.as_str()));
         assert_eq!(format!("{password:?}"), "LoaderPassword(...)");

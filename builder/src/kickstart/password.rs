@@ -19,6 +19,14 @@ const ROUNDS: usize = 5_000;
 /// Longer passwords only cost time.
 const MAX_PASSWORD: usize = 512;
 
+/// Refuses a password in clear that no hash is made of.
+pub(super) fn check_clear(password: &str) -> Result<(), &'static str> {
+    match password.len() {
+        1..=MAX_PASSWORD => Ok(()),
+        _ => Err("a password has 1 to 512 bytes"),
+    }
+}
+
 impl PasswordHash {
     /// Takes the field as it is, which is a hash or, by custom, text that matches no
     /// password (`*`, `!!`, `locked`).
@@ -50,9 +58,7 @@ impl PasswordHash {
     /// # Errors
     /// When the password is empty or too long.
     pub fn from_clear(password: &str, seed: &str) -> Result<Self, &'static str> {
-        if password.is_empty() || password.len() > MAX_PASSWORD {
-            return Err("a password has 1 to 512 bytes");
-        }
+        check_clear(password)?;
         let salt: String =
             Sha256::digest(seed.as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect();
         let params = Sha512Params::new(ROUNDS).map_err(|_| "the password cannot be hashed")?;
@@ -79,7 +85,7 @@ mod tests {
         let openssl = Command::new("openssl")
             .args(["passwd", "-6", "-salt", &salt, "s3cret pässword"])
             .output()
-            .expect("openssl is missing: apt-get install openssl");
+            .expect("openssl starts (tests/setup installs it)");
         assert_eq!(String::from_utf8(openssl.stdout).unwrap().trim_end(), hash.expose());
         assert_eq!(format!("{hash:?}"), "PasswordHash(...)");
     }

@@ -2,10 +2,8 @@
 
 use super::NodeFile;
 use crate::secrets::NodeSecrets;
+use firstboot::node_files::{AUTHORIZED_KEYS, ROOT_KEY, ROOT_SSH};
 use firstboot::{peers, spec};
-
-/// Root's `authorized_keys`.
-pub const AUTHORIZED_KEYS: &str = "/root/.ssh/authorized_keys";
 
 /// The files of a node with these secrets; `authorized` is what [`AUTHORIZED_KEYS`] of its
 /// role's tree holds.
@@ -20,12 +18,12 @@ pub fn files(secrets: &NodeSecrets, authorized: &str) -> Vec<NodeFile> {
         NodeFile::text(peers::CA_FILE, 0o644, secrets.ca.as_str()),
         NodeFile::text(peers::CERTIFICATE_FILE, 0o644, secrets.identity.certificate.as_str()),
         NodeFile::text(peers::KEY_FILE, 0o600, secrets.identity.key.expose()),
-        NodeFile::folder("/root/.ssh", 0o700),
+        NodeFile::folder(ROOT_SSH, 0o700),
         NodeFile::text(AUTHORIZED_KEYS, 0o600, keys),
     ];
     if let Some(private) = &secrets.ssh_private {
-        files.push(NodeFile::text("/root/.ssh/id_rsa", 0o600, private.expose()));
-        files.push(NodeFile::text("/root/.ssh/id_rsa.pub", 0o644, secrets.ssh_public.as_str()));
+        files.push(NodeFile::text(ROOT_KEY, 0o600, private.expose()));
+        files.push(NodeFile::text(format!("{ROOT_KEY}.pub"), 0o644, secrets.ssh_public.as_str()));
     }
     if let Some(password) = &secrets.admin_password {
         let text = format!("{}\n", password.expose());

@@ -2,9 +2,10 @@
 //! ready. What it was told is kept, so that it runs again only when that changes or
 //! when it did not come to its end.
 
-use super::{Fault, State, ssh_keys};
+use super::{Fault, State};
 use crate::answers::AnswerFile;
 use crate::host::{Host, Program};
+use crate::node_files;
 use crate::packstack::{SUCCESS, failure, logs, wanted};
 use crate::peers;
 use crate::spec::{Packstack, Spec};
@@ -203,7 +204,7 @@ fn log_in_everywhere(host: &Host, spec: &Spec) -> Result<usize, Fault> {
             .time_limit(LOGIN);
         let output = Fault::of_run(host, &program)?;
         if !output.ok() {
-            let key = ssh_keys::PRIVATE_KEY;
+            let key = node_files::ROOT_KEY;
             return Err(Fault::new(format!(
                 "{} does not let root in by key ({})",
                 one.name,

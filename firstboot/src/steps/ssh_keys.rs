@@ -3,18 +3,11 @@
 
 use super::{Fault, State};
 use crate::host::Host;
+use crate::node_files::{AUTHORIZED_KEYS, ROOT_KEY, ROOT_SSH};
 
 /// Folders and files with the mode each must have, where it is there.
-const WANTED: [(&str, u32); 4] = [
-    ("/root/.ssh", 0o700),
-    ("/root/.ssh/authorized_keys", 0o600),
-    (PRIVATE_KEY, 0o600),
-    ("/root/.ssh/config", 0o600),
-];
-/// The key with which packstack reaches every host.
-pub(crate) const PRIVATE_KEY: &str = "/root/.ssh/id_rsa";
-/// The keys that may log in.
-const AUTHORIZED: &str = "/root/.ssh/authorized_keys";
+const WANTED: [(&str, u32); 4] =
+    [(ROOT_SSH, 0o700), (AUTHORIZED_KEYS, 0o600), (ROOT_KEY, 0o600), ("/root/.ssh/config", 0o600)];
 
 /// What has another mode: path, mode found, mode wanted.
 fn wrong(host: &Host) -> Result<Vec<(&'static str, u32, u32)>, Fault> {
@@ -35,7 +28,7 @@ pub(super) fn check(host: &Host) -> Result<State, Fault> {
     if !wrong.is_empty() {
         return Ok(State::Unmet(wrong.join("; ")));
     }
-    let text = host.read(AUTHORIZED)?.unwrap_or_default();
+    let text = host.read(AUTHORIZED_KEYS)?.unwrap_or_default();
     let keys =
         text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     Ok(State::Met(match keys.count() {
