@@ -3,6 +3,7 @@
 //! other how they stand over mutual TLS), root's ssh key for packstack, and Keystone's
 //! administrator password. No value of them is ever printed; the plan does not depend on them.
 
+mod files;
 mod pki;
 mod store;
 

@@ -5,7 +5,6 @@
 use lab_tests::guest::{Firmware, Guest};
 use lab_tests::lab::{Lab, text};
 use lab_tests::product;
-use serde_json::Value;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Instant;

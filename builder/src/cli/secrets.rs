@@ -13,6 +13,7 @@ const SCHEMA: u32 = 1;
 const DAY: u64 = 24 * 60 * 60;
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,

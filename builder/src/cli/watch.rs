@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 /// Set where this process is in the lab network already, to the seconds watched before.
 const INSIDE: &str = "IMGBUILD_IN_LAB";
 
+/// What fits into a line of any terminal.
+const COLUMNS: usize = 79;
+
 #[derive(Args)]
 pub struct Watch {
     /// Node names; all of the lab's if there is none.
@@ -137,7 +140,9 @@ impl Shown {
                 let _ = write!(text, "\x1b[{}A\x1b[J", self.lines);
             }
             for row in &view.nodes {
-                let _ = writeln!(text, "{}", line(row));
+                // A line that wraps would make the table longer than it is.
+                let line: String = line(row).chars().take(COLUMNS).collect();
+                let _ = writeln!(text, "{line}");
             }
             self.lines = view.nodes.len();
         } else {
@@ -163,6 +168,5 @@ fn line(row: &Row) -> String {
     let words = [since, told.as_str(), message].into_iter().filter(|w| !w.is_empty());
     let rest = words.collect::<Vec<_>>().join("  ");
     let line = format!("{:<14} {:<8} {:<14} {rest}", row.node, row.state.as_str(), row.step);
-    // One line of a common terminal, so that the table stays one.
-    line.trim_end().chars().take(110).collect()
+    line.trim_end().to_owned()
 }

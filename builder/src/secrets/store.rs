@@ -1,6 +1,7 @@
 //! Where a lab's secrets are kept: one folder (0700) of files (0600). A file that is there is
 //! used; one that is not is made, so that a rebuilt image holds the same secrets.
 
+use super::files::Files;
 use super::{Identity, NodeSecrets, Secret, Subject, password, pki, ssh_pair};
 use crate::error::{Context, Error, Result};
 use crate::profile::Node;
@@ -10,7 +11,6 @@ use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
-use std::io::Write;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ impl Kind {
 pub struct Item {
     /// What it is.
     pub kind: Kind,
-    /// SHA-256 of its public part, hexadecimal; a password has none.
+    /// SHA-256 of the file of its public part, hexadecimal; a password has none.
     pub fingerprint: Option<String>,
     /// When it was made.
     pub made: SystemTime,
@@ -66,7 +66,7 @@ pub struct Item {
 
 /// The secrets of one lab, ours alone as long as this lives.
 pub struct Store {
-    folder: PathBuf,
+    files: Files,
     lab: String,
     /// None for a folder that nobody else knows.
     _lock: Option<Flock<File>>,
@@ -104,7 +104,7 @@ impl Store {
             nix::errno::Errno::EINTR => Error::interrupted(),
             e => Error::environment(format!("{}: {e}", what())),
         })?;
-        Ok(Self { folder, lab: lab.to_owned(), _lock: Some(lock) })
+        Ok(Self { files: Files(folder), lab: lab.to_owned(), _lock: Some(lock) })
     }
 
     /// What the images of these nodes get, by node; what is not there yet is made. Tells
@@ -139,7 +139,7 @@ impl Store {
     /// # Errors
     /// An input error when the lab has no secrets yet.
     pub fn operator(&self) -> Result<(String, Identity)> {
-        if !self.path(CA_KEY).exists() {
+        if !self.files.path(CA_KEY).exists() {
             return Err(Error::input(format!("the lab {} has no secrets yet", self.lab))
                 .hint("a build makes them and puts them into the images"));
         }
@@ -153,7 +153,7 @@ impl Store {
     /// # Errors
     /// An environment error when the folder cannot be read.
     pub fn nodes(&self) -> Result<Vec<(String, Ipv4Addr)>> {
-        let subjects = self.names()?.into_iter().filter_map(|file| subject_of(&file));
+        let subjects = self.files.names()?.into_iter().filter_map(|file| subject_of(&file));
         Ok(subjects.filter_map(|s| Some((s.name, s.address?))).collect())
     }
 
@@ -162,8 +162,8 @@ impl Store {
     /// # Errors
     /// An environment error when the folder cannot be read.
     pub fn items(&self) -> Result<Vec<Item>> {
-        let what = || format!("cannot read {}", self.folder.display());
-        let names = self.names()?;
+        let what = || format!("cannot read {}", self.files.0.display());
+        let names = self.files.names()?;
         let mut items = Vec::new();
         for name in &names {
             let (kind, public) = match name.as_str() {
@@ -175,11 +175,10 @@ impl Store {
                     None => continue,
                 },
             };
-            let path = self.path(name);
+            let path = self.files.path(name);
             let made = fs::metadata(&path).and_then(|m| m.modified()).or_environment(what)?;
-            let public = public.map(|name| fs::read(self.path(&name))).transpose();
-            let fingerprint =
-                public.or_environment(what)?.map(|bytes| hex::encode(Sha256::digest(bytes)));
+            let public = public.map(|name| self.files.read(&name)).transpose()?.flatten();
+            let fingerprint = public.map(|text| hex::encode(Sha256::digest(text)));
             items.push(Item { kind, fingerprint, made });
         }
         Ok(items)
@@ -203,7 +202,8 @@ impl Store {
         let all = named(&Kind::Authority);
         let wanted = |kind: &Kind| named(kind) || all && matches!(kind, Kind::Identity(_));
         let chosen: Vec<Kind> = items.into_iter().map(|i| i.kind).filter(|k| wanted(k)).collect();
-        let subjects: Vec<Subject> = self.names()?.iter().filter_map(|n| subject_of(n)).collect();
+        let subjects: Vec<Subject> =
+            self.files.names()?.iter().filter_map(|n| subject_of(n)).collect();
         self.replaced(|new| {
             let ca = if all { new.put_authority()? } else { new.authority()? };
             for kind in &chosen {
@@ -212,9 +212,9 @@ impl Store {
                     Kind::Ssh => drop(new.put_ssh()?),
                     Kind::AdminPassword => drop(new.put_admin_password()?),
                     Kind::Identity(who) => {
-                        new.remove(&key_file(who))?;
+                        new.files.remove(&key_file(who))?;
                         for subject in subjects.iter().filter(|s| s.name == *who) {
-                            new.remove(&certificate_file(subject))?;
+                            new.files.remove(&certificate_file(subject))?;
                             new.identity(&ca, subject)?;
                         }
                     }
@@ -227,90 +227,79 @@ impl Store {
 
     /// Lets `change` work on a copy, which then takes this folder's place at once.
     fn replaced(&self, change: impl FnOnce(&Store) -> Result<()>) -> Result<()> {
-        let what = || format!("cannot replace {}", self.folder.display());
-        let beside = self.folder.parent().unwrap_or(Path::new("."));
+        let what = || format!("cannot replace {}", self.files.0.display());
+        let beside = self.files.0.parent().unwrap_or(Path::new("."));
         let copy =
             tempfile::Builder::new().prefix(".secrets-").tempdir_in(beside).or_environment(what)?;
-        let new = Self { folder: copy.path().to_owned(), lab: self.lab.clone(), _lock: None };
-        for name in self.names()? {
+        let new = Self { files: Files(copy.path().to_owned()), lab: self.lab.clone(), _lock: None };
+        for name in self.files.names()? {
             // Files are never changed, only replaced.
-            fs::hard_link(self.path(&name), new.path(&name)).or_environment(what)?;
+            fs::hard_link(self.files.path(&name), new.files.path(&name)).or_environment(what)?;
         }
         change(&new)?;
         let here = nix::fcntl::AT_FDCWD;
         let exchange = nix::fcntl::RenameFlags::RENAME_EXCHANGE;
         // The old folder then has the temporary name, and goes with it.
-        nix::fcntl::renameat2(here, copy.path(), here, &self.folder, exchange).or_environment(what)
+        nix::fcntl::renameat2(here, copy.path(), here, &self.files.0, exchange).or_environment(what)
     }
 
     fn authority(&self) -> Result<Identity> {
-        match (self.read(CA_KEY)?, self.read(CA_CERTIFICATE)?) {
-            (Some(key), Some(certificate)) => Ok(Identity { certificate, key: Secret(key) }),
-            _ => self.put_authority(),
+        match self.files.pair(CA_KEY, CA_CERTIFICATE)? {
+            Some((key, certificate)) => Ok(Identity { certificate, key }),
+            None => self.put_authority(),
         }
     }
 
     fn put_authority(&self) -> Result<Identity> {
         let new = pki::new_authority(&self.lab)?;
         // What the old one has signed is worth nothing.
-        for name in self.names()?.iter().filter(|name| subject_of(name).is_some()) {
-            self.remove(name)?;
+        for name in self.files.names()?.iter().filter(|name| subject_of(name).is_some()) {
+            self.files.remove(name)?;
         }
-        self.write(CA_KEY, new.key.expose())?;
-        self.write(CA_CERTIFICATE, &new.certificate)?;
+        self.files.write(CA_CERTIFICATE, &new.certificate)?;
+        self.files.write(CA_KEY, new.key.expose())?;
         Ok(new)
     }
 
     /// A node's key stays when its address changes; the certificate then is another.
     fn identity(&self, ca: &Identity, subject: &Subject) -> Result<Identity> {
-        let key = match self.read(&key_file(&subject.name))? {
+        let key = match self.files.read(&key_file(&subject.name))? {
             Some(key) => Secret(key),
             None => {
                 let key = pki::key()?;
-                self.write(&key_file(&subject.name), key.expose())?;
+                self.files.write(&key_file(&subject.name), key.expose())?;
                 key
             }
         };
-        if let Some(certificate) = self.read(&certificate_file(subject))? {
+        if let Some(certificate) = self.files.read(&certificate_file(subject))? {
             return Ok(Identity { certificate, key });
         }
         let certificate = pki::certificate(&self.lab, &ca.key, &key, subject)?;
-        for old in self.names()? {
+        for old in self.files.names()? {
             if subject_of(&old).is_some_and(|other| other.name == subject.name) {
-                self.remove(&old)?;
+                self.files.remove(&old)?;
             }
         }
-        self.write(&certificate_file(subject), &certificate)?;
+        self.files.write(&certificate_file(subject), &certificate)?;
         Ok(Identity { certificate, key })
     }
 
-    /// Names of the files.
-    fn names(&self) -> Result<Vec<String>> {
-        let what = || format!("cannot read {}", self.folder.display());
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&self.folder).or_environment(what)? {
-            names.push(entry.or_environment(what)?.file_name().to_string_lossy().into_owned());
-        }
-        names.sort();
-        Ok(names)
-    }
-
     fn ssh(&self) -> Result<(Secret, String)> {
-        match (self.read(SSH_PRIVATE)?, self.read(SSH_PUBLIC)?) {
-            (Some(private), Some(public)) => Ok((Secret(private), public)),
-            _ => self.put_ssh(),
+        match self.files.pair(SSH_PRIVATE, SSH_PUBLIC)? {
+            Some(pair) => Ok(pair),
+            None => self.put_ssh(),
         }
     }
 
     fn put_ssh(&self) -> Result<(Secret, String)> {
         let (private, public) = ssh_pair(&format!("root of {}", self.lab))?;
-        self.write(SSH_PRIVATE, private.expose())?;
-        self.write(SSH_PUBLIC, &public)?;
+        self.files.write(SSH_PUBLIC, &public)?;
+        self.files.write(SSH_PRIVATE, private.expose())?;
         Ok((private, public))
     }
 
     fn admin_password(&self) -> Result<Secret> {
-        match self.read(PASSWORD)? {
+        match self.files.read(PASSWORD)? {
             Some(text) => Ok(Secret(text.trim_end().to_owned())),
             None => self.put_admin_password(),
         }
@@ -318,40 +307,8 @@ impl Store {
 
     fn put_admin_password(&self) -> Result<Secret> {
         let new = password();
-        self.write(PASSWORD, &format!("{}\n", new.expose()))?;
+        self.files.write(PASSWORD, &format!("{}\n", new.expose()))?;
         Ok(new)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-
-    fn read(&self, name: &str) -> Result<Option<String>> {
-        let path = self.path(name);
-        match fs::read_to_string(&path) {
-            Ok(text) => Ok(Some(text)),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(Error::environment(format!("cannot read {}: {e}", path.display()))),
-        }
-    }
-
-    /// A whole file of mode 0600 in the place of the old one.
-    fn write(&self, name: &str, text: &str) -> Result<()> {
-        let what = || format!("cannot write {}", self.path(name).display());
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder).or_environment(what)?;
-        file.write_all(text.as_bytes()).or_environment(what)?;
-        file.as_file().sync_all().or_environment(what)?;
-        file.persist(self.path(name)).or_environment(what)?;
-        Ok(())
-    }
-
-    fn remove(&self, name: &str) -> Result<()> {
-        match fs::remove_file(self.path(name)) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::environment(format!("cannot remove {}: {e}", self.path(name).display())))
-            }
-            _ => Ok(()),
-        }
     }
 }
 

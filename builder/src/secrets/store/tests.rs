@@ -29,7 +29,29 @@ fn what_is_there_is_used_again() {
     let (old, new) = (&first["nova01"].identity, &moved["nova01"].identity);
     assert!(old.key == new.key && old.certificate != new.certificate);
     assert_eq!(first["openstack"], moved["openstack"]);
-    assert_eq!(store.names().unwrap().iter().filter(|n| n.contains("nova01@")).count(), 1);
+    assert_eq!(store.files.names().unwrap().iter().filter(|n| n.contains("nova01@")).count(), 1);
+}
+
+#[test]
+fn a_key_whose_public_part_is_gone_is_kept() {
+    let state = tempfile::tempdir().unwrap();
+    let store = Store::open(state.path(), "lab").unwrap();
+    let nodes = nodes([192, 168, 1, 11]);
+    store.of_nodes(&nodes).unwrap();
+    for (public, private) in [(CA_CERTIFICATE, CA_KEY), (SSH_PUBLIC, SSH_PRIVATE)] {
+        let (kept, key) =
+            (store.files.read(public).unwrap().unwrap(), store.files.read(private).unwrap());
+        store.files.remove(public).unwrap();
+        let error = store.of_nodes(&nodes).unwrap_err().to_string();
+        assert!(error.contains(private) && error.contains(public), "{error}");
+        assert_eq!(store.files.read(private).unwrap(), key);
+        store.files.write(public, &kept).unwrap();
+    }
+    store.files.remove(SSH_PUBLIC).unwrap();
+    store.rotate(&["ssh".into()]).unwrap();
+    // Cut off before the private part was written: nothing is lost, both are made.
+    store.files.remove(SSH_PRIVATE).unwrap();
+    store.of_nodes(&nodes).unwrap();
 }
 
 #[test]
@@ -38,9 +60,9 @@ fn nobody_else_may_read_them() {
     let store = Store::open(state.path(), "lab").unwrap();
     store.of_nodes(&nodes([192, 168, 1, 11])).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&store.folder), 0o700);
-    for name in store.names().unwrap() {
-        assert_eq!(mode(&store.path(&name)), 0o600, "{name}");
+    assert_eq!(mode(&store.files.0), 0o700);
+    for name in store.files.names().unwrap() {
+        assert_eq!(mode(&store.files.path(&name)), 0o600, "{name}");
     }
 }
 
