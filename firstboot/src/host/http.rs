@@ -131,7 +131,7 @@ fn error(error: ureq::Error) -> io::Error {
 mod tests {
     use super::*;
     use std::io::Write;
-    use std::net::TcpListener;
+    use std::net::{Shutdown, TcpListener};
 
     /// A server for one connection that sends `answer`; the request it got.
     fn served(answer: &'static [u8], request: &mut Request) -> (io::Result<Response>, String) {
@@ -141,9 +141,13 @@ mod tests {
             let (mut stream, _) = listener.accept().unwrap();
             let mut got = vec![0; 4096];
             let length = stream.read(&mut got).unwrap();
+            got.truncate(length);
             // A reader that has enough closes early.
             let _ = stream.write_all(answer);
-            String::from_utf8_lossy(&got[..length]).into_owned()
+            let _ = stream.shutdown(Shutdown::Write);
+            // The rest of the request: unread, it would reset the connection.
+            let _ = stream.read_to_end(&mut got);
+            String::from_utf8_lossy(&got).into_owned()
         });
         let response = ask(request);
         (response, server.join().unwrap())

@@ -8,8 +8,8 @@ use firstboot::openstack;
 use firstboot::spec::Spec;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
@@ -39,9 +39,7 @@ impl Double {
             std::thread::spawn(move || {
                 for stream in listener.incoming() {
                     let mut stream = stream.unwrap();
-                    let mut request = vec![0; 16 << 10];
-                    let length = stream.read(&mut request).unwrap_or(0);
-                    let request = String::from_utf8_lossy(&request[..length]).into_owned();
+                    let request = whole_request(&stream);
                     let path = request.split_whitespace().nth(1).unwrap_or_default().to_owned();
                     asked.lock().unwrap().push(request);
                     let pages = pages.lock().unwrap();
@@ -87,6 +85,19 @@ impl Double {
         change(&mut value);
         self.with(page, (200, value), service)
     }
+}
+
+/// Head and body: a connection that is closed with a part of them unread is reset, and the
+/// client may lose the answer.
+fn whole_request(stream: &TcpStream) -> String {
+    let mut stream = BufReader::new(stream);
+    let mut request = String::new();
+    while stream.read_line(&mut request).unwrap_or(0) > "\r\n".len() {}
+    let head = request.to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+    let length = length.map_or(0, |length| length.trim().parse().unwrap());
+    let _ = stream.take(length).read_to_string(&mut request);
+    request
 }
 
 const TOKENS: (u16, &str) = (5000, "/v3/auth/tokens");
