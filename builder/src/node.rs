@@ -200,7 +200,8 @@ pub fn wire_spec(spec: &Spec, node: &Node, facts: &Facts) -> wire::Spec {
         let mut answers = answers::defaults(&wire, packstack.compute_on_controller);
         answers.extend(packstack.answers.clone());
         let admin_password_file = wire::ADMIN_PASSWORD_FILE.to_owned();
-        wire::Packstack { program: None, stall_seconds: None, admin_password_file, answers }
+        let program = packstack.program.clone();
+        wire::Packstack { program, stall_seconds: None, admin_password_file, answers }
     });
     wire
 }

@@ -508,8 +508,11 @@ fn answers_for_packstack() {
         "CONFIG_PROVISION_DEMO = \"y\"",
     );
     lab.edit(CONTROLLER, "compute-on-controller = false", "compute-on-controller = true");
+    lab.edit(CONTROLLER, "# program = \"/usr", "program = \"/usr");
     let spec = load(&request("controller", lab.path())).unwrap();
-    let answers = node::wire_spec(&spec, &spec.nodes[0], &facts()).packstack.unwrap().answers;
+    let packstack = node::wire_spec(&spec, &spec.nodes[0], &facts()).packstack.unwrap();
+    assert_eq!(packstack.program.as_deref(), Some("/usr/bin/packstack-double"));
+    let answers = packstack.answers;
     for (key, value) in [
         ("CONFIG_HEAT_INSTALL", "y"),
         ("CONFIG_PROVISION_DEMO", "y"),
@@ -535,6 +538,7 @@ fn answers_for_packstack() {
         "CONFIG_NEUTRON_ML2_TYPE_DRIVERS = \"vxlan, flat\"\nCONFIG_REDIS_PORT = 6379",
     );
     lab.edit(CONTROLLER, "bridge = \"br-ex\"", "bridge = \"a bridge\"");
+    lab.edit(CONTROLLER, "program = \"/usr/bin/", "program = \"");
     let text = format!("{}\n", lab.problems(&request("controller", lab.path())));
     assert!(!text.contains("planted"), "{text}");
     fixture::same("profile/answers.txt", &text);

@@ -132,16 +132,26 @@ fn check_package(name: &str) -> Result<String, String> {
     Err(format!("`{name}` is not a package"))
 }
 
+fn check_program(path: &str) -> Result<String, String> {
+    if path.starts_with('/') && !path.chars().any(char::is_control) {
+        return Ok(path.to_owned());
+    }
+    Err(format!("`{path}` is not an absolute path"))
+}
+
 fn openstack(root: &Table<'_, '_>) -> OpenStack {
     let bridge = root.table("openvswitch", &["bridge"], false).and_then(|table| {
         let hint = "1 to 15 letters, digits, `-`, `_` or `.`; packstack's own is br-ex";
         table.parsed(table.text("bridge"), hint, check_interface)
     });
     let bridge = bridge.map(|b| b.value);
-    let Some(table) = root.table("packstack", &["compute-on-controller", "answers"], false) else {
+    let keys = ["compute-on-controller", "program", "answers"];
+    let Some(table) = root.table("packstack", &keys, false) else {
         return OpenStack { bridge, packstack: None };
     };
     let compute_on_controller = table.boolean("compute-on-controller").is_some_and(|b| b.value);
+    let hint = "the program's path on the node, as in \"/usr/bin/packstack-double\"";
+    let program = table.parsed(table.text("program"), hint, check_program).map(|p| p.value);
     let mut answers = std::collections::BTreeMap::new();
     for (key, value) in table.named_texts("answers") {
         match answers::fault(&key.value, &value.value) {
@@ -161,7 +171,8 @@ fn openstack(root: &Table<'_, '_>) -> OpenStack {
             }
         }
     }
-    OpenStack { bridge, packstack: Some(super::Packstack { compute_on_controller, answers }) }
+    let packstack = super::Packstack { compute_on_controller, program, answers };
+    OpenStack { bridge, packstack: Some(packstack) }
 }
 
 fn formats(root: &Table<'_, '_>) -> Vec<Format> {

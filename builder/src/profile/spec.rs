@@ -190,6 +190,8 @@ pub struct OpenStack {
 pub struct Packstack {
     /// Whether the controller runs guests as well.
     pub compute_on_controller: bool,
+    /// A program on the node in packstack's place, such as a test double.
+    pub program: Option<String>,
     /// Keys of the answer file with legal values; they go before the lab's own.
     pub answers: BTreeMap<String, String>,
 }
