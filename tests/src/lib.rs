@@ -1,10 +1,12 @@
 //! Test harness: the project's binaries, oracles (tools we did not write), and guests in QEMU.
 
+pub mod doubles;
 pub mod fixture;
 pub mod guest;
 pub mod lab;
 pub mod machines;
 pub mod namespace;
+pub mod openstack_double;
 pub mod oracle;
 pub mod product;
 pub mod pykickstart;

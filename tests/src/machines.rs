@@ -2,9 +2,11 @@
 
 use crate::guest::BOOT_LIMIT;
 use crate::lab::{Lab, text};
-use crate::product;
+use crate::{oracle, product};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -12,15 +14,30 @@ use std::time::{Duration, Instant};
 /// The nodes of the reference lab.
 pub const NODES: [&str; 3] = ["openstack", "nova01", "nova02"];
 
+/// Their addresses.
+pub const ADDRESSES: [&str; 3] = ["192.168.1.10", "192.168.1.11", "192.168.1.12"];
+
 /// `imgbuild` with its machines in a folder of the test.
 pub struct Machines<'a> {
     lab: &'a Lab,
+    /// Where its programs are.
+    path: OsString,
 }
 
 impl<'a> Machines<'a> {
     /// Those of `lab`; none is up yet.
     pub fn new(lab: &'a Lab) -> Self {
-        Self { lab }
+        Self { lab, path: std::env::var_os("PATH").unwrap_or_default() }
+    }
+
+    /// The same with the programs of `folder` before all others.
+    ///
+    /// # Panics
+    /// When the folder's name has a colon.
+    pub fn with_programs(lab: &'a Lab, folder: &Path) -> Self {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path));
+        Self { lab, path: std::env::join_paths(folders).expect("a search path") }
     }
 
     /// Where the lab's secrets and machines are kept.
@@ -36,6 +53,7 @@ impl<'a> Machines<'a> {
         product::command()
             .args(arguments)
             .env("IMGBUILD_STATE", self.state())
+            .env("PATH", &self.path)
             .output()
             .expect("imgbuild starts")
     }
@@ -69,6 +87,22 @@ impl<'a> Machines<'a> {
         self.ok(&["ssh", "-i", &text(&self.lab.key()), node, command])
     }
 
+    /// Everything that a node's serial console has shown, over all its starts; nothing when it
+    /// was never started.
+    pub fn console(&self, node: &str) -> String {
+        let log = self.state().join("openstack-lab/nodes").join(node).join("console.log");
+        let plain = |byte: u8| if byte.is_ascii() { byte as char } else { '?' };
+        fs::read(log).unwrap_or_default().into_iter().map(plain).collect()
+    }
+
+    /// What its kernel calls a node's boot.
+    ///
+    /// # Panics
+    /// When it cannot be asked.
+    pub fn boot_id(&self, node: &str) -> String {
+        self.ssh(node, "cat /proc/sys/kernel/random/boot_id").trim().to_owned()
+    }
+
     /// What a node's `firstboot` prints as JSON, whatever its exit code.
     ///
     /// # Panics
@@ -76,6 +110,84 @@ impl<'a> Machines<'a> {
     pub fn firstboot(&self, node: &str, command: &str) -> Value {
         let text = self.ssh(node, &format!("firstboot {command} --json || true"));
         serde_json::from_str(&text).unwrap_or_else(|e| panic!("{node}: {command}: {e}: {text}"))
+    }
+
+    /// What `imgbuild watch` says of the lab at once, and its exit code.
+    ///
+    /// # Panics
+    /// When it says anything but JSON.
+    pub fn watch(&self) -> (Option<i32>, Value) {
+        let output = self.run(&["watch", "--once", "--json"]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let last = text.lines().last().unwrap_or_default();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let view = serde_json::from_str(last).unwrap_or_else(|e| panic!("{e}: {text}{said}"));
+        (output.status.code(), view)
+    }
+
+    /// Cuts a node's power.
+    ///
+    /// # Panics
+    /// When it is off.
+    pub fn cut(&self, node: &str) {
+        let status = self.status();
+        let nodes = status["labs"][0]["nodes"].as_array().expect("nodes");
+        let pid = nodes.iter().find(|n| n["name"] == node).map(|n| &n["pid"]);
+        oracle::ok("kill", ["-KILL", &pid.expect("a node of the lab").to_string()]);
+    }
+
+    /// Every node is ready, and every node knows that of every other and of OpenStack, which
+    /// the doubles stand for.
+    ///
+    /// # Panics
+    /// When they do not say so, or not the same.
+    pub fn check_peers(&self) {
+        for node in NODES {
+            let peers = self.wait_for_peers(node, |_, peer| is_ready(peer));
+            assert_eq!(peers["node"], node, "{peers:#}");
+            assert_eq!(peers["refused"], serde_json::json!({}), "{peers:#}");
+            let status = self.firstboot(node, "status");
+            for (key, value) in [("node", node), ("state", "ready"), ("cloud", "up")] {
+                assert_eq!(status[key], value, "{status:#}");
+            }
+            assert_eq!(standing(&status), standing(&peers), "status and peers of {node}");
+            for [other, address, ..] in standing(&status) {
+                let at = NODES.iter().position(|n| other == *n).expect("a node of the lab");
+                assert_eq!(address, ADDRESSES[at], "{status:#}");
+            }
+            for step in status["steps"].as_array().expect("steps") {
+                let outcome = step["outcome"].as_str().expect("an outcome");
+                assert!(["changed", "unchanged", "skipped"].contains(&outcome), "{step:#}");
+            }
+            let failed = self.ssh(node, "systemctl list-units --failed --no-legend --plain");
+            assert_eq!(failed.trim(), "", "{node}");
+        }
+    }
+
+    /// How the controller's step packstack ended: the double in its place was run.
+    ///
+    /// # Panics
+    /// When it was not, that is not said, or the services of its cloud are not well.
+    pub fn packstack(&self) -> String {
+        let status = self.firstboot(NODES[0], "status");
+        let services = status["services"].as_array().expect("services");
+        let names: Vec<&str> = services.iter().filter_map(|s| s["name"].as_str()).collect();
+        assert_eq!(names, ["keystone", "nova", "glance", "neutron", "cinder", "horizon"]);
+        assert!(services.iter().all(|s| s["ok"] == true), "{status:#}");
+        let steps = status["steps"].as_array().expect("steps");
+        let step = steps.iter().find(|s| s["name"] == "packstack").expect("the step packstack");
+        let message = step["message"].as_str().unwrap_or_default();
+        let words = "/usr/bin/packstack-double, which stands in packstack's place";
+        assert!(message.contains(words), "{step:#}");
+        step["outcome"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// How often the double of packstack was run to install.
+    ///
+    /// # Panics
+    /// When its record cannot be read.
+    pub fn packstack_runs(&self) -> usize {
+        self.ssh(NODES[0], "cat /calls").matches("--answer-file=").count()
     }
 
     /// Waits until `node` knows the others by name as `wanted` says; returns what it then said.
@@ -107,4 +219,11 @@ impl Drop for Machines<'_> {
 /// A peer that is ready and heard of.
 pub fn is_ready(peer: &Value) -> bool {
     peer["state"] == "ready" && peer["reachable"] == true
+}
+
+/// Of each peer its name, address, role, state and word on OpenStack.
+fn standing(said: &Value) -> Vec<[Value; 5]> {
+    let of =
+        |peer: &Value| ["node", "address", "role", "state", "cloud"].map(|key| peer[key].clone());
+    said["peers"].as_array().expect("peers").iter().map(of).collect()
 }

@@ -94,6 +94,17 @@ fn check_services(guest: &Guest, units: &[&str]) {
     }
 }
 
+/// OpenStack is not on the practice medium, and nobody says that it was installed.
+fn check_no_openstack(guest: &Guest) {
+    let status: Value = serde_json::from_str(&guest.ssh("firstboot status --json")).expect("JSON");
+    let steps = status["steps"].as_array().expect("steps");
+    let packstack = steps.iter().find(|s| s["name"] == "packstack").expect("the step packstack");
+    let message = packstack["message"].as_str().unwrap_or_default();
+    assert_eq!(packstack["outcome"], "skipped", "{packstack:#}");
+    assert!(message.contains("the practice medium has no packstack"), "{message}");
+    assert_eq!(status["cloud"], "absent", "{status:#}");
+}
+
 fn wait_until_ready(guest: &Guest) {
     let output = guest.try_ssh("firstboot status --wait --timeout 400");
     assert!(
@@ -142,6 +153,7 @@ fn controller_from_practice_medium_boots_under_bios_and_uefi() {
     check_records(&guest, "openstack", "controller");
     check_services(&guest, &["chronyd", "sshd", "ovs-vswitchd"]);
     assert_eq!(guest.ssh("hostname").trim(), "openstack");
+    check_no_openstack(&guest);
     assert_eq!(guest.ssh("cat /etc/resolv.conf").trim(), "nameserver 192.168.1.254");
     assert_eq!(guest.ssh("systemctl list-units --failed --no-legend --plain").trim(), "");
     let before = guest.ssh("sha256sum /etc/hosts /etc/resolv.conf /etc/chrony.conf /etc/hostname");

@@ -15,7 +15,6 @@ mod journald;
 mod keystone;
 mod libvirtd;
 mod namespace;
-mod openstack;
 mod packstack;
 mod peer_lab;
 mod peers;
