@@ -5,6 +5,7 @@ mod split;
 mod xfs;
 
 use crate::error::{Context, Error, Result};
+use crate::format::area::Area;
 use crate::format::tree::Tree;
 use crate::format::{ext4, fat, gpt, grub, lvm2, swap};
 use crate::interrupt;
@@ -74,13 +75,12 @@ pub fn write(
     write_table(&file, layout, &boot).or_build(what)?;
     file.write_all_at(&image, core.offset).or_build(what)?;
     for group in &layout.groups {
-        lvm2::write(&file, &volume_group(layout, group, content.time)).or_build(what)?;
+        lvm2::write(&file, &volume_group(layout, group, content.time)?).or_build(what)?;
     }
     for device in layout.devices() {
         if let layout::Content::Swap { uuid, label, .. } = device.content {
             let label = label.as_deref().unwrap_or_default();
-            swap::write(&file, device.offset, device.size, uuid_bytes(uuid)?, label)
-                .or_build(what)?;
+            swap::write(&area(&file, &device), uuid_bytes(uuid)?, label).or_build(what)?;
         }
     }
     write_filesystems(&file, layout, content, log, progress)?;
@@ -107,7 +107,7 @@ fn write_table(file: &File, layout: &Layout, boot: &[u8; 440]) -> Result<()> {
 }
 
 /// A group in LVM's terms: where its logical volumes are is told in extents.
-fn volume_group(layout: &Layout, group: &layout::Group, time: i64) -> lvm2::Group {
+fn volume_group(layout: &Layout, group: &layout::Group, time: i64) -> Result<lvm2::Group> {
     let physical: Vec<lvm2::Physical> = (1..)
         .zip(&layout.partitions)
         .filter_map(|(number, p)| match &p.content {
@@ -118,23 +118,26 @@ fn volume_group(layout: &Layout, group: &layout::Group, time: i64) -> lvm2::Grou
             _ => None,
         })
         .collect();
-    let volumes = group
-        .volumes
-        .iter()
-        .filter_map(|v| {
-            let holds = |p: &lvm2::Physical| (p.offset..p.offset + p.size).contains(&v.offset);
-            let on = physical.iter().position(holds)?;
-            Some(lvm2::Volume {
-                name: v.name.clone(),
-                uuid: v.uuid.clone(),
-                physical: on,
-                first: (v.offset - physical[on].offset - lvm2::DATA) / group.extent,
-                extents: v.size / group.extent,
-            })
-        })
-        .collect();
+    let segment = |piece: &layout::Piece| {
+        let holds = |p: &lvm2::Physical| (p.offset..p.offset + p.size).contains(&piece.offset);
+        let on = physical.iter().position(holds)?;
+        let first = piece.offset.checked_sub(physical[on].offset + lvm2::DATA)? / group.extent;
+        Some(lvm2::Segment { physical: on, first, extents: piece.size / group.extent })
+    };
+    let volume = |v: &layout::Volume| {
+        let segments = v.pieces.iter().map(segment).collect::<Option<Vec<_>>>();
+        let outside = || format!("the plan has {}/{} outside its group", group.name, v.name);
+        let segments = segments.ok_or_else(|| Error::input(outside()))?;
+        Ok(lvm2::Volume { name: v.name.clone(), uuid: v.uuid.clone(), segments })
+    };
+    let volumes = group.volumes.iter().map(volume).collect::<Result<_>>()?;
     let (name, uuid, extent) = (group.name.clone(), group.uuid.clone(), group.extent);
-    lvm2::Group { name, uuid, extent, physical, volumes, time }
+    Ok(lvm2::Group { name, uuid, extent, physical, volumes, time })
+}
+
+/// A partition or logical volume in the image.
+fn area<'a>(file: &'a File, device: &Device<'_>) -> Area<'a> {
+    Area::new(file, device.pieces.iter().map(|piece| (piece.offset, piece.size)))
 }
 
 fn write_filesystems(
@@ -164,8 +167,7 @@ fn write_filesystems(
                 let scratch = tempfile::tempdir_in(content.scratch).or_build(what)?;
                 let place = xfs::Place {
                     image: file,
-                    offset: device.offset,
-                    size: device.size,
+                    area: area(file, device),
                     target: content.target,
                     scratch: scratch.path(),
                 };
@@ -173,7 +175,6 @@ fn write_filesystems(
             }
             Format::Ext4 | Format::Efi => {
                 let options = ext4::Options {
-                    size: device.size,
                     uuid: uuid_bytes(&files.uuid)?,
                     hash_seed: uuid_bytes(&layout.hash_seed)?,
                     label: files.label.clone().unwrap_or_default(),
@@ -184,7 +185,7 @@ fn write_filesystems(
                     progress(before + done, total);
                     !interrupt::requested()
                 };
-                let written = ext4::write(file, device.offset, &options, tree, &mut on);
+                let written = ext4::write(&area(file, device), &options, tree, &mut on);
                 interrupt::check()?;
                 written.or_build(what)?;
             }
@@ -195,7 +196,7 @@ fn write_filesystems(
 }
 
 fn write_esp(file: &File, device: &Device<'_>, files: &Files, content: &Content) -> Result<()> {
-    let mut window = Window { file, start: device.offset, size: device.size, at: 0 };
+    let mut stream = Stream { area: area(file, device), at: 0 };
     let serial = u32::from_str_radix(&files.uuid.replace('-', ""), 16)
         .or_build(|| format!("`{}` is no FAT serial number", files.uuid))?;
     let options = fat::Options {
@@ -204,36 +205,26 @@ fn write_esp(file: &File, device: &Device<'_>, files: &Files, content: &Content)
         label: files.label.clone().unwrap_or_else(|| "ESP".to_owned()),
         fat32: true,
     };
-    fat::write(&mut window, &options, content.esp).or_build(|| "EFI system partition".to_owned())
+    fat::write(&mut stream, &options, content.esp).or_build(|| "EFI system partition".to_owned())
 }
 
-/// A partition of the image as a file of its own.
-struct Window<'a> {
-    file: &'a File,
-    start: u64,
-    size: u64,
+/// A device of the image as a stream.
+struct Stream<'a> {
+    area: Area<'a>,
     at: u64,
 }
 
-impl Window<'_> {
-    fn room(&self, wanted: usize) -> usize {
-        usize::try_from(self.size.saturating_sub(self.at)).map_or(wanted, |left| wanted.min(left))
-    }
-}
-
-impl Read for Window<'_> {
+impl Read for Stream<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let room = self.room(buffer.len());
-        let n = self.file.read_at(&mut buffer[..room], self.start + self.at)?;
+        let n = self.area.read_at(buffer, self.at)?;
         self.at += n as u64;
         Ok(n)
     }
 }
 
-impl Write for Window<'_> {
+impl Write for Stream<'_> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let room = self.room(buffer.len());
-        let n = self.file.write_at(&buffer[..room], self.start + self.at)?;
+        let n = self.area.write_at(buffer, self.at)?;
         self.at += n as u64;
         Ok(n)
     }
@@ -243,11 +234,11 @@ impl Write for Window<'_> {
     }
 }
 
-impl Seek for Window<'_> {
+impl Seek for Stream<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let (base, offset) = match to {
             SeekFrom::Start(at) => (at, 0),
-            SeekFrom::End(offset) => (self.size, offset),
+            SeekFrom::End(offset) => (self.area.size(), offset),
             SeekFrom::Current(offset) => (self.at, offset),
         };
         self.at = base.checked_add_signed(offset).ok_or(io::ErrorKind::InvalidInput)?;

@@ -2,6 +2,7 @@
 
 mod arrange;
 mod autopart;
+mod groups;
 mod grow;
 mod ids;
 pub mod limits;
@@ -11,6 +12,7 @@ pub use ids::uuid_bytes;
 
 use crate::error::{Error, Result};
 use crate::kickstart::Storage;
+use crate::problem::Problems;
 use serde::{Deserialize, Serialize};
 
 /// Bytes in a sector. Images are made for 512-byte logical sectors.
@@ -136,17 +138,26 @@ pub struct Group {
     pub volumes: Vec<Volume>,
 }
 
-/// A logical volume, which is in one piece.
+/// A stretch of the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Piece {
+    /// Offset of its first byte on the disk.
+    pub offset: u64,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// A logical volume, which may lie on several physical volumes of its group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Volume {
     /// Its name.
     pub name: String,
     /// Its UUID in LVM's form.
     pub uuid: String,
-    /// Offset of its first byte on the disk.
-    pub offset: u64,
     /// Its size in bytes.
     pub size: u64,
+    /// Where it is: whole extents, in its own order.
+    pub pieces: Vec<Piece>,
     /// What it holds.
     pub content: Content,
 }
@@ -170,10 +181,10 @@ pub struct Layout {
 /// A partition or logical volume, as whoever writes or mounts it sees it.
 #[derive(Clone, Debug)]
 pub struct Device<'a> {
-    /// Offset of its first byte on the disk.
-    pub offset: u64,
     /// Its size in bytes.
     pub size: u64,
+    /// Where on the disk it is, in its own order.
+    pub pieces: Vec<Piece>,
     /// Group and volume, for a logical volume.
     pub volume: Option<(&'a str, &'a str)>,
     /// What it holds.
@@ -201,7 +212,7 @@ impl Layout {
     /// `memory` bytes. `content` is about what the packages need; identifiers derive from `seed`.
     ///
     /// # Errors
-    /// An input error when something does not fit, with need and have.
+    /// An input error with everything that does not fit: need and have.
     pub fn new(
         size: u64,
         storage: &Storage,
@@ -209,10 +220,10 @@ impl Layout {
         content: u64,
         seed: &str,
     ) -> Result<Self> {
-        let layout = arrange(storage, size, memory, seed).map_err(|fault| {
-            Error::input(format!("kickstart line {}: {}", fault.line, fault.message))
-                .hint(fault.hint)
-        })?;
+        let problems = |faults: Vec<Fault>| {
+            Problems(faults.into_iter().map(|fault| fault.problem("kickstart")).collect())
+        };
+        let layout = arrange(storage, size, memory, seed).map_err(problems)?;
         layout.check_content(content)?;
         Ok(layout)
     }
@@ -244,15 +255,15 @@ impl Layout {
     /// Partitions and logical volumes.
     pub fn devices(&self) -> impl Iterator<Item = Device<'_>> {
         let partitions = self.partitions.iter().map(|p| Device {
-            offset: p.offset,
             size: p.size,
+            pieces: vec![Piece { offset: p.offset, size: p.size }],
             volume: None,
             content: &p.content,
         });
         let volumes = self.groups.iter().flat_map(|g| {
             g.volumes.iter().map(|v| Device {
-                offset: v.offset,
                 size: v.size,
+                pieces: v.pieces.clone(),
                 volume: Some((g.name.as_str(), v.name.as_str())),
                 content: &v.content,
             })

@@ -2,7 +2,7 @@
 //! pure; it reads no clock and holds no secret.
 
 use crate::error::{Context, Error, Result};
-use crate::layout::Layout;
+use crate::layout::{Layout, Piece};
 use crate::profile::Format;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -273,8 +273,9 @@ impl Plan {
                 }
             }
         }
-        let end = |d: &crate::layout::Device<'_>| d.offset.checked_add(d.size);
-        if self.disk.devices().any(|d| end(&d).is_none_or(|end| end > self.disk.size)) {
+        let mut pieces = self.disk.devices().flat_map(|d| d.pieces);
+        let end = |p: Piece| p.offset.checked_add(p.size);
+        if pieces.any(|p| end(p).is_none_or(|end| end > self.disk.size)) {
             return damaged("a partition or volume lies outside the disk".to_owned());
         }
         let hexadecimal =

@@ -51,28 +51,30 @@ fn prepare(lab: &Lab, name: &str, storage: &str) -> (PathBuf, Vec<String>) {
     (folder, arguments)
 }
 
-/// A part of an image as a sparse file of its own, for tools that want one.
-fn carve(raw: &Path, offset: u64, size: u64, to: &Path) -> String {
-    const BLOCK: u64 = 1 << 16;
+/// Pieces (offset and size) of an image, one after the other, as a sparse file of its own, for
+/// tools that want one.
+fn carve(raw: &Path, pieces: &[(u64, u64)], to: &Path) -> String {
+    const BLOCK: u64 = 1 << 10;
     let from = File::open(raw).expect("image");
     let out = File::create(to).expect("file");
-    out.set_len(size).expect("size");
-    let mut buffer = vec![0; BLOCK as usize];
-    // The last 32 KiB of some partitions share a block with the next one.
-    for block in sparse::blocks(&from, offset + size, BLOCK / 64).expect("blocks") {
-        let at = block * (BLOCK / 64);
-        if at < offset {
-            continue;
+    out.set_len(pieces.iter().map(|(_, size)| size).sum()).expect("size");
+    let mut buffer = [0; BLOCK as usize];
+    let mut start = 0;
+    for (offset, size) in pieces {
+        let blocks = sparse::blocks(&from, offset + size, BLOCK).expect("blocks");
+        for at in blocks.into_iter().map(|block| block * BLOCK).filter(|at| at >= offset) {
+            let part = &mut buffer[..BLOCK.min(offset + size - at) as usize];
+            from.read_exact_at(part, at).expect("read");
+            out.write_all_at(part, start + at - offset).expect("write");
         }
-        let part = &mut buffer[..(BLOCK / 64).min(offset + size - at) as usize];
-        from.read_exact_at(part, at).expect("read");
-        out.write_all_at(part, at - offset).expect("write");
+        start += size;
     }
     text(to)
 }
 
-/// Every partition and logical volume that the manifest names: offset, size, content.
-fn devices(folder: &Path) -> Vec<(u64, u64, Value)> {
+/// Every partition and logical volume that the manifest names: its pieces (offset and size)
+/// and its content.
+fn devices(folder: &Path) -> Vec<(Vec<(u64, u64)>, Value)> {
     let manifest = fs::read(folder.join("manifest.json")).expect("manifest");
     let manifest: Value = serde_json::from_slice(&manifest).expect("manifest");
     let disk = &manifest["plan"]["disk"];
@@ -82,8 +84,13 @@ fn devices(folder: &Path) -> Vec<(u64, u64, Value)> {
         .concat()
         .iter()
         .map(|d| {
-            let number = |key: &str| d[key].as_u64().expect("a number");
-            (number("offset"), number("size"), d["content"].clone())
+            let number = |v: &Value, key: &str| v[key].as_u64().expect("a number");
+            let place = |v: &Value| (number(v, "offset"), number(v, "size"));
+            let pieces = match d["pieces"].as_array() {
+                Some(pieces) => pieces.iter().map(place).collect(),
+                None => vec![place(d)],
+            };
+            (pieces, d["content"].clone())
         })
         .collect()
 }
@@ -97,8 +104,8 @@ fn judge(folder: &Path) {
     assert!(verdict.contains("No problems found"), "{verdict}");
     check_reader(&raw);
     let part = folder.join("part");
-    for (offset, size, content) in devices(folder) {
-        let carved = carve(&raw, offset, size, &part);
+    for (pieces, content) in devices(folder) {
+        let carved = carve(&raw, &pieces, &part);
         let probe = oracle::run("blkid", ["-p", "-o", "export", &carved]);
         let probe = String::from_utf8_lossy(&probe.stdout).into_owned();
         let uuid = content["uuid"].as_str().unwrap_or_default();
@@ -153,17 +160,19 @@ fn ten_layouts_are_what_other_tools_accept() {
         ),
         (
             "lvm",
-            "part /boot --fstype=ext4 --size=400\npart pv.1 --size=1 --grow\nvolgroup vg pv.1\n\
-                 logvol / --vgname=vg --name=root --size=3000 --fstype=ext4\n\
+            "part /boot --fstype=ext4 --size=400\npart pv.1 --size=1500\npart pv.2 --size=1600\n\
+                 part pv.3 --size=1 --grow --maxsize=4000\nvolgroup vg pv.1 pv.2 pv.3\n\
+                 logvol / --vgname=vg --name=root --size=5000 --fstype=ext4\n\
                  logvol swap --vgname=vg --name=swap --size=512\n\
                  logvol /var --vgname=vg --name=var --percent=50 --fstype=ext4",
         ),
         (
             "lvmdata",
-            "part / --fstype=ext4 --size=3000\npart pv.1 --size=2000\npart pv.2 --size=1 --grow\n\
-                     volgroup one pv.1 --pesize=1024\nvolgroup two pv.2\n\
+            "part / --fstype=ext4 --size=3000\npart pv.1 --size=2000\npart pv.2 --size=500\n\
+                     part pv.3 --size=1 --grow\nvolgroup one pv.1 --pesize=1024\n\
+                     volgroup two pv.2 pv.3\n\
                      logvol /data --vgname=one --name=data --size=100 --grow --fstype=ext4\n\
-                     logvol /srv --vgname=two --name=srv --size=100 --grow --fstype=xfs",
+                     logvol /var --vgname=two --name=var --size=100 --grow --fstype=xfs",
         ),
     ] {
         let folder = build(&lab, name, &format!("{PLATFORM}{storage}"));
@@ -245,8 +254,9 @@ fn boot(
 #[test]
 fn logical_volumes_boot_under_uefi() {
     let storage = format!(
-        "{PLATFORM}part /boot --fstype=ext4 --size=400\npart pv.1 --size=1 --grow\nvolgroup vg pv.1\n\
-         logvol / --vgname=vg --name=root --size=3000 --fstype=ext4\n\
+        "{PLATFORM}part /boot --fstype=ext4 --size=400\npart pv.1 --size=1000\n\
+         part pv.2 --size=5000\npart pv.3 --size=1 --grow\nvolgroup vg pv.1 pv.2 pv.3\n\
+         logvol / --vgname=vg --name=root --size=6200 --fstype=ext4\n\
          logvol /var --vgname=vg --name=var --percent=50 --fstype=ext4\n\
          logvol swap --vgname=vg --name=swap --size=512\n"
     );
@@ -258,12 +268,16 @@ fn logical_volumes_boot_under_uefi() {
     ];
     let seen = boot("lvmboot", &storage, Firmware::Uefi, &mounts, |guest| {
         let volumes = guest.ssh("lvs --noheadings -o lv_name,vg_name,lv_size --units m");
-        for line in ["root vg 3000.00m", "swap vg  512.00m"] {
-            let squeezed = volumes.split_whitespace().collect::<Vec<_>>().join(" ");
-            let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-            assert!(squeezed.contains(&line), "{volumes}");
+        let squeezed = volumes.split_whitespace().collect::<Vec<_>>().join(" ");
+        for line in ["root vg 6200.00m", "swap vg 512.00m"] {
+            assert!(squeezed.contains(line), "{volumes}");
         }
-        assert!(guest.ssh("pvs --noheadings").contains("/dev/vda4"));
+        let volumes = guest.ssh("pvs --noheadings");
+        assert!((4..=6).all(|n| volumes.contains(&format!("/dev/vda{n}"))), "{volumes}");
+        // No physical volume has room for the whole of it.
+        let segments = guest.ssh("lvs --noheadings -o seg_pe_ranges vg/root");
+        let segments: Vec<&str> = segments.split_whitespace().collect();
+        assert_eq!(segments, ["/dev/vda4:0-248", "/dev/vda5:0-1248", "/dev/vda6:0-51"]);
         // A new volume, and a larger one: the metadata is such that LVM writes it anew.
         guest.ssh("lvcreate -y -L 64m -n more vg && lvextend -L +64m vg/root && vgck vg");
         assert_eq!(
@@ -274,10 +288,10 @@ fn logical_volumes_boot_under_uefi() {
             Some("uefi")
         );
     });
-    // What LVM itself wrote is read: two segments, another volume.
+    // What LVM itself wrote is read: another segment, another volume.
     let volumes = seen["logical_volumes"].as_array().expect("volumes");
     let size = |name: &str| volumes.iter().find(|v| v["name"] == name).map(|v| v["size"].clone());
-    assert_eq!(size("vg/root"), Some((3064u64 << 20).into()), "{seen:#}");
+    assert_eq!(size("vg/root"), Some((6264u64 << 20).into()), "{seen:#}");
     assert_eq!(size("vg/more"), Some((64u64 << 20).into()), "{seen:#}");
     assert_eq!(seen["node"]["name"], "openstack", "{seen:#}");
 }

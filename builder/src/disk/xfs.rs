@@ -1,8 +1,11 @@
 //! XFS: made by the target's own mkfs.xfs in the sandbox, filled by this machine's kernel.
 //! That needs root, loop devices and a kernel with XFS. The mount is in a namespace of one
-//! thread and the loop device goes with it: nothing is left, however we end.
+//! thread and the loop device goes with it: nothing is left, however we end. It is filled
+//! where it is in the image; only in a logical volume of several pieces, which a loop device
+//! cannot show, it is filled in a file first.
 
 use crate::error::{Context, Error, Result};
+use crate::format::area::Area;
 use crate::format::sparse;
 use crate::format::tree::Tree;
 use crate::layout::Files;
@@ -23,10 +26,8 @@ const BLOCK: u64 = 1 << 16;
 pub struct Place<'a> {
     /// The disk image.
     pub image: &'a File,
-    /// Offset of the filesystem's first byte in it.
-    pub offset: u64,
-    /// Its size in bytes.
-    pub size: u64,
+    /// Where in it the filesystem goes.
+    pub area: Area<'a>,
     /// The installed tree, whose mkfs.xfs is used.
     pub target: &'a Path,
     /// An empty folder for a sparse file of the same size.
@@ -68,28 +69,56 @@ pub fn write(
     log: &mut dyn FnMut(&str),
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<()> {
-    make(place, files, log)?;
+    let fresh = make(place, files, log)?;
     let what = || format!("cannot fill the XFS of {}", files.mount);
     let point = place.scratch.join("mount");
     fs::create_dir(&point).or_build(what)?;
-    let filled = std::thread::scope(|scope| {
-        let thread = scope.spawn(|| fill(place, &point, tree, progress));
-        thread.join().unwrap_or_else(|_| Err(Error::build("its thread failed")))
-    });
-    fs::remove_dir(&point).or_build(what)?;
-    filled.map_err(|mut e| {
-        e.message = format!("{}: {}", what(), e.message);
-        e
-    })
+    let mut fill_on = |file: &File, offset: u64| {
+        let size = place.area.size();
+        let filled = std::thread::scope(|scope| {
+            let thread = scope.spawn(|| fill((file, offset, size), &point, tree, progress));
+            thread.join().unwrap_or_else(|_| Err(Error::build("its thread failed")))
+        });
+        filled.map_err(|mut e| {
+            e.message = format!("{}: {}", what(), e.message);
+            e
+        })
+    };
+    match place.area.whole() {
+        Some(offset) => {
+            copy(&fresh, &place.area).or_build(what)?;
+            fill_on(place.image, offset)?;
+        }
+        None => {
+            fill_on(&fresh, 0)?;
+            copy(&fresh, &place.area).or_build(what)?;
+        }
+    }
+    Ok(())
 }
 
-fn make(place: &Place<'_>, files: &Files, log: &mut dyn FnMut(&str)) -> Result<()> {
+/// Everything but zeros of `from`.
+fn copy(from: &File, to: &Area<'_>) -> io::Result<()> {
+    let mut buffer = vec![0; BLOCK as usize];
+    for block in sparse::blocks(from, to.size(), BLOCK)? {
+        let at = block * BLOCK;
+        let part = &mut buffer[..(to.size() - at).min(BLOCK) as usize];
+        from.read_exact_at(part, at)?;
+        if part.iter().any(|&b| b != 0) {
+            to.write_all_at(part, at)?;
+        }
+    }
+    Ok(())
+}
+
+/// The empty filesystem in a file of its own.
+fn make(place: &Place<'_>, files: &Files, log: &mut dyn FnMut(&str)) -> Result<File> {
     const INSIDE: &str = "/mnt";
     let what = || format!("cannot write to {}", place.scratch.display());
     let path = place.scratch.join("xfs");
     let fresh =
         File::options().read(true).write(true).create_new(true).open(&path).or_build(what)?;
-    fresh.set_len(place.size).or_build(what)?;
+    fresh.set_len(place.area.size()).or_build(what)?;
     let mut command =
         vec!["mkfs.xfs", "-q", "-m"].into_iter().map(str::to_owned).collect::<Vec<_>>();
     command.push(format!("uuid={}", files.uuid));
@@ -102,20 +131,14 @@ fn make(place: &Place<'_>, files: &Files, log: &mut dyn FnMut(&str)) -> Result<(
     let host = std::path::absolute(place.scratch).or_build(what)?;
     sandbox.binds.push(Bind { host, inside: INSIDE.into(), read_only: false });
     sandbox.must(log)?;
-    let mut buffer = vec![0; BLOCK as usize];
-    for block in sparse::blocks(&fresh, place.size, BLOCK).or_build(what)? {
-        let at = block * BLOCK;
-        let part = &mut buffer[..(place.size - at).min(BLOCK) as usize];
-        fresh.read_exact_at(part, at).or_build(what)?;
-        if part.iter().any(|&b| b != 0) {
-            place.image.write_all_at(part, place.offset + at).or_build(what)?;
-        }
-    }
-    fs::remove_file(&path).or_build(what)
+    // Whoever holds it open has it; nothing is left of it after that.
+    fs::remove_file(&path).or_build(what)?;
+    Ok(fresh)
 }
 
+/// Fills what is in a file from `offset` on.
 fn fill(
-    place: &Place<'_>,
+    (file, offset, size): (&File, u64, u64),
     point: &Path,
     tree: &Tree,
     progress: &mut (dyn FnMut(u64) + Send),
@@ -125,7 +148,7 @@ fn fill(
     // Of this thread alone; nothing mounted from here on reaches the host.
     unshare(CloneFlags::CLONE_NEWNS).or_build(what)?;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).or_build(what)?;
-    let (device, held) = attach(place.image, place.offset, place.size).or_build(what)?;
+    let (device, held) = attach(file, offset, size).or_build(what)?;
     mount(Some(&device), point, Some("xfs"), MsFlags::MS_NOATIME, Some("nouuid")).or_build(what)?;
     drop(held);
     let copied = tree::write(tree, point, progress);

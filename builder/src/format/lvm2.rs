@@ -59,14 +59,21 @@ impl Physical {
     }
 }
 
-/// A logical volume: adjoining extents of one physical volume.
+/// A logical volume: its segments one after the other.
 #[derive(Clone, Debug)]
 pub struct Volume {
     /// Its name.
     pub name: String,
     /// Its UUID in LVM's form.
     pub uuid: String,
-    /// Which of the group's physical volumes it is on.
+    /// Its segments in order.
+    pub segments: Vec<Segment>,
+}
+
+/// Adjoining extents of one physical volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Which of the group's physical volumes they are on.
     pub physical: usize,
     /// The first of its extents there.
     pub first: u64,
@@ -168,11 +175,23 @@ fn metadata(group: &Group) -> String {
         let _ = write!(
             t,
             "\n{} {{\nid = \"{}\"\nstatus = [\"READ\", \"WRITE\", \"VISIBLE\"]\nflags = []\n\
-             creation_time = {}\ncreation_host = \"localhost\"\nsegment_count = 1\n\n\
-             segment1 {{\nstart_extent = 0\nextent_count = {}\n\ntype = \"striped\"\n\
-             stripe_count = 1\n\nstripes = [\n\"pv{}\", {}\n]\n}}\n}}\n",
-            v.name, v.uuid, group.time, v.extents, v.physical, v.first
+             creation_time = {}\ncreation_host = \"localhost\"\nsegment_count = {}\n",
+            v.name,
+            v.uuid,
+            group.time,
+            v.segments.len()
         );
+        let mut start = 0;
+        for (number, s) in (1..).zip(&v.segments) {
+            let _ = write!(
+                t,
+                "\nsegment{number} {{\nstart_extent = {start}\nextent_count = {}\n\n\
+                 type = \"striped\"\nstripe_count = 1\n\nstripes = [\n\"pv{}\", {}\n]\n}}\n",
+                s.extents, s.physical, s.first
+            );
+            start += s.extents;
+        }
+        t.push_str("}\n");
     }
     let _ = write!(
         t,
@@ -203,19 +222,35 @@ mod tests {
             name: "centos".into(),
             uuid: "abcdef-ghij-klmn-opqr-stuv-wxyz-ABCDEF".into(),
             extent: 4 * MIB,
-            physical: vec![Physical {
-                uuid: "000000-1111-2222-3333-4444-5555-666666".into(),
-                device: "/dev/vda3".into(),
-                offset: 0,
-                size: 101 * MIB,
-            }],
-            volumes: vec![Volume {
-                name: "root".into(),
-                uuid: "111111-2222-3333-4444-5555-6666-777777".into(),
-                physical: 0,
-                first: 0,
-                extents: 25,
-            }],
+            physical: vec![
+                Physical {
+                    uuid: "000000-1111-2222-3333-4444-5555-666666".into(),
+                    device: "/dev/vda3".into(),
+                    offset: 0,
+                    size: 101 * MIB,
+                },
+                Physical {
+                    uuid: "000000-1111-2222-3333-4444-5555-777777".into(),
+                    device: "/dev/vda4".into(),
+                    offset: 101 * MIB,
+                    size: 41 * MIB,
+                },
+            ],
+            volumes: vec![
+                Volume {
+                    name: "root".into(),
+                    uuid: "111111-2222-3333-4444-5555-6666-777777".into(),
+                    segments: vec![
+                        Segment { physical: 0, first: 2, extents: 23 },
+                        Segment { physical: 1, first: 0, extents: 7 },
+                    ],
+                },
+                Volume {
+                    name: "swap".into(),
+                    uuid: "111111-2222-3333-4444-5555-6666-888888".into(),
+                    segments: vec![Segment { physical: 0, first: 0, extents: 2 }],
+                },
+            ],
             time: 1_500_000_000,
         }
     }
@@ -223,7 +258,7 @@ mod tests {
     #[test]
     fn pvck_accepts_headers_and_metadata() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        file.as_file().set_len(101 * MIB).unwrap();
+        file.as_file().set_len(142 * MIB).unwrap();
         write(file.as_file(), &group()).unwrap();
         let path = file.path().to_str().unwrap();
         let headers = pvck(&["--dump", "headers", path]);
@@ -238,6 +273,8 @@ mod tests {
         let lower = headers.to_lowercase();
         assert!(!lower.contains("should be") && !lower.contains("invalid"), "{headers}");
         let text = pvck(&["--dump", "metadata", path]);
-        assert!(text.contains("extent_count = 25") && text.contains("\"pv0\", 0"), "{text}");
+        for line in ["segment_count = 2", "start_extent = 23", "\"pv0\", 2", "\"pv1\", 0"] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
     }
 }

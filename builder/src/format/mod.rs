@@ -2,6 +2,7 @@
 //! imports the rest of the crate.
 
 pub mod archive;
+pub mod area;
 pub mod berkeley;
 pub mod cpio;
 pub mod ext4;

@@ -1,21 +1,21 @@
 //! Swap area, version 1. Source: Linux include/linux/swap.h (`union swap_header`) and
 //! mkswap(8) of util-linux; 4096-byte pages, as on x86_64.
 
-use std::fs::File;
+use super::area::Area;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 const PAGE: u64 = 4096;
 /// The header's fields begin after the room for a boot block.
 const INFO: usize = 1024;
 const MAGIC: &[u8; 10] = b"SWAPSPACE2";
 
-/// Writes the header of a swap area of `size` bytes at byte `offset`; `label` has at most 16
-/// bytes of which more are left out.
+/// Writes the header of a swap area that fills `out`; `label` has at most 16 bytes of which
+/// more are left out.
 ///
 /// # Errors
 /// When the area has fewer than ten pages (Linux's least) or writing fails.
-pub fn write(out: &File, offset: u64, size: u64, uuid: [u8; 16], label: &str) -> io::Result<()> {
+pub fn write(out: &Area<'_>, uuid: [u8; 16], label: &str) -> io::Result<()> {
+    let size = out.size();
     let pages = size / PAGE;
     if pages < 10 {
         return Err(io::Error::other(format!("a swap area of {size} bytes is too small")));
@@ -30,7 +30,7 @@ pub fn write(out: &File, offset: u64, size: u64, uuid: [u8; 16], label: &str) ->
     page[INFO + 28..INFO + 28 + label.len()].copy_from_slice(label);
     let magic = page.len() - MAGIC.len();
     page[magic..].copy_from_slice(MAGIC);
-    out.write_all_at(&page, offset)
+    out.write_all_at(&page, 0)
 }
 
 #[cfg(test)]
@@ -42,7 +42,8 @@ mod tests {
     fn libblkid_reads_it() {
         let file = tempfile::NamedTempFile::new().unwrap();
         file.as_file().set_len(65 << 20).unwrap();
-        write(file.as_file(), 1 << 20, 64 << 20, [0xab; 16], "swap one").unwrap();
+        let area = Area::new(file.as_file(), [(1 << 20, 64 << 20)]);
+        write(&area, [0xab; 16], "swap one").unwrap();
         let output = Command::new("blkid")
             .args(["-p", "-o", "export", "-O", "1048576"])
             .arg(file.path())
@@ -61,6 +62,6 @@ mod tests {
                 String::from_utf8_lossy(&output.stderr)
             );
         }
-        assert!(write(file.as_file(), 0, 4096, [0; 16], "").is_err());
+        assert!(write(&Area::new(file.as_file(), [(0, 4096)]), [0; 16], "").is_err());
     }
 }

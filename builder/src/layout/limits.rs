@@ -183,6 +183,13 @@ fn groups(storage: &Storage) -> Vec<(usize, String)> {
             }
         }
     }
+    for part in &storage.partitions {
+        let member = part.target.as_str();
+        if matches!(part.target, Target::PhysicalVolume(_)) && !owners.contains_key(member) {
+            let why = format!("{member} is in no volume group: add `volgroup NAME {member}`");
+            found.push((part.line, why));
+        }
+    }
     for (index, volume) in storage.logical_volumes.iter().enumerate() {
         let (group, name) = (&volume.group, &volume.name);
         let same = |v: &crate::kickstart::LogicalVolume| v.group == *group && v.name == *name;
@@ -239,12 +246,9 @@ pub fn shortcomings(storage: &Storage, file: &str, machine: Option<&Machine>) ->
             Some(_) => {}
         }
     }
-    let fits = |machine: &Machine| arrange(storage, machine.disk, machine.memory, "").err();
-    if problems.is_empty()
-        && let Some(fault) = machine.and_then(fits)
-    {
-        problems.push(Problem::at(file, (fault.line, 1), fault.message).hint(fault.hint));
-    }
+    let faults = |machine: &Machine| arrange(storage, machine.disk, machine.memory, "").err();
+    let faults = machine.and_then(faults).into_iter().flatten();
+    problems.extend(faults.map(|fault| fault.problem(file)));
     problems
 }
 

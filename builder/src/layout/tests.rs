@@ -86,11 +86,47 @@ fn logical_volumes_lie_in_their_group() {
     );
     let pv = &layout.partitions[2];
     let volumes = &layout.groups[0].volumes;
-    assert_eq!(volumes[0].offset, pv.offset + MIB);
-    assert_eq!(volumes[1].offset, volumes[0].offset + volumes[0].size);
+    let root = Piece { offset: pv.offset + MIB, size: volumes[0].size };
+    let var = Piece { offset: root.offset + root.size, size: volumes[1].size };
+    assert_eq!((&volumes[0].pieces[..], &volumes[1].pieces[..]), (&[root][..], &[var][..]));
     let root = layout.mounted("/").unwrap().0;
     assert_eq!(root.source(), "/dev/mapper/vg--x-root");
     assert_eq!(layout.groups[0].uuid.len(), 38);
+}
+
+/// Sizes are those of the whole group; a volume is in one piece wherever one has room.
+#[test]
+fn logical_volumes_span_the_physical_volumes_of_their_group() {
+    let text = "part pv.1 --size=1001\npart pv.2 --size=2001\npart pv.3 --size=1 --grow\n\
+                volgroup vg pv.1 pv.2 pv.3\n\
+                logvol / --vgname=vg --name=root --size=1500 --fstype=ext4\n\
+                logvol /var --vgname=vg --name=var --percent=10 --fstype=ext4\n\
+                logvol swap --vgname=vg --name=swap --size=600\n\
+                logvol /srv --vgname=vg --name=srv --size=1 --grow --fstype=ext4\n";
+    // 7185 MiB for pv.3, 1000 + 2000 + 7184 MiB of extents, 8076 of them free.
+    let layout = expect(
+        text,
+        10 * GIB + 150 * MIB,
+        &[
+            ("pv of vg", 1001),
+            ("pv of vg", 2001),
+            ("pv of vg", 7185),
+            ("/ ext4", 1500),
+            ("/var ext4", 4 + 804),
+            ("swap", 600),
+            ("/srv ext4", 10184 - 1500 - 808 - 600),
+        ],
+    );
+    let pieces = |number: usize| -> Vec<(u64, u64)> {
+        let place = |p: &Piece| (p.offset / MIB, p.size / MIB);
+        layout.groups[0].volumes[number].pieces.iter().map(place).collect()
+    };
+    let start = |number: usize| layout.partitions[number].offset / MIB + 1;
+    let (one, two, three) = (start(2), start(3), start(4));
+    assert_eq!(pieces(0), [(two, 1500)]);
+    assert_eq!(pieces(1), [(one, 808)]);
+    assert_eq!(pieces(2), [(three, 600)]);
+    assert_eq!(pieces(3), [(one + 808, 192), (two + 1500, 500), (three + 600, 6584)]);
 }
 
 #[test]
@@ -126,7 +162,8 @@ fn what_does_not_fit_is_said_with_need_and_have() {
             "the logical volumes of vg need 3000 MiB, the group has 1996 MiB",
         ),
     ] {
-        let fault = arrange(&storage(text), 20 * GIB, GIB, "seed").unwrap_err();
+        let faults = arrange(&storage(text), 20 * GIB, GIB, "seed").unwrap_err();
+        let [fault] = faults.as_slice() else { panic!("{faults:?}") };
         assert_eq!((fault.line, fault.message.as_str()), (line, message));
         assert!(!fault.hint.is_empty());
     }
@@ -134,6 +171,32 @@ fn what_does_not_fit_is_said_with_need_and_have() {
     let error = Layout::new(4 * GIB, &small, GIB, 2 * GIB, "seed").unwrap_err();
     assert_eq!(error.class, crate::error::Class::Input);
     assert!(error.message.contains("need about 2048 MiB"), "{error}");
+}
+
+/// Partitions and every group whose size is known; `two` would have what is left over.
+#[test]
+fn everything_that_does_not_fit_is_said_at_once() {
+    let text = "part / --size=90000\npart pv.1 --size=101\npart pv.2 --size=1 --grow\n\
+                part pv.3 --size=201\nvolgroup one pv.1\nvolgroup two pv.2\nvolgroup three pv.3\n\
+                logvol /a --vgname=one --name=a --size=200\n\
+                logvol /b --vgname=two --name=b --size=200\n\
+                logvol /c --vgname=three --name=c --size=200\n\
+                logvol /d --vgname=three --name=d --size=300\n";
+    let small = storage(text);
+    let faults = arrange(&small, 20 * GIB, GIB, "seed").unwrap_err();
+    let found: Vec<_> = faults.iter().map(|f| (f.line, f.message.as_str())).collect();
+    assert_eq!(
+        found,
+        [
+            (6, "the partitions need 90506 MiB, the disk has 20480 MiB"),
+            (10, "the logical volumes of one need 200 MiB, the group has 100 MiB"),
+            (13, "the logical volumes of three need 500 MiB, the group has 200 MiB"),
+        ]
+    );
+    let error = Layout::new(20 * GIB, &small, GIB, 0, "seed").unwrap_err();
+    assert!(error.message.contains("kickstart:10:1: the logical volumes of one"), "{error}");
+    let faults = arrange(&small, 200 * GIB, GIB, "seed").unwrap_err();
+    assert_eq!(faults.iter().map(|f| f.line).collect::<Vec<_>>(), [10, 13]);
 }
 
 #[test]
@@ -150,6 +213,7 @@ fn what_no_image_can_hold_is_refused_at_its_line() {
         ("part swap --recommended --size=5\n", 3, "leave --size"),
         ("part /etc --size=100\n", 3, "/etc belongs to the root filesystem"),
         ("part pv.1 --size=100\nvolgroup vg pv.2\n", 4, "pv.2 is nowhere"),
+        ("part pv.1 --size=100\nvolgroup vg pv.2\n", 3, "pv.1 is in no volume group"),
         ("logvol / --vgname=no --name=root --size=1000\n", 3, "there is no volume group `no`"),
         ("part /x --size=9 --label=much-too-long-a-name\n", 3, "has more than 12 bytes"),
         (

@@ -13,16 +13,14 @@ mod xattr;
 
 pub use read::{Inode, ReadError, Reader};
 
+use super::area::Area;
 use super::tree::Tree;
-use std::fs::File;
 use std::io;
 use thiserror::Error;
 
 /// What the filesystem is to be.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Size of the region in bytes; what does not fill a block or a group worth having stays unused.
-    pub size: u64,
     /// Filesystem UUID, bytes in textual order.
     pub uuid: [u8; 16],
     /// Seed of directory hashes.
@@ -78,20 +76,19 @@ pub enum Error {
     Stopped,
 }
 
-/// Writes a filesystem with the content of `tree` into `out` from byte `offset` on. The
-/// region must read as zeros; only what is not zero is written. `progress` gets the bytes of
-/// file data so far and returns whether to go on.
+/// Writes a filesystem with the content of `tree` into `out`, which must read as zeros: only
+/// what is not zero is written. What does not fill a block or a group worth having stays
+/// unused. `progress` gets the bytes of file data so far and returns whether to go on.
 ///
 /// # Errors
 /// When the tree does not fit or cannot be represented, or I/O fails.
 pub fn write(
-    out: &File,
-    offset: u64,
+    out: &Area<'_>,
     options: &Options,
     tree: &Tree,
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<(), Error> {
-    writer::write(out, offset, options, tree, progress)
+    writer::write(out, options, tree, progress)
 }
 
 /// Bytes that a filesystem needs to hold `tree`, with some room over: for the check before

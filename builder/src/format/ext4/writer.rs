@@ -8,11 +8,10 @@ use super::superblock::{
 };
 use super::xattr::Attributes;
 use super::{Error, Options, Tree, required_size};
+use crate::format::area::Area;
 use crate::format::tree::{Content, Entry};
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 
 const ROOT: u32 = 2;
 const RESIZE: u32 = 7;
@@ -23,8 +22,7 @@ const LOST_FOUND_BLOCKS: usize = 4;
 const CHUNK: usize = 1 << 20;
 
 struct Writer<'a> {
-    out: &'a File,
-    offset: u64,
+    out: &'a Area<'a>,
     geometry: Geometry,
     options: &'a Options,
     allocator: Allocator,
@@ -46,14 +44,13 @@ struct Names<'a> {
 }
 
 pub fn write(
-    out: &File,
-    offset: u64,
+    out: &Area<'_>,
     options: &Options,
     tree: &Tree,
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<(), Error> {
-    let too_small = || Error::TooSmall { need: required_size(tree), have: options.size };
-    let geometry = Geometry::new(options.size).ok_or_else(too_small)?;
+    let too_small = || Error::TooSmall { need: required_size(tree), have: out.size() };
+    let geometry = Geometry::new(out.size()).ok_or_else(too_small)?;
     let mut with_lost_found;
     let tree = if tree.get("lost+found").is_some() {
         tree
@@ -69,7 +66,6 @@ pub fn write(
     }
     let mut writer = Writer {
         out,
-        offset,
         allocator: Allocator::new(&geometry),
         inodes: vec![0; names.last as usize * INODE as usize],
         directories: vec![0; geometry.groups as usize],
@@ -151,11 +147,11 @@ fn number(tree: &Tree) -> Result<Names<'_>, Error> {
 
 impl Writer<'_> {
     fn put(&self, block: u64, bytes: &[u8]) -> io::Result<()> {
-        self.out.write_all_at(bytes, self.offset + block * BLOCK)
+        self.out.write_all_at(bytes, block * BLOCK)
     }
 
     fn allocate(&mut self, blocks: u64) -> Result<Vec<Run>, Error> {
-        let have = self.options.size;
+        let have = self.out.size();
         // What was asked for so far, and this: at least so much is needed.
         let need = have + blocks * BLOCK;
         self.allocator.allocate(blocks).ok_or(Error::TooSmall { need, have })
@@ -168,7 +164,7 @@ impl Writer<'_> {
 
     /// Maps runs into an inode and writes the extent tree's leaves.
     fn map(&mut self, inode: &mut Inode, runs: &[Run]) -> Result<(), Error> {
-        let have = self.options.size;
+        let have = self.out.size();
         let allocator = &mut self.allocator;
         let leaves = inode
             .map_runs(runs, || allocator.allocate(1)?.first().map(|run| run.0))
@@ -310,11 +306,11 @@ impl Writer<'_> {
         let is_zero = |b: &[u8]| b.iter().all(|&b| b == 0);
         if bytes.len() >= block && bytes.chunks(block).any(is_zero) {
             for (n, chunk) in bytes.chunks(block).enumerate().filter(|(_, c)| !is_zero(c)) {
-                self.out.write_all_at(chunk, self.offset + at + (n * block) as u64)?;
+                self.out.write_all_at(chunk, at + (n * block) as u64)?;
             }
             return Ok(());
         }
-        self.out.write_all_at(bytes, self.offset + at)
+        self.out.write_all_at(bytes, at)
     }
 
     fn attributes(&mut self, path: &[u8], entry: &Entry, inode: &mut Inode) -> Result<(), Error> {
@@ -395,7 +391,7 @@ impl Writer<'_> {
             );
             // The first one leaves room for a boot sector.
             let at = g.start(group) * BLOCK + if group == 0 { 1024 } else { 0 };
-            self.out.write_all_at(&bytes, self.offset + at)?;
+            self.out.write_all_at(&bytes, at)?;
             self.put(g.start(group) + 1, &descriptors)?;
         }
         Ok(())

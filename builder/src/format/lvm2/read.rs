@@ -211,21 +211,35 @@ mod tests {
     fn read_with(change: &[(u64, u8)]) -> Result<Vec<Found>, ReadError> {
         use std::os::unix::fs::FileExt;
         let file = tempfile::tempfile().unwrap();
-        file.set_len(101 * MIB).unwrap();
+        file.set_len(142 * MIB).unwrap();
         super::super::write(&file, &group()).unwrap();
         for &(at, byte) in change {
             file.write_all_at(&[byte], at).unwrap();
         }
         let plain = Plain::new(file).unwrap();
-        let window = Window::new(&plain, 0, 101 * MIB).unwrap();
-        read(&[&window])
+        let one = Window::new(&plain, 0, 101 * MIB).unwrap();
+        let two = Window::new(&plain, 101 * MIB, 41 * MIB).unwrap();
+        read(&[&one, &two])
     }
 
     #[test]
     fn what_was_written_is_found() {
-        let pieces = Some(vec![Piece { physical: 0, offset: MIB, size: 100 * MIB }]);
-        let root = Found { group: "centos".into(), name: "root".into(), pieces };
-        assert_eq!(read_with(&[]).unwrap(), [root]);
+        let found = |name: &str, pieces: &[(usize, u64, u64)]| Found {
+            group: "centos".into(),
+            name: name.into(),
+            pieces: Some(
+                pieces
+                    .iter()
+                    .map(|&(physical, offset, size)| Piece {
+                        physical,
+                        offset: offset * MIB,
+                        size: size * MIB,
+                    })
+                    .collect(),
+            ),
+        };
+        let root = found("root", &[(0, 9, 92), (1, 1, 28)]);
+        assert_eq!(read_with(&[]).unwrap(), [root, found("swap", &[(0, 1, 8)])]);
     }
 
     #[test]

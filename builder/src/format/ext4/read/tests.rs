@@ -119,14 +119,14 @@ fn what_our_writer_wrote_is_read() {
     let image = tempfile::NamedTempFile::new().unwrap();
     image.as_file().set_len(64 << 20).unwrap();
     let options = Options {
-        size: 64 << 20,
         uuid: [0x42; 16],
         hash_seed: [0x17; 16],
         label: "root".into(),
         time: 1,
         reserved_percent: 5,
     };
-    write(image.as_file(), 0, &options, &tree, &mut |_| true).unwrap();
+    let area = crate::format::area::Area::new(image.as_file(), [(0, 64 << 20)]);
+    write(&area, &options, &tree, &mut |_| true).unwrap();
     let found = read_all(image.path());
     let (inode, bytes) = &found[b"usr/bin/x".as_slice()];
     assert_eq!((inode.uid, inode.gid, inode.mtime), (70_000, 80_000, 5_000_000_000));

@@ -1,12 +1,12 @@
 use super::*;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 
 const MIB: u64 = 1 << 20;
 
-fn options(size: u64) -> Options {
+fn options() -> Options {
     Options {
-        size,
         uuid: [0x42; 16],
         hash_seed: [0x17; 16],
         label: "root".into(),
@@ -32,7 +32,8 @@ fn debugfs(image: &Path, request: &str) -> String {
 fn checked(size: u64, offset: u64, tree: &Tree) -> tempfile::NamedTempFile {
     let image = tempfile::NamedTempFile::new().unwrap();
     image.as_file().set_len(offset + size).unwrap();
-    write(image.as_file(), offset, &options(size), tree, &mut |_| true).unwrap();
+    let area = Area::new(image.as_file(), [(offset, size)]);
+    write(&area, &options(), tree, &mut |_| true).unwrap();
     if offset == 0 {
         tool("e2fsck", &["-fn"], image.path());
     }
@@ -199,12 +200,34 @@ fn a_fragmented_large_file_is_mapped_by_an_extent_tree() {
     assert!(stat.contains("ETB0") && stat.contains(&format!("Size: {size}")), "{stat}");
 }
 
+/// In pieces, as a logical volume on two disks is: put together they are the same filesystem.
+#[test]
+fn a_filesystem_may_lie_in_pieces() {
+    let whole = checked(80 * MIB, 0, &sample());
+    let apart = tempfile::NamedTempFile::new().unwrap();
+    let pieces = [(40 * MIB, 36 * MIB), (0, 4 * MIB), (80 * MIB, 40 * MIB)];
+    apart.as_file().set_len(120 * MIB).unwrap();
+    let area = Area::new(apart.as_file(), pieces);
+    write(&area, &options(), &sample(), &mut |_| true).unwrap();
+    let mut at = 0;
+    for (offset, size) in pieces {
+        let read = |file: &std::fs::File, from| {
+            let mut bytes = vec![0; size as usize];
+            file.read_exact_at(&mut bytes, from).unwrap();
+            bytes
+        };
+        assert!(read(whole.as_file(), at) == read(apart.as_file(), offset), "at {at}");
+        at += size;
+    }
+}
+
 #[test]
 fn what_does_not_fit_is_refused() {
     let fails = |size: u64, tree: &Tree| {
         let image = tempfile::NamedTempFile::new().unwrap();
         image.as_file().set_len(size).unwrap();
-        write(image.as_file(), 0, &options(size), tree, &mut |_| true).unwrap_err()
+        let area = Area::new(image.as_file(), [(0, size)]);
+        write(&area, &options(), tree, &mut |_| true).unwrap_err()
     };
     let mut big = Tree::default();
     big.put("big", file(&vec![1; 70 * MIB as usize]));
@@ -223,8 +246,6 @@ fn what_does_not_fit_is_refused() {
     );
     let image = tempfile::NamedTempFile::new().unwrap();
     image.as_file().set_len(64 * MIB).unwrap();
-    assert!(matches!(
-        write(image.as_file(), 0, &options(64 * MIB), &sample(), &mut |_| false),
-        Err(Error::Stopped)
-    ));
+    let area = Area::new(image.as_file(), [(0, 64 * MIB)]);
+    assert!(matches!(write(&area, &options(), &sample(), &mut |_| false), Err(Error::Stopped)));
 }
