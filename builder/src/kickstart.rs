@@ -237,7 +237,8 @@ impl Kickstart {
         bare(self) == bare(other)
     }
 
-    /// Packages that its commands need beside `%packages`; Anaconda adds the same.
+    /// Packages that its commands need beside `%packages`, for one node; Anaconda adds the
+    /// same.
     pub fn needs(&self) -> Vec<&'static str> {
         let mut needs = limits::packages(&self.storage);
         let team = self.networks.iter().any(|n| matches!(n.kind, Device::Team { .. }));

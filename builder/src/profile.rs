@@ -139,6 +139,7 @@ impl Loaded {
             formats: role.formats,
             kickstart: kickstarts.kickstart,
             rendered: kickstarts.rendered,
+            needs: kickstarts.needs,
             networks: kickstarts.networks,
             inputs,
             warnings,

@@ -62,7 +62,7 @@ fn files(spec: &Spec) -> BTreeMap<String, String> {
     let units = |list: &[String]| list.join(" ");
     files.insert("enabled".into(), units(&spec.services.enabled));
     files.insert("disabled".into(), units(&spec.services.disabled));
-    files.insert("needs".into(), spec.kickstart.needs().join(" "));
+    files.insert("needs".into(), spec.needs.join(" "));
     files
 }
 
@@ -233,8 +233,12 @@ fn every_other_line_says_why() {
         ("%packages --default\n%end", Refused, "@^minimal"),
         ("%packages --instLangs=\n%end", Refused, "takes locales"),
         ("%post --nochroot\ntrue\n%end", Refused, "no installer around the image"),
+        ("%post\ntrue\n%end", Translated, "once for all nodes of a role"),
+        ("network --device=br0 --bridgeslaves=eth1 --vlanid=5", Refused, "a line for each"),
+        ("mediacheck", NotApplicable, "digest and signature"),
         ("%pre\ntrue\n%end", NotApplicable, "outside the installed system"),
-        ("%addon com_redhat_kdump --enable\n%end", Refused, "runs in Anaconda only"),
+        ("%addon com_redhat_kdump --enable\n%end", Refused, "crashkernel=auto"),
+        ("%addon org_fedora_oscap\n%end", Refused, "runs in Anaconda only"),
         ("%addon com_redhat_kdump --disable\n%end", NotApplicable, "changes nothing"),
         ("%include /tmp/x", Refused, "not beside the kickstart"),
         ("realm join x", Refused, "joins no domain"),
@@ -242,6 +246,62 @@ fn every_other_line_says_why() {
         let (found, why, _) = alone(line);
         assert_eq!(found, fate, "{line}: {why}");
         assert!(why.contains(words), "{line}: {why}");
+    }
+}
+
+/// The report tells what this line does, not what such lines do.
+#[test]
+fn what_is_said_of_a_line_is_true_of_it() {
+    for (line, words) in [
+        ("timezone Etc/UTC", "the time zone; chrony's servers are the lab file's"),
+        ("timezone Etc/UTC --ntpservers=a", "lab file's, which have to be these"),
+        ("firewall --enabled --remove-service=ssh --port=80", "lets in dhcpv6-client, 80/tcp"),
+        ("firewall --enabled --remove-service=ssh,dhcpv6-client", "lets in nothing"),
+        ("bootloader --append=a", "UEFI, with these kernel arguments"),
+        ("%packages --excludedocs --ignoremissing\n%end", "and told; without files"),
+        ("network --bootproto=dhcp", "the lab's own interface, which has to be as in the lab"),
+        ("network --hostname=x", "has to be the lab file's, or a build stops"),
+        ("%post\n%end", "it is empty"),
+    ] {
+        let (fate, why, _) = alone(line);
+        assert_eq!(fate, Fate::Honoured, "{line}: {why}");
+        assert!(why.contains(words), "{line}: {why}");
+    }
+    assert_eq!(alone("bootloader --timeout=1").1, "GRUB 2 for BIOS and for UEFI");
+}
+
+#[test]
+fn what_an_image_does_otherwise_is_warned_of() {
+    for (text, line, words) in [
+        ("%post\n# hostname\necho $(hostname) > /etc/motd\n%end", 3, "about one: `hostname`"),
+        ("%post\nsed -i s/a/b/ /etc/sysconfig/network-scripts/ifcfg-eth1\n%end", 2, "`ifcfg-`"),
+        ("rootpw $6$a$b", 1, "the password of root is this hash itself"),
+        ("user --name=ann --password=x", 1, "the password of ann is written in clear"),
+    ] {
+        let (_, _, kickstart) = alone(text);
+        let [warning] = &kickstart.warnings[..] else { panic!("{:?}", kickstart.warnings) };
+        assert!(warning.message.contains(words), "{warning}");
+        assert_eq!(warning.line, line, "{warning}");
+    }
+    assert_eq!(alone("%post\n# nothing of a hostname\ntrue\n%end").2.warnings, []);
+}
+
+/// The nodes of a role share one tree: what one of them needs is in it, whichever is built.
+#[test]
+fn packages_are_those_that_any_node_of_the_role_needs() {
+    let lab = Lab::new();
+    let needs = |node: Option<&str>| {
+        let profile = text(&lab.folder().join("profiles/compute.toml"));
+        let (directory, home) = (lab.folder(), Some(lab.folder()));
+        let request = Request { profile: &profile, lab: None, node, directory, home };
+        load(&request).unwrap_or_else(|e| panic!("{node:?}: {e}")).needs
+    };
+    assert!(!needs(None).contains(&"teamd"));
+    let line =
+        "{% if node.name == \"nova02\" %}network --device=team0 --teamslaves=eth1{% endif %}";
+    lab.edit("kickstart/compute.ks", "\nzerombr\n", &format!("\n{line}\nzerombr\n"));
+    for node in [None, Some("nova01"), Some("nova02")] {
+        assert!(needs(node).contains(&"teamd"), "{node:?}");
     }
 }
 

@@ -251,7 +251,7 @@ fn request(spec: &Spec) -> Request {
     request.install.extend(environment.iter().map(|e| format!("@^{e}")));
     request.install.extend(asked.iter().map(|g| format!("@{g}")));
     request.install.extend(names.iter().cloned());
-    request.install.extend(spec.kickstart.needs().into_iter().map(str::to_owned));
+    request.install.extend(spec.needs.iter().map(|name| (*name).to_owned()));
     request
 }
 

@@ -43,8 +43,16 @@ fn login(
     let hash = match kind {
         Some("--iscrypted") => PasswordHash::from_hash(password),
         _ => {
-            let message = format!("the password of {name} is written in clear");
-            let hint = "write its hash: --iscrypted and the output of `openssl passwd -6`";
+            let (message, hint) = match PasswordHash::from_hash(password) {
+                Ok(hash) if hash.is_usable() => (
+                    format!("the password of {name} is this hash itself, not what it is made of"),
+                    "to mean the hash, add --iscrypted",
+                ),
+                _ => (
+                    format!("the password of {name} is written in clear"),
+                    "write its hash: --iscrypted and the output of `openssl passwd -6`",
+                ),
+            };
             state.warning(item.line, column, message, hint);
             PasswordHash::from_clear(password, &format!("{} {name}", state.source.salt))
         }

@@ -38,7 +38,10 @@ pub fn bootloader(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
         }
         None => loader.timeout = None,
     }
-    let mut why = "GRUB 2 for BIOS and for UEFI, with these kernel arguments".to_owned();
+    let mut why = "GRUB 2 for BIOS and for UEFI".to_owned();
+    if !state.kickstart.bootloader.append.trim().is_empty() {
+        why += ", with these kernel arguments";
+    }
     if state.kickstart.bootloader.password.is_some() {
         why += "; entries start without the password, root's, and change only with it";
     }

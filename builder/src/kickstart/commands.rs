@@ -59,9 +59,28 @@ fn addon(state: &mut State<'_>, item: &Item<'_>) {
         return state.report(item, Fate::NotApplicable, why);
     }
     let name = words.first().copied().unwrap_or("without a name");
+    if name == "com_redhat_kdump" {
+        let why = "this add-on runs in Anaconda only: for kdump write crashkernel=auto to \
+                   bootloader --append, kexec-tools to %packages and kdump to services --enabled";
+        return state.report(item, Fate::Refused, why);
+    }
     let why =
         format!("the add-on {name} runs in Anaconda only: do its work in %packages and %post");
     state.report(item, Fate::Refused, why);
+}
+
+/// What becomes of a %post.
+const POST: &str = "runs inside the image while it is made, once for all nodes of a role, without \
+                    network and running services. Host name and ifcfg files are written for \
+                    each node after it: it does not see them, where Anaconda's would";
+
+/// The first word of a script's line by which it asks for, or changes, what differs between
+/// nodes.
+fn of_node(line: &str) -> Option<&'static str> {
+    const WORDS: [&str; 7] =
+        ["hostnamectl", "HOSTNAME", "/etc/hostname", "ifcfg-", "hostname", "uname -n", "nmcli"];
+    let text = line.trim_start();
+    WORDS.into_iter().find(|word| !text.starts_with('#') && text.contains(word))
 }
 
 fn post(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
@@ -73,10 +92,18 @@ fn post(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
         let why = "there is no installer around the image: run it within, without --nochroot";
         return state.report(item, Fate::Refused, why);
     }
-    let body: String = lines.map(|(_, line)| format!("{line}\n")).collect();
-    state.report(item, Fate::Honoured, "runs inside the image while it is made");
+    let body: String = lines.clone().map(|(_, line)| format!("{line}\n")).collect();
     if body.trim().is_empty() {
-        return;
+        return state.report(item, Fate::Honoured, "it is empty");
+    }
+    state.report(item, Fate::Translated, POST);
+    if let Some((number, word)) = lines.clone().find_map(|(n, line)| Some((*n, of_node(line)?))) {
+        let message = format!(
+            "%post runs once for all nodes of a role, but this line is about one: `{word}`"
+        );
+        let hint = "host name, addresses and interfaces come from the lab file and `network`; \
+                    what else a node needs by its name, a unit has to do when the node starts";
+        state.warning(number, 1, message, hint);
     }
     let (file, line) = (state.file(item), state.line(item));
     state.kickstart.post.push(Script {

@@ -177,7 +177,12 @@ pub static COMMANDS: &[Command] = &[
          --metadatasize=INT --profile=TEXT --mkfsoptions=TEXT",
         Honoured,
     ),
-    command("mediacheck", NO_ARGUMENTS, "", SOURCE),
+    command(
+        "mediacheck",
+        NO_ARGUMENTS,
+        "",
+        NotApplicable("every package is checked by its digest and signature"),
+    ),
     command("method", Any, "--proxy=TEXT --noverifyssl --url=TEXT --mirrorlist=TEXT", SOURCE),
     command("multipath", NO_ARGUMENTS, "--name!=TEXT --device!=TEXT --rule!=TEXT", HARDWARE),
     command(
@@ -275,7 +280,7 @@ pub static COMMANDS: &[Command] = &[
 
 const SCRIPT: &str = "--erroronfail --interpreter=TEXT --log,--logfile=TEXT";
 const INSTALLER_SCRIPT: Image =
-    NotApplicable("runs in the installer, outside the installed system");
+    NotApplicable("runs in the installer, outside the installed system, and so not here");
 
 impl Command {
     /// The name that the normal form has: some commands have two.

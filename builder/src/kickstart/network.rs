@@ -111,13 +111,21 @@ pub fn network(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
         return state.refuse(item, column(item, parsed, option), format!("{option}: {why}"));
     }
     match read(parsed, state.line(item)) {
-        Ok(network) => {
-            let why = match (network.hostname_only, network.hostname.is_some()) {
-                (true, _) => "the node's name, which the lab file has as well",
-                (_, true) => "the interface's ifcfg file, and the node's name as in the lab file",
-                _ => "the interface's ifcfg file; the lab's own interface is as in the lab file",
+        Ok(networks) => {
+            let Some(network) = networks.last() else { return };
+            let name = "the node's name has to be the lab file's, or a build stops";
+            let file = match network.device {
+                None => {
+                    "the lab's own interface, which has to be as in the lab file, or a build stops"
+                }
+                Some(_) => "the interface's ifcfg file; the lab's own has to be as in the lab file",
             };
-            state.kickstart.networks.push(network);
+            let why = match (network.hostname_only, network.hostname.is_some()) {
+                (true, _) => name.to_owned(),
+                (_, true) => format!("{file}; {name}"),
+                _ => file.to_owned(),
+            };
+            state.kickstart.networks.extend(networks);
             state.report(item, Fate::Honoured, why);
         }
         Err((option, why)) => {
@@ -132,7 +140,9 @@ fn column(item: &Item<'_>, parsed: &Parsed<'_>, option: &str) -> usize {
 
 type Refused = (&'static str, String);
 
-fn read(parsed: &Parsed<'_>, line: usize) -> Result<Network, Refused> {
+/// What a line makes: an interface, and before a VLAN the bond or team that the same line
+/// makes under it.
+fn read(parsed: &Parsed<'_>, line: usize) -> Result<Vec<Network>, Refused> {
     let names: Vec<&str> = parsed.options.iter().map(|(n, _)| *n).collect();
     let bootproto = parsed.text("--bootproto").unwrap_or_else(|| "dhcp".into());
     if ["query", "ibft"].contains(&bootproto.as_str()) {
@@ -149,10 +159,11 @@ fn read(parsed: &Parsed<'_>, line: usize) -> Result<Network, Refused> {
     if let (Some(_), None, "static") = (ip, netmask, bootproto.as_str()) {
         return Err(("--ip", "it needs --netmask".into()));
     }
-    Ok(Network {
+    let kinds = kinds(parsed)?;
+    let network = Network {
         line,
         device: device(parsed)?,
-        kind: kind(parsed)?,
+        kind: Device::Ethernet,
         bootproto,
         ip,
         netmask,
@@ -179,7 +190,20 @@ fn read(parsed: &Parsed<'_>, line: usize) -> Result<Network, Refused> {
             .map(|v| v.text.parse().map_err(|_| ("--mtu", format!("`{}` is no number", v.text))))
             .transpose()?,
         ethtool: parsed.text("--ethtool").filter(|t| !t.is_empty()),
-    })
+    };
+    let under = |kind: Device| Network {
+        line,
+        device: network.device.clone(),
+        kind,
+        bootproto: "static".into(),
+        off_at_boot: network.off_at_boot,
+        ipv6: Some(Ipv6::Off),
+        mtu: network.mtu,
+        ..Network::default()
+    };
+    let (mut own, lower) = (network.clone(), kinds.0.map(under));
+    own.kind = kinds.1;
+    Ok(lower.into_iter().chain([own]).collect())
 }
 
 fn not_an_address(option: &'static str, text: &str) -> Refused {
@@ -215,6 +239,19 @@ fn interface(option: &'static str, name: &str) -> Result<String, Refused> {
 fn members(parsed: &Parsed<'_>, option: &'static str) -> Result<Vec<String>, Refused> {
     let names = parsed.list(option);
     names.iter().map(|name| interface(option, name)).collect()
+}
+
+/// The device of a line, and before it the one that it is on, if the line makes both: a VLAN
+/// over a bond or a team, as Anaconda reads `--vlanid` beside their interfaces.
+fn kinds(parsed: &Parsed<'_>) -> Result<(Option<Device>, Device), Refused> {
+    let first = kind(parsed)?;
+    let over = matches!(first, Device::Bond { .. } | Device::Team { .. });
+    match vlan(parsed)? {
+        Some(vlan) if over => Ok((Some(first), vlan)),
+        Some(vlan) if first == Device::Ethernet => Ok((None, vlan)),
+        Some(_) => Err(("--vlanid", "a bridge over a VLAN takes a line for each".into())),
+        None => Ok((None, first)),
+    }
 }
 
 fn kind(parsed: &Parsed<'_>) -> Result<Device, Refused> {
@@ -255,15 +292,19 @@ fn kind(parsed: &Parsed<'_>) -> Result<Device, Refused> {
             options: options("--bridgeopts", &[','])?,
         });
     }
+    Ok(Device::Ethernet)
+}
+
+fn vlan(parsed: &Parsed<'_>) -> Result<Option<Device>, Refused> {
     let Some(id) = parsed.get("--vlanid").filter(|v| !v.text.is_empty()) else {
-        return Ok(Device::Ethernet);
+        return Ok(None);
     };
     if device(parsed)?.is_none() {
         return Err(("--vlanid", "name the interface under it with --device".into()));
     }
     let name = parsed.text("--interfacename").map(|n| interface("--interfacename", &n));
     match id.text.parse::<u16>() {
-        Ok(id) if (1..4095).contains(&id) => Ok(Device::Vlan { id, name: name.transpose()? }),
+        Ok(id) if (1..4095).contains(&id) => Ok(Some(Device::Vlan { id, name: name.transpose()? })),
         _ => Err(("--vlanid", format!("`{}` is not from 1 to 4094", id.text))),
     }
 }

@@ -48,8 +48,13 @@ pub enum Members {
     All,
 }
 
-/// Options that only matter while the installer downloads.
-const DOWNLOAD: [&str; 2] = ["--timeout", "--retries"];
+/// What options change, in words.
+const MORE: [(&[&str], &str); 4] = [
+    (&["--ignoremissing"], "names that no repository has are left out, and told"),
+    (&["--excludedocs"], "without files that they mark as documentation"),
+    (&["--instLangs"], "of files for a language only those of --instLangs"),
+    (&["--timeout", "--retries"], "--timeout and --retries are the installer's"),
+];
 /// Options that an image cannot honour.
 const REFUSED: [(&str, &str); 2] = [
     ("--default", "which environment is the default is the medium's secret: name it, @^minimal"),
@@ -94,14 +99,16 @@ pub fn apply(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
         let why = "--instLangs takes locales, as in --instLangs=en_US:cs";
         return state.report(item, Fate::Refused, why);
     }
-    match REFUSED.into_iter().find(|(o, _)| parsed.has(o)) {
-        Some((option, why)) => state.report(item, Fate::Refused, format!("{option}: {why}")),
-        None if DOWNLOAD.into_iter().any(|o| parsed.has(o)) => {
-            let why = "the packages are installed; --timeout and --retries are the installer's";
-            state.report(item, Fate::Honoured, why);
-        }
-        None => state.report(item, Fate::Honoured, "the packages are installed"),
+    if let Some((option, why)) = REFUSED.into_iter().find(|(o, _)| parsed.has(o)) {
+        return state.report(item, Fate::Refused, format!("{option}: {why}"));
     }
+    let mut why = "the packages are installed".to_owned();
+    for (options, more) in MORE {
+        if options.iter().any(|o| parsed.has(o)) {
+            why = format!("{why}; {more}");
+        }
+    }
+    state.report(item, Fate::Honoured, why);
 }
 
 fn entry(state: &mut State<'_>, line: usize, column: usize, text: &str) {

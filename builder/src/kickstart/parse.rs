@@ -118,7 +118,7 @@ impl State<'_> {
             );
         }
         let (file, line, column) = self.place(line, column);
-        let why = "the file is not beside the kickstart: only an installer's run makes it; put \
+        let why = "the file is not beside the kickstart: only an installer's run has it; put \
                    its text here"
             .into();
         let fate = Fate::Refused;

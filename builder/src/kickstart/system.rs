@@ -52,8 +52,8 @@ pub fn lang(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     state.kickstart.lang = Some(word.text.clone());
     match parsed.has("--addsupport") {
         true => {
-            let why =
-                "the system's language; --addsupport is met: packages keep all their languages";
+            let why = "the system's language; --addsupport is met: packages keep all their languages, \
+                 or those of %packages --instLangs";
             state.report(item, Fate::Translated, why);
         }
         false => state.report(item, Fate::Honoured, "the system's language"),
@@ -118,8 +118,15 @@ pub fn timezone(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
         return state.refuse(item, column, why);
     }
     let ntp_servers = parsed.list("--ntpservers");
+    let why = match ntp_servers.is_empty() {
+        true => "the time zone; chrony's servers are the lab file's",
+        false => {
+            "the time zone; chrony's servers are the lab file's, which have to be these, or a \
+             build stops"
+        }
+    };
     state.kickstart.timezone = Some(Timezone { zone, utc: parsed.has("--utc"), ntp_servers });
-    state.report(item, Fate::Honoured, "the time zone and chrony's servers");
+    state.report(item, Fate::Honoured, why);
 }
 
 /// `selinux`.
@@ -176,9 +183,11 @@ pub fn firewall(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
         let why = format!("`{bad}` is neither a service nor an interface of firewalld");
         return state.refuse(item, item.words[0].column, why);
     }
+    let ports_named = ports.iter().map(|(port, protocol)| format!("{port}/{protocol}"));
+    let open: Vec<String> = services.iter().cloned().chain(ports_named).collect();
+    let open = if open.is_empty() { "nothing".to_owned() } else { open.join(", ") };
+    let why = format!("firewalld is installed and starts; its public zone lets in {open}");
     state.kickstart.firewall = Some(Firewall { enabled: true, services, ports, trusted });
-    let why = "firewalld is installed and starts; its public zone lets in ssh and what is named \
-               here";
     state.report(item, Fate::Honoured, why);
 }
 

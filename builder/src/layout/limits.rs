@@ -202,6 +202,12 @@ fn groups(storage: &Storage) -> Vec<(usize, String)> {
         if !lvm_name(name) {
             found.push((volume.line, format!("`{name}` is no name for a logical volume")));
         }
+        let shares = storage.logical_volumes[..=index].iter().filter(|v| v.group == *group);
+        let percent: u64 = shares.filter_map(|v| v.size.percent).map(u64::from).sum();
+        if volume.size.percent.is_some() && percent > 100 {
+            let why = format!("--percent adds up to {percent} in {group}: 100 is all that is free");
+            found.push((volume.line, why));
+        }
     }
     found
 }

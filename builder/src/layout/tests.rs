@@ -215,6 +215,12 @@ fn what_no_image_can_hold_is_refused_at_its_line() {
         ("part pv.1 --size=100\nvolgroup vg pv.2\n", 4, "pv.2 is nowhere"),
         ("part pv.1 --size=100\nvolgroup vg pv.2\n", 3, "pv.1 is in no volume group"),
         ("logvol / --vgname=no --name=root --size=1000\n", 3, "there is no volume group `no`"),
+        (
+            "part pv.1 --size=100\nvolgroup vg pv.1\nlogvol /a --vgname=vg --name=a --percent=60\n\
+             logvol /b --vgname=vg --name=b --percent=50\n",
+            6,
+            "--percent adds up to 110 in vg",
+        ),
         ("part /x --size=9 --label=much-too-long-a-name\n", 3, "has more than 12 bytes"),
         (
             "part pv.1 --size=100\nvolgroup vg pv.1\nlogvol /boot --vgname=vg --name=b --size=99\n",

@@ -264,6 +264,29 @@ mod tests {
         assert!(files[2].1.contains("BOOTPROTO=dhcp\nONBOOT=no\n"), "{}", files[2].1);
     }
 
+    /// The address is the VLAN's; Anaconda gives the bond under it none.
+    #[test]
+    fn a_vlan_over_a_bond_is_one_line() {
+        let text = "network --device=bond0 --bootproto=dhcp --bondslaves=eth1,eth2 --vlanid=20 \
+                    --bondopts=mode=active-backup --mtu=9000";
+        let files = written(text);
+        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["eth0", "bond0", "eth1", "eth2", "bond0.20"]);
+        for (number, line) in [
+            (1, "BOOTPROTO=none"),
+            (1, "IPV6INIT=no"),
+            (1, "BONDING_OPTS=mode=active-backup"),
+            (1, "MTU=9000"),
+            (2, "MASTER=bond0"),
+            (4, "BOOTPROTO=dhcp"),
+            (4, "PHYSDEV=bond0"),
+            (4, "VLAN_ID=20"),
+        ] {
+            let text = &files[number].1;
+            assert!(text.lines().any(|l| l == line), "{line} is missing in:\n{text}");
+        }
+    }
+
     #[test]
     fn bonds_vlans_and_bridges() {
         let text = "network --device=bond0 --bondslaves=eth1,eth2 \

@@ -18,6 +18,8 @@ pub struct Kickstarts {
     pub rendered: BTreeMap<String, Rendered>,
     /// Its meaning; `network` is the first node's.
     pub kickstart: Kickstart,
+    /// Packages that its commands need for any node of the role, as all share one tree.
+    pub needs: Vec<&'static str>,
     /// `network` for each node, by name.
     pub networks: BTreeMap<String, Vec<kickstart::Network>>,
     /// Files that it includes, in the order of their first use.
@@ -83,12 +85,40 @@ pub fn read(
     push_new(&mut found, differences(&file.name, &filled));
     found.sort_by_key(|p| (p.line, p.column));
     problems.extend(found);
+    let needs = needs(&file, lab, role, &filled, request);
     let first = &filled.first()?.1;
     let (kickstart, included) = (first.kickstart.clone(), first.included.clone());
     let networks = |f: &Filled| f.kickstart.networks.clone();
     let networks = filled.iter().map(|(n, f)| (n.name.clone(), networks(f))).collect();
     let rendered = filled.into_iter().map(|(n, f)| (n.name.clone(), Rendered(f.text))).collect();
-    Some(Kickstarts { file, rendered, kickstart, networks, included })
+    Some(Kickstarts { file, rendered, kickstart, needs, networks, included })
+}
+
+/// Packages that any node of the role needs. Those that are not built now count as well, as
+/// the tree would be another one otherwise; their mistakes are for when they are built.
+fn needs(
+    file: &InputFile,
+    lab: &Lab,
+    role: &RoleFile,
+    filled: &[(&Node, Filled)],
+    request: &Request<'_>,
+) -> Vec<&'static str> {
+    let built = |node: &&Node| filled.iter().any(|(n, _)| n.name == node.name);
+    let of_role = |node: &&Node| filled.first().is_some_and(|(n, _)| n.role == node.role);
+    let others = lab.nodes.iter().filter(of_role).filter(|n| !built(n)).filter_map(|node| {
+        let network = lab.network.as_ref()?;
+        let facts = Facts { lab: &lab.name, node, network, services: &role.services };
+        Some(fill(file, request, &facts).ok()?.kickstart)
+    });
+    let mut all: Vec<&'static str> = Vec::new();
+    for kickstart in filled.iter().map(|(_, one)| one.kickstart.clone()).chain(others) {
+        for name in kickstart.needs() {
+            if !all.contains(&name) {
+                all.push(name);
+            }
+        }
+    }
+    all
 }
 
 fn fill(

@@ -44,6 +44,8 @@ pub struct Spec {
     /// The kickstart; its `network` lines are the first node's, all else is the
     /// same for every node of the role.
     pub kickstart: Kickstart,
+    /// Packages that its commands need beside `%packages`, for any node of the role.
+    pub needs: Vec<&'static str>,
     /// The kickstart's `network` lines for each node to build, by name.
     pub networks: BTreeMap<String, Vec<kickstart::Network>>,
     /// The kickstart's text for each node to build, by name.
