@@ -105,6 +105,16 @@ fn logical<'a>(physical: &[Window<'a>]) -> Result<Vec<Volume<'a>>> {
     found.into_iter().map(volume).collect()
 }
 
+/// The files that the image at `path` consists of: itself, and the backing files below it.
+///
+/// # Errors
+/// An input error when one cannot be read.
+pub fn files(path: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    disk(path, &mut files)?;
+    Ok(files)
+}
+
 /// The disk that an image file holds, and the file's format; `files` gets every file read.
 fn disk(path: &Path, files: &mut Vec<PathBuf>) -> Result<(Box<dyn ReadAt>, &'static str)> {
     let what = || format!("cannot read the image {}", path.display());

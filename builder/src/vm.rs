@@ -3,7 +3,9 @@
 //! they were built. Nothing is touched that was not started here.
 
 mod accelerator;
+mod access;
 mod console;
+mod domain;
 mod handle;
 mod images;
 pub mod network;
@@ -25,7 +27,7 @@ use crate::error::{Context, Result};
 use crate::interrupt;
 use crate::progress::{Progress, Unit};
 use images::Machine;
-use state::{Folder, Held, Node};
+use state::{Folder, Held};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -62,13 +64,13 @@ pub fn up(options: &Up, progress: &mut Progress) -> Result<()> {
     let (lab, machines) = images::read(&options.outputs)?;
     let chosen = images::choose(&machines, &options.nodes)?;
     let mut held = Held::open(Folder::new(&options.state, &lab.name), &lab)?;
-    let is_off = |m: &&Machine| !held.state.nodes.get(&m.name).is_some_and(Node::alive);
-    let off: Vec<&Machine> = chosen.iter().copied().filter(is_off).collect();
+    let on = held.state.running(chosen.iter().map(|m| &m.name))?;
+    let off: Vec<&Machine> = chosen.iter().copied().filter(|m| !on.contains(&&m.name)).collect();
     if !off.is_empty()
         && let Err(error) = start::start(options, &off, &machines, &mut held, progress)
     {
-        settle(&mut held)?;
-        if held.state.nodes.is_empty() {
+        // What could not be taken down stays on record; the first error tells more.
+        if settle(&mut held).is_ok() && held.state.nodes.is_empty() {
             held.folder.remove()?;
         }
         return Err(error);
@@ -91,10 +93,10 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
 
 /// Without a running machine the network goes down as well.
 fn settle(held: &mut Held) -> Result<()> {
-    if !held.state.nodes.values().any(Node::alive)
+    if held.state.running(held.state.nodes.keys())?.is_empty()
         && let Some(network) = held.state.network.take()
     {
-        network.remove();
+        network.remove()?;
     }
     held.save()
 }
@@ -103,7 +105,7 @@ fn settle(held: &mut Held) -> Result<()> {
 /// after `timeout`. Without names, all of the lab's.
 ///
 /// # Errors
-/// When the lab or a node is not known.
+/// When the lab or a node is not known, or libvirt does not answer.
 pub fn down(
     base: &Path,
     lab: Option<&str>,
@@ -114,8 +116,7 @@ pub fn down(
     let mut held = Held::existing(state::find(base, lab)?)?;
     let names = state::choose(&held.state, names)?;
     progress.stage("shutting down", Unit::Steps);
-    let mut running: Vec<&String> =
-        names.iter().filter(|name| held.state.nodes[*name].alive()).collect();
+    let mut running = held.state.running(&names)?;
     for name in &running {
         let machine = held.state.nodes[*name].machine.as_ref();
         if let Some(Err(e)) = machine.map(|m| m.press_power(&held.folder.node(name))) {
@@ -125,19 +126,17 @@ pub fn down(
     let started = Instant::now();
     while !running.is_empty() && started.elapsed() < timeout {
         interrupt::check()?;
-        running.retain(|name| {
-            let alive = held.state.nodes[*name].alive();
-            if !alive {
-                progress.note(&format!("{name} is off"));
-            }
-            alive
-        });
+        let alive = held.state.running(running.iter().copied())?;
+        for name in running.iter().filter(|name| !alive.contains(name)) {
+            progress.note(&format!("{name} is off"));
+        }
+        running = alive;
         let list: Vec<&str> = running.iter().map(|n| n.as_str()).collect();
         progress.at(0, 0, &list.join(", "));
         std::thread::sleep(Duration::from_millis(200));
     }
     for name in running {
-        held.state.nodes[name].machine.as_ref().inspect(|m| m.kill());
+        held.state.nodes[name].machine.as_ref().map_or(Ok(()), handle::Machine::kill)?;
         let seconds = timeout.as_secs();
         progress.note(&format!("{name} did not shut down within {seconds} s: its power was cut"));
     }
@@ -149,7 +148,7 @@ pub fn down(
 /// the whole lab goes.
 ///
 /// # Errors
-/// When the lab or a node is not known, or files cannot be removed.
+/// When the lab or a node is not known, libvirt does not answer, or files cannot be removed.
 pub fn destroy(
     base: &Path,
     lab: Option<&str>,
@@ -158,7 +157,7 @@ pub fn destroy(
 ) -> Result<()> {
     let mut held = Held::existing(state::find(base, lab)?)?;
     for name in state::choose(&held.state, names)? {
-        held.state.nodes[&name].machine.as_ref().inspect(|m| m.remove());
+        held.state.nodes[&name].machine.as_ref().map_or(Ok(()), handle::Machine::remove)?;
         let folder = held.folder.node(&name);
         state::remove(&folder)?;
         held.state.nodes.remove(&name);

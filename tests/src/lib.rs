@@ -4,6 +4,7 @@ pub mod doubles;
 pub mod fixture;
 pub mod guest;
 pub mod lab;
+pub mod libvirtd;
 pub mod machines;
 pub mod namespace;
 pub mod openstack_double;

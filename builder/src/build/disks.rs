@@ -102,6 +102,7 @@ pub fn write(
         outputs.extend(writer.checksums(&node.name, &node.outputs)?);
     }
     let network = libvirt::network(
+        "",
         &plan.lab,
         context.spec.all_nodes.iter().map(|n| (n.name.as_str(), n.address)),
     );
@@ -170,6 +171,7 @@ impl Writer<'_> {
         let image = formats.iter().find_map(|f| Some((file(*f), f.qemu()?)));
         if let Some((image, format)) = image {
             let domain = libvirt::Domain {
+                owner: "",
                 lab: &self.plan.lab.name,
                 node: &node.name,
                 address: node.address,
@@ -178,6 +180,7 @@ impl Writer<'_> {
                 memory: self.plan.machine.memory,
                 image: &PathBuf::from(libvirt::POOL).join(image),
                 format,
+                relabel: true,
                 emulated: false,
                 uefi: false,
                 log: None,

@@ -13,6 +13,9 @@ pub const POOL: &str = "/var/lib/libvirt/images";
 /// A node's machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Domain<'a> {
+    /// Whose machine it is: the folder of the lab's state where `imgbuild up` makes it, empty in
+    /// a description for the user's own hands.
+    pub owner: &'a str,
     /// The lab's name, which is also its network's.
     pub lab: &'a str,
     /// Node name.
@@ -29,6 +32,8 @@ pub struct Domain<'a> {
     pub image: &'a Path,
     /// Its format in QEMU's words.
     pub format: &'a str,
+    /// Whether libvirt makes the disk the own of the account that QEMU runs as.
+    pub relabel: bool,
     /// Whether the processor is emulated.
     pub emulated: bool,
     /// Whether UEFI starts the boot loader, in place of BIOS.
@@ -40,7 +45,7 @@ pub struct Domain<'a> {
 impl Domain<'_> {
     /// Its UUID.
     pub fn uuid(&self) -> String {
-        uuid(&format!("{}/{}", self.lab, self.node))
+        uuid(&format!("{}{}/{}", self.owner, self.lab, self.node))
     }
 
     /// Its description.
@@ -51,7 +56,21 @@ impl Domain<'_> {
         let memory = self.memory >> 10;
         let (kind, cpu) =
             if self.emulated { ("qemu", "maximum") } else { ("kvm", "host-passthrough") };
-        let (firmware, machine) = if self.uefi { (" firmware='efi'", "q35") } else { ("", "pc") };
+        let (firmware, secure, machine) = match self.uefi {
+            // Secure boot would refuse what no vendor has signed.
+            true => (
+                " firmware='efi'",
+                "    <firmware>\n      <feature enabled='no' name='secure-boot'/>\n    </firmware>\n",
+                "q35",
+            ),
+            false => ("", "", "pc"),
+        };
+        let source = match self.relabel {
+            true => format!("<source file='{image}'/>"),
+            false => format!(
+                "<source file='{image}'>\n        <seclabel model='dac' relabel='no'/>\n      </source>"
+            ),
+        };
         let log = self.log.map_or_else(String::new, |log| {
             format!("\n      <log file='{}' append='on'/>", escape(&log.to_string_lossy()))
         });
@@ -59,13 +78,13 @@ impl Domain<'_> {
             "<domain type='{kind}'>\n  <name>{name}</name>\n  <uuid>{uuid}</uuid>\n  \
              <title>{name} ({address}) of {lab}</title>\n  \
              <memory unit='KiB'>{memory}</memory>\n  <vcpu>{cpus}</vcpu>\n  \
-             <os{firmware}>\n    <type arch='x86_64' machine='{machine}'>hvm</type>\n    \
+             <os{firmware}>\n    <type arch='x86_64' machine='{machine}'>hvm</type>\n{secure}    \
              <boot dev='hd'/>\n  </os>\n  <features>\n    <acpi/>\n    <apic/>\n  </features>\n  \
              <cpu mode='{cpu}'/>\n  <clock offset='utc'/>\n  \
              <on_poweroff>destroy</on_poweroff>\n  <on_reboot>restart</on_reboot>\n  \
              <on_crash>destroy</on_crash>\n  <devices>\n    \
              <disk type='file' device='disk'>\n      <driver name='qemu' type='{format}'/>\n      \
-             <source file='{image}'/>\n      <target dev='vda' bus='virtio'/>\n    </disk>\n    \
+             {source}\n      <target dev='vda' bus='virtio'/>\n    </disk>\n    \
              <interface type='network'>\n      <mac address='{mac}'/>\n      \
              <source network='{lab}'/>\n      <model type='virtio'/>\n    </interface>\n    \
              <serial type='pty'>{log}\n      <target port='0'/>\n    </serial>\n    \
@@ -76,14 +95,18 @@ impl Domain<'_> {
     }
 }
 
-/// UUID of the lab's network.
-pub fn network_uuid(lab: &Lab) -> String {
-    uuid(&format!("network {}", lab.name))
+/// UUID of the lab's network; for `owner` see [`Domain`].
+pub fn network_uuid(owner: &str, lab: &Lab) -> String {
+    uuid(&format!("{owner}network {}", lab.name))
 }
 
 /// The lab's network: the host is its gateway and name server, and knows these nodes by name.
 /// Nodes have fixed addresses; there is no DHCP.
-pub fn network<'a>(lab: &Lab, nodes: impl IntoIterator<Item = (&'a str, Ipv4Addr)>) -> String {
+pub fn network<'a>(
+    owner: &str,
+    lab: &Lab,
+    nodes: impl IntoIterator<Item = (&'a str, Ipv4Addr)>,
+) -> String {
     let name = escape(&lab.name);
     let mask = u32::MAX.checked_shl(32 - u32::from(lab.prefix)).unwrap_or(0);
     let hosts: String = nodes
@@ -96,7 +119,7 @@ pub fn network<'a>(lab: &Lab, nodes: impl IntoIterator<Item = (&'a str, Ipv4Addr
     format!(
         "<network>\n  <name>{name}</name>\n  <uuid>{}</uuid>\n  <forward mode='nat'/>\n  \
          <dns>\n{hosts}  </dns>\n  <ip address='{}' netmask='{}'/>\n</network>\n",
-        network_uuid(lab),
+        network_uuid(owner, lab),
         lab.gateway,
         Ipv4Addr::from(mask)
     )

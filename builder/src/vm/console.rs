@@ -31,6 +31,8 @@ pub enum Readiness {
 pub fn report(log: &Path, start: u64, name: &str) -> (Readiness, String) {
     let mut bytes = Vec::new();
     let read = File::open(log).and_then(|mut file| {
+        // libvirt's virtlogd begins a new file when one is large.
+        let start = if file.metadata()?.len() < start { 0 } else { start };
         file.seek(SeekFrom::Start(start))?;
         file.read_to_end(&mut bytes)
     });

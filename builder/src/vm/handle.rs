@@ -2,6 +2,7 @@
 
 use super::process::Process;
 use super::{qemu, virsh};
+use crate::error::Result;
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -19,9 +20,12 @@ pub enum Machine {
 
 impl Machine {
     /// Whether it runs.
-    pub fn alive(&self) -> bool {
+    ///
+    /// # Errors
+    /// When what runs it does not say.
+    pub fn alive(&self) -> Result<bool> {
         match self {
-            Self::Qemu(process) => process.alive(),
+            Self::Qemu(process) => Ok(process.alive()),
             Self::Libvirt(domain) => domain.alive(),
         }
     }
@@ -38,19 +42,27 @@ impl Machine {
     }
 
     /// Cuts its power.
-    pub fn kill(&self) {
+    ///
+    /// # Errors
+    /// When what runs it does not answer.
+    pub fn kill(&self) -> Result<()> {
         match self {
             Self::Qemu(process) => process.kill(),
-            Self::Libvirt(domain) => domain.kill(),
+            Self::Libvirt(domain) => domain.kill()?,
         }
+        Ok(())
     }
 
     /// Cuts its power, and nothing but files in the node's folder is left of it.
-    pub fn remove(&self) {
+    ///
+    /// # Errors
+    /// When what runs it does not answer.
+    pub fn remove(&self) -> Result<()> {
         match self {
             Self::Qemu(process) => process.kill(),
-            Self::Libvirt(domain) => domain.remove(),
+            Self::Libvirt(domain) => domain.remove()?,
         }
+        Ok(())
     }
 
     /// QEMU's process, where it is ours.
@@ -74,15 +86,21 @@ pub enum Network {
 
 impl Network {
     /// Whether it is up.
-    pub fn alive(&self) -> bool {
+    ///
+    /// # Errors
+    /// When what keeps it does not say.
+    pub fn alive(&self) -> Result<bool> {
         match self {
-            Self::Namespace(keeper) => keeper.alive(),
+            Self::Namespace(keeper) => Ok(keeper.alive()),
             Self::Libvirt(network) => network.alive(),
         }
     }
 
     /// Takes it down.
-    pub fn remove(&self) {
+    ///
+    /// # Errors
+    /// When what keeps it does not answer.
+    pub fn remove(&self) -> Result<()> {
         match self {
             Self::Namespace(keeper) => {
                 keeper.signal(Signal::SIGTERM);
@@ -90,8 +108,9 @@ impl Network {
                     keeper.kill();
                 }
             }
-            Self::Libvirt(network) => network.remove(),
+            Self::Libvirt(network) => network.remove()?,
         }
+        Ok(())
     }
 
     /// The keeper, where it is a namespace.

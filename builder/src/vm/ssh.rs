@@ -21,11 +21,11 @@ pub fn command(
     words: &[String],
 ) -> Result<Command> {
     let node = &state.nodes[name];
-    let network =
-        state.network.as_ref().filter(|n| n.alive() && node.alive()).ok_or_else(|| {
-            Error::input(format!("{name} is not up"))
-                .hint(format!("`imgbuild up {name}` brings it up; `imgbuild status` shows the lab"))
-        })?;
+    let up = if node.alive()? { state.network_up()? } else { None };
+    let network = up.ok_or_else(|| {
+        Error::input(format!("{name} is not up"))
+            .hint(format!("`imgbuild up {name}` brings it up; `imgbuild status` shows the lab"))
+    })?;
     let known = folder.path().join("known_hosts");
     let mut ssh = Command::new("ssh");
     let mut option = |name: &str, value: &str| {

@@ -3,12 +3,11 @@
 use super::accelerator::{self, Accelerator};
 use super::handle;
 use super::images::Machine;
-use super::state::{Held, Node};
-use super::virsh::{self, Connection};
-use super::{Firmware, Up, find_program, network, qemu};
+use super::state::{self, Held, Node};
+use super::virsh::Connection;
+use super::{Up, domain, find_program, network, qemu};
 use crate::error::{Context, Error, Result};
 use crate::interrupt;
-use crate::output::libvirt;
 use crate::progress::Progress;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,7 +55,9 @@ pub fn start(
         let done = interrupt::check().and_then(|()| runner.machine(machine, held));
         if let Err(error) = done {
             for name in started {
-                held.state.nodes.get(name).and_then(|n| n.machine.as_ref()).inspect(|m| m.kill());
+                let machine = held.state.nodes.get(name).and_then(|n| n.machine.as_ref());
+                // The first error tells more.
+                let _ = machine.map(handle::Machine::kill);
             }
             return Err(error);
         }
@@ -119,7 +120,7 @@ fn check_memory(options: &Up, off: &[&Machine]) -> Result<()> {
 
 /// libvirt, if that is to run the machines. A lab that is up stays with what runs it.
 fn backend(options: &Up, held: &Held, progress: &Progress) -> Result<Option<Connection>> {
-    let up = held.state.network.as_ref().filter(|n| n.alive());
+    let up = held.state.network_up()?;
     let wanted = match (options.backend, up) {
         (Backend::Auto, Some(handle::Network::Namespace(_))) => Backend::Qemu,
         (Backend::Auto, Some(handle::Network::Libvirt(_))) => Backend::Libvirt,
@@ -175,13 +176,12 @@ fn accelerator(options: &Up, qemu: &Path, progress: &Progress) -> Result<&'stati
 
 impl Runner<'_> {
     fn network(&self, all: &[Machine], held: &mut Held, progress: &Progress) -> Result<()> {
-        if held.state.network.as_ref().is_some_and(handle::Network::alive) {
+        if held.state.network_up()?.is_some() {
             return Ok(());
         }
         let lab = &held.state.lab;
         let network = if let Some(connection) = &self.libvirt {
-            let xml = libvirt::network(lab, all.iter().map(|m| (m.name.as_str(), m.address)));
-            let network = virsh::Network::start(connection, libvirt::network_uuid(lab), &xml)?;
+            let network = domain::network(connection, lab, all, held.folder.path())?;
             progress
                 .note("the lab's time server is this machine: its NTP server must answer the lab");
             handle::Network::Libvirt(network)
@@ -201,13 +201,26 @@ impl Runner<'_> {
     fn machine(&self, machine: &Machine, held: &mut Held) -> Result<()> {
         let folder = held.folder.node(&machine.name);
         let what = || format!("cannot use {}", folder.display());
+        if !held.state.nodes.contains_key(&machine.name) {
+            // The disk of a machine that could not be started may be of another image.
+            state::remove(&folder)?;
+        }
         fs::create_dir_all(&folder).or_environment(what)?;
         let folder = std::path::absolute(&folder).or_environment(what)?;
         qemu::make_disk(machine, &folder)?;
         let log = held.folder.console(&machine.name);
         let log_start = fs::metadata(&log).map_or(0, |m| m.len());
         let started = match &self.libvirt {
-            Some(connection) => self.domain(connection, machine, &folder, &held.state.lab.name)?,
+            Some(connection) => handle::Machine::Libvirt(domain::start(&domain::Start {
+                connection,
+                machine,
+                lab: &held.state.lab.name,
+                state: held.folder.path(),
+                folder: &folder,
+                emulated: self.accelerator == "tcg",
+                memory: memory(self.options, machine),
+                firmware: self.options.firmware,
+            })?),
             None => handle::Machine::Qemu(qemu::start(&qemu::Start {
                 qemu: &self.qemu,
                 machine,
@@ -229,30 +242,5 @@ impl Runner<'_> {
         };
         held.state.nodes.insert(machine.name.clone(), node);
         held.save()
-    }
-
-    fn domain(
-        &self,
-        connection: &Connection,
-        machine: &Machine,
-        folder: &Path,
-        lab: &str,
-    ) -> Result<handle::Machine> {
-        let emulated = self.accelerator == "tcg";
-        let domain = libvirt::Domain {
-            lab,
-            node: &machine.name,
-            address: machine.address,
-            mac: &machine.mac,
-            cpus: if emulated { 1 } else { machine.cpus },
-            memory: memory(self.options, machine),
-            image: &folder.join(qemu::OVERLAY),
-            format: "qcow2",
-            emulated,
-            uefi: self.options.firmware == Firmware::Uefi,
-            log: Some(&folder.join("console.log")),
-        };
-        let started = virsh::Domain::start(connection, domain.uuid(), &domain.xml())?;
-        Ok(handle::Machine::Libvirt(started))
     }
 }

@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 const SCHEMA: u32 = 1;
 const FILE: &str = "lab.json";
 const LOCK: &str = "lock";
+/// The log of a node's serial console in its folder.
+pub const CONSOLE: &str = "console.log";
 
 /// A lab's machines.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,6 +30,36 @@ pub struct State {
     pub network: Option<Network>,
     /// Machines by name.
     pub nodes: BTreeMap<String, Node>,
+}
+
+impl State {
+    /// The lab network, if it is up.
+    ///
+    /// # Errors
+    /// When what keeps it does not say.
+    pub fn network_up(&self) -> Result<Option<&Network>> {
+        match &self.network {
+            Some(network) if network.alive()? => Ok(Some(network)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Those of the nodes called `names` whose machines run.
+    ///
+    /// # Errors
+    /// When what runs them does not say.
+    pub fn running<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a String>,
+    ) -> Result<Vec<&'a String>> {
+        let mut running = Vec::new();
+        for name in names {
+            if self.nodes.get(name).map_or(Ok(false), Node::alive)? {
+                running.push(name);
+            }
+        }
+        Ok(running)
+    }
 }
 
 /// One machine.
@@ -51,8 +83,11 @@ pub struct Node {
 
 impl Node {
     /// Whether its machine runs.
-    pub fn alive(&self) -> bool {
-        self.machine.as_ref().is_some_and(Machine::alive)
+    ///
+    /// # Errors
+    /// When what runs it does not say.
+    pub fn alive(&self) -> Result<bool> {
+        self.machine.as_ref().map_or(Ok(false), Machine::alive)
     }
 }
 
@@ -78,7 +113,7 @@ impl Folder {
 
     /// The log of a node's serial console.
     pub fn console(&self, name: &str) -> PathBuf {
-        self.node(name).join("console.log")
+        self.node(name).join(CONSOLE)
     }
 
     /// Takes away everything of the machines; the lab's secrets stay, as images hold them.

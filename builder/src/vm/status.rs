@@ -70,7 +70,7 @@ impl Node {
 /// The labs below `base`, or the one called `lab`; of their nodes those called `names`, or all.
 ///
 /// # Errors
-/// When a lab or node is not known or a state cannot be read.
+/// When a lab or node is not known, a state cannot be read, or libvirt does not answer.
 pub fn status(base: &Path, lab: Option<&str>, names: &[String]) -> Result<Vec<Lab>> {
     let folders = match lab {
         None if names.is_empty() => {
@@ -84,22 +84,22 @@ pub fn status(base: &Path, lab: Option<&str>, names: &[String]) -> Result<Vec<La
 fn of_lab(folder: &Folder, names: &[String]) -> Result<Lab> {
     let state = folder.read()?;
     let names = state::choose(&state, names)?;
-    let mut nodes: Vec<Node> =
-        names.iter().map(|name| of_node(folder, name, &state.nodes[name])).collect();
+    let nodes = names.iter().map(|name| of_node(folder, name, &state.nodes[name]));
+    let mut nodes = nodes.collect::<Result<Vec<Node>>>()?;
     nodes.sort_by_key(|n| n.address);
     Ok(Lab {
         name: state.lab.name.clone(),
         network: format!("{}/{}", state.lab.network, state.lab.prefix),
-        network_up: state.network.as_ref().is_some_and(|k| k.alive()),
+        network_up: state.network_up()?.is_some(),
         nodes,
     })
 }
 
-fn of_node(folder: &Folder, name: &str, node: &Remembered) -> Node {
+fn of_node(folder: &Folder, name: &str, node: &Remembered) -> Result<Node> {
     let console = folder.console(name);
     let (readiness, said) = console::report(&console, node.log_start, name);
-    let on = node.alive();
-    Node {
+    let on = node.alive()?;
+    Ok(Node {
         name: name.to_owned(),
         role: node.role.clone(),
         address: node.address,
@@ -110,5 +110,5 @@ fn of_node(folder: &Folder, name: &str, node: &Remembered) -> Node {
         pid: node.machine.as_ref().filter(|_| on).and_then(|m| m.pid()),
         image: node.image.clone(),
         console,
-    }
+    })
 }

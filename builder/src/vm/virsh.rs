@@ -1,12 +1,16 @@
-//! Machines and their network under libvirt, by virsh. What is ours is told by its UUID,
-//! which derives from the names of lab and node: nothing else is touched.
+//! Machines and their network under libvirt, by virsh. What is ours is told by its UUID, which
+//! derives from the folder of the lab's state and the names of lab and node: nothing else is
+//! touched, though it has the same name.
 
 use crate::error::{Context, Error, Result};
 use serde::{Deserialize, Serialize};
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 /// Where libvirt is, unless the user's environment says otherwise.
 const SYSTEM: &str = "qemu:///system";
+/// virsh takes a description from there.
+const INPUT: &str = "/dev/stdin";
 
 /// A libvirt that answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,28 +31,102 @@ impl Connection {
         Ok(this)
     }
 
+    /// The user that it starts QEMU as, where that is another than who asks for it.
+    ///
+    /// # Errors
+    /// With what virsh said.
+    pub fn qemu_user(&self) -> Result<Option<u32>> {
+        Ok(base_user(&self.run(&["capabilities"])?))
+    }
+
     fn run(&self, arguments: &[&str]) -> Result<String> {
-        let output = Command::new("virsh")
+        self.run_with(arguments, "")
+    }
+
+    /// Runs virsh with `input` at [`INPUT`].
+    fn run_with(&self, arguments: &[&str], input: &str) -> Result<String> {
+        let what = || "cannot run virsh".to_owned();
+        let mut virsh = Command::new("virsh")
             .args(["-q", "-c", &self.uri])
             .args(arguments)
             .env("LC_ALL", "C")
-            .output()
-            .or_environment(|| "cannot start virsh".to_owned())?;
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .or_environment(what)?;
+        if let Some(mut pipe) = virsh.stdin.take() {
+            // One that fails before it reads says why.
+            let _ = pipe.write_all(input.as_bytes());
+        }
+        let output = virsh.wait_with_output().or_environment(what)?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
         }
         let said = String::from_utf8_lossy(&output.stderr);
         let said = said.trim().replace("error: ", "").replace('\n', "; ");
-        Err(Error::environment(format!("virsh {}: {said}", arguments.join(" "))))
+        let error = Error::environment(format!("virsh {}: {said}", arguments.join(" ")));
+        Err(match advice(&said) {
+            Some(advice) => error.hint(advice),
+            None => error,
+        })
     }
 
-    /// Runs a verb that takes a file with `xml`.
-    fn define(&self, verb: &str, xml: &str) -> Result<()> {
-        let what = || "cannot write a temporary file".to_owned();
-        let file = tempfile::NamedTempFile::new().or_environment(what)?;
-        std::fs::write(file.path(), xml).or_environment(what)?;
-        self.run(&[verb, &file.path().to_string_lossy()]).map(drop)
+    /// Runs a verb of virsh on something of ours; `None` where libvirt does not know that (any
+    /// more).
+    fn on(&self, verb: &str, uuid: &str, more: &[&str]) -> Result<Option<String>> {
+        match self.run(&[&[verb, uuid], more].concat()) {
+            Err(e) if is_unknown(&e.message, uuid) => Ok(None),
+            other => other.map(Some),
+        }
     }
+
+    /// Runs a verb that ends something, which may have ended by itself.
+    fn end(&self, verb: &str, uuid: &str) -> Result<()> {
+        match self.on(verb, uuid, &[]) {
+            Err(e) if e.message.contains("is not running") => Ok(()),
+            Err(e) if e.message.contains("is not active") => Ok(()),
+            other => other.map(drop),
+        }
+    }
+}
+
+/// Whether virsh says that there is no such machine or network, and not that it cannot tell.
+fn is_unknown(said: &str, uuid: &str) -> bool {
+    said.contains("not found: no ")
+        || said.contains("failed to get ") && said.ends_with(&format!("'{uuid}'"))
+}
+
+/// The user in libvirt's capabilities: what the driver for plain ownership ("dac") runs QEMU as.
+fn base_user(capabilities: &str) -> Option<u32> {
+    let (_, model) = capabilities.split_once("<model>dac</model>")?;
+    let (model, _) = model.split_once("</secmodel>")?;
+    let (_, label) = model.split_once("<baselabel type='qemu'>+")?;
+    label.split_once(':')?.0.parse().ok()
+}
+
+/// What to do about libvirt's words, where they tell.
+fn advice(said: &str) -> Option<&'static str> {
+    const KNOWN: [(&str, &str); 6] = [
+        (
+            "already exists with uuid",
+            "imgbuild did not make that one and leaves it alone: rename or undefine it, \
+             or use --backend qemu",
+        ),
+        (
+            "already in use by interface",
+            "another network of this machine has the lab's addresses: take it down, \
+             or use --backend qemu",
+        ),
+        (
+            "virtlogd",
+            "virtlogd keeps the consoles' logs: start it (`systemctl start virtlogd.socket`)",
+        ),
+        ("dnsmasq", "libvirt's networks need dnsmasq (Debian package dnsmasq-base)"),
+        ("iptables", "libvirt's networks need iptables (Debian package iptables)"),
+        ("failed to connect to the hypervisor", "is libvirtd running, and may you use it?"),
+    ];
+    KNOWN.iter().find(|(words, _)| said.contains(words)).map(|(_, advice)| *advice)
 }
 
 /// A machine of ours.
@@ -62,24 +140,27 @@ impl Domain {
     /// Defines the machine that `xml` describes, anew if it is there, and starts it.
     ///
     /// # Errors
-    /// An environment error with what virsh said.
+    /// An environment error with what virsh said; nothing is left then.
     pub fn start(connection: &Connection, uuid: String, xml: &str) -> Result<Self> {
         let this = Self { connection: connection.clone(), uuid };
-        connection.define("define", xml)?;
+        // One that runs is of an `up` that was cut off before it could write that down.
+        this.kill()?;
+        connection.run_with(&["define", INPUT], xml)?;
         if let Err(error) = connection.run(&["start", &this.uuid]) {
-            this.remove();
-            return Err(error.hint(
-                "libvirt's QEMU must be able to read the images and the folder of the machines: \
-                 give --state a folder like /var/lib/imgbuild",
-            ));
+            // The first error tells more.
+            let _ = this.remove();
+            return Err(error);
         }
         Ok(this)
     }
 
     /// Whether it runs.
-    pub fn alive(&self) -> bool {
-        let off = |state: &str| matches!(state, "shut off" | "crashed");
-        self.connection.run(&["domstate", &self.uuid]).is_ok_and(|state| !off(&state))
+    ///
+    /// # Errors
+    /// When libvirt does not say.
+    pub fn alive(&self) -> Result<bool> {
+        let state = self.connection.on("domstate", &self.uuid, &[])?;
+        Ok(state.is_some_and(|state| !matches!(state.as_str(), "shut off" | "crashed")))
     }
 
     /// Presses its power button (ACPI).
@@ -91,15 +172,21 @@ impl Domain {
     }
 
     /// Cuts its power.
-    pub fn kill(&self) {
-        // It may have ended by itself meanwhile.
-        let _ = self.connection.run(&["destroy", &self.uuid]);
+    ///
+    /// # Errors
+    /// With what virsh said.
+    pub fn kill(&self) -> Result<()> {
+        self.connection.end("destroy", &self.uuid)
     }
 
     /// Makes libvirt forget it; its disk is ours to remove.
-    pub fn remove(&self) {
-        self.kill();
-        let _ = self.connection.run(&["undefine", &self.uuid, "--nvram"]);
+    ///
+    /// # Errors
+    /// With what virsh said.
+    pub fn remove(&self) -> Result<()> {
+        self.kill()?;
+        let all = ["--nvram", "--managed-save", "--snapshots-metadata"];
+        self.connection.on("undefine", &self.uuid, &all).map(drop)
     }
 
     /// The command that joins its console.
@@ -124,26 +211,51 @@ impl Network {
     /// An environment error with what virsh said; nothing is left then.
     pub fn start(connection: &Connection, uuid: String, xml: &str) -> Result<Self> {
         let this = Self { connection: connection.clone(), uuid };
-        connection.define("net-define", xml)?;
-        if !this.alive()
+        connection.run_with(&["net-define", INPUT], xml)?;
+        if !this.alive()?
             && let Err(error) = connection.run(&["net-start", &this.uuid])
         {
-            this.remove();
-            return Err(error.hint("is the lab's network in use on this machine already?"));
+            // The first error tells more.
+            let _ = this.remove();
+            return Err(error);
         }
         Ok(this)
     }
 
     /// Whether it is up.
-    pub fn alive(&self) -> bool {
-        let info = self.connection.run(&["net-info", &self.uuid]).unwrap_or_default();
-        info.lines().any(|l| l.starts_with("Active:") && l.ends_with("yes"))
+    ///
+    /// # Errors
+    /// When libvirt does not say.
+    pub fn alive(&self) -> Result<bool> {
+        let info = self.connection.on("net-info", &self.uuid, &[])?.unwrap_or_default();
+        Ok(info.lines().any(|l| l.starts_with("Active:") && l.ends_with("yes")))
     }
 
     /// Takes it down and makes libvirt forget it.
-    pub fn remove(&self) {
-        for verb in ["net-destroy", "net-undefine"] {
-            let _ = self.connection.run(&[verb, &self.uuid]);
-        }
+    ///
+    /// # Errors
+    /// With what virsh said.
+    pub fn remove(&self) -> Result<()> {
+        self.connection.end("net-destroy", &self.uuid)?;
+        self.connection.on("net-undefine", &self.uuid, &[]).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_is_that_of_the_ownership_driver() {
+        let model = |name: &str, label: &str| {
+            format!(
+                "<secmodel>\n<model>{name}</model>\n<doi>0</doi>\n<baselabel type='kvm'>{label}</baselabel>\n<baselabel type='qemu'>{label}</baselabel>\n</secmodel>\n"
+            )
+        };
+        let selinux = model("selinux", "system_u:system_r:svirt_tcg_t:s0");
+        assert_eq!(base_user(&format!("{selinux}{}", model("dac", "+64055:+994"))), Some(64055));
+        assert_eq!(base_user(&format!("{}{selinux}", model("dac", "+0:+0"))), Some(0));
+        // A user's own libvirt starts QEMU as that user.
+        assert_eq!(base_user(&selinux), None);
     }
 }

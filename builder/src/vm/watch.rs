@@ -13,7 +13,8 @@ const TICK: Duration = Duration::from_millis(500);
 /// Waits until the nodes called `names` are ready.
 ///
 /// # Errors
-/// A build error that names every node which is not, and what its console showed last.
+/// A build error that names every node which is not, and what its console showed last; an
+/// environment error when what runs the machines does not answer.
 pub fn wait_until_ready(
     folder: &Folder,
     state: &State,
@@ -29,6 +30,7 @@ pub fn wait_until_ready(
         interrupt::check()?;
         let mut shown = Vec::new();
         let over = started.elapsed() > timeout;
+        let alive = state.running(working.iter().copied())?;
         working.retain(|name| {
             let node = &state.nodes[*name];
             let (readiness, line) = console::report(&folder.console(name), node.log_start, name);
@@ -38,7 +40,9 @@ pub fn wait_until_ready(
                     return false;
                 }
                 Readiness::Failed => Some("firstboot says that it is not ready".to_owned()),
-                Readiness::Working if !node.alive() => Some("its machine has ended".to_owned()),
+                Readiness::Working if !alive.contains(name) => {
+                    Some("its machine has ended".to_owned())
+                }
                 Readiness::Working if over => {
                     Some(format!("firstboot has not reported after {} s", timeout.as_secs()))
                 }
