@@ -157,6 +157,9 @@ pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<
         }
     }
     root.put("boot/grub2/grubenv", text(config::environment()));
+    let mut script = text(config::saved_entry_script(layout));
+    script.mode = 0o755;
+    root.put("etc/grub.d/02_saved_entry", script);
     // By these names grubby and people find it; EL7's packages bring them.
     let link =
         |target: String| Entry::new(0o777, settings.time, Content::Symlink(target.into_bytes()));

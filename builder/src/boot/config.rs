@@ -73,6 +73,34 @@ pub fn users_script() -> String {
     format!("#!/bin/sh -e\ncat << \"EOF\"\n{USERS}EOF\n")
 }
 
+/// Takes the entry to start from `/boot/grub2/grubenv`, where `grub2-set-default`,
+/// `grub2-reboot` and `grubby` put it: the one for the next start only before the saved one.
+/// `$root` is the filesystem with /boot, in whose `folder` that is.
+fn chosen_entry(folder: &str) -> String {
+    let file = format!("($root){folder}/grub2/grubenv");
+    format!(
+        "if [ -s {file} ]; then\n  load_env -f {file}\nfi\n\
+         if [ \"${{next_entry}}\" ]; then\n  set default=\"${{next_entry}}\"\n  set next_entry=\n  \
+         save_env -f {file} next_entry\n  set boot_once=true\n\
+         else\n  set default=\"${{saved_entry}}\"\nfi\n"
+    )
+}
+
+/// `/etc/grub.d/02_saved_entry`. What grub2-mkconfig writes looks for grubenv beside the
+/// configuration, under UEFI in the EFI system partition. EL7 links `/boot/grub2/grubenv` to
+/// that one; for GRUB under BIOS, which follows no link into another filesystem, it is a file.
+pub fn saved_entry_script(layout: &Layout) -> String {
+    let Some((_, boot, folder)) = layout.boot() else { return String::new() };
+    format!(
+        "#!/bin/sh -e\n# Written by imgbuild: under UEFI as well, /boot/grub2/grubenv says what \
+         starts.\n[ \"$GRUB_DEFAULT\" = saved ] || exit 0\ncat << \"EOF\"\n\
+         if [ \"$grub_platform\" = efi ]; then\n\
+         search --no-floppy --fs-uuid --set=root {}\n{}fi\nEOF\n",
+        boot.uuid,
+        chosen_entry(folder)
+    )
+}
+
 /// `user.cfg` beside grub.cfg.
 pub fn user(password: &LoaderPassword) -> String {
     format!("GRUB2_PASSWORD={}\n", password.expose())
@@ -96,7 +124,7 @@ pub fn early(layout: &Layout) -> String {
 /// A `grub.cfg` in the form that `grubby` edits when a kernel package is updated.
 /// `loader` and `initrd` are the command pair of the firmware, such as `linuxefi`, `initrdefi`.
 /// A signed GRUB that is not EL7's may have a prefix of its own: what lies beside the
-/// configuration (grubenv, user.cfg) is found nevertheless.
+/// configuration (user.cfg) is found nevertheless.
 pub fn grub(
     layout: &Layout,
     settings: &Settings,
@@ -109,14 +137,14 @@ pub fn grub(
     let Settings { title, timeout, .. } = settings;
     let arguments = arguments(layout, &settings.arguments);
     let (release, uuid, module) = (&kernel.release, &boot.uuid, grub_module(boot.format));
+    let chosen = chosen_entry(folder);
     format!(
         "# Written by imgbuild; grub2-mkconfig replaces it, grubby edits it.\n\
          if [ ! -f $prefix/grub.cfg ]; then\n  set prefix=$config_directory\nfi\n\
-         if [ -s $prefix/grubenv ]; then\n  load_env\nfi\n\
-         set default=\"${{saved_entry}}\"\nset timeout={timeout}\n\
+         set timeout={timeout}\n\
          if serial --unit=0 --speed=115200; then\n\
          \tterminal_input serial console\n\tterminal_output serial console\nfi\n\
-         search --no-floppy --fs-uuid --set=root {uuid}\n\
+         search --no-floppy --fs-uuid --set=root {uuid}\n{chosen}\
          ### BEGIN /etc/grub.d/01_users ###\n{USERS}### END /etc/grub.d/01_users ###\n\
          menuentry '{title} ({release})' --class os --unrestricted {{\n\
          \tinsmod gzio\n\tinsmod part_gpt\n\tinsmod {module}\n\
@@ -180,6 +208,9 @@ mod tests {
         let grub = grub(&layout, &settings, &kernel, "linux", "initrd");
         let wanted = format!("linux /vmlinuz-3.10 root=/dev/mapper/vg-root ro {given}\n");
         assert!(grub.contains(&wanted) && grub.contains("insmod xfs"), "{grub}");
+        // One place has the default entry, for every GRUB and for what grub2-mkconfig writes.
+        let chosen = "load_env -f ($root)/grub2/grubenv\n";
+        assert!(grub.contains(chosen) && saved_entry_script(&layout).contains(chosen), "{grub}");
     }
 
     #[test]
