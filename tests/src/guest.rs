@@ -1,6 +1,7 @@
 //! A node's image in QEMU (TCG): its serial console and commands over ssh.
 
 use crate::namespace::Namespace;
+use crate::server_double::ServerDouble;
 use serde_json::Value;
 use std::fs;
 use std::net::Ipv4Addr;
@@ -124,6 +125,7 @@ impl Guest {
         loop {
             let output = self
                 .ssh_as("root", &["-o", "BatchMode=yes", "-i", &self.key.to_string_lossy()])
+                .args(self.shared_connection())
                 .arg(command)
                 .output()
                 .expect("ssh starts (Debian package openssh-client)");
@@ -139,6 +141,23 @@ impl Guest {
             );
             sleep(Duration::from_secs(3));
         }
+    }
+
+    /// The first connection serves all further commands as well: emulated, each new one takes a
+    /// second and more. It ends with the guest.
+    fn shared_connection(&self) -> [String; 8] {
+        let socket = format!("ControlPath={}", self.folder.path().join("ssh").display());
+        [
+            "-o",
+            "ControlMaster=auto",
+            "-o",
+            &socket,
+            "-o",
+            "ControlPersist=yes",
+            "-o",
+            "ServerAliveInterval=30",
+        ]
+        .map(str::to_owned)
     }
 
     /// `ssh` as a user of the guest, with more options, to be given a command.
@@ -189,6 +208,14 @@ impl Guest {
             String::from_utf8_lossy(&output.stderr)
         );
         text
+    }
+
+    /// Serves the files of a folder to the guest, while what is returned lives; with it the
+    /// address that the guest has for it.
+    pub fn serve(&self, folder: &Path) -> (ServerDouble, String) {
+        let server = ServerDouble::start(&self.namespace, folder);
+        let url = server.url.replace("127.0.0.1", "192.168.1.254");
+        (server, url)
     }
 
     /// firstboot's journal records of this boot, as the guest's own journalctl exports them.

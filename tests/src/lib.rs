@@ -3,6 +3,7 @@
 pub mod doubles;
 pub mod fixture;
 pub mod guest;
+pub mod kernel_double;
 pub mod lab;
 pub mod libvirtd;
 pub mod machines;
@@ -12,6 +13,7 @@ pub mod oracle;
 pub mod product;
 pub mod pykickstart;
 pub mod rawrpm;
+pub mod rpm_double;
 pub mod secrets;
 pub mod server_double;
 pub mod tree;

@@ -1,10 +1,10 @@
 //! A rich kickstart on genuine EL7 packages, asked from inside the booted guest by EL7's own
-//! tools: disks, accounts, services, firstboot, and grub2-mkconfig.
+//! tools: disks, accounts, labels, services, firstboot, grub2-mkconfig, a kernel update by yum.
 #![allow(clippy::print_stderr, reason = "how long emulated steps took, for the suite's budget")]
 
 use lab_tests::guest::{Firmware, Guest};
 use lab_tests::lab::{Lab, text};
-use lab_tests::product;
+use lab_tests::{kernel_double, product, rpm_double};
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Instant;
@@ -19,6 +19,19 @@ const STORAGE: &str = "part biosboot --fstype=biosboot --size=2\n\
 const ACCOUNTS: &str = "rootpw --lock\ngroup --name=lab --gid=2000\n\
     user --name=ann --groups=wheel,lab --password=clear-text --plaintext --uid=1500\n";
 const PASSWORD: &str = "clear-text";
+/// What an administrator may set for an initramfs that is soon made: emulated, one for any
+/// machine takes ten minutes.
+const DRACUT: &str = "hostonly=yes\ncompress=cat\ndo_strip=no\ndo_prelink=no\n\
+    early_microcode=no\nstdloglvl=1\nsysloglvl=0\n";
+/// A double of EL7's policy: Debian's contexts of files where EL7's would be. There is nothing to
+/// load, and SELinux stays off in the guest.
+const POLICY: &str = "Name: selinux-policy-targeted\nVersion: 3.13.1\nRelease: 999.el7.double\n\
+    Summary: A test double of the policy: contexts of files alone\nBuildArch: noarch\n\
+    Provides: selinux-policy-base = 3.13.1-229.el7\n%description\nNot EL7's policy.\n\
+    %install\nto=%{buildroot}/etc/selinux/targeted/contexts/files\nmkdir -p $to\n\
+    cd /etc/selinux/default/contexts/files\n\
+    cp file_contexts file_contexts.homedirs file_contexts.subs_dist $to\n\
+    %files\n/etc/selinux/targeted\n";
 
 /// The shipped controller with another disk, accounts, language, keyboard and services.
 fn rich_lab() -> Lab {
@@ -42,10 +55,14 @@ fn rich_lab() -> Lab {
 }
 
 fn arguments(lab: &Lab, shared: &Path) -> Vec<String> {
-    let media = ["media", "extras", "osp10"].map(|part| text(&shared.join("el7").join(part)));
+    let policy = lab.folder().join("policy");
+    rpm_double::repository(POLICY, &policy);
+    let mut media = ["media", "extras", "osp10"].map(|part| shared.join("el7").join(part)).to_vec();
+    media.push(policy);
+    let media: Vec<String> = media.iter().map(|path| text(path)).collect();
     let media: Vec<&str> = media.iter().map(String::as_str).collect();
-    // Stand-ins are not signed; the interest groups' keys are on no medium.
-    let unchecked = ["media", "extras", "rhel-7-server-openstack-10-rpms"];
+    // Stand-ins and doubles are not signed; the interest groups' keys are on no medium.
+    let unchecked = ["media", "extras", "rhel-7-server-openstack-10-rpms", "policy"];
     let more: Vec<&str> = unchecked.iter().flat_map(|id| ["--no-gpgcheck", *id]).collect();
     lab.arguments("controller", &media, &more)
 }
@@ -58,9 +75,12 @@ fn timed<T>(what: &str, run: impl FnOnce() -> T) -> T {
     done
 }
 
+fn start(lab: &Lab, overlay: &Path, firmware: Firmware) -> Guest {
+    Guest::start(overlay, firmware, Ipv4Addr::new(192, 168, 1, 10), &lab.key())
+}
+
 fn boot(lab: &Lab, overlay: &Path) -> Guest {
-    let address = Ipv4Addr::new(192, 168, 1, 10);
-    let guest = Guest::start(overlay, Firmware::Bios, address, &lab.key());
+    let guest = start(lab, overlay, Firmware::Bios);
     guest.ssh("firstboot status --wait --timeout 500");
     guest
 }
@@ -81,12 +101,26 @@ fn a_rich_kickstart_is_what_the_booted_node_has() {
         check_settings(&guest);
         check_firstboot(&guest);
     });
+    timed("labels", || check_labels(&guest));
     let before = entries(&guest.ssh("cat /boot/grub2/grub.cfg"));
     timed("grub2-mkconfig", || guest.ssh("grub2-mkconfig -o /boot/grub2/grub.cfg"));
-    assert_eq!(entries(&guest.ssh("cat /boot/grub2/grub.cfg")), before);
+    let written = guest.ssh("cat /boot/grub2/grub.cfg");
+    assert_eq!(entries(&written), before);
+    assert!(written.contains("/grub2/grubenv\n"), "02_saved_entry: {written}");
     assert_eq!(guest.ssh("grub2-editenv list").trim(), "saved_entry=0");
 
+    let old = guest.ssh("uname -r");
+    let new = timed("kernel update", || update_kernel(&guest, old.trim()));
     guest.power_off();
+    let guest = timed("boot of the new kernel until ready", || boot(&lab, &overlay));
+    assert_eq!(guest.ssh("uname -r").trim(), new);
+    assert_eq!(guest.ssh("systemctl list-units --failed --no-legend --plain").trim(), "");
+
+    // What is chosen for the next start holds for the other firmware as well.
+    guest.ssh("grub2-reboot 1");
+    guest.power_off();
+    let mut guest = start(&lab, &overlay, Firmware::Uefi);
+    timed("old kernel under UEFI", || guest.wait_for(&format!("Linux version {}", old.trim())));
 }
 
 fn check_disks(guest: &Guest) {
@@ -168,9 +202,20 @@ fn check_settings(guest: &Guest) {
     for line in ["Time zone: Europe/Berlin", "NTP enabled: yes", "RTC in local TZ: no"] {
         assert!(time.contains(line), "{time}");
     }
-    // The stand-in for selinux-policy-targeted holds no policy: nothing to ask matchpathcon.
     assert_eq!(guest.ssh("getenforce").trim(), "Disabled");
     assert!(guest.ssh("cat /etc/selinux/config").contains("SELINUX=permissive\n"));
+}
+
+/// What was not changed since the node started is labelled as EL7's libselinux says; a file made
+/// on it has no label, as SELinux is off.
+fn check_labels(guest: &Guest) {
+    let paths = "echo / /data /home /home/ann | tr ' ' '\\n'; find /boot /etc /usr/bin /usr/sbin \
+        /usr/lib/systemd /var -xdev ! -fstype vfat ! -newerct \"$(uptime -s)\" | awk 'NR % 2'; echo /etc/new";
+    let ask = format!("touch /etc/new; ({paths}) | xargs -d '\\n' matchpathcon -V; rm /etc/new");
+    let said = guest.ssh(&ask);
+    let wrong: Vec<&str> = said.lines().filter(|line| !line.ends_with(" verified.")).collect();
+    let (asked, [new]) = (said.lines().count(), &wrong[..]) else { panic!("{wrong:#?}") };
+    assert!(new.starts_with("/etc/new ") && asked > 1000, "{new}, {asked} paths");
 }
 
 fn check_firstboot(guest: &Guest) {
@@ -203,6 +248,32 @@ fn check_firstboot(guest: &Guest) {
     let message = last["MESSAGE"].as_str().unwrap_or_default();
     assert!(message.contains("nothing had to be changed"), "{message}");
     eprintln!("second firstboot run: {} ms", last["FIRSTBOOT_DURATION_MS"]);
+}
+
+/// EL7's yum installs a newer kernel, in the guest; returns its release.
+fn update_kernel(guest: &Guest, running: &str) -> String {
+    let loaded = guest.ssh("lsmod | awk 'NR > 1 { print $1 }'");
+    let loaded: Vec<&str> = loaded.lines().collect();
+    let folder = tempfile::tempdir_in(product::cache_folder()).expect("temporary folder");
+    let release = timed("double", || kernel_double::update(running, &loaded, folder.path()));
+    let (_server, url) = guest.serve(folder.path());
+    let repo = format!("[double]\nname=double\nbaseurl={url}\ngpgcheck=0\n");
+    guest.ssh(&format!("printf '{repo}' >/etc/yum.repos.d/double.repo"));
+    guest.ssh(&format!("printf '{DRACUT}' >/etc/dracut.conf.d/local.conf"));
+    timed("yum", || guest.ssh("yum -q -y --disablerepo='*' --enablerepo=double update kernel"));
+    assert_eq!(guest.ssh("rpm -q kernel | grep -c .").trim(), "2");
+    // grubby puts it first, for both kinds of firmware, with the arguments of the one before.
+    for config in ["/boot/grub2/grub.cfg", "/boot/efi/EFI/centos/grub.cfg"] {
+        let entries = entries(&guest.ssh(&format!("cat {config}")));
+        let [(new, initramfs), (old, _)] = &entries[..] else { panic!("{config}: {entries:#?}") };
+        assert!(new.starts_with(&format!("/vmlinuz-{release} ")), "{config}: {entries:#?}");
+        assert_eq!(initramfs.as_deref(), Some(&*format!("/initramfs-{release}.img")));
+        let ours = old.split(' ').filter(|w| !w.starts_with("/vmlinuz") && !w.starts_with("root="));
+        for word in ours {
+            assert!(new.split(' ').any(|w| w == word), "{config}: {word}: {entries:#?}");
+        }
+    }
+    release
 }
 
 /// What a grub.cfg starts: kernel, its arguments, initramfs; the loader's commands differ.
