@@ -2,7 +2,7 @@
 //! pure; it reads no clock and holds no secret.
 
 use crate::error::{Context, Error, Result};
-use crate::layout::{Layout, Piece};
+use crate::layout::{Device, Layout, Piece};
 use crate::profile::Format;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -273,10 +273,14 @@ impl Plan {
                 }
             }
         }
-        let mut pieces = self.disk.devices().flat_map(|d| d.pieces);
-        let end = |p: Piece| p.offset.checked_add(p.size);
-        if pieces.any(|p| end(p).is_none_or(|end| end > self.disk.size)) {
+        let end = |p: &Piece| p.offset.checked_add(p.size);
+        let outside = |p: &Piece| end(p).is_none_or(|end| end > self.disk.size);
+        if self.disk.devices().any(|d| d.pieces.iter().any(outside)) {
             return damaged("a partition or volume lies outside the disk".to_owned());
+        }
+        let sum = |d: &Device<'_>| d.pieces.iter().map(|p| u128::from(p.size)).sum::<u128>();
+        if self.disk.devices().any(|d| sum(&d) != u128::from(d.size)) {
+            return damaged("a volume's pieces are not as large as it is".to_owned());
         }
         let hexadecimal =
             |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());

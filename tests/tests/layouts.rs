@@ -213,6 +213,18 @@ fn layouts_that_cannot_be_made_are_refused_with_their_line() {
         assert!(said.contains(words), "{name}: {said}");
         assert!(!folder.exists());
     }
+    // All at once, each at its line.
+    let storage = "part / --fstype=ext4 --size=30000\npart pv.1 --size=101\nvolgroup vg pv.1\n\
+                   logvol /srv --vgname=vg --name=srv --size=200 --fstype=ext4";
+    let (_, arguments) = prepare(&lab, "both", &format!("{PLATFORM}{storage}"));
+    let said = String::from_utf8_lossy(&product::run(&arguments).stderr).into_owned();
+    let line = |words: &str| {
+        let found = said.lines().find(|l| l.contains(words)).unwrap_or_else(|| panic!("{said}"));
+        let place = found.split("both.ks:").nth(1).and_then(|rest| rest.split(':').next());
+        place.and_then(|number| number.parse::<u32>().ok()).unwrap_or_else(|| panic!("{said}"))
+    };
+    let partitions = line("the partitions need 30305 MiB, the disk has 12288 MiB");
+    assert_eq!(partitions + 2, line("logical volumes of vg need 200 MiB, the group has 100 MiB"));
     let (_, arguments) = prepare(&lab, "loader", "part / --fstype=ext4 --size=3000");
     let said = String::from_utf8_lossy(&product::run(&arguments).stderr).into_owned();
     assert!(said.contains("part biosboot is missing") && said.contains("reqpart"), "{said}");
