@@ -26,15 +26,30 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
     if !host.live() {
         return Ok(State::Skipped("interfaces are those of the running node".to_owned()));
     }
+    match look(host, spec)? {
+        Ok(state) => return Ok(state),
+        Err(wrong) if systemd::show_one(host, UNIT)?.changing() => {
+            return Ok(State::Waiting(format!("network.service to finish ({wrong})")));
+        }
+        Err(_) => {}
+    }
+    // It may have finished since the interface was looked at.
+    Ok(look(host, spec)?.unwrap_or_else(State::Unmet))
+}
+
+/// How the interface stands, or what is wrong as long as network.service is not at work.
+fn look(host: &Host, spec: &Spec) -> Result<Result<State, String>, Fault> {
     let interfaces = host.runner().interfaces()?;
     let wanted = &spec.node.interface;
     let Some(interface) = interfaces.iter().find(|one| one.name == *wanted) else {
         let names: Vec<&str> = interfaces.iter().map(|one| one.name.as_str()).collect();
         let there = names.join(", ");
-        return Ok(State::Waiting(format!("interface {wanted} to appear (there are: {there})")));
+        let text = format!("interface {wanted} to appear (there are: {there})");
+        return Ok(Ok(State::Waiting(text)));
     };
     if !interface.carrier && interface.up {
-        return Ok(State::Waiting(format!("a carrier on {wanted}: is its cable plugged in?")));
+        let text = format!("a carrier on {wanted}: is its cable plugged in?");
+        return Ok(Ok(State::Waiting(text)));
     }
     // Once the interface is a port of the bridge, the bridge has the address.
     let own = (spec.node.address, spec.network.prefix);
@@ -44,21 +59,19 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
     });
     let carrier = bridge.unwrap_or(interface);
     if let Some(wrong) = wrong_link(carrier, spec) {
-        return unless_starting(host, wrong);
+        return Ok(Err(wrong));
     }
     let wanted = &carrier.name;
     let routes = host.read(ROUTES)?.unwrap_or_default();
     let gateway = default_gateway(&routes, wanted);
     let (address, prefix) = (spec.node.address, spec.network.prefix);
-    match gateway {
+    Ok(match gateway {
         Some(gateway) if gateway == spec.network.gateway => {
             Ok(State::Met(format!("{wanted} is up with {address}/{prefix}, gateway {gateway}")))
         }
-        Some(other) => {
-            unless_starting(host, format!("the default route over {wanted} leads to {other}"))
-        }
-        None => unless_starting(host, format!("there is no default route over {wanted}")),
-    }
+        Some(other) => Err(format!("the default route over {wanted} leads to {other}")),
+        None => Err(format!("there is no default route over {wanted}")),
+    })
 }
 
 /// What is wrong with the interface's state and address.
@@ -71,16 +84,6 @@ fn wrong_link(interface: &Interface, spec: &Spec) -> Option<String> {
         interface.addresses.iter().map(|(address, prefix)| format!("{address}/{prefix}")).collect();
     let has = if has.is_empty() { "no address".to_owned() } else { has.join(", ") };
     Some(format!("{name} lacks {}/{} (it has {has})", wanted.0, wanted.1))
-}
-
-/// `wrong` is waited for while network.service is at work, else to be repaired.
-fn unless_starting(host: &Host, wrong: String) -> Result<State, Fault> {
-    let unit = systemd::show_one(host, UNIT)?;
-    if unit.changing() {
-        Ok(State::Waiting(format!("network.service to finish ({wrong})")))
-    } else {
-        Ok(State::Unmet(wrong))
-    }
 }
 
 pub(super) fn apply(host: &Host) -> Result<Vec<String>, Fault> {

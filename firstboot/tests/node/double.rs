@@ -37,11 +37,13 @@ pub struct FakeUnit {
     pub job: bool,
     /// Exit code of starting it, and what else starting it does.
     pub start: (i32, fn(&mut World)),
+    /// What happens just after it was asked for.
+    pub shown: fn(&mut World),
 }
 
 impl FakeUnit {
     pub fn new(active: &'static str, enabled: bool) -> FakeUnit {
-        FakeUnit { load: "loaded", active, enabled, job: false, start: (0, |_| {}) }
+        FakeUnit { load: "loaded", active, enabled, job: false, start: (0, |_| {}), shown: |_| {} }
     }
 }
 
@@ -142,8 +144,11 @@ impl World {
     fn systemctl(&mut self, args: &[String]) -> Output {
         let (verb, rest) = (args[1].as_str(), &args[2..]);
         if verb == "show" {
-            let names = rest.iter().filter(|arg| arg.contains('.'));
-            let blocks: Vec<String> = names.map(|name| self.show(name)).collect();
+            let names: Vec<&String> = rest.iter().filter(|arg| arg.contains('.')).collect();
+            let blocks: Vec<String> = names.iter().map(|name| self.show(name)).collect();
+            let units = names.iter().filter_map(|name| self.units.get(*name));
+            let effects: Vec<_> = units.map(|unit| unit.shown).collect();
+            effects.into_iter().for_each(|effect| effect(self));
             return said(0, &blocks.join("\n"));
         }
         let name = rest[0].clone();

@@ -93,6 +93,21 @@ fn network_is_restarted_for_a_missing_address_but_not_while_it_starts() {
     assert!(node.world.borrow().now.as_secs() >= 10);
 }
 
+/// On a slow machine network.service ends between the look at the interface and that at it.
+#[test]
+fn network_is_not_restarted_when_it_has_just_finished() {
+    let node = Node::plain();
+    {
+        let mut world = node.world.borrow_mut();
+        world.interfaces[0].addresses.clear();
+        world.unit("network").shown = |world| {
+            world.interfaces[0].addresses = vec![("192.168.1.10".parse().unwrap(), 24)];
+        };
+    }
+    node.expect(Step::Network, Unchanged, &["eth0 is up with 192.168.1.10/24"]);
+    assert_eq!(node.called("systemctl --no-pager restart"), 0);
+}
+
 #[test]
 fn network_gives_up_in_bounded_time_and_says_what_is_there() {
     let node = Node::plain();
