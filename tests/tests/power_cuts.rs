@@ -1,38 +1,38 @@
-//! A node's power is cut at random moments of its first boot: started again, it gets ready.
+//! The power of the lab's nodes is cut at random moments: started again, each gets ready, and
+//! all know it. The clock of one of them begins in 1970 whenever it starts.
 #![allow(clippy::print_stderr, reason = "the moments, so that a failure can be had again")]
 
-use lab_tests::guest::{Firmware, Guest, tail};
+use lab_tests::doubles;
+use lab_tests::guest::{BOOT_LIMIT, tail};
 use lab_tests::lab::{Lab, text};
-use lab_tests::oracle;
-use serde_json::Value;
-use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
-use std::thread;
+use lab_tests::machines::{Machines, NODES, is_ready};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::thread::{scope, sleep};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-const CUTS: usize = 10;
-/// Guests at once: one for each core of a small machine.
-const LANES: usize = 2;
 /// Set to the printed seed, it gives the same moments again.
 const SEED: &str = "POWER_CUTS_SEED";
+/// Whose clock has lost the time.
+const LATE: &str = "nova02";
+/// The system's first words on the console: what is before writes nothing.
+const BEGINS: &str = "systemd[1]: ";
+/// A start takes at most so many times as long as until then.
+const START: f64 = 6.0;
 
-/// A disk on the controller's image, never started.
-fn disk(lab: &Lab, name: &str) -> PathBuf {
-    let disk = lab.folder().join(format!("{name}.qcow2"));
-    let base = text(&lab.output().join("openstack.qcow2"));
-    let options = ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", &base, &text(&disk)];
-    oracle::ok("qemu-img", options);
-    disk
-}
-
-fn start(lab: &Lab, disk: &Path) -> Guest {
-    Guest::start(disk, Firmware::Bios, Ipv4Addr::new(192, 168, 1, 10), &lab.key())
-}
-
-fn wait_until_ready(guest: &Guest, what: &str) {
-    let output = guest.try_ssh("firstboot status --wait --timeout 400");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{what}: {said}\n{}", tail(&guest.console(), 4000));
+/// A double of QEMU, or rather of a machine with an empty battery: it starts the real one.
+fn qemu_double(lab: &Lab) -> PathBuf {
+    let folder = lab.folder().join("bin");
+    let script = format!(
+        "#!/bin/sh\ncase \" $* \" in *\" -name {LATE} \"*) set -- \"$@\" -rtc base=1970-01-01T00:00:00 ;; esac\n\
+         exec /usr/bin/qemu-system-x86_64 \"$@\"\n"
+    );
+    let program = folder.join("qemu-system-x86_64");
+    fs::create_dir(&folder).expect("folder");
+    fs::write(&program, script).expect("script");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("mode");
+    folder
 }
 
 /// Parts of a thousand, by splitmix64.
@@ -44,56 +44,110 @@ fn random(state: &mut u64) -> f64 {
     ((z ^ (z >> 31)) % 1000) as f64 / 1000.0
 }
 
-/// Cuts the power `after` the start, and starts the node again.
-fn cut(lab: &Lab, number: usize, after: Duration) {
-    let disk = disk(lab, &format!("cut{number}"));
-    let guest = start(lab, &disk);
-    thread::sleep(after);
-    let console = guest.console();
-    drop(guest);
-    let steps = console.lines().filter(|line| line.contains("firstboot")).count();
-    let what = format!("cut {number} after {after:.1?} ({steps} lines of firstboot)");
-    eprintln!("{what}");
-
-    let guest = start(lab, &disk);
-    wait_until_ready(&guest, &what);
-    let status: Value = serde_json::from_str(&guest.ssh("firstboot status --json")).expect("JSON");
-    assert_eq!(status["state"], "ready", "{what}: {status:#}");
-    for step in status["steps"].as_array().expect("steps") {
-        let fine = ["changed", "unchanged", "skipped"].contains(&step["outcome"].as_str().unwrap());
-        assert!(fine, "{what}: {step:#}");
-    }
-    let failed = guest.ssh("systemctl list-units --failed --no-legend --plain");
-    assert_eq!(failed.trim(), "", "{what}");
-    let address = guest.ssh("ip -4 -o address show scope global");
-    assert!(address.contains("192.168.1.10/24"), "{what}: {address}");
-}
-
-#[test]
-fn a_node_gets_ready_whenever_its_power_was_cut() {
-    let lab = Lab::new();
-    lab.build("controller", &["practice"], &[]);
-    let started = Instant::now();
-    let guest = start(&lab, &disk(&lab, "whole"));
-    wait_until_ready(&guest, "the first boot, uncut");
-    let whole = started.elapsed();
-    drop(guest);
-
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
-    let seed = std::env::var(SEED).map_or(now, |seed| seed.parse().expect(SEED));
-    eprintln!("{SEED}={seed}, an uncut boot takes {whole:.1?}");
-    let mut state = seed;
-    // The boot loader and the kernel write nothing.
-    let moments: Vec<Duration> =
-        (0..CUTS).map(|_| whole.mul_f64(0.2 + 0.8 * random(&mut state))).collect();
-    thread::scope(|scope| {
-        for lane in 0..LANES {
-            let (lab, moments) = (&lab, &moments);
+/// Starts the nodes and cuts the power of each at `moments`, shares of its start.
+fn start_and_cut(machines: &Machines, up: &[&str], moments: [f64; 3]) {
+    let before = NODES.map(|node| machines.console(node).len());
+    scope(|scope| {
+        // It ends when no node is left to wait for, and says so.
+        scope.spawn(|| machines.run(up));
+        for ((node, before), moment) in NODES.into_iter().zip(before).zip(moments) {
             scope.spawn(move || {
-                for (number, after) in moments.iter().enumerate().skip(lane).step_by(LANES) {
-                    cut(lab, number, *after);
+                let started = Instant::now();
+                let said = || machines.console(node).split_off(before);
+                while !said().contains(BEGINS) {
+                    let console = said();
+                    assert!(started.elapsed() < BOOT_LIMIT, "{node}: {}", tail(&console, 4000));
+                    sleep(Duration::from_millis(200));
                 }
+                sleep(started.elapsed().mul_f64((START - 1.0) * moment));
+                machines.cut(node);
+                let said = said();
+                let steps = said.lines().filter(|line| line.contains("firstboot")).count();
+                let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+                eprintln!(
+                    "{node}: cut after {:.1?}, {steps} lines of firstboot: {last}",
+                    started.elapsed()
+                );
             });
         }
     });
+}
+
+/// Every node is ready, and knows that every other is, since its last start.
+fn check(machines: &Machines) {
+    let boots = NODES.map(|node| machines.boot_id(node));
+    for node in NODES {
+        machines.wait_for_peers(node, |name, peer| {
+            let at = NODES.iter().position(|n| *n == name).expect("a node of the lab");
+            is_ready(peer) && peer["boot_id"] == boots[at].as_str()
+        });
+    }
+    machines.check_peers();
+    machines.packstack();
+    let address = machines.ssh(NODES[0], "ip -4 -o address show dev br-ex");
+    assert!(address.contains("192.168.1.10/24"), "{address}");
+}
+
+/// The clock began in 1970 and was put right.
+fn check_clock(machines: &Machines) {
+    let kernel = machines.ssh(LATE, "journalctl -b -k --no-pager | grep 'setting system clock'");
+    assert!(kernel.contains("1970-01-01T"), "{kernel}");
+    let now: u64 = machines.ssh(LATE, "date +%s").trim().parse().expect("seconds");
+    let own = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
+    assert!(now.abs_diff(own) < 3600, "{now} is not about {own}");
+}
+
+/// The others and the user's machine say of a node without power that it is not reachable.
+fn check_unreachable(machines: &Machines, off: &str) {
+    for node in NODES.into_iter().filter(|node| *node != off) {
+        let said = machines.wait_for_peers(node, |name, peer| {
+            if name == off { peer["reachable"] == false } else { is_ready(peer) }
+        });
+        let words = machines.ssh(node, "firstboot peers || true");
+        assert!(words.contains("NOT REACHABLE"), "{words}\n{said:#}");
+    }
+    let (code, view) = machines.watch();
+    let node = view["nodes"].as_array().and_then(|n| n.iter().find(|n| n["node"] == off));
+    let node = node.expect("the node");
+    assert_eq!(code, Some(1), "{view:#}");
+    assert!(node["reachable"] == false && node["told_by"].is_string(), "{view:#}");
+}
+
+#[test]
+fn the_lab_gets_ready_whenever_its_power_was_cut() {
+    let lab = doubles::reference_lab(env!("CARGO_BIN_EXE_openstack_apis_double").as_ref());
+    let machines = Machines::with_programs(&lab, &qemu_double(&lab));
+    let output = text(&lab.output());
+    let up = ["up", "--output", &output, "--memory", "704 MiB", "--backend", "qemu"];
+    let up = [&up[..], &["--progress", "plain"]].concat();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
+    let seed = std::env::var(SEED).map_or(now, |seed| seed.parse().expect(SEED));
+    eprintln!("{SEED}={seed}");
+    let mut state = seed;
+    let mut moments = || [(); 3].map(|()| random(&mut state));
+
+    // Three cuts of the first start.
+    start_and_cut(&machines, &up, moments());
+    machines.ok(&up);
+    check(&machines);
+    check_clock(&machines);
+
+    // Three cuts while the nodes are at rest, and three of the start that follows.
+    for (node, moment) in NODES.into_iter().zip(moments()) {
+        sleep(Duration::from_secs(3).mul_f64(moment));
+        machines.cut(node);
+    }
+    start_and_cut(&machines, &up, moments());
+    machines.ok(&up);
+    check(&machines);
+
+    // The tenth: what was installed is not installed again.
+    let (controller, runs) = (NODES[0], machines.packstack_runs());
+    let before = machines.boot_id(controller);
+    machines.cut(controller);
+    check_unreachable(&machines, controller);
+    machines.ok(&up);
+    assert_ne!(machines.boot_id(controller), before);
+    check(&machines);
+    assert_eq!((machines.packstack(), machines.packstack_runs()), ("unchanged".to_owned(), runs));
 }
