@@ -269,12 +269,13 @@ fn a_node_lives_under_libvirt_beside_machines_that_are_not_ours() {
     assert!(!lab.folder().join("state/openstack-lab").exists());
 }
 
-/// Images are as they were built, and the user's, as the disk is.
+/// Images are as they were built, and the user's alone, as the disk and the console's log are.
 fn check_own(lab: &Lab) {
     let check = "sha256sum --quiet -c SHA256SUMS";
     oracle::ok("sh", ["-c", &format!("cd {} && {check}", text(&lab.output()))]);
-    let disk = lab.folder().join("state/openstack-lab/nodes/nova01/overlay.qcow2");
-    for file in [lab.output().join("nova01.qcow2"), disk] {
+    let node = lab.folder().join("state/openstack-lab/nodes/nova01");
+    let [disk, log] = ["overlay.qcow2", "console.log"].map(|name| node.join(name));
+    for file in [lab.output().join("nova01.qcow2"), disk, log] {
         let about = fs::metadata(&file).expect("metadata");
         assert_eq!(about.uid(), USER, "{}", file.display());
         assert_eq!(about.mode() & 0o007, 0, "{}: nobody else's", file.display());

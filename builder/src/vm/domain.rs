@@ -10,6 +10,7 @@ use crate::image;
 use crate::output::libvirt;
 use crate::plan::Lab;
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// How a machine is to be started.
@@ -39,8 +40,8 @@ pub struct Start<'a> {
 pub fn start(options: &Start<'_>) -> Result<Domain> {
     let Start { connection, machine, folder, emulated, .. } = *options;
     let (disk, log) = (folder.join(qemu::OVERLAY), folder.join(CONSOLE));
-    // virtlogd would make it root's alone.
-    let created = File::options().append(true).create(true).open(&log);
+    // virtlogd would make it root's, not the user's, alone.
+    let created = File::options().append(true).create(true).mode(0o600).open(&log);
     created.or_environment(|| format!("cannot write {}", log.display()))?;
     let files = image::files(&disk)?;
     let domain = libvirt::Domain {
