@@ -138,7 +138,7 @@ fn the_reference_lab_comes_up_sees_itself_and_goes_down() {
         assert_eq!(machines.ssh(node, "systemctl is-enabled libvirtd").trim(), "enabled");
         assert!(machines.ssh(node, "virsh list --all").contains("Id"));
     }
-    machines.check_peers();
+    machines.check_peers(&[]);
     assert_eq!((machines.packstack(), machines.packstack_runs()), ("changed".to_owned(), 1));
     check_watch(&machines);
     check_packstack_logs_in(&machines);
