@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// Schema number of `manifest.json`.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// One installed package.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

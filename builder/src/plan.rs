@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 /// Schema number of a plan.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// Changes whenever the same plan would make another tree.
 pub const TREE_FORMAT: u32 = 7;
