@@ -10,7 +10,6 @@ use std::fs::{self, File};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 /// Every layout has these and comes from the same installed tree.
 const PLATFORM: &str = "part biosboot --fstype=biosboot --size=2\n\
@@ -230,9 +229,6 @@ fn layouts_that_cannot_be_made_are_refused_with_their_line() {
     assert!(said.contains("part biosboot is missing") && said.contains("reqpart"), "{said}");
 }
 
-/// Two cores emulate one guest at a time.
-static ONE_GUEST: Mutex<()> = Mutex::new(());
-
 /// Boots a layout, asks the guest, lets `more` ask it, and tells what `inspect` then says.
 fn boot(
     name: &str,
@@ -245,7 +241,6 @@ fn boot(
     let folder = build(&lab, name, storage);
     let image = folder.join("openstack.qcow2");
     oracle::ok("qemu-img", ["check", "-q", &text(&image)]);
-    let _one = ONE_GUEST.lock().unwrap_or_else(PoisonError::into_inner);
     let guest = Guest::start(&image, firmware, Ipv4Addr::new(192, 168, 1, 10), &lab.key());
     for (mount, kind, device) in mounts {
         let found = guest.ssh(&format!("findmnt -n -o FSTYPE,SOURCE {mount}"));
