@@ -2,7 +2,7 @@
 //! password, and the files that its commands write, as other tools read them.
 
 use lab_tests::lab::{Lab, text};
-use lab_tests::{oracle, product};
+use lab_tests::{oracle, product, rpm_double};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -81,6 +81,30 @@ fn post_runs_last_and_its_changes_stay() {
     lab.edit("kickstart/controller.ks", "exit 7", "exit 8");
     let other = lab.build("controller", &["practice"], &["--format", "tar", "--force"]);
     assert!(other.contains("rpm does not run") && other.contains("ended with 8"), "{other}");
+}
+
+/// A double of authconfig: it keeps its arguments.
+const AUTHCONFIG: &str = "Name: authconfig\nVersion: 6.2.8\nRelease: 30.el7.double\n\
+    Summary: A test double of authconfig\nBuildArch: noarch\nRequires: bash\n\
+    %description\nNot EL7's.\n\
+    %install\nmkdir -p %{buildroot}/usr/sbin\n\
+    printf '#!/bin/sh\\nprintf \"%%%%s\\\\n\" \"$@\" >/root/authconfig\\n' >%{buildroot}/usr/sbin/authconfig\n\
+    chmod 755 %{buildroot}/usr/sbin/authconfig\n\
+    %files\n/usr/sbin/authconfig\n";
+
+#[test]
+fn authconfig_is_installed_and_runs_before_post() {
+    let lab = lab("", "%post --erroronfail\ncp /root/authconfig /root/seen\n%end\n");
+    let ours = "authconfig --enableshadow --passalgo=sha512";
+    let more = "authconfig --enableshadow --enablemkhomedir --krb5realm='A B'";
+    lab.edit("kickstart/controller.ks", ours, more);
+    let double = lab.folder().join("authconfig");
+    rpm_double::repository(AUTHCONFIG, &double);
+    let media = ["practice", &text(&double)];
+    lab.build("controller", &media, &["--format", "tar", "--no-gpgcheck", "authconfig"]);
+    let seen = fs::read_to_string(unpack(&lab).join("root/seen")).expect("arguments");
+    let words = ["--update", "--nostart", "--enableshadow", "--enablemkhomedir", "--krb5realm=A B"];
+    assert_eq!(seen.lines().collect::<Vec<_>>(), words);
 }
 
 #[test]
