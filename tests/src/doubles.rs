@@ -2,7 +2,7 @@
 
 use crate::lab::{Lab, text};
 use crate::machines::Machines;
-use crate::oracle;
+use crate::rpm_double;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,17 +24,6 @@ const FILES: [(&str, &str); 5] = [
     ("openstack-apis-double.service", "/usr/lib/systemd/system/openstack-apis-double.service"),
     ("variant", "/variant"),
     ("pace", "/pace"),
-];
-
-/// The program as it is, and the same bytes whenever they are made.
-const DEFINES: [&str; 7] = [
-    "debug_package %{nil}",
-    "__os_install_post %{nil}",
-    "_build_id_links none",
-    "_buildhost localhost",
-    "source_date_epoch_from_changelog 1",
-    "use_source_date_epoch_as_buildtime 1",
-    "clamp_mtime_to_source_date_epoch 1",
 ];
 
 /// The reference lab on practice media, each role in an output folder of its own. On the
@@ -81,34 +70,23 @@ fn repository(folder: &Path, apis: &Path) -> PathBuf {
     fs::write(at("openstack-apis-double.service"), UNIT).expect("unit");
     fs::write(at("variant"), "success\n").expect("variant");
     fs::write(at("pace"), "3\n").expect("pace");
-    fs::write(at("spec"), spec()).expect("spec");
-    let folders = ["_topdir", "_sourcedir"].map(|name| format!("{name} {}", text(work.path())));
-    let mut arguments = vec!["--quiet", "-bb"];
-    for define in folders.iter().map(String::as_str).chain(DEFINES) {
-        arguments.extend(["--define", define]);
-    }
-    let spec = text(&at("spec"));
-    arguments.push(&spec);
-    oracle::ok("rpmbuild", arguments);
-    oracle::ok("createrepo_c", ["--quiet", &text(&at("RPMS"))]);
     let repository = folder.join(REPOSITORY);
-    fs::rename(at("RPMS"), &repository).expect("the same filesystem");
+    rpm_double::repository(&spec(work.path()), &repository);
     repository
 }
 
-/// The package's spec file.
-fn spec() -> String {
+/// The package's spec file; its files are in the folder `from`.
+fn spec(from: &Path) -> String {
+    let from = text(from);
     let (mut install, mut files) = (String::new(), String::new());
     for (name, path) in FILES {
         let mode = if path.starts_with("/usr/bin/") { "755" } else { "644" };
-        install += &format!("install -D -m {mode} %{{_sourcedir}}/{name} %{{buildroot}}{path}\n");
+        install += &format!("install -D -m {mode} {from}/{name} %{{buildroot}}{path}\n");
         files += &format!("{path}\n");
     }
     format!(
         "Name: packstack-double\nVersion: 1\nRelease: 1\nSummary: Doubles for tests\n\
-         License: Apache-2.0\nRequires: systemd\nAutoReqProv: no\n\
-         %description\nDoubles of packstack and of OpenStack's APIs.\n\
-         %install\n{install}%files\n{files}\
-         %changelog\n* Tue Oct 11 2016 Test <test@lab.example> 1-1\n- Made\n"
+         Requires: systemd\n%description\nDoubles of packstack and of OpenStack's APIs.\n\
+         %install\n{install}%files\n{files}"
     )
 }
