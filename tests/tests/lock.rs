@@ -126,7 +126,8 @@ fn damaged_plans_are_refused() {
         fs::write(&plan, good.replacen(from, to, 1)).expect("plan");
         refused(&plan, &[], 2, words);
     };
-    with("\"schema\": 2", "\"schema\": 999", &["schema 999", "plan.json", "imgbuild plan"]);
+    let schema = format!("\"schema\": {}", builder::plan::SCHEMA);
+    with(&schema, "\"schema\": 999", &["schema 999", "plan.json", "imgbuild plan"]);
     with("\"openstack.raw\"", "\"../openstack.raw\"", &["`../openstack.raw` is no output"]);
     with("\"disk\"", "\"disc\"", &["this is no plan", "disk"]);
     let whole: Value = serde_json::from_str(&good).expect("JSON");
