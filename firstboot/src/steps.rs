@@ -309,7 +309,7 @@ impl Step {
             Step::OpenVswitch => {
                 "`journalctl -u openvswitch` and /var/log/openvswitch tell why".to_owned()
             }
-            Step::SshKeys => "see `ls -la /root/.ssh`".to_owned(),
+            Step::SshKeys => format!("see `ls -la {}`", crate::node_files::ROOT_SSH),
             Step::Repositories => {
                 "see that the repository server is on and serves what /etc/yum.repos.d names"
                     .to_owned()

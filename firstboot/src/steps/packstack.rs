@@ -204,16 +204,13 @@ fn log_in_everywhere(host: &Host, spec: &Spec) -> Result<usize, Fault> {
             .time_limit(LOGIN);
         let output = Fault::of_run(host, &program)?;
         if !output.ok() {
-            let key = node_files::ROOT_KEY;
+            let (key, list) = (node_files::ROOT_KEY, node_files::AUTHORIZED_KEYS);
             return Err(Fault::new(format!(
                 "{} does not let root in by key ({})",
                 one.name,
                 output.summary()
             ))
-            .remedy(format!(
-                "put the public part of {key} into /root/.ssh/authorized_keys of {}",
-                one.name
-            )));
+            .remedy(format!("put the public part of {key} into {list} of {}", one.name)));
         }
     }
     Ok(spec.hosts.len())
