@@ -16,22 +16,26 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// The first process inside: with its end, everything ends. It ends when its input does.
 const INIT: &str = r#"
-for folder in /run /etc/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt; do
-    mkdir -p $folder
-    mount -t tmpfs tmpfs $folder
+mount -t tmpfs tmpfs /run
+# The machine's files, but what changes there is not on the machine.
+for directory in /etc /var; do
+    mkdir -p /run/changes$directory/upper /run/changes$directory/work
+    mount -t overlay overlay $directory -o \
+        lowerdir=$directory,upperdir=/run/changes$directory/upper,workdir=/run/changes$directory/work
+done
+for directory in /etc/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt; do
+    mkdir -p $directory
+    mount -t tmpfs tmpfs $directory
 done
 mkdir /run/lock
 mount --bind "$1" /mnt
 # libvirt would make groups there, on the machine.
 umount -R /sys/fs/cgroup 2>/dev/null || true
 # The accounts of guests come with packages whose services stay away.
-cp /etc/passwd /etc/group /run/
-grep -q ^libvirt-qemu: /run/passwd ||
-    echo libvirt-qemu:x:64055:64055::/:/usr/sbin/nologin >>/run/passwd
-grep -q ^libvirt-qemu: /run/group || echo libvirt-qemu:x:64055: >>/run/group
-grep -q ^kvm: /run/group || echo kvm:x:64056: >>/run/group
-mount --bind /run/passwd /etc/passwd
-mount --bind /run/group /etc/group
+grep -q ^libvirt-qemu: /etc/passwd ||
+    echo libvirt-qemu:x:64055:64055::/:/usr/sbin/nologin >>/etc/passwd
+grep -q ^libvirt-qemu: /etc/group || echo libvirt-qemu:x:64055: >>/etc/group
+grep -q ^kvm: /etc/group || echo kvm:x:64056: >>/etc/group
 cat >/etc/libvirt/libvirtd.conf <<END
 unix_sock_group = "nogroup"
 unix_sock_rw_perms = "0770"

@@ -1,13 +1,13 @@
 //! Namespaces of a test's own thread, so that real daemons can run without
-//! touching the machine's /run or network.
+//! touching the machine's files or network.
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use std::process::{Child, Command};
 use std::time::Duration;
 
-/// Runs `body` in a thread with its own mounts (an empty /run) and network
-/// (loopback only). What `body` starts lives there too.
+/// Runs `body` in a thread with its own mounts (an empty /run; an /etc and a /var whose changes
+/// end with it) and network (loopback only). What `body` starts lives there too.
 pub fn isolated(body: impl FnOnce() + Send + 'static) {
     let thread = std::thread::spawn(move || {
         unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET)
@@ -15,6 +15,9 @@ pub fn isolated(body: impl FnOnce() + Send + 'static) {
         let none: Option<&str> = None;
         mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
         mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), none).unwrap();
+        for directory in ["/etc", "/var"] {
+            lay_over(directory);
+        }
         let up = Command::new("ip").args(["link", "set", "lo", "up"]).status();
         assert!(up.expect("`ip` runs (Debian package iproute2)").success());
         body();
@@ -22,6 +25,19 @@ pub fn isolated(body: impl FnOnce() + Send + 'static) {
     if let Err(panic) = thread.join() {
         std::panic::resume_unwind(panic);
     }
+}
+
+/// Lays an empty directory over `directory`: daemons find the machine's files, and what they or
+/// the test change or create is not on the machine.
+fn lay_over(directory: &str) {
+    let changes = format!("/run/changes{directory}");
+    let (upper, work) = (format!("{changes}/upper"), format!("{changes}/work"));
+    for directory in [&upper, &work] {
+        std::fs::create_dir_all(directory).unwrap();
+    }
+    let options = format!("lowerdir={directory},upperdir={upper},workdir={work}");
+    let options = Some(options.as_str());
+    mount(Some("overlay"), directory, Some("overlay"), MsFlags::empty(), options).unwrap();
 }
 
 /// A daemon that ends with the test.
