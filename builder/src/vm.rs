@@ -7,14 +7,18 @@ mod access;
 mod console;
 mod domain;
 mod handle;
+mod health;
 mod images;
 pub mod network;
+mod probe;
 mod process;
 mod qemu;
+mod qmp;
 mod ssh;
 mod start;
 mod state;
 mod status;
+mod verdict;
 mod virsh;
 mod watch;
 
@@ -34,6 +38,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
+use watch::Watch;
 
 /// What to bring up, and how.
 pub struct Up {
@@ -75,11 +80,40 @@ pub fn up(options: &Up, progress: &mut Progress) -> Result<()> {
         }
         return Err(error);
     }
-    let (folder, state) = (held.folder.clone(), held.state.clone());
+    let names: Vec<&str> = chosen.iter().map(|m| m.name.as_str()).collect();
+    wait_until_ready(options, held, &names, &machines, progress)
+}
+
+/// Waits until the nodes called `names` are ready. Where KVM fails them, they are started again
+/// with an emulated processor, unless KVM is what the user wants.
+fn wait_until_ready(
+    options: &Up,
+    held: Held,
+    names: &[&str],
+    machines: &[Machine],
+    progress: &mut Progress,
+) -> Result<()> {
+    let (folder, mut state) = (held.folder.clone(), held.state.clone());
     // Others may look and act while we wait.
     drop(held);
-    let names: Vec<String> = chosen.iter().map(|m| m.name.clone()).collect();
-    watch::wait_until_ready(&folder, &state, &names, options.timeout, progress)
+    let mut watch = Watch::new(&folder, names, options.timeout);
+    loop {
+        let failures = watch.run(&state, progress)?;
+        if failures.is_empty() {
+            break;
+        }
+        start::chooser(options)?.failed(&failures, progress)?;
+        let mut held = Held::existing(folder.clone())?;
+        start::restart_emulated(options, &failures, &state, machines, &mut held)?;
+        // A node that somebody removed meanwhile has ended, by what is known of it.
+        state.nodes.append(&mut held.state.nodes.clone());
+        watch.restarted(&failures);
+    }
+    watch.finish(progress)?;
+    if names.iter().any(|name| state.nodes[*name].accelerator == accelerator::KVM) {
+        start::chooser(options)?.succeeded(progress);
+    }
+    Ok(())
 }
 
 /// A program's place: in PATH, or where administrators' programs are.
@@ -118,10 +152,7 @@ pub fn down(
     progress.stage("shutting down", Unit::Steps);
     let mut running = held.state.running(&names)?;
     for name in &running {
-        let machine = held.state.nodes[*name].machine.as_ref();
-        if let Some(Err(e)) = machine.map(|m| m.press_power(&held.folder.node(name))) {
-            progress.note(&format!("{name}: the power button does not work: {e}"));
-        }
+        press_power(&held, name, progress)?;
     }
     let started = Instant::now();
     while !running.is_empty() && started.elapsed() < timeout {
@@ -142,6 +173,25 @@ pub fn down(
     }
     progress.finish();
     settle(&mut held)
+}
+
+/// Presses a machine's power button; one that has stopped would not notice.
+fn press_power(held: &Held, name: &str, progress: &Progress) -> Result<()> {
+    let (node, directory) = (&held.state.nodes[name], held.folder.node(name));
+    let Some(machine) = &node.machine else { return Ok(()) };
+    let health = health::of(node, &directory)?;
+    if !health.on {
+        return Ok(());
+    }
+    if let Some(stop) = health.stop(node, &directory) {
+        let why = stop.reason();
+        progress.note(&format!("{name}: {why}: its power is cut"));
+        return machine.kill();
+    }
+    if let Err(e) = machine.press_power(&directory) {
+        progress.note(&format!("{name}: the power button does not work: {e}"));
+    }
+    Ok(())
 }
 
 /// Cuts machines' power and takes away their disks and logs; the images stay. Without names,

@@ -1,13 +1,11 @@
-//! Whether KVM works here. `/dev/kvm` can exist and hang every guest, so a guest of one
-//! sector is really run.
+//! How processors are run: the choice between KVM and emulation, and what it is based on.
 
-use super::qemu;
-use crate::error::{Context, Result};
-use std::fs;
-use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use super::probe;
+use super::verdict::Verdicts;
+use super::watch::Failure;
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use std::path::{Path, PathBuf};
 
 /// How a machine's processor is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -20,77 +18,117 @@ pub enum Accelerator {
     Tcg,
 }
 
-/// How long the probe may take under KVM, where a guest answers in well under a second.
-pub const LIMIT: Duration = Duration::from_secs(5);
-/// The port of `isa-debug-exit`, and what the probe writes to it.
-const PORT: u16 = 0x501;
-const WORD: u8 = 0x15;
+/// QEMU's name of the host's processor.
+pub const KVM: &str = "kvm";
+/// QEMU's name of emulation.
+pub const TCG: &str = "tcg";
+const HINT: &str = "leave --accelerator away to emulate the processor where KVM does not work";
 
-/// A boot sector that writes [`WORD`] to [`PORT`] and halts:
-/// `mov dx, PORT; mov al, WORD; out dx, al; cli; hlt`.
-fn boot_sector() -> [u8; 512] {
-    let [low, high] = PORT.to_le_bytes();
-    let mut sector = [0; 512];
-    sector[..8].copy_from_slice(&[0xba, low, high, 0xb0, WORD, 0xee, 0xfa, 0xf4]);
-    sector[510..].copy_from_slice(&[0x55, 0xaa]);
-    sector
+/// Decides between KVM and emulation for one QEMU.
+pub struct Chooser {
+    qemu: PathBuf,
+    wanted: Accelerator,
+    verdicts: Verdicts,
 }
 
-/// Whether a guest of QEMU's `program` answers within `limit` under the accelerator called `name`, and
-/// if not, why.
-///
-/// # Errors
-/// When the probe cannot be made.
-pub fn works(
-    program: &Path,
-    name: &str,
-    limit: Duration,
-) -> Result<std::result::Result<(), String>> {
-    if name == "kvm"
-        && let Err(e) = fs::File::options().read(true).write(true).open("/dev/kvm")
-    {
-        return Ok(Err(format!("/dev/kvm: {e}")));
+impl Chooser {
+    /// For the QEMU at `qemu`; `base` is the directory of all labs' states.
+    pub fn new(qemu: &Path, wanted: Accelerator, base: &Path) -> Self {
+        Self { qemu: qemu.to_owned(), wanted, verdicts: Verdicts::new(base, qemu) }
     }
-    let what = || "cannot probe for KVM".to_owned();
-    let mut disk = tempfile::NamedTempFile::new().or_environment(what)?;
-    disk.write_all(&boot_sector()).or_environment(what)?;
-    let mut child = Command::new(program)
-        // The CPU that the machines get: QEMU's own may work where the host's does not.
-        .args(["-accel", name, "-cpu", qemu::cpu(name)])
-        .args(["-M", "pc", "-m", "16", "-nodefaults", "-display", "none"])
-        .args(["-no-reboot", "-device", &format!("isa-debug-exit,iobase={PORT:#x},iosize=1")])
-        .arg("-drive")
-        .arg(format!("file={},format=raw,if=ide,snapshot=on", disk.path().display()))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .or_environment(what)?;
-    let started = Instant::now();
-    loop {
-        // isa-debug-exit ends QEMU with twice the word and one.
-        match child.try_wait().or_environment(what)? {
-            Some(status) if status.code() == Some(i32::from(WORD) * 2 + 1) => return Ok(Ok(())),
-            Some(status) => return Ok(Err(format!("a guest could not be started ({status})"))),
-            None if started.elapsed() > limit => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Ok(Err(format!("a guest hangs (no answer in {} s)", limit.as_secs())));
-            }
-            None => std::thread::sleep(Duration::from_millis(20)),
+
+    /// [`KVM`] or [`TCG`], by what the user wants, what is known of this host, or a probe.
+    ///
+    /// # Errors
+    /// An environment error when KVM is wanted and does not work, or the probe cannot be made.
+    pub fn choose(&self, progress: &Progress) -> Result<&'static str> {
+        match self.wanted {
+            Accelerator::Tcg => Ok(TCG),
+            Accelerator::Kvm => match probe::run(&self.qemu, KVM, probe::LIMIT)? {
+                Ok(()) => Ok(KVM),
+                Err(why) => {
+                    self.remember(&Err(why.clone()), progress);
+                    Err(Error::environment(format!("KVM does not work here: {why}")).hint(HINT))
+                }
+            },
+            Accelerator::Auto => match self.verdicts.read() {
+                Some(Ok(())) => Ok(self.announce(&Ok(()), progress)),
+                Some(Err(why)) => {
+                    progress.note(&format!(
+                        "KVM is known not to work here ({why}): the processor is emulated, which \
+                         is slow; `--accelerator kvm` tries KVM again"
+                    ));
+                    Ok(TCG)
+                }
+                None => self.probe(progress),
+            },
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// Probes, and remembers what comes of it.
+    fn probe(&self, progress: &Progress) -> Result<&'static str> {
+        let verdict = probe::run(&self.qemu, KVM, probe::LIMIT)?;
+        self.remember(&verdict, progress);
+        Ok(self.announce(&verdict, progress))
+    }
 
-    #[test]
-    fn the_probe_guest_answers_in_emulation() {
-        let qemu = Path::new("qemu-system-x86_64");
-        let limit = Duration::from_secs(60);
-        assert_eq!(works(qemu, "tcg", limit).unwrap(), Ok(()));
-        assert!(works(qemu, "nonsense", limit).unwrap().is_err());
+    fn announce(&self, verdict: &Result<(), String>, progress: &Progress) -> &'static str {
+        match verdict {
+            Ok(()) => {
+                progress.note("KVM works here: the machines run at full speed");
+                KVM
+            }
+            Err(why) => {
+                progress.note(&format!(
+                    "KVM does not work here ({why}): the processor is emulated, which is slow"
+                ));
+                TCG
+            }
+        }
+    }
+
+    /// A machine could not be started under KVM, which may have worked when that was remembered:
+    /// whether a new probe says that it does not, and emulation is allowed.
+    ///
+    /// # Errors
+    /// When the probe cannot be made.
+    pub fn must_emulate(&self, progress: &Progress) -> Result<bool> {
+        Ok(self.wanted == Accelerator::Auto && self.probe(progress)? == TCG)
+    }
+
+    /// KVM failed a machine that was started under it. Remembers that.
+    ///
+    /// # Errors
+    /// An environment error when the user wants KVM and nothing else.
+    pub fn failed(&self, failures: &[Failure], progress: &Progress) -> Result<()> {
+        let reasons =
+            failures.iter().filter_map(|f| Some(format!("{}: {}", f.name, f.why.as_ref()?)));
+        let reasons: Vec<String> = reasons.collect();
+        self.remember(&Err(reasons.first().cloned().unwrap_or_default()), progress);
+        let words = reasons.join("; ");
+        if self.wanted == Accelerator::Kvm {
+            return Err(Error::environment(format!("KVM does not work here: {words}")).hint(
+                "`imgbuild up` without --accelerator starts these machines again with an \
+                 emulated processor; `imgbuild down` stops them",
+            ));
+        }
+        progress.note(&format!(
+            "KVM does not work here: {words}; the processor is emulated from now on, which is slow"
+        ));
+        Ok(())
+    }
+
+    /// Machines got ready under KVM, whatever was known before.
+    pub fn succeeded(&self, progress: &Progress) {
+        if self.verdicts.read() != Some(Ok(())) {
+            self.remember(&Ok(()), progress);
+        }
+    }
+
+    /// What cannot be remembered will be found out again.
+    fn remember(&self, verdict: &Result<(), String>, progress: &Progress) {
+        if let Err(e) = self.verdicts.write(verdict) {
+            progress.note(&format!("what was found of KVM is not kept: {e}"));
+        }
     }
 }

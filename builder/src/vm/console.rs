@@ -26,9 +26,39 @@ pub enum Readiness {
     Failed,
 }
 
-/// Reads the log from byte `start` on: the last verdict on node `name`, and the last line
-/// (firstboot's, once there is one).
-pub fn report(log: &Path, start: u64, name: &str) -> (Readiness, String) {
+/// What writes to the console, by what it has shown last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// The boot loader, or nothing yet.
+    #[default]
+    Loader,
+    /// The boot loader's menu, which may wait for somebody.
+    Menu,
+    /// The node's kernel and its system.
+    System,
+}
+
+/// What a node's console has shown since its machine was last started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The last verdict of firstboot's.
+    pub readiness: Readiness,
+    /// The last line: firstboot's, once there is one.
+    pub last: String,
+    /// How far the system is.
+    pub phase: Phase,
+    /// How many bytes there are.
+    pub length: u64,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self { readiness: Readiness::Working, last: String::new(), phase: Phase::Loader, length: 0 }
+    }
+}
+
+/// Reads the log from byte `start` on, as written by node `name`.
+pub fn report(log: &Path, start: u64, name: &str) -> Report {
     let mut bytes = Vec::new();
     let read = File::open(log).and_then(|mut file| {
         // libvirt's virtlogd begins a new file when one is large.
@@ -40,7 +70,29 @@ pub fn report(log: &Path, start: u64, name: &str) -> (Readiness, String) {
     if read.is_err() {
         bytes.clear();
     }
-    judge(&String::from_utf8_lossy(&bytes), name)
+    let text = plain(&String::from_utf8_lossy(&bytes));
+    let (readiness, last) = judge(&text, name);
+    Report { readiness, last, phase: phase(&text), length: bytes.len() as u64 }
+}
+
+/// GRUB announces what it starts by itself; a menu from which somebody chose stays on the
+/// screen. The kernel's lines begin with a time in brackets, systemd's with `[  OK  ]`.
+fn phase(text: &str) -> Phase {
+    let of_system = |line: &str| {
+        let line = line.trim_start();
+        line.starts_with("[ ")
+            || ["Linux version ", "systemd[", "dracut", "firstboot["]
+                .iter()
+                .any(|word| line.contains(word))
+    };
+    if text.lines().any(of_system) {
+        return Phase::System;
+    }
+    let menu = text.rfind("GNU GRUB").max(text.rfind("Minimal BASH"));
+    match (menu, text.rfind("Booting `")) {
+        (Some(menu), start) if start.is_none_or(|start| start < menu) => Phase::Menu,
+        _ => Phase::Loader,
+    }
 }
 
 fn judge(text: &str, name: &str) -> (Readiness, String) {
@@ -48,7 +100,6 @@ fn judge(text: &str, name: &str) -> (Readiness, String) {
     let mut readiness = Readiness::Working;
     let mut last = "";
     let mut own = false;
-    let text = plain(text);
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let of_firstboot = line.contains("firstboot");
         if of_firstboot || !own {
@@ -159,6 +210,7 @@ mod tests {
 
     #[test]
     fn the_last_verdict_counts() {
+        let judge = |text: &str, name: &str| judge(&plain(text), name);
         let log = "Loading Linux\r\n[  OK  ] Started sshd\r\n";
         assert_eq!(judge(log, "nova01"), (Readiness::Working, "[  OK  ] Started sshd".into()));
         let log =
@@ -173,5 +225,24 @@ mod tests {
         assert_eq!(judge(&log, "nova02").0, Readiness::Working);
         let log = format!("{log}firstboot[run]: node nova01 is ready: 5 steps\r\n");
         assert_eq!(judge(&log, "nova01").0, Readiness::Ready);
+    }
+
+    #[test]
+    fn the_boot_loader_is_told_from_its_menu_and_the_system() {
+        let boot = "Welcome to GRUB!\n\n  Booting `CentOS Linux 7 (3.10.0)'\n\n";
+        let menu = "  GNU GRUB  version 2.02\n\n  The selected entry will be started in 1s.\n";
+        let early = "Probing EDD (edd=off to disable)... ok\n";
+        for (text, expected) in [
+            (String::new(), Phase::Loader),
+            (menu.to_owned(), Phase::Menu),
+            (format!("{menu}{boot}"), Phase::Loader),
+            (format!("{menu}{boot}{early}"), Phase::Loader),
+            (format!("{boot}{menu}"), Phase::Menu),
+            (format!("{menu}\n\n[    0.000000] Linux version 3.10.0\n"), Phase::System),
+            (format!("{boot}[  OK  ] Reached target Paths.\n"), Phase::System),
+            (format!("{boot}systemd[1]: Detected virtualization kvm.\n"), Phase::System),
+        ] {
+            assert_eq!(phase(&text), expected, "{text}");
+        }
     }
 }

@@ -1,12 +1,15 @@
 //! What was started here, by whatever runs it: a machine, and the network of a lab.
 
 use super::process::Process;
-use super::{qemu, virsh};
+use super::{qemu, qmp, virsh};
 use crate::error::Result;
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::Duration;
+
+/// How long QEMU may take to report its state.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +30,29 @@ impl Machine {
         match self {
             Self::Qemu(process) => Ok(process.alive()),
             Self::Libvirt(domain) => domain.alive(),
+        }
+    }
+
+    /// QEMU's run state in QEMU's words, where the machine is on; `directory` is the node's.
+    /// `None` when QEMU does not answer just now: it serves one client at a time.
+    ///
+    /// # Errors
+    /// When libvirt does not answer.
+    pub fn run_state(&self, directory: &Path) -> Result<Option<String>> {
+        match self {
+            Self::Qemu(_) => {
+                let answer = qmp::execute(directory, "query-status", PATIENCE).ok();
+                Ok(answer.and_then(|answer| Some(qmp::run_state(&answer)?.to_owned())))
+            }
+            Self::Libvirt(domain) => domain.run_state(),
+        }
+    }
+
+    /// The processor time that it has used; `None` where that is not known.
+    pub fn cpu_time(&self) -> Option<Duration> {
+        match self {
+            Self::Qemu(process) => process.cpu_time(),
+            Self::Libvirt(domain) => domain.cpu_time(),
         }
     }
 

@@ -6,6 +6,9 @@ use std::fs;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+/// Clock ticks of a second in proc(5): the same in every Linux on x86 (`USER_HZ`).
+const TICKS: u32 = 100;
+
 /// A process that we started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
@@ -53,6 +56,13 @@ impl Process {
         }
     }
 
+    /// The processor time that it has used, a guest's included; `None` when it has ended.
+    pub fn cpu_time(&self) -> Option<Duration> {
+        let [user, system] = [14, 15].map(|field| stat(self.pid, field));
+        let used = Duration::from_secs(user? + system?) / TICKS;
+        self.alive().then_some(used)
+    }
+
     /// Kills it and waits until it is gone.
     pub fn kill(&self) {
         self.signal(Signal::SIGKILL);
@@ -74,6 +84,12 @@ impl Process {
 
 /// Start time of a process that is there and no zombie.
 fn start_time(pid: i32) -> Option<u64> {
+    stat(pid, 22)
+}
+
+/// A number of a process that is there and no zombie: the `field` of its `stat`, counted as in
+/// proc(5).
+fn stat(pid: i32, field: usize) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field is the program's name in brackets and may hold anything.
     let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_whitespace();
@@ -81,10 +97,12 @@ fn start_time(pid: i32) -> Option<u64> {
     if matches!(state, "Z" | "X") {
         return None;
     }
-    fields.nth(18)?.parse().ok()
+    // The state was the third.
+    fields.nth(field.checked_sub(4)?)?.parse().ok()
 }
 
-fn boot_id() -> String {
+/// The machine's boot, as the kernel names it.
+pub fn boot_id() -> String {
     let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     text.trim().to_owned()
 }
@@ -107,7 +125,9 @@ mod tests {
             other.signal(Signal::SIGKILL);
         }
         assert!(process.alive());
+        assert!(process.cpu_time().unwrap() < Duration::from_secs(60), "it sleeps");
         process.kill();
+        assert_eq!(process.cpu_time(), None);
         // A zombie has ended, though nobody has waited for it yet.
         assert!(!process.alive());
         child.wait().unwrap();

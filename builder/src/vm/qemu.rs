@@ -1,14 +1,15 @@
 //! One machine in plain QEMU: its command line, its start, its power button.
 
+use super::accelerator::{KVM, TCG};
 use super::images::Machine;
 use super::network::{self, Namespace};
 use super::process::Process;
+use super::qmp;
 use crate::error::{Context, Error, Result};
 use crate::format::qcow2::{self, Backing};
-use serde::Deserialize;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -19,8 +20,11 @@ use std::time::Duration;
 pub const PROGRAM: &str = "qemu-system-x86_64";
 /// The serial console's socket in a node's folder.
 pub const SERIAL: &str = "serial";
-const CONTROL: &str = "control";
 const PID: &str = "pid";
+/// QEMU's log in a node's folder: what it writes after its start.
+pub const LOG: &str = "qemu.log";
+/// How long QEMU may take to answer when its power button is pressed.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The disk's file in a node's folder.
 pub const OVERLAY: &str = "overlay.qcow2";
 /// Places of UEFI's code and variables on Debian, Fedora and SUSE.
@@ -84,7 +88,7 @@ pub fn make_disk(machine: &Machine, folder: &Path) -> Result<()> {
 pub fn start(options: &Start<'_>) -> Result<Process> {
     let Start { folder, machine, .. } = options;
     network::add_tap(options.keeper, machine.address)?;
-    for stale in [SERIAL, CONTROL, PID] {
+    for stale in [SERIAL, qmp::SOCKET, PID] {
         let _ = fs::remove_file(folder.join(stale));
     }
     let output = Namespace::of(options.keeper)?
@@ -110,7 +114,7 @@ pub fn start(options: &Start<'_>) -> Result<Process> {
 
 /// The CPU model under an accelerator: all that there is.
 pub fn cpu(accelerator: &str) -> &'static str {
-    if accelerator == "kvm" { "host" } else { "max" }
+    if accelerator == KVM { "host" } else { "max" }
 }
 
 fn arguments(options: &Start<'_>) -> Result<Vec<OsString>> {
@@ -118,14 +122,14 @@ fn arguments(options: &Start<'_>) -> Result<Vec<OsString>> {
     // A second emulated processor costs more than it gives.
     let cpu = cpu(accelerator);
     let (accelerator, cpus) = match *accelerator {
-        "tcg" => ("tcg,thread=multi,tb-size=256", 1),
+        TCG => ("tcg,thread=multi,tb-size=256", 1),
         other => (other, machine.cpus),
     };
     let mut arguments: Vec<String> = vec!["-name".into(), machine.name.clone()];
     let mut add = |words: &[&str]| arguments.extend(words.iter().map(|w| (*w).to_owned()));
     add(&["-accel", accelerator, "-cpu", cpu, "-smp", &cpus.to_string()]);
     add(&["-m", &(options.memory >> 20).to_string(), "-nodefaults", "-display", "none"]);
-    add(&["-daemonize", "-pidfile", PID, "-D", "qemu.log"]);
+    add(&["-daemonize", "-pidfile", PID, "-D", LOG]);
     // QEMU works in the node's folder: these are names in it, short enough for sockets.
     add(&["-drive", &format!("file={OVERLAY},format=qcow2,if=virtio,discard=unmap")]);
     let tap = network::tap(machine.address);
@@ -140,7 +144,7 @@ fn arguments(options: &Start<'_>) -> Result<Vec<OsString>> {
         "-serial",
         "chardev:serial",
     ]);
-    add(&["-qmp", &format!("unix:{CONTROL},server=on,wait=off")]);
+    add(&["-qmp", &format!("unix:{},server=on,wait=off", qmp::SOCKET)]);
     match options.firmware {
         Firmware::Bios => add(&["-M", "pc"]),
         Firmware::Uefi => {
@@ -167,39 +171,7 @@ fn arguments(options: &Start<'_>) -> Result<Vec<OsString>> {
 /// # Errors
 /// When QEMU does not answer.
 pub fn press_power(folder: &Path) -> io::Result<()> {
-    let stream = connect(folder, CONTROL)?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
-    let mut answer = || -> io::Result<Answer> {
-        // Events come between the answers and are passed over.
-        loop {
-            let line = lines.next().ok_or(io::ErrorKind::UnexpectedEof)??;
-            let answer: Answer = serde_json::from_str(&line)?;
-            if answer.event.is_none() {
-                return Ok(answer);
-            }
-        }
-    };
-    answer()?;
-    for command in ["qmp_capabilities", "system_powerdown"] {
-        (&stream).write_all(format!("{{\"execute\": \"{command}\"}}\n").as_bytes())?;
-        if let Some(error) = answer()?.error {
-            return Err(io::Error::other(format!("{command}: {}", error.desc)));
-        }
-    }
-    Ok(())
-}
-
-/// QEMU Machine Protocol: greeting, answer, error or event.
-#[derive(Deserialize)]
-struct Answer {
-    event: Option<String>,
-    error: Option<Refusal>,
-}
-
-#[derive(Deserialize)]
-struct Refusal {
-    desc: String,
+    qmp::execute(folder, "system_powerdown", PATIENCE).map(drop)
 }
 
 /// Connects to a socket of a node's folder, however long the folder's path is.

@@ -1,16 +1,17 @@
 //! Starting machines: by libvirt where it runs, else by QEMU in a lab network of our own.
 
-use super::accelerator::{self, Accelerator};
+use super::accelerator::{Chooser, KVM, TCG};
 use super::handle;
 use super::images::Machine;
-use super::state::{self, Held, Node};
+use super::state::{self, Held, Node, State};
 use super::virsh::Connection;
+use super::watch::Failure;
 use super::{Up, domain, find_program, network, qemu};
 use crate::error::{Context, Error, Result};
 use crate::interrupt;
 use crate::progress::Progress;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What is to run the machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -45,14 +46,19 @@ pub fn start(
 ) -> Result<()> {
     check_images(held, off)?;
     check_memory(options, off)?;
-    let qemu = need_program(qemu::PROGRAM, "qemu-system-x86")?;
+    let qemu = find_qemu()?;
     let libvirt = backend(options, held, progress)?;
-    let accelerator = accelerator(options, &qemu, progress)?;
-    let runner = Runner { options, qemu, accelerator, libvirt };
+    let chooser = chooser(options)?;
+    let accelerator = chooser.choose(progress)?;
+    let mut runner = Runner { options, qemu, accelerator, libvirt };
     runner.network(all, held, progress)?;
     let mut started: Vec<&str> = Vec::new();
     for machine in off {
-        let done = interrupt::check().and_then(|()| runner.machine(machine, held));
+        let mut done = interrupt::check().and_then(|()| runner.machine(machine, held));
+        if done.is_err() && runner.accelerator == KVM && chooser.must_emulate(progress)? {
+            runner.accelerator = TCG;
+            done = runner.machine(machine, held);
+        }
         if let Err(error) = done {
             for name in started {
                 let machine = held.state.nodes.get(name).and_then(|n| n.machine.as_ref());
@@ -64,6 +70,49 @@ pub fn start(
         started.push(&machine.name);
     }
     Ok(())
+}
+
+/// Starts machines that KVM failed again, with an emulated processor. Those that something else
+/// has stopped or restarted since `seen` are left alone. `all` are the lab's machines.
+///
+/// # Errors
+/// An environment error when something is missing or fails.
+pub fn restart_emulated(
+    options: &Up,
+    failures: &[Failure],
+    seen: &State,
+    all: &[Machine],
+    held: &mut Held,
+) -> Result<()> {
+    let libvirt = match &held.state.network {
+        Some(handle::Network::Libvirt(network)) => Some(network.connection().clone()),
+        _ => None,
+    };
+    let runner = Runner { options, qemu: find_qemu()?, accelerator: TCG, libvirt };
+    for Failure { name, .. } in failures {
+        let Some(node) = held.state.nodes.get(name) else { continue };
+        let (Some(old), Some(machine)) = (&node.machine, all.iter().find(|m| m.name == *name))
+        else {
+            continue;
+        };
+        if seen.nodes.get(name).is_some_and(|n| n.machine == node.machine) && old.alive()? {
+            old.kill()?;
+            runner.machine(machine, held)?;
+        }
+    }
+    Ok(())
+}
+
+/// What decides how processors are run.
+///
+/// # Errors
+/// When QEMU is not installed.
+pub fn chooser(options: &Up) -> Result<Chooser> {
+    Ok(Chooser::new(&find_qemu()?, options.accelerator, &options.state))
+}
+
+fn find_qemu() -> Result<PathBuf> {
+    need_program(qemu::PROGRAM, "qemu-system-x86")
 }
 
 fn need_program(name: &str, package: &str) -> Result<PathBuf> {
@@ -150,30 +199,6 @@ fn backend(options: &Up, held: &Held, progress: &Progress) -> Result<Option<Conn
     }
 }
 
-fn accelerator(options: &Up, qemu: &Path, progress: &Progress) -> Result<&'static str> {
-    let probe = || accelerator::works(qemu, "kvm", accelerator::LIMIT);
-    match options.accelerator {
-        Accelerator::Tcg => Ok("tcg"),
-        Accelerator::Kvm => match probe()? {
-            Ok(()) => Ok("kvm"),
-            Err(why) => Err(Error::environment(format!("KVM does not work here: {why}"))
-                .hint("leave --accelerator away to emulate the processor")),
-        },
-        Accelerator::Auto => match probe()? {
-            Ok(()) => {
-                progress.note("KVM works here: the machines run at full speed");
-                Ok("kvm")
-            }
-            Err(why) => {
-                progress.note(&format!(
-                    "KVM does not work here ({why}): the processor is emulated, which is slow"
-                ));
-                Ok("tcg")
-            }
-        },
-    }
-}
-
 impl Runner<'_> {
     fn network(&self, all: &[Machine], held: &mut Held, progress: &Progress) -> Result<()> {
         if held.state.network_up()?.is_some() {
@@ -217,7 +242,7 @@ impl Runner<'_> {
                 lab: &held.state.lab.name,
                 state: held.folder.path(),
                 folder: &folder,
-                emulated: self.accelerator == "tcg",
+                emulated: self.accelerator == TCG,
                 memory: memory(self.options, machine),
                 firmware: self.options.firmware,
             })?),

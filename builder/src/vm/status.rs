@@ -1,6 +1,7 @@
 //! How labs stand: `imgbuild status`.
 
 use super::console::{self, Readiness};
+use super::health::{self, Stop};
 use super::state::{self, Folder, Node as Remembered};
 use crate::error::Result;
 use serde::Serialize;
@@ -41,9 +42,15 @@ pub struct Node {
     pub address: Ipv4Addr,
     /// Whether it runs.
     pub power: Power,
+    /// QEMU's run state in QEMU's words (`running`, `paused`, `internal-error` …); nothing for a
+    /// machine that is off, or whose QEMU does not answer just now.
+    pub run_state: Option<String>,
+    /// Why a machine that is on will not go on.
+    pub stopped: Option<String>,
     /// What firstboot says of it; nothing for a machine that is off.
     pub firstboot: Option<Readiness>,
-    /// The last line of a running machine's console, firstboot's once there is one.
+    /// The last line of a running machine's console, firstboot's once there is one; of a stopped
+    /// one, why.
     pub said: String,
     /// How its processor is run.
     pub accelerator: String,
@@ -60,6 +67,8 @@ impl Node {
     pub fn word(&self) -> &'static str {
         match (self.power, self.firstboot) {
             (Power::Off, _) => "off",
+            (Power::On, _) if self.stopped.is_some() => "stopped",
+            (Power::On, _) if self.run_state.as_deref() == Some("paused") => "paused",
             (Power::On, Some(Readiness::Ready)) => "ready",
             (Power::On, Some(Readiness::Failed)) => "failed",
             (Power::On, _) => "working",
@@ -97,14 +106,21 @@ fn of_lab(folder: &Folder, names: &[String]) -> Result<Lab> {
 
 fn of_node(folder: &Folder, name: &str, node: &Remembered) -> Result<Node> {
     let console = folder.console(name);
-    let (readiness, said) = console::report(&console, node.log_start, name);
-    let on = node.alive()?;
+    let directory = folder.node(name);
+    let health = health::of(node, &directory)?;
+    let on = health.on;
+    let stop = health.stop(node, &directory).filter(|_| on);
+    let stopped = stop.map(Stop::reason);
+    let report = console::report(&console, node.log_start, name);
+    let said = stopped.clone().unwrap_or(report.last);
     Ok(Node {
         name: name.to_owned(),
         role: node.role.clone(),
         address: node.address,
         power: if on { Power::On } else { Power::Off },
-        firstboot: on.then_some(readiness),
+        run_state: health.run_state,
+        stopped,
+        firstboot: on.then_some(report.readiness),
         said: if on { said } else { String::new() },
         accelerator: node.accelerator.clone(),
         pid: node.machine.as_ref().filter(|_| on).and_then(|m| m.pid()),

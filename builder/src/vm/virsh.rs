@@ -2,10 +2,12 @@
 //! derives from the folder of the lab's state and the names of lab and node: nothing else is
 //! touched, though it has the same name.
 
+use super::qmp;
 use crate::error::{Context, Error, Result};
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// Where libvirt is, unless the user's environment says otherwise.
 const SYSTEM: &str = "qemu:///system";
@@ -105,6 +107,30 @@ fn base_user(capabilities: &str) -> Option<u32> {
     label.split_once(':')?.0.parse().ok()
 }
 
+/// What `virsh domstate --reason` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    /// QEMU's run state; none for a machine that is off.
+    State(Option<&'static str>),
+    /// It is stopped, and QEMU knows why: libvirt says "paused (unknown)" of an internal error.
+    QemuKnows,
+}
+
+/// QEMU's run state (qapi/run-state.json) for libvirt's state and reason (virsh(1), domstate).
+fn run_state(words: &str) -> Known {
+    let (state, reason) = words.trim_end_matches(')').split_once(" (").unwrap_or((words, ""));
+    Known::State(match (state, reason) {
+        ("" | "shut off", _) => None,
+        ("paused", "user") => Some("paused"),
+        ("paused", "I/O error") => Some("io-error"),
+        ("paused", "watchdog") => Some("watchdog"),
+        ("paused", "crashed") | ("crashed", _) => Some("guest-panicked"),
+        ("paused", _) => return Known::QemuKnows,
+        ("pmsuspended", _) => Some("suspended"),
+        _ => Some("running"),
+    })
+}
+
 /// What to do about libvirt's words, where they tell.
 fn advice(said: &str) -> Option<&'static str> {
     const KNOWN: [(&str, &str); 6] = [
@@ -161,6 +187,34 @@ impl Domain {
     pub fn alive(&self) -> Result<bool> {
         let state = self.connection.on("domstate", &self.uuid, &[])?;
         Ok(state.is_some_and(|state| !matches!(state.as_str(), "shut off" | "crashed")))
+    }
+
+    /// Its run state in QEMU's words (see [`run_state`]); `None` when it is off.
+    ///
+    /// # Errors
+    /// When libvirt does not say.
+    pub fn run_state(&self) -> Result<Option<String>> {
+        let state = self.connection.on("domstate", &self.uuid, &["--reason"])?.unwrap_or_default();
+        Ok(match run_state(&state) {
+            Known::State(state) => state.map(str::to_owned),
+            // libvirt has no word for what stopped it. The question does not change the machine,
+            // and one that cannot be asked now is asked again.
+            Known::QemuKnows => {
+                let question = r#"{"execute": "query-status"}"#;
+                let answer = self.connection.on("qemu-monitor-command", &self.uuid, &[question]);
+                let answer = answer.ok().flatten().unwrap_or_default();
+                let answer: serde_json::Value = serde_json::from_str(&answer).unwrap_or_default();
+                let state = answer.get("return").and_then(qmp::run_state);
+                Some(state.unwrap_or("paused").to_owned())
+            }
+        })
+    }
+
+    /// The processor time that it has used; `None` where libvirt does not say.
+    pub fn cpu_time(&self) -> Option<Duration> {
+        let about = self.connection.on("dominfo", &self.uuid, &[]).ok()??;
+        let value = about.lines().find_map(|line| line.strip_prefix("CPU time:"))?;
+        Duration::try_from_secs_f64(value.trim().strip_suffix('s')?.parse().ok()?).ok()
     }
 
     /// Presses its power button (ACPI).
@@ -222,6 +276,11 @@ impl Network {
         Ok(this)
     }
 
+    /// The libvirt that has it.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Whether it is up.
     ///
     /// # Errors
@@ -257,5 +316,21 @@ mod tests {
         assert_eq!(base_user(&format!("{}{selinux}", model("dac", "+0:+0"))), Some(0));
         // A user's own libvirt starts QEMU as that user.
         assert_eq!(base_user(&selinux), None);
+    }
+
+    #[test]
+    fn libvirts_words_for_a_state_are_qemus() {
+        for (words, expected) in [
+            ("", Known::State(None)),
+            ("shut off (crashed)", Known::State(None)),
+            ("running (booted)", Known::State(Some("running"))),
+            ("paused (user)", Known::State(Some("paused"))),
+            ("paused (I/O error)", Known::State(Some("io-error"))),
+            ("paused (unknown)", Known::QemuKnows),
+            ("paused (starting up)", Known::QemuKnows),
+            ("crashed (panicked)", Known::State(Some("guest-panicked"))),
+        ] {
+            assert_eq!(run_state(words), expected, "{words}");
+        }
     }
 }
