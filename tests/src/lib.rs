@@ -3,6 +3,7 @@
 pub mod doubles;
 pub mod fixture;
 pub mod guest;
+pub mod half_kvm;
 pub mod kernel_double;
 pub mod lab;
 pub mod libvirtd;

@@ -217,6 +217,33 @@ impl Drop for Machines<'_> {
     }
 }
 
+/// Makes an output folder with an empty disk of nova01: enough for a machine to run, not for a
+/// system.
+///
+/// # Panics
+/// When it cannot be written.
+pub fn empty_image(folder: &Path) {
+    let manifest = serde_json::json!({
+        "plan": {
+            "profile": "compute",
+            "lab": {
+                "name": "empty", "network": "192.168.1.0", "prefix": 24,
+                "gateway": "192.168.1.254", "ntp": ["192.168.1.254"],
+            },
+            "machine": { "cpus": 1, "memory": 128 << 20 },
+            "disk": { "size": 1 << 20 },
+            "nodes": [{
+                "name": "nova01", "address": "192.168.1.11",
+                "mac": "52:54:00:00:00:01", "outputs": ["nova01.raw"],
+            }],
+        },
+        "files": [{ "file": "nova01.raw", "sha256": "0" }],
+    });
+    fs::create_dir(folder).expect("folder");
+    fs::write(folder.join("nova01.raw"), vec![0; 1 << 20]).expect("image");
+    fs::write(folder.join("manifest.json"), manifest.to_string()).expect("manifest");
+}
+
 /// A peer that is ready and heard of.
 pub fn is_ready(peer: &Value) -> bool {
     peer["state"] == "ready" && peer["reachable"] == true

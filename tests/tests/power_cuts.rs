@@ -9,6 +9,7 @@ use lab_tests::machines::{Machines, NODES, is_ready};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -47,16 +48,25 @@ fn random(state: &mut u64) -> f64 {
 /// Starts the nodes and cuts the power of each at `moments`, shares of its start.
 fn start_and_cut(machines: &Machines, up: &[&str], moments: [f64; 3]) {
     let before = NODES.map(|node| machines.console(node).len());
+    let over: Mutex<Option<String>> = Mutex::new(None);
+    let over = &over;
     scope(|scope| {
         // It ends when no node is left to wait for, and says so.
-        scope.spawn(|| machines.run(up));
+        scope.spawn(|| {
+            let said = machines.run(up).stderr;
+            *over.lock().expect("a lock") = Some(String::from_utf8_lossy(&said).into_owned());
+        });
         for ((node, before), moment) in NODES.into_iter().zip(before).zip(moments) {
             scope.spawn(move || {
                 let started = Instant::now();
                 let said = || machines.console(node).split_off(before);
                 while !said().contains(BEGINS) {
                     let console = said();
-                    assert!(started.elapsed() < BOOT_LIMIT, "{node}: {}", tail(&console, 4000));
+                    let console = tail(&console, 4000);
+                    assert!(started.elapsed() < BOOT_LIMIT, "{node}: {console}");
+                    if let Some(up) = &*over.lock().expect("a lock") {
+                        panic!("`up` ended and {node} has not begun: {up}\n{console}");
+                    }
                     sleep(Duration::from_millis(200));
                 }
                 sleep(started.elapsed().mul_f64((START - 1.0) * moment));
@@ -120,7 +130,10 @@ fn the_lab_gets_ready_whenever_its_power_was_cut() {
     let machines = Machines::with_programs(&lab, &qemu_double(&lab));
     let output = text(&lab.output());
     let up = ["up", "--output", &output, "--memory", "704 MiB", "--backend", "qemu"];
-    let up = [&up[..], &["--progress", "plain"]].concat();
+    // The moments are shares of a start, which is emulated wherever this runs.
+    let limit = BOOT_LIMIT.as_secs().to_string();
+    let more = ["--accelerator", "tcg", "--timeout", &limit, "--progress", "plain"];
+    let up = [&up[..], &more].concat();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
     let seed = std::env::var(SEED).map_or(now, |seed| seed.parse().expect(SEED));
     eprintln!("{SEED}={seed}");

@@ -1,8 +1,10 @@
 //! The lab's virtual machines: `imgbuild up`, `status`, `ssh`, `console`, `down`, `destroy`.
 
 use lab_tests::doubles;
+use lab_tests::guest::BOOT_LIMIT;
+use lab_tests::half_kvm::{HalfKvm, Variant};
 use lab_tests::lab::{Lab, text};
-use lab_tests::machines::{ADDRESSES, Machines, NODES, is_ready};
+use lab_tests::machines::{ADDRESSES, Machines, NODES, empty_image, is_ready};
 use lab_tests::secrets::{Onlooker, Secrets};
 use lab_tests::{oracle, product};
 use serde_json::Value;
@@ -82,25 +84,31 @@ fn check_nothing_leaks(machines: &Machines) {
     }
 }
 
+/// Every node was tried under KVM once, and started again when that failed.
+fn check_fallback(half: &HalfKvm) {
+    let mut calls = half.calls();
+    calls.sort();
+    let of = |accelerator| NODES.map(|node| format!("machine {accelerator} {node}"));
+    let mut expected = [&of("kvm")[..], &of("tcg"), &["probe kvm".to_owned()]].concat();
+    expected.sort();
+    assert_eq!(calls, expected);
+}
+
 #[test]
 fn the_reference_lab_comes_up_sees_itself_and_goes_down() {
     let lab = doubles::reference_lab(env!("CARGO_BIN_EXE_openstack_apis_double").as_ref());
-    let machines = Machines::new(&lab);
+    // KVM fails them all, so they come up emulated wherever this runs.
+    let double = env!("CARGO_BIN_EXE_qemu_half_kvm_double").as_ref();
+    let half = HalfKvm::new(lab.folder().join("bin"), double, Variant::InternalError);
+    let machines = Machines::with_programs(&lab, half.directory());
     let before = links();
     let output = text(&lab.output());
-    let up = [
-        "up",
-        "--output",
-        &output,
-        "--memory",
-        "704 MiB",
-        "--backend",
-        "qemu",
-        "--progress",
-        "plain",
-    ];
+    let limit = BOOT_LIMIT.as_secs().to_string();
+    let up = ["up", "--output", &output, "--memory", "704 MiB", "--backend", "qemu"];
+    let up = [&up[..], &["--timeout", &limit, "--progress", "plain"]].concat();
     let onlooker = Onlooker::new();
     machines.ok(&up);
+    check_fallback(&half);
     let secrets = Secrets::of(&machines.state());
     secrets.assert_unseen("command lines of `up`", &onlooker.seen());
     assert_eq!(links(), before, "the host's own interfaces");
@@ -192,29 +200,6 @@ fn what_cannot_be_brought_up_is_said() {
     assert!(machines.ok(&["status"]).contains("no machines"));
     assert_eq!(machines.status()["labs"], Value::Array(Vec::new()));
     assert!(!lab.folder().join("state").exists(), "a failed `up` leaves nothing");
-}
-
-/// An output folder with an empty disk: enough for a machine to run, not for a system.
-fn empty_image(folder: &Path) {
-    let manifest = serde_json::json!({
-        "plan": {
-            "profile": "compute",
-            "lab": {
-                "name": "empty", "network": "192.168.1.0", "prefix": 24,
-                "gateway": "192.168.1.254", "ntp": ["192.168.1.254"],
-            },
-            "machine": { "cpus": 1, "memory": 128 << 20 },
-            "disk": { "size": 1 << 20 },
-            "nodes": [{
-                "name": "nova01", "address": "192.168.1.11",
-                "mac": "52:54:00:00:00:01", "outputs": ["nova01.raw"],
-            }],
-        },
-        "files": [{ "file": "nova01.raw", "sha256": "0" }],
-    });
-    fs::create_dir(folder).expect("folder");
-    fs::write(folder.join("nova01.raw"), vec![0; 1 << 20]).expect("image");
-    fs::write(folder.join("manifest.json"), manifest.to_string()).expect("manifest");
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub enum Phase {
     /// The boot loader, or nothing yet.
     #[default]
     Loader,
-    /// The boot loader's menu, which may wait for somebody.
+    /// The boot loader's menu or the like, where it may wait for somebody.
     Menu,
     /// The node's kernel and its system.
     System,
@@ -75,6 +75,9 @@ pub fn report(log: &Path, start: u64, name: &str) -> Report {
     Report { readiness, last, phase: phase(&text), length: bytes.len() as u64 }
 }
 
+/// What GRUB shows when it waits for somebody: menu, command line, rescue mode, an error.
+const MENU: [&str; 4] = ["GNU GRUB", "grub>", "grub rescue>", "Press any key"];
+
 /// GRUB announces what it starts by itself; a menu from which somebody chose stays on the
 /// screen. The kernel's lines begin with a time in brackets, systemd's with `[  OK  ]`.
 fn phase(text: &str) -> Phase {
@@ -88,7 +91,7 @@ fn phase(text: &str) -> Phase {
     if text.lines().any(of_system) {
         return Phase::System;
     }
-    let menu = text.rfind("GNU GRUB").max(text.rfind("Minimal BASH"));
+    let menu = MENU.iter().filter_map(|words| text.rfind(words)).max();
     match (menu, text.rfind("Booting `")) {
         (Some(menu), start) if start.is_none_or(|start| start < menu) => Phase::Menu,
         _ => Phase::Loader,
@@ -238,6 +241,8 @@ mod tests {
             (format!("{menu}{boot}"), Phase::Loader),
             (format!("{menu}{boot}{early}"), Phase::Loader),
             (format!("{boot}{menu}"), Phase::Menu),
+            (format!("{boot}error: no such partition.\nPress any key to continue..."), Phase::Menu),
+            ("error: unknown filesystem.\ngrub rescue> ".to_owned(), Phase::Menu),
             (format!("{menu}\n\n[    0.000000] Linux version 3.10.0\n"), Phase::System),
             (format!("{boot}[  OK  ] Reached target Paths.\n"), Phase::System),
             (format!("{boot}systemd[1]: Detected virtualization kvm.\n"), Phase::System),

@@ -126,7 +126,7 @@ impl Silence {
         let silent = self.observe(report.length, used()?);
         let words = match report.last.as_str() {
             "" => "nothing".to_owned(),
-            line => format!("nothing after `{line}`"),
+            line => format!("nothing after \"{line}\""),
         };
         (silent >= SILENCE).then(|| {
             Stop::Accelerator(format!(

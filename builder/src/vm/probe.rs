@@ -2,6 +2,7 @@
 //! and still fail every kernel (a KVM without hardware virtualisation that interprets what it
 //! knows of), so the probe's guest does what kernels do: `probe/guest.s`.
 
+use super::process::Process;
 use super::qemu;
 use crate::error::{Context, Result};
 use crate::interrupt;
@@ -10,8 +11,10 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long the probe may take under KVM. It needs about a second on an idle machine.
+/// How much processor time the probe may use under KVM, where it needs about a second. A busy
+/// host may take [`BUSY`] times as long for it.
 pub const LIMIT: Duration = Duration::from_secs(10);
+const BUSY: u32 = 3;
 /// The port of `isa-debug-exit`, which `guest.s` names as well.
 const PORT: u16 = 0x501;
 /// What the guest writes there when all was right. QEMU's exit code is twice that and one.
@@ -58,7 +61,8 @@ fn guest() -> &'static [u8] {
     &[0; 512]
 }
 
-/// Runs the guest by QEMU's `program` under the accelerator called `name`, at most for `limit`.
+/// Runs the guest by QEMU's `program` under the accelerator called `name`, for at most `limit` of
+/// processor time and [`BUSY`] times that.
 /// Returns why that does not work, if it does not.
 ///
 /// # Errors
@@ -83,6 +87,7 @@ pub fn run(program: &Path, name: &str, limit: Duration) -> Result<std::result::R
         .spawn()
         .or_environment(what)?;
     let read = |path: &Path| fs::read(path).unwrap_or_default();
+    let started = Instant::now();
     let status = wait(&mut child, limit, || read(&messages));
     let _ = child.kill();
     let _ = child.wait();
@@ -91,10 +96,10 @@ pub fn run(program: &Path, name: &str, limit: Duration) -> Result<std::result::R
         return Ok(Ok(()));
     }
     let messages = String::from_utf8_lossy(&read(&messages)).into_owned();
-    Ok(Err(explain(status, limit, read(&stages).last().copied(), &messages)))
+    Ok(Err(explain(status, started.elapsed(), read(&stages).last().copied(), &messages)))
 }
 
-/// Waits until QEMU ends, reports that KVM cannot go on, or `limit` is over; its exit status in
+/// Waits until QEMU ends, reports that KVM cannot go on, or its time is over; its exit status in
 /// the first case.
 fn wait(
     child: &mut Child,
@@ -102,11 +107,14 @@ fn wait(
     messages: impl Fn() -> Vec<u8>,
 ) -> Result<Option<ExitStatus>> {
     let started = Instant::now();
+    let process = i32::try_from(child.id()).ok().and_then(Process::of);
+    let used = || process.as_ref().and_then(Process::cpu_time).unwrap_or_default();
     loop {
         interrupt::check()?;
         let status = child.try_wait().or_environment(|| "cannot probe for KVM".to_owned())?;
         let stopped = || String::from_utf8_lossy(&messages()).contains(INTERNAL_ERROR);
-        if status.is_some() || started.elapsed() > limit || stopped() {
+        let over = started.elapsed() > limit * BUSY || used() > limit;
+        if status.is_some() || over || stopped() {
             return Ok(status);
         }
         std::thread::sleep(Duration::from_millis(20));
@@ -114,21 +122,22 @@ fn wait(
 }
 
 /// The reason in words; `stage` is the last letter that the guest wrote.
-fn explain(status: Option<ExitStatus>, limit: Duration, stage: Option<u8>, log: &str) -> String {
+fn explain(status: Option<ExitStatus>, took: Duration, stage: Option<u8>, log: &str) -> String {
+    let seconds = took.as_secs();
     let stage = stage.and_then(|letter| STAGES.iter().find(|(l, _)| *l == letter));
     let Some((_, stage)) = stage else {
         let first = log.lines().map(str::trim).find(|line| !line.is_empty());
         return match (first, status) {
             (Some(line), _) => line.to_owned(),
             (None, Some(status)) => format!("QEMU ended with {status}"),
-            (None, None) => format!("a guest does not start within {} s", limit.as_secs()),
+            (None, None) => format!("a guest does not start within {seconds} s"),
         };
     };
     match (summary(log), status) {
         (Some(words), _) => format!("a guest fails at {stage}: {words}"),
         (None, Some(_)) => format!("a guest fails at {stage}"),
         (None, None) => {
-            format!("a guest hangs at {stage} (no answer within {} s)", limit.as_secs())
+            format!("a guest hangs at {stage} (no answer within {seconds} s)")
         }
     }
 }

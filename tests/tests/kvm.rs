@@ -1,0 +1,141 @@
+//! `imgbuild up` on a host whose KVM only half works: the processor is emulated, that is said
+//! and remembered, and whoever wants KVM and nothing else is told that there is none.
+
+use lab_tests::half_kvm::{HalfKvm, Variant};
+use lab_tests::lab::{Lab, text};
+use lab_tests::machines::{Machines, empty_image};
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// A lab with nova01, whose disk is empty, and the doubles of its host.
+struct Host {
+    lab: Lab,
+    half: HalfKvm,
+}
+
+impl Host {
+    fn new(variant: Variant) -> Self {
+        let lab = Lab::new();
+        empty_image(&lab.output());
+        let double = env!("CARGO_BIN_EXE_qemu_half_kvm_double").as_ref();
+        let half = HalfKvm::new(lab.folder().join("bin"), double, variant);
+        Self { lab, half }
+    }
+
+    fn machines(&self) -> Machines<'_> {
+        Machines::with_programs(&self.lab, self.half.directory())
+    }
+
+    /// Runs `imgbuild up`, which cannot bring an empty disk up within `limit` seconds, and returns
+    /// its exit code, what it said and how long it took.
+    fn up(
+        &self,
+        machines: &Machines,
+        limit: &str,
+        more: &[&str],
+    ) -> (Option<i32>, String, Duration) {
+        let output = text(&self.lab.output());
+        let up = ["up", "--output", &output, "--backend", "qemu", "--progress", "plain"];
+        let started = Instant::now();
+        let result = machines.run(&[&up[..], &["--timeout", limit], more].concat());
+        let said = String::from_utf8_lossy(&result.stderr).into_owned();
+        (result.status.code(), said, started.elapsed())
+    }
+}
+
+fn node(machines: &Machines) -> Value {
+    machines.status()["labs"][0]["nodes"][0].clone()
+}
+
+/// nova01 runs emulated, and has nothing on its disk that could report.
+fn check_emulated(machines: &Machines, code: Option<i32>, said: &str) {
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("nova01: firstboot has not reported after 2 s"), "{said}");
+    let is = node(machines);
+    for (key, value) in [("accelerator", "tcg"), ("power", "on"), ("run_state", "running")] {
+        assert_eq!(is[key], value, "{is:#}");
+    }
+    assert_eq!(is["stopped"], Value::Null, "{is:#}");
+}
+
+/// What was found is remembered: nothing is tried under KVM, and that is said.
+fn check_remembered(host: &Host, machines: &Machines) {
+    machines.ok(&["destroy"]);
+    let (code, said, _) = host.up(machines, "2", &[]);
+    assert!(said.contains("KVM is known not to work here ("), "{said}");
+    check_emulated(machines, code, &said);
+    assert_eq!(host.half.calls(), ["machine tcg nova01"]);
+    machines.ok(&["destroy"]);
+}
+
+const REFUSED: &str = "error: KVM does not work here: ";
+const INTERNAL: &str = "KVM internal error. Suberror: 1, emulation failure";
+
+#[test]
+fn a_kvm_that_runs_a_boot_sector_and_no_kernel_is_refused_by_the_probe() {
+    let host = Host::new(Variant::BootSector);
+    let machines = host.machines();
+    let why = format!("a guest fails at handling exceptions: {INTERNAL}");
+    let (code, said, _) = host.up(&machines, "2", &[]);
+    let note = format!("KVM does not work here ({why}): the processor is emulated");
+    assert!(said.contains(&note), "{said}");
+    check_emulated(&machines, code, &said);
+    assert_eq!(host.half.calls(), ["probe kvm", "machine tcg nova01"]);
+    check_remembered(&host, &machines);
+
+    // Whoever wants KVM has it tried again.
+    let (code, said, _) = host.up(&machines, "2", &["--accelerator", "kvm"]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains(&format!("{REFUSED}{why}")), "{said}");
+    assert!(said.contains("leave --accelerator away to emulate"), "{said}");
+    assert_eq!(host.half.calls(), ["probe kvm"]);
+}
+
+#[test]
+fn a_machine_that_kvm_fails_is_started_again_emulated() {
+    let host = Host::new(Variant::InternalError);
+    let machines = host.machines();
+    let (code, said, _) = host.up(&machines, "2", &[]);
+    let why = format!("nova01: QEMU stopped its machine (internal-error): {INTERNAL}");
+    assert!(said.contains(&format!("KVM does not work here: {why}")), "{said}");
+    assert!(said.contains("the processor is emulated from now on, which is slow"), "{said}");
+    check_emulated(&machines, code, &said);
+    assert_eq!(host.half.calls(), ["probe kvm", "machine kvm nova01", "machine tcg nova01"]);
+    check_remembered(&host, &machines);
+
+    // Without emulation it is an error at once, and the machine stays for a look.
+    let (code, said, took) = host.up(&machines, "600", &["--accelerator", "kvm"]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains(&format!("{REFUSED}{why}")), "{said}");
+    assert!(said.contains("`imgbuild up` without --accelerator starts these machines"), "{said}");
+    assert!(took < Duration::from_secs(300), "at once, not after {took:?}");
+    let is = node(&machines);
+    assert_eq!((&is["power"], &is["run_state"]), (&"on".into(), &"internal-error".into()));
+    assert!(is["stopped"].as_str().is_some_and(|s| s.contains(INTERNAL)), "{is:#}");
+    let status = machines.ok(&["status"]);
+    assert!(status.contains("stopped") && status.contains(INTERNAL), "{status}");
+    // `up` without that wish goes on with it.
+    let (code, said, _) = host.up(&machines, "2", &[]);
+    check_emulated(&machines, code, &said);
+    // One that is stopped has no use for its power button.
+    machines.ok(&["down", "--timeout", "1"]);
+    host.up(&machines, "2", &["--accelerator", "kvm"]);
+    let started = Instant::now();
+    let down = machines.run(&["down", "--timeout", "600"]);
+    let said = String::from_utf8_lossy(&down.stderr).into_owned();
+    assert!(down.status.success() && said.contains(": its power is cut"), "{said}");
+    assert!(started.elapsed() < Duration::from_secs(300), "{said}");
+}
+
+#[test]
+fn a_machine_whose_system_does_not_begin_is_started_again_emulated() {
+    let host = Host::new(Variant::Silent);
+    let machines = host.machines();
+    let (code, said, _) = host.up(&machines, "600", &["--accelerator", "kvm"]);
+    assert_eq!(code, Some(3), "{said}");
+    let why = "nova01: its system does not begin: nothing after \"Booting `CentOS Linux 7'\" on its \
+               console in 3";
+    assert!(said.contains(&format!("{REFUSED}{why}")), "{said}");
+    assert_eq!(host.half.calls(), ["probe kvm", "machine kvm nova01"]);
+    check_remembered(&host, &machines);
+}
