@@ -19,8 +19,10 @@ const BUSY: u32 = 3;
 const PORT: u16 = 0x501;
 /// What the guest writes there when all was right. QEMU's exit code is twice that and one.
 const SUCCESS: i32 = 0x15;
-/// How QEMU's message begins when KVM cannot go on (accel/kvm/kvm-all.c). The guest is stopped.
-pub const INTERNAL_ERROR: &str = "KVM internal error";
+/// QEMU's words when KVM cannot go on (accel/kvm/kvm-all.c, target/i386/kvm/kvm.c). The guest is
+/// stopped then.
+const FAILURES: [&str; 4] =
+    ["KVM internal error", "KVM: entry failed", "kvm run failed", "emulation failure"];
 
 /// What the guest is at, by the letter that it writes when it begins with it.
 const STAGES: [(u8, &str); 12] = [
@@ -112,9 +114,13 @@ fn wait(
     loop {
         interrupt::check()?;
         let status = child.try_wait().or_environment(|| "cannot probe for KVM".to_owned())?;
-        let stopped = || String::from_utf8_lossy(&messages()).contains(INTERNAL_ERROR);
+        let stopped = summary(&String::from_utf8_lossy(&messages())).is_some();
+        if stopped {
+            // There are more lines to come.
+            std::thread::sleep(Duration::from_millis(100));
+        }
         let over = started.elapsed() > limit * BUSY || used() > limit;
-        if status.is_some() || over || stopped() {
+        if status.is_some() || over || stopped {
             return Ok(status);
         }
         std::thread::sleep(Duration::from_millis(20));
@@ -145,7 +151,7 @@ fn explain(status: Option<ExitStatus>, took: Duration, stage: Option<u8>, log: &
 /// What QEMU's log says of KVM's failure, without the processor's registers; `None` where it
 /// says nothing of one.
 pub fn summary(log: &str) -> Option<String> {
-    let failure = |line: &&str| line.contains(INTERNAL_ERROR) || line.ends_with("failure");
+    let failure = |line: &&str| FAILURES.iter().any(|words| line.contains(words));
     let words: Vec<&str> = log.lines().map(str::trim).filter(failure).take(2).collect();
     (!words.is_empty()).then(|| words.join(", "))
 }

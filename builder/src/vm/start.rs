@@ -55,7 +55,10 @@ pub fn start(
     let mut started: Vec<&str> = Vec::new();
     for machine in off {
         let mut done = interrupt::check().and_then(|()| runner.machine(machine, held));
-        if done.is_err() && runner.accelerator == KVM && chooser.must_emulate(progress)? {
+        if done.is_err()
+            && runner.accelerator == KVM
+            && matches!(chooser.must_emulate(progress), Ok(true))
+        {
             runner.accelerator = TCG;
             done = runner.machine(machine, held);
         }

@@ -122,8 +122,9 @@ fn machine(variant: Variant, after: &dyn Fn(&str) -> Option<String>) -> ! {
 }
 
 /// QEMU Machine Protocol with one client.
-fn serve(variant: Variant, mut stream: &UnixStream) {
-    let mut say = |value: Value| stream.write_all(format!("{value}\r\n").as_bytes());
+fn serve(variant: Variant, stream: &UnixStream) {
+    let mut writer = stream;
+    let mut say = |value: Value| writer.write_all(format!("{value}\r\n").as_bytes());
     let version = json!({ "qemu": { "major": 0, "minor": 0, "micro": 0 }, "package": "double" });
     if say(json!({ "QMP": { "version": version, "capabilities": [] } })).is_err() {
         return;
