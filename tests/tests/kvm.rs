@@ -3,8 +3,11 @@
 
 use lab_tests::half_kvm::{HalfKvm, Variant};
 use lab_tests::lab::{Lab, text};
+use lab_tests::libvirtd::{FOLDER, Libvirt};
 use lab_tests::machines::{Machines, empty_image};
+use lab_tests::product;
 use serde_json::Value;
+use std::fs;
 use std::time::{Duration, Instant};
 
 /// A lab with nova01, whose disk is empty, and the doubles of its host.
@@ -138,4 +141,49 @@ fn a_machine_whose_system_does_not_begin_is_started_again_emulated() {
     assert!(said.contains(&format!("{REFUSED}{why}")), "{said}");
     assert_eq!(host.half.calls(), ["probe kvm", "machine kvm nova01"]);
     check_remembered(&host, &machines);
+}
+
+/// Everything is the same under libvirt: real libvirtd and virsh, but for what the double of
+/// virsh says of a machine that KVM failed.
+#[test]
+fn libvirts_machine_that_kvm_fails_is_defined_again_emulated() {
+    let host = Host::new(Variant::InternalError);
+    host.half.add_virsh();
+    let folder = host.lab.folder();
+    fs::copy(product::imgbuild(), folder.join("imgbuild")).expect("imgbuild");
+    let mut libvirt = Libvirt::new(folder);
+    libvirt.start("virtlogd");
+    libvirt.start("libvirtd");
+    let usual = std::env::var("PATH").expect("PATH");
+    let run = |arguments: &[&str]| {
+        let mut command = libvirt.command(&format!("{FOLDER}/imgbuild"));
+        command.args(arguments).env("IMGBUILD_STATE", format!("{FOLDER}/state"));
+        command.env("PATH", format!("{FOLDER}/bin:{usual}"));
+        let output = command.output().expect("nsenter starts");
+        let [out, said] = [&output.stdout, &output.stderr].map(|s| String::from_utf8_lossy(s));
+        (output.status.code(), out.into_owned(), said.into_owned())
+    };
+    let up = ["up", "--output", "/mnt/output", "--backend", "libvirt", "--progress", "plain"];
+    let (kvm, auto) = (["--accelerator", "kvm", "--timeout", "600"], ["--timeout", "2"]);
+    let stopped = "nova01: QEMU stopped its machine (internal-error)";
+
+    let (code, _, said) = run(&[&up[..], &kvm].concat());
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains(&format!("{REFUSED}{stopped}")), "{said}");
+    let status = run(&["status", "--json"]).1;
+    let status: Value = serde_json::from_str(&status).unwrap_or_else(|e| panic!("{e}: {status}"));
+    assert_eq!(status["labs"][0]["nodes"][0]["run_state"], "internal-error", "{status:#}");
+    assert_eq!(run(&["destroy"]).0, Some(0));
+
+    // Not known this time.
+    fs::remove_file(folder.join("state/kvm.json")).expect("what is known of KVM");
+    let (code, _, said) = run(&[&up[..], &auto].concat());
+    assert!(said.contains(&format!("KVM does not work here: {stopped}")), "{said}");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("nova01: firstboot has not reported after 2 s"), "{said}");
+    assert_eq!(host.half.calls(), ["probe kvm", "probe kvm"]);
+    assert_eq!(libvirt.look("nova01", "string(/domain/@type)"), "qemu");
+    assert_eq!(libvirt.virsh_ok(&["domstate", "nova01"]).trim(), "running");
+    assert!(!folder.join("bin/failed").exists(), "it was defined again, not by the double");
+    assert_eq!(run(&["destroy"]).0, Some(0));
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How long QEMU may take to report its state.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

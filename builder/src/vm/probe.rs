@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// How much processor time the probe may use under KVM, where it needs about a second. A busy
 /// host may take [`BUSY`] times as long for it.
 pub const LIMIT: Duration = Duration::from_secs(10);
-const BUSY: u32 = 3;
+const BUSY: u32 = 6;
 /// The port of `isa-debug-exit`, which `guest.s` names as well.
 const PORT: u16 = 0x501;
 /// What the guest writes there when all was right. QEMU's exit code is twice that and one.

@@ -2,7 +2,6 @@
 //! who may use it; what that user has under libvirt already stays as it is.
 
 use lab_tests::guest::{BOOT_LIMIT, tail};
-use lab_tests::half_kvm::{HalfKvm, Variant};
 use lab_tests::lab::{Lab, text};
 use lab_tests::libvirtd::{FOLDER, Libvirt, USER};
 use lab_tests::{oracle, product};
@@ -58,43 +57,13 @@ fn fails(libvirt: &Libvirt, arguments: &[&str], code: i32, words: &[&str]) {
     }
 }
 
-/// `imgbuild up` with a time limit for firstboot in seconds; emulated.
+/// `imgbuild up` with a time limit for firstboot in seconds.
 fn up<'a>(limit: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    up_under("tcg", limit, more)
-}
-
-fn up_under<'a>(accelerator: &'a str, limit: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut words = vec!["up", "--output", "/mnt/output", "--backend", "libvirt"];
-    words.extend(["--accelerator", accelerator, "--memory", "704 MiB", "--progress", "plain"]);
+    words.extend(["--accelerator", "tcg", "--memory", "704 MiB", "--progress", "plain"]);
     words.extend(["--timeout", limit]);
     words.extend(more);
     words
-}
-
-/// Brings the node up where KVM fails it: libvirt's machine is defined again, emulated.
-fn up_by_half_a_kvm(libvirt: &Libvirt, lab: &Lab, limit: &str) {
-    let double = env!("CARGO_BIN_EXE_qemu_half_kvm_double").as_ref();
-    let half = HalfKvm::new(lab.folder().join("bin"), double, Variant::InternalError);
-    half.add_virsh();
-    let directory = text(half.directory());
-    oracle::ok("chown", ["-R", &format!("{USER}:{USER}"), &directory]);
-    let usual = std::env::var("PATH").expect("PATH");
-    let path = format!("{FOLDER}/bin:{usual}");
-    let run = |arguments: &[&str]| {
-        let output = imgbuild(libvirt, arguments).env("PATH", &path).output().expect("nsenter");
-        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
-    };
-    let stopped = "nova01: QEMU stopped its machine (internal-error)";
-    let (code, said) = run(&up_under("kvm", limit, &[]));
-    assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains(&format!("error: KVM does not work here: {stopped}")), "{said}");
-    assert_eq!(run(&["destroy"]).0, Some(0));
-    // What was found is not to be known this time.
-    fs::remove_file(lab.folder().join("state/kvm.json")).expect("what is known of KVM");
-    let (code, said) = run(&up_under("auto", limit, &[]));
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains(&format!("KVM does not work here: {stopped}")), "{said}");
-    assert_eq!(half.calls(), ["probe kvm", "probe kvm"]);
 }
 
 fn node(libvirt: &Libvirt) -> Value {
@@ -276,7 +245,7 @@ fn a_node_lives_under_libvirt_beside_machines_that_are_not_ours() {
     let foreign = everything(&libvirt);
 
     let limit = BOOT_LIMIT.as_secs().to_string();
-    up_by_half_a_kvm(&libvirt, &lab, &limit);
+    ok(&libvirt, &up(&limit, &[]));
     assert_eq!(links(), before, "the machine's own interfaces");
     check_description(&libvirt);
     let is = node(&libvirt);
