@@ -6,6 +6,7 @@
 
 mod answer;
 pub mod client;
+mod connections;
 mod listen;
 pub(crate) mod own;
 pub mod pki;

@@ -1,5 +1,6 @@
 //! One connection: the handshake, one question, its answer.
 
+use super::connections::Place;
 use super::pki;
 use super::refusal::Refusal;
 use super::service::Service;
@@ -14,20 +15,18 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
 /// Longer announcements (bytes) are refused: one of twelve steps has 1,000.
 pub const MAX_BODY: usize = 16 << 10;
-/// How long a handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long a question and its answer may take: more than an announcement is taken after,
-/// so that one that is late is told so.
-const QUESTION: Duration = Duration::from_secs(20);
+/// How long a connection may last, with its handshake, question and answer: more than an
+/// announcement is taken after, so that one that is late is told so.
+const WHOLE: Duration = Duration::from_secs(20);
 /// What is read of a request's head (bytes) at most.
 const HEAD: usize = 8 << 10;
 
@@ -39,16 +38,18 @@ struct Asker {
     accepted: Instant,
 }
 
-/// Serves one connection, the `number`th.
+/// Serves one connection in its place.
 pub(super) async fn connection(
     service: Rc<Service>,
     acceptor: TlsAcceptor,
     stream: TcpStream,
-    from: SocketAddr,
-    number: u64,
+    from: Ipv4Addr,
+    place: Place,
 ) {
-    let (accepted, from) = (Instant::now(), from.ip().to_string());
-    let stream = match timeout(HANDSHAKE, acceptor.accept(stream)).await {
+    let accepted = Instant::now();
+    let limit = service.connections.borrow().handshake(from);
+    let from = from.to_string();
+    let stream = match timeout(limit, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
             let reason = Refusal::of_handshake(&error);
@@ -62,7 +63,8 @@ pub(super) async fn connection(
     let (Some(name), Some(session)) = (name, session) else {
         return service.refuse(Refusal::WrongCertificate, &from, "it names no node");
     };
-    let asker = Rc::new(Asker { name, session, number, accepted });
+    place.authenticated();
+    let asker = Rc::new(Asker { name, session, number: place.number(), accepted });
     let asked = service_fn(|request| {
         let (service, asker) = (service.clone(), asker.clone());
         async move { Ok::<_, Infallible>(answer(&service, &asker, request).await) }
@@ -70,7 +72,7 @@ pub(super) async fn connection(
     let mut http = http1::Builder::new();
     let served =
         http.keep_alive(false).max_buf_size(HEAD).serve_connection(TokioIo::new(stream), asked);
-    match timeout(QUESTION, served).await {
+    match timeout_at(accepted + WHOLE, served).await {
         Err(_) => service.refuse(Refusal::Expired, &asker.name, "no whole question in time"),
         Ok(Err(error)) if error.is_parse() => {
             service.refuse(Refusal::Malformed, &asker.name, "no HTTP");

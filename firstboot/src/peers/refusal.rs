@@ -13,6 +13,8 @@ pub enum Refusal {
     NoCertificate,
     /// Its certificate is not of the lab's CA.
     WrongCertificate,
+    /// It had to give way to another one: too many are open.
+    TooMany,
     /// What is asked for does not exist, or is not in the form of an announcement.
     Malformed,
     /// The announcement is too long.
@@ -36,6 +38,7 @@ impl Refusal {
             Refusal::NoTls => "no-tls",
             Refusal::NoCertificate => "no-certificate",
             Refusal::WrongCertificate => "wrong-certificate",
+            Refusal::TooMany => "too-many",
             Refusal::Malformed => "malformed",
             Refusal::Oversized => "oversized",
             Refusal::WrongName => "wrong-name",
@@ -52,6 +55,7 @@ impl Refusal {
             Refusal::NoTls => "it is no TLS 1.3 connection, or broke off",
             Refusal::NoCertificate => "it shows no certificate of the lab",
             Refusal::WrongCertificate => "its certificate is not of this lab's CA",
+            Refusal::TooMany => "too many connections from there are open",
             Refusal::Malformed => "it is not in the form of an announcement",
             Refusal::Oversized => "it is too long for an announcement",
             Refusal::WrongName => "it is about another node than its certificate",

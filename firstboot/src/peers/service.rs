@@ -1,6 +1,7 @@
 //! The service that every node runs beside `firstboot run`: it serves the node's own
 //! state, takes the others' announcements, and announces the node to them.
 
+use super::connections::{Connections, Place};
 use super::own::Own;
 use super::pki::Pki;
 use super::record::{self, Untold};
@@ -13,12 +14,14 @@ use crate::iptables;
 use crate::journal::{Event, Journal, id};
 use crate::spec::Spec;
 use crate::state::Outcome;
+use nix::sys::resource::{Resource, getrlimit};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{MissedTickBehavior, interval};
@@ -31,8 +34,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const ROUND: u64 = 10;
 /// So many announcements are under way at once.
 const TELLING: usize = 64;
-/// So many connections are served at once.
-const SERVING: usize = 256;
+/// Time between two tries to accept a connection when the kernel refuses to.
+const REFUSED: Duration = Duration::from_millis(100);
 
 /// What the tasks of the service share.
 pub(super) struct Service {
@@ -50,6 +53,7 @@ pub(super) struct Service {
     /// For each other node: that it has just come.
     pub come: BTreeMap<String, Notify>,
     pub telling: Semaphore,
+    pub connections: RefCell<Connections>,
 }
 
 /// Runs the service on `port` of the node's address, and comes back only when it cannot.
@@ -67,6 +71,7 @@ pub fn serve(host: Host, spec: Spec, journal: Journal, pki: Pki, port: u16) -> R
         dirty: Cell::new(true),
         untold: RefCell::default(),
         telling: Semaphore::new(TELLING),
+        connections: RefCell::new(Connections::new(&spec, files())),
         host,
         spec,
         journal,
@@ -82,6 +87,12 @@ pub fn serve(host: Host, spec: Spec, journal: Journal, pki: Pki, port: u16) -> R
     })
 }
 
+/// How many files this process may have open; what is usual on EL7 if that is not known.
+fn files() -> usize {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE);
+    limit.ok().and_then(|(soft, _)| usize::try_from(soft).ok()).unwrap_or(1024)
+}
+
 impl Service {
     async fn work(self: Rc<Self>, listener: TcpListener) -> Result<(), String> {
         let others = self.spec.hosts.iter().filter(|one| one.name != self.spec.node.name);
@@ -91,23 +102,52 @@ impl Service {
         spawn_local(self.clone().keep());
         self.begun();
         let acceptor = TlsAcceptor::from(self.pki.server.clone());
-        let serving = Arc::new(Semaphore::new(SERVING));
-        let mut number = 0;
-        loop {
-            // Closed by nobody.
-            let Ok(permit) = serving.clone().acquire_owned().await else { return Ok(()) };
-            let Ok((stream, from)) = listener.accept().await else {
-                // Too many open files, or a connection that is gone already.
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            };
-            number += 1;
-            let (service, acceptor) = (self.clone(), acceptor.clone());
-            spawn_local(async move {
-                answer::connection(service, acceptor, stream, from, number).await;
-                drop(permit);
-            });
+        for number in 1.. {
+            match listener.accept().await {
+                Ok((stream, from)) => self.clone().serve_one(&acceptor, stream, from, number),
+                Err(error) => self.not_accepted(&error).await,
+            }
         }
+        Ok(())
+    }
+
+    /// Serves the `number`th connection, if there is room for it.
+    fn serve_one(
+        self: Rc<Self>,
+        acceptor: &TlsAcceptor,
+        stream: TcpStream,
+        from: SocketAddr,
+        number: u64,
+    ) {
+        // The socket is one of IPv4.
+        let IpAddr::V4(from) = from.ip() else { return };
+        let made = self.connections.borrow_mut().make_room(from);
+        match made {
+            Ok(None) => {}
+            Ok(Some(closed)) => self.refuse_one_of(closed),
+            Err(()) => return self.refuse_one_of(from),
+        }
+        let place = Place::new(self.clone(), number);
+        let (service, acceptor) = (self.clone(), acceptor.clone());
+        let task = spawn_local(answer::connection(service, acceptor, stream, from, place));
+        self.connections.borrow_mut().add(number, from, task.abort_handle());
+    }
+
+    fn refuse_one_of(&self, from: Ipv4Addr) {
+        self.refuse(Refusal::TooMany, &from.to_string(), "");
+    }
+
+    /// Goes on after accept(2) has failed: connections that are gone already need no care;
+    /// without descriptors or memory the oldest that is not authenticated is closed.
+    async fn not_accepted(&self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::ConnectionAborted {
+            return;
+        }
+        let closed = self.connections.borrow_mut().relieve();
+        if let Some(closed) = closed {
+            self.refuse_one_of(closed);
+        }
+        tokio::time::sleep(REFUSED).await;
     }
 
     /// Looks at the state file and for lost nodes, and keeps the view's file.

@@ -18,6 +18,7 @@ mod namespace;
 mod packstack;
 mod peer_lab;
 mod peers;
+mod peers_strangers;
 mod peers_view;
 mod real;
 mod steps;

@@ -49,6 +49,15 @@ impl Daemon {
         let child = command.spawn();
         Daemon(child.unwrap_or_else(|error| panic!("{command:?} ({package}): {error}")))
     }
+
+    /// The processor time that it has used (proc(5), stat: utime and stime, in hundredths).
+    pub fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
+        // After the name, which may hold blanks, comes the third field.
+        let fields = stat.rsplit_once(") ").unwrap().1.split(' ').skip(11).take(2);
+        let hundredths = fields.map(|field| field.parse::<u64>().unwrap()).sum::<u64>();
+        Duration::from_millis(10 * hundredths)
+    }
 }
 
 impl Drop for Daemon {

@@ -20,7 +20,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_firstboot");
+pub const BINARY: &str = env!("CARGO_BIN_EXE_firstboot");
 
 /// A CA as imgbuild makes one.
 pub struct Authority {
@@ -138,12 +138,17 @@ impl LabNode {
     /// (Re)starts the service, the old one killed as by a power cut.
     pub fn serve(&mut self) {
         self.service = None;
+        self.service = Some(self.serving(Command::new(BINARY)));
+    }
+
+    /// The service, which `command` starts with more words.
+    pub fn serving(&self, mut command: Command) -> Daemon {
         let log = std::fs::OpenOptions::new().append(true).create(true).open(self.log()).unwrap();
-        let mut command = Command::new(BINARY);
         command.args(["peers", "--serve", "--root"]).arg(self.root.path()).stderr(log);
-        self.service = Some(Daemon::start(&mut command, "firstboot"));
+        let service = Daemon::start(&mut command, "firstboot");
         let at = self.at();
         until("the service listens", || std::net::TcpStream::connect(at).is_ok());
+        service
     }
 
     pub fn stop(&mut self) {
