@@ -10,6 +10,7 @@ mod store;
 pub use store::{Item, Kind, Store, labs};
 
 use crate::error::{Context, Result};
+use firstboot::peers::fingerprints::Fingerprints;
 use rand::RngCore;
 use rand::rngs::OsRng;
 use ssh_key::private::{KeypairData, RsaKeypair};
@@ -64,6 +65,9 @@ pub struct NodeSecrets {
     pub ca: String,
     /// The node's own.
     pub identity: Identity,
+    /// Of the keys of all nodes and of the user's machine: what the CA has signed is worth
+    /// nothing without being in there.
+    pub fingerprints: Fingerprints,
     /// The public part of root's ssh key: a line of `authorized_keys`.
     pub ssh_public: String,
     /// The private part (OpenSSH's form) on the node that logs in to the others.

@@ -95,7 +95,8 @@ pub fn look(lab: &str, pki: &Pki, targets: &[Target]) -> View {
 
 fn ask(pki: &Pki, target: &Target) -> Result<Status, String> {
     let at = (target.address, PORT).into();
-    let body = client::get(pki, at, &target.name, wire::STATE, LIMIT).map_err(|e| e.to_string())?;
+    let body = client::get(pki, at, &target.name, wire::STATE, LIMIT)
+        .map_err(|e| client::revoked(&e, &target.name).unwrap_or_else(|| e.to_string()))?;
     serde_json::from_slice(&body).map_err(|e| format!("its answer is not understood: {e}"))
 }
 

@@ -7,6 +7,7 @@
 mod answer;
 pub mod client;
 mod connections;
+pub mod fingerprints;
 mod listen;
 pub(crate) mod own;
 pub mod pki;
@@ -14,6 +15,7 @@ pub(crate) mod record;
 pub mod refusal;
 pub mod service;
 mod tell;
+mod verifier;
 pub mod view;
 pub mod wire;
 
@@ -35,6 +37,9 @@ pub const CA_FILE: &str = "/etc/firstboot/pki/ca.crt";
 pub const CERTIFICATE_FILE: &str = "/etc/firstboot/pki/node.crt";
 /// Its private key (PEM, PKCS #8), mode 0600.
 pub const KEY_FILE: &str = "/etc/firstboot/pki/node.key";
+/// The fingerprints of the keys of all nodes and of the user's machine. An image without it
+/// was built before they were checked.
+pub const FINGERPRINTS_FILE: &str = "/etc/firstboot/pki/fingerprints";
 /// The name in the certificate of the user's machine, which may look and not announce.
 pub const OPERATOR: &str = "operator.imgbuild";
 /// The unit of the service.

@@ -134,6 +134,21 @@ fn check_certificate(ca: &Path, certificate: &Path, key: &Path, name: &str, addr
     assert!(other.contains("does NOT match"), "{other}");
 }
 
+/// `found` has the SHA-256 of the public key of each node and of the user's machine.
+fn check_fingerprints(found: &str, store: &Secrets) {
+    let mut expected: Vec<String> = ["nova01", "nova02", "openstack", "operator.imgbuild"]
+        .iter()
+        .map(|name| {
+            let key = text(&store.path(&format!("tls-{name}.key")));
+            let digest = "openssl pkey -in \"$0\" -pubout -outform DER | sha256sum | cut -c 1-64";
+            let digest = oracle::ok("sh", ["-c", digest, &key]);
+            format!("{}  {name}", digest.trim_end())
+        })
+        .collect();
+    expected.sort_by_key(|line| line[66..].to_owned());
+    assert_eq!(found.lines().collect::<Vec<_>>(), expected);
+}
+
 /// What every node holds.
 fn check_node(root: &Path, store: &Secrets, name: &str, address: &str, user_key: &Path) {
     let pki = root.join("etc/firstboot/pki");
@@ -142,6 +157,7 @@ fn check_node(root: &Path, store: &Secrets, name: &str, address: &str, user_key:
     let ca = pki.join("ca.crt");
     assert_eq!(read(&ca), read(&store.path("ca.crt")));
     check_certificate(&ca, &pki.join("node.crt"), &pki.join("node.key"), name, Some(address));
+    check_fingerprints(&read(&pki.join("fingerprints")), store);
 
     check_mode(&root.join("root/.ssh"), 0o700);
     let authorized = root.join("root/.ssh/authorized_keys");
@@ -259,7 +275,9 @@ fn secrets_stay_at_a_rebuild_and_change_when_told_to() {
     assert_eq!(place.fingerprints(), before);
 
     let rotated = place.ok(&["secrets", "rotate", "nova01", "ssh"]).0;
-    assert!(rotated.contains("nova01") && rotated.contains("build"), "{rotated}");
+    assert!(rotated.contains("new: nova01\n"), "{rotated}");
+    let all = "build the images of all nodes of openstack-lab again (nova01, nova02, openstack)";
+    assert!(rotated.contains(all), "{rotated}");
     let after = place.fingerprints();
     let changed: Vec<&str> =
         names.iter().copied().filter(|name| before[*name] != after[*name]).collect();

@@ -25,7 +25,8 @@ pub struct Arguments {
 enum Command {
     /// Says which secrets there are (the default): never their values.
     List(Listing),
-    /// Makes secrets anew; images with the old ones must be built again.
+    /// Makes secrets anew. The old ones are worth nothing once the images of all nodes are
+    /// built again and run.
     Rotate(Rotate),
 }
 
@@ -142,11 +143,51 @@ fn list(a: &Listing) -> Result<()> {
 
 fn rotate(a: &Rotate) -> Result<()> {
     let (store, lab) = a.which.store()?;
+    let rotated = store.rotate(&a.names)?;
+    let nodes: Vec<String> = store.nodes()?.into_iter().map(|(name, _)| name).collect();
+    print(&report(&lab, &rotated, &nodes))
+}
+
+/// What was made anew, and what has to be done so that the old ones are worth nothing.
+fn report(lab: &str, rotated: &[Kind], nodes: &[String]) -> String {
     let mut text = String::new();
-    for kind in store.rotate(&a.names)? {
+    for kind in rotated {
         let _ = writeln!(text, "new: {}", kind.name());
     }
-    let _ =
-        writeln!(text, "build the images of {lab} again: those that there are hold the old ones");
-    print(&text)
+    let _ = writeln!(
+        text,
+        "build the images of all nodes of {lab} again ({}), and start the nodes from them",
+        nodes.join(", ")
+    );
+    let identity = |kind: &Kind| matches!(kind, Kind::Authority | Kind::Identity(_));
+    if rotated.iter().any(identity) {
+        text.push_str(
+            "until a node runs its new image, it accepts the old certificates and refuses the \
+             new ones\n",
+        );
+    }
+    if rotated.contains(&Kind::Ssh) {
+        text.push_str("until a node runs its new image, root's old ssh key logs in there\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_built_again_is_said() {
+        let nodes = ["openstack".to_owned(), "nova01".to_owned()];
+        let lines = |rotated: &[Kind]| -> Vec<String> {
+            report("lab", rotated, &nodes).lines().map(str::to_owned).collect()
+        };
+        let build = "build the images of all nodes of lab again (openstack, nova01), and start \
+                     the nodes from them";
+        assert_eq!(lines(&[Kind::AdminPassword]), ["new: keystone-admin-password", build]);
+        let said = lines(&[Kind::Identity("nova01".into()), Kind::Ssh]);
+        assert_eq!(said[..3], ["new: nova01", "new: ssh", build]);
+        assert!(said[3].contains("accepts the old certificates and refuses the new ones"));
+        assert!(said[4].contains("old ssh key logs in"));
+    }
 }

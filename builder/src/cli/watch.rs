@@ -48,10 +48,10 @@ pub fn run(a: Watch) -> Result<()> {
     let (store, lab) = a.which.store()?;
     let all = store.nodes()?.into_iter().map(|(name, address)| Target { name, address });
     let targets = choose(all.collect(), &a.nodes)?;
-    let (ca, own) = store.operator()?;
+    let (ca, own, known) = store.operator()?;
     // Others may build while we watch.
     drop(store);
-    let pki = Pki::from_pem(&ca, &own.certificate, own.key.expose())
+    let pki = Pki::from_pem(&ca, &own.certificate, own.key.expose(), Some(known))
         .map_err(|e| Error::input(format!("the lab's secrets are damaged: {e}")))?;
     let table = match a.progress {
         Mode::Auto => !a.json && std::io::stdout().is_terminal(),

@@ -18,6 +18,7 @@ pub fn files(secrets: &NodeSecrets, authorized: &str) -> Vec<NodeFile> {
         NodeFile::text(peers::CA_FILE, 0o644, secrets.ca.as_str()),
         NodeFile::text(peers::CERTIFICATE_FILE, 0o644, secrets.identity.certificate.as_str()),
         NodeFile::text(peers::KEY_FILE, 0o600, secrets.identity.key.expose()),
+        NodeFile::text(peers::FINGERPRINTS_FILE, 0o644, secrets.fingerprints.text()),
         NodeFile::folder(ROOT_SSH, 0o700),
         NodeFile::text(AUTHORIZED_KEYS, 0o600, keys),
     ];

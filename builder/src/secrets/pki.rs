@@ -2,6 +2,7 @@
 
 use super::{Identity, Secret, Subject};
 use crate::error::{Context, Error, Result};
+use firstboot::peers::fingerprints::Fingerprints;
 use rand::RngCore;
 use rand::rngs::OsRng;
 use rcgen::{
@@ -67,4 +68,16 @@ pub fn certificate(lab: &str, ca: &Secret, key: &Secret, subject: &Subject) -> R
     let issuer = Issuer::new(authority(lab)?, pair(ca)?);
     let what = || format!("cannot make a certificate for {}", subject.name);
     Ok(params.signed_by(&pair(key)?, &issuer).or_build(what)?.pem())
+}
+
+/// The fingerprints of the keys in these certificates, each with its subject's name.
+pub fn fingerprints<'a>(all: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Fingerprints> {
+    let mut found = Fingerprints::default();
+    for (name, certificate) in all {
+        found.add(name, certificate).map_err(|e| {
+            Error::input(format!("the lab's secrets are damaged: {e}"))
+                .hint("put it back, or make new ones by `imgbuild secrets rotate ca`")
+        })?;
+    }
+    Ok(found)
 }

@@ -6,6 +6,7 @@ use super::{Identity, NodeSecrets, Secret, Subject, password, pki, ssh_pair};
 use crate::error::{Context, Error, Result};
 use crate::profile::Node;
 use firstboot::peers::OPERATOR;
+use firstboot::peers::fingerprints::Fingerprints;
 use firstboot::spec::Role;
 use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
@@ -116,15 +117,23 @@ impl Store {
     pub fn of_nodes(&self, all: &[Node]) -> Result<(BTreeMap<String, NodeSecrets>, bool)> {
         let before = self.items()?.len();
         let ca = self.authority()?;
-        self.identity(&ca, &operator())?;
+        let mut identities = BTreeMap::new();
+        for subject in all.iter().map(subject).chain([operator()]) {
+            let identity = self.identity(&ca, &subject)?;
+            identities.insert(subject.name, identity);
+        }
+        let certificates = identities.iter().map(|(name, i)| (&**name, &*i.certificate));
+        let fingerprints = pki::fingerprints(certificates)?;
         let (ssh_private, ssh_public) = self.ssh()?;
         let admin_password = self.admin_password()?;
         let mut nodes = BTreeMap::new();
         for node in all {
             let controls = node.role == Role::Controller;
+            let Some(identity) = identities.remove(&node.name) else { continue };
             let secrets = NodeSecrets {
                 ca: ca.certificate.clone(),
-                identity: self.identity(&ca, &subject(node))?,
+                identity,
+                fingerprints: fingerprints.clone(),
                 ssh_public: ssh_public.clone(),
                 ssh_private: controls.then(|| ssh_private.clone()),
                 admin_password: controls.then(|| admin_password.clone()),
@@ -134,18 +143,26 @@ impl Store {
         Ok((nodes, self.items()?.len() > before))
     }
 
-    /// The CA's certificate and the identity of the user's machine.
+    /// The CA's certificate, the identity of the user's machine, and the fingerprints of the
+    /// nodes' keys.
     ///
     /// # Errors
     /// An input error when the lab has no secrets yet.
-    pub fn operator(&self) -> Result<(String, Identity)> {
+    pub fn operator(&self) -> Result<(String, Identity, Fingerprints)> {
         if !self.files.path(CA_KEY).exists() {
             return Err(Error::input(format!("the lab {} has no secrets yet", self.lab))
                 .hint("a build makes them and puts them into the images"));
         }
         let ca = self.authority()?;
         let own = self.identity(&ca, &operator())?;
-        Ok((ca.certificate, own))
+        let mut certificates = Vec::new();
+        for file in self.files.names()? {
+            if let Some(subject) = subject_of(&file) {
+                certificates.push((subject.name, self.files.read(&file)?.unwrap_or_default()));
+            }
+        }
+        let all = certificates.iter().map(|(name, certificate)| (&**name, &**certificate));
+        Ok((ca.certificate, own, pki::fingerprints(all)?))
     }
 
     /// The nodes that have certificates, by name.

@@ -6,6 +6,8 @@ use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, CertificateError};
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -66,6 +68,40 @@ impl Session {
         // The connection's own error is also that of the question.
         let (answer, _) = tokio::join!(asked, connection);
         answer
+    }
+}
+
+/// What TLS says of why a question failed, if that was why.
+pub(super) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    fn inner(error: &io::Error) -> Option<&(dyn Error + 'static)> {
+        error.get_ref().map(|inner| inner as _)
+    }
+    // hyper has it as the source of its own.
+    let mut next = inner(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = match error.downcast_ref::<io::Error>() {
+            Some(error) => inner(error),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+/// Whether a question to `node` failed because one side has another key of the other than
+/// the other has now; in words.
+pub fn revoked(error: &io::Error, node: &str) -> Option<String> {
+    let build = "build the images of all nodes again";
+    match tls_error(error)? {
+        rustls::Error::InvalidCertificate(CertificateError::Revoked) => {
+            Some(format!("the key of {node} is not the one that is known here: {build}"))
+        }
+        rustls::Error::AlertReceived(AlertDescription::CertificateRevoked) => {
+            Some(format!("{node} knows another key than the one used here: {build}"))
+        }
+        _ => None,
     }
 }
 

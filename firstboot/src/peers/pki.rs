@@ -1,12 +1,16 @@
 //! The node's certificate and key, and TLS with them: version 1.3, both sides show a
-//! certificate of the lab's CA.
+//! certificate of the lab's CA, with the key that the image names for it.
 
-use super::{CA_FILE, CERTIFICATE_FILE, KEY_FILE, PKI};
+use super::fingerprints::Fingerprints;
+use super::verifier::Verifier;
+use super::{CA_FILE, CERTIFICATE_FILE, FINGERPRINTS_FILE, KEY_FILE, PKI};
 use crate::host::Host;
-use rustls::client::Resumption;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::time_provider::TimeProvider;
 use rustls::version::TLS13;
@@ -55,15 +59,25 @@ impl Pki {
             ));
         }
         let (ca, certificate, key) = (read(CA_FILE)?, read(CERTIFICATE_FILE)?, read(KEY_FILE)?);
-        Pki::from_pem(&ca, &certificate, &key)
+        let known = host.read(FINGERPRINTS_FILE).map_err(|error| error.to_string())?;
+        let known = known.map(|text| Fingerprints::parse(&text)).transpose();
+        let known = known.map_err(|error| format!("{FINGERPRINTS_FILE}: {error}"))?;
+        Pki::from_pem(&ca, &certificate, &key, known)
     }
 
-    /// From the texts (PEM) of the CA's certificate, one's own, and its private key.
+    /// From the texts (PEM) of the CA's certificate, one's own, and its private key; what
+    /// the CA has signed is believed if it has the key that is `known` for its name, or
+    /// whatever key if none are known.
     ///
     /// # Errors
     /// When one is not what it should be, or they do not go together; in words, without
     /// anything of the key.
-    pub fn from_pem(ca: &str, certificate: &str, key: &str) -> Result<Pki, String> {
+    pub fn from_pem(
+        ca: &str,
+        certificate: &str,
+        key: &str,
+        known: Option<Fingerprints>,
+    ) -> Result<Pki, String> {
         let about = |what: &'static str| move |error: &dyn Display| format!("{what}: {error}");
         let (of_ca, own) = (about("the CA's certificate"), about("the certificate and its key"));
         let mut roots = RootCertStore::empty();
@@ -74,32 +88,42 @@ impl Pki {
             CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(|e| own(&e))?;
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|e| own(&e))?;
         let (provider, clock) = (Arc::new(ring::default_provider()), Arc::new(NotBefore));
-        let server = server(&roots, &provider, clock.clone())?
+        let server = ServerConfig::builder_with_details(provider.clone(), clock.clone())
+            .with_protocol_versions(&[&TLS13])
+            .map_err(|e| own(&e))?
+            .with_client_cert_verifier(of_clients(&roots, &provider, known.clone())?)
             .with_single_cert(vec![certificate.clone()], key.clone_key())
             .map_err(|e| own(&e))?;
+        let verifier = of_servers(&roots, &provider, known)?;
         let client = ClientConfig::builder_with_details(provider, clock)
             .with_protocol_versions(&[&TLS13])
             .map_err(|e| own(&e))?
-            .with_root_certificates(roots)
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
             .with_client_auth_cert(vec![certificate], key)
             .map_err(|e| own(&e))?;
         Ok(Pki { server: Arc::new(single(server)), client: Arc::new(once(client)) })
     }
 }
 
-type ServerBuilder = rustls::ConfigBuilder<ServerConfig, rustls::server::WantsServerCert>;
-
-fn server(
+fn of_clients(
     roots: &Arc<RootCertStore>,
     provider: &Arc<CryptoProvider>,
-    clock: Arc<NotBefore>,
-) -> Result<ServerBuilder, String> {
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone());
-    let verifier = verifier.build().map_err(|error| format!("the CA's certificate: {error}"))?;
-    let builder = ServerConfig::builder_with_details(provider.clone(), clock)
-        .with_protocol_versions(&[&TLS13])
-        .map_err(|error| error.to_string())?;
-    Ok(builder.with_client_cert_verifier(verifier))
+    known: Option<Fingerprints>,
+) -> Result<Arc<Verifier<dyn ClientCertVerifier>>, String> {
+    let by_ca = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone());
+    let by_ca = by_ca.build().map_err(|error| format!("the CA's certificate: {error}"))?;
+    Ok(Arc::new(Verifier { by_ca, known }))
+}
+
+fn of_servers(
+    roots: &Arc<RootCertStore>,
+    provider: &Arc<CryptoProvider>,
+    known: Option<Fingerprints>,
+) -> Result<Arc<Verifier<dyn ServerCertVerifier>>, String> {
+    let by_ca = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone());
+    let by_ca = by_ca.build().map_err(|error| format!("the CA's certificate: {error}"))?;
+    Ok(Arc::new(Verifier { by_ca, known }))
 }
 
 /// Every session begins anew: what is said in one is never older than it.

@@ -1,6 +1,8 @@
 //! Why a connection or an announcement is turned away.
 
+use super::client;
 use hyper::StatusCode;
+use rustls::CertificateError;
 use serde::{Deserialize, Serialize};
 
 /// A reason; each is counted, and told in the journal now and then.
@@ -13,6 +15,9 @@ pub enum Refusal {
     NoCertificate,
     /// Its certificate is not of the lab's CA.
     WrongCertificate,
+    /// Its certificate is of the lab's CA, and its key is not the one that this node's image
+    /// names for it.
+    RevokedCertificate,
     /// It had to give way to another one: too many are open.
     TooMany,
     /// What is asked for does not exist, or is not in the form of an announcement.
@@ -38,6 +43,7 @@ impl Refusal {
             Refusal::NoTls => "no-tls",
             Refusal::NoCertificate => "no-certificate",
             Refusal::WrongCertificate => "wrong-certificate",
+            Refusal::RevokedCertificate => "revoked-certificate",
             Refusal::TooMany => "too-many",
             Refusal::Malformed => "malformed",
             Refusal::Oversized => "oversized",
@@ -55,6 +61,7 @@ impl Refusal {
             Refusal::NoTls => "it is no TLS 1.3 connection, or broke off",
             Refusal::NoCertificate => "it shows no certificate of the lab",
             Refusal::WrongCertificate => "its certificate is not of this lab's CA",
+            Refusal::RevokedCertificate => "its key is not the one in this node's image",
             Refusal::TooMany => "too many connections from there are open",
             Refusal::Malformed => "it is not in the form of an announcement",
             Refusal::Oversized => "it is too long for an announcement",
@@ -79,9 +86,11 @@ impl Refusal {
 
     /// Why a handshake failed.
     pub fn of_handshake(error: &std::io::Error) -> Refusal {
-        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        match inner {
+        match client::tls_error(error) {
             Some(rustls::Error::NoCertificatesPresented) => Refusal::NoCertificate,
+            Some(rustls::Error::InvalidCertificate(CertificateError::Revoked)) => {
+                Refusal::RevokedCertificate
+            }
             Some(rustls::Error::InvalidCertificate(_)) => Refusal::WrongCertificate,
             _ => Refusal::NoTls,
         }

@@ -2,7 +2,7 @@
 //! seconds or so, at once when that changes, and at once to a node that has just come.
 //! Lost messages need no care: the next one says it all.
 
-use super::client::Session;
+use super::client::{Session, revoked};
 use super::refusal::Refusal;
 use super::service::Service;
 use super::view::uptime;
@@ -81,11 +81,14 @@ fn note(
         Ok(Some(refused)) => {
             Some(format!("{name} refuses what this node says: {}", refused.message))
         }
-        Err(error) if Refusal::of_handshake(&error) == Refusal::WrongCertificate => {
-            let address = peer.address;
-            Some(format!("what answers at {address} has not the keys of {name}: {error}"))
-        }
-        Err(_) => return,
+        Err(error) => match revoked(&error, name) {
+            None if Refusal::of_handshake(&error) == Refusal::WrongCertificate => {
+                let address = peer.address;
+                Some(format!("what answers at {address} has not the keys of {name}: {error}"))
+            }
+            None => return,
+            revoked => revoked,
+        },
     };
     if let Some(message) = trouble.clone().filter(|_| trouble != *last) {
         record::record(&service.journal, id::PEER_REFUSED, "refused", name, message);

@@ -18,6 +18,7 @@ mod namespace;
 mod packstack;
 mod peer_lab;
 mod peers;
+mod peers_keys;
 mod peers_strangers;
 mod peers_view;
 mod real;

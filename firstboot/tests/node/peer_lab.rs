@@ -62,7 +62,7 @@ impl Authority {
     /// TLS as `name` speaks it.
     pub fn pki(&self, name: &str) -> Pki {
         let (certificate, key) = self.issue(name, Ipv4Addr::LOCALHOST);
-        Pki::from_pem(&self.pem, &certificate, &key).unwrap()
+        Pki::from_pem(&self.pem, &certificate, &key, None).unwrap()
     }
 }
 

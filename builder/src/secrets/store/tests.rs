@@ -79,7 +79,20 @@ fn rotation_replaces_what_is_named() {
     };
     let second = rotate(&["nova01"]);
     assert_ne!(first["nova01"].identity.key, second["nova01"].identity.key);
-    assert_eq!(first["openstack"], second["openstack"]);
+    assert_eq!(first["openstack"].identity, second["openstack"].identity);
+    // All nodes are to know the new key, and the old one no more.
+    let known = |all: &BTreeMap<String, NodeSecrets>, node: &str| -> BTreeMap<String, String> {
+        let text = all[node].fingerprints.text();
+        text.lines().filter_map(|l| l.split_once("  ")).map(|(d, n)| (n.into(), d.into())).collect()
+    };
+    let (before, after) = (known(&first, "openstack"), known(&second, "openstack"));
+    let names: Vec<&str> = before.keys().map(String::as_str).collect();
+    assert_eq!(names, ["nova01", "openstack", OPERATOR]);
+    let changed: Vec<&str> =
+        names.iter().copied().filter(|name| before[*name] != after[*name]).collect();
+    assert_eq!(changed, ["nova01"]);
+    assert_eq!(known(&second, "nova01"), after);
+    assert_eq!(store.operator().unwrap().2, second["nova01"].fingerprints);
 
     let third = rotate(&["ca"]);
     assert_ne!(third["nova01"].ca, second["nova01"].ca);
