@@ -68,7 +68,9 @@ pub struct NodeSecrets {
     /// Of the keys of all nodes and of the user's machine: what the CA has signed is worth
     /// nothing without being in there.
     pub fingerprints: Fingerprints,
-    /// The public part of root's ssh key: a line of `authorized_keys`.
+    /// The line of `authorized_keys` that lets root's ssh key in.
+    pub ssh_authorized: String,
+    /// The public part of root's ssh key, a line too.
     pub ssh_public: String,
     /// The private part (OpenSSH's form) on the node that logs in to the others.
     pub ssh_private: Option<Secret>,

@@ -38,6 +38,17 @@ pub fn ifcfg_path(interface: &str) -> String {
     format!("/etc/sysconfig/network-scripts/ifcfg-{interface}")
 }
 
+/// The line of [`AUTHORIZED_KEYS`] for the lab's own key, whose public part is `public`
+/// (sshd(8), AUTHORIZED_KEYS FILE FORMAT): it logs in from the `controllers` alone, as packstack
+/// does, and does not lead on to other machines. The public part stands in it as it is, as
+/// packstack looks for that and adds it where it is not.
+pub fn lab_key_line(controllers: &[Ipv4Addr], public: &str) -> String {
+    let from: Vec<String> = controllers.iter().map(Ipv4Addr::to_string).collect();
+    let from = from.join(",");
+    let public = public.trim_end();
+    format!("from=\"{from}\",no-agent-forwarding,no-port-forwarding,no-X11-forwarding {public}\n")
+}
+
 /// The content of `/etc/hostname`.
 pub fn hostname(spec: &Spec) -> String {
     format!("{}\n", spec.node.name)

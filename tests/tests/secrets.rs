@@ -1,6 +1,7 @@
 //! A lab's secrets: made once, in the images and nowhere else, judged by OpenSSL and OpenSSH.
 
 use lab_tests::lab::{Lab, text};
+use lab_tests::namespace::Namespace;
 use lab_tests::secrets::{Onlooker, Secrets};
 use lab_tests::{oracle, product};
 use serde_json::Value;
@@ -68,6 +69,54 @@ impl Place {
         let secrets = list["secrets"].as_array().expect("a list").iter();
         let own = |s: &Value, key: &str| s[key].as_str().map(str::to_owned);
         secrets.map(|s| (own(s, "name").expect("name"), own(s, "fingerprint"))).collect()
+    }
+}
+
+/// Starts the image's own sshd with its own keys at every address of the lab, and logs in from
+/// the address `$3` with the key `$2`. Root's password is locked; without PAM that would be root.
+const LOG_IN: &str = "set -e
+ip address add 192.168.1.11/24 dev lo
+mount -t tmpfs none $1/dev
+for device in 'null 1 3' 'zero 1 5' 'random 1 8' 'urandom 1 9'; do
+    set -- \"$1\" \"$2\" \"$3\" $device
+    mknod -m 666 $1/dev/$4 c $5 $6
+done
+sed -i 's/^root:[^:]*/root:*/' $1/etc/shadow
+mkdir -p $1/run/sshd
+chroot $1 ssh-keygen -A >/dev/null
+chroot $1 /usr/sbin/sshd -D -e -o UsePAM=no & server=$!
+trap 'kill $server' EXIT
+for try in 1 2 3 4 5 6 7 8 9; do
+    ssh-keyscan 192.168.1.11 2>/dev/null | grep -q . && break
+    sleep 1
+done
+ssh -F none -b $3 -i $2 -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=no \
+    -o UserKnownHostsFile=/dev/null root@192.168.1.11 echo logged in";
+
+/// What OpenSSH says to one who logs in on the node of `archive` with `key` from `address`.
+fn log_in(archive: &Path, key: &Path, address: &str) -> Output {
+    let root = tempfile::tempdir_in(product::cache_folder()).expect("temporary folder");
+    let place = text(root.path());
+    oracle::ok("tar", ["-xpzf", &text(archive), "-C", &place, "--numeric-owner"]);
+    let network = Namespace::new();
+    let mut command = network.command("sh");
+    command.args(["-c", LOG_IN, "sh", &place, &text(key), address]);
+    command.output().expect("sh starts")
+}
+
+/// packstack's key logs in from the controller alone, the user's from anywhere.
+fn check_logins(archive: &Path, store: &Secrets, user_key: &Path) {
+    let lab_key = store.path("id_rsa");
+    for (key, address, expected) in [
+        (&*lab_key, "192.168.1.10", true),
+        (&*lab_key, "192.168.1.254", false),
+        (&*lab_key, "192.168.1.11", false),
+        (user_key, "192.168.1.254", true),
+    ] {
+        let output = log_in(archive, key, address);
+        let (said, errors) = (&output.stdout, String::from_utf8_lossy(&output.stderr));
+        assert_eq!(said == b"logged in\n", expected, "{} from {address}: {errors}", key.display());
+        assert!(expected || errors.contains("Permission denied (publickey"), "{errors}");
     }
 }
 
@@ -163,8 +212,12 @@ fn check_node(root: &Path, store: &Secrets, name: &str, address: &str, user_key:
     let authorized = root.join("root/.ssh/authorized_keys");
     check_mode(&authorized, 0o600);
     let keys = read(&authorized);
-    for public in [user_key.with_extension("pub"), store.path("id_rsa.pub")] {
-        let line = read(&public);
+    let options =
+        "from=\"192.168.1.10\",no-agent-forwarding,no-port-forwarding,no-X11-forwarding ";
+    for (options, public) in
+        [("", user_key.with_extension("pub")), (options, store.path("id_rsa.pub"))]
+    {
+        let line = format!("{options}{}", read(&public));
         assert!(keys.lines().any(|l| l == line.trim_end()), "{name}: {keys}");
     }
     let listed = oracle::ok("ssh-keygen", ["-l", "-f", &text(&authorized)]);
@@ -248,6 +301,7 @@ fn secrets_are_in_the_images_and_nowhere_else() {
         let held = store.files(&root, &[]);
         assert_eq!(held.len(), if controls { 3 } else { 1 }, "{name}: {held:?}");
     }
+    check_logins(&compute.join("nova01.tar.gz"), &store, &user_key);
     let operator = "operator.imgbuild";
     let [certificate, key] = ["crt", "key"].map(|e| store.path(&format!("tls-{operator}.{e}")));
     check_certificate(&store.path("ca.crt"), &certificate, &key, operator, None);

@@ -12,7 +12,7 @@ pub fn files(secrets: &NodeSecrets, authorized: &str) -> Vec<NodeFile> {
     if !keys.is_empty() && !keys.ends_with('\n') {
         keys.push('\n');
     }
-    keys.push_str(&secrets.ssh_public);
+    keys.push_str(&secrets.ssh_authorized);
     let mut files = vec![
         NodeFile::folder(peers::PKI, 0o700),
         NodeFile::text(peers::CA_FILE, 0o644, secrets.ca.as_str()),

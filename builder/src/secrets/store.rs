@@ -5,6 +5,7 @@ use super::files::Files;
 use super::{Identity, NodeSecrets, Secret, Subject, password, pki, ssh_pair};
 use crate::error::{Context, Error, Result};
 use crate::profile::Node;
+use firstboot::node_files::lab_key_line;
 use firstboot::peers::OPERATOR;
 use firstboot::peers::fingerprints::Fingerprints;
 use firstboot::spec::Role;
@@ -126,6 +127,9 @@ impl Store {
         let fingerprints = pki::fingerprints(certificates)?;
         let (ssh_private, ssh_public) = self.ssh()?;
         let admin_password = self.admin_password()?;
+        let controllers = all.iter().filter(|node| node.role == Role::Controller);
+        let controllers: Vec<Ipv4Addr> = controllers.map(|node| node.address).collect();
+        let ssh_authorized = lab_key_line(&controllers, &ssh_public);
         let mut nodes = BTreeMap::new();
         for node in all {
             let controls = node.role == Role::Controller;
@@ -134,6 +138,7 @@ impl Store {
                 ca: ca.certificate.clone(),
                 identity,
                 fingerprints: fingerprints.clone(),
+                ssh_authorized: ssh_authorized.clone(),
                 ssh_public: ssh_public.clone(),
                 ssh_private: controls.then(|| ssh_private.clone()),
                 admin_password: controls.then(|| admin_password.clone()),

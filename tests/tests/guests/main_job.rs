@@ -94,6 +94,47 @@ fn check_services(guest: &Guest, units: &[&str]) {
     }
 }
 
+/// The service that others can reach runs with what it needs and no more, and systemd knows
+/// every line of both units.
+fn check_confinement(guest: &Guest) {
+    let shown = guest.ssh("systemctl show -p MainPID firstboot-peers");
+    let process = format!("/proc/{}", shown.trim().trim_start_matches("MainPID="));
+    let status = guest.ssh(&format!("cat {process}/status"));
+    // CAP_NET_ADMIN and CAP_NET_RAW; 2: system calls are filtered.
+    for line in ["CapEff:\t0000000000003000\n", "CapBnd:\t0000000000003000\n", "Seccomp:\t2\n"] {
+        assert!(status.contains(line), "{line:?} is not in {status}");
+    }
+    let mounts = guest.ssh(&format!("cat {process}/mounts"));
+    // The last at a place is what is seen there.
+    let options = |place: &str| {
+        let found = mounts.lines().map(|l| l.split(' ').collect::<Vec<_>>());
+        found.filter(|words| words[1] == place).next_back().map(|words| words[3].to_owned())
+    };
+    let is = |place: &str, mode: &str| {
+        options(place).is_some_and(|options| options.split(',').any(|option| option == mode))
+    };
+    assert!(is("/", "ro") && is("/run", "rw") && is("/etc/sysconfig", "rw"), "{mounts}");
+    let words = guest.ssh("journalctl -b --no-pager | grep -F '/system/firstboot'; true");
+    assert_eq!(words, "", "systemd's complaints about the units");
+    // That it runs, by the view that it keeps.
+    let peers: Value =
+        serde_json::from_str(&guest.ssh("firstboot peers --json; true")).expect("JSON");
+    assert_eq!(peers["note"], Value::Null, "{peers:#}");
+}
+
+/// The lab's key logs in on the controller from its own address, as packstack does, and from no
+/// other one that it has.
+fn check_lab_key(guest: &Guest) {
+    let log_in = |address: &str| {
+        let options = "-o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null";
+        guest.ssh(&format!("ssh {options} root@{address} echo logged in 2>&1; true"))
+    };
+    let own = log_in("192.168.1.10");
+    assert!(own.contains("logged in"), "{own}");
+    let other = log_in("127.0.0.1");
+    assert!(other.contains("Permission denied") && !other.contains("logged in"), "{other}");
+}
+
 /// OpenStack is not on the practice medium, and nobody says that it was installed.
 fn check_no_openstack(guest: &Guest) {
     let status: Value = serde_json::from_str(&guest.ssh("firstboot status --json")).expect("JSON");
@@ -154,6 +195,8 @@ fn controller_from_practice_medium_boots_under_bios_and_uefi() {
     check_services(&guest, &["chronyd", "sshd", "ovs-vswitchd"]);
     assert_eq!(guest.ssh("hostname").trim(), "openstack");
     check_no_openstack(&guest);
+    check_confinement(&guest);
+    check_lab_key(&guest);
     assert_eq!(guest.ssh("cat /etc/resolv.conf").trim(), "nameserver 192.168.1.254");
     assert_eq!(guest.ssh("systemctl list-units --failed --no-legend --plain").trim(), "");
     let before = guest.ssh("sha256sum /etc/hosts /etc/resolv.conf /etc/chrony.conf /etc/hostname");
@@ -276,6 +319,8 @@ fn controller_from_genuine_el7_packages_boots() {
     wait_until_ready(&guest);
     check_records(&guest, "openstack", "controller");
     check_services(&guest, &["chronyd", "sshd", "openvswitch"]);
+    check_confinement(&guest);
+    check_lab_key(&guest);
     assert!(guest.ssh("rpm --version").contains("4.11"), "the rpm of EL7");
     assert!(guest.ssh("systemctl --version").contains("systemd 219"));
     assert_eq!(guest.ssh("test -f /var/lib/rpm/Packages && echo BerkeleyDB").trim(), "BerkeleyDB");
