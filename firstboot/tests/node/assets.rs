@@ -76,3 +76,35 @@ fn systemd_finds_nothing_wrong_with_the_units() {
     assert!(assets::PEERS_UNIT.contains(&keys));
     assert!(assets::PEERS_UNIT_PATH.ends_with(firstboot::peers::UNIT));
 }
+
+/// Tenths of systemd's "exposure level", 0 to 100: 96 is that of a unit that keeps everything.
+#[test]
+fn the_service_that_others_reach_keeps_little() {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text, most) in [
+        (assets::PEERS_UNIT_PATH, assets::PEERS_UNIT, "50"),
+        (assets::UNIT_PATH, assets::UNIT, "86"),
+    ] {
+        let path = folder.path().join(Path::new(path).file_name().unwrap());
+        std::fs::write(&path, text).unwrap();
+        let mut security = Command::new("systemd-analyze");
+        security.args(["security", "--no-pager", "--offline=true", "--threshold", most]);
+        let output = security.arg(&path).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+/// The kernel's filter takes no name that is not one of x86_64's own: systemd 219 would not
+/// start the unit.
+#[test]
+fn the_units_name_system_calls_of_this_architecture() {
+    let filters = [assets::UNIT, assets::PEERS_UNIT].map(|unit| {
+        let lines = unit.lines().filter_map(|line| line.strip_prefix("SystemCallFilter=~"));
+        lines.collect::<Vec<_>>().join(" ")
+    });
+    // Debian package linux-libc-dev, which every C compiler brings.
+    let header = std::fs::read_to_string("/usr/include/x86_64-linux-gnu/asm/unistd_64.h").unwrap();
+    for name in filters.iter().flat_map(|names| names.split(' ')) {
+        assert!(header.contains(&format!("#define __NR_{name} ")), "`{name}`");
+    }
+}
