@@ -62,7 +62,7 @@ async fn stranger(at: SocketAddr, index: usize, addresses: usize) {
     loop {
         if let Ok(mut stream) = connect(at, from).await {
             let mut byte = [0];
-            if index % 3 == 0 {
+            if index.is_multiple_of(3) {
                 for said in HELLO.iter().chain([0u8; 500].iter()) {
                     if stream.write_all(&[*said]).await.is_err() {
                         break;
