@@ -113,7 +113,9 @@ fn check_logins(archive: &Path, store: &Secrets, user_key: &Path) {
     let network = Namespace::new();
     let mut command = network.command("sh");
     command.args(["-c", LOG_IN, "sh", &place]);
-    tries.iter().for_each(|(key, address)| drop(command.args([key.as_str(), address])));
+    for (key, address) in tries {
+        command.args([key.as_str(), address]);
+    }
     let output = command.output().expect("sh starts");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let refused = "root@192.168.1.11: Permission denied (publickey";
