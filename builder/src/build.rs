@@ -15,11 +15,12 @@ mod signatures;
 mod sources;
 
 use crate::cache::{self, Folder, Kind, Selection};
-use crate::error::{Error, Result};
+use crate::error::{Context as _, Result};
 use crate::install::{self, Job, PackageFile};
 use crate::media::{Access, Network, Variables};
 use crate::output::{Staging, require_space};
 use crate::plan::{Plan, Script};
+use crate::private;
 use crate::profile::show_size;
 use crate::progress::{Progress, Unit};
 use crate::repo::Catalog;
@@ -33,7 +34,6 @@ use planning::Planned;
 pub use rebuild::{Rebuild, rebuild};
 use signatures::Signatures;
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -144,7 +144,18 @@ pub fn plan(select: &Select, progress: &mut Progress) -> Result<Plan> {
 /// See [`Error`]; nothing is left in the output folder then.
 pub fn build(options: &Options, progress: &mut Progress) -> Result<()> {
     let started = SystemTime::now();
-    let mut log = Log::create(&options.select.cache)?;
+    let cache = Folder::new(&options.select.cache);
+    let mut log = Log::create(&cache)?;
+    if let Some(place) = log.elsewhere() {
+        progress.note(&format!(
+            "the cache {} is read-only: nothing is added to it, and the log of a failed build stays at {}",
+            cache.root().display(),
+            place.display()
+        ));
+    }
+    for left in cache.remove_dead() {
+        progress.note(&format!("removed {}, which a killed build left", left.display()));
+    }
     let result = build_logged(options, progress, &mut log);
     progress.finish();
     match result {
@@ -168,6 +179,9 @@ pub fn build(options: &Options, progress: &mut Progress) -> Result<()> {
 /// Keeps the cache within bounds. That it cannot be is no reason for a build to fail.
 fn trim(options: &Options, started: SystemTime, progress: &Progress) {
     let folder = Folder::new(&options.select.cache);
+    if folder.is_read_only() {
+        return;
+    }
     let selection = Selection {
         kinds: Kind::AUTOMATIC.to_vec(),
         keep: options.cache_limit,
@@ -206,6 +220,9 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
     names.extend(plan.nodes.iter().map(|n| record::listing_name(&n.name)));
     names.extend(["manifest.json", SBOM, "packages.txt", "build.log", SUMS].map(str::to_owned));
     let staging = Staging::new(&options.output, names.clone(), options.force)?;
+    for left in staging.leftovers() {
+        progress.note(&format!("removed {}, which a killed build left", left.display()));
+    }
     check_space(options, &context)?;
     disk::check(&plan.disk)?;
     // Before the long work: whoever cannot keep them is told at once.
@@ -231,8 +248,8 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
     log.line("done");
     write(&staging, "build.log", &log.bytes()?)?;
     write(&staging, SUMS, sums(&staging, &names, &manifest)?.as_bytes())?;
-    for name in names.iter().filter(|name| !is_public(name)) {
-        staging.keep_private(name)?;
+    for name in names.iter().filter(|name| is_public(name)) {
+        staging.publish(name)?;
     }
     staging.commit()?;
     progress.finish();
@@ -262,9 +279,9 @@ fn secrets(
 }
 
 /// Whether others may read an output: it holds no account's password hash, no key, no digest
-/// of either.
+/// of either, and nothing that a kickstart's script printed.
 fn is_public(name: &str) -> bool {
-    let public = ["manifest.json", SBOM, "packages.txt", "build.log", SUMS];
+    let public = ["manifest.json", SBOM, "packages.txt", SUMS];
     public.contains(&name) || name.ends_with(".xml")
 }
 
@@ -284,8 +301,7 @@ fn sums(staging: &Staging, names: &[String], manifest: &Manifest) -> Result<Stri
 
 fn write(staging: &Staging, name: &str, bytes: &[u8]) -> Result<()> {
     let path = staging.path(name);
-    fs::write(&path, bytes)
-        .map_err(|e| Error::build(format!("cannot write {}: {e}", path.display())))
+    private::write(&path, bytes).or_build(|| format!("cannot write {}", path.display()))
 }
 
 /// Room for the tree (with a bootstrap root) if it is not there yet, and for the images: a
@@ -294,6 +310,7 @@ fn check_space(options: &Options, context: &Context) -> Result<()> {
     let installed = planning::installed(&context.catalog, &context.plan);
     let cached = trees(&options.select.cache).has(&context.plan.tree_digest());
     if !cached {
+        cache::require_writable(&options.select.cache, "the installed tree")?;
         require_space(&options.select.cache, installed * 2, "the installed tree")?;
     }
     let images = context.plan.nodes.len() as u64 * context.plan.outputs.len() as u64;
@@ -357,7 +374,10 @@ fn install_tree(
         return Ok((tree, signatures));
     }
     let (_, signatures) = fetched(context, checks, progress)?;
-    signatures::keep(&signatures, &tree)?;
+    // Without the record the next build checks them again.
+    if !context.access.network.cache.is_read_only() {
+        signatures::keep(&signatures, &tree)?;
+    }
     Ok((tree, signatures))
 }
 

@@ -10,6 +10,7 @@ use crate::format::tree::Tree;
 use crate::format::{ext4, fat, gpt, grub, lvm2, swap};
 use crate::interrupt;
 use crate::layout::{self, Device, Files, Format, Layout, uuid_bytes};
+use crate::private::{self, Scratch};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
@@ -57,7 +58,7 @@ pub fn write(
     progress: &mut (dyn FnMut(u64, u64) + Send),
 ) -> Result<()> {
     let what = || format!("cannot write {}", path.display());
-    let file = File::options().read(true).write(true).create_new(true).open(path).or_build(what)?;
+    let file = private::create_file(path).or_build(what)?;
     file.set_len(layout.size).or_build(what)?;
     let core = layout
         .bios_boot()
@@ -164,7 +165,7 @@ fn write_filesystems(
         let what = || format!("filesystem of {}", files.mount);
         match files.format {
             Format::Xfs => {
-                let scratch = tempfile::tempdir_in(content.scratch).or_build(what)?;
+                let scratch = Scratch::new(content.scratch, "xfs-").or_build(what)?;
                 let place = xfs::Place {
                     image: file,
                     area: area(file, device),

@@ -12,12 +12,19 @@ extern "C" fn on_signal(_: i32) {
 }
 
 /// Routes SIGINT, SIGTERM and SIGHUP to the flag. Without `SA_RESTART`, so that
-/// blocking calls return `EINTR` and the flag is seen at once.
+/// blocking calls return `EINTR` and the flag is seen at once. A signal that is ignored, as
+/// nohup(1) has it, stays so.
 pub fn install() {
     let action = SigAction::new(SigHandler::Handler(on_signal), SaFlags::empty(), SigSet::empty());
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         // SAFETY: the handler only stores to an atomic, which is async-signal-safe.
-        let _ = unsafe { sigaction(signal, &action) };
+        let before = unsafe { sigaction(signal, &action) };
+        if let Ok(before) = before
+            && matches!(before.handler(), SigHandler::SigIgn)
+        {
+            // SAFETY: as above; what was in force before is no handler of ours.
+            let _ = unsafe { sigaction(signal, &before) };
+        }
     }
 }
 

@@ -10,5 +10,6 @@ fn main() -> ExitCode {
         let words: Vec<String> = std::env::args().skip(2).collect();
         builder::vm::network::inner_main(&words);
     }
+    builder::private::take_umask();
     builder::cli::run(std::env::args_os()).into()
 }

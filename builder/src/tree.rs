@@ -5,15 +5,18 @@ mod write;
 
 pub use write::write;
 
+use crate::cache;
+use crate::durable;
 use crate::error::{Context, Error, Result};
 use crate::format::tree::{Content, Entry, Tree};
 use crate::interrupt;
+use crate::private::{self, Scratch};
 use crate::sandbox::userns;
 use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{CStr, CString};
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -154,7 +157,8 @@ fn xattrs(path: &Path) -> std::io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
     Ok(found)
 }
 
-/// Finished trees in a folder, one per digest.
+/// Finished trees in a folder, one per digest. They hold set-user-ID programs of other releases,
+/// so nobody but their owner can reach them.
 #[derive(Clone, Debug)]
 pub struct Cache {
     folder: PathBuf,
@@ -166,39 +170,35 @@ impl Cache {
         Self { folder: folder.into() }
     }
 
-    /// The tree of this digest: from the cache, or made by `make` in a folder that is taken
-    /// away again unless `make` succeeds. One build at a time makes trees.
+    /// The tree of this digest: from the cache, or made by `make` in a folder that is removed
+    /// again unless `make` succeeds. One build at a time makes trees.
     ///
     /// # Errors
     /// What `make` fails with, or an environment error about the cache folder.
     pub fn get(&self, digest: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
         let place = self.place(digest);
         let what = || format!("cannot use the cache {}", self.folder.display());
-        fs::create_dir_all(&self.folder).or_environment(what)?;
-        let lock = File::create(self.folder.join("lock")).or_environment(what)?;
+        if cache::is_read_only(&self.folder) {
+            let missing = || cache::require_writable(&self.folder, &format!("the tree {digest}"));
+            return if place.is_dir() { Ok(place) } else { missing().map(|()| place) };
+        }
+        private::own_dir(&self.folder).or_environment(what)?;
+        let lock = private::open_lock(&self.folder.join("lock")).or_environment(what)?;
         let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, e)| match e {
             nix::errno::Errno::EINTR => Error::interrupted(),
             e => Error::environment(format!("{}: {e}", what())),
         })?;
+        private::remove_dead(&self.folder, cache::TREE);
         if place.is_dir() {
+            private::restrict(&place, private::DIRECTORY).or_environment(what)?;
             return Ok(place);
         }
-        let temporary = tempfile::Builder::new()
-            .prefix("partial-")
-            .tempdir_in(&self.folder)
-            .or_environment(what)?;
+        let temporary = Scratch::new(&self.folder, cache::TREE).or_environment(what)?;
         make(temporary.path())?;
         // A tree that is there is trusted: all of it has to be on the disk before its name is.
-        let folder = File::open(temporary.path()).or_environment(what)?;
-        // SAFETY: the descriptor is open.
-        if unsafe { nix::libc::syncfs(std::os::fd::AsRawFd::as_raw_fd(&folder)) } != 0 {
-            return Err(Error::environment(format!(
-                "{}: {}",
-                what(),
-                std::io::Error::last_os_error()
-            )));
-        }
-        fs::rename(temporary.path(), &place).or_environment(what)?;
+        durable::sync_filesystem(temporary.path()).or_environment(what)?;
+        durable::rename(temporary.path(), &place).or_environment(what)?;
+        temporary.keep();
         Ok(place)
     }
 
@@ -220,6 +220,8 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn scan_keeps_links_and_caps_times() {
@@ -241,7 +243,13 @@ mod tests {
         let cache = Cache::new(dir.path().join("trees"));
         assert!(cache.get("x", |_| Err(Error::build("no"))).is_err());
         assert!(!cache.has("x"));
+        let trees = dir.path().join("trees");
+        fs::create_dir(trees.join("partial-dead")).unwrap();
+        fs::set_permissions(&trees, Permissions::from_mode(0o755)).unwrap();
         let made = cache.get("x", |p| fs::write(p.join("f"), "1").or_build(String::new)).unwrap();
+        for private in [&trees, &made] {
+            assert_eq!(fs::metadata(private).unwrap().mode() & 0o7777, 0o700);
+        }
         assert_eq!(fs::read_to_string(made.join("f")).unwrap(), "1");
         cache.get("x", |_| panic!("made twice")).unwrap();
         assert_eq!(fs::read_dir(dir.path().join("trees")).unwrap().count(), 2);

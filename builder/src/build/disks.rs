@@ -17,6 +17,7 @@ use crate::listing::Digests;
 use crate::manifest::{self, Output};
 use crate::output::{Staging, libvirt, sha256};
 use crate::plan::{Node, Plan};
+use crate::private;
 use crate::profile::Format;
 use crate::progress::{Progress, Unit};
 use crate::secrets::NodeSecrets;
@@ -75,7 +76,7 @@ pub fn write(
     let boot_img =
         fs::read(&boot_img).or_build(|| format!("cannot read {}", boot_img.display()))?;
     let scratch = staging.path("scratch");
-    fs::create_dir(&scratch).or_build(|| format!("cannot write {}", scratch.display()))?;
+    private::create_dir_all(&scratch).or_build(|| format!("cannot write {}", scratch.display()))?;
     let core_img = boot::core_image(root, &plan.disk, &scratch, &mut |line| log.line(line))?;
     let mut writer = Writer { plan, staging, progress, log, base: None };
     let mut digests = Digests::default();
@@ -195,13 +196,14 @@ impl Writer<'_> {
         let what = || format!("cannot write {}", path.display());
         let from = File::open(raw).or_build(what)?;
         if format == Format::Qcow2Overlay && self.base.is_none() {
-            let base = File::create_new(self.staging.path(&base_name(self.plan))).or_build(what)?;
+            let base =
+                private::create_file(&self.staging.path(&base_name(self.plan))).or_build(what)?;
             qcow2::write(&from, &base, ZLIB, None, &mut |_, _| !interrupt::requested())
                 .or_build(what)?;
             // Open, it outlives its name.
             self.base = Some(from.try_clone().or_build(what)?);
         }
-        let to = File::create_new(path).or_build(what)?;
+        let to = private::create_file(path).or_build(what)?;
         let Self { plan, progress, base, .. } = self;
         let mut on = |done, total| {
             progress.at(done, total, "");
@@ -241,7 +243,7 @@ impl Writer<'_> {
             tree.put(&format!("boot/efi/{}", String::from_utf8_lossy(name)), entry.clone());
         }
         let total = tree.entries.values().map(|e| e.size()).sum();
-        let to = BufWriter::new(File::create_new(path).or_build(what)?);
+        let to = BufWriter::new(private::create_file(path).or_build(what)?);
         let written = archive::write(&tree, to, &mut |done| {
             self.progress.at(done, total, "");
             !interrupt::requested()
@@ -252,7 +254,7 @@ impl Writer<'_> {
 
     fn text(&self, name: &str, text: &str) -> Result<()> {
         let path = self.staging.path(name);
-        fs::write(&path, text).or_build(|| format!("cannot write {}", path.display()))
+        private::write(&path, text.as_bytes()).or_build(|| format!("cannot write {}", path.display()))
     }
 
     /// Sizes and digests of files; `node` is empty for what nodes share.

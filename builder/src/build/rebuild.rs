@@ -1,10 +1,13 @@
 //! An image against one that is built again from the plan in its manifest.
 
 use super::{Options, Select, build, overlay};
+use crate::cache;
 use crate::diff::{self, Subject};
+use crate::durable;
 use crate::error::{Context as _, Error, Result};
 use crate::manifest::Manifest;
 use crate::output;
+use crate::private::{self, Scratch};
 use crate::progress::{Progress, Unit};
 use crate::secrets::Store;
 use crate::verify::{Difference, Report, SCHEMA};
@@ -53,11 +56,9 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<Report> {
     }
     same_firstboot(&manifest, request.firstboot.as_deref())?;
     let what = || format!("cannot use the cache {}", request.cache.display());
-    std::fs::create_dir_all(&request.cache).or_environment(what)?;
-    let folder = tempfile::Builder::new()
-        .prefix("rebuild-")
-        .tempdir_in(&request.cache)
-        .or_environment(what)?;
+    cache::require_writable(&request.cache, "the image that is built to be compared")?;
+    durable::create_dir_all(&request.cache, private::public_mode(0o755)).or_environment(what)?;
+    let folder = Scratch::new(&request.cache, cache::REBUILD).or_environment(what)?;
     let mut select = Select::of_plan(&manifest.plan, request.cache.clone(), request.offline);
     // The digests of the plan say more than signatures do: these were checked for the build.
     select.no_gpgcheck = manifest.plan.repositories.iter().map(|r| r.id.clone()).collect();

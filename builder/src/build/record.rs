@@ -32,7 +32,7 @@ pub fn node(
     let listing = listing::of_trees(content.root, content.esp, digests)?;
     let file = listing_name(name);
     // Digests of files such as /etc/shadow let their content be guessed at.
-    compressed(&staging.path(&file), listing::to_text(&listing).as_bytes(), 0o600)?;
+    compressed(&staging.path(&file), listing::to_text(&listing).as_bytes())?;
     // An archive of the tree alone has no disk.
     let boot = if raw.exists() { boot(raw, layout)? } else { Vec::new() };
     Ok(Node { name: name.to_owned(), listing: file, boot })

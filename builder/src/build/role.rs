@@ -4,6 +4,7 @@ use super::log::Log;
 use super::overlay::{self, Firstboot};
 use super::{Context, Listener, Options, trees};
 use crate::boot::{self, Settings};
+use crate::cache;
 use crate::error::{Context as _, Error, Result};
 use crate::format::tree::{Content, Entry, Tree};
 use crate::install::{self, Post, place};
@@ -119,6 +120,7 @@ fn scripted(
         progress.note("tree with %post done from the cache; the scripts do not run");
     } else {
         let size = tree.entries.values().map(Entry::size).sum();
+        cache::require_writable(&options.select.cache, "the tree after %post")?;
         require_space(&options.select.cache, size, "a copy of the installed tree for %post")?;
     }
     context.access.network.cache.use_entry(&trees.place(digest))?;

@@ -2,6 +2,7 @@
 //! anything reads them; kept beside the tree that is made of them.
 
 use super::keys::Check;
+use crate::durable;
 use crate::error::{Context, Error, Result};
 use crate::interrupt;
 use crate::plan::{Package, Plan};
@@ -9,7 +10,6 @@ use crate::trust::{self, Covers, Keyring, Refusal, Signature, report};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -121,10 +121,7 @@ fn hint(refused: &[(&Package, Refusal)], repositories: &[&str]) -> String {
 pub fn keep(signatures: &Signatures, folder: &Path) -> Result<()> {
     let what = || format!("cannot write to {}", folder.display());
     let json = serde_json::to_vec(signatures).or_environment(what)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).or_environment(what)?;
-    file.write_all(&json).and_then(|()| file.as_file().sync_all()).or_environment(what)?;
-    file.persist(folder.join(RECORD)).or_environment(what)?;
-    Ok(())
+    durable::replace(&folder.join(RECORD), &json).or_environment(what)
 }
 
 /// The record of a cached tree, if it answers what is asked now: every package that has to be

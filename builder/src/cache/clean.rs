@@ -1,9 +1,10 @@
 //! Removing from the cache: by kind, down to a size, what was not used for longest first.
 
-use super::Folder;
+use super::{Folder, dead};
 use super::survey::{self, Entry, Kind};
 use crate::error::{Context, Result};
 use crate::interrupt;
+use crate::private;
 use nix::fcntl::FlockArg;
 use std::fs;
 use std::path::Path;
@@ -31,8 +32,9 @@ pub struct Removal {
     pub kept: Option<String>,
 }
 
-/// Removes what `selection` says; with `dry_run` only tells what would be removed. All entries
-/// of the kinds selected are told, those not used for longest first.
+/// Removes what `selection` says, and what killed programs left; with `dry_run` only reports
+/// what would be removed. All entries of the kinds selected are reported, those not used for
+/// longest first.
 ///
 /// # Errors
 /// An environment error when the cache cannot be read; interruption.
@@ -41,13 +43,22 @@ pub fn clean(folder: &Folder, selection: &Selection, dry_run: bool) -> Result<Ve
         return Ok(Vec::new());
     }
     let mut entries = survey::survey(folder.root())?;
-    entries.retain(|entry| selection.kinds.contains(&entry.kind));
+    let dead = |entry: &Entry| entry.kind == Kind::Leftovers;
+    entries.retain(|entry| dead(entry) || selection.kinds.contains(&entry.kind));
     entries.sort_by(|a, b| (a.used, &a.path).cmp(&(b.used, &b.path)));
-    let mut total: u64 = entries.iter().map(|entry| entry.bytes).sum();
+    let mut total: u64 = entries.iter().filter(|e| !dead(e)).map(|entry| entry.bytes).sum();
     let mut removals = Vec::new();
     for entry in entries {
         interrupt::check()?;
         let mut removal = Removal { entry, removed: false, kept: None };
+        if dead(&removal.entry) {
+            match remove_dead(folder, &removal.entry.path, dry_run) {
+                Ok(()) => removal.removed = true,
+                Err(why) => removal.kept = Some(why),
+            }
+            removals.push(removal);
+            continue;
+        }
         if total > selection.keep || selection.keep == 0 {
             match remove(folder, &removal.entry, selection.unused_since, dry_run) {
                 Ok(()) => removal.removed = true,
@@ -60,6 +71,24 @@ pub fn clean(folder: &Folder, selection: &Selection, dry_run: bool) -> Result<Ve
         removals.push(removal);
     }
     Ok(removals)
+}
+
+/// Removes what a killed program left, unless somebody holds it now.
+fn remove_dead(folder: &Folder, path: &Path, dry_run: bool) -> Result<(), String> {
+    // Marks of running programs are created and locked while nobody has this.
+    let lock = folder.lock(FlockArg::LockExclusive).map_err(|e| e.to_string())?;
+    if dry_run {
+        return Ok(());
+    }
+    if path.is_dir() {
+        drop(lock);
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    private::remove_dead(path.parent().unwrap_or(path), &name);
+    match path.exists() {
+        true => Err("in use, or it cannot be removed".to_owned()),
+        false => Ok(()),
+    }
 }
 
 /// Removes an entry unless it is in use; the error says why it stays.
@@ -87,12 +116,8 @@ fn remove(
     if !meta.is_dir() {
         return fs::remove_file(&entry.path).map_err(failed);
     }
-    let name = entry.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let away = if name.starts_with(survey::REMOVING) {
-        entry.path.clone()
-    } else {
-        entry.path.with_file_name(format!("{}{name}", survey::REMOVING))
-    };
+    let name = entry.path.file_name().unwrap_or_default().to_string_lossy();
+    let away = entry.path.with_file_name(format!("{}{name}", dead::REMOVING));
     fs::rename(&entry.path, &away).map_err(failed)?;
     // From here on nobody finds it, however long taking it away lasts.
     drop(lock);
@@ -186,6 +211,31 @@ mod tests {
         assert!(dir.path().join(name('a')).exists() && !dir.path().join(name('b')).exists());
         drop(build);
         assert_eq!(removed(&cleaner, &all(0), false).len(), 1);
+    }
+
+    #[test]
+    fn what_killed_programs_left_always_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let dead = ["logs/running-1.log", "running/1-x", "rebuild-x/disk", "trees/partial-x/f"];
+        for path in dead.iter().chain(&["trees/removing-x/f", "logs/build-1.log"]) {
+            file(dir.path(), path, 1, 100);
+        }
+        let held = private::Scratch::new(&dir.path().join("trees"), dead::TREE).unwrap();
+        let folder = Folder::new(dir.path());
+        let nothing = Selection { kinds: Vec::new(), keep: u64::MAX, unused_since: None };
+        let all = ["1-x", "partial-x", "rebuild-x", "removing-x", "running-1.log"];
+        for dry_run in [true, false] {
+            let mut names = removed(&folder, &nothing, dry_run);
+            names.sort();
+            assert_eq!(names, all, "{dry_run}");
+        }
+        assert_eq!(removed(&folder, &nothing, false), [""; 0]);
+        assert!(dir.path().join("logs/build-1.log").exists() && held.path().exists());
+
+        file(dir.path(), "trees/partial-y/f", 1, 0);
+        file(dir.path(), "running/2-y", 1, 0);
+        assert_eq!(folder.remove_dead(), [dir.path().join("trees/partial-y")]);
+        assert!(!dir.path().join("running/2-y").exists() && held.path().exists());
     }
 
     #[test]

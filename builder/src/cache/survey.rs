@@ -1,11 +1,13 @@
 //! What is in the cache. Only what bears a name that imgbuild gives is seen, so nothing else is
 //! ever removed; links are not followed.
 
+use super::dead;
 use crate::error::{Context, Result};
 use crate::interrupt;
-use nix::fcntl::{Flock, FlockArg};
+use crate::durable;
+use crate::private::is_locked;
 use std::collections::HashSet;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -23,12 +25,20 @@ pub enum Kind {
     Practice,
     /// The log of a failed build.
     Logs,
+    /// What a killed program left; it is always removed.
+    Leftovers,
 }
 
 impl Kind {
     /// Every kind, in the order they are shown.
-    pub const ALL: [Self; 5] =
-        [Self::Trees, Self::Packages, Self::Metadata, Self::Practice, Self::Logs];
+    pub const ALL: [Self; 6] = [
+        Self::Trees,
+        Self::Packages,
+        Self::Metadata,
+        Self::Practice,
+        Self::Logs,
+        Self::Leftovers,
+    ];
 
     /// Those that are kept within bounds without being asked; the practice medium is made once
     /// and needs the network, so only the user removes it.
@@ -42,6 +52,7 @@ impl Kind {
             Self::Metadata => "metadata",
             Self::Practice => "practice",
             Self::Logs => "logs",
+            Self::Leftovers => "leftovers",
         }
     }
 }
@@ -79,9 +90,10 @@ pub fn survey(root: &Path) -> Result<Vec<Entry>> {
     found.extend(file("pages", Kind::Metadata, &hex)?);
     found.extend(file("logs", Kind::Logs, &is_log)?);
     let partial = file("partial", Kind::Packages, &|n| hex(n) || n.starts_with(".tmp"))?;
-    found.extend(partial.into_iter().map(|e| Entry { busy: locked(&e.path), ..e }));
+    found.extend(partial.into_iter().map(|e| Entry { busy: is_locked(&e.path), ..e }));
+    found.extend(leftovers(root)?);
     found.extend(trees(root)?);
-    let making = locked(&root.join("debs/lock"));
+    let making = is_locked(&root.join("debs/lock"));
     for folder in ["practice", "debs"] {
         let path = root.join(folder);
         let mark = if folder == "debs" { "lock" } else { ".practice" };
@@ -97,31 +109,34 @@ pub fn survey(root: &Path) -> Result<Vec<Entry>> {
     Ok(found)
 }
 
-/// Installed trees, and those that were being made or removed when a program was killed. What
-/// was made without root is in folders of its own, `trees-` and eight digits.
-fn trees(root: &Path) -> Result<Vec<Entry>> {
-    let of_map = |n: &str| n.strip_prefix("trees-").is_some_and(|id| id.len() == 8 && digits(id));
+fn leftovers(root: &Path) -> Result<Vec<Entry>> {
     let mut found = Vec::new();
-    for (folder, _) in list(root)?.into_iter().filter(|(_, meta)| meta.is_dir()) {
-        if name(&folder) != "trees" && !of_map(name(&folder)) {
-            continue;
-        }
-        let making = locked(&folder.join("lock"));
-        for (path, meta) in list(&folder)?.into_iter().filter(|(_, meta)| meta.is_dir()) {
-            let (whole, part) = (hex(name(&path)), name(&path).starts_with("partial-"));
-            if !whole && !part && !name(&path).starts_with(REMOVING) {
-                continue;
-            }
-            // A finished tree does not change, so it is measured once.
-            let bytes = if whole { remembered(root, &path)? } else { size(&path)? };
-            found.push(Entry { bytes, ..entry(Kind::Trees, path, &meta, part && making) });
-        }
+    for path in dead::find(root) {
+        // Gone since: somebody else cleans up.
+        let Ok(meta) = fs::symlink_metadata(&path) else { continue };
+        let bytes = if meta.is_dir() { size(&path)? } else { meta.blocks() * 512 };
+        found.push(Entry { bytes, ..entry(Kind::Leftovers, path, &meta, false) });
     }
     Ok(found)
 }
 
-/// What a folder is called while it is taken away.
-pub const REMOVING: &str = "removing-";
+/// Installed trees, and those that are being made.
+fn trees(root: &Path) -> Result<Vec<Entry>> {
+    let mut found = Vec::new();
+    for folder in dead::trees(root) {
+        let making = is_locked(&folder.join("lock"));
+        for (path, meta) in list(&folder)?.into_iter().filter(|(_, meta)| meta.is_dir()) {
+            if hex(name(&path)) {
+                // A finished tree does not change, so it is measured once.
+                let bytes = remembered(root, &path)?;
+                found.push(Entry { bytes, ..entry(Kind::Trees, path, &meta, false) });
+            } else if name(&path).starts_with(dead::TREE) && (making || is_locked(&path)) {
+                found.push(Entry { bytes: size(&path)?, ..entry(Kind::Trees, path, &meta, true) });
+            }
+        }
+    }
+    Ok(found)
+}
 
 /// Where a tree's size is kept.
 pub fn size_file(root: &Path, tree: &Path) -> PathBuf {
@@ -136,7 +151,7 @@ fn remembered(root: &Path, tree: &Path) -> Result<u64> {
     }
     let bytes = size(tree)?;
     // It is measured again where it cannot be kept.
-    let _ = fs::create_dir_all(root.join("sizes"));
+    let _ = durable::create_dir_all(&root.join("sizes"), 0o755);
     let _ = fs::write(&file, bytes.to_string());
     Ok(bytes)
 }
@@ -155,18 +170,13 @@ fn hex(name: &str) -> bool {
     (32..=128).contains(&name.len()) && digits(name)
 }
 
-fn digits(text: &str) -> bool {
+pub fn digits(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 fn is_log(name: &str) -> bool {
     let id = name.strip_prefix("build-").and_then(|n| n.strip_suffix(".log"));
     id.is_some_and(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// Whether another program holds a lock on the file.
-fn locked(path: &Path) -> bool {
-    File::open(path).is_ok_and(|f| Flock::lock(f, FlockArg::LockExclusiveNonblock).is_err())
 }
 
 /// What is directly in a folder, which need not be there.

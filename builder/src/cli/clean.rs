@@ -15,7 +15,8 @@ const SCHEMA: u32 = 1;
 
 #[derive(Args)]
 pub struct Arguments {
-    /// Remove everything that no running build uses, the practice medium too.
+    /// Remove everything that no running build uses, the practice medium too. What killed builds
+    /// left in the cache is always removed.
     #[arg(long)]
     all: bool,
     /// Remove installed trees.
@@ -119,7 +120,7 @@ fn to_text(root: &Path, dry_run: bool, removals: &[Removal], now: SystemTime) ->
     let mut text = String::new();
     for kind in Kind::ALL {
         let of_kind = |r: &&Removal| r.entry.kind == kind;
-        let large = matches!(kind, Kind::Trees | Kind::Practice);
+        let large = matches!(kind, Kind::Trees | Kind::Practice | Kind::Leftovers);
         for r in removals.iter().filter(of_kind).filter(|r| r.removed && large) {
             text.push_str(&format!(
                 "{verb} {}: {}, last used {}\n",

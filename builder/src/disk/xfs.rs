@@ -9,6 +9,7 @@ use crate::format::area::Area;
 use crate::format::sparse;
 use crate::format::tree::Tree;
 use crate::layout::Files;
+use crate::private;
 use crate::sandbox::{Bind, Sandbox};
 use crate::tree;
 use nix::mount::{MsFlags, mount, umount};
@@ -72,7 +73,7 @@ pub fn write(
     let fresh = make(place, files, log)?;
     let what = || format!("cannot fill the XFS of {}", files.mount);
     let point = place.scratch.join("mount");
-    fs::create_dir(&point).or_build(what)?;
+    private::create_dir_all(&point).or_build(what)?;
     let mut fill_on = |file: &File, offset: u64| {
         let size = place.area.size();
         let filled = std::thread::scope(|scope| {
@@ -116,8 +117,7 @@ fn make(place: &Place<'_>, files: &Files, log: &mut dyn FnMut(&str)) -> Result<F
     const INSIDE: &str = "/mnt";
     let what = || format!("cannot write to {}", place.scratch.display());
     let path = place.scratch.join("xfs");
-    let fresh =
-        File::options().read(true).write(true).create_new(true).open(&path).or_build(what)?;
+    let fresh = private::create_file(&path).or_build(what)?;
     fresh.set_len(place.area.size()).or_build(what)?;
     let mut command =
         vec!["mkfs.xfs", "-q", "-m"].into_iter().map(str::to_owned).collect::<Vec<_>>();

@@ -188,6 +188,7 @@ impl Medium for Http {
     }
 
     fn open(&self, path: &str) -> Result<Box<dyn Read + Send + '_>> {
+        self.network.cache.require_writable(path)?;
         let folder = self.network.cache.part("partial")?;
         let what = || format!("cannot write to the cache {}", folder.display());
         let mut file = tempfile::tempfile_in(&folder).or_environment(what)?;

@@ -29,6 +29,7 @@ pub fn obtain(
     if is_there(cache, &place, known)? {
         return Ok(place);
     }
+    cache.require_writable(path)?;
     let partial = cache.part("partial")?.join(&known.value);
     let what = || format!("cannot write to the cache {}", partial.display());
     loop {
@@ -83,6 +84,7 @@ fn is_there(cache: &Folder, place: &Path, known: &Known) -> Result<bool> {
     if known.describes(place)? {
         return Ok(true);
     }
+    cache.require_writable(&format!("a good copy of {}", place.display()))?;
     fs::remove_file(place).or_environment(|| format!("cannot remove {}", place.display()))?;
     Ok(false)
 }

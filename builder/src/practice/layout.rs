@@ -5,14 +5,17 @@ use super::closure::{self, Index, Source, Target};
 use super::names::{self, Repository};
 use super::sign::{KEY_FILE, Signer};
 use super::{Progress, Stage, boot, comps, convert, generated, images, repodata};
+use crate::durable;
 use crate::error::{Context, Error, Result};
 use crate::interrupt;
+use crate::private::{self, Scratch};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
@@ -93,9 +96,10 @@ pub fn make(output: &Path, work: &Path, progress: Progress<'_>) -> Result<Practi
     }
     let partial = Partial::beside(&output)?;
     let (index, media) = fetch(&work, progress)?;
-    build(&partial.0, &index, &media, progress)?;
-    fs::write(partial.0.join(STAMP), RECIPE)
-        .or_build(|| format!("cannot write {}", partial.0.display()))?;
+    let folder = partial.0.path();
+    build(folder, &index, &media, progress)?;
+    fs::write(folder.join(STAMP), RECIPE)
+        .or_build(|| format!("cannot write {}", folder.display()))?;
     partial.publish(&output)?;
     Ok(Practice::at(&output))
 }
@@ -116,16 +120,17 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 }
 
 /// A folder beside the output, removed unless published.
-struct Partial(PathBuf);
+struct Partial(Scratch);
 
 impl Partial {
     fn beside(output: &Path) -> Result<Self> {
-        let mut name = output.file_name().unwrap_or_default().to_os_string();
-        name.push(format!(".partial-{}", std::process::id()));
-        let path = output.with_file_name(name);
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).or_environment(|| format!("cannot make {}", path.display()))?;
-        Ok(Self(path))
+        let name = output.file_name().unwrap_or_default().to_string_lossy();
+        let prefix = format!("{name}.partial-");
+        let parent = output.parent().unwrap_or(Path::new("/"));
+        let what = || format!("cannot write to {}", parent.display());
+        durable::create_dir_all(parent, private::public_mode(0o777)).or_environment(what)?;
+        private::remove_dead(parent, &prefix);
+        Ok(Self(Scratch::new(parent, &prefix).or_environment(what)?))
     }
 
     fn publish(self, output: &Path) -> Result<()> {
@@ -133,14 +138,14 @@ impl Partial {
         if output.exists() {
             fs::remove_dir_all(output).or_environment(what)?;
         }
-        fs::rename(&self.0, output).or_environment(what)
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        // After publishing there is nothing here any more.
-        let _ = fs::remove_dir_all(&self.0);
+        let path = self.0.path();
+        fs::set_permissions(path, Permissions::from_mode(private::public_mode(0o777)))
+            .or_environment(what)?;
+        // One that is there is trusted: all of it has to be on the disk before its name is.
+        durable::sync_filesystem(path).or_environment(what)?;
+        durable::rename(path, output).or_environment(what)?;
+        self.0.keep();
+        Ok(())
     }
 }
 
@@ -314,12 +319,12 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary folder");
         let output = dir.path().join("medium");
         let partial = Partial::beside(&output).expect("partial folder");
-        fs::create_dir_all(partial.0.join("os/Packages")).expect("folder");
+        fs::create_dir_all(partial.0.path().join("os/Packages")).expect("folder");
         drop(partial);
         assert_eq!(fs::read_dir(dir.path()).expect("folder").count(), 0);
 
         let partial = Partial::beside(&output).expect("partial folder");
-        fs::write(partial.0.join("x"), "x").expect("file");
+        fs::write(partial.0.path().join("x"), "x").expect("file");
         partial.publish(&output).expect("published");
         let names: Vec<_> = fs::read_dir(dir.path()).expect("folder").flatten().collect();
         assert_eq!(names.len(), 1);

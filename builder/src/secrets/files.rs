@@ -1,9 +1,9 @@
 //! The files that secrets are kept in: each is whole, and of mode 0600.
 
 use super::Secret;
+use crate::durable;
 use crate::error::{Context, Error, Result};
 use std::fs;
-use std::io::Write;
 use std::path::PathBuf;
 
 /// A folder of them.
@@ -53,11 +53,7 @@ impl Files {
     /// A whole file of mode 0600 in the place of the old one.
     pub fn write(&self, name: &str, text: &str) -> Result<()> {
         let what = || format!("cannot write {}", self.path(name).display());
-        let mut file = tempfile::NamedTempFile::new_in(&self.0).or_environment(what)?;
-        file.write_all(text.as_bytes()).or_environment(what)?;
-        file.as_file().sync_all().or_environment(what)?;
-        file.persist(self.path(name)).or_environment(what)?;
-        Ok(())
+        durable::replace(&self.path(name), text.as_bytes()).or_environment(what)
     }
 
     /// Removes one, if it is there.

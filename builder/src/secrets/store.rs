@@ -3,7 +3,9 @@
 
 use super::files::Files;
 use super::{Identity, NodeSecrets, Secret, Subject, password, pki, ssh_pair};
+use crate::durable;
 use crate::error::{Context, Error, Result};
+use crate::private::{self, Scratch};
 use crate::profile::Node;
 use firstboot::node_files::lab_key_line;
 use firstboot::peers::OPERATOR;
@@ -12,9 +14,9 @@ use firstboot::spec::Role;
 use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
+use std::io;
 use std::net::Ipv4Addr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -22,6 +24,10 @@ use std::time::SystemTime;
 const FOLDER: &str = "secrets";
 /// What is held while it is used; beside it, as a rotation puts another folder in its place.
 const LOCK: &str = "secrets.lock";
+/// How the directory begins that takes its place.
+const COPY: &str = ".secrets-";
+/// What the replaced one is called where the two cannot be exchanged at once.
+const OLD: &str = ".secrets-old";
 const CA_KEY: &str = "ca.key";
 const CA_CERTIFICATE: &str = "ca.crt";
 /// `tls-NAME.key`, `tls-NAME@ADDRESS.crt`.
@@ -82,7 +88,7 @@ impl Store {
 
     /// Whether a name in a lab's state folder is of its secrets.
     pub fn owns(name: &str) -> bool {
-        name == FOLDER || name == LOCK
+        name == FOLDER || name == LOCK || name.starts_with(COPY)
     }
 
     /// Whether the lab has any.
@@ -97,15 +103,22 @@ impl Store {
     pub fn open(state: &Path, lab: &str) -> Result<Self> {
         let folder = Self::folder(state, lab);
         let what = || format!("cannot keep the lab's secrets in {}", folder.display());
-        fs::create_dir_all(&folder)
+        let lab_folder = state.join(lab);
+        private::own_dir(&lab_folder)
             .or_environment(what)
-            .map_err(|e| e.hint("give another folder by --state DIR"))?;
-        fs::set_permissions(&folder, Permissions::from_mode(0o700)).or_environment(what)?;
-        let lock = File::create(folder.with_file_name(LOCK)).or_environment(what)?;
+            .map_err(|e| e.hint("give another directory by --state DIR"))?;
+        let lock = private::open_lock(&lab_folder.join(LOCK)).or_environment(what)?;
         let lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, e)| match e {
             nix::errno::Errno::EINTR => Error::interrupted(),
             e => Error::environment(format!("{}: {e}", what())),
         })?;
+        // With the lock held nobody is at work: these are of programs that were killed.
+        if !folder.exists() && folder.with_file_name(OLD).is_dir() {
+            durable::rename(&folder.with_file_name(OLD), &folder).or_environment(what)?;
+        }
+        private::own_dir(&folder).or_environment(what)?;
+        private::remove_dead(&lab_folder, COPY);
+        private::remove_dead(&folder, durable::TEMPORARY);
         Ok(Self { files: Files(folder), lab: lab.to_owned(), _lock: Some(lock) })
     }
 
@@ -251,18 +264,18 @@ impl Store {
     fn replaced(&self, change: impl FnOnce(&Store) -> Result<()>) -> Result<()> {
         let what = || format!("cannot replace {}", self.files.0.display());
         let beside = self.files.0.parent().unwrap_or(Path::new("."));
-        let copy =
-            tempfile::Builder::new().prefix(".secrets-").tempdir_in(beside).or_environment(what)?;
+        let copy = Scratch::new(beside, COPY).or_environment(what)?;
         let new = Self { files: Files(copy.path().to_owned()), lab: self.lab.clone(), _lock: None };
         for name in self.files.names()? {
             // Files are never changed, only replaced.
             fs::hard_link(self.files.path(&name), new.files.path(&name)).or_environment(what)?;
         }
         change(&new)?;
-        let here = nix::fcntl::AT_FDCWD;
-        let exchange = nix::fcntl::RenameFlags::RENAME_EXCHANGE;
-        // The old folder then has the temporary name, and goes with it.
-        nix::fcntl::renameat2(here, copy.path(), here, &self.files.0, exchange).or_environment(what)
+        // The new directory's names first, then that it has the old one's place.
+        durable::sync_dir(copy.path()).or_environment(what)?;
+        // The old directory then has the temporary name, and is removed with it.
+        exchange(copy.path(), &self.files.0).or_environment(what)?;
+        durable::sync_dir(beside).or_environment(what)
     }
 
     fn authority(&self) -> Result<Identity> {
@@ -332,6 +345,25 @@ impl Store {
         self.files.write(PASSWORD, &format!("{}\n", new.expose()))?;
         Ok(new)
     }
+}
+
+/// Exchanges two directories' names.
+fn exchange(copy: &Path, place: &Path) -> io::Result<()> {
+    use nix::errno::Errno;
+    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+    match renameat2(AT_FDCWD, copy, AT_FDCWD, place, RenameFlags::RENAME_EXCHANGE) {
+        Err(Errno::ENOSYS | Errno::EINVAL) => exchange_in_steps(copy, place),
+        result => Ok(result?),
+    }
+}
+
+/// For Linux before 3.15 and filesystems without that call. Where it is cut off, [`Store::open`]
+/// puts the old directory back.
+fn exchange_in_steps(copy: &Path, place: &Path) -> io::Result<()> {
+    let old = place.with_file_name(OLD);
+    fs::rename(place, &old)?;
+    fs::rename(copy, place)?;
+    fs::rename(&old, copy)
 }
 
 /// Names of the labs below `state` that have secrets, sorted.

@@ -22,6 +22,7 @@ const MASK: u16 = 0x10;
 const OTHERS: u16 = 0x20;
 const READ: u16 = 4;
 const WRITE: u16 = 2;
+const EXECUTE: u16 = 1;
 
 /// Whether the account may only read a file or write to it as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,27 @@ struct Entry {
     tag: u16,
     id: u32,
     permissions: u16,
+}
+
+/// Lets the user `uid` pass the directories, and nobody else more than before. Where there are no
+/// such lists, everybody may pass them, but not see what is in them.
+///
+/// # Errors
+/// When a directory is another user's.
+pub fn let_pass(directories: &[&Path], uid: u32) -> io::Result<()> {
+    for directory in directories {
+        let mode = fs::metadata(directory)?.permissions().mode();
+        if passes(directory, Some(uid)) {
+            continue;
+        }
+        let name = CString::new(directory.as_os_str().as_bytes())?;
+        let listed = read(&name)
+            .and_then(|old| write(&name, &granted(&old, mode, uid, EXECUTE)));
+        if listed.is_err() {
+            fs::set_permissions(directory, fs::Permissions::from_mode(mode | 0o001))?;
+        }
+    }
+    Ok(())
 }
 
 /// Lets the user `uid` use the file, and nobody else more than before.
@@ -130,13 +152,27 @@ fn write(path: &CString, entries: &[Entry]) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// The first folder on the way to the file, an absolute path, that not everybody may pass.
-pub fn barrier(file: &Path) -> Option<PathBuf> {
+/// The first folder on the way to the file, an absolute path, that `user` may not pass, or that
+/// not everybody may where the user is not known.
+pub fn barrier(file: &Path, user: Option<u32>) -> Option<PathBuf> {
     let mut folders: Vec<&Path> = file.ancestors().skip(1).collect();
     folders.reverse();
-    let closed =
-        |folder: &&Path| fs::metadata(folder).is_ok_and(|m| m.permissions().mode() & 1 == 0);
-    folders.into_iter().find(closed).map(Path::to_owned)
+    folders.into_iter().find(|folder| !passes(folder, user)).map(Path::to_owned)
+}
+
+/// Whether a directory lets everybody pass, or the user by its list.
+fn passes(directory: &Path, user: Option<u32>) -> bool {
+    let Ok(meta) = fs::metadata(directory) else { return true };
+    let mode = meta.permissions().mode();
+    if mode & 1 != 0 {
+        return true;
+    }
+    let Ok(name) = CString::new(directory.as_os_str().as_bytes()) else { return false };
+    let listed = read(&name).unwrap_or_default();
+    // The group's bits are the list's mask.
+    listed.iter().any(|e| {
+        e.tag == USER && Some(e.id) == user && e.permissions & EXECUTE != 0 && mode & 0o010 != 0
+    })
 }
 
 #[cfg(test)]
@@ -189,12 +225,12 @@ mod tests {
         fs::create_dir(&below).unwrap();
         let mode = |mode| fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode));
         mode(0o711).unwrap();
-        let above = barrier(&below.join("disk"));
+        let above = barrier(&below.join("disk"), None);
         assert!(above.is_none_or(|above| folder.path().starts_with(above)));
         mode(0o700).unwrap();
-        assert!(folder.path().starts_with(barrier(&below.join("disk")).unwrap()));
+        assert!(folder.path().starts_with(barrier(&below.join("disk"), None).unwrap()));
         fs::set_permissions(&below, fs::Permissions::from_mode(0o700)).unwrap();
         mode(0o711).unwrap();
-        assert!(barrier(&below.join("disk")).unwrap() <= below);
+        assert!(barrier(&below.join("disk"), None).unwrap() <= below);
     }
 }

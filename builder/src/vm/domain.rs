@@ -55,12 +55,13 @@ pub fn start(options: &Start<'_>) -> Result<Domain> {
         memory: options.memory,
         image: &disk,
         format: "qcow2",
-        relabel: !open_to(connection.qemu_user()?, &files),
+        relabel: !open_to(connection.qemu_user()?, &files, options),
         emulated,
         uefi: options.firmware == Firmware::Uefi,
         log: Some(&log),
     };
-    Domain::start(connection, domain.uuid(), &domain.xml()).map_err(|e| explain(e, &files))
+    let user = connection.qemu_user().ok().flatten();
+    Domain::start(connection, domain.uuid(), &domain.xml()).map_err(|e| explain(e, &files, user))
 }
 
 /// Starts the lab's network.
@@ -85,9 +86,17 @@ fn owner(state: &Path) -> Result<String> {
     Ok(state.canonicalize().or_environment(what)?.to_string_lossy().into_owned())
 }
 
-/// Lets QEMU's user at the disk, the first of the files, and at what is below it. Whether that
-/// could be done; if not, libvirt has to make them that user's own.
-fn open_to(user: Option<u32>, files: &[PathBuf]) -> bool {
+/// Lets QEMU's user at the disk, the first of the files, and at what is below it, through the
+/// state's directories, which are closed to others. Whether that could be done; if not, libvirt
+/// has to make them that user's own.
+fn open_to(user: Option<u32>, files: &[PathBuf], options: &Start<'_>) -> bool {
+    if let Some(user) = user.filter(|user| *user != 0) {
+        let state = std::path::absolute(options.state).unwrap_or_default();
+        let above = options.folder.ancestors().take_while(|d| d.starts_with(&state));
+        let directories: Vec<&Path> = above.chain(state.parent()).collect();
+        // What still keeps QEMU out is reported when it cannot be started.
+        let _ = access::let_pass(&directories, user);
+    }
     let grant = |user: u32, (number, file): (usize, &PathBuf)| {
         let access = if number == 0 { Access::Write } else { Access::Read };
         access::grant(file, user, access).is_ok()
@@ -101,11 +110,11 @@ fn open_to(user: Option<u32>, files: &[PathBuf]) -> bool {
 }
 
 /// A file that cannot be read often is in a home folder that nobody else may enter.
-fn explain(error: Error, files: &[PathBuf]) -> Error {
+fn explain(error: Error, files: &[PathBuf], user: Option<u32>) -> Error {
     if !error.message.contains("Permission denied") {
         return error;
     }
-    error.hint(match files.iter().find_map(|file| access::barrier(file)) {
+    error.hint(match files.iter().find_map(|file| access::barrier(file, user)) {
         Some(folder) => format!(
             "libvirt's QEMU runs as a user of its own, who may not pass {}: `chmod o+x` lets it, \
              or build to another --output and give --state a folder like /var/lib/imgbuild",

@@ -9,6 +9,7 @@
 use super::process::Process;
 use crate::error::{Context, Error, Result};
 use crate::plan::Lab;
+use crate::private;
 use nix::sched::{CloneFlags, setns};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -59,7 +60,8 @@ pub fn start(lab: &Lab, nodes: &[Ipv4Addr], folder: &Path) -> Result<(Process, b
     let mut command = Command::new("/proc/self/exe");
     command.args([ARGUMENT, "keep"]).current_dir("/");
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    command.stderr(File::create(&log).or_environment(what)?);
+    let _ = fs::remove_file(&log);
+    command.stderr(private::create_file(&log).or_environment(what)?);
     // SAFETY: setsid is async-signal-safe. The keeper outlives the terminal.
     unsafe {
         command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(Into::into));

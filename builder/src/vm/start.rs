@@ -9,6 +9,7 @@ use super::watch::Failure;
 use super::{Up, domain, find_program, network, qemu};
 use crate::error::{Context, Error, Result};
 use crate::interrupt;
+use crate::private;
 use crate::progress::Progress;
 use std::fs;
 use std::path::PathBuf;
@@ -233,7 +234,7 @@ impl Runner<'_> {
             // The disk of a machine that could not be started may be of another image.
             state::remove(&folder)?;
         }
-        fs::create_dir_all(&folder).or_environment(what)?;
+        private::own_dir(&folder).or_environment(what)?;
         let folder = std::path::absolute(&folder).or_environment(what)?;
         qemu::make_disk(machine, &folder)?;
         let log = held.folder.console(&machine.name);

@@ -2,14 +2,15 @@
 //! the consoles' logs and `lab.json`.
 
 use super::handle::{Machine, Network};
+use crate::durable;
 use crate::error::{Context, Error, Result};
 use crate::plan::Lab;
+use crate::private;
 use crate::secrets::Store;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Write;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
@@ -166,7 +167,7 @@ impl Held {
     /// An environment error when the folder cannot be used; an input error when a lab of this
     /// name has other addresses.
     pub fn open(folder: Folder, lab: &Lab) -> Result<Self> {
-        fs::create_dir_all(folder.path())
+        private::own_dir(folder.path())
             .or_environment(|| format!("cannot use {}", folder.path().display()))?;
         let lock = lock(&folder)?;
         let new = !folder.path().join(FILE).exists();
@@ -204,11 +205,7 @@ impl Held {
     pub fn save(&self) -> Result<()> {
         let what = || format!("cannot write to {}", self.folder.path().display());
         let text = serde_json::to_vec_pretty(&self.state).or_environment(what)?;
-        let mut file = tempfile::NamedTempFile::new_in(self.folder.path()).or_environment(what)?;
-        file.write_all(&text).or_environment(what)?;
-        file.as_file().sync_all().or_environment(what)?;
-        file.persist(self.folder.path().join(FILE)).or_environment(what)?;
-        Ok(())
+        durable::replace(&self.folder.path().join(FILE), &text).or_environment(what)
     }
 }
 
@@ -228,11 +225,14 @@ pub fn remove(path: &Path) -> Result<()> {
 
 fn lock(folder: &Folder) -> Result<Flock<File>> {
     let what = || format!("cannot use {}", folder.path().display());
-    let file = File::create(folder.path().join(LOCK)).or_environment(what)?;
-    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, e)| match e {
+    let file = private::open_lock(&folder.path().join(LOCK)).or_environment(what)?;
+    let lock = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, e)| match e {
         nix::errno::Errno::EINTR => Error::interrupted(),
         e => Error::environment(format!("{}: {e}", what())),
-    })
+    })?;
+    // With the lock held nobody writes: these are of programs that were killed.
+    private::remove_dead(folder.path(), durable::TEMPORARY);
+    Ok(lock)
 }
 
 /// Names of the labs below `base`, sorted.

@@ -4,6 +4,7 @@
 
 use super::download::Validators;
 use crate::cache::Folder;
+use crate::durable;
 use crate::error::{Context, Result};
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -41,6 +42,9 @@ fn parse(bytes: &[u8]) -> Option<Page> {
 
 /// Keeps a page.
 pub fn store(cache: &Folder, url: &str, page: &Page) -> Result<()> {
+    if cache.is_read_only() {
+        return Ok(());
+    }
     let folder = cache.part("pages")?;
     let what = || format!("cannot write to the cache {}", folder.display());
     let field = |f: &Option<String>| f.clone().unwrap_or_default().replace(['\t', '\n'], "");
@@ -52,7 +56,7 @@ pub fn store(cache: &Folder, url: &str, page: &Page) -> Result<()> {
         .and_then(|()| temporary.as_file().sync_all())
         .or_environment(what)?;
     temporary.persist(folder.join(name(url))).or_environment(what)?;
-    Ok(())
+    durable::sync_dir(&folder).or_environment(what)
 }
 
 fn name(url: &str) -> String {

@@ -1,4 +1,5 @@
 use super::*;
+use std::os::unix::fs::PermissionsExt;
 
 fn nodes(address: [u8; 4]) -> Vec<Node> {
     let node = |name: &str, role, address: [u8; 4]| Node {
@@ -64,6 +65,40 @@ fn nobody_else_may_read_them() {
     for name in store.files.names().unwrap() {
         assert_eq!(mode(&store.files.path(&name)), 0o600, "{name}");
     }
+}
+
+#[test]
+fn what_a_killed_rotation_left_is_removed() {
+    let state = tempfile::tempdir().unwrap();
+    let lab = state.path().join("lab");
+    let first = Store::open(state.path(), "lab").unwrap().of_nodes(&nodes([10; 4])).unwrap().0;
+    fs::create_dir(lab.join(".secrets-dead")).unwrap();
+    fs::write(lab.join("secrets/.tmpdead"), "half a key").unwrap();
+    fs::set_permissions(lab.join("secrets"), fs::Permissions::from_mode(0o755)).unwrap();
+    let again = Store::open(state.path(), "lab").unwrap();
+    assert!(!lab.join(".secrets-dead").exists() && !lab.join("secrets/.tmpdead").exists());
+    assert_eq!(fs::metadata(lab.join("secrets")).unwrap().permissions().mode() & 0o777, 0o700);
+    drop(again);
+    // Cut off between the steps of an exchange: the old secrets come back.
+    fs::create_dir(lab.join(".secrets-new")).unwrap();
+    fs::rename(lab.join("secrets"), lab.join(OLD)).unwrap();
+    let store = Store::open(state.path(), "lab").unwrap();
+    assert_eq!(store.of_nodes(&nodes([10; 4])).unwrap(), (first, false));
+    assert_eq!(fs::read_dir(&lab).unwrap().count(), 2);
+}
+
+#[test]
+fn directories_are_exchanged_without_the_call_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+    for (path, name) in [(&a, "old"), (&b, "new")] {
+        fs::create_dir(path).unwrap();
+        fs::write(path.join(name), "").unwrap();
+    }
+    exchange_in_steps(&b, &a).unwrap();
+    assert!(a.join("new").exists() && b.join("old").exists());
+    exchange(&b, &a).unwrap();
+    assert!(a.join("old").exists() && b.join("new").exists());
 }
 
 #[test]

@@ -1,15 +1,15 @@
 //! Inside the lab network: the keeper, and the pipe that ssh goes through.
 
 use super::{BRIDGE, Namespace, Setup};
+use crate::private;
 use crate::vm::process::Process;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use std::error::Error;
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{self, Command, Stdio};
@@ -89,8 +89,7 @@ fn run(program: &str, arguments: &[&str]) -> Result<()> {
 /// chronyd as the lab's time server; `-x`: it leaves the clock alone. It ends with us.
 fn serve_time(chronyd: &Path, setup: &Setup) -> Result<process::Child> {
     let folder = setup.folder.join("chrony");
-    fs::create_dir_all(&folder)?;
-    fs::set_permissions(&folder, Permissions::from_mode(0o700))?;
+    private::own_dir(&folder)?;
     let pid = folder.join("pid");
     let _ = fs::remove_file(&pid);
     let conf = folder.join("chrony.conf");
