@@ -222,3 +222,29 @@ impl Folder {
         since
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn what_an_older_version_left_open_is_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = |name: &str| dir.path().join(name);
+        for name in ["trees", "trees-01234567", "logs", "packages", "mine", "lock"] {
+            match name {
+                "lock" => fs::write(place(name), "").unwrap(),
+                _ => fs::create_dir(place(name)).unwrap(),
+            }
+            fs::set_permissions(place(name), Permissions::from_mode(0o777)).unwrap();
+        }
+        Folder::new(dir.path()).part("packages").unwrap();
+        let mode = |name| fs::metadata(place(name)).unwrap().permissions().mode() & 0o777;
+        for name in ["trees", "trees-01234567", "logs", "running"] {
+            assert_eq!(mode(name), 0o700, "{name}");
+        }
+        assert_eq!((mode("packages"), mode("lock"), mode("mine")), (0o755, 0o600, 0o777));
+    }
+}

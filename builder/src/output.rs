@@ -49,18 +49,18 @@ impl Staging {
             Error::environment(format!("cannot write to {}: {e}", target.display()))
                 .hint("give an --output directory that you may write to")
         };
-        let created = durable::create_dir_all(target, private::public_mode(0o777)).map_err(failed)?;
+        let created =
+            durable::create_dir_all(target, private::public_mode(0o777)).map_err(failed)?;
         match begin(target) {
             Ok((temporary, found)) if found.busy.is_empty() => {
                 let (target, leftovers) = (target.to_owned(), found.removed);
                 Ok(Self { target, temporary, created, names, leftovers, force, committed: false })
             }
             // The other build has created something below, so nothing of ours is empty.
-            Ok(_) => Err(Error::environment(format!(
-                "another build is writing to {}",
-                target.display()
-            ))
-            .hint("wait until it has ended, or give another --output")),
+            Ok(_) => {
+                Err(Error::environment(format!("another build is writing to {}", target.display()))
+                    .hint("wait until it has ended, or give another --output"))
+            }
             Err(e) => {
                 remove_empty(&created);
                 Err(failed(e))
@@ -110,7 +110,9 @@ impl Staging {
             if let Err(e) = moved {
                 if !self.force {
                     // They did not exist before: these are our own.
-                    self.names[..done].iter().for_each(|n| drop(fs::remove_file(self.target.join(n))));
+                    self.names[..done]
+                        .iter()
+                        .for_each(|n| drop(fs::remove_file(self.target.join(n))));
                 }
                 return Err(match e.kind() {
                     io::ErrorKind::AlreadyExists => exist(&self.target, &[name.as_str()]),

@@ -112,8 +112,13 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// When it cannot be opened.
 pub fn open_lock(path: &Path) -> io::Result<File> {
-    let file =
-        File::options().read(true).write(true).create(true).truncate(false).mode(FILE).open(path)?;
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(FILE)
+        .open(path)?;
     let meta = file.metadata()?;
     if meta.mode() & 0o077 != 0 && meta.uid() == nix::unistd::geteuid().as_raw() {
         file.set_permissions(Permissions::from_mode(FILE))?;
@@ -237,8 +242,7 @@ fn candidates(parent: &Path, prefix: &str) -> impl Iterator<Item = (PathBuf, Hol
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
         .filter(|entry| {
             entry.metadata().is_ok_and(|meta| {
-                (meta.is_dir() || meta.is_file())
-                    && meta.uid() == nix::unistd::geteuid().as_raw()
+                (meta.is_dir() || meta.is_file()) && meta.uid() == nix::unistd::geteuid().as_raw()
             })
         })
         .map(|entry| entry.path())

@@ -250,7 +250,8 @@ fn check_controller(root: &Path, store: &Secrets) {
 fn check_outputs(folder: &Path) {
     for entry in fs::read_dir(folder).expect("outputs").flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let private = name.ends_with(".tar.gz") || name.ends_with(".mtree.zst");
+        let private =
+            name == "build.log" || [".tar.gz", ".mtree.zst"].iter().any(|end| name.ends_with(end));
         let mode = entry.metadata().expect("metadata").mode() & 0o777;
         assert_eq!(mode & 0o077 == 0, private, "{name} has mode {mode:o}");
     }

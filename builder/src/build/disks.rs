@@ -254,7 +254,8 @@ impl Writer<'_> {
 
     fn text(&self, name: &str, text: &str) -> Result<()> {
         let path = self.staging.path(name);
-        private::write(&path, text.as_bytes()).or_build(|| format!("cannot write {}", path.display()))
+        private::write(&path, text.as_bytes())
+            .or_build(|| format!("cannot write {}", path.display()))
     }
 
     /// Sizes and digests of files; `node` is empty for what nodes share.

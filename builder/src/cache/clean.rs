@@ -1,7 +1,7 @@
 //! Removing from the cache: by kind, down to a size, what was not used for longest first.
 
-use super::{Folder, dead};
 use super::survey::{self, Entry, Kind};
+use super::{Folder, dead};
 use crate::error::{Context, Result};
 use crate::interrupt;
 use crate::private;

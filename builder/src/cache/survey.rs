@@ -2,9 +2,9 @@
 //! ever removed; links are not followed.
 
 use super::dead;
+use crate::durable;
 use crate::error::{Context, Result};
 use crate::interrupt;
-use crate::durable;
 use crate::private::is_locked;
 use std::collections::HashSet;
 use std::fs::{self, Metadata};
@@ -31,14 +31,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order they are shown.
-    pub const ALL: [Self; 6] = [
-        Self::Trees,
-        Self::Packages,
-        Self::Metadata,
-        Self::Practice,
-        Self::Logs,
-        Self::Leftovers,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Trees, Self::Packages, Self::Metadata, Self::Practice, Self::Logs, Self::Leftovers];
 
     /// Those that are kept within bounds without being asked; the practice medium is made once
     /// and needs the network, so only the user removes it.

@@ -107,8 +107,8 @@ pub fn make(output: &Path, work: &Path, progress: Progress<'_>) -> Result<Practi
 /// One at a time makes a medium from the downloads in `work`; who waited finds it made.
 fn lock(work: &Path) -> Result<Flock<File>> {
     let what = || format!("cannot use {}", work.display());
-    fs::create_dir_all(work).or_environment(what)?;
-    let file = File::create(work.join("lock")).or_environment(what)?;
+    durable::create_dir_all(work, 0o755).or_environment(what)?;
+    let file = private::open_lock(&work.join("lock")).or_environment(what)?;
     Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, e)| match e {
         Errno::EINTR => Error::interrupted(),
         e => Error::environment(format!("{}: {e}", what())),

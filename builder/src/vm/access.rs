@@ -53,8 +53,7 @@ pub fn let_pass(directories: &[&Path], uid: u32) -> io::Result<()> {
             continue;
         }
         let name = CString::new(directory.as_os_str().as_bytes())?;
-        let listed = read(&name)
-            .and_then(|old| write(&name, &granted(&old, mode, uid, EXECUTE)));
+        let listed = read(&name).and_then(|old| write(&name, &granted(&old, mode, uid, EXECUTE)));
         if listed.is_err() {
             fs::set_permissions(directory, fs::Permissions::from_mode(mode | 0o001))?;
         }
