@@ -3,10 +3,12 @@
 use super::place::{Place, ended, names};
 use std::fs;
 
-/// imgbuild with `$1`, a directory of the place, on a read-only filesystem.
+/// imgbuild with a directory on a read-only filesystem; the place itself, which may be below it,
+/// stays as it is.
 fn read_only(directory: &str) -> String {
     format!(
-        "mount --bind {directory} {directory} && mount -o remount,ro,bind {directory} && exec \"$@\""
+        "mount --bind \"$FAULTS\" \"$FAULTS\" && mount --rbind {directory} {directory} \
+         && mount -o remount,ro,bind {directory} && exec \"$@\""
     )
 }
 
