@@ -34,7 +34,7 @@ pub fn check(trace: &Path, root: &Path) {
                 named(to, after);
                 renamed.push(to.clone());
             }
-            Event::Directory(path) if ours(path) && !temporary(path) => named(path, after),
+            Event::Directory(path) if ours(path) && !temporary(root, path) => named(path, after),
             _ => {}
         }
     }
@@ -57,8 +57,13 @@ fn checked(root: &Path, path: &Path) -> bool {
     ["cache/packages", "cache/metadata"].iter().any(|part| path.starts_with(root.join(part)))
 }
 
-/// Whether it is in a directory that is renamed as a whole, or gone after the build.
-fn temporary(path: &Path) -> bool {
+/// Whether it is in a directory that is renamed as a whole, or gone after the build; or in a
+/// tree, where the sandbox mounts filesystems of its own.
+fn temporary(root: &Path, path: &Path) -> bool {
+    let trees = root.join("cache/trees");
+    if path.parent().is_some_and(|parent| parent != trees && parent.starts_with(&trees)) {
+        return true;
+    }
     let names = path.components().map(|c| c.as_os_str().to_string_lossy().into_owned());
     let prefixes = [".imgbuild-", "partial-", ".secrets-", "bootstrap-"];
     names.into_iter().any(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)))
