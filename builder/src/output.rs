@@ -297,7 +297,7 @@ mod tests {
         fs::create_dir(&dead).unwrap();
         fs::write(dead.join("disk"), "secret").unwrap();
         let staging = Staging::new(dir.path(), vec!["x".into()], false).unwrap();
-        assert_eq!(staging.leftovers(), [dead.clone()]);
+        assert_eq!(staging.leftovers(), std::slice::from_ref(&dead));
         assert!(!dead.exists());
     }
 
