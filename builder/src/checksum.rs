@@ -1,82 +1,199 @@
 //! Checksums by the names that repodata uses, fed piece by piece.
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::interrupt;
 use sha2::digest::DynDigest;
+use std::fmt;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Bytes read at a time.
 const PIECE: usize = 1 << 20;
 
+/// How a checksum is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// MD5.
+    Md5,
+    /// SHA-1.
+    Sha1,
+    /// SHA-224.
+    Sha224,
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+}
+
+impl Kind {
+    const ALL: [Self; 6] =
+        [Self::Md5, Self::Sha1, Self::Sha224, Self::Sha256, Self::Sha384, Self::Sha512];
+
+    /// The kind called `name` in repodata (`sha256`, `sha`, …); `None` when it is not known.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            // What createrepo called SHA-1 first.
+            "sha" => Some(Self::Sha1),
+            _ => Self::ALL.into_iter().find(|kind| kind.as_str() == name),
+        }
+    }
+
+    /// Its name in repodata.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Md5 => "md5",
+            Self::Sha1 => "sha1",
+            Self::Sha224 => "sha224",
+            Self::Sha256 => "sha256",
+            Self::Sha384 => "sha384",
+            Self::Sha512 => "sha512",
+        }
+    }
+
+    /// Hexadecimal digits of a value.
+    pub fn digits(self) -> usize {
+        match self {
+            Self::Md5 => 32,
+            Self::Sha1 => 40,
+            Self::Sha224 => 56,
+            Self::Sha256 => 64,
+            Self::Sha384 => 96,
+            Self::Sha512 => 128,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A checksum: always lower-case hexadecimal of its kind's length, wherever its text is from.
+/// It can therefore be (part of) a file's name; see [`Checksum::file_name`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Checksum {
+    kind: Kind,
+    hex: String,
+}
+
+impl Checksum {
+    /// Reads a checksum as repodata, metalinks and plans write it; upper-case digits are
+    /// accepted.
+    ///
+    /// # Errors
+    /// What is wrong with the kind or the value; a value is shown shortened and escaped.
+    pub fn parse(kind: &str, value: &str) -> Result<Self, String> {
+        let kind = Kind::named(kind)
+            .ok_or_else(|| format!("checksum kind `{}` is not known", show(kind)))?;
+        let digits = kind.digits();
+        if value.len() != digits || !value.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(format!(
+                "`{}` is not a {kind} checksum, which has {digits} hexadecimal digits",
+                show(value)
+            ));
+        }
+        Ok(Self { kind, hex: value.to_ascii_lowercase() })
+    }
+
+    /// The checksum of `bytes`.
+    pub fn of(kind: Kind, bytes: &[u8]) -> Self {
+        let mut hasher = Hasher::new(kind);
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
+    /// How it was computed.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Its value, lower-case hexadecimal.
+    pub fn hex(&self) -> &str {
+        &self.hex
+    }
+
+    /// The name of a file in the cache that has this checksum: the value and `ending`. Kinds
+    /// differ in length, so that values of different kinds differ in name.
+    pub fn file_name(&self, ending: &'static str) -> PathBuf {
+        PathBuf::from(format!("{}{ending}", self.hex))
+    }
+}
+
+/// Text from a medium for a message: what cannot be printed is escaped, and the rest cut.
+fn show(text: &str) -> String {
+    const MOST: usize = 140;
+    let escaped: String = text.chars().take(MOST).flat_map(char::escape_debug).collect();
+    if text.chars().nth(MOST).is_some() { format!("{escaped}…") } else { escaped }
+}
+
 /// A checksum being computed.
-pub struct Hasher(Box<dyn DynDigest + Send>);
+pub struct Hasher {
+    kind: Kind,
+    digest: Box<dyn DynDigest + Send>,
+}
 
 impl Hasher {
-    /// For the kind called `name` in repodata (`sha256`, `sha`, …); `None` when it is not known.
-    pub fn new(name: &str) -> Option<Self> {
-        Some(Self(match name {
-            "md5" => Box::new(md5::Md5::default()),
-            "sha" | "sha1" => Box::new(sha1::Sha1::default()),
-            "sha224" => Box::new(sha2::Sha224::default()),
-            "sha256" => Box::new(sha2::Sha256::default()),
-            "sha384" => Box::new(sha2::Sha384::default()),
-            "sha512" => Box::new(sha2::Sha512::default()),
-            _ => return None,
-        }))
+    /// Of nothing so far.
+    pub fn new(kind: Kind) -> Self {
+        let digest: Box<dyn DynDigest + Send> = match kind {
+            Kind::Md5 => Box::new(md5::Md5::default()),
+            Kind::Sha1 => Box::new(sha1::Sha1::default()),
+            Kind::Sha224 => Box::new(sha2::Sha224::default()),
+            Kind::Sha256 => Box::new(sha2::Sha256::default()),
+            Kind::Sha384 => Box::new(sha2::Sha384::default()),
+            Kind::Sha512 => Box::new(sha2::Sha512::default()),
+        };
+        Self { kind, digest }
     }
 
     /// Adds bytes.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+        self.digest.update(bytes);
     }
 
-    /// The checksum of everything added, lower-case hexadecimal.
-    pub fn finish(mut self) -> String {
-        let mut sum = vec![0; self.0.output_size()];
+    /// The checksum of everything added.
+    pub fn finish(mut self) -> Checksum {
+        let mut sum = vec![0; self.digest.output_size()];
         // The buffer has the digest's own size, the one thing that can be wrong here.
-        let _ = self.0.finalize_into_reset(&mut sum);
-        hex::encode(sum)
+        let _ = self.digest.finalize_into_reset(&mut sum);
+        Checksum { kind: self.kind, hex: hex::encode(sum) }
     }
 }
 
 /// What a file's content has to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
-    /// Checksum kind by its repodata name.
-    pub kind: String,
-    /// Lower-case hexadecimal value.
-    pub value: String,
+    /// Its checksum.
+    pub checksum: Checksum,
     /// Length in bytes, or the most that is read where no exact one is known.
     pub size: u64,
 }
 
 impl Known {
     /// A hasher of its kind.
-    ///
-    /// # Errors
-    /// An input error when the kind is not known.
-    pub fn hasher(&self) -> Result<Hasher> {
-        Hasher::new(&self.kind)
-            .ok_or_else(|| Error::input(format!("checksum kind `{}` is not known", self.kind)))
+    pub fn hasher(&self) -> Hasher {
+        Hasher::new(self.checksum.kind())
     }
 
     /// Whether the file at `path` has this content, told by its checksum.
     ///
     /// # Errors
-    /// When the file cannot be read, the kind is not known, or on interruption.
+    /// When the file cannot be read, or on interruption.
     pub fn describes(&self, path: &Path) -> Result<bool> {
         let file = File::open(path).or_environment(|| format!("cannot read {}", path.display()))?;
-        Ok(self.checksum_of(&file)?.eq_ignore_ascii_case(&self.value))
+        Ok(self.checksum_of(&file)? == self.checksum)
     }
 
     /// The checksum of this kind of all that an open file holds, wherever its position is.
     ///
     /// # Errors
     /// As [`Known::describes`].
-    pub fn checksum_of(&self, file: &File) -> Result<String> {
-        let mut hasher = self.hasher()?;
+    pub fn checksum_of(&self, file: &File) -> Result<Checksum> {
+        let mut hasher = self.hasher();
         let (mut piece, mut at) = (vec![0; PIECE], 0);
         loop {
             interrupt::check()?;
@@ -100,7 +217,7 @@ mod tests {
     #[test]
     fn kinds_by_their_names() {
         // `printf abc | sha1sum` and so on.
-        for (kind, start) in [
+        for (name, start) in [
             ("md5", "900150983cd24fb0"),
             ("sha", "a9993e364706816a"),
             ("sha1", "a9993e364706816a"),
@@ -109,11 +226,44 @@ mod tests {
             ("sha384", "cb00753f45a35e8b"),
             ("sha512", "ddaf35a193617aba"),
         ] {
-            let mut hasher = Hasher::new(kind).unwrap();
+            let kind = Kind::named(name).unwrap();
+            let mut hasher = Hasher::new(kind);
             hasher.update(b"a");
             hasher.update(b"bc");
-            assert!(hasher.finish().starts_with(start), "{kind}");
+            let sum = hasher.finish();
+            assert!(sum.hex().starts_with(start), "{name}");
+            assert_eq!(sum.hex().len(), kind.digits(), "{name}");
+            assert_eq!(Checksum::parse(name, sum.hex()).unwrap(), sum);
+            assert_eq!(Checksum::parse(name, &sum.hex().to_uppercase()).unwrap(), sum);
         }
-        assert!(Hasher::new("crc32").is_none());
+        assert!(Kind::named("crc32").is_none() && Kind::named("SHA256").is_none());
+    }
+
+    #[test]
+    fn nothing_but_hexadecimal_of_the_right_length() {
+        let good = "0123456789abcdef0123456789abcdef";
+        for bad in [
+            "",
+            "/",
+            "..",
+            "0123",
+            "/etc/cron.d/x",
+            &good[1..],
+            &format!("{good}0"),
+            &format!("/{}", &good[1..]),
+            &format!("{}\n", &good[1..]),
+            &format!("{}\0", &good[1..]),
+            &format!(" {}", &good[1..]),
+            &format!("+{}", &good[1..]),
+            // As many bytes, but no ASCII digits.
+            "０１２３４５６７８９ab",
+        ] {
+            let said = Checksum::parse("md5", bad).unwrap_err();
+            assert!(said.contains("32 hexadecimal digits"), "{said}");
+            assert!(!said.chars().any(char::is_control), "{said:?}");
+        }
+        let said = Checksum::parse("\u{1b}[2J", good).unwrap_err();
+        assert!(said.contains("`\\u{1b}[2J` is not known"), "{said}");
+        assert!(Checksum::parse("md5", &"x".repeat(1 << 20)).unwrap_err().len() < 400);
     }
 }

@@ -17,6 +17,7 @@ mod watch;
 
 use crate::error::{Class, Error, Result};
 use crate::interrupt;
+use crate::terminal::printable;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::Write;
@@ -97,7 +98,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(()) => 0,
         Err(error) => {
             let error = if interrupt::requested() { Error::interrupted() } else { error };
-            let _ = writeln!(std::io::stderr(), "imgbuild: error: {error}");
+            let text = error.to_string();
+            let _ = writeln!(std::io::stderr(), "imgbuild: error: {}", printable(&text));
             error.class as u8
         }
     }

@@ -8,9 +8,9 @@ pub use content::Content;
 pub use volume::{Filesystem, Volume, uuid_text};
 
 use crate::error::{Context, Error, Result};
+use crate::files::open_regular;
 use crate::format::read_at::{Joined, Plain, ReadAt, Window};
 use crate::format::{gpt, lvm2, qcow2};
-use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -118,10 +118,7 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>> {
 /// The disk that an image file holds, and the file's format; `files` gets every file read.
 fn disk(path: &Path, files: &mut Vec<PathBuf>) -> Result<(Box<dyn ReadAt>, &'static str)> {
     let what = || format!("cannot read the image {}", path.display());
-    let file = File::open(path).or_input(what)?;
-    if !file.metadata().or_input(what)?.is_file() {
-        return Err(Error::input(format!("{} is not a file", path.display())));
-    }
+    let file = open_regular(path).or_input(what)?;
     files.push(path.to_owned());
     let mut magic = [0; 4];
     let there = file.read_at(&mut magic, 0).or_input(what)?;

@@ -3,6 +3,7 @@
 
 mod initramfs;
 mod keystore;
+mod packages;
 mod rpmdb;
 mod scripts;
 mod settle;
@@ -14,13 +15,14 @@ use crate::error::{Context, Error, Result};
 use crate::plan::LeftOut;
 use crate::sandbox::{Bind, Sandbox};
 use firstboot::assets;
-use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Where the tree under construction is inside the bootstrap root.
 const TARGET: &str = "/target";
+/// Where the packages are inside the bootstrap root.
+const PACKAGES: &str = "/packages";
 
 /// A package file with what the installation needs to know of it.
 #[derive(Clone, Debug)]
@@ -145,12 +147,7 @@ fn transaction(job: &Job, folder: &Path, root: &Path, listener: &mut dyn Listene
         job.packages.iter().filter(|p| p.bootstrap).map(|p| p.path.as_path()).collect();
     bootstrap::unpack(&closure, bootstrap.path())?;
 
-    let folders: BTreeSet<&Path> = job.packages.iter().filter_map(|p| p.path.parent()).collect();
-    let folders: Vec<&Path> = folders.into_iter().collect();
-    let inside = |path: &Path| {
-        let folder = folders.iter().position(|f| Some(*f) == path.parent()).unwrap_or(0);
-        format!("/packages/{folder}/{}", path.file_name().unwrap_or_default().to_string_lossy())
-    };
+    let packages = packages::gather(job.packages, folder)?;
     // Digests were checked against the repositories' metadata before; rpm has no keys yet.
     // /proc and /sys are mounts, which a user namespace may not give owners: rpm leaves them
     // alone, with and without root, so that its database is the same.
@@ -163,15 +160,13 @@ fn transaction(job: &Job, folder: &Path, root: &Path, listener: &mut dyn Listene
     if let Some(languages) = &job.left_out.languages_but {
         command.extend(["--define".to_owned(), format!("_install_langs {languages}")]);
     }
-    command.extend(job.packages.iter().map(|p| inside(&p.path)));
+    command.extend(packages.inside(PACKAGES));
     let mut sandbox = Sandbox::new(bootstrap.path(), command);
     sandbox.environment = environment(job.time);
     sandbox.api_roots.push(TARGET.to_owned());
     sandbox.binds.push(Bind { host: root.to_owned(), inside: TARGET.to_owned(), read_only: false });
-    for (number, folder) in folders.iter().enumerate() {
-        let host = std::path::absolute(folder).or_build(|| folder.display().to_string())?;
-        sandbox.binds.push(Bind { host, inside: format!("/packages/{number}"), read_only: true });
-    }
+    let host = packages.folder()?;
+    sandbox.binds.push(Bind { host, inside: PACKAGES.to_owned(), read_only: true });
     let mut done = 0;
     sandbox.must(&mut |line| {
         listener.log(line);

@@ -1,12 +1,16 @@
 //! What a build leaves beside the images: `manifest.json`, `packages.txt`, `SHA256SUMS`.
 
 use crate::error::{Context, Error, Result};
+use crate::files::read_named;
 use crate::inventory::About;
 use crate::plan::Plan;
 use crate::trust::report::Report;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::path::Path;
+
+/// Larger files are not read as manifests.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// Schema number of `manifest.json`.
 pub const SCHEMA: u32 = 3;
@@ -136,7 +140,7 @@ impl Manifest {
     /// An input error when it cannot be read or has another schema.
     pub fn read(path: &Path) -> Result<Self> {
         let what = || format!("cannot read the manifest {}", path.display());
-        let text = std::fs::read(path).or_input(what).map_err(|e| {
+        let text = read_named(path, MOST_BYTES, what).map_err(|e| {
             e.hint(
                 "a build leaves manifest.json beside its images; name another by --manifest FILE",
             )
@@ -182,7 +186,7 @@ fn packages(plan: &Plan, about: &[About], trust: &Report) -> Vec<Package> {
     all.map(|((planned, about), trust)| Package {
         name: planned.name.clone(),
         nevra: planned.nevra(),
-        sha256: planned.sha256.clone(),
+        sha256: planned.checksum.hex().to_owned(),
         repository: planned.repo.clone(),
         license: about.license.clone(),
         vendor: about.vendor.clone(),

@@ -14,11 +14,11 @@ pub use http::Network;
 pub use repofile::Variables;
 pub use source::{Access, Policy, Signing, Source};
 
-use crate::checksum::Known;
+use crate::checksum::{Checksum, Known};
 use crate::error::{Context, Error, Result};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// A medium. Paths are relative, `/`-separated.
@@ -72,7 +72,7 @@ pub trait Medium: Send + Sync {
         let what = || "cannot write to the cache".to_owned();
         to.set_len(0).or_environment(what)?;
         let mut from = self.open(path)?.take(known.size);
-        let (mut hasher, mut piece) = (known.hasher()?, vec![0; 1 << 20]);
+        let (mut hasher, mut piece) = (known.hasher(), vec![0; 1 << 20]);
         loop {
             crate::interrupt::check()?;
             match from.read(&mut piece) {
@@ -125,11 +125,6 @@ pub trait Medium: Send + Sync {
     fn files(&self, _folder: &str) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
-
-    /// Where a file is on this machine's disk, for media that are folders.
-    fn local(&self, _path: &str) -> Option<PathBuf> {
-        None
-    }
 }
 
 /// How a path begins that is on a certain disc of a set: `media:2#Packages/x.rpm`.
@@ -174,15 +169,21 @@ fn whole(
 }
 
 /// That a file's checksum is the known one.
-fn compare(medium: &(impl Medium + ?Sized), path: &str, known: &Known, found: &str) -> Result<()> {
-    if found.eq_ignore_ascii_case(&known.value) {
+fn compare(
+    medium: &(impl Medium + ?Sized),
+    path: &str,
+    known: &Known,
+    found: &Checksum,
+) -> Result<()> {
+    if *found == known.checksum {
         return Ok(());
     }
     Err(Error::verification(format!(
-        "{}: {path} is damaged or was changed: {} is {found}, the repository says {}",
+        "{}: {path} is damaged or was changed: {} is {}, the repository says {}",
         medium.location(),
-        known.kind,
-        known.value
+        found.kind(),
+        found.hex(),
+        known.checksum.hex()
     ))
     .hint("copy the medium again and compare its checksum with the publisher's"))
 }

@@ -1,10 +1,16 @@
 //! The plan: everything a build will do, decided before anything is done. Making it is
 //! pure; it reads no clock and holds no secret.
 
-use crate::error::{Context, Error, Result};
+mod package;
+
+pub use package::Package;
+
+use crate::error::{Error, Result};
+use crate::files::read_named;
 use crate::layout::{Device, Layout, Piece};
-use crate::profile::Format;
-use serde::{Deserialize, Serialize};
+use crate::profile::{Format, check_host_name, check_name, parse_mac};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -12,48 +18,11 @@ use std::path::{Path, PathBuf};
 /// Schema number of a plan.
 pub const SCHEMA: u32 = 3;
 
+/// Larger files are not read as plans.
+const MOST_BYTES: u64 = 256 << 20;
+
 /// Changes whenever the same plan would make another tree.
 pub const TREE_FORMAT: u32 = 7;
-
-/// A package to install, exactly.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Package {
-    /// Name.
-    pub name: String,
-    /// Epoch, 0 when the package has none.
-    pub epoch: u32,
-    /// Version.
-    pub version: String,
-    /// Release.
-    pub release: String,
-    /// Architecture.
-    pub arch: String,
-    /// Repository id.
-    pub repo: String,
-    /// Path of the RPM within its medium.
-    pub location: String,
-    /// Checksum kind as repodata names it; `sha256` on CentOS media.
-    pub checksum: String,
-    /// The checksum of the whole RPM file, lower-case hexadecimal.
-    pub sha256: String,
-    /// Size of the RPM file in bytes.
-    pub size: u64,
-    /// Whether it is in the closure of `rpm`, which is unpacked before rpm can run.
-    pub bootstrap: bool,
-}
-
-impl Package {
-    /// `[epoch:]version-release`.
-    pub fn evr(&self) -> String {
-        let epoch = if self.epoch == 0 { String::new() } else { format!("{}:", self.epoch) };
-        format!("{epoch}{}-{}", self.version, self.release)
-    }
-
-    /// `name-[epoch:]version-release.arch`.
-    pub fn nevra(&self) -> String {
-        format!("{}-{}.{}", self.name, self.evr(), self.arch)
-    }
-}
 
 /// A repository that the plan takes packages from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,6 +128,7 @@ pub struct Sources {
 
 /// The plan of one role's images.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Plan {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -205,6 +175,21 @@ pub struct Plan {
     pub outputs: Vec<String>,
 }
 
+impl Serialize for Plan {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, to)
+    }
+}
+
+/// Whatever a plan is read from, a manifest too, it is checked.
+impl<'de> Deserialize<'de> for Plan {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let plan = Self::deserialize(from)?;
+        plan.check().map_err(|e| D::Error::custom(format!("the plan is damaged: {e}")))?;
+        Ok(plan)
+    }
+}
+
 impl Plan {
     /// The plan as indented JSON.
     pub fn to_json(&self) -> String {
@@ -217,7 +202,7 @@ impl Plan {
     /// # Errors
     /// An input error when the file cannot be read, is no plan, or one of another schema.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read(path).or_input(|| format!("cannot read {}", path.display()))?;
+        let text = read_named(path, MOST_BYTES, || format!("cannot read {}", path.display()))?;
         Self::parse(&text).map_err(|mut e| {
             e.message = format!("{}: {}", path.display(), e.message);
             e.hint("make it again: imgbuild plan … --json >plan.json")
@@ -245,30 +230,31 @@ impl Plan {
             }
             None => return Err(Error::input("this is no plan: it has no schema number")),
         }
-        let plan: Self = match outer.plan {
+        match outer.plan {
             Some(plan) => serde_json::from_value(plan),
             None => serde_json::from_slice(text),
         }
-        .map_err(damaged)?;
-        plan.check()?;
-        Ok(plan)
+        .map_err(damaged)
     }
 
     /// What a plan read from a file must not do: name files outside the output folder, or
     /// places outside the disk.
-    fn check(&self) -> Result<()> {
-        let damaged = |what: String| Err(Error::input(format!("the plan is damaged: {what}")));
+    fn check(&self) -> Result<(), String> {
+        let damaged = |what: String| Err(what);
+        check_name(&self.lab.name).map_err(|e| format!("the lab's name: {e}"))?;
+        check_name(&self.profile).map_err(|e| format!("the profile: {e}"))?;
         for node in &self.nodes {
+            check_host_name(&node.name).map_err(|e| format!("a node's name: {e}"))?;
+            if parse_mac(&node.mac).as_ref() != Ok(&node.mac) {
+                return damaged(format!("`{}` is not a hardware address", node.mac));
+            }
             for file in &node.outputs {
                 let extension = file.strip_prefix(&node.name).and_then(|r| r.strip_prefix('.'));
                 let known = |e: &str| {
                     let formats = self.outputs.iter().filter_map(|o| o.parse::<Format>().ok());
                     e == "xml" || formats.into_iter().any(|f| f.extension() == e)
                 };
-                if !extension.is_some_and(known)
-                    || node.name.contains('/')
-                    || node.name.starts_with('.')
-                {
+                if !extension.is_some_and(known) {
                     return damaged(format!("`{file}` is no output of node `{}`", node.name));
                 }
             }
@@ -282,12 +268,7 @@ impl Plan {
         if self.disk.devices().any(|d| sum(&d) != u128::from(d.size)) {
             return damaged("a volume's pieces are not as large as it is".to_owned());
         }
-        let hexadecimal =
-            |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
-        match self.packages.iter().find(|p| !hexadecimal(&p.sha256)) {
-            Some(p) => damaged(format!("the digest of {} is not hexadecimal", p.nevra())),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// SHA-256 of the plan's canonical JSON, lower-case hexadecimal; where inputs and media
@@ -318,7 +299,7 @@ pub fn tree_digest(
     disable: &[String],
     target: &str,
 ) -> String {
-    let digests: Vec<&str> = packages.iter().map(|p| p.sha256.as_str()).collect();
+    let digests: Vec<&str> = packages.iter().map(|p| p.checksum.hex()).collect();
     let catalog = firstboot::assets::CATALOG;
     digest(&(TREE_FORMAT, digests, left_out, enable, disable, target, catalog))
 }

@@ -10,8 +10,10 @@ mod role;
 mod spec;
 mod units;
 
+pub(crate) use lab::check_name;
 pub use spec::*;
 pub use units::{SIZE_HINT, Subnet, parse_size, show_size};
+pub(crate) use units::{check_host_name, parse_mac};
 
 use crate::kickstart::{self, Kickstart};
 use crate::problem::{Problem, Problems};

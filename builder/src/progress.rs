@@ -1,6 +1,7 @@
 //! What the user sees while a build runs: a live line on a terminal, plain lines
 //! elsewhere, JSON lines for programs, or nothing. Everything goes to standard error.
 
+use crate::terminal::printable;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -87,7 +88,7 @@ impl Progress {
                 if let Ok(style) = ProgressStyle::with_template(unit.template()) {
                     bar.set_style(style);
                 }
-                bar.set_prefix(name.to_owned());
+                bar.set_prefix(printable(name).into_owned());
                 bar.enable_steady_tick(Duration::from_millis(200));
                 self.bar = Some(bar);
             }
@@ -102,7 +103,7 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.set_length(total);
             bar.set_position(done);
-            bar.set_message(what.to_owned());
+            bar.set_message(printable(what).into_owned());
         } else if self.said.elapsed() >= PLAIN_INTERVAL {
             self.said = Instant::now();
             match self.mode {
@@ -181,5 +182,5 @@ impl Drop for Progress {
 
 /// A closed standard error must not end a build.
 fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", printable(line));
 }

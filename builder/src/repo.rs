@@ -5,6 +5,7 @@ mod database;
 pub mod primary;
 mod repomd;
 mod sqlite;
+mod unpack;
 pub mod version;
 pub(crate) mod xml;
 
@@ -14,12 +15,11 @@ use crate::interrupt;
 use crate::media::{Medium, Signing, on_disc, path_on_disc};
 use comps::{Environment, Group};
 use primary::Package;
-use repomd::{Data, MOST_METADATA};
+use repomd::{Data, MOST_METADATA, MOST_REPOMD};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-
-pub use repomd::checksum;
+use unpack::{MOST_DATABASE, Unpacked};
 
 /// The priority of a repository that has none of its own.
 pub const PRIORITY: u32 = 99;
@@ -141,7 +141,7 @@ impl Catalog {
     ) -> Result<()> {
         interrupt::check()?;
         let mut repo = Repo::empty(&id, medium, folder);
-        let repomd = medium.read(&repo.path("repodata/repomd.xml"), MOST_METADATA)?;
+        let repomd = medium.read(&repo.path("repodata/repomd.xml"), MOST_REPOMD)?;
         repo.repomd_sha256 = hex::encode(Sha256::digest(&repomd));
         let named = repo.parsed("repodata/repomd.xml", repomd::parse(&repomd))?;
         let primary = repomd::first(&named, &["primary", "primary_db"]).ok_or_else(|| {
@@ -151,12 +151,17 @@ impl Catalog {
         let bytes = repo.fetch(primary)?;
         let index = self.repos.len();
         let packages = match primary.kind.as_str() {
-            "primary" => primary::parse(&bytes, index),
-            _ => database::packages(bytes, index),
+            "primary" => {
+                Unpacked::new(primary, &bytes, u64::MAX).and_then(|from| primary::read(from, index))
+            }
+            _ => Unpacked::new(primary, &bytes, MOST_DATABASE)
+                .and_then(Unpacked::whole)
+                .and_then(|bytes| database::packages(bytes, index)),
         };
         let packages = repo.parsed(&primary.location, packages)?;
         for data in repomd::groups(&named) {
-            let parsed = comps::parse(&repo.fetch(data)?);
+            let bytes = repo.fetch(data)?;
+            let parsed = Unpacked::new(data, &bytes, u64::MAX).and_then(comps::read);
             let (groups, environments) = repo.parsed(&data.location, parsed)?;
             self.merge(groups, environments);
         }
@@ -215,7 +220,7 @@ impl Catalog {
         for (index, repo) in self.repos.iter().enumerate() {
             let Some(data) = &repo.filelists else { continue };
             let bytes = match repo.read(data) {
-                Ok(bytes) => repo.unpack(data, bytes)?,
+                Ok(bytes) => bytes,
                 Err(e) if e.class == Class::Input => {
                     found.unread.push(e.message);
                     continue;
@@ -227,11 +232,15 @@ impl Catalog {
                 .iter()
                 .enumerate()
                 .filter(|(_, p)| p.repo == index)
-                .map(|(n, p)| (p.checksum.1.as_str(), n))
+                .map(|(n, p)| (p.checksum.hex(), n))
                 .collect();
+            repomd::verify(data, &repo.place(), &bytes)?;
             let owners = match data.kind.as_str() {
-                "filelists" => primary::owners(&bytes, wanted),
-                _ => database::owners(bytes, wanted),
+                "filelists" => Unpacked::new(data, &bytes, u64::MAX)
+                    .and_then(|from| primary::owners(from, wanted)),
+                _ => Unpacked::new(data, &bytes, MOST_DATABASE)
+                    .and_then(Unpacked::whole)
+                    .and_then(|bytes| database::owners(bytes, wanted)),
             };
             let owners = repo.parsed(&data.location, owners)?;
             for (path, checksums) in owners {
@@ -255,21 +264,18 @@ pub struct Owners {
 }
 
 impl Repo {
-    /// A metadata file, checked and uncompressed.
+    /// A metadata file as it is on the medium, checked.
     fn fetch(&self, data: &Data) -> Result<Vec<u8>> {
-        self.unpack(data, self.read(data)?)
+        let bytes = self.read(data)?;
+        repomd::verify(data, &self.place(), &bytes)?;
+        Ok(bytes)
     }
 
     fn read(&self, data: &Data) -> Result<Vec<u8>> {
         interrupt::check()?;
-        let (kind, value) = data.checksum.clone();
-        let known = Known { kind, value: value.to_ascii_lowercase(), size: MOST_METADATA };
+        let checksum = data.checksum(&self.place())?.clone();
+        let known = Known { checksum, size: MOST_METADATA };
         self.medium.read_known(&self.path(&data.location), &known)
-    }
-
-    fn unpack(&self, data: &Data, bytes: Vec<u8>) -> Result<Vec<u8>> {
-        repomd::verify(data, &self.place(), &bytes)?;
-        self.parsed(&data.location, repomd::uncompress(&data.location, bytes))
     }
 
     /// What was read of a metadata file, or the error that says where.

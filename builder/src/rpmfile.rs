@@ -15,6 +15,7 @@ pub use payload::{Contents, Item};
 pub use write::{Value, package as with_signatures};
 
 use crate::error::{Error, Result};
+use crate::files::open_regular;
 use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
@@ -81,7 +82,7 @@ impl RpmFile<BufReader<fs::File>> {
     /// An input error when it is truncated or not an RPM.
     pub fn open(path: &Path) -> Result<Self> {
         let open = || {
-            let file = fs::File::open(path).map_err(|e| Malformed::new(0, e.to_string()))?;
+            let file = open_regular(path).map_err(|e| Malformed::new(0, e.to_string()))?;
             Self::read(BufReader::with_capacity(1 << 16, file))
         };
         open().map_err(|e| {

@@ -110,11 +110,9 @@ fn one(id: &str, package: &Package, about: &About, declared: &str, practice: boo
     if !about.source.is_empty() {
         value["sourceInfo"] = format!("built from {}", about.source).into();
     }
-    let algorithm = match package.checksum.as_str() {
-        "sha" => "SHA1".to_owned(),
-        kind => kind.to_ascii_uppercase(),
-    };
-    value["checksums"] = json!([{ "algorithm": algorithm, "checksumValue": package.sha256 }]);
+    let algorithm = package.checksum.kind().as_str().to_ascii_uppercase();
+    let checksum = package.checksum.hex();
+    value["checksums"] = json!([{ "algorithm": algorithm, "checksumValue": checksum }]);
     value
 }
 

@@ -232,7 +232,7 @@ fn boot(image: &Image, regions: &[Region]) -> Result<Vec<Difference>> {
 /// An input error when it is missing or damaged.
 pub fn read_listing(path: &Path) -> Result<Listing> {
     let what = || format!("cannot read the list of the image's files, {}", path.display());
-    let file = std::fs::File::open(path).or_input(what)?;
+    let file = crate::files::open_regular(path).or_input(what)?;
     let mut text = String::new();
     zstd::stream::read::Decoder::new(file)
         .and_then(|mut from| std::io::Read::read_to_string(&mut from, &mut text))

@@ -1,7 +1,7 @@
 //! Fetching from servers that misbehave, in a network namespace of the test's own.
 
 use builder::cache::Folder;
-use builder::checksum::{Hasher, Known};
+use builder::checksum::{Checksum, Kind, Known};
 use builder::error::{Class, Error};
 use builder::media::http::{Http, ProxyChoice, Settings};
 use builder::media::{Medium, Network, keep};
@@ -10,7 +10,7 @@ use lab_tests::namespace::Namespace;
 use lab_tests::oracle;
 use lab_tests::server_double::{Fault, ServerDouble};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,9 +38,8 @@ impl Lab {
     }
 
     fn known(&self) -> Known {
-        let mut hasher = Hasher::new("sha256").expect("kind");
-        hasher.update(&self.bytes);
-        Known { kind: "sha256".into(), value: hasher.finish(), size: self.bytes.len() as u64 }
+        let checksum = Checksum::of(Kind::Sha256, &self.bytes);
+        Known { checksum, size: self.bytes.len() as u64 }
     }
 
     fn network(&self) -> Network {
@@ -57,19 +56,19 @@ impl Lab {
             let advance = |bytes: u64| {
                 came.fetch_add(bytes, Ordering::Relaxed);
             };
-            keep::obtain(
-                &network.cache,
-                ("packages", "x.rpm"),
-                &http,
-                "x.rpm",
-                &self.known(),
-                &advance,
-            )
+            let part = keep::Part::Packages;
+            keep::obtain(&network.cache, part, &http, "x.rpm", &self.known(), &advance)
         })?;
         assert!(fs::read(place).expect("file") == self.bytes);
         assert_eq!(self.left(), 0, "nothing is left of a download that is done");
         assert!(came.into_inner() <= self.bytes.len() as u64, "progress is never more than all");
         Ok(())
+    }
+
+    /// Where the cache has it.
+    fn cached(&self) -> PathBuf {
+        let name = self.known().checksum.file_name(".rpm");
+        self.cache.path().join("packages").join(name)
     }
 
     /// How many partial downloads are in the cache.
@@ -137,8 +136,8 @@ fn a_file_that_changes_half_way_is_begun_again() {
         fetch.join().expect("thread").expect("fetched");
     });
     // What an earlier run left of another version is noticed by its checksum.
-    let name = lab.known().value;
-    fs::remove_file(lab.cache.path().join("packages/x.rpm")).expect("cached");
+    let name = lab.known().checksum.file_name("");
+    fs::remove_file(lab.cached()).expect("cached");
     fs::write(lab.cache.path().join("partial").join(name), vec![9; 70_000]).expect("part");
     lab.fetch(&[&server.url], quick()).expect("fetched");
     let last = ranges(&server).split_off(3);
@@ -169,7 +168,7 @@ fn a_final_answer_ends_it_and_nothing_wrong_is_kept() {
     assert!(error.message.contains("damaged or was changed"), "{error}");
     server.fault("x.rpm", Fault::Other([&lab.bytes[..], b"more"].concat()));
     assert!(lab.fetch(&[&server.url], quick()).is_err(), "longer than declared");
-    assert!(!lab.cache.path().join("packages/x.rpm").exists());
+    assert!(!lab.cached().exists());
     assert_eq!(lab.left(), 0);
 }
 
@@ -184,7 +183,7 @@ fn mirrors_stand_in_for_each_other() {
     assert_eq!(ranges(&second), [Some("bytes=100000-".to_owned())]);
     let mut wrong = lab.bytes.clone();
     wrong[1000] ^= 1;
-    fs::remove_file(lab.cache.path().join("packages/x.rpm")).expect("cached");
+    fs::remove_file(lab.cached()).expect("cached");
     first.fault("x.rpm", Fault::Other(wrong));
     lab.fetch(&[&first.url, &second.url], quick()).expect("fetched from the other one");
     let error = lab.namespace.run(|| {
@@ -322,11 +321,11 @@ fn https_with_certificates_and_through_a_tunnel() {
     assert!(error.message.to_lowercase().contains("certificate"), "{error}");
     let trusting = Settings { authorities: Some(secure.certificate.clone()), ..quick() };
     lab.fetch(&[&secure.url], trusting.clone()).expect("fetched");
-    fs::remove_file(lab.cache.path().join("packages/x.rpm")).expect("cached");
+    fs::remove_file(lab.cached()).expect("cached");
     let proxy = lab.server();
     let tunnelled = Settings { proxy: ProxyChoice::Url(proxy.url.clone()), ..trusting };
     lab.fetch(&[&secure.url], tunnelled).expect("through the tunnel");
     assert_eq!(proxy.requests(":4443")[0].method, "CONNECT");
-    fs::remove_file(lab.cache.path().join("packages/x.rpm")).expect("cached");
+    fs::remove_file(lab.cached()).expect("cached");
     lab.fetch(&[&secure.url], Settings { verify: false, ..quick() }).expect("sslverify=0");
 }

@@ -1,11 +1,12 @@
 //! Packages from the media, each checked against its repository's metadata before anything
-//! reads it. Folders are used in place; from ISO files and http(s) they come into the cache.
+//! reads it. From whatever medium, they come into the cache first, where nobody else writes: the
+//! bytes that were checked are those that are installed.
 
 use super::Context;
 use crate::checksum::Known;
 use crate::error::{Error, Result};
 use crate::interrupt;
-use crate::media::keep;
+use crate::media::keep::{self, Part};
 use crate::plan::Package;
 use crate::progress::{Progress, Unit};
 use crate::repo::Repo;
@@ -107,15 +108,9 @@ fn package(
         e
     };
     let known = known(package);
-    if let Some(path) = repo.medium.local(&package.location) {
-        keep::verify(repo.medium.as_ref(), &package.location, &known, &path).map_err(name)?;
-        return Ok(path);
-    }
-    let file = format!("{}.rpm", known.value);
     let cache = &context.access.network.cache;
-    let place = ("packages", file.as_str());
-    keep::obtain(cache, place, repo.medium.as_ref(), &package.location, &known, advance)
-        .map_err(name)
+    let medium = repo.medium.as_ref();
+    keep::obtain(cache, Part::Packages, medium, &package.location, &known, advance).map_err(name)
 }
 
 fn repository<'a>(context: &'a Context, package: &Package) -> Result<&'a Repo> {
@@ -125,11 +120,7 @@ fn repository<'a>(context: &'a Context, package: &Package) -> Result<&'a Repo> {
 }
 
 fn known(package: &Package) -> Known {
-    Known {
-        kind: package.checksum.clone(),
-        value: package.sha256.to_ascii_lowercase(),
-        size: package.size,
-    }
+    Known { checksum: package.checksum.clone(), size: package.size }
 }
 
 /// Offline: one error that names the packages that would have to be fetched.
@@ -137,10 +128,10 @@ fn refuse_missing(context: &Context) -> Result<()> {
     if !context.access.network.offline {
         return Ok(());
     }
-    let folder = context.access.network.cache.part("packages")?;
+    let cache = &context.access.network.cache;
     let mut missing = Vec::new();
     for package in &context.plan.packages {
-        let here = folder.join(format!("{}.rpm", known(package).value));
+        let here = Part::Packages.place(cache, &package.checksum)?;
         if repository(context, package)?.medium.remote().is_some() && !here.exists() {
             missing.push(package.nevra());
         }

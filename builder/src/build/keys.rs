@@ -2,13 +2,13 @@
 //! the command line, named for the repository, or else on its medium.
 
 use super::{Context, Select};
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Error, Result};
+use crate::files::read_named;
 use crate::media::Network;
 use crate::media::http::{Settings, is_url, page};
 use crate::profile::{GpgKey, Spec};
 use crate::repo::{Catalog, Repo};
 use crate::trust::Keyring;
-use std::fs;
 use std::path::Path;
 
 /// Larger key files are mistakes.
@@ -116,11 +116,7 @@ fn keys(
 fn add_file(ring: &mut Keyring, path: &Path) -> Result<()> {
     let name = path.display().to_string();
     let what = || format!("cannot read the key file {name}");
-    let size = fs::metadata(path).or_input(what)?.len();
-    if size > MOST_BYTES {
-        return Err(Error::input(format!("{}: {size} bytes are too many for keys", what())));
-    }
-    ring.add(&name, &fs::read(path).or_input(what)?)
+    ring.add(&name, &read_named(path, MOST_BYTES, what)?)
 }
 
 /// A key by yum's address: from the medium if a file of that name is there, else fetched, else

@@ -5,6 +5,7 @@
 use crate::cache::{self, Folder};
 use crate::durable;
 use crate::error::{Context, Result};
+use crate::terminal::printable;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{self, File};
 use std::io::Write;
@@ -57,7 +58,7 @@ impl Log {
     /// A log that cannot be written is no reason to fail.
     pub fn line(&mut self, text: &str) {
         self.lines += 1;
-        let _ = writeln!(self.file, "{text}");
+        let _ = writeln!(self.file, "{}", printable(text));
     }
 
     /// All of it so far.

@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::error::{Context as _, Error, Result};
+use crate::files::read_regular;
 use crate::format::tree::{Content, Entry, Tree};
 use crate::node::accounts::{self, AccountFiles};
 use crate::node::{self, Facts, secret};
@@ -9,9 +10,11 @@ use crate::profile::Node;
 use crate::secrets::NodeSecrets;
 use firstboot::{assets, node_files};
 use sha2::{Digest, Sha256};
-use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// A larger file is not firstboot.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// What a build puts into the images beyond packages and text.
 pub struct Firstboot {
@@ -30,7 +33,7 @@ pub fn firstboot_binary(given: Option<&Path>) -> Result<Firstboot> {
             .with_file_name("firstboot"),
     };
     let hint = "build it with `cargo build --release` in imgbuild's source, or name it by --firstboot FILE";
-    let bytes = fs::read(&path).map_err(|e| {
+    let bytes = read_regular(&path, MOST_BYTES).map_err(|e| {
         Error::environment(format!("cannot read firstboot at {}: {e}", path.display())).hint(hint)
     })?;
     match is_static(&bytes) {
@@ -172,6 +175,6 @@ mod tests {
     #[test]
     fn static_and_dynamic_programs_are_told_apart() {
         assert_eq!(is_static(b"#!/bin/sh\n"), None);
-        assert_eq!(is_static(&fs::read("/bin/sh").unwrap()), Some(false));
+        assert_eq!(is_static(&std::fs::read("/bin/sh").unwrap()), Some(false));
     }
 }

@@ -1,6 +1,7 @@
 //! Spec + Catalog → Plan.
 
 use super::{Context, Select, sources};
+use crate::checksum::Checksum;
 use crate::error::{Context as _, Error, Result};
 use crate::kickstart::{Members, Packages};
 use crate::layout::Layout;
@@ -280,8 +281,7 @@ pub fn package(catalog: &Catalog, id: solve::Id, bootstrap: bool) -> Result<Pack
         arch: p.arch.clone(),
         repo: repo.id.clone(),
         location,
-        checksum: p.checksum.0.clone(),
-        sha256: p.checksum.1.to_ascii_lowercase(),
+        checksum: p.checksum.clone(),
         size: p.size,
         bootstrap,
     })
@@ -310,11 +310,6 @@ fn needs(installed: u64) -> u64 {
 
 /// Bytes that the plan's packages have when installed.
 pub fn installed(catalog: &Catalog, plan: &Plan) -> u64 {
-    let wanted: BTreeSet<&str> = plan.packages.iter().map(|p| p.sha256.as_str()).collect();
-    catalog
-        .packages
-        .iter()
-        .filter(|p| wanted.contains(p.checksum.1.as_str()))
-        .map(|p| p.installed)
-        .sum()
+    let wanted: BTreeSet<&Checksum> = plan.packages.iter().map(|p| &p.checksum).collect();
+    catalog.packages.iter().filter(|p| wanted.contains(&p.checksum)).map(|p| p.installed).sum()
 }

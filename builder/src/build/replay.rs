@@ -3,6 +3,7 @@
 
 use super::planning::{self, Planned};
 use super::{Context, Select, sources};
+use crate::checksum::Checksum;
 use crate::error::{Class, Error, Result};
 use crate::plan::{self, Plan};
 use crate::progress::{Progress, Unit};
@@ -101,15 +102,12 @@ fn same_repositories(plan: &Plan, catalog: &mut Catalog) -> Result<HashMap<Strin
 
 /// Where each package of the plan is on the media at hand, whose folders may be others.
 fn locate(plan: &mut Plan, catalog: &Catalog, places: &HashMap<String, usize>) -> Result<()> {
-    let by_digest: HashMap<(usize, String), &str> = catalog
-        .packages
-        .iter()
-        .map(|p| ((p.repo, p.checksum.1.to_ascii_lowercase()), p.location.as_str()))
-        .collect();
+    let by_checksum: HashMap<(usize, &Checksum), &str> =
+        catalog.packages.iter().map(|p| ((p.repo, &p.checksum), p.location.as_str())).collect();
     let mut gone = Vec::new();
     for package in &mut plan.packages {
         let place = places.get(&package.repo);
-        let location = place.and_then(|&p| by_digest.get(&(p, package.sha256.clone())));
+        let location = place.and_then(|&p| by_checksum.get(&(p, &package.checksum)));
         match (place, location) {
             (Some(&place), Some(location)) => {
                 package.location = catalog.repos[place].path(location);
@@ -117,8 +115,8 @@ fn locate(plan: &mut Plan, catalog: &Catalog, places: &HashMap<String, usize>) -
             _ => gone.push(format!(
                 "{} ({} {}) is not in repository {}",
                 package.nevra(),
-                package.checksum,
-                package.sha256,
+                package.checksum.kind(),
+                package.checksum.hex(),
                 package.repo
             )),
         }

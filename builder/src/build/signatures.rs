@@ -42,7 +42,7 @@ pub fn check(plan: &Plan, files: &[PathBuf], checks: &[Check]) -> Result<Signatu
     let mut refused = Vec::new();
     for (package, outcome) in outcome {
         match outcome {
-            Ok(signature) => drop(good.insert(package.sha256.clone(), signature)),
+            Ok(signature) => drop(good.insert(package.checksum.hex().to_owned(), signature)),
             Err(refusal) => refused.push((package, refusal)),
         }
     }
@@ -134,7 +134,7 @@ pub fn kept(plan: &Plan, checks: &[Check], folder: &Path) -> Option<Signatures> 
     let answers = |package: &Package| match rings.get(package.repo.as_str()) {
         None => true,
         Some(ring) => signatures
-            .get(&package.sha256)
+            .get(package.checksum.hex())
             .is_some_and(|s| ring.keys().any(|key| key.fingerprint == s.key && key.counts(now))),
     };
     plan.packages.iter().all(answers).then_some(signatures)
@@ -153,7 +153,9 @@ pub fn report(plan: &Plan, checks: &[Check], signatures: &Signatures) -> report:
     let package = |p: &Package| report::Package {
         nevra: p.nevra(),
         repo: p.repo.clone(),
-        signature: rings.get(p.repo.as_str()).and_then(|_| signatures.get(&p.sha256).cloned()),
+        signature: rings
+            .get(p.repo.as_str())
+            .and_then(|_| signatures.get(p.checksum.hex()).cloned()),
     };
     report::Report {
         repositories: checks.iter().filter(used).map(repository).collect(),

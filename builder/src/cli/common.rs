@@ -6,9 +6,10 @@ use crate::plan::Plan;
 use crate::problem::{Problem, Problems};
 use crate::profile::{self, SIZE_HINT, Spec, parse_size};
 use crate::progress::Mode;
+use crate::terminal::printable;
 use clap::Args;
 use serde::Serialize;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -222,7 +223,10 @@ pub fn working_folder() -> Result<PathBuf> {
 
 /// Writes a result to standard output; a reader that has gone is no error.
 pub fn print(text: &str) -> Result<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
+    let mut to = std::io::stdout();
+    // A program gets the text as it is.
+    let text = if to.is_terminal() { printable(text) } else { text.into() };
+    match to.write_all(text.as_bytes()) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::environment(format!("cannot write to standard output: {e}")))
         }

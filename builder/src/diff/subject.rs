@@ -1,13 +1,13 @@
 //! What can be compared: an image, an output folder, a manifest, a plan.
 
 use crate::error::{Context, Result};
+use crate::files::open_regular;
 use crate::image::{Content, Image};
 use crate::listing::Listing;
 use crate::manifest::Manifest;
 use crate::plan::Plan;
 use crate::progress::{Progress, Unit};
 use crate::verify::read_listing;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -42,7 +42,7 @@ impl Subject {
             return Self::of_manifest(name, &path.join("manifest.json"));
         }
         let mut first = [0; 1];
-        let read = File::open(path).and_then(|mut file| file.read(&mut first));
+        let read = open_regular(path).and_then(|mut file| file.read(&mut first));
         let count = read.or_input(|| format!("cannot read {name}"))?;
         if count == 1 && first == *b"{" {
             let text = std::fs::read(path).or_input(|| format!("cannot read {name}"))?;

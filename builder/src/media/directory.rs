@@ -2,7 +2,8 @@
 
 use super::{Medium, plain, search, unreadable};
 use crate::error::{Context, Result};
-use std::fs::{self, File};
+use crate::files::open_regular;
+use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -31,7 +32,7 @@ impl Medium for Directory {
     fn open(&self, path: &str) -> Result<Box<dyn Read + Send + '_>> {
         let failed = |e: &dyn std::fmt::Display| unreadable(self.location(), path, e);
         let inside = plain(path).map_err(|e| failed(&e))?;
-        match File::open(self.root.join(inside)) {
+        match open_regular(&self.root.join(inside)) {
             Ok(file) => Ok(Box::new(file)),
             Err(e) => Err(failed(&e)),
         }
@@ -69,9 +70,5 @@ impl Medium for Directory {
         }
         names.sort();
         Ok(names)
-    }
-
-    fn local(&self, path: &str) -> Option<PathBuf> {
-        plain(path).ok().map(|inside| self.root.join(inside))
     }
 }

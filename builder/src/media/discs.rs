@@ -8,7 +8,6 @@ use crate::checksum::Known;
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Largest `.discinfo`.
@@ -174,11 +173,6 @@ impl Medium for Discs {
             .hint("give disc 1 as another --media"));
         }
         Ok(found)
-    }
-
-    fn local(&self, path: &str) -> Option<PathBuf> {
-        let (disc, path) = self.find(path).ok()?;
-        disc.local(path)
     }
 }
 

@@ -11,10 +11,10 @@ pub use address::shown;
 pub use download::is_url;
 pub use settings::{ProxyChoice, Settings};
 
-use super::keep::obtain;
+use super::keep::{Part, obtain};
 use super::{Medium, compare, whole};
 use crate::cache::Folder;
-use crate::checksum::{Hasher, Known};
+use crate::checksum::{Checksum, Known};
 use crate::error::{Context, Error, Result};
 use client::Client;
 use download::{Append, Outcome, Sink, Validators, Wanted, below};
@@ -45,8 +45,8 @@ pub struct Http {
     preferred: AtomicUsize,
     /// repomd.xml as it was when this run first asked: what is read together belongs together.
     repomd: Mutex<Option<Vec<u8>>>,
-    /// Checksums (kind, value) of which repomd.xml must have one, if there are any.
-    pinned: Vec<(String, String)>,
+    /// Checksums of which repomd.xml must have one, if there are any.
+    pinned: Vec<Checksum>,
 }
 
 /// The one file that a metalink has checksums of.
@@ -62,7 +62,7 @@ impl Http {
 
     /// The same, whose repomd.xml must have one of these checksums, if there are any.
     #[must_use]
-    pub fn pinned(self, checksums: Vec<(String, String)>) -> Self {
+    pub fn pinned(self, checksums: Vec<Checksum>) -> Self {
         Self { pinned: checksums, ..self }
     }
 
@@ -123,13 +123,7 @@ impl Http {
         }
         let fits = |bytes: &[u8]| {
             self.pinned.is_empty()
-                || self.pinned.iter().any(|(kind, value)| {
-                    let hasher = Hasher::new(kind).map(|mut hasher| {
-                        hasher.update(bytes);
-                        hasher.finish()
-                    });
-                    hasher.as_deref() == Some(value)
-                })
+                || self.pinned.iter().any(|sum| Checksum::of(sum.kind(), bytes) == *sum)
         };
         for _ in 0..self.bases.len() {
             let bytes = self.page(REPOMD, limit)?;
@@ -182,8 +176,7 @@ impl Medium for Http {
     }
 
     fn read_known(&self, path: &str, known: &Known) -> Result<Vec<u8>> {
-        let place = ("metadata", known.value.as_str());
-        let place = obtain(&self.network.cache, place, self, path, known, &|_| ())?;
+        let place = obtain(&self.network.cache, Part::Metadata, self, path, known, &|_| ())?;
         std::fs::read(&place).or_environment(|| format!("cannot read {}", place.display()))
     }
 

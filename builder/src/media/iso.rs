@@ -2,9 +2,9 @@
 
 use super::{Medium, plain, search, unreadable};
 use crate::error::{Context, Error, Result};
+use crate::files::open_regular;
 use crate::format::iso9660::{self, Iso, Kind, Names, Node};
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +26,7 @@ type Folder = Arc<HashMap<Vec<u8>, Node>>;
 impl Image {
     pub fn open(path: &Path) -> Result<Self> {
         let file =
-            File::open(path).or_input(|| format!("cannot read the medium {}", path.display()))?;
+            open_regular(path).or_input(|| format!("cannot read the medium {}", path.display()))?;
         let iso = Iso::open(file).map_err(|e| {
             Error::input(format!("cannot read the medium {}: {e}", path.display())).hint(
                 "it has to be a whole ISO 9660 image; compare its checksum with the publisher's",

@@ -3,7 +3,7 @@
 
 use super::Medium;
 use crate::cache::Folder;
-use crate::checksum::Known;
+use crate::checksum::{Checksum, Known};
 use crate::error::{Context, Error, Result};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -11,7 +11,30 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The file at `path` of `medium`, as `part/name` of the cache: as it is there if it has the
+/// A directory of the cache whose files are named after their checksums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Packages.
+    Packages,
+    /// Metadata files of repositories.
+    Metadata,
+}
+
+impl Part {
+    /// Where a file of this checksum is in the cache, or will be.
+    ///
+    /// # Errors
+    /// An environment error when the cache cannot be written.
+    pub fn place(self, cache: &Folder, checksum: &Checksum) -> Result<PathBuf> {
+        let (part, ending) = match self {
+            Self::Packages => ("packages", ".rpm"),
+            Self::Metadata => ("metadata", ""),
+        };
+        Ok(cache.part(part)?.join(checksum.file_name(ending)))
+    }
+}
+
+/// The file at `path` of `medium`, in a directory of the cache: as it is there if it has the
 /// known content, else copied. `advance` hears of each number of bytes that came.
 ///
 /// # Errors
@@ -19,18 +42,18 @@ use std::path::{Path, PathBuf};
 /// when the cache cannot be written; interruption.
 pub fn obtain(
     cache: &Folder,
-    (part, name): (&str, &str),
+    part: Part,
     medium: &dyn Medium,
     path: &str,
     known: &Known,
     advance: &(dyn Fn(u64) + Sync),
 ) -> Result<PathBuf> {
-    let place = cache.part(part)?.join(name);
+    let place = part.place(cache, &known.checksum)?;
     if is_there(cache, &place, known)? {
         return Ok(place);
     }
     cache.require_writable(path)?;
-    let partial = cache.part("partial")?.join(&known.value);
+    let partial = cache.part("partial")?.join(known.checksum.file_name(""));
     let what = || format!("cannot write to the cache {}", partial.display());
     loop {
         let file = File::options()
@@ -65,15 +88,6 @@ pub fn obtain(
         fs::rename(&partial, &place).or_environment(what)?;
         return Ok(place);
     }
-}
-
-/// That the file `local`, which is `path` of a medium, is what it has to be.
-///
-/// # Errors
-/// A verification error when it is not, an input error when it cannot be read.
-pub fn verify(medium: &dyn Medium, path: &str, known: &Known, local: &Path) -> Result<()> {
-    let file = File::open(local).map_err(|e| super::unreadable(medium.location(), path, &e))?;
-    super::compare(medium, path, known, &known.checksum_of(&file)?)
 }
 
 /// Whether the cache has the file; one that is damaged is removed.

@@ -3,6 +3,7 @@
 
 use super::http::is_url;
 use super::repofile::Variables;
+use crate::checksum::{Checksum, Kind};
 use crate::repo::xml::{self, Token};
 
 /// Servers that hold the same repository.
@@ -10,8 +11,8 @@ use crate::repo::xml::{self, Token};
 pub struct Mirrors {
     /// Base URLs, the best first.
     pub bases: Vec<String>,
-    /// Checksums (kind, value) of which repomd.xml must have one, if there are any.
-    pub repomd: Vec<(String, String)>,
+    /// Checksums of which repomd.xml must have one, if there are any.
+    pub repomd: Vec<Checksum>,
 }
 
 /// Reads a list of one URL a line. What is neither http nor https is left out.
@@ -39,7 +40,7 @@ pub fn plain(text: &str, variables: &Variables) -> Result<Mirrors, String> {
 /// What is wrong with the XML, or that it names no server.
 pub fn metalink(text: &str) -> Result<Mirrors, String> {
     let mut urls: Vec<(u32, String)> = Vec::new();
-    let mut hashes: Vec<(String, String)> = Vec::new();
+    let mut hashes: Vec<Checksum> = Vec::new();
     let (mut preference, mut kind) = (0, String::new());
     xml::parse(text.as_bytes(), |token| {
         match token {
@@ -51,7 +52,11 @@ pub fn metalink(text: &str) -> Result<Mirrors, String> {
             }
             Token::Start("hash", a) => kind = a.get("type")?,
             Token::End("hash", value) => {
-                hashes.push((kind.to_ascii_lowercase(), value.to_ascii_lowercase()));
+                let kind = kind.to_ascii_lowercase();
+                // Newer kinds may stand beside those that are known here.
+                if Kind::named(&kind).is_some() {
+                    hashes.push(Checksum::parse(&kind, value).map_err(|e| format!("hash: {e}"))?);
+                }
             }
             _ => {}
         }
@@ -62,10 +67,10 @@ pub fn metalink(text: &str) -> Result<Mirrors, String> {
     }
     urls.sort_by_key(|(preference, _)| std::cmp::Reverse(*preference));
     // Older versions of repomd.xml are listed as well, so there may be several of one kind.
-    let best = ["sha512", "sha256", "sha1", "md5"]
+    let best = [Kind::Sha512, Kind::Sha256, Kind::Sha1, Kind::Md5]
         .into_iter()
-        .find(|kind| hashes.iter().any(|(k, _)| k == kind));
-    hashes.retain(|(kind, _)| Some(kind.as_str()) == best);
+        .find(|kind| hashes.iter().any(|sum| sum.kind() == *kind));
+    hashes.retain(|sum| Some(sum.kind()) == best);
     Ok(Mirrors { bases: urls.into_iter().map(|(_, url)| url).collect(), repomd: hashes })
 }
 
@@ -86,18 +91,23 @@ mod tests {
         let text = r#"<?xml version="1.0" encoding="utf-8"?>
             <metalink version="3.0" xmlns="http://www.metalinker.org/"
                 xmlns:mm0="http://fedorahosted.org/mirrormanager"><files><file name="repomd.xml">
-            <verification><hash type="md5">00</hash><hash type="sha256">AA</hash></verification>
-            <mm0:alternates><mm0:alternate><verification><hash type="sha256">bb</hash>
+            <verification><hash type="md5">MD5</hash><hash type="sha256">FIRST</hash>
+            <hash type="blake3">0</hash></verification>
+            <mm0:alternates><mm0:alternate><verification><hash type="sha256">SECOND</hash>
             </verification></mm0:alternate></mm0:alternates>
             <resources maxconnections="1">
             <url protocol="rsync" preference="100">rsync://a/repodata/repomd.xml</url>
             <url protocol="http" preference="90">http://a/x/repodata/repomd.xml</url>
             <url protocol="https" preference="95">https://b/x/repodata/repomd.xml</url>
             </resources></file></files></metalink>"#;
-        let mirrors = metalink(text).unwrap();
+        let (first, second) = ("A".repeat(64), "b".repeat(64));
+        let text = text.replace("MD5", &"0".repeat(32)).replace("FIRST", &first);
+        let mirrors = metalink(&text.replace("SECOND", &second)).unwrap();
         assert_eq!(mirrors.bases, ["https://b/x/", "http://a/x/"]);
         assert_eq!(mirrors.repomd.len(), 2);
-        assert_eq!(mirrors.repomd[0], ("sha256".into(), "aa".into()));
+        assert_eq!(mirrors.repomd[0], Checksum::parse("sha256", &"a".repeat(64)).unwrap());
+        let said = metalink(&text.replace("SECOND", "/etc/passwd")).unwrap_err();
+        assert!(said.contains("hash: `/etc/passwd` is not a sha256 checksum"), "{said}");
         assert!(metalink("<metalink/>").is_err() && metalink("<a>").is_err());
     }
 }

@@ -97,7 +97,7 @@ pub struct Section {
 }
 
 /// Options that are read.
-const READ: [&str; 21] = [
+const READ: [&str; 22] = [
     "name",
     "enabled",
     "baseurl",
@@ -116,6 +116,7 @@ const READ: [&str; 21] = [
     "username",
     "password",
     "timeout",
+    "minrate",
     "retries",
     "sslverify",
     "sslcacert",
@@ -295,6 +296,7 @@ impl Options<'_> {
         Settings {
             proxy,
             timeout: seconds.unwrap_or(default.timeout),
+            least_rate: self.number("minrate", 0..=1 << 30).map_or(default.least_rate, u64::from),
             attempts: self.number("retries", 1..=100).unwrap_or(default.attempts),
             login: login(self, "username", "password"),
             authorities: self.text("sslcacert").map(PathBuf::from).or(default.authorities),

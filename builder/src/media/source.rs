@@ -4,6 +4,7 @@ use super::http::{Http, Network, ProxyChoice, Settings, is_url, page, shown};
 use super::repofile::{self, Section, Variables};
 use super::{Medium, mirrors};
 use crate::error::{Context, Error, Result};
+use crate::files::read_named;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -177,7 +178,8 @@ impl Access {
         let bytes = if is_url(place) {
             page(place, LIST_MAX, settings.clone(), &self.network)?
         } else {
-            std::fs::read(bare(place)).or_input(|| format!("cannot read {}", bare(place)))?
+            let what = || format!("cannot read {}", bare(place));
+            read_named(Path::new(bare(place)), LIST_MAX, what)?
         };
         String::from_utf8(bytes).or_input(|| format!("{} is no text", shown(place)))
     }

@@ -1,6 +1,7 @@
 //! Where profiles and kickstarts are: on disk, or built into the program.
 
 use super::Request;
+use crate::files::read_regular;
 use crate::problem::Problem;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -44,14 +45,7 @@ impl InputFile {
     fn read(path: &Path, directory: &Path) -> Result<Self, Problem> {
         let name = path.strip_prefix(directory).unwrap_or(path).display().to_string();
         let fail = |why: String| Problem::whole(&name, format!("cannot read it: {why}"));
-        let meta = fs::metadata(path).map_err(|e| fail(e.to_string()))?;
-        if !meta.is_file() {
-            return Err(fail("not a regular file".into()));
-        }
-        if meta.len() > MAX_BYTES {
-            return Err(fail(format!("{} bytes is too large for a text file", meta.len())));
-        }
-        let bytes = fs::read(path).map_err(|e| fail(e.to_string()))?;
+        let bytes = read_regular(path, MAX_BYTES).map_err(|e| fail(e.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|e| {
             let valid = String::from_utf8_lossy(&e.as_bytes()[..e.utf8_error().valid_up_to()]);
             let place = crate::problem::line_column(&valid, valid.len());

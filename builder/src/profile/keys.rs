@@ -3,6 +3,7 @@
 use super::Request;
 use super::files::InputFile;
 use super::reader::At;
+use crate::files::read_regular;
 use crate::glob;
 use crate::problem::Problem;
 use std::fs;
@@ -69,11 +70,8 @@ fn matches(pattern: &Path) -> Vec<PathBuf> {
 const MAX_BYTES: u64 = 1 << 20;
 
 fn read_file(path: &Path) -> Result<Vec<String>, String> {
-    let size = fs::metadata(path).map_err(|e| e.to_string())?.len();
-    if size > MAX_BYTES {
-        return Err(format!("{size} bytes is too large for public keys"));
-    }
-    let text = fs::read_to_string(path).map_err(|e| e.to_string())?;
+    let bytes = read_regular(path, MAX_BYTES).map_err(|e| e.to_string())?;
+    let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())?;
     if text.contains("PRIVATE KEY") {
         return Err("this is a private key".into());
     }

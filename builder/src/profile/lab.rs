@@ -62,9 +62,13 @@ pub fn parse(file: &InputFile, home: Option<&Path>) -> (Lab, Vec<Problem>) {
     (lab, reader.into_problems())
 }
 
-fn check_name(name: &str) -> Result<String, String> {
+/// Checks the name of a lab, which becomes a name of files.
+///
+/// # Errors
+/// That it is not one.
+pub fn check_name(name: &str) -> Result<String, String> {
     let ok = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-    if name.len() <= 64 && name.bytes().all(ok) && !name.starts_with(['.', '-']) {
+    if (1..=64).contains(&name.len()) && name.bytes().all(ok) && !name.starts_with(['.', '-']) {
         return Ok(name.to_owned());
     }
     Err(format!("`{name}` is not a name"))

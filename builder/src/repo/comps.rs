@@ -1,6 +1,7 @@
 //! comps.xml: groups and environments. Source: libcomps and Anaconda's use of them.
 
 use super::xml::{self, Token};
+use std::io::Read;
 
 /// A package group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,8 +61,13 @@ fn add<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
 /// # Errors
 /// What is wrong with the XML and at which byte.
 pub fn parse(bytes: &[u8]) -> Result<(Vec<Group>, Vec<Environment>), String> {
+    read(bytes)
+}
+
+/// As [`parse`], piece by piece.
+pub(super) fn read(from: impl Read) -> Result<(Vec<Group>, Vec<Environment>), String> {
     let mut reading = Reading::default();
-    xml::parse(bytes, |token| reading.token(token))?;
+    xml::parse(from, |token| reading.token(token))?;
     Ok((reading.groups, reading.environments))
 }
 

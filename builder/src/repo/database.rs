@@ -1,7 +1,7 @@
 //! primary and filelists as SQLite databases, for repositories that have no XML. Source: the
 //! schema of createrepo_c's `sqlite.c` documentation.
 
-use super::primary::{Compare, Package, Relation, located};
+use super::primary::{Compare, Package, Records, Relation, located};
 use super::sqlite::{Database, Value};
 use super::version::Evr;
 use std::collections::HashMap;
@@ -13,6 +13,7 @@ use std::collections::HashMap;
 pub fn packages(bytes: Vec<u8>, repo: usize) -> Result<Vec<Package>, String> {
     let database = Database::open(bytes)?;
     let mut packages = Vec::new();
+    let mut records = Records::default();
     let mut keys: HashMap<u64, usize> = HashMap::new();
     let columns = [
         "pkgKey",
@@ -31,6 +32,7 @@ pub fn packages(bytes: Vec<u8>, repo: usize) -> Result<Vec<Package>, String> {
         "location_base",
     ];
     database.rows("packages", &columns, &mut |row| {
+        records.add(1)?;
         keys.insert(row[0].number()?, packages.len());
         packages.push(package(row, repo)?);
         Ok(())
@@ -48,11 +50,13 @@ pub fn packages(bytes: Vec<u8>, repo: usize) -> Result<Vec<Package>, String> {
                 "conflicts" => &mut package.conflicts,
                 _ => &mut package.obsoletes,
             };
+            records.add(1)?;
             list.push(relation(row)?);
             Ok(())
         })?;
     }
     database.rows("files", &["pkgKey", "name"], &mut |row| {
+        records.add(1)?;
         packages[owner(row[0])?].files.push(row[1].text()?.to_owned());
         Ok(())
     })?;
@@ -63,7 +67,6 @@ fn package(row: &[Value<'_>], repo: usize) -> Result<Package, String> {
     let text = |n: usize| row[n].text().map(str::to_owned);
     let epoch = row[5].text()?;
     let mut package = Package::empty(repo);
-    package.checksum = (text(12)?, text(1)?);
     package.name = text(2)?;
     package.arch = text(3)?;
     package.evr = Evr {
@@ -75,8 +78,7 @@ fn package(row: &[Value<'_>], repo: usize) -> Result<Package, String> {
     package.source = text(8)?;
     (package.size, package.installed) = (row[9].number()?, row[10].number()?);
     package.location = located(row[13].text()?, row[11].text()?)?;
-    package.check()?;
-    Ok(package)
+    package.complete((row[12].text()?, row[1].text()?))
 }
 
 fn relation(row: &[Value<'_>]) -> Result<Relation, String> {
@@ -109,7 +111,7 @@ pub fn owners(
     let database = Database::open(bytes)?;
     let mut keys: HashMap<u64, String> = HashMap::new();
     database.rows("packages", &["pkgKey", "pkgId"], &mut |row| {
-        keys.insert(row[0].number()?, row[1].text()?.to_owned());
+        keys.insert(row[0].number()?, row[1].text()?.to_ascii_lowercase());
         Ok(())
     })?;
     let mut found: HashMap<String, Vec<String>> = HashMap::new();

@@ -4,10 +4,12 @@
 use super::repomd::inside;
 use super::version::Evr;
 use super::xml::{self, Attributes, Token};
+use crate::checksum::{Checksum, Kind};
 use crate::media::path_on_disc;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fmt;
+use std::io::Read;
 
 /// How a dependency compares versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -114,8 +116,8 @@ pub struct Package {
     pub evr: Evr,
     /// Architecture.
     pub arch: String,
-    /// Checksum kind and lower-case hexadecimal value of the RPM file.
-    pub checksum: (String, String),
+    /// Checksum of the RPM file.
+    pub checksum: Checksum,
     /// Size of the RPM file in bytes.
     pub size: u64,
     /// Size of its files in bytes.
@@ -146,31 +148,43 @@ impl Package {
         format!("{}-{}.{}", self.name, self.evr, self.arch)
     }
 
-    /// Refuses a package that cannot be named, fetched or checked.
+    /// The package with its checksum, by the kind and value that were read. One that cannot be
+    /// named, fetched or checked is refused.
     ///
     /// # Errors
-    /// What it lacks.
-    pub(super) fn check(&self) -> Result<(), String> {
+    /// What it lacks, or what is wrong with its checksum.
+    pub(super) fn complete(mut self, (kind, value): (&str, &str)) -> Result<Self, String> {
         let lacking = [
-            (&self.name, "name"),
+            (self.name.as_str(), "name"),
             (&self.arch, "architecture"),
             (&self.evr.version, "version"),
             (&self.location, "location"),
-            (&self.checksum.1, "checksum"),
+            (value, "checksum"),
         ];
         if let Some((_, what)) = lacking.iter().find(|(value, _)| value.is_empty()) {
             return Err(format!("the package `{}` lacks its {what}", self.nevra()));
         }
-        Ok(())
+        let release = self.evr.release.as_deref().unwrap_or_default();
+        let named = [self.name.as_str(), &self.arch, &self.evr.version, release];
+        let fit = |c: char| !c.is_control() && !c.is_whitespace() && c != '/';
+        if let Some(text) = named.iter().find(|text| !text.chars().all(fit)) {
+            return Err(format!(
+                "`{}` is not a name, version or architecture",
+                text.escape_debug()
+            ));
+        }
+        self.checksum = Checksum::parse(kind, value)
+            .map_err(|e| format!("the package `{}`: {e}", self.nevra()))?;
+        Ok(self)
     }
 
-    /// A package of which nothing is known yet.
+    /// A package of which nothing is known yet; it is one when it is [complete](Self::complete).
     pub(super) fn empty(repo: usize) -> Self {
         Self {
             name: String::new(),
             evr: Evr { epoch: 0, version: String::new(), release: Some(String::new()) },
             arch: String::new(),
-            checksum: (String::new(), String::new()),
+            checksum: Checksum::of(Kind::Sha256, &[]),
             size: 0,
             installed: 0,
             built: 0,
@@ -191,22 +205,36 @@ impl Package {
 /// # Errors
 /// What is wrong with the XML and at which byte.
 pub fn parse(bytes: &[u8], repo: usize) -> Result<Vec<Package>, String> {
+    read(bytes, repo)
+}
+
+/// As [`parse`], piece by piece.
+pub(super) fn read(from: impl Read, repo: usize) -> Result<Vec<Package>, String> {
     let mut packages = Vec::new();
+    let mut records = Records::default();
     let mut current: Option<Package> = None;
     let mut list: Option<List> = None;
-    xml::parse(bytes, |token| {
+    let (mut kind, mut sum) = (String::new(), String::new());
+    xml::parse(from, |token| {
         match token {
-            Token::Start("package", _) => current = Some(Package::empty(repo)),
+            Token::Start("package", _) => {
+                current = Some(Package::empty(repo));
+                sum.clear();
+            }
             Token::End("package", _) => {
                 if let Some(package) = current.take() {
-                    package.check()?;
-                    packages.push(package);
+                    records.add(1)?;
+                    packages.push(package.complete((&kind, &sum))?);
                 }
             }
             Token::Start(name, attributes) => {
                 let Some(package) = &mut current else { return Ok(()) };
                 match (name, list) {
-                    ("rpm:entry", Some(list)) => list.of(package).push(relation(&attributes)?),
+                    ("checksum", _) => kind = attributes.get("type")?,
+                    ("rpm:entry", Some(list)) => {
+                        records.add(1)?;
+                        list.of(package).push(relation(&attributes)?);
+                    }
                     _ => match List::named(name) {
                         Some(named) => list = Some(named),
                         None => scalar(package, name, &attributes)?,
@@ -218,9 +246,12 @@ pub fn parse(bytes: &[u8], repo: usize) -> Result<Vec<Package>, String> {
                 match name {
                     "name" => text.clone_into(&mut package.name),
                     "arch" => text.clone_into(&mut package.arch),
-                    "checksum" => text.clone_into(&mut package.checksum.1),
+                    "checksum" => text.clone_into(&mut sum),
                     "rpm:sourcerpm" => text.clone_into(&mut package.source),
-                    "file" => package.files.push(text.to_owned()),
+                    "file" => {
+                        records.add(1)?;
+                        package.files.push(text.to_owned());
+                    }
                     _ if List::named(name).is_some() => list = None,
                     _ => {}
                 }
@@ -229,6 +260,28 @@ pub fn parse(bytes: &[u8], repo: usize) -> Result<Vec<Package>, String> {
         Ok(())
     })?;
     Ok(packages)
+}
+
+/// Most packages, relations and files of one repository: they are kept in memory. All of RHEL 7
+/// has less than half as many.
+const MOST_RECORDS: u64 = 6_000_000;
+
+/// How many there are so far.
+#[derive(Default)]
+pub(super) struct Records(u64);
+
+impl Records {
+    /// Adds some.
+    ///
+    /// # Errors
+    /// That there are too many.
+    pub(super) fn add(&mut self, count: u64) -> Result<(), String> {
+        self.0 += count;
+        match self.0 > MOST_RECORDS {
+            true => Err(format!("more than {MOST_RECORDS} packages, relations and files")),
+            false => Ok(()),
+        }
+    }
 }
 
 /// One of a package's four lists of relations.
@@ -264,7 +317,6 @@ impl List {
 fn scalar(package: &mut Package, name: &str, attributes: &Attributes) -> Result<(), String> {
     match name {
         "version" => package.evr = evr(attributes)?.1,
-        "checksum" => package.checksum.0 = attributes.get("type")?,
         "location" => {
             package.location = located(&attributes.get("xml:base")?, &attributes.get("href")?)?;
         }
@@ -328,14 +380,16 @@ fn relation(attributes: &Attributes) -> Result<Relation, String> {
 /// # Errors
 /// What is wrong with the XML and at which byte.
 pub fn owners(
-    bytes: &[u8],
+    from: impl Read,
     wanted: &dyn Fn(&str) -> bool,
 ) -> Result<HashMap<String, Vec<String>>, String> {
     let mut found: HashMap<String, Vec<String>> = HashMap::new();
     let mut package = String::new();
-    xml::parse(bytes, |token| {
+    xml::parse(from, |token| {
         match token {
-            Token::Start("package", attributes) => package = attributes.get("pkgid")?,
+            Token::Start("package", attributes) => {
+                package = attributes.get("pkgid")?.to_ascii_lowercase();
+            }
             Token::End("file", path) if wanted(path) => {
                 found.entry(path.to_owned()).or_default().push(package.clone());
             }
@@ -357,8 +411,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_with_its_byte() {
-        let rest =
-            "<arch>x86_64</arch><version ver='1' rel='1'/><checksum type='sha256'>0a</checksum>";
+        let rest = "<arch>x86_64</arch><version ver='1' rel='1'/><checksum type='md5'>00112233445566778899aabbccddeeff</checksum>";
         for (inside, message) in [
             ("<version epoch='x' ver='1'/>", "`x` is not a number that fits at byte 33"),
             ("<version epoch='4294967296' ver='1'/>", "`4294967296` is not a number that fits"),

@@ -1,12 +1,14 @@
 //! repomd.xml: the metadata files that a repository has. Source: createrepo_c's documentation.
 
 use super::xml::{self, Token};
-use crate::checksum::Hasher;
+use crate::checksum::Checksum;
 use crate::error::{Error, Result};
-use std::io::Read;
 
-/// More metadata than any repository has; a larger file is not read.
-pub const MOST_METADATA: u64 = 1 << 30;
+/// More than any metadata file has as it is on the medium, compressed or not; a larger one is
+/// not read.
+pub const MOST_METADATA: u64 = 512 << 20;
+/// Largest repomd.xml.
+pub const MOST_REPOMD: u64 = 16 << 20;
 
 /// Kinds that say nothing that others do not say as well, or nothing about installing.
 const OF_NO_USE: [&str; 8] = [
@@ -21,14 +23,35 @@ const OF_NO_USE: [&str; 8] = [
 ];
 
 /// One metadata file as repomd.xml names it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Data {
     /// `primary`, `filelists_db`, …
     pub kind: String,
     /// Its path below the repository.
     pub location: String,
-    /// Kind and value of its checksum.
-    pub checksum: (String, String),
+    /// Its checksum, or why there is none: metadata of unknown kinds, which nobody reads, may
+    /// have checksums of unknown kinds.
+    pub checksum: Result<Checksum, String>,
+    /// Bytes that it has when uncompressed, where that is said.
+    pub open_size: Option<u64>,
+}
+
+impl Data {
+    pub(super) fn new(kind: String) -> Self {
+        let checksum = Err("it has no checksum".to_owned());
+        Self { kind, location: String::new(), checksum, open_size: None }
+    }
+
+    /// Its checksum; `place` is the repository, for messages.
+    ///
+    /// # Errors
+    /// An input error when repomd.xml has no right one.
+    pub fn checksum(&self, place: &str) -> Result<&Checksum> {
+        self.checksum.as_ref().map_err(|e| {
+            Error::input(format!("{place}: repodata/repomd.xml: {} ({}): {e}", self.kind, self.location))
+                .hint("the repository is damaged or was made to do harm; its publisher has to make it again")
+        })
+    }
 }
 
 /// Reads repomd.xml.
@@ -38,14 +61,15 @@ pub struct Data {
 pub fn parse(bytes: &[u8]) -> Result<Vec<Data>, String> {
     let mut all = Vec::new();
     let mut current: Option<Data> = None;
+    let mut sum_kind = String::new();
     xml::parse(bytes, |token| {
         match token {
             Token::Start("data", a) => {
-                current = Some(Data { kind: a.get("type")?, ..Data::default() });
+                current = Some(Data::new(a.get("type")?));
             }
             Token::End("data", _) => all.extend(current.take()),
             Token::Start(name, a) => match (name, &mut current) {
-                ("checksum", Some(data)) => data.checksum.0 = a.get("type")?,
+                ("checksum", Some(_)) => sum_kind = a.get("type")?,
                 ("location", Some(data)) => {
                     data.location = a.get("href")?;
                     inside(&data.location)?;
@@ -54,7 +78,13 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Data>, String> {
             },
             Token::End("checksum", text) => {
                 if let Some(data) = &mut current {
-                    text.clone_into(&mut data.checksum.1);
+                    data.checksum = Checksum::parse(&sum_kind, text);
+                }
+            }
+            Token::End("open-size", text) => {
+                if let Some(data) = &mut current {
+                    let wrong = |_| format!("the open-size `{text}` is not a number that fits");
+                    data.open_size = Some(text.parse().map_err(wrong)?);
                 }
             }
             Token::End(..) => {}
@@ -68,6 +98,10 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Data>, String> {
 pub fn inside(path: &str) -> Result<(), String> {
     if path.is_empty() || path.starts_with('/') || path.split('/').any(|part| part == "..") {
         return Err(format!("the location `{path}` is not within the repository"));
+    }
+    if path.chars().any(char::is_control) {
+        let shown = path.escape_debug();
+        return Err(format!("the location `{shown}` has control characters"));
     }
     Ok(())
 }
@@ -102,45 +136,17 @@ pub fn unused(all: &[Data]) -> Vec<&str> {
 
 /// Compares `bytes` with the checksum of repomd.xml; `place` is the repository, for messages.
 pub fn verify(data: &Data, place: &str, bytes: &[u8]) -> Result<()> {
-    let (kind, expected) = &data.checksum;
-    let found = checksum(kind, bytes).ok_or_else(|| {
-        Error::input(format!("{place}: {}: checksum kind `{kind}` is not known", data.location))
-    })?;
-    if found.eq_ignore_ascii_case(expected) {
+    let expected = data.checksum(place)?;
+    let found = Checksum::of(expected.kind(), bytes);
+    if found == *expected {
         return Ok(());
     }
     Err(Error::verification(format!(
-        "{place}: {} does not match repomd.xml: {kind} is {found}, expected {expected}",
-        data.location
+        "{place}: {} does not match repomd.xml: {} is {}, expected {}",
+        data.location,
+        found.kind(),
+        found.hex(),
+        expected.hex()
     ))
     .hint("the medium is damaged or was changed; copy it again and compare its checksum with the publisher's"))
-}
-
-/// A checksum by its repodata name, lower-case hexadecimal.
-pub fn checksum(kind: &str, bytes: &[u8]) -> Option<String> {
-    let mut hasher = Hasher::new(kind)?;
-    hasher.update(bytes);
-    Some(hasher.finish())
-}
-
-/// Uncompresses by the name's ending.
-pub fn uncompress(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, String> {
-    let from = bytes.as_slice();
-    let reader: Box<dyn Read> = match name.rsplit('.').next() {
-        Some("gz") => Box::new(flate2::read::MultiGzDecoder::new(from)),
-        Some("xz") => Box::new(liblzma::read::XzDecoder::new_multi_decoder(from)),
-        Some("bz2") => Box::new(bzip2::read::MultiBzDecoder::new(from)),
-        Some("zst") => Box::new(zstd::stream::read::Decoder::new(from).map_err(|e| e.to_string())?),
-        _ => return Ok(bytes),
-    };
-    let mut out = Vec::new();
-    // A bomb ends here, not when memory does.
-    let read = reader.take(MOST_METADATA + 1).read_to_end(&mut out);
-    match read {
-        Ok(_) if out.len() as u64 > MOST_METADATA => {
-            Err(format!("more than {} MiB when uncompressed", MOST_METADATA >> 20))
-        }
-        Ok(_) => Ok(out),
-        Err(e) => Err(format!("{e}, {} bytes into the uncompressed text", out.len())),
-    }
 }

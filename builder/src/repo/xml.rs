@@ -1,7 +1,10 @@
 //! The little of XML that repodata uses: elements, attributes, text.
 
+use quick_xml::encoding::EncodingError;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
+use std::cell::Cell;
+use std::io::{self, BufReader, Read};
 
 /// Deeper than any metadata; what is deeper is not read.
 const DEEPEST: usize = 64;
@@ -41,17 +44,28 @@ impl Attributes<'_> {
     }
 }
 
-/// Reads a document. The error says what is wrong, also what `on` finds wrong, and at which byte.
-pub fn parse(bytes: &[u8], mut on: impl FnMut(Token) -> Result<(), String>) -> Result<(), String> {
-    let text =
-        std::str::from_utf8(bytes).map_err(|e| format!("not UTF-8 at byte {}", e.valid_up_to()))?;
-    let mut reader = Reader::from_str(text);
-    let mut content = String::new();
+/// More than any element's tag or text has; what is longer is not read into memory.
+const LONGEST: u64 = 16 << 20;
+/// Bytes read at a time.
+const PIECE: usize = 64 << 10;
+
+/// Reads a document piece by piece. The error says what is wrong, also what `on` finds wrong,
+/// and at which byte.
+pub fn parse(
+    from: impl Read,
+    mut on: impl FnMut(Token) -> Result<(), String>,
+) -> Result<(), String> {
+    let left = Cell::new(LONGEST);
+    let bounded = Bounded { from, left: &left };
+    let mut reader = Reader::from_reader(BufReader::with_capacity(PIECE, bounded));
+    let (mut buffer, mut content) = (Vec::new(), String::new());
     let mut depth = 0usize;
     let mut seen = false;
     loop {
         let at = reader.buffer_position();
-        let event = reader.read_event().map_err(|e| format!("{e} at byte {at}"))?;
+        buffer.clear();
+        left.set(LONGEST);
+        let event = reader.read_event_into(&mut buffer).map_err(|e| said(&e, at))?;
         if matches!(event, Event::Eof) {
             if depth > 0 || !seen {
                 return Err(format!("the document ends early, at byte {at}"));
@@ -60,6 +74,40 @@ pub fn parse(bytes: &[u8], mut on: impl FnMut(Token) -> Result<(), String>) -> R
         }
         seen |= matches!(event, Event::Start(_) | Event::Empty(_));
         one(event, &mut content, &mut depth, &mut on).map_err(|e| format!("{e} at byte {at}"))?;
+        if content.len() as u64 > LONGEST {
+            return Err(format!("{} at byte {at}", too_long()));
+        }
+    }
+}
+
+/// Reads no more than is left for what is being read.
+struct Bounded<'a, R> {
+    from: R,
+    left: &'a Cell<u64>,
+}
+
+impl<R: Read> Read for Bounded<'_, R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let n = self.from.read(to)?;
+        match self.left.get().checked_sub(n as u64) {
+            Some(left) => self.left.set(left),
+            None => return Err(io::Error::other(too_long())),
+        }
+        Ok(n)
+    }
+}
+
+fn too_long() -> String {
+    format!("a tag or text of more than {} MiB", LONGEST >> 20)
+}
+
+fn said(error: &quick_xml::Error, at: u64) -> String {
+    match error {
+        quick_xml::Error::Encoding(EncodingError::Utf8(e)) => {
+            format!("not UTF-8 at byte {}", at + e.valid_up_to() as u64)
+        }
+        quick_xml::Error::Io(e) => format!("{e} at byte {at}"),
+        e => format!("{e} at byte {at}"),
     }
 }
 

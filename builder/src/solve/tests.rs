@@ -1,4 +1,5 @@
 use super::*;
+use crate::checksum::{Checksum, Kind};
 use crate::repo::primary;
 
 /// A catalog from lines `name version [arch]; provides …; requires …; conflicts …; obsoletes …`,
@@ -18,9 +19,11 @@ fn package(line: &str) -> String {
     let mut head = parts.next().unwrap().split_whitespace();
     let (name, version) = (head.next().unwrap(), head.next().unwrap());
     let arch = head.next().unwrap_or("x86_64");
+    let sum = Checksum::of(Kind::Sha256, format!("{name}{version}{arch}").as_bytes());
+    let sum = sum.hex();
     let mut xml = format!(
         "<package><name>{name}</name><arch>{arch}</arch><version epoch='0' ver='{version}' rel='1'/>\
-         <checksum type='sha256'>{name}{version}{arch}</checksum><location href='{name}.rpm'/><format>\
+         <checksum type='sha256'>{sum}</checksum><location href='{name}.rpm'/><format>\
          <rpm:provides><rpm:entry name='{name}' flags='EQ' epoch='0' ver='{version}' rel='1'/></rpm:provides>"
     );
     for part in parts {

@@ -1,12 +1,16 @@
 //! What builds left in their output folders: the machines that can be brought up.
 
 use crate::error::{Context, Error, Result};
+use crate::files::read_regular;
 use crate::plan;
 use crate::profile::Format;
 use serde::Deserialize;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+
+/// Larger files are not read as manifests.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// A node's image with the machine that it is for.
 #[derive(Clone, Debug)]
@@ -123,7 +127,8 @@ fn manifests(folders: &[PathBuf]) -> Result<Vec<PathBuf>> {
 }
 
 fn parse(path: &Path) -> Result<Manifest> {
-    let text = fs::read(path).or_input(|| format!("cannot read {}", path.display()))?;
+    let text =
+        read_regular(path, MOST_BYTES).or_input(|| format!("cannot read {}", path.display()))?;
     serde_json::from_slice(&text).map_err(|e| {
         Error::input(format!("{} is not the manifest of a build: {e}", path.display()))
             .hint("build the images again with this imgbuild")

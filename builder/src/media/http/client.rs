@@ -5,9 +5,9 @@
 use super::address::{Address, basic};
 use super::proxy::{self, ForwardConnector, ProxyResolver};
 use super::settings::Settings;
+use crate::files::read_regular;
 use crate::interrupt;
 use std::collections::HashMap;
-use std::fs;
 use std::io::Read;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +22,8 @@ const PIECE: usize = 64 << 10;
 const WAITING: usize = 8;
 /// How soon an interruption is seen.
 const GLANCE: Duration = Duration::from_millis(100);
+/// Largest file of certificates.
+const AUTHORITIES_MAX: u64 = 16 << 20;
 /// Most redirections of one request.
 const REDIRECTS: usize = 10;
 
@@ -58,16 +60,57 @@ enum Event {
 pub struct Answer {
     pub head: Head,
     events: Receiver<Result<Event, Failure>>,
-    patience: Duration,
+    pace: Pace,
 }
 
 impl Answer {
     /// The next piece of the body, `None` at its end.
     pub fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
-        match wait(&self.events, self.patience)? {
-            Event::Data(bytes) => Ok(Some(bytes)),
+        let since = Instant::now();
+        match wait(&self.events, self.pace.patience)? {
+            Event::Data(bytes) => {
+                self.pace.advance(since.elapsed(), bytes.len() as u64)?;
+                Ok(Some(bytes))
+            }
             Event::End | Event::Head(_) => Ok(None),
         }
+    }
+}
+
+/// How fast a body arrives, as yum's `minrate` and `timeout` judge it: by the time that was
+/// spent waiting for it, not by what else is done meanwhile.
+struct Pace {
+    /// The time over which the rate is measured.
+    patience: Duration,
+    /// Bytes a second.
+    least_rate: u64,
+    waited: Duration,
+    came: u64,
+}
+
+impl Pace {
+    fn new(settings: &Settings) -> Self {
+        let (patience, least_rate) = (settings.timeout, settings.least_rate);
+        Self { patience, least_rate, waited: Duration::ZERO, came: 0 }
+    }
+
+    /// Adds what came after some waiting.
+    fn advance(&mut self, waited: Duration, bytes: u64) -> Result<(), Failure> {
+        self.waited += waited;
+        self.came += bytes;
+        if self.waited < self.patience {
+            return Ok(());
+        }
+        let seconds = self.waited.as_secs_f64();
+        if (self.came as f64) < self.least_rate as f64 * seconds {
+            let why = format!(
+                "too slow: {} bytes in {seconds:.0} s, less than {} bytes a second",
+                self.came, self.least_rate
+            );
+            return Err(Failure::Passing(why, None));
+        }
+        (self.waited, self.came) = (Duration::ZERO, 0);
+        Ok(())
     }
 }
 
@@ -152,7 +195,7 @@ impl Client {
         });
         let patience = self.settings.timeout;
         match wait(&events, patience)? {
-            Event::Head(head) => Ok(Answer { head, events, patience }),
+            Event::Head(head) => Ok(Answer { head, events, pace: Pace::new(&self.settings) }),
             Event::Data(_) | Event::End => {
                 Err(Failure::Passing("the connection was lost".into(), None))
             }
@@ -209,7 +252,7 @@ impl Client {
         let wrong = |e: &dyn std::fmt::Display| {
             Failure::Final(format!("cannot read the certificates in {}: {e}", path.display()))
         };
-        let text = fs::read(path).map_err(|e| wrong(&e))?;
+        let text = read_regular(path, AUTHORITIES_MAX).map_err(|e| wrong(&e))?;
         let mut certificates = Vec::new();
         for item in parse_pem(&text) {
             if let PemItem::Certificate(certificate) = item.map_err(|e| wrong(&e))? {

@@ -3,6 +3,7 @@
 
 use super::address::{Address, shown};
 use super::client::{Answer, Client, Failure, Head};
+use super::settings::PROGRESS;
 use crate::error::{Error, Result};
 use crate::interrupt;
 use std::fs::File;
@@ -159,8 +160,8 @@ pub fn fetch(client: &Client, wanted: &Wanted, sink: &mut dyn Sink) -> Result<Ou
             }
         }
         attempt += 1;
-        if run.most > most {
-            // Something new came, so it is worth going on.
+        if run.most.saturating_sub(most) >= PROGRESS {
+            // Much that is new came, so it is worth going on.
             (attempt, pause) = (0, PAUSE);
         }
         if attempt >= attempts || run.words.iter().flatten().all(|word| word.last) {

@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// New bytes that make an attempt worth another one: a connection that brings less before it
+/// is lost is one that failed.
+pub const PROGRESS: u64 = 16 << 10;
+
 /// Which proxy requests go through.
 #[derive(Clone, PartialEq, Eq)]
 pub enum ProxyChoice {
@@ -22,7 +26,10 @@ pub struct Settings {
     pub proxy: ProxyChoice,
     /// How long a connection may take, and how long it may be silent (`timeout`).
     pub timeout: Duration,
-    /// Attempts that bring nothing new before giving up (`retries`).
+    /// Bytes a second that a server has to send on average over each `timeout` (`minrate`); 0
+    /// switches this off.
+    pub least_rate: u64,
+    /// Attempts that bring [little](PROGRESS) or nothing new before giving up (`retries`).
     pub attempts: u32,
     /// HTTP basic authentication (`username`, `password`).
     pub login: Option<(String, String)>,
@@ -37,6 +44,7 @@ impl Default for Settings {
         Self {
             proxy: ProxyChoice::Environment,
             timeout: Duration::from_secs(30),
+            least_rate: 1000,
             attempts: 5,
             login: None,
             authorities: std::env::var_os("SSL_CERT_FILE").map(PathBuf::from),
