@@ -230,7 +230,7 @@ fn build_logged(options: &Options, progress: &mut Progress, log: &mut Log) -> Re
 
     if options.plan.is_some() {
         // A tree from the cache would hide that a package is no longer what it was.
-        fetched(&context, &checks, progress).map_err(replay::unreadable)?;
+        fetched(&context, &checks, true, progress).map_err(replay::unreadable)?;
     }
     let (tree, signatures) = install_tree(options, &context, &checks, progress, log)?;
     let trust = signatures::report(plan, &checks, &signatures);
@@ -311,7 +311,9 @@ fn check_space(options: &Options, context: &Context) -> Result<()> {
     let cached = trees(&options.select.cache).has(&context.plan.tree_digest());
     if !cached {
         cache::require_writable(&options.select.cache, "the installed tree")?;
-        require_space(&options.select.cache, installed * 2, "the installed tree")?;
+        let packages: u64 = context.plan.packages.iter().map(|p| p.size).sum();
+        let what = "the packages and the installed tree";
+        require_space(&options.select.cache, packages + installed * 2, what)?;
     }
     let images = context.plan.nodes.len() as u64 * context.plan.outputs.len() as u64;
     require_space(&options.output, installed + images * installed, "the images")
@@ -321,13 +323,15 @@ fn trees(cache: &Path) -> Cache {
     Cache::new(cache.join("trees"))
 }
 
-/// The plan's packages, each with the right digest and a good signature.
+/// The plan's packages, each with the right digest and a good signature; `again` as in
+/// [`fetch::packages`].
 fn fetched(
     context: &Context,
     checks: &[Check],
+    again: bool,
     progress: &mut Progress,
 ) -> Result<(Vec<PathBuf>, Signatures)> {
-    let files = fetch::packages(context, progress)?;
+    let files = fetch::packages(context, again, progress)?;
     progress.stage("checking signatures", Unit::Steps);
     let signatures = signatures::check(&context.plan, &files, checks)?;
     Ok((files, signatures))
@@ -350,7 +354,7 @@ fn install_tree(
     }
     context.access.network.cache.use_entry(&trees.place(&digest))?;
     let tree = trees.get(&digest, |folder| {
-        let (files, signatures) = fetched(context, checks, progress)?;
+        let (files, signatures) = fetched(context, checks, false, progress)?;
         signatures::keep(&signatures, folder)?;
         let packages: Vec<PackageFile> = files
             .into_iter()
@@ -373,7 +377,7 @@ fn install_tree(
     if let Some(signatures) = signatures::kept(plan, checks, &tree) {
         return Ok((tree, signatures));
     }
-    let (_, signatures) = fetched(context, checks, progress)?;
+    let (_, signatures) = fetched(context, checks, false, progress)?;
     // Without the record the next build checks them again.
     if !context.access.network.cache.is_read_only() {
         signatures::keep(&signatures, &tree)?;

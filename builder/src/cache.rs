@@ -2,7 +2,7 @@
 //!
 //! | folder | what | name |
 //! |---|---|---|
-//! | `packages` | RPMs from ISO files and servers | checksum in their repository's metadata, `.rpm` |
+//! | `packages` | RPMs that were installed, from whatever medium | checksum in their repository's metadata, `.rpm` |
 //! | `metadata` | metadata files from servers | checksum in repomd.xml |
 //! | `pages` | what has no checksum (repomd.xml, mirror lists) | SHA-256 of the URL |
 //! | `partial` | downloads that are not whole | checksum of the whole |

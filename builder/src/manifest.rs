@@ -157,7 +157,20 @@ impl Manifest {
                 )));
             }
         }
-        serde_json::from_value(value).or_input(what)
+        let manifest: Self = serde_json::from_value(value).or_input(what)?;
+        manifest.check().or_input(what)?;
+        Ok(manifest)
+    }
+
+    /// What a manifest read from a file must not do: name files outside of its directory.
+    fn check(&self) -> Result<(), String> {
+        let files = self.files.iter().map(|file| &file.file);
+        for name in files.chain(self.nodes.iter().map(|node| &node.listing)) {
+            if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
+                return Err(format!("`{}` is not the name of an output", name.escape_debug()));
+            }
+        }
+        Ok(())
     }
 
     /// The node that an image file is of: by the file's name, or because there is only one.

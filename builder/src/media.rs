@@ -66,27 +66,10 @@ pub trait Medium: Send + Sync {
         &self,
         path: &str,
         known: &Known,
-        mut to: &File,
+        to: &File,
         advance: &(dyn Fn(u64) + Sync),
     ) -> Result<()> {
-        let what = || "cannot write to the cache".to_owned();
-        to.set_len(0).or_environment(what)?;
-        let mut from = self.open(path)?.take(known.size);
-        let (mut hasher, mut piece) = (known.hasher(), vec![0; 1 << 20]);
-        loop {
-            crate::interrupt::check()?;
-            match from.read(&mut piece) {
-                Ok(0) => break,
-                Ok(n) => {
-                    hasher.update(&piece[..n]);
-                    to.write_all(&piece[..n]).or_environment(what)?;
-                    advance(n as u64);
-                }
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(unreadable(self.location(), path, &e)),
-            }
-        }
-        compare(self, path, known, &hasher.finish())
+        copy_pieces(self, path, known, to, advance)
     }
 
     /// Whether there is a file at `path` that can be read.
@@ -166,6 +149,57 @@ fn whole(
     }
     let mib = limit >> 20;
     Err(Error::input(format!("{}: {path} has more than {mib} MiB", medium.location())))
+}
+
+/// [`Medium::copy`] by reading and writing; the checksum is of what is written.
+fn copy_pieces(
+    medium: &(impl Medium + ?Sized),
+    path: &str,
+    known: &Known,
+    mut to: &File,
+    advance: &(dyn Fn(u64) + Sync),
+) -> Result<()> {
+    let what = || "cannot write to the cache".to_owned();
+    to.set_len(0).or_environment(what)?;
+    let found = checksum(medium, path, known, &mut |piece| {
+        to.write_all(piece).or_environment(what)?;
+        advance(piece.len() as u64);
+        Ok(())
+    })?;
+    compare(medium, path, known, &found)
+}
+
+/// That the file at `path` of a medium has the known content.
+///
+/// # Errors
+/// As [`Medium::copy`].
+pub fn verify(medium: &dyn Medium, path: &str, known: &Known) -> Result<()> {
+    let found = checksum(medium, path, known, &mut |_| Ok(()))?;
+    compare(medium, path, known, &found)
+}
+
+/// The checksum of a file on a medium, whose pieces are handed to `each`. No more is read than
+/// it has to have.
+fn checksum(
+    medium: &(impl Medium + ?Sized),
+    path: &str,
+    known: &Known,
+    each: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<Checksum> {
+    let mut from = medium.open(path)?.take(known.size);
+    let (mut hasher, mut piece) = (known.hasher(), vec![0; 1 << 20]);
+    loop {
+        crate::interrupt::check()?;
+        match from.read(&mut piece) {
+            Ok(0) => return Ok(hasher.finish()),
+            Ok(n) => {
+                hasher.update(&piece[..n]);
+                each(&piece[..n])?;
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(unreadable(medium.location(), path, &e)),
+        }
+    }
 }
 
 /// That a file's checksum is the known one.

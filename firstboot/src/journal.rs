@@ -210,7 +210,21 @@ fn line(record: &Record) -> String {
     let step = field("FIRSTBOOT_STEP").unwrap_or_default();
     let outcome = field("FIRSTBOOT_OUTCOME").unwrap_or_default();
     let remedy = field("FIRSTBOOT_REMEDY").map(|remedy| format!(" [{remedy}]"));
-    format!("{IDENTIFIER}: {step}: {outcome}: {}{}", record.args(), remedy.unwrap_or_default())
+    let text = format!("{step}: {outcome}: {}{}", record.args(), remedy.unwrap_or_default());
+    format!("{IDENTIFIER}: {}", printable(&text))
+}
+
+/// Text of programs and other nodes for a console, which it must not command: control
+/// characters are escaped, but for line ends and tabs.
+fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() && c != '\n' && c != '\t' {
+            true => out.extend(c.escape_default()),
+            false => out.push(c),
+        }
+    }
+    out
 }
 
 /// The fields of a record as text.

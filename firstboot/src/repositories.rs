@@ -7,7 +7,9 @@ use crate::host::process::Program;
 use crate::spec::Repository;
 use flate2::read::GzDecoder;
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
 /// repomd.xml is a few kilobytes.
@@ -88,7 +90,12 @@ fn fetch(host: &Host, url: &str, most: u64) -> Result<Vec<u8>, Unread> {
     if let Some(path) = url.strip_prefix("file://") {
         let path = host.path(path).map_err(|error| failed(&error))?;
         let mut bytes = Vec::new();
-        let file = std::fs::File::open(path).map_err(|error| failed(&error))?;
+        // A named pipe would be waited for.
+        let open = File::options().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path);
+        let file = open.map_err(|error| failed(&error))?;
+        if !file.metadata().is_ok_and(|meta| meta.is_file()) {
+            return Err(failed(&"it is not a regular file"));
+        }
         file.take(most).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
         return Ok(bytes);
     }

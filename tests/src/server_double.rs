@@ -21,6 +21,8 @@ pub enum Fault {
     Cut(usize),
     /// Is silent after so many bytes of the body until the client goes away.
     Stall(usize),
+    /// Sends one byte of the body in each of these times.
+    Trickle(Duration),
     /// Sends the whole file although a part is asked for.
     NoRange,
     /// Sends these bytes as the file, as a whole.
@@ -209,6 +211,11 @@ fn body(mut stream: &TcpStream, bytes: &[u8], fault: Option<Fault>) -> io::Resul
             // Until the client closes its end.
             stream.read(&mut [0]).map(|_| ())
         }
+        Some(Fault::Trickle(pause)) => bytes.iter().try_for_each(|byte| {
+            stream.write_all(std::slice::from_ref(byte))?;
+            thread::sleep(pause);
+            Ok(())
+        }),
         _ => stream.write_all(bytes),
     }
 }

@@ -238,3 +238,112 @@ fn upper_case_checksums_are_the_same_ones() {
         assert_eq!(found, sha256(&place.at("medium/x.rpm")), "{at:?}");
     }
 }
+
+/// What waits for ever when it is opened.
+#[test]
+fn pipes_and_sockets_on_a_directory_medium() {
+    let place = Place::new();
+    let medium = text(&place.at("medium"));
+    place.write(Where::Repomd, &"0".repeat(64));
+    let primary = place.at("medium/repodata/primary.xml");
+    for name in [".discinfo", ".treeinfo", "RPM-GPG-KEY-x"] {
+        oracle::ok("mkfifo", [place.at("medium").join(name)]);
+    }
+    fs::remove_file(&primary).expect("primary.xml");
+    oracle::ok("mkfifo", [&primary]);
+    let said = |what: &str| {
+        let output = place.plan(None, &medium);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        let named = format!("cannot read repodata/primary.xml: it is {what}, not a regular file");
+        assert!(said.contains(&named), "{said}");
+    };
+    said("a named pipe");
+    fs::remove_file(&primary).expect("pipe");
+    let _socket = std::os::unix::net::UnixListener::bind(&primary).expect("socket");
+    said("a socket");
+    fs::remove_file(&primary).expect("socket");
+    std::os::unix::fs::symlink("/dev/zero", &primary).expect("link");
+    said("a character device");
+}
+
+/// A pipe that nobody writes to, in the place of an input of the user's: refused, or waited for
+/// as long as the user likes.
+#[test]
+fn pipes_in_place_of_the_users_files() {
+    let place = Place::new();
+    let pipe = text(&place.at("home/pipe.toml"));
+    oracle::ok("mkfifo", [&pipe]);
+    let limited = |arguments: &[&str]| {
+        let mut command = Command::new("timeout");
+        command.args(["-s", "INT", "-k", "20", "20"]).arg(product::imgbuild()).args(arguments);
+        command.env("IMGBUILD_CACHE", place.at("cache")).env("HOME", place.at("home"));
+        let output = command.stdin(Stdio::null()).output().expect("timeout starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for arguments in [
+        &["plan", "--profile", &pipe, "--media", "practice"][..],
+        &["validate", "--kickstart", &pipe],
+        &["inspect", &pipe],
+        &["diff", &pipe, &pipe],
+    ] {
+        let (code, said) = limited(arguments);
+        assert_eq!(code, Some(2), "{arguments:?}: {said}");
+        assert!(said.contains("a named pipe"), "{arguments:?}: {said}");
+    }
+    let output = text(&place.at("home/out"));
+    let mut command = Command::new(product::imgbuild());
+    command.args(["build", "--plan", &pipe, "--output", &output]);
+    command.env("IMGBUILD_CACHE", place.at("cache")).env("HOME", place.at("home"));
+    let mut child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("imgbuild");
+    std::thread::sleep(Duration::from_secs(2));
+    let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("it runs");
+    let start = Instant::now();
+    while child.try_wait().expect("status").is_none() {
+        if start.elapsed() > LIMIT {
+            child.kill().expect("it runs");
+            panic!("SIGINT does not end the waiting for a pipe");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(child.wait().expect("status").code(), Some(130));
+}
+
+/// Metadata that is small on the medium: little memory is used, and the error says what is wrong.
+#[test]
+fn bombs_take_little_memory() {
+    let place = Place::new();
+    place.write(Where::Primary, &"0".repeat(64));
+    let (folder, medium) = (place.at("medium/repodata"), text(&place.at("medium")));
+    // 1200 MiB of blanks within one text, and as many bytes of elements.
+    for (fill, open, why) in [
+        ("head -c 1258291200 /dev/zero | tr '\\0' ' '", "", "a tag or text of more than 16 MiB"),
+        ("yes '<file>x</file>' | head -c 20000000", "1048576", "more than 1048576 bytes"),
+        ("head -c 1258291200 /dev/zero", "", "16 MiB"),
+    ] {
+        let gz = folder.join("primary.xml.gz");
+        let script = format!("(echo '<metadata>'; {fill}) | gzip -1 > {}", gz.display());
+        oracle::ok("sh", ["-c", &script]);
+        let open = match open {
+            "" => String::new(),
+            size => format!("<open-size>{size}</open-size>"),
+        };
+        let repomd = format!(
+            "<repomd><data type=\"primary\"><checksum type=\"sha256\">{}</checksum>{open}\
+             <location href=\"repodata/primary.xml.gz\"/></data></repomd>",
+            sha256(&gz)
+        );
+        fs::write(folder.join("repomd.xml"), repomd).expect("repomd.xml");
+        // Address space, of which the program itself takes a part.
+        let limited =
+            format!("ulimit -v 500000; exec \"$0\" plan --profile controller --media {medium}");
+        let mut command = Command::new("sh");
+        command.args(["-c", &limited]).arg(product::imgbuild());
+        command.env("IMGBUILD_CACHE", place.at("cache")).env("HOME", place.at("home"));
+        let output = command.stdin(Stdio::null()).output().expect("sh starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{fill}: {said}");
+        assert!(said.contains(why) && said.contains("primary.xml.gz"), "{fill}: {said}");
+    }
+}

@@ -129,8 +129,22 @@ fn damaged_plans_are_refused() {
     let schema = format!("\"schema\": {}", builder::plan::SCHEMA);
     with(&schema, "\"schema\": 999", &["schema 999", "plan.json", "imgbuild plan"]);
     with("\"openstack.raw\"", "\"../openstack.raw\"", &["`../openstack.raw` is no output"]);
-    with("\"disk\"", "\"disc\"", &["this is no plan", "disk"]);
+    // Names that become names of files, and checksums that become names in the cache.
     let whole: Value = serde_json::from_str(&good).expect("JSON");
+    let name = |at: &Value| at.as_str().expect("text").to_owned();
+    let lab_name = format!("\"name\": {:?}", name(&whole["lab"]["name"]));
+    with(&lab_name, "\"name\": \"../../x\"", &["the lab's name: `../../x` is not a name"]);
+    with(&lab_name, "\"name\": \"\"", &["the lab's name: `` is not a name"]);
+    let profile = format!("\"profile\": {:?}", name(&whole["profile"]));
+    with(&profile, "\"profile\": \"/tmp/x\"", &["the profile: `/tmp/x` is not a name"]);
+    with("\"name\": \"openstack\"", "\"name\": \"-oProxyCommand=x\"", &["a node's name"]);
+    let mac = name(&whole["nodes"][0]["mac"]);
+    with(&mac, "52:54:00:00:00:01,x=y", &["`52:54:00:00:00:01,x=y` is not a hardware address"]);
+    let sum = name(&whole["packages"][0]["sha256"]);
+    for bad in ["/tmp/x", "..", "", "ab", &"z".repeat(64)] {
+        with(&sum, bad, &["package \"", "is not a sha256 checksum"]);
+    }
+    with("\"disk\"", "\"disc\"", &["this is no plan", "disk"]);
     let size = whole["disk"]["size"].to_string();
     with(&format!("\"size\": {size}"), "\"size\": 4096", &["lies outside the disk"]);
     fs::write(&plan, &good[..good.len() / 2]).expect("plan");

@@ -107,6 +107,42 @@ fn a_lost_connection_is_gone_on_with() {
     assert_eq!(ranges(&server).len(), 5);
 }
 
+/// Each of these would go on for hours.
+#[test]
+fn servers_that_are_too_slow_to_go_on_with() {
+    let lab = Lab::new();
+    let server = lab.server();
+    for _ in 0..3 {
+        server.fault("x.rpm", Fault::Trickle(Duration::from_millis(20)));
+    }
+    let error = lab.fetch(&[&server.url], quick()).expect_err("a byte in 20 ms");
+    assert_eq!(error.class, Class::Environment, "{error}");
+    assert!(error.message.contains("less than 1000 bytes a second"), "{error}");
+    assert_eq!(ranges(&server).len(), 3);
+    // What they brought is gone on with by a better one.
+    assert_eq!(lab.left(), 1);
+    lab.fetch(&[&server.url], quick()).expect("fetched");
+
+    fs::remove_file(lab.cached()).expect("cached");
+    let server = lab.server();
+    for _ in 0..20 {
+        server.fault("x.rpm", Fault::Cut(1));
+    }
+    let error = lab.fetch(&[&server.url], quick()).expect_err("a byte an attempt");
+    assert!(error.message.contains("(3 attempts)"), "{error}");
+    assert_eq!(ranges(&server).len(), 3);
+
+    // Who says that slowness is fine waits.
+    let server = lab.server();
+    fs::write(lab.folder.path().join("list"), "slow\n").expect("file");
+    server.fault("list", Fault::Trickle(Duration::from_millis(500)));
+    let patient = Settings { least_rate: 0, ..quick() };
+    let read = lab
+        .namespace
+        .run(|| Http::new(vec![server.url.clone()], patient, lab.network()).read("list", 1000));
+    assert_eq!(read.expect("slow"), b"slow\n");
+}
+
 #[test]
 fn busy_silent_and_stubborn_servers() {
     let lab = Lab::new();

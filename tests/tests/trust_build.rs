@@ -2,9 +2,12 @@
 //! one clear error with exit code 4, and nothing left behind.
 
 use lab_tests::lab::{Lab, text};
-use lab_tests::{oracle, product};
+use lab_tests::{oracle, product, rpm_double};
 use std::fs;
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::SystemTime;
 
 /// A build that must end with `code`; what it said.
 fn fails(lab: &Lab, media: &[&str], more: &[&str], code: i32) -> String {
@@ -95,6 +98,58 @@ fn keys_come_from_where_they_are_said_to_be() {
     let said = fails(&lab, &[&os, &osp10], &["--cache", &cache], 4);
     assert!(!said.contains("of repository os: it is"), "{said}");
     has(&said, &["of repository rhel-7-server-openstack-10-rpms: it is signed by key"]);
+}
+
+/// A package that writes `word` to /etc/swapped, the same one by name and version.
+fn package(word: &str, to: &Path) -> PathBuf {
+    let spec = format!(
+        "Name: swapped\nVersion: 1\nRelease: 1\nSummary: A double of two packages\n\
+         BuildArch: noarch\nRequires: bash\n%description\nOne of two.\n\
+         %install\nmkdir -p %{{buildroot}}/etc\necho {word} >%{{buildroot}}/etc/swapped\n\
+         %post\necho {word} from the scriptlet\n%files\n/etc/swapped\n"
+    );
+    rpm_double::repository(&spec, to);
+    to.join("noarch/swapped-1-1.noarch.rpm")
+}
+
+#[test]
+fn what_was_checked_is_what_is_installed() {
+    let lab = Lab::new();
+    // Each run has a tree of its own, so that rpm runs.
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("time").as_nanos();
+    let good = package(&format!("CHECKED-{now}"), &lab.folder().join("good"));
+    let evil = package("REPLACED", &lab.folder().join("evil"));
+    let evil = fs::read(evil).expect("package");
+    lab.edit("kickstart/controller.ks", "openvswitch\n", "openvswitch\nswapped\n");
+    let (os, ours) = (text(&product::practice().join("os")), text(&lab.folder().join("good")));
+    let osp10 = text(&product::practice().join("osp10"));
+    let more = ["--no-gpgcheck", "good", "--format", "tar"];
+    let mut command = product::command();
+    command.args(lab.arguments("controller", &[&os, &osp10, &ours], &more));
+    let mut child = command.stderr(Stdio::piped()).spawn().expect("imgbuild starts");
+    let (mut said, mut replaced) = (String::new(), 0);
+    for line in BufReader::new(child.stderr.take().expect("standard error")).lines() {
+        let line = line.expect("line");
+        if line.contains("checking signatures …") || line.contains("installing packages") {
+            // In place, as whoever holds the file open would.
+            fs::write(&good, &evil).expect("package");
+            replaced += 1;
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+    assert!(child.wait().expect("it ends").success() && replaced == 2, "{said}");
+    let log = fs::read_to_string(lab.output().join("build.log")).expect("log");
+    assert!(log.contains(&format!("CHECKED-{now} from the scriptlet")), "{log}");
+    assert!(!log.contains("REPLACED"), "{log}");
+    let tar = text(&lab.output().join("openstack.tar"));
+    let file = oracle::run("tar", ["-xOf", &tar, "etc/swapped"]);
+    let file = if file.status.success() {
+        file
+    } else {
+        oracle::run("tar", ["-xOf", &tar, "./etc/swapped"])
+    };
+    assert_eq!(String::from_utf8_lossy(&file.stdout), format!("CHECKED-{now}\n"));
 }
 
 #[test]

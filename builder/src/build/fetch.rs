@@ -6,6 +6,7 @@ use super::Context;
 use crate::checksum::Known;
 use crate::error::{Error, Result};
 use crate::interrupt;
+use crate::media;
 use crate::media::keep::{self, Part};
 use crate::plan::Package;
 use crate::progress::{Progress, Unit};
@@ -24,14 +25,16 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// Most missing packages that a message names.
 const NAMED: usize = 10;
 
-/// The files of the plan's packages, in the plan's order.
-pub fn packages(context: &Context, progress: &mut Progress) -> Result<Vec<PathBuf>> {
+/// The files of the plan's packages, in the plan's order. With `again`, packages that the cache
+/// has are compared with the media as well, but for those behind a network.
+pub fn packages(context: &Context, again: bool, progress: &mut Progress) -> Result<Vec<PathBuf>> {
     let packages = &context.plan.packages;
     refuse_missing(context)?;
     progress.stage("fetching and checking packages", Unit::Bytes);
     let total = packages.iter().map(|p| p.size).sum();
     let work = Work {
         context,
+        again,
         next: AtomicUsize::new(0),
         bytes: AtomicU64::new(0),
         failed: AtomicBool::new(false),
@@ -59,6 +62,7 @@ pub fn packages(context: &Context, progress: &mut Progress) -> Result<Vec<PathBu
 
 struct Work<'a> {
     context: &'a Context,
+    again: bool,
     next: AtomicUsize,
     bytes: AtomicU64,
     failed: AtomicBool,
@@ -80,7 +84,7 @@ impl Work<'_> {
                 came.fetch_add(bytes, Ordering::Relaxed);
                 self.bytes.fetch_add(bytes, Ordering::Relaxed);
             };
-            match package(self.context, wanted, &advance) {
+            match package(self.context, wanted, self.again, &advance) {
                 Ok(path) => {
                     // What was at hand already counts as well.
                     let rest = wanted.size.saturating_sub(came.into_inner());
@@ -100,6 +104,7 @@ impl Work<'_> {
 fn package(
     context: &Context,
     package: &Package,
+    again: bool,
     advance: &(dyn Fn(u64) + Sync),
 ) -> Result<PathBuf> {
     let repo = repository(context, package)?;
@@ -110,6 +115,9 @@ fn package(
     let known = known(package);
     let cache = &context.access.network.cache;
     let medium = repo.medium.as_ref();
+    if again && medium.remote().is_none() {
+        media::verify(medium, &package.location, &known).map_err(name)?;
+    }
     keep::obtain(cache, Part::Packages, medium, &package.location, &known, advance).map_err(name)
 }
 
