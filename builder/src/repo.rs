@@ -3,6 +3,7 @@
 pub mod comps;
 mod database;
 pub mod primary;
+mod relation;
 mod repomd;
 mod sqlite;
 mod unpack;

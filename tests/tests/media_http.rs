@@ -290,7 +290,7 @@ fn proxies_by_setting() {
 /// Python's own server with TLS, and a certificate of its own for localhost.
 struct Secure {
     child: Child,
-    certificate: std::path::PathBuf,
+    certificate: PathBuf,
     url: String,
 }
 

@@ -1,8 +1,9 @@
 //! primary and filelists as SQLite databases, for repositories that have no XML. Source: the
 //! schema of createrepo_c's `sqlite.c` documentation.
 
-use super::primary::{Compare, Package, Records, Relation, located};
+use super::primary::{Compare, Package, Relation, located};
 use super::sqlite::{Database, Value};
+use super::unpack::Records;
 use super::version::Evr;
 use std::collections::HashMap;
 

@@ -12,6 +12,28 @@ pub const MOST_DATABASE: u64 = 512 << 20;
 /// Memory of the xz decoder; `xz -9` makes files that need 65 MiB.
 const XZ_MEMORY: u64 = 192 << 20;
 
+/// Most packages, relations and files of one repository: they are kept in memory. All of RHEL 7
+/// has less than half as many.
+const MOST_RECORDS: u64 = 6_000_000;
+
+/// How many there are so far.
+#[derive(Default)]
+pub struct Records(u64);
+
+impl Records {
+    /// Adds some.
+    ///
+    /// # Errors
+    /// That there are too many.
+    pub fn add(&mut self, count: u64) -> Result<(), String> {
+        self.0 += count;
+        match self.0 > MOST_RECORDS {
+            true => Err(format!("more than {MOST_RECORDS} packages, relations and files")),
+            false => Ok(()),
+        }
+    }
+}
+
 /// The uncompressed text of a metadata file.
 pub struct Unpacked<'a> {
     from: Box<dyn Read + 'a>,
