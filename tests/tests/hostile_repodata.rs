@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Longer than any of these runs takes, even on a busy machine; an endless one is ended.
@@ -29,7 +30,12 @@ enum Where {
 
 impl Place {
     fn new() -> Self {
-        let place = Self { folder: tempfile::tempdir().expect("temporary folder") };
+        // Lower case in all, so that a checksum that is made lower case still names something here.
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+        let name = format!("hostile-{}-{number}", std::process::id());
+        let folder = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempdir();
+        let place = Self { folder: folder.expect("temporary folder") };
         for name in ["medium", "medium/repodata", "outside", "cache", "home"] {
             fs::create_dir(place.at(name)).expect("folder");
         }
