@@ -8,6 +8,7 @@ use crate::format::tree::{Content, Entry, Tree};
 use crate::kickstart::LoaderPassword;
 use crate::layout::Layout;
 use crate::sandbox::{Bind, Sandbox};
+use crate::tree;
 use std::fs;
 use std::path::Path;
 
@@ -15,6 +16,10 @@ use std::path::Path;
 pub const GRUB_PC: &str = "usr/lib/grub/i386-pc";
 const GRUB_PC_INSTALLED: &str = "boot/grub2/i386-pc";
 const ESP: &str = "boot/efi/";
+/// Bytes of GRUB's core.img, whose blocks BIOS reads in the first MiBs of a disk.
+const LARGEST_CORE: u64 = 4 << 20;
+/// Bytes of a GRUB for UEFI; EL7's has one MiB.
+const LARGEST_LOADER: u64 = 64 << 20;
 
 /// An installed kernel with its initramfs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,11 +93,14 @@ pub fn core_image(
     command.extend(["biosdisk", "part_gpt", module, "search_fs_uuid", "normal"].map(Into::into));
     log(&format!("$ {}", command.join(" ")));
     let mut sandbox = Sandbox::new(root, command);
+    // The tree was read before.
+    sandbox.read_only = true;
     let host = std::path::absolute(scratch).or_build(what)?;
     sandbox.binds.push(Bind { host, inside: INSIDE.into(), read_only: false });
     sandbox.must(log)?;
-    let made = scratch.join("core.img");
-    fs::read(&made).or_build(|| format!("cannot read {}", made.display()))
+    // The sandbox could put anything there.
+    let made = tree::read_file(scratch, "core.img", LARGEST_CORE)?;
+    made.ok_or_else(|| Error::build("grub2-mkimage made no core.img"))
 }
 
 /// What the boot loader needs to know beside the tree and the layout.
@@ -230,14 +238,12 @@ pub fn take_esp(root: &mut Tree, time: i64) -> Tree {
 
 /// EL7's signed GRUB boots a kernel under UEFI by `linuxefi`; later ones by `linux`.
 fn loader_commands(grub: Option<&Entry>) -> Result<(&'static str, &'static str)> {
-    let mut binary = Vec::new();
-    if let Some(entry) = grub {
-        std::io::Read::read_to_end(
-            &mut entry.open().map_err(|e| Error::build(format!("cannot read grubx64.efi: {e}")))?,
-            &mut binary,
-        )
-        .map_err(|e| Error::build(format!("cannot read grubx64.efi: {e}")))?;
-    }
+    let binary = match grub {
+        Some(entry) => {
+            entry.read(LARGEST_LOADER).or_build(|| "cannot read grubx64.efi".to_owned())?
+        }
+        None => Vec::new(),
+    };
     let has = binary.windows(9).any(|w| w == b"linuxefi\0");
     Ok(if has { ("linuxefi", "initrdefi") } else { ("linux", "initrd") })
 }

@@ -368,6 +368,7 @@ fn install_tree(
             disable: &plan.disable,
             target: &plan.target,
             time: plan.time,
+            silence: options.post_limit,
         };
         progress.stage("installing packages by the image's own rpm", Unit::Packages);
         install::install(&job, folder, &mut Listener { progress, log })?;

@@ -13,11 +13,15 @@ pub use scripts::{Post, run as run_scripts};
 use crate::bootstrap;
 use crate::error::{Context, Error, Result};
 use crate::plan::LeftOut;
-use crate::sandbox::{Bind, Sandbox};
+use crate::rpmfile::RpmFile;
+use crate::sandbox::{Bind, SILENT, Sandbox};
+use crate::tree;
 use firstboot::assets;
+use rayon::prelude::*;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Where the tree under construction is inside the bootstrap root.
 const TARGET: &str = "/target";
@@ -47,6 +51,8 @@ pub struct Job<'a> {
     pub target: &'a str,
     /// Seconds since 1970, for what reads `SOURCE_DATE_EPOCH`.
     pub time: i64,
+    /// How long a program, among them each package's scriptlets, may print nothing.
+    pub silence: Duration,
 }
 
 /// What the installation tells while it runs.
@@ -79,6 +85,7 @@ pub fn install(job: &Job, folder: &Path, listener: &mut dyn Listener) -> Result<
     let run = |listener: &mut dyn Listener, command: &[&str]| {
         let mut sandbox = Sandbox::new(&root, command.iter().copied());
         sandbox.environment = environment(job.time);
+        sandbox.silence = Some(job.silence);
         listener.log(&format!("$ {}", command.join(" ")));
         sandbox.must(&mut |line| listener.log(line))
     };
@@ -163,6 +170,8 @@ fn transaction(job: &Job, folder: &Path, root: &Path, listener: &mut dyn Listene
     command.extend(packages.inside(PACKAGES));
     let mut sandbox = Sandbox::new(bootstrap.path(), command);
     sandbox.environment = environment(job.time);
+    sandbox.silence = Some(job.silence);
+    sandbox.devices = have_devices(job.packages)?;
     sandbox.api_roots.push(TARGET.to_owned());
     sandbox.binds.push(Bind { host: root.to_owned(), inside: TARGET.to_owned(), read_only: false });
     let host = packages.folder()?;
@@ -171,7 +180,10 @@ fn transaction(job: &Job, folder: &Path, root: &Path, listener: &mut dyn Listene
     sandbox.must(&mut |line| {
         listener.log(line);
         // rpm goes on after these; the user is told.
-        if line.contains("scriptlet failed") || line.starts_with("error: ") {
+        if line.contains("scriptlet failed")
+            || line.starts_with("error: ")
+            || line.starts_with(SILENT)
+        {
             listener.note(line);
         }
         // rpm -v names each package as it begins with it; everything else has blanks.
@@ -182,11 +194,24 @@ fn transaction(job: &Job, folder: &Path, root: &Path, listener: &mut dyn Listene
     })
 }
 
+/// Whether any of the packages brings a device node.
+fn have_devices(packages: &[PackageFile]) -> Result<bool> {
+    let found: Result<Vec<bool>> = packages
+        .par_iter()
+        .map(|package| {
+            let files = RpmFile::open(&package.path)?.package.files;
+            Ok(files.iter().any(|file| matches!(file.kind(), 0o020_000 | 0o060_000)))
+        })
+        .collect();
+    Ok(found?.contains(&true))
+}
+
 /// rpm's own word for what is installed.
 fn check_count(job: &Job, root: &Path, listener: &mut dyn Listener) -> Result<()> {
     let mut count = 0;
-    let query =
+    let mut query =
         Sandbox::new(root, ["rpm", "-qa", "--qf", "%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\n"]);
+    query.data = true;
     query.must(&mut |line| {
         listener.log(&format!("installed: {line}"));
         count += 1;
@@ -202,12 +227,12 @@ fn check_count(job: &Job, root: &Path, listener: &mut dyn Listener) -> Result<()
 
 fn kernels_without_initramfs(root: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    let modules = root.join("usr/lib/modules");
+    let Some(modules) = tree::inside(root, "usr/lib/modules")? else { return Ok(found) };
     let Ok(entries) = fs::read_dir(&modules) else { return Ok(found) };
     for entry in entries {
         let name = entry.or_build(|| format!("cannot read {}", modules.display()))?.file_name();
         let release = name.to_string_lossy().into_owned();
-        if !root.join(format!("boot/initramfs-{release}.img")).exists() {
+        if !tree::has(root, &format!("boot/initramfs-{release}.img")) {
             found.push(release);
         }
     }
@@ -220,6 +245,6 @@ fn has_unit(root: &Path, unit: &str) -> bool {
     let file = if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") };
     ["usr/lib/systemd/system", "etc/systemd/system"]
         .iter()
-        .any(|d| root.join(d).join(&file).exists())
-        || root.join("etc/rc.d/init.d").join(unit).exists()
+        .any(|d| tree::has(root, &format!("{d}/{file}")))
+        || tree::has(root, &format!("etc/rc.d/init.d/{unit}"))
 }

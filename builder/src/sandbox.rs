@@ -2,33 +2,49 @@
 //! network, killed as a whole when we end. The host's distribution never touches the target.
 //! It takes root, which [`userns`] gives to a user without.
 //!
+//! Packages are not trusted with the host. The layers, each in a module of its own: `mounts`
+//! and `api` (what is visible), `shifted` (root inside is nobody outside, where the host's
+//! root builds), `capabilities`, `seccomp` (system calls), `limits`, `output`.
+//!
 //! A fork of a process with threads may do almost nothing, so this program runs itself again
-//! ([`ARGUMENT`]) with the specification on standard input; that second, single-threaded
-//! process makes the namespaces.
+//! ([`ARGUMENT`]) with the specification on standard input, a socket; that second,
+//! single-threaded process makes the namespaces and answers with a [`Report`].
 
-use crate::error::{Context, Error, Result};
-use crate::interrupt;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use crate::error::{Class, Context, Error, Result};
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::{Pid, setsid};
 use serde::{Deserialize, Serialize};
-use std::io::{Read, Write};
-use std::os::fd::AsFd;
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command};
+use std::sync::Mutex;
+use std::time::Duration;
 
+mod api;
+mod capabilities;
 mod inner;
+mod limits;
+mod mounts;
+mod output;
+mod running;
+mod seccomp;
+mod shifted;
 pub mod userns;
 
 pub use inner::main as inner_main;
+pub use output::{SILENT, Tail};
 
 /// The hidden first argument that makes `main` call [`inner_main`].
 pub const ARGUMENT: &str = "__sandbox";
 
-/// How often a running sandbox looks for an interrupt, in milliseconds.
-const TICK: u16 = 200;
+/// How long a program may print nothing, unless it is told otherwise: long after any that
+/// works, on a slow machine too.
+pub const SILENCE: Duration = Duration::from_secs(30 * 60);
 
 /// A host folder shown inside.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -56,9 +72,29 @@ pub struct Sandbox {
     pub input: String,
     /// Added to the clean environment.
     pub environment: Vec<(String, String)>,
+    /// Whether its root cannot be written: for what leaves nothing there.
+    pub read_only: bool,
+    /// Whether it makes device nodes in its root (rpm, from packages that have some): without
+    /// a user namespace of its own, as those forbid it. They do not work as devices inside.
+    pub devices: bool,
+    /// Whether it makes files of a disk's size.
+    pub large_files: bool,
+    /// Whether its output is data: taken whole or not at all, where a log is cut.
+    #[serde(skip)]
+    pub data: bool,
     /// How long it may run; then everything inside is killed.
     #[serde(skip)]
     pub limit: Option<Duration>,
+    /// How long it may print nothing.
+    #[serde(skip)]
+    pub silence: Option<Duration>,
+}
+
+/// What the inside tells before the program starts.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Report {
+    /// Why the host's root has no user namespace for it.
+    lacking: Option<String>,
 }
 
 impl Sandbox {
@@ -74,7 +110,12 @@ impl Sandbox {
             command: command.into_iter().map(Into::into).collect(),
             input: String::new(),
             environment: Vec::new(),
+            read_only: false,
+            devices: false,
+            large_files: false,
+            data: false,
             limit: None,
+            silence: Some(SILENCE),
         }
     }
 
@@ -89,23 +130,33 @@ impl Sandbox {
         let (mut output, child_output) =
             std::io::pipe().or_environment(|| "cannot make a pipe".to_owned())?;
         let errors = child_output.try_clone().or_environment(|| "cannot make a pipe".to_owned())?;
+        let (mut socket, inside) =
+            UnixStream::pair().or_environment(|| "cannot make a socket".to_owned())?;
         let mut command = Command::new("/proc/self/exe");
-        // A group of its own: Ctrl-C reaches us alone, and we take the sandbox down in order.
         command
             .arg(ARGUMENT)
-            .process_group(0)
-            .stdin(Stdio::piped())
+            .env_clear()
+            .stdin(OwnedFd::from(inside))
             .stdout(child_output)
             .stderr(errors);
+        // A session of its own: Ctrl-C reaches us alone, and we take the sandbox down in order;
+        // nothing inside gets at the user's terminal.
+        // SAFETY: the call between fork and exec is a system call and nothing else.
+        unsafe { command.pre_exec(|| Ok(setsid().map(drop)?)) };
         let child = command.spawn().or_environment(|| "cannot start the sandbox".to_owned())?;
         drop(command);
         let mut running = Running(child);
-        if let Some(mut stdin) = running.0.stdin.take() {
-            stdin
-                .write_all(&specification)
-                .or_environment(|| "cannot start the sandbox".to_owned())?;
+        socket
+            .write_all(&specification)
+            .and_then(|()| socket.shutdown(Shutdown::Write))
+            .or_environment(|| "cannot start the sandbox".to_owned())?;
+        if let Some(reason) = report(socket).lacking.filter(|_| !self.data) {
+            warn_once(&reason, line);
         }
-        if let Err(error) = pump(&mut output, self.limit, line) {
+        let bounds = if self.data { output::DATA } else { output::LOG };
+        let patience = output::Patience { whole: self.limit, silence: self.silence };
+        let first = running.0.id();
+        if let Err(error) = output::pump(&mut output, first, bounds, patience, line) {
             running.kill();
             // Every process inside holds the pipe: its end is theirs, and the tree is ours again.
             let _ = std::io::copy(&mut output, &mut std::io::sink());
@@ -118,6 +169,10 @@ impl Sandbox {
                 "cannot make the sandbox for {}; the log has the reason",
                 self.command.first().map_or("", String::as_str)
             ))),
+            Some(inner::CROWDED) => Err(Error::build(format!(
+                "had more than {} processes at a time",
+                limits::PROCESSES
+            ))),
             Some(code) => Ok(code),
             None => Ok(128 + status.signal().unwrap_or(0)),
         }
@@ -128,22 +183,42 @@ impl Sandbox {
     /// # Errors
     /// As [`Sandbox::run`], or a build error.
     pub fn must(&self, line: &mut dyn FnMut(&str)) -> Result<()> {
-        let mut tail = std::collections::VecDeque::new();
-        let code = self.run(&mut |text| {
-            if tail.len() == 12 {
-                tail.pop_front();
-            }
-            tail.push_back(format!("  | {text}"));
+        let mut tail = Tail::default();
+        let ended = self.run(&mut |text| {
+            tail.push(text);
             line(text);
-        })?;
-        if code == 0 {
-            return Ok(());
-        }
-        let said = tail.into_iter().collect::<Vec<_>>().join("\n");
+        });
         let command = self.command.iter().take(6).map(String::as_str).collect::<Vec<_>>().join(" ");
-        Err(Error::build(format!(
-            "in the image, `{command}` ended with {code}; its last output:\n{said}"
-        )))
+        match ended {
+            Ok(0) => Ok(()),
+            Ok(code) => Err(Error::build(format!(
+                "in the image, `{command}` ended with {code}; its last output:\n{tail}"
+            ))),
+            Err(mut error) => {
+                if error.class == Class::Build {
+                    error.message = format!("in the image, `{command}` {}", error.message);
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// What the inside says; nothing where it could not be made, which its exit code tells.
+fn report(socket: UnixStream) -> Report {
+    let mut text = String::new();
+    let _ = BufReader::new(socket.take(1 << 16)).read_line(&mut text);
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+/// Says what is missing of the sandbox, once in a build for each reason.
+fn warn_once(reason: &str, line: &mut dyn FnMut(&str)) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let new = SAID.lock().is_ok_and(|mut said| said.insert(reason.to_owned()));
+    if new {
+        line(&format!(
+            "sandbox: without a user namespace of its own, capabilities and system calls are limited all the same ({reason})"
+        ));
     }
 }
 
@@ -155,7 +230,9 @@ impl Running {
     /// group; the kernel then kills all others inside.
     fn kill(&mut self) {
         if let Ok(id) = i32::try_from(self.0.id()) {
+            // Before its session is made it is in our group.
             let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
+            let _ = kill(Pid::from_raw(id), Signal::SIGKILL);
         }
         let _ = self.0.wait();
     }
@@ -166,46 +243,6 @@ impl Drop for Running {
         // A process that was waited for is no target: its number may be another's by now.
         if matches!(self.0.try_wait(), Ok(None)) {
             self.kill();
-        }
-    }
-}
-
-/// Hands on lines until every writer has closed the pipe, a signal has arrived or the time is
-/// over.
-fn pump(
-    output: &mut std::io::PipeReader,
-    limit: Option<Duration>,
-    line: &mut dyn FnMut(&str),
-) -> Result<()> {
-    let start = Instant::now();
-    let mut pending = Vec::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        interrupt::check()?;
-        if let Some(limit) = limit.filter(|limit| start.elapsed() >= *limit) {
-            let seconds = limit.as_secs();
-            return Err(Error::build(format!("did not end within {seconds} seconds")));
-        }
-        let mut descriptors = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut descriptors, PollTimeout::from(TICK)) {
-            Ok(0) | Err(nix::errno::Errno::EINTR) => continue,
-            Ok(_) => {}
-            Err(e) => return Err(Error::environment(format!("cannot wait for the sandbox: {e}"))),
-        }
-        let n = match output.read(&mut buffer) {
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
-            result => result.or_environment(|| "cannot read from the sandbox".to_owned())?,
-        };
-        pending.extend_from_slice(&buffer[..n]);
-        while let Some(end) = pending.iter().position(|&b| b == b'\n') {
-            let text: Vec<u8> = pending.drain(..=end).collect();
-            line(String::from_utf8_lossy(&text[..end]).trim_end());
-        }
-        if n == 0 {
-            if !pending.is_empty() {
-                line(&String::from_utf8_lossy(&pending));
-            }
-            return Ok(());
         }
     }
 }

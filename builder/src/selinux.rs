@@ -9,7 +9,6 @@ use crate::format::tree::{Content, Tree};
 use crate::tree;
 use rayon::prelude::*;
 use spec::{Spec, Substitutions};
-use std::fs;
 use std::path::Path;
 
 /// The extended attribute that holds a label.
@@ -17,6 +16,9 @@ pub const XATTR: &[u8] = b"security.selinux";
 
 /// Asks for a relabelling at boot (`selinux-autorelabel.service`); nothing is left to relabel.
 const AUTORELABEL: &[u8] = b".autorelabel";
+
+/// Bytes that a file of a policy has at most; EL7's largest has half a MiB.
+const LARGEST: u64 = 64 << 20;
 
 /// The policy that `/etc/selinux/config` names when it names none (libselinux, `selinux_config.c`).
 const DEFAULT_TYPE: &str = "targeted";
@@ -129,14 +131,15 @@ fn kind(content: &Content) -> Option<Kind> {
 
 /// A text file of the tree; `None` where there is none.
 fn read(root: &Path, name: &str) -> Result<Option<String>> {
-    let Some(place) = tree::inside(root, name)? else { return Ok(None) };
-    fs::read_to_string(&place).or_build(|| format!("cannot read the image's /{name}")).map(Some)
+    let Some(bytes) = tree::read_file(root, name, LARGEST)? else { return Ok(None) };
+    String::from_utf8(bytes).or_build(|| format!("cannot read the image's /{name}")).map(Some)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::format::tree::Entry;
+    use std::fs;
 
     fn contexts(files: &[(&str, &str)]) -> Contexts {
         let root = tempfile::tempdir().unwrap();

@@ -1,8 +1,10 @@
 //! Installed trees: a folder read as a value, and the cache that keeps them by the digest
 //! of everything that made them.
 
+mod read;
 mod write;
 
+pub use read::{has, read_file, rewrite_file};
 pub use write::write;
 
 use crate::cache;
@@ -89,6 +91,9 @@ pub fn scan(root: &Path, latest: i64) -> Result<Tree> {
 /// # Errors
 /// A build error where a symbolic link is in the path, which could lead out of the tree.
 pub fn inside(root: &Path, name: &str) -> Result<Option<PathBuf>> {
+    if name.split('/').any(|part| part == "..") {
+        return Err(Error::build(format!("the image's /{name} leads out of the image")));
+    }
     let mut place = root.to_owned();
     for part in name.split('/') {
         place.push(part);

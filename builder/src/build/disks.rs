@@ -7,7 +7,7 @@ use super::record;
 use super::role::Role;
 use crate::boot;
 use crate::disk::{self, Content};
-use crate::error::{Context as _, Result};
+use crate::error::{Context as _, Error, Result};
 use crate::format::qcow2::{self, Backing, Compression};
 use crate::format::tree::{Content::Dir as Folder, Entry, Tree};
 use crate::format::{archive, vhd, vmdk};
@@ -21,12 +21,15 @@ use crate::private;
 use crate::profile::Format;
 use crate::progress::{Progress, Unit};
 use crate::secrets::NodeSecrets;
+use crate::tree;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
+/// Bytes of boot.img: one sector, unless it is damaged.
+const LARGEST_BOOT_IMG: u64 = 1 << 16;
 /// Deflate's level 1 costs a third of the default's time for 10 % more bytes.
 const ZLIB: Compression = Compression::Zlib(1);
 const ZSTD: Compression = Compression::Zstd(3);
@@ -72,9 +75,9 @@ pub fn write(
     let plan = &context.plan;
     let facts = overlay::facts(context);
     let Role { root, tree: shared_tree, esp, contexts } = role;
-    let boot_img = root.join(boot::GRUB_PC).join("boot.img");
-    let boot_img =
-        fs::read(&boot_img).or_build(|| format!("cannot read {}", boot_img.display()))?;
+    let boot_img = format!("{}/boot.img", boot::GRUB_PC);
+    let boot_img = tree::read_file(root, &boot_img, LARGEST_BOOT_IMG)?
+        .ok_or_else(|| Error::build(format!("the image has no /{boot_img}")))?;
     let scratch = staging.path("scratch");
     private::create_dir_all(&scratch).or_build(|| format!("cannot write {}", scratch.display()))?;
     let core_img = boot::core_image(root, &plan.disk, &scratch, &mut |line| log.line(line))?;

@@ -24,6 +24,9 @@ pub struct Firstboot {
     pub sha256: String,
 }
 
+/// Bytes of a text file of the tree that is read whole.
+const LARGEST: u64 = 64 << 20;
+
 /// The static firstboot binary: as given, or beside this program.
 pub fn firstboot_binary(given: Option<&Path>) -> Result<Firstboot> {
     let path = match given {
@@ -148,14 +151,9 @@ fn accounts(context: &Context, tree: &mut Tree) -> Result<()> {
 }
 
 fn read_text(tree: &Tree, path: &str) -> Result<String> {
-    let mut text = String::new();
-    if let Some(entry) = tree.get(path) {
-        entry
-            .open()
-            .and_then(|mut from| from.read_to_string(&mut text))
-            .or_build(|| format!("cannot read the image's /{path}"))?;
-    }
-    Ok(text)
+    let Some(entry) = tree.get(path) else { return Ok(String::new()) };
+    let what = || format!("cannot read the image's /{path}");
+    String::from_utf8(entry.read(LARGEST).or_build(what)?).or_build(what)
 }
 
 /// The menu's title: the system's own name.

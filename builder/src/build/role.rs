@@ -16,7 +16,6 @@ use crate::tree;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -82,6 +81,9 @@ pub fn make(
     let esp = boot::take_esp(&mut tree, plan.time);
     Ok(Role { root, tree, esp, contexts })
 }
+
+/// Bytes of a file of the tree that is read whole.
+const LARGEST: u64 = 64 << 20;
 
 /// Without a compiled policy, systemd stops a node that is to enforce one
 /// (`mac_selinux_setup` in systemd's selinux-setup.c).
@@ -205,10 +207,7 @@ fn undone(context: &Context, facts: &Facts, before: &Tree, after: &Tree) -> Resu
 
 fn bytes(tree: &Tree, name: &str) -> Result<Option<Vec<u8>>> {
     let Some(entry) = tree.get(name) else { return Ok(None) };
-    let mut bytes = Vec::new();
-    let read = entry.open().and_then(|mut from| from.read_to_end(&mut bytes));
-    read.or_build(|| format!("cannot read the image's /{name}"))?;
-    Ok(Some(bytes))
+    entry.read(LARGEST).or_build(|| format!("cannot read the image's /{name}")).map(Some)
 }
 
 #[cfg(test)]

@@ -27,8 +27,8 @@ pub struct Arguments {
     /// After a build the cache keeps this much at most, what was used last, and what this build used.
     #[arg(long, env = "IMGBUILD_CACHE_SIZE", value_name = "SIZE", default_value = "30 GiB", value_parser = size)]
     cache_size: u64,
-    /// How long one %post script may run, as 90s, 30m (unless given) or 2h; a build fails at one
-    /// that takes longer.
+    /// How long one %post script may run, and the installation of packages print nothing, as
+    /// 90s, 30m (unless given) or 2h; a build fails at what takes longer.
     #[arg(long, env = "IMGBUILD_POST_TIMEOUT", value_name = "TIME", value_parser = duration)]
     post_timeout: Option<Duration>,
     /// The static firstboot binary to install; by default the one beside imgbuild.

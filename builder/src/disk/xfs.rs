@@ -130,6 +130,7 @@ fn make(place: &Place<'_>, files: &Files, log: &mut dyn FnMut(&str)) -> Result<F
     let mut sandbox = Sandbox::new(place.target, command);
     let host = std::path::absolute(place.scratch).or_build(what)?;
     sandbox.binds.push(Bind { host, inside: INSIDE.into(), read_only: false });
+    (sandbox.large_files, sandbox.read_only) = (true, true);
     sandbox.must(log)?;
     // Whoever holds it open has it; nothing is left of it after that.
     fs::remove_file(&path).or_build(what)?;

@@ -86,6 +86,19 @@ impl Entry {
             _ => Box::new(io::empty()),
         })
     }
+
+    /// A regular file's data; nothing for anything else.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has more than `limit` bytes.
+    pub fn read(&self, limit: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.open()?.take(limit + 1).read_to_end(&mut bytes)?;
+        match bytes.len() as u64 > limit {
+            true => Err(io::Error::other(format!("it has more than {limit} bytes"))),
+            false => Ok(bytes),
+        }
+    }
 }
 
 /// Paths to entries. A path is relative to the root, `/`-separated, without

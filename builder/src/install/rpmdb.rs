@@ -20,6 +20,9 @@ const FOLDER: &str = "var/lib/rpm";
 /// Where the dump is for a moment, in the tree.
 const WORK: &str = "imgbuild-rpmdb";
 
+/// Bytes of one database file; that of a thousand packages has 100 MB.
+const LARGEST: u64 = 1 << 30;
+
 const INSTALL_TIME: u32 = 1008;
 const INSTALL_TID: u32 = 1128;
 const INT32: u32 = 4;
@@ -51,7 +54,7 @@ pub fn settle(root: &Path, time: i64, listener: &mut dyn Listener) -> Result<()>
     });
     fs::remove_dir_all(&work).or_build(what)?;
     loaded?;
-    identify(&root.join(FOLDER))
+    identify(root)
 }
 
 fn is_berkeley(path: &Path) -> Result<bool> {
@@ -67,20 +70,22 @@ fn is_berkeley(path: &Path) -> Result<bool> {
 
 /// Gives each file an identifier by its name (different for each, the same in every build),
 /// and takes away what the pages do not use.
-fn identify(folder: &Path) -> Result<()> {
+fn identify(root: &Path) -> Result<()> {
+    // The tree's own programs have run: whatever is there now is looked at anew.
+    let Some(folder) = tree::inside(root, FOLDER)? else { return Ok(()) };
     let what = || format!("cannot settle {}", folder.display());
-    for entry in fs::read_dir(folder).or_build(what)? {
+    for entry in fs::read_dir(&folder).or_build(what)? {
         let path = entry.or_build(what)?.path();
         if !is_berkeley(&path)? {
             continue;
         }
-        let mut bytes = fs::read(&path).or_build(what)?;
-        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-        let identifier: [u8; 20] = Sha1::digest(name).into();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        let file = format!("{FOLDER}/{name}");
+        let Some(mut bytes) = tree::read_file(root, &file, LARGEST)? else { continue };
+        let identifier: [u8; 20] = Sha1::digest(name.as_bytes()).into();
         berkeley::identify(&mut bytes, &identifier);
         berkeley::clear_unused(&mut bytes);
-        let mut file = File::options().write(true).open(&path).or_build(what)?;
-        file.write_all(&bytes).or_build(what)?;
+        tree::rewrite_file(root, &file, &bytes)?;
     }
     Ok(())
 }
@@ -92,7 +97,9 @@ fn dump(root: &Path, work: &Path, time: i64) -> Result<()> {
     let mut file = BufWriter::new(File::create_new(&path).or_build(what)?);
     let mut failed = None;
     let command = ["db_dump".to_owned(), format!("/{FOLDER}/Packages")];
-    Sandbox::new(root, command).must(&mut |line| {
+    let mut sandbox = Sandbox::new(root, command);
+    sandbox.data = true;
+    sandbox.must(&mut |line| {
         let settled = header_at(line, time).unwrap_or_else(|| line.to_owned());
         if failed.is_none() {
             failed = writeln!(file, "{settled}").err();

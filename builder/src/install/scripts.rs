@@ -5,17 +5,13 @@ use super::{Listener, environment, settle};
 use crate::error::{Context, Error, Result};
 use crate::interrupt;
 use crate::plan::Script;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{SILENT, Sandbox, Tail};
 use crate::tree;
-use std::collections::VecDeque;
 use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
-
-/// Lines of a failed script's output that its error shows.
-const TAIL: usize = 12;
 
 /// What to run.
 pub struct Post<'a> {
@@ -68,7 +64,8 @@ fn one(
     };
     sandbox.environment = environment(post.time);
     sandbox.limit = Some(post.limit);
-    let mut tail = VecDeque::new();
+    sandbox.silence = None;
+    let mut tail = Tail::default();
     let ended = sandbox.run(&mut |line| hear(line, &mut tail, listener));
     if let Some(log) = &script.log {
         // What went there belongs into the build log as well, and into an error.
@@ -84,7 +81,7 @@ fn one(
     }
     let said = match tail.is_empty() {
         true => "it said nothing".to_owned(),
-        false => format!("its last output:\n{}", Vec::from(tail).join("\n")),
+        false => format!("its last output:\n{tail}"),
     };
     match ended {
         Ok(0) => Ok(()),
@@ -112,10 +109,10 @@ fn place(file: &Path, text: &str) -> std::io::Result<()> {
     fs::set_permissions(file, Permissions::from_mode(0o700))
 }
 
-fn hear(line: &str, tail: &mut VecDeque<String>, listener: &mut dyn Listener) {
-    if tail.len() == TAIL {
-        tail.pop_front();
+fn hear(line: &str, tail: &mut Tail, listener: &mut dyn Listener) {
+    match line.starts_with(SILENT) {
+        true => listener.note(line),
+        false => tail.push(line),
     }
-    tail.push_back(format!("  | {line}"));
     listener.log(line);
 }

@@ -7,8 +7,10 @@ use crate::error::{Context, Result};
 use crate::sandbox::Sandbox;
 use crate::tree;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
+
+/// Bytes of a file that is settled, an initramfs at most.
+const LARGEST: u64 = 1 << 30;
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -94,17 +96,11 @@ fn rewrite(
     name: &str,
     settled: &mut dyn FnMut(Vec<u8>) -> Option<Vec<u8>>,
 ) -> Result<()> {
-    let Some(path) = tree::inside(root, name)?.filter(|path| path.is_file()) else {
-        return Ok(());
-    };
-    let old = fs::read(&path).or_build(|| format!("cannot read {}", path.display()))?;
-    let Some(new) = settled(old) else { return Ok(()) };
-    fs::OpenOptions::new()
-        .write(true)
-        .truncate(true)
-        .open(&path)
-        .and_then(|mut file| file.write_all(&new))
-        .or_build(|| format!("cannot write {}", path.display()))
+    let Some(old) = tree::read_file(root, name, LARGEST)? else { return Ok(()) };
+    match settled(old) {
+        Some(new) => tree::rewrite_file(root, name, &new),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -1,43 +1,79 @@
-//! The inside of the sandbox: namespaces, mounts, and the first process that reaps.
+//! The inside of the sandbox, layer by layer: namespaces, mounts, limits, a user namespace,
+//! capabilities, the filter of system calls; and the first process, which reaps.
 
-use super::{Bind, Sandbox};
-use nix::errno::Errno;
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use super::shifted::Shifted;
+use super::{Report, Sandbox, capabilities, limits, mounts, seccomp, userns};
+use nix::libc;
+use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::personality::{self, Persona};
 use nix::sys::prctl;
-use nix::sys::signal::Signal;
-use nix::sys::stat::{Mode, SFlag, makedev, mknod, umask};
-use nix::sys::statvfs::{FsFlags, statvfs};
-use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, chdir, fork, pivot_root, setgroups};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::stat::{Mode, umask};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork, setgroups};
 use std::error::Error;
-use std::ffi::CString;
-use std::fs::{self, Permissions};
+use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::{io, process};
 
 /// Exit code of a sandbox that could not be made; beyond what shells and signals use.
 pub const FAILED: i32 = 253;
+/// Exit code of a sandbox that was ended for having too many processes.
+pub const CROWDED: i32 = 252;
+
+/// How often the first process counts the others, in nanoseconds.
+const TICK: libc::c_long = 200_000_000;
+/// The environment variable that says that this program runs from a mount that it cannot
+/// write.
+const SEALED: &str = "IMGBUILD_SANDBOX_SEALED";
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// What `imgbuild __sandbox` does: reads a [`Sandbox`] from standard input and becomes it.
 pub fn main() -> ! {
-    let code = start().unwrap_or_else(|e| {
+    let code = seal().and_then(|()| start()).unwrap_or_else(|e| {
         let _ = writeln!(io::stderr(), "sandbox: {e}");
         FAILED
     });
     process::exit(code)
 }
 
-fn start() -> Result<i32> {
+/// Starts this program again from a read-only mount of itself: through `/proc/1/exe` what
+/// runs inside could otherwise get hold of the host's file, and write it.
+fn seal() -> Result<()> {
     prctl::set_pdeathsig(Signal::SIGKILL)?;
+    limits::keep_no_files()?;
+    if std::env::var_os(SEALED).is_some() {
+        return Ok(());
+    }
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    let none = None::<&str>;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+    let same = |a: &fs::Metadata, b: &fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
+    let (own, file) = (Path::new("/proc/self/exe"), fs::read_link("/proc/self/exe")?);
+    // A file that has been replaced meanwhile is nobody's program any more.
+    if !fs::metadata(&file).is_ok_and(|f| fs::metadata(own).is_ok_and(|o| same(&o, &f))) {
+        return Ok(());
+    }
+    mount(Some(&file), &file, none, MsFlags::MS_BIND, none)?;
+    mounts::restrict(&file, MsFlags::MS_RDONLY)?;
+    let mut again = process::Command::new(&file);
+    Err(again.arg(super::ARGUMENT).env(SEALED, "1").exec().into())
+}
+
+fn start() -> Result<i32> {
     let mut text = String::new();
     io::stdin().read_to_string(&mut text)?;
     let sandbox: Sandbox = serde_json::from_str(&text)?;
+    // Before the process namespace, whose first process it would be.
+    let shifted = match sandbox.devices {
+        true => Err(io::Error::other("packages bring device nodes, which it may not have")),
+        false => Shifted::new(),
+    };
     unshare(
         CloneFlags::CLONE_NEWNS
             | CloneFlags::CLONE_NEWPID
@@ -47,9 +83,13 @@ fn start() -> Result<i32> {
     )?;
     // SAFETY: this process has one thread.
     match unsafe { fork() }? {
-        ForkResult::Parent { child } => Ok(exit_code(waitpid(child, None)?)),
+        ForkResult::Parent { child } => {
+            // The report is the first process's.
+            give_up_input()?;
+            Ok(exit_code(waitpid(child, None)?))
+        }
         ForkResult::Child => {
-            let code = first_process(&sandbox).unwrap_or_else(|e| {
+            let code = first_process(&sandbox, shifted).unwrap_or_else(|e| {
                 let _ = writeln!(io::stderr(), "sandbox: {e}");
                 FAILED
             });
@@ -67,12 +107,68 @@ fn exit_code(status: WaitStatus) -> i32 {
 }
 
 /// Process 1 of the PID namespace: when it ends, the kernel kills all others.
-fn first_process(sandbox: &Sandbox) -> Result<i32> {
+fn first_process(sandbox: &Sandbox, shifted: io::Result<Shifted>) -> Result<i32> {
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     umask(Mode::from_bits_truncate(0o022));
-    setgroups(&[])?;
     nix::unistd::sethostname("localhost")?;
-    enter_root(sandbox)?;
+    let shown = mounts::prepare(sandbox)?;
+    let shifted = shifted.map_err(Box::<dyn Error>::from).and_then(|shifted| {
+        let views = mounts::views(&shifted, &shown)?;
+        Ok((shifted, views))
+    });
+    limits::set(shifted.is_ok(), sandbox.large_files)?;
+    limits::leave_keyring()?;
+    // What works without root is in a user namespace as a whole.
+    let lacking = match &shifted {
+        Err(reason) if userns::id_maps().is_none() => Some(format!("{reason}")),
+        _ => None,
+    };
+    match shifted {
+        Ok((shifted, views)) => {
+            mounts::enter(sandbox, &shown, &views, Some(shifted.root()))?;
+            drop(views);
+            shifted.enter().map_err(|e| format!("cannot enter the user namespace: {e}"))?;
+        }
+        Err(_) => {
+            mounts::enter(sandbox, &shown, &[], None)?;
+            setgroups(&[])?;
+        }
+    }
+    report(&Report { lacking })?;
+    confine(sandbox)?;
+    run(sandbox)
+}
+
+/// Tells imgbuild on its socket, which nothing inside gets to see.
+fn report(report: &Report) -> Result<()> {
+    let text = serde_json::to_string(report)?;
+    // SAFETY: the descriptor is open; it stays with standard input.
+    let written = unsafe { libc::write(0, text.as_ptr().cast(), text.len()) };
+    if usize::try_from(written) != Ok(text.len()) {
+        return Err(io::Error::last_os_error().into());
+    }
+    give_up_input()
+}
+
+fn give_up_input() -> Result<()> {
+    let null = File::open("/dev/null")?;
+    nix::unistd::dup2_stdin(&null)?;
+    Ok(())
+}
+
+/// The layers that stay with every process inside.
+fn confine(sandbox: &Sandbox) -> Result<()> {
+    capabilities::drop_others(sandbox.devices).map_err(|e| format!("capabilities: {e}"))?;
+    prctl::set_no_new_privs()?;
+    // Another user means none of both any more; who looks at `/proc/1/root` to see whether
+    // it is in a chroot may, as it has the same rights.
+    prctl::set_dumpable(true)?;
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
+    seccomp::install()
+        .map_err(|e| format!("the kernel takes no filter of system calls: {e}").into())
+}
+
+fn run(sandbox: &Sandbox) -> Result<i32> {
     let input = io::pipe().map(|(reader, mut writer)| -> Result<io::PipeReader> {
         // Small enough for the pipe's buffer, or the program could not read it before we wait.
         if sandbox.input.len() > 60_000 {
@@ -81,11 +177,15 @@ fn first_process(sandbox: &Sandbox) -> Result<i32> {
         writer.write_all(sandbox.input.as_bytes())?;
         Ok(reader)
     })??;
+    // Its arrival is waited for, with a time-out; the program gets an empty mask.
+    let mut children = SigSet::empty();
+    children.add(Signal::SIGCHLD);
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&children), None)?;
     // SAFETY: this process has one thread.
     match unsafe { fork() }? {
         ForkResult::Parent { child } => {
             drop(input);
-            reap(child)
+            reap(child, &children)
         }
         ForkResult::Child => {
             let error = execute(sandbox, input);
@@ -95,18 +195,27 @@ fn first_process(sandbox: &Sandbox) -> Result<i32> {
     }
 }
 
-/// Waits for `program`, and for every orphan on the way.
-fn reap(program: Pid) -> Result<i32> {
+/// Waits for `program`, and for every orphan on the way; ends all when they are too many.
+fn reap(program: Pid, children: &SigSet) -> Result<i32> {
     loop {
-        let status = waitpid(None::<Pid>, None)?;
-        if status.pid() == Some(program) {
-            return Ok(exit_code(status));
+        match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG))? {
+            WaitStatus::StillAlive => {
+                let tick = libc::timespec { tv_sec: 0, tv_nsec: TICK };
+                // SAFETY: the set and the time live; no information is asked for.
+                unsafe {
+                    libc::sigtimedwait(children.as_ref(), std::ptr::null_mut(), &raw const tick)
+                };
+                if limits::processes() > limits::PROCESSES {
+                    return Ok(CROWDED);
+                }
+            }
+            status if status.pid() == Some(program) => return Ok(exit_code(status)),
+            _ => {}
         }
     }
 }
 
 fn execute(sandbox: &Sandbox, input: io::PipeReader) -> Box<dyn Error> {
-    use std::os::unix::process::CommandExt;
     let Some((program, arguments)) = sandbox.command.split_first() else {
         return "no command".into();
     };
@@ -129,132 +238,4 @@ fn execute(sandbox: &Sandbox, input: io::PipeReader) -> Box<dyn Error> {
         .envs(sandbox.environment.iter().map(|(k, v)| (k, v)))
         .exec();
     format!("{program}: {error}").into()
-}
-
-fn enter_root(sandbox: &Sandbox) -> Result<()> {
-    let none = None::<&str>;
-    // Nothing mounted from here on reaches the host.
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
-    mount(Some(&sandbox.root), &sandbox.root, none, MsFlags::MS_BIND, none)?;
-    for bind in &sandbox.binds {
-        bind_mount(&sandbox.root, bind).map_err(|e| format!("{}: {e}", bind.host.display()))?;
-    }
-    for api_root in &sandbox.api_roots {
-        let root = sandbox.root.join(api_root.trim_start_matches('/'));
-        api_mounts(&root).map_err(|e| format!("{api_root}: {e}"))?;
-    }
-    chdir(&sandbox.root)?;
-    // pivot_root(2), "pivot_root(".", ".")": the old root lies over the new one and is detached.
-    pivot_root(".", ".")?;
-    umount2(".", MntFlags::MNT_DETACH)?;
-    chdir("/")?;
-    Ok(())
-}
-
-/// A folder below `root` to mount on, made with `mode` if it is not there. A link on the way
-/// could lead out of the root: it is refused.
-fn mount_point(root: &Path, inside: &str, mode: u32) -> Result<PathBuf> {
-    let mut place = root.to_owned();
-    for part in inside.split('/').filter(|part| !part.is_empty()) {
-        place.push(part);
-        match fs::symlink_metadata(&place) {
-            Ok(meta) if meta.is_dir() => {}
-            Ok(_) => return Err(format!("/{inside} of the image is not a folder").into()),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir(&place)?;
-                fs::set_permissions(&place, Permissions::from_mode(mode))?;
-            }
-            Err(e) => return Err(e.into()),
-        }
-    }
-    Ok(place)
-}
-
-fn bind_mount(root: &Path, bind: &Bind) -> Result<()> {
-    let none = None::<&str>;
-    let inside = mount_point(root, &bind.inside, 0o755)?;
-    mount(Some(&bind.host), &inside, none, MsFlags::MS_BIND | MsFlags::MS_REC, none)?;
-    if bind.read_only {
-        // What the host's mount forbids has to stay forbidden (mount_namespaces(7), "locked").
-        let held = statvfs(&inside)?.flags();
-        let mut flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
-        for (is, flag) in [
-            (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
-            (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
-            (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
-        ] {
-            flags.set(flag, held.contains(is));
-        }
-        mount(none, &inside, none, flags, none)?;
-    }
-    Ok(())
-}
-
-/// /proc, /dev, and writable /sys and /run: scriptlets look for them. What the package
-/// `filesystem` sets on these folders goes to the mounts, so the folders below them are made
-/// with the modes that it asks for.
-fn api_mounts(root: &Path) -> Result<()> {
-    let tmpfs = |place: &Path, mode: &str| {
-        mount(
-            Some("tmpfs"),
-            place,
-            Some("tmpfs"),
-            MsFlags::MS_NOSUID,
-            Some(format!("mode={mode}").as_str()),
-        )
-    };
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount(Some("proc"), &mount_point(root, "proc", 0o555)?, Some("proc"), flags, None::<&str>)?;
-    tmpfs(&mount_point(root, "sys", 0o555)?, "0555")?;
-    tmpfs(&mount_point(root, "run", 0o755)?, "0755")?;
-    let dev = mount_point(root, "dev", 0o755)?;
-    tmpfs(&dev, "0755")?;
-    let old = umask(Mode::empty());
-    for (name, major, minor) in [
-        ("null", 1, 3),
-        ("zero", 1, 5),
-        ("full", 1, 7),
-        ("random", 1, 8),
-        ("urandom", 1, 9),
-        ("tty", 5, 0),
-    ] {
-        device(&dev, name, major, minor).map_err(|e| format!("/dev/{name}: {e}"))?;
-    }
-    umask(old);
-    for (name, target) in [
-        ("fd", "/proc/self/fd"),
-        ("stdin", "/proc/self/fd/0"),
-        ("stdout", "/proc/self/fd/1"),
-        ("stderr", "/proc/self/fd/2"),
-        ("ptmx", "pts/ptmx"),
-    ] {
-        symlink(target, dev.join(name))?;
-    }
-    fs::create_dir(dev.join("shm"))?;
-    fs::create_dir(dev.join("pts"))?;
-    let options = CString::new("newinstance,ptmxmode=0666,mode=620")?;
-    mount(
-        Some("devpts"),
-        &dev.join("pts"),
-        Some("devpts"),
-        MsFlags::MS_NOSUID,
-        Some(options.as_c_str()),
-    )?;
-    Ok(())
-}
-
-/// A character device in the sandbox's `/dev`: a node of its own or, in a user namespace,
-/// which may not make one, the host's.
-fn device(dev: &Path, name: &str, major: u64, minor: u64) -> Result<()> {
-    let place = dev.join(name);
-    let mode = Mode::from_bits_truncate(0o666);
-    match mknod(&place, SFlag::S_IFCHR, mode, makedev(major, minor)) {
-        Err(Errno::EPERM) => {
-            fs::write(&place, "")?;
-            let host = Path::new("/dev").join(name);
-            let none = None::<&str>;
-            Ok(mount(Some(&host), &place, none, MsFlags::MS_BIND, none)?)
-        }
-        result => Ok(result?),
-    }
 }

@@ -201,6 +201,12 @@ fn ranges(text: &str, user: &str, uid: &str) -> Vec<Range> {
     found
 }
 
+/// First id and count of every user's range.
+pub(super) fn all_ranges(text: &str) -> Vec<(u64, u64)> {
+    let range = |line: &str| parse(line.trim().split_once(':')?.1);
+    text.lines().filter_map(range).map(|range| (range.first, range.count)).collect()
+}
+
 fn parse(range: &str) -> Option<Range> {
     let (first, count) = range.split_once(':')?;
     Some(Range { first: first.parse().ok()?, count: count.parse().ok()? })
