@@ -1,0 +1,260 @@
+//! What a package's scriptlet can reach of the machine that builds: nothing, as root with a
+//! user namespace of its own, as root where the kernel has none, and without root. The program
+//! that tries is `fixtures/sandbox/escape.c`; it runs where scriptlets run.
+
+use builder::sandbox::{ARGUMENT, Sandbox};
+use lab_tests::lab::{Lab, text};
+use lab_tests::user::User;
+use lab_tests::{oracle, product, rpm_double};
+use nix::libc;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Things outside that must not be reached, and a root with the program that tries.
+struct Host {
+    folder: tempfile::TempDir,
+    canary: File,
+    port: TcpListener,
+    _abstract: UnixListener,
+    name: String,
+    key: libc::c_long,
+}
+
+impl Host {
+    fn new() -> Self {
+        let folder = tempfile::tempdir_in(product::cache_folder()).expect("temporary folder");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("mode");
+        let path = folder.path().join("canary");
+        fs::write(&path, "canary").expect("canary");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("mode");
+        let canary = File::open(&path).expect("canary");
+        let port = TcpListener::bind("127.0.0.1:0").expect("port");
+        let name = format!("imgbuild-canary-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).expect("name");
+        let _abstract = UnixListener::bind_addr(&address).expect("abstract socket");
+        const USER_KEYRING: libc::c_long = -4;
+        let [kind, label] = [c"user", c"imgbuild-canary"].map(std::ffi::CStr::as_ptr);
+        // SAFETY: all strings live; the lengths are theirs.
+        let key =
+            unsafe { libc::syscall(libc::SYS_add_key, kind, label, label, 5usize, USER_KEYRING) };
+        assert!(key > 0, "root has a keyring");
+        Self { folder, canary, port, _abstract, name, key }
+    }
+
+    /// A root that holds nothing but the program.
+    fn root(&self, at: &Path) -> PathBuf {
+        let root = at.join("root");
+        fs::create_dir_all(root.join("tmp")).expect("root");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/sandbox/escape.c");
+        let program = text(&root.join("escape"));
+        oracle::ok("gcc", ["-static", "-no-pie", "-O1", "-o", &program, &text(&source)]);
+        root
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let disk = fs::metadata(self.folder.path()).expect("folder").dev();
+        let port = self.port.local_addr().expect("address").port();
+        let canary = self.folder.path().join("canary");
+        let path = fs::canonicalize(canary).expect("path");
+        vec![
+            format!("canary={}", text(&path)),
+            format!("major={}", nix::sys::stat::major(disk)),
+            format!("minor={}", nix::sys::stat::minor(disk)),
+            format!("process={}", std::process::id()),
+            format!("port={port}"),
+            format!("abstract={}", self.name),
+            format!("key={}", self.key),
+        ]
+    }
+}
+
+/// What a run said: the sandbox's report, the output and the exit code.
+struct Said {
+    report: String,
+    output: String,
+    code: Option<i32>,
+}
+
+/// Runs `imgbuild __sandbox` by `command` as imgbuild itself does, with a descriptor that it
+/// should not hand on.
+fn run(mut command: Command, sandbox: &Sandbox, canary: &File) -> Said {
+    let (mut socket, inside) = UnixStream::pair().expect("socket");
+    let canary = canary.as_raw_fd();
+    command.stdin(OwnedFd::from(inside)).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // SAFETY: two system calls.
+    unsafe {
+        command.pre_exec(move || {
+            libc::setsid();
+            if libc::dup2(canary, 77) < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
+        });
+    }
+    let child = command.spawn().expect("imgbuild starts");
+    drop(command);
+    socket.write_all(&serde_json::to_vec(sandbox).expect("JSON")).expect("specification");
+    socket.shutdown(Shutdown::Write).expect("socket");
+    let output = child.wait_with_output().expect("imgbuild");
+    let mut report = String::new();
+    // An older imgbuild reports nothing.
+    let _ = socket.read_to_string(&mut report);
+    let said = [output.stdout, output.stderr].concat();
+    let output_text = String::from_utf8_lossy(&said).into_owned();
+    Said { report, output: output_text, code: output.status.code() }
+}
+
+/// Every way out must be contained but for those named `open`; says how many were tried.
+#[allow(clippy::print_stderr, reason = "the figure is what a reader wants")]
+fn check(said: &Said, mode: &str) {
+    let lines: Vec<&str> =
+        said.output.lines().filter(|l| l.contains("escaped") || l.contains("contained")).collect();
+    let escaped: Vec<&&str> = lines.iter().filter(|l| l.contains(" escaped")).collect();
+    eprintln!("{mode}: {} of {} ways out succeeded", escaped.len(), lines.len());
+    assert_eq!(said.code, Some(0), "{mode}: {}", said.output);
+    assert!(lines.len() >= 59, "{mode}: not all were tried: {}", said.output);
+    assert!(escaped.is_empty(), "{mode}: {escaped:#?}");
+}
+
+/// The program that the tests run, another one to compare with.
+fn imgbuild() -> PathBuf {
+    std::env::var_os("IMGBUILD_TEST_BINARY").map_or_else(|| product::imgbuild().into(), Into::into)
+}
+
+fn root_command() -> Command {
+    let mut command = Command::new(imgbuild());
+    command.arg(ARGUMENT);
+    command
+}
+
+/// A double of a kernel before 5.12: it has no `mount_setattr`.
+fn on_old_kernel(command: &mut Command) {
+    let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+    let filter = [
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_mount_setattr as u32),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    // SAFETY: one system call, of a program that the closure owns.
+    unsafe {
+        command.pre_exec(move || {
+            let (len, filter) = (filter.len() as u16, filter.as_ptr().cast_mut());
+            let program = libc::sock_fprog { len, filter };
+            match libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) {
+                0 => Ok(()),
+                _ => Err(std::io::Error::last_os_error()),
+            }
+        });
+    }
+}
+
+fn escape(root: &Path, arguments: Vec<String>) -> Sandbox {
+    Sandbox::new(root, ["/escape".to_owned()].into_iter().chain(arguments))
+}
+
+#[test]
+fn nothing_gets_out_as_root() {
+    let host = Host::new();
+    let sandbox = escape(&host.root(host.folder.path()), host.arguments());
+    let said = run(root_command(), &sandbox, &host.canary);
+    check(&said, "root, user namespace");
+    assert_eq!(said.report, r#"{"lacking":null}"#, "the kernel has user namespaces");
+    // Owners on the disk are what they are inside.
+    let made = fs::metadata(sandbox.root.join("tmp/jail")).expect("made by the program");
+    assert_eq!((made.uid(), made.gid()), (0, 0));
+}
+
+#[test]
+fn nothing_gets_out_as_root_on_an_old_kernel() {
+    let host = Host::new();
+    let mut sandbox = escape(&host.root(host.folder.path()), host.arguments());
+    let mut command = root_command();
+    on_old_kernel(&mut command);
+    let said = run(command, &sandbox, &host.canary);
+    check(&said, "root, no user namespace");
+    assert!(said.report.contains("owners cannot be mapped"), "{}", said.report);
+    // Packages with device nodes have the same: rpm makes them, nobody can use them.
+    sandbox.devices = true;
+    let said = run(root_command(), &sandbox, &host.canary);
+    check(&said, "root, packages with devices");
+    assert!(said.report.contains("device nodes"), "{}", said.report);
+    let node = fs::symlink_metadata(sandbox.root.join("tmp/node")).expect("the last node");
+    assert_eq!(nix::sys::stat::major(node.rdev()), 1);
+}
+
+#[test]
+fn nothing_gets_out_without_root() {
+    let (host, user) = (Host::new(), User::new());
+    let root = host.root(&user.path(""));
+    oracle::ok("chown", ["-R", &format!("{0}:{0}", user.name()), &text(&root)]);
+    fs::copy(imgbuild(), user.path("imgbuild")).expect("imgbuild");
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", user.name(), "--regid", user.name(), "--init-groups"]);
+    // As imgbuild does by itself before it builds.
+    command.args(["unshare", "--map-root-user", "--map-auto"]);
+    command.arg(user.path("imgbuild")).arg(ARGUMENT);
+    let said = run(command, &escape(&root, host.arguments()), &host.canary);
+    check(&said, "without root");
+}
+
+#[test]
+fn too_many_processes_end_the_sandbox() {
+    let host = Host::new();
+    let sandbox = escape(&host.root(host.folder.path()), vec!["bomb=1".to_owned()]);
+    for old in [false, true] {
+        let start = Instant::now();
+        let mut command = root_command();
+        if old {
+            on_old_kernel(&mut command);
+        }
+        let said = run(command, &sandbox, &host.canary);
+        assert_eq!(said.code, Some(252), "{}", said.output);
+        assert!(start.elapsed() < Duration::from_secs(25), "{:?}", start.elapsed());
+    }
+}
+
+/// A package whose `%post` runs the program and then waits for ever, as its last act.
+fn hostile_repository(lab: &Lab, host: &Host) -> PathBuf {
+    let program = host.root(host.folder.path()).join("escape");
+    let arguments = host.arguments().join(" ");
+    let spec = format!(
+        "Name: hostile\nVersion: 1\nRelease: 1\nSummary: x\nBuildArch: x86_64\nRequires: bash coreutils\n\
+         %description\nx\n%install\ninstall -D {} %{{buildroot}}/usr/bin/escape\n\
+         %post\n/usr/bin/escape {arguments} </dev/null\nexec sleep 4322\n%files\n/usr/bin/escape\n",
+        text(&program)
+    );
+    let to = lab.folder().join("hostile");
+    fs::create_dir(&to).expect("repository");
+    rpm_double::repository(&spec, &to);
+    to
+}
+
+#[test]
+fn a_hostile_package_reaches_nothing_and_a_waiting_one_is_ended() {
+    let (lab, host) = (Lab::new(), Host::new());
+    lab.edit("kickstart/controller.ks", "openvswitch\n", "openvswitch\nhostile\n");
+    let repository = text(&hostile_repository(&lab, &host));
+    let practice = product::practice();
+    let media = ["os", "extras", "osp10"].map(|part| text(&practice.join(part)));
+    let mut media: Vec<&str> = media.iter().map(String::as_str).collect();
+    media.push(&repository);
+    let cache = lab.folder().join("cache");
+    let cache_text = text(&cache);
+    let more = ["--cache", &cache_text, "--no-gpgcheck", "hostile", "--post-timeout", "60s"];
+    let output = product::run(&lab.arguments("controller", &media, &more));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("printed nothing for 60 seconds; `sleep 4322` is running"), "{said}");
+    assert!(said.contains("nothing printed for 30 seconds; `sleep 4322` is running"), "{said}");
+    let logs = fs::read_dir(cache.join("logs")).expect("logs").flatten();
+    let log = logs.map(|l| fs::read_to_string(l.path()).expect("log")).collect::<String>();
+    let said = Said { report: String::new(), output: log, code: Some(0) };
+    check(&said, "a package's %post");
+}
