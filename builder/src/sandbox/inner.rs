@@ -59,8 +59,11 @@ fn seal() -> Result<()> {
     if !fs::metadata(&file).is_ok_and(|f| fs::metadata(own).is_ok_and(|o| same(&o, &f))) {
         return Ok(());
     }
-    mount(Some(&file), &file, none, MsFlags::MS_BIND, none)?;
-    mounts::restrict(&file, MsFlags::MS_RDONLY)?;
+    let bound = mount(Some(&file), &file, none, MsFlags::MS_BIND, none).map_err(io::Error::from);
+    // A container may forbid it; the kernel keeps a running program from being written.
+    if bound.and_then(|()| mounts::restrict(&file, MsFlags::MS_RDONLY)).is_err() {
+        return Ok(());
+    }
     let mut again = process::Command::new(&file);
     Err(again.arg(super::ARGUMENT).env(SEALED, "1").exec().into())
 }

@@ -8,7 +8,7 @@
 mod calls;
 mod program;
 
-use calls::{ACROSS, Call, Refusal};
+use calls::{Call, REFUSED, Refusal};
 use nix::libc;
 use program::Program;
 use std::io;
@@ -58,7 +58,7 @@ fn part(number: impl Fn(&Call) -> Option<u32>, foreign: Option<u32>) -> Program 
         part.refuse_from(bit, libc::ENOSYS);
     }
     part.refuse_from(NEWEST + 1, libc::ENOSYS);
-    for call in ACROSS {
+    for call in REFUSED {
         let Some(number) = number(call) else { continue };
         let mut answer = Program::default();
         match call.refusal {
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_long_numbers_are_the_c_librarys() {
-        let long = |name: &str| ACROSS.iter().find(|c| c.name == name).and_then(|c| c.long);
+        let long = |name: &str| REFUSED.iter().find(|c| c.name == name).and_then(|c| c.long);
         for (name, number) in [
             ("mount", libc::SYS_mount),
             ("mount_setattr", libc::SYS_mount_setattr),

@@ -48,7 +48,7 @@ const TYPING: &[u32] = &[0x5412, 0x541c];
 const FAMILIES: &[u32] = &[libc::AF_UNIX as u32, libc::AF_INET as u32, libc::AF_INET6 as u32];
 
 /// Every refused call.
-pub const ACROSS: &[Call] = &[
+pub const REFUSED: &[Call] = &[
     // Mounts: with a mount of its own making a program reaches the host's devices and control files.
     call("mount", Some(165), Some(21), NO),
     call("umount", None, Some(22), NO),
