@@ -214,13 +214,21 @@ impl RunState {
     /// When it cannot be read or is not in this version's form.
     pub fn load(host: &Host) -> io::Result<Option<RunState>> {
         let Some(text) = host.read(PATH)? else { return Ok(None) };
-        let invalid =
-            |why: String| io::Error::new(io::ErrorKind::InvalidData, format!("{PATH}: {why}"));
-        let state: RunState = serde_json::from_str(&text).map_err(|e| invalid(e.to_string()))?;
+        RunState::parse(&text)
+            .map(Some)
+            .map_err(|why| io::Error::new(io::ErrorKind::InvalidData, format!("{PATH}: {why}")))
+    }
+
+    /// Reads the state file's text.
+    ///
+    /// # Errors
+    /// Why it is not in this version's form.
+    pub fn parse(text: &str) -> Result<RunState, String> {
+        let state: RunState = serde_json::from_str(text).map_err(|e| e.to_string())?;
         if state.version == VERSION {
-            Ok(Some(state))
+            Ok(state)
         } else {
-            Err(invalid(format!("version {} is not known here", state.version)))
+            Err(format!("version {} is not known here", state.version))
         }
     }
 
