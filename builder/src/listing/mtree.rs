@@ -16,6 +16,15 @@ const KINDS: [(Kind, &str); 7] = [
     (Kind::Socket, "socket"),
 ];
 
+/// Keywords that belong to some types only.
+const SPECIAL: [(&str, &[Kind]); 4] = [
+    ("link", &[Kind::Link]),
+    ("device", &[Kind::Char, Kind::Block]),
+    ("size", &[Kind::File]),
+    ("sha256digest", &[Kind::File]),
+];
+
+/// The listing as text.
 pub fn write(listing: &Listing) -> String {
     let mut text = String::from("#mtree\n");
     for (path, record) in listing {
@@ -80,7 +89,9 @@ fn unescape(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Reads what [`super::to_text`] wrote.
+/// Reads what [`super::to_text`] wrote. A keyword that mtree(5) gives to one type of file alone
+/// (`link` to symbolic links, `device` to devices, size and digest to regular files) is an error
+/// with another type: it would be lost when the listing is written again.
 ///
 /// # Errors
 /// The number of the line that cannot be read, from 1.
@@ -108,8 +119,15 @@ fn record(line: &str) -> Option<(Vec<u8>, Record)> {
         device: (0, 0),
         xattrs: BTreeMap::new(),
     };
+    let mut kinds: Option<&[Kind]> = None;
     for word in words {
         let (key, value) = word.split_once('=')?;
+        if let Some((_, of)) = SPECIAL.iter().find(|(special, _)| *special == key) {
+            if kinds.is_some_and(|kinds| kinds != *of) {
+                return None;
+            }
+            kinds = Some(of);
+        }
         match key {
             "type" => record.kind = KINDS.iter().find(|(_, name)| *name == value)?.0,
             "mode" => record.mode = u16::from_str_radix(value, 8).ok()?,
@@ -117,7 +135,9 @@ fn record(line: &str) -> Option<(Vec<u8>, Record)> {
             "gid" => record.gid = value.parse().ok()?,
             "size" => record.size = value.parse().ok()?,
             "time" => record.mtime = value.split('.').next()?.parse().ok()?,
-            "sha256digest" => value.clone_into(&mut record.sha256),
+            "sha256digest" if value.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                value.clone_into(&mut record.sha256);
+            }
             "link" => record.target = unescape(value)?,
             "device" => {
                 let (major, minor) = value.strip_prefix("native,")?.split_once(',')?;
@@ -131,6 +151,9 @@ fn record(line: &str) -> Option<(Vec<u8>, Record)> {
             }
             _ => return None,
         }
+    }
+    if kinds.is_some_and(|kinds| !kinds.contains(&record.kind)) {
+        return None;
     }
     Some((unescape(path.strip_prefix('/').unwrap_or(path))?, record))
 }
@@ -167,5 +190,28 @@ mod tests {
         let text = write(&listing);
         assert_eq!(parse(&text), Ok(listing));
         assert_eq!(parse("#mtree\n. type=dir\n./x type=what\n"), Err(3));
+    }
+
+    #[test]
+    fn keywords_of_another_type_are_errors() {
+        for line in [
+            "./x link=y",
+            "./x type=file link=y",
+            "./x link=y type=dir",
+            "./x type=link link=y size=3",
+            "./x type=link device=native,1,2",
+            "./x type=file device=native,1,2",
+            "./x type=dir size=4096",
+            "./x type=block sha256digest=ab",
+            "./x type=file sha256digest=a\rb",
+        ] {
+            assert_eq!(parse(&format!("#mtree\n{line}\n")), Err(2), "{line}");
+        }
+        for line in
+            ["./x link=y type=link", "./x size=3 type=file", "./x device=native,1,2 type=char"]
+        {
+            let listing = parse(line).unwrap();
+            assert_eq!(parse(&write(&listing)), Ok(listing), "{line}");
+        }
     }
 }
