@@ -98,21 +98,43 @@ impl From<Problems> for Error {
 /// Line and column (both from 1, columns in characters) of a byte offset.
 /// An offset past the end or inside a character counts as the place before it.
 pub fn line_column(text: &str, offset: usize) -> (usize, usize) {
-    let mut offset = offset.min(text.len());
-    while !text.is_char_boundary(offset) {
-        offset -= 1;
+    LineIndex::new(text).place(offset)
+}
+
+/// Where the lines of a text start: finds the places of many offsets without reading the text
+/// for each of them.
+#[derive(Debug)]
+pub struct LineIndex<'t> {
+    text: &'t str,
+    /// Offset of each line's first byte.
+    starts: Vec<usize>,
+}
+
+impl<'t> LineIndex<'t> {
+    /// Of a text.
+    pub fn new(text: &'t str) -> Self {
+        let ends = text.match_indices('\n').map(|(end, _)| end + 1);
+        Self { text, starts: std::iter::once(0).chain(ends).collect() }
     }
-    let before = &text[..offset];
-    let line_start = before.rfind('\n').map_or(0, |n| n + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+
+    /// As [`line_column`].
+    pub fn place(&self, offset: usize) -> (usize, usize) {
+        let offset = self.text.floor_char_boundary(offset);
+        let line = self.starts.partition_point(|start| *start <= offset);
+        let start = self.starts[line - 1];
+        (line, self.text[start..offset].chars().count() + 1)
+    }
 }
 
 /// The candidate most like `word`, if one is like it at all: at most a third of
 /// its characters (and never all of them) inserted, removed, changed or swapped.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (word.chars().count() / 3).max(1);
+    let length = word.chars().count();
+    let limit = (length / 3).max(1);
     candidates
         .into_iter()
+        // Words differ by their lengths at least; a long word is not worth comparing.
+        .filter(|c| c.chars().count().abs_diff(length) <= limit)
         .map(|c| (distance(word, c), c))
         .filter(|(d, c)| *d <= limit && *d < c.chars().count())
         .min_by_key(|(d, c)| (*d, *c))

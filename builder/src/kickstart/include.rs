@@ -71,7 +71,7 @@ fn append(
         };
         if chain.contains(&included.name) || chain.len() > MAX_DEPTH {
             chain.push(included.name);
-            let (file, line, column) = source.lines.place(&source.text, number, 1);
+            let (file, line, column) = source.lines.place(line, number, 1);
             let message = format!("files include each other: {}", chain.join(" -> "));
             chain.pop();
             let problem = Problem::at(file.unwrap_or(&source.name), (line, column), message);
@@ -108,8 +108,8 @@ mod tests {
         let (whole, problems) = expand(&main, &mut files);
         assert_eq!(problems, []);
         assert_eq!(whole.text, "text\nlang cs\nskipx\n%include /tmp/x\n%include none\ncdrom\n");
-        assert_eq!(whole.lines.place(&whole.text, 3, 2), (Some("b"), 1, 2));
-        assert_eq!(whole.lines.place(&whole.text, 6, 1), (Some("main.ks"), 5, 1));
+        assert_eq!(whole.lines.place("skipx", 3, 2), (Some("b"), 1, 2));
+        assert_eq!(whole.lines.place("cdrom", 6, 1), (Some("main.ks"), 5, 1));
     }
 
     #[test]

@@ -36,12 +36,18 @@ pub struct State<'a> {
     seen: Vec<&'static str>,
     /// What commands that a file should have once have said so far.
     once: HashMap<&'static str, Parsed<'a>>,
+    /// Of such commands that were given again: where the last time, and how many lines the
+    /// report had before it.
+    repeated: HashMap<&'static str, (String, usize)>,
+    /// The text's lines.
+    lines: Vec<&'a str>,
 }
 
 impl State<'_> {
     /// File, line and column in what the user wrote.
     fn place(&self, line: usize, column: usize) -> (String, usize, usize) {
-        let (file, line, column) = self.source.lines.place(self.source.text, line, column);
+        let text = line.checked_sub(1).and_then(|index| self.lines.get(index)).unwrap_or(&"");
+        let (file, line, column) = self.source.lines.place(text, line, column);
         (file.unwrap_or(self.source.file).to_owned(), line, column)
     }
 
@@ -138,6 +144,8 @@ pub fn parse(source: &Text<'_>) -> Result<Kickstart, Vec<Problem>> {
         problems: Vec::new(),
         seen: Vec::new(),
         once: HashMap::new(),
+        repeated: HashMap::new(),
+        lines: source.text.lines().collect(),
     };
     let (items, faults) = items(source.text);
     for fault in faults {
@@ -146,7 +154,8 @@ pub fn parse(source: &Text<'_>) -> Result<Kickstart, Vec<Problem>> {
     for item in &items {
         one(&mut state, item);
     }
-    let State { mut kickstart, mut problems, .. } = state;
+    let State { mut kickstart, mut problems, repeated, .. } = state;
+    note_repeats(&mut kickstart.report, &repeated);
     for (line, why) in limits::refusals(&kickstart.storage) {
         let mut lines = kickstart.report.iter_mut();
         let concerned = |l: &&mut Line| l.is_storage() || l.command == "bootloader";
@@ -202,18 +211,24 @@ fn together<'a>(
         Arguments::Free => parsed,
         _ => parsed.after(earlier, lasting),
     };
-    let names: Vec<&str> =
-        COMMANDS.iter().filter(|c| c.canonical() == name).map(|c| c.name).collect();
-    let counts = [Fate::Honoured, Fate::Translated];
     let (file, line, _) = state.place(item.line, 1);
-    for entry in &mut state.kickstart.report {
-        if names.contains(&entry.command.as_str()) && counts.contains(&entry.fate) {
-            entry.fate = Fate::Translated;
-            entry.why = format!("{file}:{line} has {name} again: what it says counts instead");
-        }
-    }
+    state.repeated.insert(name, (format!("{file}:{line}"), state.kickstart.report.len()));
     state.once.insert(name, whole.clone());
     whole
+}
+
+/// Says of every line before a command's last use that the last one counts.
+fn note_repeats(report: &mut [Line], repeated: &HashMap<&'static str, (String, usize)>) {
+    for (index, entry) in report.iter_mut().enumerate() {
+        let Some(command) = COMMANDS.iter().find(|c| c.name == entry.command) else { continue };
+        let name = command.canonical();
+        let again = repeated.get(name).filter(|(_, before)| index < *before);
+        let Some((place, _)) = again else { continue };
+        if [Fate::Honoured, Fate::Translated].contains(&entry.fate) {
+            entry.fate = Fate::Translated;
+            entry.why = format!("{place} has {name} again: what it says counts instead");
+        }
+    }
 }
 
 fn unknown(state: &mut State<'_>, item: &Item<'_>, table: &[Command]) {

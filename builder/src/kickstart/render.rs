@@ -32,6 +32,10 @@ pub fn is_template(text: &str) -> bool {
 /// A template that would loop longer than this is a mistake.
 const MAX_RENDERED: usize = 4 << 20;
 
+/// Steps that a template may take, and the memory that it may ask for in units of 64 bytes: far
+/// more than any kickstart needs, and less than a second.
+const MAX_STEPS: u64 = 2_000_000;
+
 impl Facts<'_> {
     fn values(&self) -> Value {
         let texts = |list: &[std::net::Ipv4Addr]| -> Vec<String> {
@@ -106,15 +110,20 @@ impl Lines {
     }
 
     /// The file (if it is not the one asked about), line and column in what the user
-    /// wrote of a place in `text`. Within a filled-in part it is the place of the braces.
-    pub fn place(&self, text: &str, line: usize, column: usize) -> (Option<&str>, usize, usize) {
+    /// wrote of a place in line `line` of the text, which is `rendered`. Within a filled-in
+    /// part it is the place of the braces.
+    pub fn place(
+        &self,
+        rendered: &str,
+        line: usize,
+        column: usize,
+    ) -> (Option<&str>, usize, usize) {
         let place = line.checked_sub(1).and_then(|l| self.places.get(l));
         let Some((written, number)) = place.and_then(|(f, n)| Some((self.files.get(*f)?, *n)))
         else {
             return (None, line, column);
         };
         let template = written.lines.get(number - 1).map_or("", String::as_str);
-        let rendered = text.lines().nth(line - 1).unwrap_or("");
         if template == rendered {
             return (Some(&written.name), number, column);
         }
@@ -133,6 +142,7 @@ const MARK: char = '\u{f8ff}';
 pub fn render(file: &str, text: &str, facts: &Facts<'_>) -> Result<(String, Lines), Problem> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(MAX_STEPS));
     // `{#` is common in scripts (`${#list[@]}`); comments are `{## ... ##}` here.
     let syntax = SyntaxConfig::builder()
         .comment_delimiters("{##", "##}")
@@ -218,6 +228,10 @@ fn failure(file: &str, text: &str, error: &minijinja::Error) -> Problem {
         ErrorKind::UndefinedError => {
             Problem::at(file, place, "a name is not known here").hint(format!("known: {NAMES}"))
         }
+        ErrorKind::OutOfFuel => {
+            Problem::at(file, place, "filling this in takes too many steps or too much memory")
+                .hint("take the loop out, or let it end earlier")
+        }
         _ => Problem::at(
             file,
             place,
@@ -267,8 +281,8 @@ mod tests {
         let (text, lines) = rendered(template).unwrap();
         let place = |needle: &str| {
             let line = text.lines().position(|l| l.starts_with(needle)).unwrap() + 1;
-            let (_, line, column) =
-                lines.place(&text, line, text.lines().nth(line - 1).unwrap().len());
+            let rendered = text.lines().nth(line - 1).unwrap();
+            let (_, line, column) = lines.place(rendered, line, rendered.len());
             (line, column)
         };
         assert_eq!(place("a"), (1, 1));
@@ -276,6 +290,19 @@ mod tests {
         assert_eq!(place("b 2"), (3, 3));
         assert_eq!(place("d"), (8, 3));
         assert_eq!(Lines::default().place("x", 7, 9), (None, 7, 9));
+    }
+
+    #[test]
+    fn endless_templates_are_refused() {
+        let endless =
+            "{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}";
+        let silent = endless.replace('x', "");
+        let large = format!("{{% for a in range(99999) %}}{}{{% endfor %}}", "x".repeat(1 << 16));
+        for template in [endless, &silent, &large] {
+            let problem = rendered(template).unwrap_err();
+            assert_eq!(problem.line, 1);
+            assert!(problem.message.contains("too many steps"), "{problem:?}");
+        }
     }
 
     #[test]

@@ -205,7 +205,7 @@ fn differences(file: &str, filled: &[(&Node, Filled)]) -> Option<Problem> {
     let pairs = first.text.lines().zip(other.text.lines()).zip(1..);
     let mut differing =
         pairs.filter(|((a, b), _)| a != b && !a.trim_start().starts_with("network"));
-    let place = differing.next().map(|(_, n)| other.lines.place(&other.text, n, 1));
+    let place = differing.next().map(|((_, line), n)| other.lines.place(line, n, 1));
     let (file, line, column) =
         place.map_or((file, 0, 0), |(name, line, _)| (name.unwrap_or(file), line, 1));
     let message = format!("for {} this is not what it is for the other nodes", node.name);

@@ -1,12 +1,15 @@
 //! Reading a TOML document with the place of every key and value, collecting
 //! problems in place of stopping at the first.
 
-use crate::problem::{Problem, line_column, nearest};
+use crate::problem::{LineIndex, Problem, nearest};
 use std::cell::RefCell;
 use std::net::Ipv4Addr;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+/// Of a text that is not TOML at all no more syntax errors than this are reported.
+const MOST_SYNTAX_ERRORS: usize = 200;
 
 /// A value and where it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +40,7 @@ impl<T> At<T> {
 pub struct Reader<'a> {
     file: &'a str,
     text: &'a str,
+    lines: LineIndex<'a>,
     problems: RefCell<Vec<Problem>>,
     syntax: RefCell<Vec<Problem>>,
 }
@@ -44,15 +48,16 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader of `text`, called `file` in messages.
     pub fn new(file: &'a str, text: &'a str) -> Self {
-        Self { file, text, problems: RefCell::default(), syntax: RefCell::default() }
+        let lines = LineIndex::new(text);
+        Self { file, text, lines, problems: RefCell::default(), syntax: RefCell::default() }
     }
 
     /// Parses the document; syntax errors become problems.
     pub fn parse(&self) -> Spanned<DeTable<'a>> {
         let (document, errors) = DeTable::parse_recoverable(self.text);
-        for error in errors {
+        for error in errors.into_iter().take(MOST_SYNTAX_ERRORS) {
             let start = error.span().map_or(0, |span| span.start);
-            let place = line_column(self.text, start);
+            let place = self.lines.place(start);
             // A multi-line message of the parser ends in a list of what it expected.
             let mut lines = error.message().lines();
             let first = lines.next().unwrap_or("not TOML");
@@ -87,7 +92,7 @@ impl<'a> Reader<'a> {
     }
 
     fn at<T>(&self, value: T, span: &Range<usize>, key: String) -> At<T> {
-        At { value, file: self.file.to_owned(), place: line_column(self.text, span.start), key }
+        At { value, file: self.file.to_owned(), place: self.lines.place(span.start), key }
     }
 }
 
