@@ -5,8 +5,8 @@ mod discs;
 pub mod http;
 mod iso;
 pub mod keep;
-mod mirrors;
-mod repofile;
+pub mod mirrors;
+pub mod repofile;
 mod source;
 
 pub use discs::join;

@@ -1,10 +1,10 @@
 //! Repositories and the catalog of everything on the media.
 
 pub mod comps;
-mod database;
+pub mod database;
 pub mod primary;
 mod relation;
-mod repomd;
+pub mod repomd;
 mod sqlite;
 mod unpack;
 pub mod version;

@@ -2,7 +2,7 @@
 //! path gets, as libselinux (selabel_file(5), `label_file.c` of 2.5) reads them. The labels
 //! go into the tree as `security.selinux`, so that no node relabels itself.
 
-mod spec;
+pub mod spec;
 
 use crate::error::{Context, Result};
 use crate::format::tree::{Content, Tree};

@@ -143,12 +143,20 @@ impl ReadAt for Joined<'_> {
 pub struct Stream<'a> {
     from: &'a dyn ReadAt,
     at: u64,
+    /// Bytes that may still be read.
+    left: u64,
 }
 
 impl<'a> Stream<'a> {
     /// From the first byte on.
     pub fn new(from: &'a dyn ReadAt) -> Self {
-        Self { from, at: 0 }
+        Self::within(from, u64::MAX)
+    }
+
+    /// From the first byte on; reading more than `most` bytes in all is an error. For formats in
+    /// which a damaged chain can lead in a circle.
+    pub fn within(from: &'a dyn ReadAt, most: u64) -> Self {
+        Self { from, at: 0, left: most }
     }
 }
 
@@ -162,6 +170,9 @@ impl Read for Stream<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.from.size().saturating_sub(self.at);
         let n = usize::try_from(left).map_or(buffer.len(), |left| buffer.len().min(left));
+        self.left = self.left.checked_sub(n as u64).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidData, "its chains lead in circles")
+        })?;
         self.from.read_exact_at(&mut buffer[..n], self.at)?;
         self.at += n as u64;
         Ok(n)

@@ -109,7 +109,8 @@ impl<'a> Volume<'a> {
                     continue;
                 }
                 let path = if path.is_empty() { name } else { format!("{path}/{name}") };
-                if path.len() > 4096 {
+                // More entries than could have content: a folder's chain is a circle.
+                if path.len() > 4096 || found.len() as u64 > self.bytes().size() / 256 {
                     return Err(Error::input(format!(
                         "{}: its folders lead in circles",
                         self.what()
@@ -144,7 +145,9 @@ impl<'a> Volume<'a> {
     }
 
     fn open_fat(&self) -> Result<fatfs::FileSystem<Stream<'_>>> {
-        fatfs::FileSystem::new(Stream::new(self.bytes()), fatfs::FsOptions::new())
+        // Every file once, and the tables for each cluster, is far less.
+        let most = self.bytes().size().saturating_mul(16).saturating_add(64 << 20);
+        fatfs::FileSystem::new(Stream::within(self.bytes(), most), fatfs::FsOptions::new())
             .or_input(|| self.what())
     }
 }
@@ -163,4 +166,57 @@ pub type FatEntry = (Vec<u8>, Record);
 pub fn uuid_text(bytes: &[u8]) -> String {
     let h = hex::encode(bytes);
     format!("{}-{}-{}-{}-{}", &h[..8], &h[8..12], &h[12..16], &h[16..20], &h[20..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::fat;
+    use crate::format::read_at::Plain;
+    use crate::format::tree::{Content, Entry, Tree};
+    use std::os::unix::fs::FileExt;
+
+    /// A FAT32 filesystem whose folder `D` has more entries than a cluster, and its file.
+    fn filesystem() -> std::fs::File {
+        let mut file = tempfile::tempfile().unwrap();
+        let size = 40 << 20;
+        file.set_len(size).unwrap();
+        let mut tree = Tree::default();
+        for number in 10..50 {
+            let content = Content::Bytes(vec![7; 600]);
+            tree.put(&format!("D/F{number}"), Entry::new(0o644, 0, content));
+        }
+        let options = fat::Options { size, serial: 1, label: "X".into(), fat32: true };
+        fat::write(&mut file, &options, &tree).unwrap();
+        file
+    }
+
+    fn number(file: &std::fs::File, at: u64) -> u64 {
+        let mut bytes = [0; 4];
+        file.read_exact_at(&mut bytes, at).unwrap();
+        u32::from_le_bytes(bytes).into()
+    }
+
+    fn read(file: std::fs::File) -> Result<Vec<FatEntry>> {
+        Volume::probe(None, "esp".into(), Box::new(Plain::new(file).unwrap())).unwrap().fat()
+    }
+
+    #[test]
+    fn chains_that_lead_in_circles_end() {
+        assert_eq!(read(filesystem()).unwrap().len(), 41);
+        let file = filesystem();
+        let (reserved, tables) = (number(&file, 14) & 0xffff, number(&file, 16) & 0xff);
+        let table = reserved * 512;
+        let data = (reserved + tables * number(&file, 36)) * 512;
+        let cluster = number(&file, 13) & 0xff;
+        let root = data + (number(&file, 44) - 2) * cluster * 512;
+        let place = (0..16).map(|n| root + n * 32).find(|at| number(&file, *at) == 0x2020_2044);
+        let folder = number(&file, place.expect("the folder D") + 26) & 0xffff;
+        for copy in 0..tables {
+            let at = table + copy * number(&file, 36) * 512 + folder * 4;
+            file.write_all_at(&(folder as u32).to_le_bytes(), at).unwrap();
+        }
+        let error = read(file).unwrap_err();
+        assert!(error.message.contains("circles"), "{error}");
+    }
 }

@@ -261,3 +261,25 @@ fn apply<'a>(state: &mut State<'a>, item: &Item<'_>, command: &Command, parsed: 
         Image::Refused(why) => state.report(item, Fate::Refused, why),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn repeated_commands_take_linear_time() {
+        let text = "lang cs_CZ.UTF-8\n".repeat(50_000);
+        let lines = Lines::of("x.ks", &text);
+        let began = Instant::now();
+        let text = Text { file: "x.ks", text: &text, lines: &lines, salt: "lab" };
+        let report = parse(&text).unwrap().report;
+        // Quadratic time was minutes.
+        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+        assert_eq!((report.len(), report[49_999].fate), (50_000, Fate::Honoured));
+        for (entry, line) in report[..49_999].iter().zip(1..) {
+            assert_eq!((entry.line, entry.fate), (line, Fate::Translated));
+            assert_eq!(entry.why, "x.ks:50000 has lang again: what it says counts instead");
+        }
+    }
+}
