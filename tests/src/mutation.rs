@@ -19,7 +19,9 @@ const MEMORY: u64 = 4 << 30;
 /// Inputs do not grow beyond this.
 const MAX_INPUT: usize = 64 << 10;
 /// Inputs that are kept for being accepted.
-const POOL: usize = 200;
+const POOL: usize = 50;
+/// Longer ones are not kept, unless a seed is as long.
+const MAX_KEPT: usize = 8 << 10;
 /// The exit code of a run whose parser took too long for one input.
 pub const HANGS: i32 = 3;
 
@@ -98,7 +100,7 @@ fn change(input: &mut Vec<u8>, other: &[u8], random: &mut Random) {
         4 => drop(input.drain(random.range(input.len()))),
         5 => {
             let piece = input[random.range(input.len())].to_vec();
-            let times = [1, 2, 40, 1000][random.below(4)];
+            let times = [1, 1, 2, 2, 8, 8, 8, 1000][random.below(8)];
             input.splice(at.min(input.len())..at.min(input.len()), piece.repeat(times));
         }
         6 => {
@@ -170,13 +172,14 @@ impl Run<'_> {
             parse(seed)?;
             pool.push(seed.clone());
         }
+        let longest = seeds.iter().map(Vec::len).max().unwrap_or(0).max(MAX_KEPT);
         while began.elapsed() < self.time {
             let mut input = pool[random.below(pool.len())].clone();
             for _ in 0..=random.below(6) {
                 let other = random.below(pool.len());
                 change(&mut input, &pool[other], &mut random);
             }
-            if parse(&input)? {
+            if parse(&input)? && input.len() <= longest {
                 let keep = seeds.len() + random.below(POOL);
                 match pool.get_mut(keep) {
                     Some(place) => *place = input,

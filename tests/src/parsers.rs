@@ -68,7 +68,7 @@ pub const PARSERS: &[Parser] = &[
     parser("qcow2", images::qcow2, made(images::qcow2_seeds)),
     parser("repofile", texts::repofile, made(texts::repofile_seeds)),
     parser("repomd", packages::repomd, files(seeds::REPOMD)),
-    parser("role", texts::role, files(&["profiles/controller.toml", "profiles/compute.toml"])),
+    parser("role", texts::role, made(texts::role_seeds)),
     parser("rpm", packages::rpm, both(&["corpus/rpm/packages/*"], packages::rpm_seeds)),
     parser("selinux", texts::selinux, made(texts::selinux_seeds)),
     parser("spec", node::spec, made(node::spec_seeds)),

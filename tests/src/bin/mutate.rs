@@ -37,8 +37,10 @@ static DOUBLES: [Parser; 3] = [
     Parser {
         name: "double-hang",
         parse: |data| {
-            while data != b"harmless" {
-                std::hint::spin_loop();
+            if data != b"harmless" {
+                loop {
+                    std::hint::spin_loop();
+                }
             }
             true
         },

@@ -2,12 +2,14 @@
 
 use super::files::{Zeroed, file, path};
 use super::seeds::trimmed;
-use builder::format::area::Area;
+use crate::lab::text;
+use crate::oracle;
 use builder::format::tree::{Content, Entry, Tree};
 use builder::format::{berkeley, ext4, gpt, iso9660, lvm2, qcow2};
 use builder::image::{Content as ImageContent, Image};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, symlink};
 
 const MIB: u64 = 1 << 20;
 /// A disk whose written part is the input; readers ask for what is far beyond it.
@@ -76,33 +78,22 @@ pub(super) fn ext4(data: &[u8]) -> bool {
     walked.is_ok()
 }
 
-/// A small tree with everything that inodes can be.
-fn tree() -> Tree {
-    let mut tree = Tree::default();
-    let mut put = |path: &str, content| tree.put(path, Entry::new(0o644, 1_500_000_000, content));
-    put("etc/fstab", Content::Bytes(b"UUID=0 / ext4 defaults 0 1\n".to_vec()));
-    put("etc/link", Content::Symlink(b"fstab".to_vec()));
-    put("etc/long", Content::Symlink(vec![b'x'; 100]));
-    put("etc/again", Content::Hardlink(b"etc/fstab".to_vec()));
-    put("dev/null", Content::CharDevice { major: 1, minor: 3 });
-    put("run/fifo", Content::Fifo);
-    put("usr/large", Content::Bytes([7; 9_000].to_vec()));
-    let mut labelled = Entry::new(0o4755, 1, Content::Bytes(vec![1]));
-    labelled.xattrs.insert(b"security.selinux".to_vec(), b"system_u:object_r:bin_t:s0\0".to_vec());
-    tree.put("usr/bin/su", labelled);
-    tree
-}
-
-fn write_ext4(disk: &File, offset: u64, size: u64) {
-    let area = Area::new(disk, [(offset, size)]);
-    let options = ext4::Options {
-        uuid: [1; 16],
-        hash_seed: [2; 16],
-        label: "root".to_owned(),
-        time: 1_500_000_000,
-        reserved_percent: 5,
-    };
-    ext4::write(&area, &options, &tree(), &mut |_| true).expect("a filesystem");
+/// A filesystem of 256 KiB with files of several kinds, by mke2fs: those that the product
+/// writes have a journal, which is 4 MiB at least.
+fn filesystem() -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("temporary directory");
+    let (tree, image) = (folder.path().join("tree"), folder.path().join("image"));
+    fs::create_dir_all(tree.join("etc")).expect("directory");
+    fs::write(tree.join("etc/fstab"), "UUID=0 / ext4 defaults 0 1\n").expect("file");
+    fs::write(tree.join("large"), [7; 9_000]).expect("file");
+    symlink("fstab", tree.join("etc/link")).expect("link");
+    symlink("x".repeat(100), tree.join("etc/long")).expect("link");
+    let features = "^has_journal,^resize_inode";
+    let mut arguments = vec!["-q", "-t", "ext4", "-O", features, "-b", "1024", "-d"];
+    let (from, to) = (text(&tree), text(&image));
+    arguments.extend([from.as_str(), to.as_str(), "256k"]);
+    oracle::ok("mke2fs", arguments);
+    fs::read(image).expect("a filesystem")
 }
 
 /// What was written of a disk of [`DISK`] bytes.
@@ -120,7 +111,7 @@ fn read_whole(disk: &File) -> Vec<u8> {
 }
 
 pub(super) fn ext4_seeds() -> Vec<Vec<u8>> {
-    vec![disk_with(|disk| write_ext4(disk, 0, DISK))]
+    vec![trimmed(filesystem())]
 }
 
 pub(super) fn gpt(data: &[u8]) -> bool {
@@ -164,16 +155,15 @@ pub(super) fn image(data: &[u8]) -> bool {
 }
 
 pub(super) fn image_seeds() -> Vec<Vec<u8>> {
+    let root = filesystem();
     let mut plain = disk_with(|disk| {
-        write_gpt(disk, &[(64, 32_768, "root")]);
-        write_ext4(disk, 64 * 512, 16 * MIB);
+        write_gpt(disk, &[(64, root.len() as u64 / 512, "root")]);
+        disk.write_all_at(&root, 64 * 512).expect("a file in memory");
     });
     // Without the table's copy at the end.
-    plain.truncate((64 * 512 + 16 * MIB) as usize);
+    plain.truncate(64 * 512 + root.len());
     let plain = trimmed(plain);
-    let mut packed = qcow2_of(&plain);
-    packed.truncate(256 << 10);
-    vec![plain, packed]
+    vec![qcow2_of(&plain), plain]
 }
 
 pub(super) fn iso(data: &[u8]) -> bool {

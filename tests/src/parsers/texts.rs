@@ -26,12 +26,25 @@ pub(super) fn role(data: &[u8]) -> bool {
     load(path.to_str().unwrap_or_default(), Some(&lab))
 }
 
+/// The shipped roles, with the kickstarts at absolute paths: a file in memory has no neighbours.
+pub(super) fn role_seeds() -> Vec<Vec<u8>> {
+    let workspace = crate::product::workspace();
+    let kickstarts = format!("\"{}/kickstart/", workspace.display());
+    ["controller", "compute"]
+        .map(|role| {
+            let file = workspace.join(format!("profiles/{role}.toml"));
+            let text = std::fs::read_to_string(file).expect("a shipped profile");
+            text.replace("\"../kickstart/", &kickstarts).into_bytes()
+        })
+        .to_vec()
+}
+
 /// A kickstart as the nodes of a role have it: filled in, parsed and checked for each node.
 pub(super) fn ks(data: &[u8]) -> bool {
     let kickstart = file(data, 0);
     let text = format!(
-        "role = \"compute\"\nkickstart = \"{}\"\n[machine]\ncpus = 2\nmemory = \"8G\"\n\
-         disk = \"20G\"\n",
+        "role = \"compute\"\nkickstart = \"{}\"\n[machine]\ncpus = 2\nmemory = \"8 GiB\"\n\
+         disk = \"64 GiB\"\n[services]\nenabled = [\"chronyd\"]\ndisabled = [\"postfix\"]\n",
         path(&kickstart).display()
     );
     role(text.as_bytes())
@@ -65,7 +78,7 @@ pub(super) fn manifest_seeds() -> Vec<Vec<u8>> {
         r#"{{"schema":{SCHEMA},"generator":"imgbuild 0","plan_sha256":"{sum}","tree_sha256":"{sum}",
         "firstboot_sha256":"{sum}","practice_media":true,"trust":{{"repositories":[{{"id":"os",
         "gpgcheck":true,"keys":[{{"fingerprint":"ab","user":"u","file":"f"}}]}}],"packages":[]}},
-        "packages":[{{"nevra":"a-1-1.noarch","sha256":"{sum}","repository":"os","license":"MIT",
+        "packages":[{{"name":"a","nevra":"a-1-1.noarch","sha256":"{sum}","repository":"os","license":"MIT",
         "vendor":"","source":"a.src.rpm"}}],"nodes":[{{"name":"openstack","listing":"o.mtree.zst",
         "boot":[{{"name":"mbr","offset":0,"size":440,"sha256":"{sum}"}}]}}],
         "files":[{{"file":"openstack.qcow2","node":"openstack","size":1,"sha256":"{sum}"}}],
