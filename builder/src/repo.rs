@@ -6,7 +6,7 @@ pub mod primary;
 mod relation;
 pub mod repomd;
 mod sqlite;
-mod unpack;
+pub mod unpack;
 pub mod version;
 pub(crate) mod xml;
 

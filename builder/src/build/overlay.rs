@@ -10,7 +10,6 @@ use crate::profile::Node;
 use crate::secrets::NodeSecrets;
 use firstboot::{assets, node_files};
 use sha2::{Digest, Sha256};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// A larger file is not firstboot.

@@ -3,6 +3,7 @@
 use super::seeds::filtered;
 use crate::rawrpm;
 use builder::format::cpio as archive;
+use builder::repo::unpack::Unpacked;
 use builder::repo::version::{Evr, vercmp as compare};
 use builder::repo::{comps as groups_xml, database, primary as primary_xml, repomd as index};
 use builder::rpmfile::{Contents, RpmFile};
@@ -68,7 +69,15 @@ pub(super) fn comps(data: &[u8]) -> bool {
 
 /// Groups as repomd.xml names them when they are compressed.
 pub(super) fn groups(data: &[u8]) -> bool {
-    index::uncompress("repodata/comps.xml.gz", data.to_vec()).is_ok_and(|text| comps(&text))
+    unpacked("repodata/comps.xml.gz", data).is_ok_and(|text| comps(&text))
+}
+
+/// A metadata file of this name, uncompressed.
+fn unpacked(name: &str, bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let repomd =
+        format!("<repomd><data type=\"group\"><location href=\"{name}\"/></data></repomd>");
+    let data = index::parse(repomd.as_bytes())?;
+    Unpacked::new(&data[0], bytes, 1 << 30)?.whole()
 }
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -84,7 +93,7 @@ pub(super) fn groups_seeds() -> Vec<Vec<u8>> {
 pub(super) fn uncompress(data: &[u8]) -> bool {
     let Some((kind, packed)) = data.split_first() else { return false };
     let name = ["a.gz", "a.xz", "a.bz2", "a.zst"][usize::from(kind % 4)];
-    index::uncompress(name, packed.to_vec()).is_ok()
+    unpacked(name, packed).is_ok()
 }
 
 pub(super) fn uncompress_seeds() -> Vec<Vec<u8>> {
