@@ -54,7 +54,7 @@ pub fn prepare(sandbox: &Sandbox) -> Result<Vec<Shown>> {
 /// The same directories with owners mapped.
 ///
 /// # Errors
-/// Which one cannot be had so, and why.
+/// Why there is none: the kernel or the filesystem cannot map.
 pub fn views(shifted: &Shifted, shown: &[Shown]) -> Result<Vec<OwnedFd>> {
     let mut views = Vec::new();
     for Shown { host, read_only, programs, .. } in shown {
@@ -66,7 +66,7 @@ pub fn views(shifted: &Shifted, shown: &[Shown]) -> Result<Vec<OwnedFd>> {
             attributes |= libc::MOUNT_ATTR_NOEXEC;
         }
         let view = shifted.view(host, attributes);
-        views.push(view.map_err(|e| format!("{}: owners cannot be mapped: {e}", host.display()))?);
+        views.push(view.map_err(|e| format!("owners cannot be mapped: {e}"))?);
     }
     Ok(views)
 }
