@@ -111,8 +111,8 @@ fn check_confinement(guest: &Guest) {
     let mounts = guest.ssh(&format!("cat {process}/mounts"));
     // The last at a place is what is seen there.
     let options = |place: &str| {
-        let found = mounts.lines().map(|l| l.split(' ').collect::<Vec<_>>());
-        found.filter(|words| words[1] == place).next_back().map(|words| words[3].to_owned())
+        let mut found = mounts.lines().map(|l| l.split(' ').collect::<Vec<_>>());
+        found.rfind(|words| words[1] == place).map(|words| words[3].to_owned())
     };
     let is = |place: &str, mode: &str| {
         options(place).is_some_and(|options| options.split(',').any(|option| option == mode))
