@@ -131,7 +131,7 @@ pub(super) fn repofile_seeds() -> Vec<Vec<u8>> {
     let text = "[main]\nproxy=http://proxy:3128\n\n[base]\nname=CentOS-$releasever - Base\n\
                 baseurl=http://a.example/$releasever/os/$basearch/\n  http://b.example/\n\
                 gpgcheck=1\nrepo_gpgcheck = 0\ngpgkey=file:///etc/pki/KEY\nenabled=1\n\
-                priority=10\nexclude=kernel* ,foo\ntimeout=30.5\nretries=3\n\
+                priority=10\nexclude=kernel* ,foo\ntimeout=30\nretries=3\n\
                 metadata_expire=6h\n; a comment\n[updates]\nname=x\n\
                 mirrorlist=http://m.example/?release=$releasever&arch=$basearch\nenabled=0\n\
                 sslverify=false\nincludepkgs=a b\nusername=u\npassword=p\n";
