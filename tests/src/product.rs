@@ -1,7 +1,9 @@
 //! The product as a user has it: its binaries, built once per test run, and a cache
 //! of its own that all tests of a run share.
 
+use nix::sys::signal::{SigHandler, Signal, signal};
 use std::ffi::OsStr;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -101,9 +103,24 @@ pub fn run<S: AsRef<OsStr>>(arguments: &[S]) -> Output {
     command().args(arguments).output().expect("imgbuild starts")
 }
 
+/// Signals mean to the program what they mean by default: what has started the tests may ignore
+/// them, as shells do for what they run in the background, and imgbuild lets such a signal be.
+pub fn heed_signals(command: &mut Command) {
+    // SAFETY: signal(2) is safe between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            for stop in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+                signal(stop, SigHandler::SigDfl)?;
+            }
+            Ok(())
+        });
+    }
+}
+
 /// `imgbuild` with the shared cache, to be given arguments.
 pub fn command() -> Command {
     let mut command = Command::new(imgbuild());
+    heed_signals(&mut command);
     command.env("IMGBUILD_CACHE", cache()).env("IMGBUILD_STATE", state());
     command.current_dir(workspace());
     command

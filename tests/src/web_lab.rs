@@ -56,6 +56,7 @@ impl WebLab {
         let mut command = namespace.command(words[0]);
         command.args(&words[1..]).args(arguments).env("IMGBUILD_CACHE", self.cache());
         command.current_dir(self.lab.folder()).stdin(Stdio::null());
+        product::heed_signals(&mut command);
         command
     }
 

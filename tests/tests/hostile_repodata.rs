@@ -283,6 +283,7 @@ fn pipes_in_place_of_the_users_files() {
     let limited = |arguments: &[&str]| {
         let mut command = Command::new("timeout");
         command.args(["-s", "INT", "-k", "20", "20"]).arg(product::imgbuild()).args(arguments);
+        product::heed_signals(&mut command);
         command.env("IMGBUILD_CACHE", place.at("cache")).env("HOME", place.at("home"));
         let output = command.stdin(Stdio::null()).output().expect("timeout starts");
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
@@ -298,7 +299,7 @@ fn pipes_in_place_of_the_users_files() {
         assert!(said.contains("a named pipe"), "{arguments:?}: {said}");
     }
     let output = text(&place.at("home/out"));
-    let mut command = Command::new(product::imgbuild());
+    let mut command = product::command();
     command.args(["build", "--plan", &pipe, "--output", &output]);
     command.env("IMGBUILD_CACHE", place.at("cache")).env("HOME", place.at("home"));
     let mut child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("imgbuild");
