@@ -17,6 +17,7 @@ use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Things outside that must not be reached, and a root with the program that tries.
@@ -27,10 +28,15 @@ struct Host {
     _abstract: UnixListener,
     name: String,
     key: libc::c_long,
+    _alone: MutexGuard<'static, ()>,
 }
+
+/// One test at a time: the user's keyring and the names of abstract sockets are the process's.
+static ALONE: Mutex<()> = Mutex::new(());
 
 impl Host {
     fn new() -> Self {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir_in(product::cache_folder()).expect("temporary folder");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("mode");
         let path = folder.path().join("canary");
@@ -47,7 +53,7 @@ impl Host {
         let key =
             unsafe { libc::syscall(libc::SYS_add_key, kind, label, label, 5usize, USER_KEYRING) };
         assert!(key > 0, "root has a keyring");
-        Self { folder, canary, port, _abstract, name, key }
+        Self { folder, canary, port, _abstract, name, key, _alone }
     }
 
     /// A root that holds nothing but the program.
