@@ -1,0 +1,62 @@
+//! The programs that tests run besides our own: `tests/programs` says which Debian package each
+//! comes with and why it is needed.
+
+use std::io;
+use std::process::{Child, Command, Output};
+
+const PROGRAMS: &str = include_str!("../programs");
+
+/// The Debian package that `program` comes with, when it is one of `tests/programs`.
+pub fn package(program: &str) -> Option<&'static str> {
+    PROGRAMS.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        (words.next()? == program).then(|| words.next())?
+    })
+}
+
+/// What a test that cannot run `program` says.
+pub fn missing(program: &str, error: &io::Error) -> String {
+    let hint = match package(program) {
+        Some(package) => format!("Debian package {package}; tests/setup installs it"),
+        None => "tests/programs does not name it".to_owned(),
+    };
+    format!("cannot run {program}: {error} ({hint})")
+}
+
+/// Starts `command`, whose program may be wrapped by others: `program` is what is missing if it
+/// cannot be started.
+///
+/// # Panics
+/// When it cannot be started.
+pub fn start(program: &str, command: &mut Command) -> Child {
+    command.spawn().unwrap_or_else(|e| panic!("{}", missing(program, &e)))
+}
+
+/// Runs `command` to its end as [`start`] does.
+///
+/// # Panics
+/// When it cannot be started.
+pub fn output(program: &str, command: &mut Command) -> Output {
+    command.output().unwrap_or_else(|e| panic!("{}", missing(program, &e)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const PURPOSES: [&str; 6] = ["build", "try", "guests", "root", "tests", "gate"];
+
+    #[test]
+    fn every_line_has_purposes_a_program_a_package_and_a_reason() {
+        let mut packages = BTreeSet::new();
+        for line in PROGRAMS.lines().filter(|line| !line.starts_with('#')) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            assert!(words.len() > 3, "{line}");
+            assert!(words[0].split(',').all(|purpose| PURPOSES.contains(&purpose)), "{line}");
+            assert!(packages.insert(words[2]), "{} twice", words[2]);
+        }
+        assert_eq!(package("qemu-img"), Some("qemu-utils"));
+        assert_eq!(package("no-such-program"), None);
+    }
+}

@@ -1,0 +1,13 @@
+//! Built images, their trees and what a build leaves: judged by tools that are not ours, by
+//! doubles, and after every kind of fault. No guest is started.
+
+mod faults;
+mod kickstart_image;
+mod kvm;
+mod openstack_apis;
+mod outputs;
+mod rootless;
+mod sandbox;
+mod secrets;
+mod selinux;
+mod verify;

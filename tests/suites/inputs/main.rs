@@ -1,0 +1,13 @@
+//! What a user writes (profiles, kickstarts) and what others wrote: read, refused with one clear
+//! message for each fault, turned into a plan.
+
+mod bad_input;
+mod golden_plans;
+mod kickstart;
+mod kickstart_lines;
+mod kickstart_normal;
+mod node_files;
+mod parsers;
+mod profile;
+mod profile_cases;
+mod shipped;

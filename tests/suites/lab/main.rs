@@ -1,0 +1,13 @@
+//! Everything that starts guests, with what needs the same images. It is one program, so that
+//! every core has a guest: emulated, a guest keeps one core busy. Runs on the machine itself, not
+//! in a new root.
+
+mod boot_password;
+mod el7_guest;
+mod journal;
+mod layouts;
+mod libvirt;
+mod main_job;
+mod power;
+mod power_cuts;
+mod vms;

@@ -1,0 +1,279 @@
+//! The lab's virtual machines: `imgbuild up`, `status`, `ssh`, `console`, `down`, `destroy`.
+
+use crate::journal::{check_records, check_services};
+use crate::power;
+use lab_tests::doubles;
+use lab_tests::half_kvm::{HalfKvm, Variant};
+use lab_tests::lab::{Lab, text};
+use lab_tests::machines::{ADDRESSES, Machines, NODES, empty_image, is_ready};
+use lab_tests::secrets::{Onlooker, Secrets};
+use lab_tests::{oracle, product};
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// Processes that work below `folder` or were told of it, zombies aside.
+fn processes(folder: &Path) -> Vec<String> {
+    let about = |process: &Path| {
+        let place = fs::read_link(process.join("cwd")).unwrap_or_default();
+        let line = fs::read(process.join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        (place.starts_with(folder) || line.contains(&text(folder))).then_some(line)
+    };
+    let own = std::process::id().to_string();
+    fs::read_dir("/proc")
+        .expect("/proc")
+        .filter_map(|e| Some(e.ok()?.path()))
+        .filter(|p| p.file_name().is_some_and(|n| n != own.as_str()))
+        .filter_map(|p| about(&p))
+        .collect()
+}
+
+fn links() -> String {
+    oracle::ok("ip", ["-o", "link"])
+}
+
+/// The user's machine sees what the nodes see.
+fn check_watch(machines: &Machines) {
+    let (code, view) = machines.watch();
+    assert_eq!((code, &view["state"]), (Some(0), &"ready".into()), "{view:#}");
+    let nodes = view["nodes"].as_array().expect("nodes");
+    assert_eq!(nodes.len(), NODES.len(), "{view:#}");
+    for (name, address) in NODES.iter().zip(ADDRESSES) {
+        let node = nodes.iter().find(|n| n["node"] == *name).expect("the node");
+        assert!(is_ready(node) && node["address"] == address, "{view:#}");
+    }
+    let secrets = Secrets::of(&machines.state());
+    secrets.assert_unseen("watch", &view.to_string());
+}
+
+/// packstack's way to every host is there, and to the controller itself; computes have none.
+fn check_packstack_logs_in(machines: &Machines) {
+    let ssh = "ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o ConnectTimeout=120";
+    for (node, address) in NODES.iter().zip(ADDRESSES) {
+        let name = machines.ssh("openstack", &format!("{ssh} root@{address} hostname"));
+        assert_eq!(name.trim(), *node);
+    }
+    let login = format!("{ssh} root@{} true; echo $?", ADDRESSES[0]);
+    assert_eq!(machines.ssh("nova01", &login).trim(), "255");
+}
+
+/// No secret is in what anybody on the nodes may read, in journals, states or command lines.
+fn check_nothing_leaks(machines: &Machines) {
+    let secrets = Secrets::of(&machines.state());
+    for node in NODES {
+        for (what, command) in [
+            ("the journal", "journalctl -b -o json --all --no-pager"),
+            ("command lines", "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'"),
+            ("firstboot's state", "cat /var/lib/firstboot/*.json /run/firstboot/*.json"),
+            (
+                "files that all may read",
+                "find /etc /root /run /tmp /var/log /var/tmp /var/lib/firstboot -xdev -type f \
+                 -perm /077 -size -4M -exec cat {} +",
+            ),
+        ] {
+            let seen = machines.ssh(node, command);
+            assert!(!seen.is_empty(), "{node}: {what}: nothing was looked at");
+            secrets.assert_unseen(&format!("{node}: {what}"), &seen);
+        }
+        let console = machines.ok(&["console", node, "--log"]);
+        secrets.assert_unseen(&format!("{node}: its console"), &console);
+        // The node itself has its key, so looking finds what is there.
+        let key = machines.ssh(node, "cat /etc/firstboot/pki/node.key");
+        assert_eq!(key, fs::read_to_string(secrets.path(&format!("tls-{node}.key"))).expect("key"));
+    }
+}
+
+/// Every node was tried under KVM once, and started again when that failed.
+fn check_fallback(half: &HalfKvm) {
+    let mut calls = half.calls();
+    calls.sort();
+    let of = |accelerator| NODES.map(|node| format!("machine {accelerator} {node}"));
+    let mut expected = [&of("kvm")[..], &of("tcg"), &["probe kvm".to_owned()]].concat();
+    expected.sort();
+    assert_eq!(calls, expected);
+}
+
+#[test]
+fn the_reference_lab_comes_up_sees_itself_and_goes_down() {
+    let lab = doubles::reference_lab(env!("CARGO_BIN_EXE_openstack_apis_double").as_ref());
+    // KVM fails them all, so they come up emulated wherever this runs.
+    let double = env!("CARGO_BIN_EXE_qemu_half_kvm_double").as_ref();
+    let half = HalfKvm::new(lab.folder().join("bin"), double, Variant::InternalError);
+    half.lose_time_of(power::LATE);
+    let machines = Machines::with_programs(&lab, half.directory());
+    let before = links();
+    let up = power::up_arguments(&text(&lab.output()));
+    let up: Vec<&str> = up.iter().map(String::as_str).collect();
+
+    // The first start of one is cut off.
+    let alone = [&up[..], &["--accelerator", "tcg", power::LATE]].concat();
+    power::start_and_cut(&machines, &alone, &[(power::LATE, power::Moments::new().share())]);
+    assert_eq!(half.calls(), [format!("machine tcg {}", power::LATE)]);
+
+    let onlooker = Onlooker::new();
+    machines.ok(&up);
+    check_fallback(&half);
+    let secrets = Secrets::of(&machines.state());
+    secrets.assert_unseen("command lines of `up`", &onlooker.seen());
+    assert_eq!(links(), before, "the host's own interfaces");
+    check_status(&machines, &up);
+    check_nodes(&machines, &lab);
+    machines.check_peers(&[]);
+    assert_eq!((machines.packstack(), machines.packstack_runs()), ("changed".to_owned(), 1));
+    power::check_clock(&machines);
+    check_watch(&machines);
+    check_packstack_logs_in(&machines);
+    check_nothing_leaks(&machines);
+    power::check_nothing_is_installed_again(&machines, &up);
+
+    check_down(&machines, &lab);
+    assert_eq!(links(), before);
+    machines.ok(&["destroy"]);
+    // Images hold the lab's secrets and can be brought up again.
+    let left = fs::read_dir(machines.state().join("openstack-lab")).expect("state").flatten();
+    let left: Vec<_> = left.map(|e| e.file_name()).collect();
+    assert!(left.iter().all(|n| n.to_string_lossy().starts_with("secrets")), "{left:?}");
+    assert!(secrets.path("ca.key").exists(), "the secrets stay");
+}
+
+/// All are on and ready, and who is up already is left alone.
+fn check_status(machines: &Machines, up: &[&str]) {
+    let status = machines.status();
+    let nodes = status["labs"][0]["nodes"].as_array().expect("nodes");
+    let names: Vec<&str> = nodes.iter().filter_map(|n| n["name"].as_str()).collect();
+    assert_eq!(names, NODES);
+    for node in nodes {
+        assert_eq!(node["power"], "on", "{node:#}");
+        assert_eq!(node["firstboot"], "ready", "{node:#}");
+    }
+    machines.ok(up);
+    assert_eq!(machines.status(), status);
+}
+
+/// The nodes reach each other and can be reached, and have what their role needs.
+fn check_nodes(machines: &Machines, lab: &Lab) {
+    for node in NODES {
+        let others = NODES.iter().filter(|n| **n != node);
+        for other in others {
+            machines.ssh(
+                node,
+                &format!("ping -c 1 -W 30 {other} && ssh-keyscan -T 60 {other} | grep ssh-"),
+            );
+        }
+        let said: Value = serde_json::from_str(&machines.ssh(node, "firstboot status --json"))
+            .expect("firstboot's JSON");
+        assert_eq!(said["state"], "ready", "{said:#}");
+    }
+    assert_eq!(
+        machines.run(&["ssh", "-i", &text(&lab.key()), "nova01", "exit 7"]).status.code(),
+        Some(7)
+    );
+    for node in ["nova01", "nova02"] {
+        assert_eq!(machines.ssh(node, "hostname").trim(), node);
+        assert_eq!(machines.ssh(node, "systemctl is-enabled libvirtd").trim(), "enabled");
+        assert!(machines.ssh(node, "virsh list --all").contains("Id"));
+        let ssh = |command: &str| machines.ssh(node, command);
+        check_records(&ssh, node, "compute");
+        check_services(&ssh, &["chronyd", "sshd", "ovs-vswitchd", "libvirtd"]);
+    }
+}
+
+/// One goes down, then all; nothing of them runs, and the images are as they were built.
+fn check_down(machines: &Machines, lab: &Lab) {
+    machines.ok(&["down", "nova02", "--progress", "plain"]);
+    let console = machines.ok(&["console", "nova02", "--log"]);
+    assert!(console.contains("reboot: Power down"), "{console}");
+    assert!(console.contains("node nova02 is ready"), "{console}");
+    assert_eq!(machines.ssh("nova01", "hostname").trim(), "nova01", "the others stay up");
+    machines.ok(&["down", "--progress", "plain"]);
+    for node in NODES {
+        let console = machines.ok(&["console", node, "--log"]);
+        assert!(console.contains("reboot: Power down"), "{node}: {console}");
+    }
+    let status = machines.status();
+    assert_eq!(status["labs"][0]["network_up"], false, "{status:#}");
+    assert_eq!(processes(&lab.folder().join("state")), Vec::<String>::new());
+    for role in ["controller", "compute"] {
+        let folder = text(&lab.output().join(role));
+        oracle::ok("sh", ["-c", &format!("cd {folder} && sha256sum --quiet -c SHA256SUMS")]);
+    }
+}
+
+#[test]
+fn what_cannot_be_brought_up_is_said() {
+    let lab = Lab::new();
+    let machines = Machines::new(&lab);
+    let expect = |arguments: &[&str], code: i32, words: &str| {
+        let output = machines.run(arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(words), "{arguments:?}: {said}");
+    };
+    let output = text(&lab.output());
+    expect(&["up", "--output", &output], 2, "no images in");
+    expect(&["down"], 2, "no lab is there");
+    expect(&["ssh", "nova01"], 2, "no lab is there");
+    expect(&["up", "--memory", "5"], 2, "`5` is not a size");
+    fs::create_dir_all(lab.output()).expect("folder");
+    fs::write(lab.output().join("manifest.json"), "{\"schema\": 0}").expect("manifest");
+    expect(&["up", "--output", &output], 2, "manifest.json is not the manifest of a build");
+    assert!(machines.ok(&["status"]).contains("no machines"));
+    assert_eq!(machines.status()["labs"], Value::Array(Vec::new()));
+    assert!(!lab.folder().join("state").exists(), "a failed `up` leaves nothing");
+}
+
+#[test]
+fn without_root_the_lab_is_in_a_user_namespace() {
+    const NOBODY: u32 = 65534;
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let place = folder.path();
+    fs::set_permissions(place, fs::Permissions::from_mode(0o755)).expect("mode");
+    let program = place.join("imgbuild");
+    fs::copy(product::imgbuild(), &program).expect("imgbuild");
+    empty_image(&place.join("images"));
+    let home = place.join("home");
+    fs::create_dir(&home).expect("folder");
+    std::os::unix::fs::chown(&home, Some(NOBODY), Some(NOBODY)).expect("owner");
+    // Everybody may use /dev/net/tun on most machines; here only in this mount namespace.
+    let run = |arguments: &[&str]| {
+        let script = "mount -t tmpfs tun /dev/net && mknod -m 666 /dev/net/tun c 10 200 &&
+                      exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"";
+        let mut words = vec!["-m", "sh", "-c", script, "sh"];
+        let program = text(&program);
+        words.push(&program);
+        words.extend(arguments);
+        let mut command = std::process::Command::new("unshare");
+        command.args(words).current_dir(place).env("HOME", &home).env_remove("XDG_STATE_HOME");
+        command.output().expect("unshare starts")
+    };
+    let before = links();
+    let up = run(&[
+        "up",
+        "--output",
+        "images",
+        "--backend",
+        "qemu",
+        "--accelerator",
+        "tcg",
+        "--timeout",
+        "2",
+    ]);
+    let said = String::from_utf8_lossy(&up.stderr).into_owned();
+    assert_eq!(up.status.code(), Some(1), "{said}");
+    assert!(said.contains("nova01: firstboot has not reported after 2 s"), "{said}");
+    let status = run(&["status", "--json"]);
+    let status: Value = serde_json::from_slice(&status.stdout).expect("status");
+    assert_eq!(status["labs"][0]["nodes"][0]["power"], "on", "{status:#}");
+    assert_eq!(links(), before, "the host's own interfaces");
+    let keeper = processes(&home).len();
+    assert!(keeper > 0, "QEMU works in its folder");
+    // A system that is not there does not shut down by itself.
+    let down = run(&["down", "--timeout", "1"]);
+    let said = String::from_utf8_lossy(&down.stderr).into_owned();
+    assert!(down.status.success() && said.contains("its power was cut"), "{said}");
+    assert_eq!(processes(&home), Vec::<String>::new());
+    assert!(run(&["destroy"]).status.success());
+    assert_eq!(fs::read_dir(home.join(".local/state/imgbuild")).expect("state").count(), 0);
+}

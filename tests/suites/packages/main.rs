@@ -1,0 +1,16 @@
+//! Media, repositories and packages: how they are read, fetched, chosen, and who vouches for them.
+
+mod formats_iso;
+mod hostile_repodata;
+mod hostile_rpm;
+mod iso_corpus;
+mod iso_media;
+mod lock;
+mod media_cli;
+mod media_http;
+mod packages_el7;
+mod repodata;
+mod solver;
+mod trust_build;
+mod trust_el7;
+mod trust_made;
