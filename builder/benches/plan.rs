@@ -3,9 +3,9 @@
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
-use builder::media;
-use builder::repo::Catalog;
-use builder::solve::{self, Request};
+use builder::packages::media;
+use builder::packages::repo::Catalog;
+use builder::packages::solve::{self, Request};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs;

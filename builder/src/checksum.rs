@@ -1,7 +1,7 @@
 //! Checksums by the names that repodata uses, fed piece by piece.
 
-use crate::error::{Context, Result};
-use crate::interrupt;
+use crate::base::error::{Context, Result};
+use crate::base::interrupt;
 use sha2::digest::DynDigest;
 use std::fmt;
 use std::fs::File;

@@ -1,6 +1,6 @@
 //! The command line: one routing table; each command is a file beside this one.
 
-mod build;
+mod build_images;
 mod clean;
 mod common;
 mod diff;
@@ -15,9 +15,9 @@ mod verify;
 mod vm;
 mod watch;
 
-use crate::error::{Class, Error, Result};
-use crate::interrupt;
-use crate::terminal::printable;
+use crate::base::error::{Class, Error, Result};
+use crate::base::interrupt;
+use crate::base::terminal::printable;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::Write;
@@ -32,14 +32,14 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    build: build::Arguments,
+    build: build_images::Arguments,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Builds images (the default).
     #[command(after_help = EXIT_CODES)]
-    Build(build::Arguments),
+    Build(build_images::Arguments),
     /// Removes from the cache what was not used for longest, or all of some kinds.
     Clean(clean::Arguments),
     /// Prints a kickstart in normal form, or as a node gets it.
@@ -107,7 +107,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn execute(arguments: Arguments) -> Result<()> {
     match (arguments.command, arguments.build) {
-        (Some(Command::Build(a)), _) | (None, a) => build::run(a),
+        (Some(Command::Build(a)), _) | (None, a) => build_images::run(a),
         (Some(Command::Clean(a)), _) => clean::run(a),
         (Some(Command::Kickstart(a)), _) => kickstart::run(a),
         (Some(Command::Plan(a)), _) => plan::run(a),

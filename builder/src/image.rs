@@ -2,13 +2,16 @@
 //! Nothing is mounted and nothing is written; it takes no privilege.
 
 mod content;
+pub mod disk;
+pub mod listing;
+pub mod output;
 mod volume;
 
 pub use content::Content;
 pub use volume::{Filesystem, Volume, uuid_text};
 
-use crate::error::{Context, Error, Result};
-use crate::files::open_regular;
+use crate::base::error::{Context, Error, Result};
+use crate::base::files::open_regular;
 use crate::format::read_at::{Joined, Plain, ReadAt, Window};
 use crate::format::{gpt, lvm2, qcow2};
 use std::os::unix::fs::FileExt;

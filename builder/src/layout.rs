@@ -10,7 +10,7 @@ pub mod limits;
 pub use arrange::{Fault, arrange};
 pub use ids::uuid_bytes;
 
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use crate::kickstart::Storage;
 use crate::problem::Problems;
 use serde::{Deserialize, Serialize};

@@ -1,46 +1,21 @@
 //! imgbuild's library: Spec → Catalog → Plan → Tree → Disk → Outputs.
+//!
+//! One module for each stage on the data's way, each using only those above it.
 
-pub mod boot;
-pub mod bootstrap;
-pub mod build;
-pub mod cache;
+pub mod base;
 pub mod checksum;
 pub mod cli;
-pub mod diff;
-pub mod disk;
-pub mod durable;
-pub mod error;
-mod files;
 pub mod format;
-mod glob;
 pub mod image;
-pub mod inspect;
-pub mod install;
-pub mod interrupt;
-pub mod inventory;
 pub mod kickstart;
+pub mod lab;
 pub mod layout;
-pub mod listing;
-pub mod manifest;
-pub mod media;
-pub mod node;
-pub mod output;
+pub mod packages;
+pub mod pipeline;
 pub mod plan;
 pub mod practice;
-pub mod private;
 pub mod problem;
 pub mod profile;
-pub mod progress;
-pub mod repo;
+pub mod provenance;
 pub mod rpmfile;
-pub mod sandbox;
-pub mod sbom;
-pub mod secrets;
-pub mod selinux;
-pub mod solve;
-mod terminal;
 pub mod tree;
-pub mod trust;
-pub mod verify;
-pub mod vm;
-pub mod watch;

@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    if std::env::args_os().nth(1).is_some_and(|a| a == builder::sandbox::ARGUMENT) {
-        builder::sandbox::inner_main();
+    if std::env::args_os().nth(1).is_some_and(|a| a == builder::tree::sandbox::ARGUMENT) {
+        builder::tree::sandbox::inner_main();
     }
-    if std::env::args_os().nth(1).is_some_and(|a| a == builder::vm::network::ARGUMENT) {
+    if std::env::args_os().nth(1).is_some_and(|a| a == builder::lab::vm::network::ARGUMENT) {
         let words: Vec<String> = std::env::args().skip(2).collect();
-        builder::vm::network::inner_main(&words);
+        builder::lab::vm::network::inner_main(&words);
     }
-    builder::private::take_umask();
+    builder::base::private::take_umask();
     builder::cli::run(std::env::args_os()).into()
 }

@@ -1,12 +1,13 @@
 //! The plan: everything a build will do, decided before anything is done. Making it is
 //! pure; it reads no clock and holds no secret.
 
+pub mod node;
 mod package;
 
 pub use package::Package;
 
-use crate::error::{Error, Result};
-use crate::files::read_named;
+use crate::base::error::{Error, Result};
+use crate::base::files::read_named;
 use crate::layout::{Device, Layout, Piece};
 use crate::profile::{Format, check_host_name, check_name, parse_mac};
 use serde::de::Error as _;

@@ -1,7 +1,7 @@
 //! Problems of input files: where, what, and what is allowed. All of them are
 //! collected and shown together.
 
-use crate::error::Error;
+use crate::base::error::Error;
 use serde::Serialize;
 use std::fmt;
 

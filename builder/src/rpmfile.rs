@@ -14,8 +14,8 @@ pub use package::{Dependency, Package, Scriptlet, Trigger, When};
 pub use payload::{Contents, Item};
 pub use write::{Value, package as with_signatures};
 
-use crate::error::{Error, Result};
-use crate::files::open_regular;
+use crate::base::error::{Error, Result};
+use crate::base::files::open_regular;
 use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;

@@ -1,19 +1,24 @@
 //! Installed trees: a folder read as a value, and the cache that keeps them by the digest
 //! of everything that made them.
 
+pub mod bootloader;
+pub mod bootstrap;
+pub mod install;
 mod read;
+pub mod sandbox;
+pub mod selinux;
 mod write;
 
 pub use read::{has, read_file, rewrite_file};
 pub use write::write;
 
-use crate::cache;
-use crate::durable;
-use crate::error::{Context, Error, Result};
+use crate::base::durable;
+use crate::base::error::{Context, Error, Result};
+use crate::base::interrupt;
+use crate::base::private::{self, Scratch};
 use crate::format::tree::{Content, Entry, Tree};
-use crate::interrupt;
-use crate::private::{self, Scratch};
-use crate::sandbox::userns;
+use crate::packages::cache;
+use crate::tree::sandbox::userns;
 use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};

@@ -1,10 +1,10 @@
 //! `imgbuild clean`.
 
 use super::common::{Common, print, size};
-use crate::cache::{self, Folder, Kind, Removal, Selection};
-use crate::error::Result;
+use crate::base::error::Result;
+use crate::packages::cache::{self, Folder, Kind, Removal, Selection};
 use crate::profile::show_size;
-use crate::sandbox::userns;
+use crate::tree::sandbox::userns;
 use clap::Args;
 use serde_json::json;
 use std::path::Path;

@@ -1,12 +1,12 @@
 //! Arguments and output that several commands share.
 
-use crate::build::Select;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::base::progress::Mode;
+use crate::base::terminal::printable;
+use crate::pipeline::Select;
 use crate::plan::Plan;
 use crate::problem::{Problem, Problems};
 use crate::profile::{self, SIZE_HINT, Spec, parse_size};
-use crate::progress::Mode;
-use crate::terminal::printable;
 use clap::Args;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};

@@ -1,9 +1,9 @@
 //! `imgbuild diff`.
 
 use super::common::{OutputArguments, json, print};
-use crate::diff::{self, File, Report, Subject};
-use crate::error::{Error, Result};
-use crate::progress::Progress;
+use crate::base::error::{Error, Result};
+use crate::base::progress::Progress;
+use crate::provenance::diff::{self, File, Report, Subject};
 use clap::Args;
 use std::fmt::Write;
 use std::path::PathBuf;

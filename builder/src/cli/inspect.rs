@@ -1,9 +1,9 @@
 //! `imgbuild inspect`.
 
 use super::common::{OutputArguments, json, print};
-use crate::error::Result;
-use crate::inspect::{self, Description};
+use crate::base::error::Result;
 use crate::profile::show_size;
+use crate::provenance::inspect::{self, Description};
 use clap::Args;
 use std::fmt::Write;
 use std::path::PathBuf;

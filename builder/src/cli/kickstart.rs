@@ -1,7 +1,7 @@
 //! `imgbuild kickstart`.
 
 use super::common::{SpecArguments, print, working_folder};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use crate::profile;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;

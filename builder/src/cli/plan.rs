@@ -2,10 +2,10 @@
 
 use super::common::{SelectArguments, print};
 use super::summary;
-use crate::build::{self, bare};
-use crate::error::Result;
-use crate::progress::Progress;
-use crate::solve::Request;
+use crate::base::error::Result;
+use crate::base::progress::Progress;
+use crate::packages::solve::Request;
+use crate::pipeline::{self, bare};
 use clap::Args;
 
 #[derive(Args)]
@@ -34,7 +34,7 @@ pub struct Arguments {
 pub fn run(a: Arguments) -> Result<()> {
     let mut progress = Progress::new(a.select.common.progress);
     if a.install.is_empty() {
-        let plan = build::plan(&a.select.select()?, &mut progress)?;
+        let plan = pipeline::plan(&a.select.select()?, &mut progress)?;
         let json = || format!("{}\n", plan.to_json());
         return print(&if a.json { json() } else { summary::plan(&plan) });
     }

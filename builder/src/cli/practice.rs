@@ -1,9 +1,9 @@
 //! `imgbuild practice`.
 
 use super::common::{Common, print};
-use crate::error::Result;
+use crate::base::error::Result;
+use crate::base::progress::{Progress, Unit};
 use crate::practice;
-use crate::progress::{Progress, Unit};
 use clap::Args;
 use std::path::PathBuf;
 

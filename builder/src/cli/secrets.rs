@@ -1,8 +1,8 @@
 //! `imgbuild secrets`.
 
 use super::common::{StateArguments, json, print};
-use crate::error::{Error, Result};
-use crate::secrets::{Item, Kind, Store, labs};
+use crate::base::error::{Error, Result};
+use crate::lab::secrets::{Item, Kind, Store, labs};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::fmt::Write;

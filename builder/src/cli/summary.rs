@@ -1,6 +1,6 @@
 //! Plans for people to read.
 
-use crate::build::bare::Selection;
+use crate::pipeline::bare::Selection;
 use crate::plan::{Package, Plan, Repository};
 use crate::profile::show_size as size;
 use std::fmt::Write as _;

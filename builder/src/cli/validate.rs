@@ -1,7 +1,7 @@
 //! `imgbuild validate`.
 
 use super::common::{SpecArguments, print};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use crate::kickstart::{Fate, Line};
 use crate::problem::{Problem, Problems};
 use crate::profile;

@@ -1,11 +1,11 @@
 //! `imgbuild verify`.
 
 use super::common::{Common, StateArguments, json, print};
-use crate::build::{Rebuild, rebuild};
-use crate::error::{Error, Result};
-use crate::progress::Progress;
-use crate::sandbox::userns;
-use crate::verify::{self, Report};
+use crate::base::error::{Error, Result};
+use crate::base::progress::Progress;
+use crate::pipeline::{Rebuild, rebuild};
+use crate::provenance::verify::{self, Report};
+use crate::tree::sandbox::userns;
 use clap::Args;
 use std::fmt::Write;
 use std::path::PathBuf;

@@ -1,10 +1,10 @@
 //! `imgbuild up`, `down`, `status`, `console`, `ssh`, `destroy`.
 
 use super::common::{StateArguments, print};
-use crate::error::{Context, Result};
+use crate::base::error::{Context, Result};
+use crate::base::progress::{Mode, Progress};
+use crate::lab::vm::{self, Accelerator, Backend, Firmware, LabStatus};
 use crate::profile::parse_size;
-use crate::progress::{Mode, Progress};
-use crate::vm::{self, Accelerator, Backend, Firmware, LabStatus};
 use clap::Args;
 use std::fmt::Write;
 use std::os::unix::process::CommandExt;

@@ -1,11 +1,11 @@
 //! `imgbuild watch`.
 
 use super::common::print;
-use crate::error::{Context, Error, Result};
-use crate::interrupt;
-use crate::progress::Mode;
-use crate::vm;
-use crate::watch::{Row, Target, View, look};
+use crate::base::error::{Context, Error, Result};
+use crate::base::interrupt;
+use crate::base::progress::Mode;
+use crate::lab::vm;
+use crate::lab::watch::{Row, Target, View, look};
 use clap::Args;
 use firstboot::peers::pki::Pki;
 use firstboot::peers::wire::PeerState;

@@ -2,10 +2,10 @@
 //! fstab mounts them.
 
 use super::{Filesystem, Image, Volume};
-use crate::error::{Context, Error, Result};
+use crate::base::error::{Context, Error, Result};
+use crate::base::interrupt;
 use crate::format::ext4;
-use crate::interrupt;
-use crate::listing::{Kind, Listing, Record};
+use crate::image::listing::{Kind, Listing, Record};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::io;

@@ -1,9 +1,9 @@
 //! What is in a partition or a logical volume.
 
-use crate::error::{Context, Error, Result};
+use crate::base::error::{Context, Error, Result};
 use crate::format::ext4;
 use crate::format::read_at::{Joined, ReadAt, Stream};
-use crate::listing::{Kind, Record};
+use crate::image::listing::{Kind, Record};
 use sha2::{Digest, Sha256};
 use std::io::Read;
 

@@ -4,7 +4,7 @@ use super::render::Facts;
 use super::report::{Fate, Line};
 use super::{Kickstart, Network};
 use crate::layout::limits;
-use crate::node::network::interface;
+use crate::plan::node::network::interface;
 use crate::problem::Problem;
 use crate::profile::Machine;
 use std::fmt::Display;

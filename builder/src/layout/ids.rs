@@ -1,6 +1,6 @@
 //! Identifiers that derive from a seed.
 
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use sha2::{Digest, Sha256};
 
 fn derive(seed: &str, what: &str) -> [u8; 32] {

@@ -169,7 +169,7 @@ fn what_does_not_fit_is_said_with_need_and_have() {
     }
     let small = storage("part / --size=1000\n");
     let error = Layout::new(4 * GIB, &small, GIB, 2 * GIB, "seed").unwrap_err();
-    assert_eq!(error.class, crate::error::Class::Input);
+    assert_eq!(error.class, crate::base::error::Class::Input);
     assert!(error.message.contains("need about 2048 MiB"), "{error}");
 }
 

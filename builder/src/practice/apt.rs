@@ -2,8 +2,8 @@
 //! (so the closure is whole) and never touches the machine's.
 
 use super::{Progress, Stage};
-use crate::error::{Context, Error, Result};
-use crate::interrupt;
+use crate::base::error::{Context, Error, Result};
+use crate::base::interrupt;
 use std::fs;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -230,7 +230,7 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "echo mirror is gone >&2; exit 100"]);
         let error = run(&mut command, &mut || Ok(())).expect_err("exit 100");
-        assert_eq!(error.class, crate::error::Class::Environment);
+        assert_eq!(error.class, crate::base::error::Class::Environment);
         assert!(error.message.contains("mirror is gone"), "{error}");
     }
 
@@ -238,7 +238,7 @@ mod tests {
     fn missing_apt_is_an_environment_error() {
         let error = run(&mut Command::new("apt-get-that-is-absent"), &mut || Ok(()));
         let error = error.expect_err("no such program");
-        assert_eq!(error.class, crate::error::Class::Environment);
+        assert_eq!(error.class, crate::base::error::Class::Environment);
         assert!(error.hint.is_some());
     }
 }

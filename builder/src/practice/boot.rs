@@ -3,7 +3,7 @@
 use super::closure::{Index, Source};
 use super::convert;
 use super::package::{Item, Kind};
-use crate::error::{Context, Error, Result};
+use crate::base::error::{Context, Error, Result};
 use crate::format::tree::{Content, Entry, Tree};
 use crate::format::{cpio, fat};
 use flate2::{Compression, write::GzEncoder};

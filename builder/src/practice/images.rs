@@ -2,9 +2,9 @@
 
 use super::boot::LABEL;
 use super::{Progress, Stage};
-use crate::error::{Context, Result};
+use crate::base::error::{Context, Result};
+use crate::base::interrupt;
 use crate::format::iso9660::{self, Boot, Platform};
-use crate::interrupt;
 use crate::tree;
 use std::fs::File;
 use std::io::{BufWriter, Write};

@@ -5,10 +5,10 @@ use super::closure::{self, Index, Source, Target};
 use super::names::{self, Repository};
 use super::sign::{KEY_FILE, Signer};
 use super::{Progress, Stage, boot, comps, convert, generated, images, repodata};
-use crate::durable;
-use crate::error::{Context, Error, Result};
-use crate::interrupt;
-use crate::private::{self, Scratch};
+use crate::base::durable;
+use crate::base::error::{Context, Error, Result};
+use crate::base::interrupt;
+use crate::base::private::{self, Scratch};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use rayon::prelude::*;
@@ -293,7 +293,7 @@ fn tree_files(root: &Path, signer: &Signer) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Class;
+    use crate::base::error::Class;
 
     fn quiet(_: Stage, _: u64, _: u64) {}
 

@@ -1,8 +1,8 @@
 //! Repository metadata as createrepo_c writes it for CentOS 7: repomd, primary,
 //! filelists and other as gzipped XML under names with their SHA-256, and comps.
 
-use crate::error::{Context, Result};
-use crate::interrupt;
+use crate::base::error::{Context, Result};
+use crate::base::interrupt;
 use flate2::{Compression, write::GzEncoder};
 use rayon::prelude::*;
 use rpm::{Dependency, DependencyFlags, FileType, PackageMetadata};

@@ -1,7 +1,7 @@
 //! Where profiles and kickstarts are: on disk, or built into the program.
 
 use super::Request;
-use crate::files::read_regular;
+use crate::base::files::read_regular;
 use crate::problem::Problem;
 use std::fs;
 use std::path::{Component, Path, PathBuf};

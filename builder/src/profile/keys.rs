@@ -3,8 +3,8 @@
 use super::Request;
 use super::files::InputFile;
 use super::reader::At;
-use crate::files::read_regular;
-use crate::glob;
+use crate::base::files::read_regular;
+use crate::base::glob;
 use crate::problem::Problem;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! The typed result of loading a profile.
 
 use super::units::Subnet;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use crate::kickstart::{self, Kickstart};
 use crate::problem::Problem;
 use firstboot::spec::Role;

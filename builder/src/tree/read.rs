@@ -2,7 +2,7 @@
 //! a link, a pipe or an endless file in any place.
 
 use super::inside;
-use crate::error::{Context, Error, Result};
+use crate::base::error::{Context, Error, Result};
 use nix::libc;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};

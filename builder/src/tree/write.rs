@@ -1,8 +1,8 @@
 //! A tree as a value → files in a folder.
 
-use crate::error::{Context, Result};
+use crate::base::error::{Context, Result};
+use crate::base::interrupt;
 use crate::format::tree::{Content, Entry, Tree};
-use crate::interrupt;
 use nix::sys::stat::{Mode, SFlag, UtimensatFlags, makedev, mknod, utimensat};
 use nix::sys::time::TimeSpec;
 use std::ffi::{CString, OsStr};

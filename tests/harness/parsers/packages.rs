@@ -3,11 +3,13 @@
 use super::seeds::filtered;
 use crate::rawrpm;
 use builder::format::cpio as archive;
-use builder::repo::unpack::Unpacked;
-use builder::repo::version::{Evr, vercmp as compare};
-use builder::repo::{comps as groups_xml, database, primary as primary_xml, repomd as index};
+use builder::packages::repo::unpack::Unpacked;
+use builder::packages::repo::version::{Evr, vercmp as compare};
+use builder::packages::repo::{
+    comps as groups_xml, database, primary as primary_xml, repomd as index,
+};
+use builder::packages::trust::{self, Keyring};
 use builder::rpmfile::{Contents, RpmFile};
-use builder::trust::{self, Keyring};
 use std::cmp::Ordering;
 use std::io::{self, Read};
 

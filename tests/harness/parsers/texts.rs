@@ -1,12 +1,12 @@
 //! Texts that a user, a mirror or an earlier imgbuild wrote.
 
 use super::files::{file, path};
-use builder::listing::{self, Listing};
-use builder::manifest::{Manifest, SCHEMA};
-use builder::media::{Variables, mirrors, repofile};
+use builder::image::listing::{self, Listing};
+use builder::packages::media::{Variables, mirrors, repofile};
 use builder::plan::Plan;
 use builder::profile::{self, Request};
-use builder::selinux::spec as contexts;
+use builder::provenance::manifest::{Manifest, SCHEMA};
+use builder::tree::selinux::spec as contexts;
 use std::path::Path;
 
 /// Reads a shipped profile, with the lab file at `lab` if one is given.
@@ -165,7 +165,8 @@ pub(super) fn selinux(data: &[u8]) -> bool {
     let Ok(specs) = contexts::parse(&text, "file_contexts") else { return false };
     for path in [&b"/usr/bin/su"[..], b"/home/user/.ssh/key", b"/"] {
         let path = substitutions.apply(path).unwrap_or_else(|| path.to_vec());
-        let matching = specs.iter().filter(|s| s.matches(&path, builder::selinux::Kind::File));
+        let matching =
+            specs.iter().filter(|s| s.matches(&path, builder::tree::selinux::Kind::File));
         let _ = matching.count();
     }
     true

@@ -2,7 +2,7 @@
 //! user namespace of its own, as root where the kernel has none, and without root. The program
 //! that tries is `fixtures/sandbox/escape.c`; it runs where scriptlets run.
 
-use builder::sandbox::{ARGUMENT, Sandbox};
+use builder::tree::sandbox::{ARGUMENT, Sandbox};
 use lab_tests::lab::{Lab, text};
 use lab_tests::user::User;
 use lab_tests::{oracle, product, rpm_double};

@@ -1,6 +1,6 @@
 //! Labels from a real policy (Debian's selinux-policy-default), judged by libselinux.
 
-use builder::selinux::{Contexts, Kind};
+use builder::tree::selinux::{Contexts, Kind};
 use lab_tests::oracle;
 use std::collections::BTreeSet;
 use std::path::Path;

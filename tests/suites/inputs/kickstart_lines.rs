@@ -4,8 +4,8 @@
 use builder::format::tree::Content;
 use builder::kickstart::Fate::{self, Honoured, NotApplicable, Refused, Translated};
 use builder::kickstart::{Kickstart, Lines, Text, parse};
-use builder::node::accounts::{self, AccountFiles};
-use builder::node::{self, Facts};
+use builder::plan::node::accounts::{self, AccountFiles};
+use builder::plan::node::{self, Facts};
 use builder::profile::{Request, Spec, load};
 use lab_tests::lab::{Lab, text};
 use lab_tests::{oracle, product};

@@ -2,7 +2,7 @@
 
 use crate::shipped::{Lab, facts, request, shipped};
 use builder::format::tree::Content;
-use builder::node;
+use builder::plan::node;
 use builder::profile::load;
 use lab_tests::fixture;
 use lab_tests::product::workspace;

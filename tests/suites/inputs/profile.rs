@@ -2,7 +2,7 @@
 
 use crate::shipped::{Lab, request, shipped};
 use builder::kickstart::Fate;
-use builder::node;
+use builder::plan::node;
 use builder::profile::{Format, Request, Source, Spec, load};
 use firstboot::spec::Role;
 use lab_tests::product::workspace;

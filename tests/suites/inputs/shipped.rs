@@ -1,6 +1,6 @@
 //! A directory with the shipped profiles and kickstarts, to be changed and loaded.
 
-use builder::node;
+use builder::plan::node;
 use builder::problem::Problems;
 use builder::profile::{Request, Spec, load};
 use lab_tests::product::workspace;

@@ -228,7 +228,7 @@ fn hashes_of_a_metalink_are_checksums() {
 /// Upper-case digits are hexadecimal as well: everything is found as by lower-case ones.
 #[test]
 fn upper_case_checksums_are_the_same_ones() {
-    use builder::repo::Catalog;
+    use builder::packages::repo::Catalog;
     let place = Place::new();
     for at in [Where::Repomd, Where::Primary, Where::Database] {
         let sum = match at {
@@ -237,7 +237,7 @@ fn upper_case_checksums_are_the_same_ones() {
             _ => sha256(&place.at("medium/x.rpm")),
         };
         place.write(at, &sum.to_uppercase());
-        let medium = builder::media::open(&text(&place.at("medium"))).expect("medium");
+        let medium = builder::packages::media::open(&text(&place.at("medium"))).expect("medium");
         let mut catalog = Catalog::default();
         catalog.add(&medium, Some("r")).unwrap_or_else(|e| panic!("{at:?}: {e}"));
         let found = catalog.packages[0].checksum.hex();

@@ -2,7 +2,7 @@
 //! and images without Rock Ridge.
 
 use builder::format::iso9660::{Iso, Kind};
-use builder::media;
+use builder::packages::media;
 use lab_tests::lab::text;
 use lab_tests::{oracle, product};
 use std::collections::BTreeMap;

@@ -1,10 +1,10 @@
 //! Fetching from servers that misbehave, in a network namespace of the test's own.
 
-use builder::cache::Folder;
+use builder::base::error::{Class, Error};
 use builder::checksum::{Checksum, Kind, Known};
-use builder::error::{Class, Error};
-use builder::media::http::{Http, ProxyChoice, Settings};
-use builder::media::{Medium, Network, keep};
+use builder::packages::cache::Folder;
+use builder::packages::media::http::{Http, ProxyChoice, Settings};
+use builder::packages::media::{Medium, Network, keep};
 use lab_tests::lab::text;
 use lab_tests::namespace::Namespace;
 use lab_tests::oracle;

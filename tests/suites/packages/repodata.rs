@@ -1,8 +1,8 @@
 //! Repository metadata in every form that createrepo_c and its companions make, and damaged.
 
-use builder::error::{Class, Error};
-use builder::media;
-use builder::repo::Catalog;
+use builder::base::error::{Class, Error};
+use builder::packages::media;
+use builder::packages::repo::Catalog;
 use lab_tests::oracle;
 use lab_tests::product;
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! The solver against yum 3.4.3 and dnf.
 
-use builder::media;
-use builder::repo::Catalog;
-use builder::solve::{self, Request};
+use builder::packages::media;
+use builder::packages::repo::Catalog;
+use builder::packages::solve::{self, Request};
 use lab_tests::product;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

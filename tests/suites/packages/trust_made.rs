@@ -1,8 +1,8 @@
 //! Keys made by GnuPG and packages signed by rpmsign: what is accepted, what is called weak,
 //! what is refused and in which words.
 
+use builder::packages::trust::{self, Covers, Keyring, Refusal, Signature};
 use builder::rpmfile::{LEAD, RpmFile, Value, tag::signature, with_signatures};
-use builder::trust::{self, Covers, Keyring, Refusal, Signature};
 use lab_tests::lab::text;
 use lab_tests::rawrpm::{self, File};
 use lab_tests::{oracle, product};

@@ -1,0 +1,11 @@
+//! What every stage uses: errors, progress, interruption, and files handled with care.
+
+pub mod durable;
+pub mod error;
+pub(crate) mod files;
+pub(crate) mod glob;
+pub mod interrupt;
+pub mod private;
+pub mod progress;
+pub(crate) mod terminal;
+pub(crate) mod xml;

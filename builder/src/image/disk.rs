@@ -1,0 +1,248 @@
+//! Tree + identity → disk image: partition table, boot loader and filesystems written
+//! straight into a sparse file; but for XFS without mount, loop device or root.
+
+mod split;
+mod xfs;
+
+use crate::base::error::{Context, Error, Result};
+use crate::base::interrupt;
+use crate::base::private::{self, Scratch};
+use crate::format::area::Area;
+use crate::format::tree::Tree;
+use crate::format::{ext4, fat, gpt, grub, lvm2, swap};
+use crate::layout::{self, Device, Files, Format, Layout, uuid_bytes};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// What goes onto one disk.
+pub struct Content<'a> {
+    /// The tree of all filesystems but the ESP, boot loader files included.
+    pub root: &'a Tree,
+    /// The ESP's tree.
+    pub esp: &'a Tree,
+    /// GRUB's boot.img, 512 bytes, as the target's package has it.
+    pub boot_img: &'a [u8],
+    /// GRUB's core.img, as the target's grub2-mkimage made it.
+    pub core_img: &'a [u8],
+    /// The installed tree as a folder, for the target's own programs.
+    pub target: &'a Path,
+    /// Where temporary files of the image's size (but sparse) may be.
+    pub scratch: &'a Path,
+    /// Time stamp of the filesystems, seconds since 1970.
+    pub time: i64,
+}
+
+/// Fails where this machine cannot write what the layout asks for: before anything is written.
+///
+/// # Errors
+/// An environment error that says what is missing.
+pub fn check(layout: &Layout) -> Result<()> {
+    match layout.filesystems().iter().find(|(_, files)| files.format == Format::Xfs) {
+        Some((_, files)) => xfs::check(&files.mount),
+        None => Ok(()),
+    }
+}
+
+/// Writes a raw image of `layout.size` bytes to `path`, which must not exist. `progress`
+/// gets bytes of file data written and to write; `log` what programs say.
+///
+/// # Errors
+/// A build error when writing fails or the content does not fit.
+pub fn write(
+    path: &Path,
+    layout: &Layout,
+    content: &Content,
+    log: &mut dyn FnMut(&str),
+    progress: &mut (dyn FnMut(u64, u64) + Send),
+) -> Result<()> {
+    let what = || format!("cannot write {}", path.display());
+    let file = private::create_file(path).or_build(what)?;
+    file.set_len(layout.size).or_build(what)?;
+    let core = layout
+        .bios_boot()
+        .ok_or_else(|| Error::build("the plan's disk has no BIOS boot partition"))?;
+    let boot = grub::boot_sector(content.boot_img, core.first_lba()).or_build(what)?;
+    let image = grub::core_image(content.core_img, core.first_lba()).or_build(what)?;
+    if image.len() as u64 > core.size {
+        return Err(Error::build(format!(
+            "GRUB's core.img has {} bytes, the BIOS boot partition {}",
+            image.len(),
+            core.size
+        ))
+        .hint("give `part biosboot` a --size of 2"));
+    }
+    write_table(&file, layout, &boot).or_build(what)?;
+    file.write_all_at(&image, core.offset).or_build(what)?;
+    for group in &layout.groups {
+        lvm2::write(&file, &volume_group(layout, group, content.time)?).or_build(what)?;
+    }
+    for device in layout.devices() {
+        if let layout::Content::Swap { uuid, label, .. } = device.content {
+            let label = label.as_deref().unwrap_or_default();
+            swap::write(&area(&file, &device), uuid_bytes(uuid)?, label).or_build(what)?;
+        }
+    }
+    write_filesystems(&file, layout, content, log, progress)?;
+    file.sync_all().or_build(what)
+}
+
+fn write_table(file: &File, layout: &Layout, boot: &[u8; 440]) -> Result<()> {
+    let partitions = layout
+        .partitions
+        .iter()
+        .map(|p| {
+            Ok(gpt::Partition {
+                name: p.name.clone(),
+                type_guid: uuid_bytes(p.type_guid())?,
+                guid: uuid_bytes(&p.guid)?,
+                first_lba: p.first_lba(),
+                last_lba: p.last_lba(),
+                attributes: 0,
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    gpt::write(file, layout.size, uuid_bytes(&layout.guid)?, &partitions, Some(boot))
+        .or_build(|| "partition table".to_owned())
+}
+
+/// A group in LVM's terms: where its logical volumes are is told in extents.
+fn volume_group(layout: &Layout, group: &layout::Group, time: i64) -> Result<lvm2::Group> {
+    let physical: Vec<lvm2::Physical> = (1..)
+        .zip(&layout.partitions)
+        .filter_map(|(number, p)| match &p.content {
+            layout::Content::Physical { group: name, uuid } if *name == group.name => {
+                let device = format!("/dev/vda{number}");
+                Some(lvm2::Physical { uuid: uuid.clone(), device, offset: p.offset, size: p.size })
+            }
+            _ => None,
+        })
+        .collect();
+    let segment = |piece: &layout::Piece| {
+        let holds = |p: &lvm2::Physical| (p.offset..p.offset + p.size).contains(&piece.offset);
+        let on = physical.iter().position(holds)?;
+        let first = piece.offset.checked_sub(physical[on].offset + lvm2::DATA)? / group.extent;
+        Some(lvm2::Segment { physical: on, first, extents: piece.size / group.extent })
+    };
+    let volume = |v: &layout::Volume| {
+        let segments = v.pieces.iter().map(segment).collect::<Option<Vec<_>>>();
+        let outside = || format!("the plan has {}/{} outside its group", group.name, v.name);
+        let segments = segments.ok_or_else(|| Error::input(outside()))?;
+        Ok(lvm2::Volume { name: v.name.clone(), uuid: v.uuid.clone(), segments })
+    };
+    let volumes = group.volumes.iter().map(volume).collect::<Result<_>>()?;
+    let (name, uuid, extent) = (group.name.clone(), group.uuid.clone(), group.extent);
+    Ok(lvm2::Group { name, uuid, extent, physical, volumes, time })
+}
+
+/// A partition or logical volume in the image.
+fn area<'a>(file: &'a File, device: &Device<'_>) -> Area<'a> {
+    Area::new(file, device.pieces.iter().map(|piece| (piece.offset, piece.size)))
+}
+
+fn write_filesystems(
+    file: &File,
+    layout: &Layout,
+    content: &Content,
+    log: &mut dyn FnMut(&str),
+    progress: &mut (dyn FnMut(u64, u64) + Send),
+) -> Result<()> {
+    let all = layout.filesystems();
+    let (esp, own): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|(_, files)| files.format == Format::Efi);
+    for (device, files) in esp {
+        write_esp(file, &device, files, content)?;
+    }
+    let mounts: Vec<&str> = own.iter().map(|(_, files)| files.mount.as_str()).collect();
+    let trees = match mounts.as_slice() {
+        ["/"] => vec![content.root.clone()],
+        mounts => split::split(content.root, mounts, content.time),
+    };
+    let total = content.root.entries.values().map(|e| e.size()).sum();
+    let mut before = 0;
+    for ((device, files), tree) in own.iter().zip(&trees) {
+        let what = || format!("filesystem of {}", files.mount);
+        match files.format {
+            Format::Xfs => {
+                let scratch = Scratch::new(content.scratch, "xfs-").or_build(what)?;
+                let place = xfs::Place {
+                    image: file,
+                    area: area(file, device),
+                    target: content.target,
+                    scratch: scratch.path(),
+                };
+                xfs::write(&place, files, tree, log, &mut |done| progress(before + done, total))?;
+            }
+            Format::Ext4 | Format::Efi => {
+                let options = ext4::Options {
+                    uuid: uuid_bytes(&files.uuid)?,
+                    hash_seed: uuid_bytes(&layout.hash_seed)?,
+                    label: files.label.clone().unwrap_or_default(),
+                    time: u32::try_from(content.time).unwrap_or(0),
+                    reserved_percent: 5,
+                };
+                let mut on = |done| {
+                    progress(before + done, total);
+                    !interrupt::requested()
+                };
+                let written = ext4::write(&area(file, device), &options, tree, &mut on);
+                interrupt::check()?;
+                written.or_build(what)?;
+            }
+        }
+        before += tree.entries.values().map(|e| e.size()).sum::<u64>();
+    }
+    Ok(())
+}
+
+fn write_esp(file: &File, device: &Device<'_>, files: &Files, content: &Content) -> Result<()> {
+    let mut stream = Stream { area: area(file, device), at: 0 };
+    let serial = u32::from_str_radix(&files.uuid.replace('-', ""), 16)
+        .or_build(|| format!("`{}` is no FAT serial number", files.uuid))?;
+    let options = fat::Options {
+        size: device.size,
+        serial,
+        label: files.label.clone().unwrap_or_else(|| "ESP".to_owned()),
+        fat32: true,
+    };
+    fat::write(&mut stream, &options, content.esp).or_build(|| "EFI system partition".to_owned())
+}
+
+/// A device of the image as a stream.
+struct Stream<'a> {
+    area: Area<'a>,
+    at: u64,
+}
+
+impl Read for Stream<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.area.read_at(buffer, self.at)?;
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
+impl Write for Stream<'_> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let n = self.area.write_at(buffer, self.at)?;
+        self.at += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for Stream<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let (base, offset) = match to {
+            SeekFrom::Start(at) => (at, 0),
+            SeekFrom::End(offset) => (self.area.size(), offset),
+            SeekFrom::Current(offset) => (self.at, offset),
+        };
+        self.at = base.checked_add_signed(offset).ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}

@@ -1,0 +1,5 @@
+//! The lab that the images are for: its secrets, its virtual machines, its nodes' status.
+
+pub mod secrets;
+pub mod vm;
+pub mod watch;

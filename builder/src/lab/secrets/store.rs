@@ -1,0 +1,410 @@
+//! Where a lab's secrets are kept: one folder (0700) of files (0600). A file that is there is
+//! used; one that is not is made, so that a rebuilt image holds the same secrets.
+
+use super::files::Files;
+use super::{Identity, NodeSecrets, Secret, Subject, password, pki, ssh_pair};
+use crate::base::durable;
+use crate::base::error::{Context, Error, Result};
+use crate::base::private::{self, Scratch};
+use crate::profile::Node;
+use firstboot::node_files::lab_key_line;
+use firstboot::peers::OPERATOR;
+use firstboot::peers::fingerprints::Fingerprints;
+use firstboot::spec::Role;
+use nix::fcntl::{Flock, FlockArg};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// The folder's name in the lab's state folder.
+const FOLDER: &str = "secrets";
+/// What is held while it is used; beside it, as a rotation puts another folder in its place.
+const LOCK: &str = "secrets.lock";
+/// How the directory begins that takes its place.
+const COPY: &str = ".secrets-";
+/// What the replaced one is called where the two cannot be exchanged at once.
+const OLD: &str = ".secrets-old";
+const CA_KEY: &str = "ca.key";
+const CA_CERTIFICATE: &str = "ca.crt";
+/// `tls-NAME.key`, `tls-NAME@ADDRESS.crt`.
+const TLS: &str = "tls-";
+const SSH_PRIVATE: &str = "id_rsa";
+const SSH_PUBLIC: &str = "id_rsa.pub";
+const PASSWORD: &str = "keystone-admin-password";
+
+/// What kind of secret one is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The CA, with everything that it has signed.
+    Authority,
+    /// Certificate and key of a node or of the user's machine.
+    Identity(String),
+    /// Root's ssh key.
+    Ssh,
+    /// Keystone's administrator password.
+    AdminPassword,
+}
+
+impl Kind {
+    /// Its name on the command line.
+    pub fn name(&self) -> &str {
+        match self {
+            Kind::Authority => "ca",
+            Kind::Identity(name) => name,
+            Kind::Ssh => "ssh",
+            Kind::AdminPassword => PASSWORD,
+        }
+    }
+}
+
+/// A secret as it may be listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// What it is.
+    pub kind: Kind,
+    /// SHA-256 of the file of its public part, hexadecimal; a password has none.
+    pub fingerprint: Option<String>,
+    /// When it was made.
+    pub made: SystemTime,
+}
+
+/// The secrets of one lab, ours alone as long as this lives.
+pub struct Store {
+    files: Files,
+    lab: String,
+    /// None for a folder that nobody else knows.
+    _lock: Option<Flock<File>>,
+}
+
+impl Store {
+    /// The folder of the secrets of `lab`, whose state is below `state`.
+    pub fn folder(state: &Path, lab: &str) -> PathBuf {
+        state.join(lab).join(FOLDER)
+    }
+
+    /// Whether a name in a lab's state folder is of its secrets.
+    pub fn owns(name: &str) -> bool {
+        name == FOLDER || name == LOCK || name.starts_with(COPY)
+    }
+
+    /// Whether the lab has any.
+    pub fn exists(state: &Path, lab: &str) -> bool {
+        Self::folder(state, lab).join(CA_KEY).exists()
+    }
+
+    /// Takes hold of the secrets of `lab`; their folder is made if it is not there.
+    ///
+    /// # Errors
+    /// An environment error when the folder cannot be used.
+    pub fn open(state: &Path, lab: &str) -> Result<Self> {
+        let folder = Self::folder(state, lab);
+        let what = || format!("cannot keep the lab's secrets in {}", folder.display());
+        let lab_folder = state.join(lab);
+        private::own_dir(&lab_folder)
+            .or_environment(what)
+            .map_err(|e| e.hint("give another directory by --state DIR"))?;
+        let lock = private::open_lock(&lab_folder.join(LOCK)).or_environment(what)?;
+        let lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, e)| match e {
+            nix::errno::Errno::EINTR => Error::interrupted(),
+            e => Error::environment(format!("{}: {e}", what())),
+        })?;
+        // With the lock held nobody is at work: these are of programs that were killed.
+        if !folder.exists() && folder.with_file_name(OLD).is_dir() {
+            durable::rename(&folder.with_file_name(OLD), &folder).or_environment(what)?;
+        }
+        private::own_dir(&folder).or_environment(what)?;
+        private::remove_dead(&lab_folder, COPY);
+        private::remove_dead(&folder, durable::TEMPORARY);
+        Ok(Self { files: Files(folder), lab: lab.to_owned(), _lock: Some(lock) })
+    }
+
+    /// What the images of these nodes get, by node; what is not there yet is made. Tells
+    /// whether anything was.
+    ///
+    /// # Errors
+    /// An environment error when a file cannot be read or written; an input error when one is
+    /// damaged.
+    pub fn of_nodes(&self, all: &[Node]) -> Result<(BTreeMap<String, NodeSecrets>, bool)> {
+        let before = self.items()?.len();
+        let ca = self.authority()?;
+        let mut identities = BTreeMap::new();
+        for subject in all.iter().map(subject).chain([operator()]) {
+            let identity = self.identity(&ca, &subject)?;
+            identities.insert(subject.name, identity);
+        }
+        let certificates = identities.iter().map(|(name, i)| (&**name, &*i.certificate));
+        let fingerprints = pki::fingerprints(certificates)?;
+        let (ssh_private, ssh_public) = self.ssh()?;
+        let admin_password = self.admin_password()?;
+        let controllers = all.iter().filter(|node| node.role == Role::Controller);
+        let controllers: Vec<Ipv4Addr> = controllers.map(|node| node.address).collect();
+        let ssh_authorized = lab_key_line(&controllers, &ssh_public);
+        let mut nodes = BTreeMap::new();
+        for node in all {
+            let controls = node.role == Role::Controller;
+            let Some(identity) = identities.remove(&node.name) else { continue };
+            let secrets = NodeSecrets {
+                ca: ca.certificate.clone(),
+                identity,
+                fingerprints: fingerprints.clone(),
+                ssh_authorized: ssh_authorized.clone(),
+                ssh_public: ssh_public.clone(),
+                ssh_private: controls.then(|| ssh_private.clone()),
+                admin_password: controls.then(|| admin_password.clone()),
+            };
+            nodes.insert(node.name.clone(), secrets);
+        }
+        Ok((nodes, self.items()?.len() > before))
+    }
+
+    /// The CA's certificate, the identity of the user's machine, and the fingerprints of the
+    /// nodes' keys.
+    ///
+    /// # Errors
+    /// An input error when the lab has no secrets yet.
+    pub fn operator(&self) -> Result<(String, Identity, Fingerprints)> {
+        if !self.files.path(CA_KEY).exists() {
+            return Err(Error::input(format!("the lab {} has no secrets yet", self.lab))
+                .hint("a build makes them and puts them into the images"));
+        }
+        let ca = self.authority()?;
+        let own = self.identity(&ca, &operator())?;
+        let mut certificates = Vec::new();
+        for file in self.files.names()? {
+            if let Some(subject) = subject_of(&file) {
+                certificates.push((subject.name, self.files.read(&file)?.unwrap_or_default()));
+            }
+        }
+        let all = certificates.iter().map(|(name, certificate)| (&**name, &**certificate));
+        Ok((ca.certificate, own, pki::fingerprints(all)?))
+    }
+
+    /// The nodes that have certificates, by name.
+    ///
+    /// # Errors
+    /// An environment error when the folder cannot be read.
+    pub fn nodes(&self) -> Result<Vec<(String, Ipv4Addr)>> {
+        let subjects = self.files.names()?.into_iter().filter_map(|file| subject_of(&file));
+        Ok(subjects.filter_map(|s| Some((s.name, s.address?))).collect())
+    }
+
+    /// Everything that is there.
+    ///
+    /// # Errors
+    /// An environment error when the folder cannot be read.
+    pub fn items(&self) -> Result<Vec<Item>> {
+        let what = || format!("cannot read {}", self.files.0.display());
+        let names = self.files.names()?;
+        let mut items = Vec::new();
+        for name in &names {
+            let (kind, public) = match name.as_str() {
+                SSH_PRIVATE => (Kind::Ssh, Some(SSH_PUBLIC.to_owned())),
+                PASSWORD => (Kind::AdminPassword, None),
+                CA_KEY => (Kind::Authority, Some(CA_CERTIFICATE.to_owned())),
+                name => match name.strip_prefix(TLS).and_then(|n| n.strip_suffix(".key")) {
+                    Some(who) => (Kind::Identity(who.to_owned()), certificate_of(&names, who)),
+                    None => continue,
+                },
+            };
+            let path = self.files.path(name);
+            let made = fs::metadata(&path).and_then(|m| m.modified()).or_environment(what)?;
+            let public = public.map(|name| self.files.read(&name)).transpose()?.flatten();
+            let fingerprint = public.map(|text| hex::encode(Sha256::digest(text)));
+            items.push(Item { kind, fingerprint, made });
+        }
+        Ok(items)
+    }
+
+    /// Makes secrets anew: all of them, or those of these names. A new CA means new
+    /// certificates for all. The old ones stay until the new ones are whole.
+    ///
+    /// # Errors
+    /// An input error for a name that is not there; an environment error when writing fails.
+    pub fn rotate(&self, names: &[String]) -> Result<Vec<Kind>> {
+        let items = self.items()?;
+        for name in names {
+            if !items.iter().any(|item| item.kind.name() == name) {
+                let known: Vec<&str> = items.iter().map(|item| item.kind.name()).collect();
+                return Err(Error::input(format!("the lab {} has no secret `{name}`", self.lab))
+                    .hint(format!("its secrets: {}", known.join(", "))));
+            }
+        }
+        let named = |kind: &Kind| names.is_empty() || names.iter().any(|n| n == kind.name());
+        let all = named(&Kind::Authority);
+        let wanted = |kind: &Kind| named(kind) || all && matches!(kind, Kind::Identity(_));
+        let chosen: Vec<Kind> = items.into_iter().map(|i| i.kind).filter(|k| wanted(k)).collect();
+        let subjects: Vec<Subject> =
+            self.files.names()?.iter().filter_map(|n| subject_of(n)).collect();
+        self.replaced(|new| {
+            let ca = if all { new.put_authority()? } else { new.authority()? };
+            for kind in &chosen {
+                match kind {
+                    Kind::Authority => {}
+                    Kind::Ssh => drop(new.put_ssh()?),
+                    Kind::AdminPassword => drop(new.put_admin_password()?),
+                    Kind::Identity(who) => {
+                        new.files.remove(&key_file(who))?;
+                        for subject in subjects.iter().filter(|s| s.name == *who) {
+                            new.files.remove(&certificate_file(subject))?;
+                            new.identity(&ca, subject)?;
+                        }
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        Ok(chosen)
+    }
+
+    /// Lets `change` work on a copy, which then takes this folder's place at once.
+    fn replaced(&self, change: impl FnOnce(&Store) -> Result<()>) -> Result<()> {
+        let what = || format!("cannot replace {}", self.files.0.display());
+        let beside = self.files.0.parent().unwrap_or(Path::new("."));
+        let copy = Scratch::new(beside, COPY).or_environment(what)?;
+        let new = Self { files: Files(copy.path().to_owned()), lab: self.lab.clone(), _lock: None };
+        for name in self.files.names()? {
+            // Files are never changed, only replaced.
+            fs::hard_link(self.files.path(&name), new.files.path(&name)).or_environment(what)?;
+        }
+        change(&new)?;
+        // The new directory's names first, then that it has the old one's place.
+        durable::sync_dir(copy.path()).or_environment(what)?;
+        // The old directory then has the temporary name, and is removed with it.
+        exchange(copy.path(), &self.files.0).or_environment(what)?;
+        durable::sync_dir(beside).or_environment(what)
+    }
+
+    fn authority(&self) -> Result<Identity> {
+        match self.files.pair(CA_KEY, CA_CERTIFICATE)? {
+            Some((key, certificate)) => Ok(Identity { certificate, key }),
+            None => self.put_authority(),
+        }
+    }
+
+    fn put_authority(&self) -> Result<Identity> {
+        let new = pki::new_authority(&self.lab)?;
+        // What the old one has signed is worth nothing.
+        for name in self.files.names()?.iter().filter(|name| subject_of(name).is_some()) {
+            self.files.remove(name)?;
+        }
+        self.files.write(CA_CERTIFICATE, &new.certificate)?;
+        self.files.write(CA_KEY, new.key.expose())?;
+        Ok(new)
+    }
+
+    /// A node's key stays when its address changes; the certificate then is another.
+    fn identity(&self, ca: &Identity, subject: &Subject) -> Result<Identity> {
+        let key = match self.files.read(&key_file(&subject.name))? {
+            Some(key) => Secret(key),
+            None => {
+                let key = pki::key()?;
+                self.files.write(&key_file(&subject.name), key.expose())?;
+                key
+            }
+        };
+        if let Some(certificate) = self.files.read(&certificate_file(subject))? {
+            return Ok(Identity { certificate, key });
+        }
+        let certificate = pki::certificate(&self.lab, &ca.key, &key, subject)?;
+        for old in self.files.names()? {
+            if subject_of(&old).is_some_and(|other| other.name == subject.name) {
+                self.files.remove(&old)?;
+            }
+        }
+        self.files.write(&certificate_file(subject), &certificate)?;
+        Ok(Identity { certificate, key })
+    }
+
+    fn ssh(&self) -> Result<(Secret, String)> {
+        match self.files.pair(SSH_PRIVATE, SSH_PUBLIC)? {
+            Some(pair) => Ok(pair),
+            None => self.put_ssh(),
+        }
+    }
+
+    fn put_ssh(&self) -> Result<(Secret, String)> {
+        let (private, public) = ssh_pair(&format!("root of {}", self.lab))?;
+        self.files.write(SSH_PUBLIC, &public)?;
+        self.files.write(SSH_PRIVATE, private.expose())?;
+        Ok((private, public))
+    }
+
+    fn admin_password(&self) -> Result<Secret> {
+        match self.files.read(PASSWORD)? {
+            Some(text) => Ok(Secret(text.trim_end().to_owned())),
+            None => self.put_admin_password(),
+        }
+    }
+
+    fn put_admin_password(&self) -> Result<Secret> {
+        let new = password();
+        self.files.write(PASSWORD, &format!("{}\n", new.expose()))?;
+        Ok(new)
+    }
+}
+
+/// Exchanges two directories' names.
+fn exchange(copy: &Path, place: &Path) -> io::Result<()> {
+    use nix::errno::Errno;
+    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+    match renameat2(AT_FDCWD, copy, AT_FDCWD, place, RenameFlags::RENAME_EXCHANGE) {
+        Err(Errno::ENOSYS | Errno::EINVAL) => exchange_in_steps(copy, place),
+        result => Ok(result?),
+    }
+}
+
+/// For Linux before 3.15 and filesystems without that call. Where it is cut off, [`Store::open`]
+/// puts the old directory back.
+fn exchange_in_steps(copy: &Path, place: &Path) -> io::Result<()> {
+    let old = place.with_file_name(OLD);
+    fs::rename(place, &old)?;
+    fs::rename(copy, place)?;
+    fs::rename(&old, copy)
+}
+
+/// Names of the labs below `state` that have secrets, sorted.
+pub fn labs(state: &Path) -> Vec<String> {
+    let entries = fs::read_dir(state).into_iter().flatten().flatten();
+    let names = entries.map(|e| e.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter(|name| Store::exists(state, name)).collect();
+    names.sort();
+    names
+}
+
+fn subject(node: &Node) -> Subject {
+    Subject { name: node.name.clone(), address: Some(node.address) }
+}
+
+fn operator() -> Subject {
+    Subject { name: OPERATOR.to_owned(), address: None }
+}
+
+fn key_file(name: &str) -> String {
+    format!("{TLS}{name}.key")
+}
+
+fn certificate_file(subject: &Subject) -> String {
+    let address = subject.address.map(|a| format!("@{a}")).unwrap_or_default();
+    format!("{TLS}{}{address}.crt", subject.name)
+}
+
+/// Whose certificate a file is, if it is one.
+fn subject_of(file: &str) -> Option<Subject> {
+    let stem = file.strip_prefix(TLS)?.strip_suffix(".crt")?;
+    let (name, address) = match stem.split_once('@') {
+        Some((name, address)) => (name, Some(address.parse().ok()?)),
+        None => (stem, None),
+    };
+    Some(Subject { name: name.to_owned(), address })
+}
+
+fn certificate_of(names: &[String], who: &str) -> Option<String> {
+    names.iter().find(|file| subject_of(file).is_some_and(|s| s.name == who)).cloned()
+}
+
+#[cfg(test)]
+mod tests;

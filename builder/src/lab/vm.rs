@@ -1,0 +1,280 @@
+//! The lab's virtual machines: brought up from the images of a build, watched until their
+//! firstboot reports, shut down, taken away. Each runs on an overlay, so that images stay as
+//! they were built. Nothing is touched that was not started here.
+
+mod accelerator;
+mod access;
+mod console;
+mod domain;
+mod handle;
+mod health;
+mod images;
+pub mod network;
+mod probe;
+mod process;
+mod qemu;
+mod qmp;
+mod ssh;
+mod start;
+mod state;
+mod status;
+mod verdict;
+mod virsh;
+mod watch;
+
+pub use accelerator::Accelerator;
+pub use qemu::Firmware;
+pub use start::Backend;
+pub use status::{Lab as LabStatus, Node as NodeStatus, Power, status};
+
+use crate::base::error::{Context, Result};
+use crate::base::interrupt;
+use crate::base::progress::{Progress, Unit};
+use images::Machine;
+use state::{Folder, Held};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use watch::Watch;
+
+/// What to bring up, and how.
+pub struct Up {
+    /// The folder of all labs' states.
+    pub state: PathBuf,
+    /// Output folders of builds.
+    pub outputs: Vec<PathBuf>,
+    /// Node names; empty for all.
+    pub nodes: Vec<String>,
+    /// Memory of each machine in bytes, in place of the profile's.
+    pub memory: Option<u64>,
+    /// What runs the machines.
+    pub backend: Backend,
+    /// How processors are run.
+    pub accelerator: Accelerator,
+    /// What starts the boot loader.
+    pub firmware: Firmware,
+    /// How long firstboot may take.
+    pub timeout: Duration,
+}
+
+/// Brings machines up and waits until firstboot reports on each.
+///
+/// # Errors
+/// An environment error when something is missing; a build error when a node is not ready in
+/// time. Machines that run by then stay up, as their consoles tell why.
+pub fn up(options: &Up, progress: &mut Progress) -> Result<()> {
+    let (lab, machines) = images::read(&options.outputs)?;
+    let chosen = images::choose(&machines, &options.nodes)?;
+    let mut held = Held::open(Folder::new(&options.state, &lab.name), &lab)?;
+    let on = held.state.running(chosen.iter().map(|m| &m.name))?;
+    let off: Vec<&Machine> = chosen.iter().copied().filter(|m| !on.contains(&&m.name)).collect();
+    if !off.is_empty()
+        && let Err(error) = start::start(options, &off, &machines, &mut held, progress)
+    {
+        // What could not be taken down stays on record; the first error tells more.
+        if settle(&mut held).is_ok() && held.state.nodes.is_empty() {
+            held.folder.remove()?;
+        }
+        return Err(error);
+    }
+    let names: Vec<&str> = chosen.iter().map(|m| m.name.as_str()).collect();
+    wait_until_ready(options, held, &names, &machines, progress)
+}
+
+/// Waits until the nodes called `names` are ready. Where KVM fails them, they are started again
+/// with an emulated processor, unless KVM is what the user wants.
+fn wait_until_ready(
+    options: &Up,
+    held: Held,
+    names: &[&str],
+    machines: &[Machine],
+    progress: &mut Progress,
+) -> Result<()> {
+    let (folder, mut state) = (held.folder.clone(), held.state.clone());
+    // Others may look and act while we wait.
+    drop(held);
+    let mut watch = Watch::new(&folder, names, options.timeout);
+    loop {
+        let failures = watch.run(&state, progress)?;
+        if failures.is_empty() {
+            break;
+        }
+        start::chooser(options)?.failed(&failures, progress)?;
+        let mut held = Held::existing(folder.clone())?;
+        start::restart_emulated(options, &failures, &state, machines, &mut held)?;
+        // A node that somebody removed meanwhile has ended, by what is known of it.
+        state.nodes.append(&mut held.state.nodes.clone());
+        watch.restarted(&failures);
+    }
+    watch.finish(progress)?;
+    if names.iter().any(|name| state.nodes[*name].accelerator == accelerator::KVM) {
+        start::chooser(options)?.succeeded(progress);
+    }
+    Ok(())
+}
+
+/// A program's place: in PATH, or where administrators' programs are.
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .map(|folder| folder.join(name))
+        .find(|p| fs::metadata(p).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0))
+}
+
+/// Without a running machine the network goes down as well.
+fn settle(held: &mut Held) -> Result<()> {
+    if held.state.running(held.state.nodes.keys())?.is_empty()
+        && let Some(network) = held.state.network.take()
+    {
+        network.remove()?;
+    }
+    held.save()
+}
+
+/// Shuts machines down: presses their power buttons, and cuts the power of those that run
+/// after `timeout`. Without names, all of the lab's.
+///
+/// # Errors
+/// When the lab or a node is not known, or libvirt does not answer.
+pub fn down(
+    base: &Path,
+    lab: Option<&str>,
+    names: &[String],
+    timeout: Duration,
+    progress: &mut Progress,
+) -> Result<()> {
+    let mut held = Held::existing(state::find(base, lab)?)?;
+    let names = state::choose(&held.state, names)?;
+    progress.stage("shutting down", Unit::Steps);
+    let mut running = held.state.running(&names)?;
+    for name in &running {
+        press_power(&held, name, progress)?;
+    }
+    let started = Instant::now();
+    while !running.is_empty() && started.elapsed() < timeout {
+        interrupt::check()?;
+        let alive = held.state.running(running.iter().copied())?;
+        for name in running.iter().filter(|name| !alive.contains(name)) {
+            progress.note(&format!("{name} is off"));
+        }
+        running = alive;
+        let list: Vec<&str> = running.iter().map(|n| n.as_str()).collect();
+        progress.at(0, 0, &list.join(", "));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    for name in running {
+        held.state.nodes[name].machine.as_ref().map_or(Ok(()), handle::Machine::kill)?;
+        let seconds = timeout.as_secs();
+        progress.note(&format!("{name} did not shut down within {seconds} s: its power was cut"));
+    }
+    progress.finish();
+    settle(&mut held)
+}
+
+/// Presses a machine's power button; one that has stopped would not notice.
+fn press_power(held: &Held, name: &str, progress: &Progress) -> Result<()> {
+    let (node, directory) = (&held.state.nodes[name], held.folder.node(name));
+    let Some(machine) = &node.machine else { return Ok(()) };
+    let health = health::of(node, &directory)?;
+    if !health.on {
+        return Ok(());
+    }
+    if let Some(stop) = health.stop(node, &directory) {
+        let why = stop.reason();
+        progress.note(&format!("{name}: {why}: its power is cut"));
+        return machine.kill();
+    }
+    if let Err(e) = machine.press_power(&directory) {
+        progress.note(&format!("{name}: the power button does not work: {e}"));
+    }
+    Ok(())
+}
+
+/// Cuts machines' power and takes away their disks and logs; the images stay. Without names,
+/// the whole lab goes.
+///
+/// # Errors
+/// When the lab or a node is not known, libvirt does not answer, or files cannot be removed.
+pub fn destroy(
+    base: &Path,
+    lab: Option<&str>,
+    names: &[String],
+    progress: &mut Progress,
+) -> Result<()> {
+    let mut held = Held::existing(state::find(base, lab)?)?;
+    for name in state::choose(&held.state, names)? {
+        held.state.nodes[&name].machine.as_ref().map_or(Ok(()), handle::Machine::remove)?;
+        let folder = held.folder.node(&name);
+        state::remove(&folder)?;
+        held.state.nodes.remove(&name);
+        progress.note(&format!("{name} is gone; its image stays"));
+    }
+    settle(&mut held)?;
+    if held.state.nodes.is_empty() {
+        held.folder.remove()?;
+    }
+    Ok(())
+}
+
+/// Joins the terminal with a node's serial console until Ctrl-].
+///
+/// # Errors
+/// When the node is not known or not up.
+pub fn attach(base: &Path, lab: Option<&str>, name: &str) -> Result<()> {
+    let folder = state::find(base, lab)?;
+    let state = folder.read()?;
+    state::choose(&state, &[name.to_owned()])?;
+    if let Some(handle::Machine::Libvirt(domain)) = &state.nodes[name].machine {
+        return Err(domain.console().exec()).or_environment(|| "cannot start virsh".to_owned());
+    }
+    console::attach(&folder.node(name), name)
+}
+
+/// Everything that a node's serial console has shown.
+///
+/// # Errors
+/// When the node is not known or its log cannot be read.
+pub fn console_log(base: &Path, lab: Option<&str>, name: &str) -> Result<Vec<u8>> {
+    let folder = state::find(base, lab)?;
+    state::choose(&folder.read()?, &[name.to_owned()])?;
+    let path = folder.console(name);
+    fs::read(&path).or_environment(|| format!("cannot read {}", path.display()))
+}
+
+/// This program, to be run in the network of the lab `name` below `base`; `None` where that
+/// is no namespace of its own, or not up.
+///
+/// # Errors
+/// When the lab's state cannot be read, or the namespace is another user's.
+pub fn inside(base: &Path, name: &str) -> Result<Option<Command>> {
+    if !state::labs(base).iter().any(|lab| lab == name) {
+        return Ok(None);
+    }
+    let network = Folder::new(base, name).read()?.network;
+    let Some(keeper) = network.as_ref().and_then(handle::Network::keeper) else { return Ok(None) };
+    if !keeper.alive() {
+        return Ok(None);
+    }
+    Ok(Some(network::Namespace::of(Some(keeper))?.command("/proc/self/exe")))
+}
+
+/// The ssh command for `words` on a node.
+///
+/// # Errors
+/// When the node is not known or not up.
+pub fn ssh(
+    base: &Path,
+    lab: Option<&str>,
+    name: &str,
+    identity: Option<&Path>,
+    words: &[String],
+) -> Result<Command> {
+    let folder = state::find(base, lab)?;
+    let state = folder.read()?;
+    state::choose(&state, &[name.to_owned()])?;
+    ssh::command(&folder, &state, name, identity, words)
+}

@@ -1,0 +1,127 @@
+//! One machine under libvirt: its description, what QEMU may read, its start.
+
+use super::access::{self, Access};
+use super::images::Machine;
+use super::qemu::{self, Firmware};
+use super::state::CONSOLE;
+use super::virsh::{Connection, Domain, Network};
+use crate::base::error::{Context, Error, Result};
+use crate::image;
+use crate::image::output::libvirt;
+use crate::plan::Lab;
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// How a machine is to be started.
+pub struct Start<'a> {
+    /// Where.
+    pub connection: &'a Connection,
+    /// The machine.
+    pub machine: &'a Machine,
+    /// The lab's name.
+    pub lab: &'a str,
+    /// The folder of the lab's state.
+    pub state: &'a Path,
+    /// The node's folder in it, absolute, with its disk.
+    pub folder: &'a Path,
+    /// Whether the processor is emulated.
+    pub emulated: bool,
+    /// Memory in bytes.
+    pub memory: u64,
+    /// Firmware.
+    pub firmware: Firmware,
+}
+
+/// Starts the machine.
+///
+/// # Errors
+/// An environment error with what libvirt said, or when its log cannot be made.
+pub fn start(options: &Start<'_>) -> Result<Domain> {
+    let Start { connection, machine, folder, emulated, .. } = *options;
+    let (disk, log) = (folder.join(qemu::OVERLAY), folder.join(CONSOLE));
+    // virtlogd would make it root's, not the user's, alone.
+    let created = File::options().append(true).create(true).mode(0o600).open(&log);
+    created.or_environment(|| format!("cannot write {}", log.display()))?;
+    let files = image::files(&disk)?;
+    let domain = libvirt::Domain {
+        owner: &owner(options.state)?,
+        lab: options.lab,
+        node: &machine.name,
+        address: machine.address,
+        mac: &machine.mac,
+        // A second emulated processor costs more than it gives.
+        cpus: if emulated { 1 } else { machine.cpus },
+        memory: options.memory,
+        image: &disk,
+        format: "qcow2",
+        relabel: !open_to(connection.qemu_user()?, &files, options),
+        emulated,
+        uefi: options.firmware == Firmware::Uefi,
+        log: Some(&log),
+    };
+    let user = connection.qemu_user().ok().flatten();
+    Domain::start(connection, domain.uuid(), &domain.xml()).map_err(|e| explain(e, &files, user))
+}
+
+/// Starts the lab's network.
+///
+/// # Errors
+/// An environment error with what libvirt said.
+pub fn network(
+    connection: &Connection,
+    lab: &Lab,
+    machines: &[Machine],
+    state: &Path,
+) -> Result<Network> {
+    let owner = owner(state)?;
+    let nodes = machines.iter().map(|m| (m.name.as_str(), m.address));
+    let xml = libvirt::network(&owner, lab, nodes);
+    Network::start(connection, libvirt::network_uuid(&owner, lab), &xml)
+}
+
+/// Two labs of one name are told apart by the folders that they are kept in.
+fn owner(state: &Path) -> Result<String> {
+    let what = || format!("cannot use {}", state.display());
+    Ok(state.canonicalize().or_environment(what)?.to_string_lossy().into_owned())
+}
+
+/// Lets QEMU's user at the disk, the first of the files, and at what is below it, through the
+/// state's directories, which are closed to others. Whether that could be done; if not, libvirt
+/// has to make them that user's own.
+fn open_to(user: Option<u32>, files: &[PathBuf], options: &Start<'_>) -> bool {
+    if let Some(user) = user.filter(|user| *user != 0) {
+        let state = std::path::absolute(options.state).unwrap_or_default();
+        let above = options.folder.ancestors().take_while(|d| d.starts_with(&state));
+        let directories: Vec<&Path> = above.chain(state.parent()).collect();
+        // What still keeps QEMU out is reported when it cannot be started.
+        let _ = access::let_pass(&directories, user);
+    }
+    let grant = |user: u32, (number, file): (usize, &PathBuf)| {
+        let access = if number == 0 { Access::Write } else { Access::Read };
+        access::grant(file, user, access).is_ok()
+    };
+    match user {
+        // Root may read everything.
+        Some(0) => true,
+        Some(user) => files.iter().enumerate().all(|file| grant(user, file)),
+        None => false,
+    }
+}
+
+/// A file that cannot be read often is in a home folder that nobody else may enter.
+fn explain(error: Error, files: &[PathBuf], user: Option<u32>) -> Error {
+    if !error.message.contains("Permission denied") {
+        return error;
+    }
+    error.hint(match files.iter().find_map(|file| access::barrier(file, user)) {
+        Some(folder) => format!(
+            "libvirt's QEMU runs as a user of its own, who may not pass {}: `chmod o+x` lets it, \
+             or build to another --output and give --state a folder like /var/lib/imgbuild",
+            folder.display()
+        ),
+        None => "libvirt's QEMU runs as a user of its own, who must be able to read the images \
+                 and the folder of the machines"
+            .to_owned(),
+    })
+}

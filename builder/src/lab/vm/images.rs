@@ -1,0 +1,183 @@
+//! What builds left in their output folders: the machines that can be brought up.
+
+use crate::base::error::{Context, Error, Result};
+use crate::base::files::read_regular;
+use crate::plan;
+use crate::profile::Format;
+use serde::Deserialize;
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+/// Larger files are not read as manifests.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// A node's image with the machine that it is for.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Node name.
+    pub name: String,
+    /// Role name.
+    pub role: String,
+    /// Address on the lab network.
+    pub address: Ipv4Addr,
+    /// Hardware address.
+    pub mac: String,
+    /// Virtual CPUs.
+    pub cpus: u32,
+    /// Memory in bytes.
+    pub memory: u64,
+    /// The image file, absolute.
+    pub image: PathBuf,
+    /// Its format in QEMU's words.
+    pub format: &'static str,
+    /// SHA-256 of the image as it was built.
+    pub sha256: String,
+    /// The virtual disk's size in bytes.
+    pub disk: u64,
+}
+
+/// The part of `manifest.json` that is needed here.
+#[derive(Deserialize)]
+struct Manifest {
+    plan: Plan,
+    files: Vec<File>,
+}
+
+#[derive(Deserialize)]
+struct Plan {
+    profile: String,
+    lab: plan::Lab,
+    machine: plan::Machine,
+    disk: Disk,
+    nodes: Vec<plan::Node>,
+}
+
+#[derive(Deserialize)]
+struct Disk {
+    size: u64,
+}
+
+#[derive(Deserialize)]
+struct File {
+    file: String,
+    sha256: String,
+}
+
+/// The lab and the machines of all builds in `folders` or directly below them.
+///
+/// # Errors
+/// An input error when there is none, a manifest cannot be read, or builds are of several labs.
+pub fn read(folders: &[PathBuf]) -> Result<(plan::Lab, Vec<Machine>)> {
+    let mut found: Option<(plan::Lab, PathBuf)> = None;
+    let mut machines: Vec<Machine> = Vec::new();
+    for path in manifests(folders)? {
+        let manifest = parse(&path)?;
+        match &found {
+            Some((lab, first)) if *lab != manifest.plan.lab => {
+                return Err(Error::input(format!(
+                    "{} and {} are of two labs, {} and {}",
+                    first.display(),
+                    path.display(),
+                    lab.name,
+                    manifest.plan.lab.name
+                ))
+                .hint("name the output folders of one lab by --output"));
+            }
+            Some(_) => {}
+            None => found = Some((manifest.plan.lab.clone(), path.clone())),
+        }
+        machines.extend(of_manifest(&manifest, path.parent().unwrap_or(Path::new("/")))?);
+    }
+    machines.sort_by_key(|m| m.address);
+    if let Some(pair) = machines.windows(2).find(|pair| pair[0].address == pair[1].address) {
+        return Err(Error::input(format!(
+            "{} is there twice: {} and {}",
+            pair[1].name,
+            pair[0].image.display(),
+            pair[1].image.display()
+        ))
+        .hint("name the folders to take images from by --output"));
+    }
+    match found {
+        Some((lab, _)) => Ok((lab, machines)),
+        None => {
+            let list: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
+            Err(Error::input(format!("no images in {}: no manifest.json there", list.join(", ")))
+                .hint("build them first (imgbuild --profile …), or name their folder by --output"))
+        }
+    }
+}
+
+fn manifests(folders: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for folder in folders {
+        let folder = std::path::absolute(folder).or_input(|| folder.display().to_string())?;
+        let own = folder.join("manifest.json");
+        if own.exists() {
+            found.push(own);
+            continue;
+        }
+        let below = fs::read_dir(&folder).into_iter().flatten().flatten();
+        found.extend(below.map(|e| e.path().join("manifest.json")).filter(|m| m.exists()));
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+fn parse(path: &Path) -> Result<Manifest> {
+    let text =
+        read_regular(path, MOST_BYTES).or_input(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_slice(&text).map_err(|e| {
+        Error::input(format!("{} is not the manifest of a build: {e}", path.display()))
+            .hint("build the images again with this imgbuild")
+    })
+}
+
+fn of_manifest(manifest: &Manifest, folder: &Path) -> Result<Vec<Machine>> {
+    let plan = &manifest.plan;
+    let machine = |node: &plan::Node| {
+        let image = Format::ALL.iter().find_map(|format| {
+            let name = format!("{}.{}", node.name, format.extension());
+            let file = manifest.files.iter().find(|f| f.file == name)?;
+            let path = folder.join(&name);
+            path.exists().then_some((path, format.qemu()?, file.sha256.clone()))
+        });
+        let (image, format, sha256) = image.ok_or_else(|| {
+            Error::input(format!("{}: no disk image of {}", folder.display(), node.name))
+                .hint("build it with --format qcow2 or raw")
+        })?;
+        Ok(Machine {
+            name: node.name.clone(),
+            role: plan.profile.clone(),
+            address: node.address,
+            mac: node.mac.clone(),
+            cpus: plan.machine.cpus,
+            memory: plan.machine.memory,
+            image,
+            format,
+            sha256,
+            disk: plan.disk.size,
+        })
+    };
+    plan.nodes.iter().map(machine).collect()
+}
+
+/// The machines called `names`, all of them when no name is given.
+///
+/// # Errors
+/// An input error naming what is there.
+pub fn choose<'a>(machines: &'a [Machine], names: &[String]) -> Result<Vec<&'a Machine>> {
+    if names.is_empty() {
+        return Ok(machines.iter().collect());
+    }
+    let find = |name: &String| {
+        machines.iter().find(|m| m.name == *name).ok_or_else(|| {
+            let known: Vec<&str> = machines.iter().map(|m| m.name.as_str()).collect();
+            Error::input(format!("there is no image of a node `{name}`"))
+                .hint(format!("nodes with an image: {}", known.join(", ")))
+        })
+    };
+    names.iter().map(find).collect()
+}

@@ -1,0 +1,184 @@
+//! The lab network: a bridge with the gateway's address in a network namespace of its own.
+//! Nothing of it touches the host's interfaces. Without root the namespace is in a user
+//! namespace; QEMU's own multicast sockets would not do, as Open vSwitch in the guests sees
+//! its own frames come back.
+//!
+//! A namespace lives as long as a process in it, so this program runs itself again
+//! ([`ARGUMENT`]) as the keeper, which also runs the lab's time server.
+
+use super::process::Process;
+use crate::base::error::{Context, Error, Result};
+use crate::base::private;
+use crate::plan::Lab;
+use nix::sched::{CloneFlags, setns};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::net::Ipv4Addr;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+mod inner;
+
+pub use inner::main as inner_main;
+
+/// The hidden first argument that makes `main` call [`inner_main`].
+pub const ARGUMENT: &str = "__lab";
+/// The bridge's name inside.
+const BRIDGE: &str = "lab";
+
+/// What the keeper is told on standard input.
+#[derive(Debug, Serialize, Deserialize)]
+struct Setup {
+    /// Addresses of the bridge with their prefix length.
+    addresses: Vec<String>,
+    /// The network that the time server answers.
+    network: String,
+    /// Where the time server keeps its files.
+    folder: PathBuf,
+    /// chronyd, where it is installed.
+    chronyd: Option<PathBuf>,
+}
+
+/// Starts the keeper of a lab's network; `folder` gets its log. Returns it and whether it
+/// serves time.
+///
+/// # Errors
+/// An environment error with what the keeper said.
+pub fn start(lab: &Lab, nodes: &[Ipv4Addr], folder: &Path) -> Result<(Process, bool)> {
+    let what = || "cannot start the lab network".to_owned();
+    let chronyd = super::find_program("chronyd");
+    let serves = chronyd.is_some();
+    let setup = Setup {
+        addresses: addresses(lab, nodes).iter().map(|a| format!("{a}/{}", lab.prefix)).collect(),
+        network: format!("{}/{}", lab.network, lab.prefix),
+        folder: std::path::absolute(folder).or_environment(what)?,
+        chronyd,
+    };
+    let log = folder.join("network.log");
+    let mut command = Command::new("/proc/self/exe");
+    command.args([ARGUMENT, "keep"]).current_dir("/");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let _ = fs::remove_file(&log);
+    command.stderr(private::create_file(&log).or_environment(what)?);
+    // SAFETY: setsid is async-signal-safe. The keeper outlives the terminal.
+    unsafe {
+        command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(Into::into));
+    }
+    let mut child = command.spawn().or_environment(what)?;
+    let text = serde_json::to_vec(&setup).or_environment(what)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(&text).or_environment(what)?;
+    }
+    let mut line = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        BufReader::new(stdout).read_line(&mut line).or_environment(what)?;
+    }
+    let process = i32::try_from(child.id()).ok().and_then(Process::of);
+    match process {
+        Some(process) if line == inner::READY => Ok((process, serves)),
+        _ => {
+            let _ = child.kill();
+            let _ = child.wait();
+            let said = fs::read_to_string(&log).unwrap_or_default();
+            Err(Error::environment(format!("{}: {}", what(), said.trim())).hint(HINT))
+        }
+    }
+}
+
+const HINT: &str = "run imgbuild as root, or allow user namespaces: \
+     `sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000` as root";
+
+/// The gateway, and every time server of the lab network that is no node.
+fn addresses(lab: &Lab, nodes: &[Ipv4Addr]) -> Vec<Ipv4Addr> {
+    let mask = u32::MAX.checked_shl(32 - u32::from(lab.prefix)).unwrap_or(0);
+    let inside = |a: &Ipv4Addr| u32::from(*a) & mask == u32::from(lab.network);
+    let mut found = vec![lab.gateway];
+    for server in lab.ntp.iter().filter(|a| inside(a) && !nodes.contains(a)) {
+        if !found.contains(server) {
+            found.push(*server);
+        }
+    }
+    found
+}
+
+/// The namespaces of a lab network, to run programs in.
+pub struct Namespace {
+    /// Absent for root, who needs none.
+    user: Option<File>,
+    network: File,
+}
+
+impl Namespace {
+    /// Those that the keeper is in.
+    ///
+    /// # Errors
+    /// When the keeper has ended or is another user's.
+    pub fn of(keeper: Option<&Process>) -> Result<Self> {
+        let keeper = keeper.filter(|k| k.alive()).ok_or_else(|| {
+            Error::input("the lab network is not up").hint("`imgbuild up` brings the lab up")
+        })?;
+        let open = |kind: &str| {
+            File::open(format!("/proc/{}/ns/{kind}", keeper.pid))
+                .or_environment(|| "cannot enter the lab network".to_owned())
+        };
+        let root = nix::unistd::geteuid().is_root();
+        let user = if root { None } else { Some(open("user")?) };
+        Ok(Self { user, network: open("net")? })
+    }
+
+    /// Moves this process, which must have one thread, into the namespaces.
+    fn enter(&self) -> nix::Result<()> {
+        if let Some(user) = &self.user {
+            setns(user, CloneFlags::CLONE_NEWUSER)?;
+        }
+        setns(&self.network, CloneFlags::CLONE_NEWNET)
+    }
+
+    /// A command that will run inside.
+    pub fn command(self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        // SAFETY: after the fork there is one thread, and setns is a plain system call.
+        unsafe {
+            command.pre_exec(move || self.enter().map_err(Into::into));
+        }
+        command
+    }
+}
+
+/// The name of a node's interface inside.
+pub fn tap(address: Ipv4Addr) -> String {
+    format!("tap{:08x}", u32::from(address))
+}
+
+/// Makes a node's interface on the bridge, unless it is there.
+///
+/// # Errors
+/// An environment error with what `ip` said.
+pub fn add_tap(keeper: Option<&Process>, address: Ipv4Addr) -> Result<()> {
+    let name = tap(address);
+    let run = |arguments: &[&str]| -> Result<(bool, String)> {
+        let output = Namespace::of(keeper)?
+            .command("ip")
+            .args(arguments)
+            .output()
+            .or_environment(|| "cannot run `ip` (package iproute2)".to_owned())?;
+        Ok((output.status.success(), String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+    };
+    if run(&["link", "show", &name])?.0 {
+        return Ok(());
+    }
+    for arguments in [
+        &["tuntap", "add", &name, "mode", "tap"][..],
+        &["link", "set", &name, "master", BRIDGE, "up"],
+    ] {
+        let (done, said) = run(arguments)?;
+        if !done {
+            return Err(Error::environment(format!("ip {}: {said}", arguments.join(" "))).hint(
+                "the kernel needs the modules tun and bridge, and /dev/net/tun must be writable for you",
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! Inside the lab network: the keeper, and the pipe that ssh goes through.
+
+use super::{BRIDGE, Namespace, Setup};
+use crate::base::private;
+use crate::lab::vm::process::Process;
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use std::error::Error;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{self, Command, Stdio};
+
+/// What the keeper says on standard output when the network is there.
+pub const READY: &str = "ready\n";
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// What `imgbuild __lab …` does: `keep` holds a network, `connect PID START BOOT ADDRESS PORT`
+/// joins standard input and output with a TCP port in it.
+pub fn main(arguments: &[String]) -> ! {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["keep"] => keep(),
+        ["connect", pid, started, boot, address, port] => {
+            connect(pid, started, boot, address, port)
+        }
+        _ => Err("this argument is for imgbuild itself".into()),
+    };
+    if let Err(e) = result {
+        let _ = writeln!(io::stderr(), "{e}");
+        process::exit(3);
+    }
+    process::exit(0)
+}
+
+fn keep() -> Result<()> {
+    let mut text = String::new();
+    io::stdin().read_to_string(&mut text)?;
+    let setup: Setup = serde_json::from_str(&text)?;
+    enter_new().map_err(|e| format!("no namespace: {e}"))?;
+    run("ip", &["link", "set", "lo", "up"])?;
+    run("ip", &["link", "add", BRIDGE, "type", "bridge", "forward_delay", "0"])?;
+    for address in &setup.addresses {
+        run("ip", &["address", "add", address, "dev", BRIDGE])?;
+    }
+    run("ip", &["link", "set", BRIDGE, "up"])?;
+    let time = setup.chronyd.as_ref().map(|chronyd| serve_time(chronyd, &setup)).transpose()?;
+    io::stdout().write_all(READY.as_bytes())?;
+    io::stdout().flush()?;
+    if let Some(mut time) = time {
+        let status = time.wait()?;
+        let _ = writeln!(io::stderr(), "the time server ended: {status}");
+    }
+    loop {
+        nix::unistd::pause();
+    }
+}
+
+/// A network namespace; without root, in a user namespace in which we are root.
+fn enter_new() -> Result<()> {
+    let (user, group) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    if user.is_root() {
+        return Ok(unshare(CloneFlags::CLONE_NEWNET)?);
+    }
+    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)?;
+    fs::write("/proc/self/setgroups", "deny")?;
+    fs::write("/proc/self/uid_map", format!("0 {user} 1"))?;
+    fs::write("/proc/self/gid_map", format!("0 {group} 1"))?;
+    Ok(())
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<()> {
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|e| format!("cannot run `{program}`: {e} (package iproute2)"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{program} {}: {}", arguments.join(" "), said.trim()).into())
+}
+
+/// chronyd as the lab's time server; `-x`: it leaves the clock alone. It ends with us.
+fn serve_time(chronyd: &Path, setup: &Setup) -> Result<process::Child> {
+    let folder = setup.folder.join("chrony");
+    private::own_dir(&folder)?;
+    let pid = folder.join("pid");
+    let _ = fs::remove_file(&pid);
+    let conf = folder.join("chrony.conf");
+    let text = format!(
+        "local stratum 3\nallow {}\ncmdport 0\nbindcmdaddress /\npidfile {}\n",
+        setup.network,
+        pid.display()
+    );
+    fs::write(&conf, text)?;
+    let mut command = Command::new(chronyd);
+    command.args(["-x", "-d", "-u", "root", "-f"]).arg(&conf);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    // SAFETY: prctl is a plain system call.
+    unsafe {
+        command.pre_exec(|| prctl::set_pdeathsig(Signal::SIGKILL).map_err(Into::into));
+    }
+    command.spawn().map_err(|e| format!("{}: {e}", chronyd.display()).into())
+}
+
+/// The way into the network for ssh's ProxyCommand.
+fn connect(pid: &str, started: &str, boot: &str, address: &str, port: &str) -> Result<()> {
+    let keeper = Process { pid: pid.parse()?, started: started.parse()?, boot: boot.to_owned() };
+    Namespace::of(Some(&keeper))
+        .map_err(|e| e.to_string())?
+        .enter()
+        .map_err(|e| format!("cannot enter the lab network: {e}"))?;
+    let address: Ipv4Addr = address.parse()?;
+    let stream = TcpStream::connect((address, port.parse()?))
+        .map_err(|e| format!("{address} does not answer at port {port}: {e}"))?;
+    let mut to = stream.try_clone()?;
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut io::stdin(), &mut to);
+        let _ = to.shutdown(Shutdown::Write);
+    });
+    let mut from = stream;
+    let mut out = io::stdout();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let n = from.read(&mut buffer)?;
+        if n == 0 {
+            return Ok(());
+        }
+        out.write_all(&buffer[..n])?;
+        out.flush()?;
+    }
+}

@@ -1,0 +1,185 @@
+//! One machine in plain QEMU: its command line, its start, its power button.
+
+use super::accelerator::{KVM, TCG};
+use super::images::Machine;
+use super::network::{self, Namespace};
+use super::process::Process;
+use super::qmp;
+use crate::base::error::{Context, Error, Result};
+use crate::format::qcow2::{self, Backing};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+/// QEMU's program.
+pub const PROGRAM: &str = "qemu-system-x86_64";
+/// The serial console's socket in a node's folder.
+pub const SERIAL: &str = "serial";
+const PID: &str = "pid";
+/// QEMU's log in a node's folder: what it writes after its start.
+pub const LOG: &str = "qemu.log";
+/// How long QEMU may take to answer when its power button is pressed.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The disk's file in a node's folder.
+pub const OVERLAY: &str = "overlay.qcow2";
+/// Places of UEFI's code and variables on Debian, Fedora and SUSE.
+const FIRMWARE: [(&str, &str); 3] = [
+    ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+    ("/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
+    ("/usr/share/qemu/ovmf-x86_64-code.bin", "/usr/share/qemu/ovmf-x86_64-vars.bin"),
+];
+
+/// What starts a machine's boot loader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Firmware {
+    /// SeaBIOS.
+    Bios,
+    /// OVMF.
+    Uefi,
+}
+
+/// How a machine is to be started.
+pub struct Start<'a> {
+    /// The program.
+    pub qemu: &'a Path,
+    /// The machine.
+    pub machine: &'a Machine,
+    /// The node's folder, absolute.
+    pub folder: &'a Path,
+    /// The process that holds the lab network.
+    pub keeper: Option<&'a Process>,
+    /// `kvm` or `tcg`.
+    pub accelerator: &'a str,
+    /// Memory in bytes.
+    pub memory: u64,
+    /// Firmware.
+    pub firmware: Firmware,
+}
+
+/// Makes the node's disk, unless it is there: an overlay, so that the image stays as built.
+///
+/// # Errors
+/// A build error when it cannot be written.
+pub fn make_disk(machine: &Machine, folder: &Path) -> Result<()> {
+    let path = folder.join(OVERLAY);
+    if path.exists() {
+        return Ok(());
+    }
+    let what = || format!("cannot write {}", path.display());
+    let name = machine.image.to_str().ok_or_else(|| {
+        Error::input(format!("{}: its name is not UTF-8", machine.image.display()))
+    })?;
+    let temporary = tempfile::NamedTempFile::new_in(folder).or_build(what)?;
+    let backing = Backing { name, format: machine.format };
+    qcow2::overlay(temporary.as_file(), machine.disk, backing).or_build(what)?;
+    temporary.persist(&path).or_build(what)?;
+    Ok(())
+}
+
+/// Starts the machine in the lab network and returns its process.
+///
+/// # Errors
+/// An environment error with what QEMU said.
+pub fn start(options: &Start<'_>) -> Result<Process> {
+    let Start { folder, machine, .. } = options;
+    network::add_tap(options.keeper, machine.address)?;
+    for stale in [SERIAL, qmp::SOCKET, PID] {
+        let _ = fs::remove_file(folder.join(stale));
+    }
+    let output = Namespace::of(options.keeper)?
+        .command(options.qemu)
+        .args(arguments(options)?)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .or_environment(|| format!("cannot start {}", options.qemu.display()))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(Error::environment(format!(
+            "{}: QEMU ended with {}: {}",
+            machine.name,
+            output.status,
+            said.trim()
+        )));
+    }
+    let pid = fs::read_to_string(folder.join(PID)).ok().and_then(|p| p.trim().parse().ok());
+    pid.and_then(Process::of)
+        .ok_or_else(|| Error::environment(format!("{}: QEMU ended at once", machine.name)))
+}
+
+/// The CPU model under an accelerator: all that there is.
+pub fn cpu(accelerator: &str) -> &'static str {
+    if accelerator == KVM { "host" } else { "max" }
+}
+
+fn arguments(options: &Start<'_>) -> Result<Vec<OsString>> {
+    let Start { machine, folder, accelerator, .. } = options;
+    // A second emulated processor costs more than it gives.
+    let cpu = cpu(accelerator);
+    let (accelerator, cpus) = match *accelerator {
+        TCG => ("tcg,thread=multi,tb-size=256", 1),
+        other => (other, machine.cpus),
+    };
+    let mut arguments: Vec<String> = vec!["-name".into(), machine.name.clone()];
+    let mut add = |words: &[&str]| arguments.extend(words.iter().map(|w| (*w).to_owned()));
+    add(&["-accel", accelerator, "-cpu", cpu, "-smp", &cpus.to_string()]);
+    add(&["-m", &(options.memory >> 20).to_string(), "-nodefaults", "-display", "none"]);
+    add(&["-daemonize", "-pidfile", PID, "-D", LOG]);
+    // QEMU works in the node's folder: these are names in it, short enough for sockets.
+    add(&["-drive", &format!("file={OVERLAY},format=qcow2,if=virtio,discard=unmap")]);
+    let tap = network::tap(machine.address);
+    add(&["-netdev", &format!("tap,id=lab,ifname={tap},script=no,downscript=no")]);
+    add(&["-device", &format!("virtio-net-pci,netdev=lab,mac={}", machine.mac)]);
+    add(&["-device", "virtio-rng-pci"]);
+    add(&[
+        "-chardev",
+        &format!(
+            "socket,id=serial,path={SERIAL},server=on,wait=off,logfile=console.log,logappend=on"
+        ),
+        "-serial",
+        "chardev:serial",
+    ]);
+    add(&["-qmp", &format!("unix:{},server=on,wait=off", qmp::SOCKET)]);
+    match options.firmware {
+        Firmware::Bios => add(&["-M", "pc"]),
+        Firmware::Uefi => {
+            let (code, variables) =
+                FIRMWARE.iter().find(|(code, _)| Path::new(code).exists()).ok_or_else(|| {
+                    Error::environment("UEFI firmware for virtual machines is not installed").hint(
+                        "install OVMF (Debian: ovmf, Fedora: edk2-ovmf), or use --firmware bios",
+                    )
+                })?;
+            let own = folder.join("variables.fd");
+            if !own.exists() {
+                fs::copy(variables, &own).or_environment(|| format!("cannot copy {variables}"))?;
+            }
+            add(&["-M", "q35"]);
+            add(&["-drive", &format!("if=pflash,format=raw,readonly=on,file={code}")]);
+            add(&["-drive", "if=pflash,format=raw,file=variables.fd"]);
+        }
+    }
+    Ok(arguments.into_iter().map(OsString::from).collect())
+}
+
+/// Presses the machine's power button (ACPI).
+///
+/// # Errors
+/// When QEMU does not answer.
+pub fn press_power(folder: &Path) -> io::Result<()> {
+    qmp::execute(folder, "system_powerdown", PATIENCE).map(drop)
+}
+
+/// Connects to a socket of a node's folder, however long the folder's path is.
+///
+/// # Errors
+/// When there is no socket or nobody listens.
+pub fn connect(folder: &Path, name: &str) -> io::Result<UnixStream> {
+    let folder = File::open(folder)?;
+    let place: PathBuf = ["/proc/self/fd", &folder.as_raw_fd().to_string(), name].iter().collect();
+    UnixStream::connect(place)
+}

@@ -1,0 +1,275 @@
+//! Starting machines: by libvirt where it runs, else by QEMU in a lab network of our own.
+
+use super::accelerator::{Chooser, KVM, TCG};
+use super::handle;
+use super::images::Machine;
+use super::state::{self, Held, Node, State};
+use super::virsh::Connection;
+use super::watch::Failure;
+use super::{Up, domain, find_program, network, qemu};
+use crate::base::error::{Context, Error, Result};
+use crate::base::interrupt;
+use crate::base::private;
+use crate::base::progress::Progress;
+use std::fs;
+use std::path::PathBuf;
+
+/// What is to run the machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Backend {
+    /// libvirt where it runs, else QEMU.
+    Auto,
+    /// libvirt, by virsh.
+    Libvirt,
+    /// Plain QEMU.
+    Qemu,
+}
+
+/// How machines are started this time.
+struct Runner<'a> {
+    options: &'a Up,
+    qemu: PathBuf,
+    accelerator: &'static str,
+    libvirt: Option<Connection>,
+}
+
+/// Starts the machines that are off, and the network before the first; what was started
+/// before a failure is stopped again. `all` are the lab's machines.
+///
+/// # Errors
+/// An environment error when something is missing or fails.
+pub fn start(
+    options: &Up,
+    off: &[&Machine],
+    all: &[Machine],
+    held: &mut Held,
+    progress: &mut Progress,
+) -> Result<()> {
+    check_images(held, off)?;
+    check_memory(options, off)?;
+    let qemu = find_qemu()?;
+    let libvirt = backend(options, held, progress)?;
+    let chooser = chooser(options)?;
+    let accelerator = chooser.choose(progress)?;
+    let mut runner = Runner { options, qemu, accelerator, libvirt };
+    runner.network(all, held, progress)?;
+    let mut started: Vec<&str> = Vec::new();
+    for machine in off {
+        let mut done = interrupt::check().and_then(|()| runner.machine(machine, held));
+        if done.is_err()
+            && runner.accelerator == KVM
+            && matches!(chooser.must_emulate(progress), Ok(true))
+        {
+            runner.accelerator = TCG;
+            done = runner.machine(machine, held);
+        }
+        if let Err(error) = done {
+            for name in started {
+                let machine = held.state.nodes.get(name).and_then(|n| n.machine.as_ref());
+                // The first error tells more.
+                let _ = machine.map(handle::Machine::kill);
+            }
+            return Err(error);
+        }
+        started.push(&machine.name);
+    }
+    Ok(())
+}
+
+/// Starts machines that KVM failed again, with an emulated processor. Those that something else
+/// has stopped or restarted since `seen` are left alone. `all` are the lab's machines.
+///
+/// # Errors
+/// An environment error when something is missing or fails.
+pub fn restart_emulated(
+    options: &Up,
+    failures: &[Failure],
+    seen: &State,
+    all: &[Machine],
+    held: &mut Held,
+) -> Result<()> {
+    let libvirt = match &held.state.network {
+        Some(handle::Network::Libvirt(network)) => Some(network.connection().clone()),
+        _ => None,
+    };
+    let runner = Runner { options, qemu: find_qemu()?, accelerator: TCG, libvirt };
+    for Failure { name, .. } in failures {
+        let Some(node) = held.state.nodes.get(name) else { continue };
+        let (Some(old), Some(machine)) = (&node.machine, all.iter().find(|m| m.name == *name))
+        else {
+            continue;
+        };
+        if seen.nodes.get(name).is_some_and(|n| n.machine == node.machine) && old.alive()? {
+            old.kill()?;
+            runner.machine(machine, held)?;
+        }
+    }
+    Ok(())
+}
+
+/// What decides how processors are run.
+///
+/// # Errors
+/// When QEMU is not installed.
+pub fn chooser(options: &Up) -> Result<Chooser> {
+    Ok(Chooser::new(&find_qemu()?, options.accelerator, &options.state))
+}
+
+fn find_qemu() -> Result<PathBuf> {
+    need_program(qemu::PROGRAM, "qemu-system-x86")
+}
+
+fn need_program(name: &str, package: &str) -> Result<PathBuf> {
+    find_program(name).ok_or_else(|| {
+        Error::environment(format!("`{name}` is not installed"))
+            .hint(format!("install it (Debian package {package})"))
+    })
+}
+
+/// An overlay is of no use on an image that was built anew.
+fn check_images(held: &Held, off: &[&Machine]) -> Result<()> {
+    for machine in off {
+        if let Some(node) = held.state.nodes.get(&machine.name)
+            && (node.sha256 != machine.sha256 || node.image != machine.image)
+        {
+            let name = &machine.name;
+            return Err(Error::input(format!(
+                "{name}: the image is another than when its machine was made"
+            ))
+            .hint(format!(
+                "`imgbuild destroy {name}` takes the old machine's disk away; then `imgbuild up {name}`"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Memory in bytes that the machine gets.
+fn memory(options: &Up, machine: &Machine) -> u64 {
+    options.memory.unwrap_or(machine.memory)
+}
+
+fn check_memory(options: &Up, off: &[&Machine]) -> Result<()> {
+    let need: u64 = off.iter().map(|m| memory(options, m)).sum();
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib = |name: &str| {
+        let line = text.lines().find_map(|l| l.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    let Some(have) = kib("MemAvailable:").map(|k| (k + kib("SwapFree:").unwrap_or(0)) << 10) else {
+        return Ok(());
+    };
+    if need <= have {
+        return Ok(());
+    }
+    Err(Error::environment(format!(
+        "not enough memory for {} machines: need {} MiB, have {} MiB",
+        off.len(),
+        need >> 20,
+        have >> 20
+    ))
+    .hint("give each less by --memory, or bring fewer up"))
+}
+
+/// libvirt, if that is to run the machines. A lab that is up stays with what runs it.
+fn backend(options: &Up, held: &Held, progress: &Progress) -> Result<Option<Connection>> {
+    let up = held.state.network_up()?;
+    let wanted = match (options.backend, up) {
+        (Backend::Auto, Some(handle::Network::Namespace(_))) => Backend::Qemu,
+        (Backend::Auto, Some(handle::Network::Libvirt(_))) => Backend::Libvirt,
+        (backend, Some(network)) if (backend == Backend::Qemu) != network.keeper().is_some() => {
+            return Err(Error::input("the lab is up already, run by the other backend")
+                .hint("`imgbuild down` first"));
+        }
+        (backend, _) => backend,
+    };
+    if wanted == Backend::Qemu {
+        return Ok(None);
+    }
+    match (Connection::find(), wanted) {
+        (Ok(connection), _) => {
+            progress.note(&format!("libvirt at {} runs the machines", connection.uri));
+            Ok(Some(connection))
+        }
+        (Err(why), Backend::Libvirt) => {
+            Err(Error::environment(format!("libvirt does not answer: {why}"))
+                .hint("start libvirtd, or use --backend qemu"))
+        }
+        (Err(why), _) => {
+            progress
+                .note(&format!("plain QEMU runs the machines, as libvirt does not answer ({why})"));
+            Ok(None)
+        }
+    }
+}
+
+impl Runner<'_> {
+    fn network(&self, all: &[Machine], held: &mut Held, progress: &Progress) -> Result<()> {
+        if held.state.network_up()?.is_some() {
+            return Ok(());
+        }
+        let lab = &held.state.lab;
+        let network = if let Some(connection) = &self.libvirt {
+            let network = domain::network(connection, lab, all, held.folder.path())?;
+            progress
+                .note("the lab's time server is this machine: its NTP server must answer the lab");
+            handle::Network::Libvirt(network)
+        } else {
+            need_program("ip", "iproute2")?;
+            let nodes: Vec<_> = all.iter().map(|m| m.address).collect();
+            let (keeper, serves) = network::start(lab, &nodes, held.folder.path())?;
+            if !serves {
+                progress.note("chronyd is not installed here: the lab has no time server, and firstboot will miss it");
+            }
+            handle::Network::Namespace(keeper)
+        };
+        held.state.network = Some(network);
+        held.save()
+    }
+
+    fn machine(&self, machine: &Machine, held: &mut Held) -> Result<()> {
+        let folder = held.folder.node(&machine.name);
+        let what = || format!("cannot use {}", folder.display());
+        if !held.state.nodes.contains_key(&machine.name) {
+            // The disk of a machine that could not be started may be of another image.
+            state::remove(&folder)?;
+        }
+        private::own_dir(&folder).or_environment(what)?;
+        let folder = std::path::absolute(&folder).or_environment(what)?;
+        qemu::make_disk(machine, &folder)?;
+        let log = held.folder.console(&machine.name);
+        let log_start = fs::metadata(&log).map_or(0, |m| m.len());
+        let started = match &self.libvirt {
+            Some(connection) => handle::Machine::Libvirt(domain::start(&domain::Start {
+                connection,
+                machine,
+                lab: &held.state.lab.name,
+                state: held.folder.path(),
+                folder: &folder,
+                emulated: self.accelerator == TCG,
+                memory: memory(self.options, machine),
+                firmware: self.options.firmware,
+            })?),
+            None => handle::Machine::Qemu(qemu::start(&qemu::Start {
+                qemu: &self.qemu,
+                machine,
+                folder: &folder,
+                keeper: held.state.network.as_ref().and_then(handle::Network::keeper),
+                accelerator: self.accelerator,
+                memory: memory(self.options, machine),
+                firmware: self.options.firmware,
+            })?),
+        };
+        let node = Node {
+            role: machine.role.clone(),
+            address: machine.address,
+            image: machine.image.clone(),
+            sha256: machine.sha256.clone(),
+            machine: Some(started),
+            log_start,
+            accelerator: self.accelerator.to_owned(),
+        };
+        held.state.nodes.insert(machine.name.clone(), node);
+        held.save()
+    }
+}

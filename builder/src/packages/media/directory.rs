@@ -1,0 +1,103 @@
+//! A folder as a medium.
+
+use super::{Medium, compare, copy_pieces, plain, search, unreadable};
+use crate::base::error::{Context, Result};
+use crate::base::files::open_regular;
+use crate::checksum::Known;
+use nix::libc;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+pub struct Directory {
+    root: PathBuf,
+}
+
+impl Directory {
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    fn file(&self, path: &str) -> Result<File> {
+        let failed = |e: &dyn std::fmt::Display| unreadable(self.location(), path, e);
+        let inside = plain(path).map_err(|e| failed(&e))?;
+        open_regular(&self.root.join(inside)).map_err(|e| failed(&e))
+    }
+}
+
+/// Makes `to` a copy of `from` by ioctl_ficlone(2); whether that is possible here.
+fn clone_blocks(from: &File, to: &File) -> bool {
+    // SAFETY: FICLONE takes a descriptor, and touches no memory of this program.
+    let code = unsafe { libc::ioctl(to.as_raw_fd(), libc::FICLONE as _, from.as_raw_fd()) };
+    code == 0
+}
+
+impl Medium for Directory {
+    fn location(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn name(&self) -> String {
+        let absolute = std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone());
+        absolute
+            .file_name()
+            .map_or_else(|| "media".to_owned(), |n| n.to_string_lossy().into_owned())
+    }
+
+    fn open(&self, path: &str) -> Result<Box<dyn Read + Send + '_>> {
+        Ok(Box::new(self.file(path)?))
+    }
+
+    /// On filesystems that can, the copy shares the file's blocks until either is written to.
+    fn copy(
+        &self,
+        path: &str,
+        known: &Known,
+        to: &File,
+        advance: &(dyn Fn(u64) + Sync),
+    ) -> Result<()> {
+        let from = self.file(path)?;
+        let fits = from.metadata().is_ok_and(|meta| meta.len() == known.size);
+        if !(fits && clone_blocks(&from, to)) {
+            return copy_pieces(self, path, known, to, advance);
+        }
+        compare(self, path, known, &known.checksum_of(to)?)?;
+        advance(known.size);
+        Ok(())
+    }
+
+    fn has(&self, path: &str) -> bool {
+        plain(path).is_ok_and(|inside| self.root.join(inside).is_file())
+    }
+
+    fn repositories(&self) -> Result<Vec<String>> {
+        search(&|path| Ok(self.root.join(path).is_file()), &|folder| {
+            let mut names = Vec::new();
+            let place = self.root.join(folder);
+            let what = || format!("cannot list {}", place.display());
+            for entry in fs::read_dir(&place).or_input(what)? {
+                let entry = entry.or_input(what)?;
+                if entry.path().is_dir() {
+                    names.push(entry.file_name().to_string_lossy().into_owned());
+                }
+            }
+            names.sort();
+            Ok(names)
+        })
+    }
+
+    fn files(&self, folder: &str) -> Result<Vec<String>> {
+        let place = self.root.join(folder);
+        let what = || format!("cannot list {}", place.display());
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&place).or_input(what)? {
+            let entry = entry.or_input(what)?;
+            if entry.path().is_file() {
+                names.push(entry.file_name().to_string_lossy().into_owned());
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+}

@@ -1,0 +1,222 @@
+//! What `--media` and the lab file name, opened: media with what is said about them.
+
+use super::http::{Http, Network, ProxyChoice, Settings, is_url, page, shown};
+use super::repofile::{self, Section, Variables};
+use super::{Medium, mirrors};
+use crate::base::error::{Context, Error, Result};
+use crate::base::files::read_named;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Largest `.repo` file or mirror list.
+const LIST_MAX: u64 = 8 << 20;
+
+/// What a repository's configuration says about signatures, in yum's terms. Who checks them
+/// decides what follows from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signing {
+    /// `gpgcheck`: whether packages have to be signed; `None` where nothing says.
+    pub packages: Option<bool>,
+    /// `repo_gpgcheck`: whether repomd.xml has to be signed.
+    pub metadata: Option<bool>,
+    /// `gpgkey`: where the keys are, `file://`, `http://` or `https://`.
+    pub keys: Vec<String>,
+}
+
+/// What a repository's configuration says beyond where it is, in yum's terms.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// About signatures.
+    pub signing: Signing,
+    /// `priority`, 1 (first) to 99.
+    pub priority: Option<u32>,
+    /// `exclude`: package patterns that are not seen in it.
+    pub exclude: Vec<String>,
+    /// `includepkgs`: package patterns that alone are seen in it, if there are any.
+    pub include: Vec<String>,
+}
+
+/// A medium, or one repository of it, to build from.
+#[derive(Clone)]
+pub struct Source {
+    /// Where the packages are.
+    pub medium: Arc<dyn Medium>,
+    /// The repository's id, when something names it.
+    pub id: Option<String>,
+    /// The folder of the one repository that is meant; `None` for all that the medium has.
+    pub folder: Option<String>,
+    /// What its configuration says.
+    pub policy: Policy,
+    /// Whether it may be left out when it cannot be read (`skip_if_unavailable`).
+    pub optional: bool,
+}
+
+impl Source {
+    /// All repositories of a medium about which nothing is said.
+    pub fn plain(medium: Arc<dyn Medium>) -> Self {
+        Self { medium, id: None, folder: None, policy: Policy::default(), optional: false }
+    }
+}
+
+/// Opens what the user names.
+#[derive(Clone)]
+pub struct Access {
+    /// The way to the network and the cache before it.
+    pub network: Network,
+    /// What `$releasever` and the like stand for in `.repo` files.
+    pub variables: Variables,
+}
+
+impl Access {
+    /// The media of one word: a folder, an ISO file, a URL, a `.repo` file, `mirrorlist=` or
+    /// `metalink=` with a URL or file. `notes` hears what is left out and why.
+    ///
+    /// # Errors
+    /// An input error when it is not there or nothing of these, or what fetching says.
+    pub fn open(&self, word: &str, notes: &mut Vec<String>) -> Result<Vec<Source>> {
+        for (key, metalink) in [("mirrorlist=", false), ("metalink=", true)] {
+            if let Some(list) = word.strip_prefix(key) {
+                let list = self
+                    .variables
+                    .expand(list)
+                    .map_err(|e| Error::input(format!("{word}: {e}")))?;
+                let medium = self.mirrored(&list, metalink, Settings::default())?;
+                return Ok(vec![Source::plain(medium)]);
+            }
+        }
+        if word.ends_with(".repo") {
+            let text = self.text(word, &Settings::default())?;
+            return self
+                .repositories(&repofile::parse(&shown(word), &text, &self.variables)?, notes);
+        }
+        if is_url(word) {
+            return Ok(vec![Source::plain(self.http(vec![word.to_owned()], Settings::default()))]);
+        }
+        Ok(vec![Source::plain(super::open(word)?)])
+    }
+
+    fn http(&self, bases: Vec<String>, settings: Settings) -> Arc<dyn Medium> {
+        Arc::new(Http::new(bases, settings, self.network.clone()))
+    }
+
+    /// The enabled repositories of a `.repo` file.
+    fn repositories(&self, file: &repofile::File, notes: &mut Vec<String>) -> Result<Vec<Source>> {
+        notes.extend(file.warnings.iter().map(|w| format!("warning: {w}")));
+        let mut sources = Vec::new();
+        for section in &file.sections {
+            if !section.enabled {
+                notes.push(format!(
+                    "{}:{}: repository {} is left out: enabled=0",
+                    file.name, section.line, section.id
+                ));
+                continue;
+            }
+            match self.section(section) {
+                Ok(medium) => sources.push(Source {
+                    medium,
+                    id: Some(section.id.clone()),
+                    folder: Some(String::new()),
+                    policy: section.policy.clone(),
+                    optional: section.optional,
+                }),
+                Err(e) if section.optional && !crate::base::interrupt::requested() => {
+                    notes.push(format!(
+                        "repository {} is left out (skip_if_unavailable): {}",
+                        section.id, e.message
+                    ))
+                }
+                Err(mut e) => {
+                    e.message = format!(
+                        "{}:{}: repository {}: {}",
+                        file.name, section.line, section.id, e.message
+                    );
+                    return Err(e);
+                }
+            }
+        }
+        if sources.is_empty() {
+            return Err(Error::input(format!("{}: no repository to build from", file.name))
+                .hint("set enabled=1 in the section of the repository that is meant"));
+        }
+        Ok(sources)
+    }
+
+    /// The medium of one section: its base URLs before its mirror list, as yum has it.
+    fn section(&self, section: &Section) -> Result<Arc<dyn Medium>> {
+        let (urls, local): (Vec<String>, Vec<String>) =
+            section.baseurls.iter().cloned().partition(|base| is_url(base));
+        if let Some(path) =
+            local.iter().find(|path| urls.is_empty() || Path::new(bare(path)).exists())
+        {
+            return super::open(path);
+        }
+        if !urls.is_empty() {
+            return Ok(self.http(urls, section.settings.clone()));
+        }
+        let (list, metalink) = match (&section.metalink, &section.mirrorlist) {
+            (Some(list), _) => (list, true),
+            (None, Some(list)) => (list, false),
+            (None, None) => return Err(Error::input("neither baseurl, mirrorlist nor metalink")),
+        };
+        self.mirrored(list, metalink, section.settings.clone())
+    }
+
+    fn mirrored(&self, list: &str, metalink: bool, settings: Settings) -> Result<Arc<dyn Medium>> {
+        let text = self.text(list, &settings)?;
+        let mirrors = if metalink || text.trim_start().starts_with('<') {
+            mirrors::metalink(&text)
+        } else {
+            mirrors::plain(&text, &self.variables)
+        };
+        let mirrors = mirrors.map_err(|e| Error::input(format!("{}: {e}", shown(list))))?;
+        let http = Http::new(mirrors.bases, settings, self.network.clone());
+        Ok(Arc::new(http.pinned(mirrors.repomd)))
+    }
+
+    /// The text of a file or URL.
+    fn text(&self, place: &str, settings: &Settings) -> Result<String> {
+        let bytes = if is_url(place) {
+            page(place, LIST_MAX, settings.clone(), &self.network)?
+        } else {
+            let what = || format!("cannot read {}", bare(place));
+            read_named(Path::new(bare(place)), LIST_MAX, what)?
+        };
+        String::from_utf8(bytes).or_input(|| format!("{} is no text", shown(place)))
+    }
+}
+
+fn bare(place: &str) -> &str {
+    place.strip_prefix("file://").unwrap_or(place)
+}
+
+impl ProxyChoice {
+    /// By yum's `proxy`, `proxy_username` and `proxy_password`.
+    pub fn from_options(
+        proxy: Option<&str>,
+        login: Option<(&str, &str)>,
+    ) -> Result<Self, &'static str> {
+        let Some(proxy) = proxy else { return Ok(Self::Environment) };
+        if matches!(proxy, "_none_" | "none" | "") {
+            return Ok(Self::None);
+        }
+        let whole =
+            if proxy.contains("://") { proxy.to_owned() } else { format!("http://{proxy}") };
+        if !is_url(&whole) {
+            return Err("not an http:// or https:// address of a proxy");
+        }
+        Ok(Self::Url(match (login, whole.split_once("://")) {
+            (Some((user, password)), Some((scheme, rest))) if !rest.contains('@') => {
+                format!("{scheme}://{}:{}@{rest}", percent(user), percent(password))
+            }
+            _ => whole,
+        }))
+    }
+}
+
+/// Everything but letters and digits percent-encoded.
+fn percent(text: &str) -> String {
+    let one = |b: u8| {
+        if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }
+    };
+    text.bytes().map(one).collect()
+}

@@ -1,0 +1,288 @@
+//! Tree + identity → the image files of each node.
+
+use super::Context;
+use super::log::Log;
+use super::overlay;
+use super::record;
+use super::role::Role;
+use crate::base::error::{Context as _, Error, Result};
+use crate::base::interrupt;
+use crate::base::private;
+use crate::base::progress::{Progress, Unit};
+use crate::format::qcow2::{self, Backing, Compression};
+use crate::format::tree::{Content::Dir as Folder, Entry, Tree};
+use crate::format::{archive, vhd, vmdk};
+use crate::image::disk::{self, Content};
+use crate::image::listing::Digests;
+use crate::image::output::{Staging, libvirt, sha256};
+use crate::lab::secrets::NodeSecrets;
+use crate::layout::{self, Layout, uuid_bytes};
+use crate::plan::{Node, Plan};
+use crate::profile::Format;
+use crate::provenance::manifest::{self, Output};
+use crate::tree;
+use crate::tree::bootloader;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+/// Bytes of boot.img: one sector, unless it is damaged.
+const LARGEST_BOOT_IMG: u64 = 1 << 16;
+/// Deflate's level 1 costs a third of the default's time for 10 % more bytes.
+const ZLIB: Compression = Compression::Zlib(1);
+const ZSTD: Compression = Compression::Zstd(3);
+
+/// Files that a role's nodes share, beside what is each node's own.
+pub fn shared(plan: &Plan) -> Vec<String> {
+    let base = formats(plan).contains(&Format::Qcow2Overlay).then(|| base_name(plan));
+    base.into_iter().chain([network_name(plan)]).collect()
+}
+
+fn base_name(plan: &Plan) -> String {
+    format!("{}-base.qcow2", plan.profile)
+}
+
+fn network_name(plan: &Plan) -> String {
+    format!("{}-network.xml", plan.lab.name)
+}
+
+/// The plan's formats; what is none was refused when the plan was made or read.
+fn formats(plan: &Plan) -> Vec<Format> {
+    plan.outputs.iter().filter_map(|o| o.parse().ok()).collect()
+}
+
+/// Everything that one node after the other needs.
+struct Writer<'a> {
+    plan: &'a Plan,
+    staging: &'a Staging,
+    progress: &'a mut Progress,
+    log: &'a mut Log,
+    /// The disk of the first node, where overlays are made: what they differ from.
+    base: Option<File>,
+}
+
+/// Writes all images of the plan from the role's tree and the nodes' secrets.
+pub fn write(
+    context: &Context,
+    role: &Role,
+    secrets: &BTreeMap<String, NodeSecrets>,
+    staging: &Staging,
+    progress: &mut Progress,
+    log: &mut Log,
+) -> Result<(Vec<manifest::Node>, Vec<Output>)> {
+    let plan = &context.plan;
+    let facts = overlay::facts(context);
+    let Role { root, tree: shared_tree, esp, contexts } = role;
+    let boot_img = format!("{}/boot.img", bootloader::GRUB_PC);
+    let boot_img = tree::read_file(root, &boot_img, LARGEST_BOOT_IMG)?
+        .ok_or_else(|| Error::build(format!("the image has no /{boot_img}")))?;
+    let scratch = staging.path("scratch");
+    private::create_dir_all(&scratch).or_build(|| format!("cannot write {}", scratch.display()))?;
+    let core_img = bootloader::core_image(root, &plan.disk, &scratch, &mut |line| log.line(line))?;
+    let mut writer = Writer { plan, staging, progress, log, base: None };
+    let mut digests = Digests::default();
+    let (mut nodes, mut outputs) = (Vec::new(), Vec::new());
+    for node in &plan.nodes {
+        let mut tree = shared_tree.clone();
+        if let (Some(spec), Some(own)) = (context.spec.node(&node.name), secrets.get(&node.name)) {
+            overlay::identity(context, spec, &facts, own, &mut tree)?;
+        }
+        mount_points(&plan.disk, plan.time, &mut tree);
+        if let Some(contexts) = contexts {
+            contexts.label(&mut tree);
+        }
+        let content = Content {
+            root: &tree,
+            esp,
+            boot_img: &boot_img,
+            core_img: &core_img,
+            target: root,
+            scratch: &scratch,
+            time: plan.time,
+        };
+        nodes.push(writer.node(node, &content, &mut digests)?);
+        outputs.extend(writer.checksums(&node.name, &node.outputs)?);
+    }
+    let network = libvirt::network(
+        "",
+        &plan.lab,
+        context.spec.all_nodes.iter().map(|n| (n.name.as_str(), n.address)),
+    );
+    writer.text(&network_name(plan), &network)?;
+    outputs.extend(writer.checksums("", &shared(plan))?);
+    Ok((nodes, outputs))
+}
+
+/// What the disk's filesystems bring: the folders where they are mounted, and lost+found, so
+/// that both get labels like all others.
+fn mount_points(layout: &Layout, time: i64, tree: &mut Tree) {
+    for (_, files) in layout.filesystems() {
+        let mount = files.mount.trim_matches('/');
+        if !mount.is_empty() && tree.get(mount).is_none() {
+            tree.put(mount, Entry::new(0o755, time, Folder));
+        }
+        let lost_found = format!("{mount}/lost+found");
+        let lost_found = lost_found.trim_start_matches('/');
+        if files.format == layout::Format::Ext4 && tree.get(lost_found).is_none() {
+            tree.put(lost_found, Entry::new(0o700, time, Folder));
+        }
+    }
+}
+
+impl Writer<'_> {
+    /// One node's files in every format, and what they hold.
+    fn node(
+        &mut self,
+        node: &Node,
+        content: &Content,
+        digests: &mut Digests,
+    ) -> Result<manifest::Node> {
+        let formats = formats(self.plan);
+        let file = |format: Format| format!("{}.{}", node.name, format.extension());
+        // The raw image is what the others are made from, and an output only where asked for.
+        let raw = match formats.contains(&Format::Raw) {
+            true => self.staging.path(&file(Format::Raw)),
+            false => self.staging.path("disk"),
+        };
+        if formats.iter().any(|f| f.qemu().is_some()) {
+            self.progress.stage(&format!("{}: disk", node.name), Unit::Bytes);
+            let Self { plan, progress, log, .. } = self;
+            disk::write(
+                &raw,
+                &plan.disk,
+                content,
+                &mut |line| log.line(line),
+                &mut |done, total| {
+                    progress.at(done, total, "");
+                },
+            )?;
+        }
+        let about =
+            record::node(&node.name, &raw, &self.plan.disk, content, digests, self.staging)?;
+        for format in formats.iter().copied().filter(|f| *f != Format::Raw) {
+            self.progress.stage(&format!("{}: {}", node.name, format.as_str()), Unit::Bytes);
+            let path = self.staging.path(&file(format));
+            match format {
+                Format::Tar => self.archive(content, &path)?,
+                _ => self.convert(format, node, &raw, &path)?,
+            }
+        }
+        if !formats.contains(&Format::Raw) && raw.exists() {
+            fs::remove_file(&raw).or_build(|| format!("cannot remove {}", raw.display()))?;
+        }
+        let image = formats.iter().find_map(|f| Some((file(*f), f.qemu()?)));
+        if let Some((image, format)) = image {
+            let domain = libvirt::Domain {
+                owner: "",
+                lab: &self.plan.lab.name,
+                node: &node.name,
+                address: node.address,
+                mac: &node.mac,
+                cpus: self.plan.machine.cpus,
+                memory: self.plan.machine.memory,
+                image: &PathBuf::from(libvirt::POOL).join(image),
+                format,
+                relabel: true,
+                emulated: false,
+                uefi: false,
+                log: None,
+            };
+            self.text(&format!("{}.xml", node.name), &domain.xml())?;
+        }
+        Ok(about)
+    }
+
+    /// Writes another disk format from the raw image.
+    fn convert(&mut self, format: Format, node: &Node, raw: &Path, path: &Path) -> Result<()> {
+        let what = || format!("cannot write {}", path.display());
+        let from = File::open(raw).or_build(what)?;
+        if format == Format::Qcow2Overlay && self.base.is_none() {
+            let base =
+                private::create_file(&self.staging.path(&base_name(self.plan))).or_build(what)?;
+            qcow2::write(&from, &base, ZLIB, None, &mut |_, _| !interrupt::requested())
+                .or_build(what)?;
+            // Open, it outlives its name.
+            self.base = Some(from.try_clone().or_build(what)?);
+        }
+        let to = private::create_file(path).or_build(what)?;
+        let Self { plan, progress, base, .. } = self;
+        let mut on = |done, total| {
+            progress.at(done, total, "");
+            !interrupt::requested()
+        };
+        let (base_name, seed) = (base_name(plan), uuid_bytes(&plan.disk.guid)?);
+        let mut qcow2 = |compression, base| {
+            qcow2::write(&from, &to, compression, base, &mut on).map_err(|e| e.to_string())
+        };
+        let written = match format {
+            Format::Qcow2 => qcow2(ZLIB, None),
+            Format::Qcow2Plain => qcow2(Compression::None, None),
+            Format::Qcow2Zstd => qcow2(ZSTD, None),
+            Format::Qcow2Overlay => {
+                let backing = Backing { name: &base_name, format: "qcow2" };
+                qcow2(ZLIB, base.as_ref().map(|base| (backing, base)))
+            }
+            Format::Vmdk => {
+                let id = Sha256::digest(format!("{} {}", plan.disk.guid, node.name));
+                let id = u32::from_be_bytes([id[0], id[1], id[2], id[3]]);
+                vmdk::write(&from, &to, id, &mut on).map_err(|e| e.to_string())
+            }
+            Format::Vhd => {
+                vhd::write(&from, &to, seed, plan.time, &mut on).map_err(|e| e.to_string())
+            }
+            Format::Raw | Format::Tar => Ok(()),
+        };
+        interrupt::check()?;
+        written.or_build(what)
+    }
+
+    /// Writes the whole tree, the ESP's files at their place in it, as an archive.
+    fn archive(&mut self, content: &Content, path: &Path) -> Result<()> {
+        let what = || format!("cannot write {}", path.display());
+        let mut tree: Tree = content.root.clone();
+        for (name, entry) in content.esp.entries.iter().filter(|(name, _)| !name.is_empty()) {
+            tree.put(&format!("boot/efi/{}", String::from_utf8_lossy(name)), entry.clone());
+        }
+        let total = tree.entries.values().map(|e| e.size()).sum();
+        let to = BufWriter::new(private::create_file(path).or_build(what)?);
+        let written = archive::write(&tree, to, &mut |done| {
+            self.progress.at(done, total, "");
+            !interrupt::requested()
+        });
+        interrupt::check()?;
+        written.or_build(what)
+    }
+
+    fn text(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.staging.path(name);
+        private::write(&path, text.as_bytes())
+            .or_build(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Sizes and digests of files; `node` is empty for what nodes share.
+    fn checksums(&mut self, node: &str, names: &[String]) -> Result<Vec<Output>> {
+        let stage = if node.is_empty() { "checksums".into() } else { format!("{node}: checksums") };
+        self.progress.stage(&stage, Unit::Bytes);
+        let mut sizes = Vec::new();
+        for name in names {
+            let path = self.staging.path(name);
+            let about =
+                fs::metadata(&path).or_build(|| format!("cannot read {}", path.display()))?;
+            sizes.push((name, path, about.len()));
+        }
+        let total = sizes.iter().map(|(_, _, size)| size).sum();
+        let mut done = 0;
+        sizes
+            .into_iter()
+            .map(|(name, path, size)| {
+                let sha256 = sha256(&path, &mut |read| {
+                    done += read;
+                    self.progress.at(done, total, name);
+                })?;
+                Ok(Output { file: name.clone(), node: node.to_owned(), size, sha256 })
+            })
+            .collect()
+    }
+}

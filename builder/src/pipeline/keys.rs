@@ -1,0 +1,165 @@
+//! Which keys a repository's packages have to be signed by, and where they are found: given on
+//! the command line, named for the repository, or else on its medium.
+
+use super::{Context, Select};
+use crate::base::error::{Error, Result};
+use crate::base::files::read_named;
+use crate::packages::media::Network;
+use crate::packages::media::http::{Settings, is_url, page};
+use crate::packages::repo::{Catalog, Repo};
+use crate::packages::trust::Keyring;
+use crate::profile::{GpgKey, Spec};
+use std::path::Path;
+
+/// Larger key files are mistakes.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// What a publisher's key files are called on a medium.
+const PREFIX: &str = "RPM-GPG-KEY-";
+
+/// How a repository's packages are checked.
+pub struct Check {
+    /// Its id.
+    pub repo: String,
+    /// The keys, or what switched the check off.
+    pub keys: Result<Keyring, String>,
+}
+
+/// The checks of all repositories of a catalog, and what the user should know of them.
+///
+/// # Errors
+/// An input error for a key file that cannot be read, or a repository id that is none.
+pub fn checks(select: &Select, context: &Context) -> Result<(Vec<Check>, Vec<String>)> {
+    let Context { catalog, spec, access, .. } = context;
+    refuse_unknown(select, catalog)?;
+    let mut given = Keyring::default();
+    for path in &select.gpgkeys {
+        add_file(&mut given, path)?;
+    }
+    let mut notes = Vec::new();
+    let mut checks = Vec::new();
+    for repo in &catalog.repos {
+        let keys = match unchecked(select, spec, repo) {
+            Some(why) => {
+                notes.push(format!(
+                    "warning: repository {}: package signatures are not checked ({why})",
+                    repo.id
+                ));
+                Err(why)
+            }
+            None => Ok(keys(&given, &named(spec, repo), repo, &access.network, &mut notes)?),
+        };
+        checks.push(Check { repo: repo.id.clone(), keys });
+    }
+    Ok((checks, notes))
+}
+
+fn refuse_unknown(select: &Select, catalog: &Catalog) -> Result<()> {
+    let known: Vec<&str> = catalog.repos.iter().map(|r| r.id.as_str()).collect();
+    match select.no_gpgcheck.iter().find(|id| !known.contains(&id.as_str())) {
+        None => Ok(()),
+        Some(id) => Err(Error::input(format!("--no-gpgcheck {id}: there is no such repository"))
+            .hint(format!("repositories at hand: {}", known.join(", ")))),
+    }
+}
+
+/// What says that a repository's packages need not be signed.
+fn unchecked(select: &Select, spec: &Spec, repo: &Repo) -> Option<String> {
+    if select.no_gpgcheck.contains(&repo.id) {
+        return Some("--no-gpgcheck".to_owned());
+    }
+    match spec.repositories.iter().find(|r| r.id == repo.id) {
+        Some(r) if !r.gpgcheck => Some("gpgcheck = false in the lab file".to_owned()),
+        _ if repo.signing.packages == Some(false) => {
+            Some("gpgcheck=0 in its .repo file".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// The keys that the lab file or a `.repo` file names for the repository.
+fn named(spec: &Spec, repo: &Repo) -> Vec<GpgKey> {
+    match spec.repositories.iter().find(|r| r.id == repo.id) {
+        Some(r) if !r.gpgkey.is_empty() => r.gpgkey.clone(),
+        _ => repo.signing.keys.iter().cloned().map(GpgKey::Url).collect(),
+    }
+}
+
+/// The keys named for the repository, else those on its medium; with those given for all.
+fn keys(
+    given: &Keyring,
+    named: &[GpgKey],
+    repo: &Repo,
+    network: &Network,
+    notes: &mut Vec<String>,
+) -> Result<Keyring> {
+    let mut ring = given.clone();
+    for key in named {
+        match key {
+            GpgKey::Path(path) => add_file(&mut ring, path)?,
+            GpgKey::Url(url) => add_url(&mut ring, url, repo, network)?,
+        }
+    }
+    if named.is_empty() {
+        let found = on_medium(repo)?;
+        for key in found.keys() {
+            notes.push(format!(
+                "repository {}: packages may be signed by {} ({}), found as {}",
+                repo.id, key.fingerprint, key.user, key.origin
+            ));
+        }
+        ring.extend(&found);
+    }
+    Ok(ring)
+}
+
+fn add_file(ring: &mut Keyring, path: &Path) -> Result<()> {
+    let name = path.display().to_string();
+    let what = || format!("cannot read the key file {name}");
+    ring.add(&name, &read_named(path, MOST_BYTES, what)?)
+}
+
+/// A key by yum's address: from the medium if a file of that name is there, else fetched, else
+/// the file at that place on this machine.
+fn add_url(ring: &mut Keyring, url: &str, repo: &Repo, network: &Network) -> Result<()> {
+    let name = url.rsplit('/').next().unwrap_or(url);
+    for path in [repo.path(name), name.to_owned()] {
+        if repo.medium.has(&path) {
+            let bytes = repo.medium.read(&path, MOST_BYTES)?;
+            return ring.add(&format!("{}: {path}", repo.medium.location()), &bytes);
+        }
+    }
+    if is_url(url) {
+        return ring.add(url, &page(url, MOST_BYTES, Settings::default(), network)?);
+    }
+    if let Some(path) = url.strip_prefix("file://").filter(|path| Path::new(path).exists()) {
+        return add_file(ring, Path::new(path));
+    }
+    Err(Error::input(format!(
+        "repository {}: its key {url} is neither on {} ({name}) nor on this machine",
+        repo.id,
+        repo.medium.location()
+    ))
+    .hint(format!(
+        "name the path of the key file in the lab file's `gpgkey`, or install without checking: \
+         --no-gpgcheck {}",
+        repo.id
+    )))
+}
+
+/// The publisher's keys beside the repository and at the top of its medium.
+fn on_medium(repo: &Repo) -> Result<Keyring> {
+    let mut ring = Keyring::default();
+    let mut folders = vec![repo.folder.as_str()];
+    if !repo.folder.is_empty() {
+        folders.push("");
+    }
+    for folder in folders {
+        for name in repo.medium.files(folder)?.iter().filter(|n| n.starts_with(PREFIX)) {
+            let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
+            let bytes = repo.medium.read(&path, MOST_BYTES)?;
+            ring.add(&format!("{}: {path}", repo.medium.location()), &bytes)?;
+        }
+    }
+    Ok(ring)
+}

@@ -1,0 +1,99 @@
+//! The build log: kept in the cache while the build runs and when it fails, part of the
+//! output when it succeeds. It is its owner's alone, as a kickstart's scripts may print
+//! anything.
+
+use crate::base::durable;
+use crate::base::error::{Context, Result};
+use crate::base::terminal::printable;
+use crate::packages::cache::{self, Folder};
+use nix::fcntl::{Flock, FlockArg};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The log of a build that runs.
+pub struct Log {
+    path: PathBuf,
+    file: File,
+    /// What tells a running build's log from a killed one's; none outside the cache.
+    lock: Option<Flock<File>>,
+    lines: u64,
+}
+
+impl Log {
+    /// A new one in the cache; where that is read-only, among the machine's temporary files.
+    ///
+    /// # Errors
+    /// An environment error when it cannot be written.
+    pub fn create(cache: &Folder) -> Result<Self> {
+        if cache.is_read_only() {
+            return Self::temporary();
+        }
+        let folder = cache.private_part("logs")?;
+        let what = || format!("cannot write to the cache {}", folder.display());
+        loop {
+            let prefix = format!("{}{}-", cache::LOG, std::process::id());
+            let (file, path) = new(&folder, &prefix).or_environment(what)?;
+            let other = file.try_clone().or_environment(what)?;
+            let lock = Flock::lock(other, FlockArg::LockExclusiveNonblock).ok();
+            // Before it was locked somebody may have taken it for a killed build's.
+            if path.exists() {
+                return Ok(Self { path, file, lock, lines: 0 });
+            }
+        }
+    }
+
+    fn temporary() -> Result<Self> {
+        let folder = std::env::temp_dir();
+        let (file, path) = new(&folder, "imgbuild-build-")
+            .or_environment(|| format!("cannot write the log to {}", folder.display()))?;
+        Ok(Self { path, file, lock: None, lines: 0 })
+    }
+
+    /// Where it is, if that is not in the cache.
+    pub fn elsewhere(&self) -> Option<&Path> {
+        self.lock.is_none().then_some(&self.path)
+    }
+
+    /// A log that cannot be written is no reason to fail.
+    pub fn line(&mut self, text: &str) {
+        self.lines += 1;
+        let _ = writeln!(self.file, "{}", printable(text));
+    }
+
+    /// All of it so far.
+    ///
+    /// # Errors
+    /// A build error when it cannot be read.
+    pub fn bytes(&self) -> Result<Vec<u8>> {
+        fs::read(&self.path).or_build(|| format!("cannot read {}", self.path.display()))
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// A build error when that fails.
+    pub fn remove(self) -> Result<()> {
+        fs::remove_file(&self.path).or_build(|| format!("cannot remove {}", self.path.display()))
+    }
+
+    /// Where the log stays, if it says anything: under a name that says that its build has ended.
+    pub fn keep(self) -> Option<PathBuf> {
+        if self.lines == 0 {
+            let _ = fs::remove_file(&self.path);
+            return None;
+        }
+        if self.lock.is_none() {
+            return Some(self.path);
+        }
+        let ended = self.path.with_file_name(format!("build-{}.log", std::process::id()));
+        let moved = self.file.sync_all().and_then(|()| durable::rename(&self.path, &ended));
+        Some(if moved.is_ok() { ended } else { self.path })
+    }
+}
+
+/// A private file of a new name.
+fn new(folder: &Path, prefix: &str) -> std::io::Result<(File, PathBuf)> {
+    let file = tempfile::Builder::new().prefix(prefix).suffix(".log").tempfile_in(folder)?;
+    Ok(file.keep()?)
+}

@@ -1,0 +1,177 @@
+//! What goes over the installed tree: the role's and the node's files, accounts, firstboot.
+
+use super::Context;
+use crate::base::error::{Context as _, Error, Result};
+use crate::base::files::read_regular;
+use crate::format::tree::{Content, Entry, Tree};
+use crate::lab::secrets::NodeSecrets;
+use crate::plan::node::accounts::{self, AccountFiles};
+use crate::plan::node::{self, Facts, secret};
+use crate::profile::Node;
+use firstboot::{assets, node_files};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+
+/// A larger file is not firstboot.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// What a build puts into the images beyond packages and text.
+pub struct Firstboot {
+    path: PathBuf,
+    size: u64,
+    /// SHA-256 of the program.
+    pub sha256: String,
+}
+
+/// Bytes of a text file of the tree that is read whole.
+const LARGEST: u64 = 64 << 20;
+
+/// The static firstboot binary: as given, or beside this program.
+pub fn firstboot_binary(given: Option<&Path>) -> Result<Firstboot> {
+    let path = match given {
+        Some(path) => path.to_owned(),
+        None => std::env::current_exe()
+            .or_environment(|| "this program's own path cannot be told".to_owned())?
+            .with_file_name("firstboot"),
+    };
+    let hint = "build it with `cargo build --release` in imgbuild's source, or name it by --firstboot FILE";
+    let bytes = read_regular(&path, MOST_BYTES).map_err(|e| {
+        Error::environment(format!("cannot read firstboot at {}: {e}", path.display())).hint(hint)
+    })?;
+    match is_static(&bytes) {
+        Some(true) => Ok(Firstboot {
+            path,
+            size: bytes.len() as u64,
+            sha256: hex::encode(Sha256::digest(&bytes)),
+        }),
+        Some(false) => Err(Error::environment(format!(
+            "{} is linked dynamically; EL7's libraries are too old for it",
+            path.display()
+        ))
+        .hint(hint)),
+        None => Err(Error::environment(format!("{} is not an x86_64 ELF program", path.display()))
+            .hint(hint)),
+    }
+}
+
+/// Whether an ELF64 program asks for no dynamic loader (no PT_INTERP; ELF specification).
+fn is_static(elf: &[u8]) -> Option<bool> {
+    const PT_INTERP: u32 = 3;
+    let u16_at = |at: usize| Some(u16::from_le_bytes(elf.get(at..at + 2)?.try_into().ok()?));
+    let is_x86_64 = elf.starts_with(b"\x7fELF\x02\x01") && u16_at(18)? == 62;
+    let headers = usize::try_from(u64::from_le_bytes(elf.get(32..40)?.try_into().ok()?)).ok()?;
+    let (size, count) = (usize::from(u16_at(54)?), usize::from(u16_at(56)?));
+    let kind = |n: usize| {
+        let at = headers.checked_add(n.checked_mul(size)?)?;
+        Some(u32::from_le_bytes(elf.get(at..at.checked_add(4)?)?.try_into().ok()?))
+    };
+    is_x86_64.then(|| (0..count).all(|n| kind(n) != Some(PT_INTERP)))
+}
+
+/// What the node files need to know of the plan.
+pub fn facts(context: &Context) -> Facts {
+    Facts {
+        packages: context.plan.repositories.iter().map(|r| (r.id.clone(), r.packages)).collect(),
+        plan: context.plan.digest(),
+        practice: context.plan.practice,
+    }
+}
+
+/// Puts what all nodes of the role share into the tree.
+pub fn role(
+    context: &Context,
+    firstboot: &Firstboot,
+    facts: &Facts,
+    tree: &mut Tree,
+) -> Result<()> {
+    let time = context.plan.time;
+    for file in node::role_files(&context.spec, facts) {
+        tree.put(file.tree_path(), file.entry(time));
+    }
+    let path = |absolute: &'static str| absolute.trim_start_matches('/');
+    let binary = Content::File { path: firstboot.path.clone(), size: firstboot.size };
+    tree.put(path(assets::BINARY_PATH), Entry::new(0o755, time, binary));
+    for (place, text, link) in [
+        (assets::UNIT_PATH, assets::UNIT, assets::UNIT_LINK),
+        (assets::PEERS_UNIT_PATH, assets::PEERS_UNIT, assets::PEERS_UNIT_LINK),
+    ] {
+        tree.put(path(place), Entry::new(0o644, time, Content::Bytes(text.into())));
+        tree.put(path(link), Entry::new(0o777, time, Content::Symlink(place.into())));
+    }
+    accounts(context, tree)
+}
+
+/// Puts what makes one node into the tree, its secrets too.
+pub fn identity(
+    context: &Context,
+    node: &Node,
+    facts: &Facts,
+    secrets: &NodeSecrets,
+    tree: &mut Tree,
+) -> Result<()> {
+    let authorized = read_text(tree, node_files::AUTHORIZED_KEYS.trim_start_matches('/'))?;
+    let files = node::identity_files(&context.spec, node, facts)?;
+    for file in files.into_iter().chain(secret::files(secrets, &authorized)) {
+        tree.put(file.tree_path(), file.entry(context.plan.time));
+    }
+    Ok(())
+}
+
+/// `rootpw`, `user` and `group`, worked into the account files that the packages left.
+fn accounts(context: &Context, tree: &mut Tree) -> Result<()> {
+    let read = |path: &str| read_text(tree, path);
+    let files = AccountFiles {
+        passwd: read("etc/passwd")?,
+        group: read("etc/group")?,
+        shadow: read("etc/shadow")?,
+        gshadow: read("etc/gshadow")?,
+    };
+    let (files, homes) = accounts::apply(files, &context.spec.kickstart)
+        .map_err(|e| Error::input(format!("the kickstart's accounts: {e}")))?;
+    let time = context.plan.time;
+    for (path, text, mode) in [
+        ("etc/passwd", files.passwd, 0o644),
+        ("etc/group", files.group, 0o644),
+        ("etc/shadow", files.shadow, 0),
+        ("etc/gshadow", files.gshadow, 0),
+    ] {
+        // Owner and mode stay what the packages gave; Debian's shadow has a group of its own.
+        let mut entry =
+            tree.get(path).cloned().unwrap_or_else(|| Entry::new(mode, time, Content::Dir));
+        entry.content = Content::Bytes(text.into_bytes());
+        if !(path.ends_with("gshadow") && entry.size() == 0) {
+            tree.put(path, entry);
+        }
+    }
+    for home in homes {
+        tree.put(home.path.trim_start_matches('/'), home.entry(time));
+    }
+    Ok(())
+}
+
+fn read_text(tree: &Tree, path: &str) -> Result<String> {
+    let Some(entry) = tree.get(path) else { return Ok(String::new()) };
+    let what = || format!("cannot read the image's /{path}");
+    String::from_utf8(entry.read(LARGEST).or_build(what)?).or_build(what)
+}
+
+/// The menu's title: the system's own name.
+pub fn title(tree: &Tree) -> Result<String> {
+    let text = match read_text(tree, "usr/lib/os-release")? {
+        text if text.is_empty() => read_text(tree, "etc/os-release")?,
+        text => text,
+    };
+    let name = text.lines().find_map(|l| l.strip_prefix("PRETTY_NAME=")).unwrap_or("Linux");
+    Ok(name.trim_matches(['"', '\'']).replace(['\'', '\\', '{', '}'], ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn static_and_dynamic_programs_are_told_apart() {
+        assert_eq!(is_static(b"#!/bin/sh\n"), None);
+        assert_eq!(is_static(&std::fs::read("/bin/sh").unwrap()), Some(false));
+    }
+}

@@ -1,0 +1,125 @@
+//! Plan → the same plan, with the inputs and media it was made from, or what of them is no
+//! longer the same. Nothing is decided here.
+
+use super::planning::{self, Planned};
+use super::{Context, Select, sources};
+use crate::base::error::{Class, Error, Result};
+use crate::base::progress::{Progress, Unit};
+use crate::checksum::Checksum;
+use crate::packages::repo::Catalog;
+use crate::plan::{self, Plan};
+use std::collections::HashMap;
+
+/// Finds everything that `plan` was made from.
+///
+/// # Errors
+/// A verification error naming all that differs: inputs, repositories, packages.
+pub fn plan(select: &Select, plan: &Plan, progress: &mut Progress) -> Result<Planned> {
+    let directory = planning::working_folder()?;
+    let spec = planning::spec(select, &directory)?;
+    same_inputs(plan, &planning::inputs(&spec))?;
+    let scripts = planning::scripts(&spec);
+    if scripts.iter().map(|(s, _)| &s.sha256).ne(plan.scripts.iter().map(|s| &s.sha256)) {
+        return Err(Error::verification("the kickstart's %post scripts are not those of the plan")
+            .hint("the plan was made by another version of imgbuild; make a new one"));
+    }
+    let mut notes: Vec<String> = spec.warnings.iter().map(|w| format!("warning: {w}")).collect();
+    progress.stage("reading repositories", Unit::Steps);
+    let access = select.access();
+    let (mut catalog, _) = sources::catalog(&access, select, &spec, progress, &mut notes)?;
+    let repositories = same_repositories(plan, &mut catalog)?;
+    let mut plan = plan.clone();
+    locate(&mut plan, &catalog, &repositories)?;
+    notes.push(format!("replay of plan {}", plan.digest()));
+    Ok(Planned { context: Context { catalog, plan, spec, scripts, access }, notes })
+}
+
+/// A package that cannot be read any more is a changed medium, whatever the reason.
+pub fn unreadable(mut error: Error) -> Error {
+    if error.class == Class::Input {
+        error.class = Class::Verification;
+        error.message = format!("media changed since the plan was made:\n  {}", error.message);
+    }
+    error
+}
+
+fn changed(what: &str, differences: &[String], hint: &str) -> Result<()> {
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let list = differences.join("\n  ");
+    Err(Error::verification(format!("{what} changed since the plan was made:\n  {list}"))
+        .hint(hint))
+}
+
+fn same_inputs(plan: &Plan, found: &[plan::Input]) -> Result<()> {
+    let mut differences = Vec::new();
+    for (number, expected) in plan.inputs.iter().enumerate() {
+        match found.get(number) {
+            Some(input) if input.sha256 == expected.sha256 => {}
+            Some(input) => differences.push(format!(
+                "{}: SHA-256 is {}, the plan (made from {}) says {}",
+                input.name, input.sha256, expected.name, expected.sha256
+            )),
+            None => differences.push(format!("{} is gone", expected.name)),
+        }
+    }
+    changed("inputs", &differences, "put the old ones back, or make a new plan")
+}
+
+/// Finds the plan's repositories by their digests and gives them the plan's names. Returns
+/// the index in the catalog of each.
+fn same_repositories(plan: &Plan, catalog: &mut Catalog) -> Result<HashMap<String, usize>> {
+    let mut places = HashMap::new();
+    let mut differences = Vec::new();
+    for expected in &plan.repositories {
+        let place = catalog.repos.iter().position(|r| r.repomd_sha256 == expected.repomd_sha256);
+        if let Some(place) = place {
+            places.insert(expected.id.clone(), place);
+            continue;
+        }
+        let candidate = catalog.repos.iter().find(|r| r.id == expected.id);
+        differences.push(match candidate {
+            Some(repo) => format!(
+                "repository {} in {}: SHA-256 of repomd.xml is {}, the plan says {}",
+                expected.id,
+                repo.place(),
+                repo.repomd_sha256,
+                expected.repomd_sha256
+            ),
+            None => format!(
+                "repository {} (SHA-256 of its repomd.xml: {}) is on none of the media",
+                expected.id, expected.repomd_sha256
+            ),
+        });
+    }
+    changed("media", &differences, "give the media of the plan by --media, or make a new plan")?;
+    for (id, &place) in &places {
+        catalog.repos[place].id.clone_from(id);
+    }
+    Ok(places)
+}
+
+/// Where each package of the plan is on the media at hand, whose folders may be others.
+fn locate(plan: &mut Plan, catalog: &Catalog, places: &HashMap<String, usize>) -> Result<()> {
+    let by_checksum: HashMap<(usize, &Checksum), &str> =
+        catalog.packages.iter().map(|p| ((p.repo, &p.checksum), p.location.as_str())).collect();
+    let mut gone = Vec::new();
+    for package in &mut plan.packages {
+        let place = places.get(&package.repo);
+        let location = place.and_then(|&p| by_checksum.get(&(p, &package.checksum)));
+        match (place, location) {
+            (Some(&place), Some(location)) => {
+                package.location = catalog.repos[place].path(location);
+            }
+            _ => gone.push(format!(
+                "{} ({} {}) is not in repository {}",
+                package.nevra(),
+                package.checksum.kind(),
+                package.checksum.hex(),
+                package.repo
+            )),
+        }
+    }
+    changed("media", &gone, "give the media of the plan by --media, or make a new plan")
+}

@@ -1,0 +1,171 @@
+//! The media asked for → everything on them.
+
+use super::Select;
+use crate::base::error::{Error, Result};
+use crate::base::progress::{Progress, Unit};
+use crate::packages::media::{Access, Policy, Source, join};
+use crate::packages::repo::Catalog;
+use crate::practice;
+use crate::profile::{Repository, Spec};
+use std::path::Path;
+
+/// Everything on the media asked for, and whether any of them is practice media.
+///
+/// # Errors
+/// Input errors of media and repositories, a verification error when a checksum does not match.
+pub fn catalog(
+    access: &Access,
+    select: &Select,
+    spec: &Spec,
+    progress: &mut Progress,
+    notes: &mut Vec<String>,
+) -> Result<(Catalog, bool)> {
+    let sources = match select.media[..] {
+        [] => lab(spec, access, notes)?,
+        _ => media(&select.media, access, progress, notes)?,
+    };
+    let (mut catalog, practice) = read(&join(sources)?, notes)?;
+    // What the lab file says of a repository holds wherever its packages come from.
+    for repo in &mut catalog.repos {
+        if let Some(repository) = spec.repositories.iter().find(|r| r.id == repo.id) {
+            repo.priority = repository.priority.unwrap_or(repo.priority);
+            repo.exclude.extend(repository.exclude.iter().cloned());
+        }
+    }
+    Ok((catalog, practice))
+}
+
+/// Everything on the media that `words` stand for, and whether any of them is practice media.
+///
+/// # Errors
+/// As [`catalog`].
+pub fn on_media(
+    access: &Access,
+    words: &[String],
+    progress: &mut Progress,
+    notes: &mut Vec<String>,
+) -> Result<(Catalog, bool)> {
+    read(&join(media(words, access, progress, notes)?)?, notes)
+}
+
+/// Opens the media that `--media` names.
+fn media(
+    words: &[String],
+    access: &Access,
+    progress: &mut Progress,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    for word in words {
+        if word == "practice" {
+            sources.extend(practice(access, progress)?);
+        } else {
+            sources.extend(access.open(word, notes)?);
+        }
+    }
+    Ok(sources)
+}
+
+fn practice(access: &Access, progress: &mut Progress) -> Result<Vec<Source>> {
+    let cache = &access.network.cache;
+    let place = cache.root().join("practice");
+    let made = match practice::made(&place) {
+        Some(made) => made,
+        None if access.network.offline => {
+            return Err(Error::environment(format!(
+                "there is no practice medium at {}, and --offline forbids to fetch the Debian packages that it is made from",
+                place.display()
+            ))
+            .hint("run the same command once without --offline"));
+        }
+        None => {
+            let debs = cache.part("debs")?;
+            progress.stage("practice medium", Unit::Steps);
+            let made = practice::make(&place, &debs, &mut |what, done, total| {
+                progress.at(done, total, what.name());
+            })?;
+            progress.stage("reading repositories", Unit::Steps);
+            made
+        }
+    };
+    cache.use_entry(&place)?;
+    let open =
+        |path: &Path| crate::packages::media::open(&path.to_string_lossy()).map(Source::plain);
+    [&made.os, &made.extras, &made.osp10].into_iter().map(|p| open(p)).collect()
+}
+
+/// Opens the lab file's repositories.
+fn lab(spec: &Spec, access: &Access, notes: &mut Vec<String>) -> Result<Vec<Source>> {
+    let (repositories, left_out) = spec.available_repositories()?;
+    notes.extend(left_out);
+    repositories.into_iter().map(|repository| one(repository, access, notes)).collect()
+}
+
+/// The one repository that the lab file means.
+fn one(repository: &Repository, access: &Access, notes: &mut Vec<String>) -> Result<Source> {
+    let word = repository.source.to_string();
+    let mut sources = access.open(&word, notes)?;
+    let mut source = match sources.iter().position(|s| s.id.as_ref() == Some(&repository.id)) {
+        Some(index) => sources.swap_remove(index),
+        None if sources.len() == 1 => sources.swap_remove(0),
+        None => {
+            let ids: Vec<&str> = sources.iter().filter_map(|s| s.id.as_deref()).collect();
+            return Err(Error::input(format!(
+                "repository {}: {word} has several repositories and none of this id",
+                repository.id
+            ))
+            .hint(format!("use one of its ids in the lab file: {}", ids.join(", "))));
+        }
+    };
+    source.id = Some(repository.id.clone());
+    source.folder = repository.folder.clone().or(source.folder);
+    Ok(source)
+}
+
+/// Reads the repositories of all sources.
+fn read(sources: &[Source], notes: &mut Vec<String>) -> Result<(Catalog, bool)> {
+    let mut catalog = Catalog::default();
+    let mut practice = false;
+    for source in sources {
+        if let Some(id) = source.id.as_ref().filter(|id| catalog.repos.iter().any(|r| r.id == **id))
+        {
+            return Err(Error::input(format!(
+                "{}: there is another repository with the id {id}",
+                source.medium.location()
+            ))
+            .hint("give one of them another id, or leave one out"));
+        }
+        let before = catalog.repos.len();
+        let added = match (&source.folder, &source.id) {
+            (Some(folder), Some(id)) => catalog.add_repository(&source.medium, folder, id.clone()),
+            (_, id) => catalog.add(&source.medium, id.as_deref()),
+        };
+        match added {
+            Err(e) if source.optional && !crate::base::interrupt::requested() => {
+                let name = source.id.clone().unwrap_or_else(|| source.medium.location());
+                notes.push(format!(
+                    "repository {name} is left out (skip_if_unavailable): {}",
+                    e.message
+                ));
+                continue;
+            }
+            added => added?,
+        }
+        for repo in &mut catalog.repos[before..] {
+            let Policy { signing, priority, exclude, include } = source.policy.clone();
+            repo.signing = signing;
+            repo.priority = priority.unwrap_or(repo.priority);
+            (repo.exclude, repo.include) = (exclude, include);
+        }
+        // A practice medium says of itself that it is one.
+        practice |= source
+            .medium
+            .read(".treeinfo", 1 << 20)
+            .is_ok_and(|text| String::from_utf8_lossy(&text).contains("practice"));
+    }
+    notes.append(&mut catalog.notes);
+    if catalog.repos.is_empty() {
+        return Err(Error::input("no repository to build from: all were left out"));
+    }
+    Ok((catalog, practice))
+}

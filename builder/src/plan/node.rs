@@ -1,0 +1,218 @@
+//! The files of a node, as values: those that every node of a role has alike (they
+//! belong to the role's tree, which is cached) and those that make it one node.
+//!
+//! Nothing here looks at the disk. Files that packages own and that need editing in
+//! place (/etc/passwd and the like) are in [`accounts`].
+
+pub mod accounts;
+pub mod network;
+pub mod secret;
+mod system;
+
+use crate::format::tree::{Content, Entry};
+use crate::profile::{Node, Services, Spec};
+use firstboot::{answers, node_files, spec as wire};
+use network::Ifcfg;
+
+/// One file, folder or link to put into a node's tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeFile {
+    /// Path from the root, with a leading slash.
+    pub path: String,
+    /// Permission bits; owner and group are root.
+    pub mode: u16,
+    /// What it is: bytes, a symbolic link, or a folder.
+    pub content: Content,
+}
+
+impl NodeFile {
+    fn text(path: impl Into<String>, mode: u16, text: impl Into<String>) -> Self {
+        let content = Content::Bytes(text.into().into_bytes());
+        Self { path: path.into(), mode, content }
+    }
+
+    fn link(path: &str, target: String) -> Self {
+        Self { path: path.into(), mode: 0o777, content: Content::Symlink(target.into_bytes()) }
+    }
+
+    fn folder(path: &str, mode: u16) -> Self {
+        Self { path: path.into(), mode, content: Content::Dir }
+    }
+
+    /// The path as keys of [`crate::format::tree::Tree`] are: without the leading slash.
+    pub fn tree_path(&self) -> &str {
+        self.path.trim_start_matches('/')
+    }
+
+    /// The tree entry, last changed at `mtime` (seconds since 1970).
+    pub fn entry(&self, mtime: i64) -> Entry {
+        Entry::new(self.mode, mtime, self.content.clone())
+    }
+}
+
+/// What only the media and the plan know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Packages of each repository that the image is built from, by the lab file's
+    /// id. A repository without an entry keeps the number from the lab file.
+    pub packages: std::collections::BTreeMap<String, u64>,
+    /// SHA-256 of the plan, lower-case hexadecimal.
+    pub plan: String,
+    /// Whether the media are practice media; their key is no publisher's.
+    pub practice: bool,
+}
+
+/// Files that are the same for all nodes of the role. Put a folder before what is in
+/// it, in the order given; parents not listed are there already or plain 0755.
+pub fn role_files(spec: &Spec, facts: &Facts) -> Vec<NodeFile> {
+    let kickstart = &spec.kickstart;
+    let mut files = vec![
+        NodeFile::text("/etc/chrony.conf", 0o644, system::chrony_conf(spec)),
+        NodeFile::text("/etc/yum.repos.d/imgbuild.repo", 0o644, system::repo_file(spec, facts)),
+    ];
+    // Without `selinux`, what the policy's package left stays, as in Anaconda.
+    if let Some(mode) = kickstart.selinux {
+        files.push(NodeFile::text("/etc/selinux/config", 0o644, system::selinux_config(mode)));
+    }
+    if let Some(lang) = &kickstart.lang {
+        files.push(NodeFile::text("/etc/locale.conf", 0o644, format!("LANG=\"{lang}\"\n")));
+    }
+    if let Some(keymap) = &kickstart.keymap {
+        let text = format!("KEYMAP=\"{keymap}\"\n");
+        files.push(NodeFile::text("/etc/vconsole.conf", 0o644, text));
+    }
+    if let Some(firewall) = kickstart.firewall.as_ref().filter(|f| f.enabled) {
+        for (zone, text) in system::firewall_zones(firewall) {
+            let path = format!("/etc/firewalld/zones/{zone}.xml");
+            files.push(NodeFile::text(path, 0o644, text));
+        }
+    }
+    for repo in &kickstart.repos {
+        let path = format!("/etc/yum.repos.d/{}.repo", repo.name);
+        files.push(NodeFile::text(path, 0o644, system::kickstart_repo(repo)));
+    }
+    if let Some(timezone) = &kickstart.timezone {
+        let target = format!("../usr/share/zoneinfo/{}", timezone.zone);
+        files.push(NodeFile::link("/etc/localtime", target));
+        files.push(NodeFile::text("/etc/adjtime", 0o644, system::adjtime(timezone.utc)));
+    }
+    if !spec.authorized_keys.is_empty() {
+        files.push(NodeFile::folder(node_files::ROOT_SSH, 0o700));
+        let text = format!("{}\n", spec.authorized_keys.join("\n"));
+        files.push(NodeFile::text(node_files::AUTHORIZED_KEYS, 0o600, text));
+    }
+    files
+}
+
+/// Those of the node's files that every node of the lab has alike; `%post` sees them.
+pub fn lab_files(wire: &wire::Spec) -> [NodeFile; 3] {
+    [
+        NodeFile::text(node_files::HOSTS, 0o644, node_files::hosts(wire)),
+        NodeFile::text(node_files::RESOLV_CONF, 0o644, node_files::resolv_conf(wire)),
+        NodeFile::text(node_files::NETWORKING, 0o644, node_files::networking()),
+    ]
+}
+
+/// Files that make `node` what it is; they go over the role's tree.
+///
+/// # Errors
+/// When the node spec cannot be written as TOML, which no checked [`Spec`] causes.
+pub fn identity_files(
+    spec: &Spec,
+    node: &Node,
+    facts: &Facts,
+) -> crate::base::error::Result<Vec<NodeFile>> {
+    let wire = wire_spec(spec, node, facts);
+    let text = wire.to_toml().map_err(|e| {
+        crate::base::error::Error::build(format!(
+            "the node spec of {} cannot be written: {e}",
+            node.name
+        ))
+    })?;
+    let heading =
+        format!("# {} of {}, written by imgbuild; read by firstboot.\n", node.name, spec.lab);
+    let mut own = Ifcfg::parse(&node_files::ifcfg(&wire));
+    if let Some(mac) = &node.mac {
+        own.set("HWADDR", mac.to_ascii_uppercase());
+    }
+    let networks = spec.networks.get(&node.name).map_or(&[][..], Vec::as_slice);
+    let interfaces = network::files(networks, &spec.network.interface, own);
+    // firstboot checks these files, so it also says what is in them.
+    let mut files = lab_files(&wire).to_vec();
+    files.extend([
+        NodeFile::text(node_files::HOSTNAME, 0o644, node_files::hostname(&wire)),
+        NodeFile::text(wire::PATH, 0o644, heading + &text),
+    ]);
+    files.extend(
+        interfaces
+            .into_iter()
+            .map(|(name, file)| NodeFile::text(node_files::ifcfg_path(&name), 0o644, file.text())),
+    );
+    Ok(files)
+}
+
+/// The units that the image enables and disables. firstboot's own is enabled with
+/// its files, not here.
+pub fn services(spec: &Spec) -> &Services {
+    &spec.services
+}
+
+/// The spec that firstboot reads on `node`.
+pub fn wire_spec(spec: &Spec, node: &Node, facts: &Facts) -> wire::Spec {
+    let network = &spec.network;
+    let hosts = spec.all_nodes.iter().map(|n| wire::Host {
+        name: n.name.clone(),
+        address: n.address,
+        role: n.role,
+    });
+    let repositories = spec.repositories.iter().map(|r| wire::Repository {
+        id: r.id.clone(),
+        baseurl: r.baseurl.clone(),
+        packages: facts.packages.get(&r.id).copied().or(r.packages),
+    });
+    let mut wire = wire::Spec {
+        version: wire::VERSION,
+        lab: spec.lab.clone(),
+        node: wire::Node {
+            name: node.name.clone(),
+            role: node.role,
+            address: node.address,
+            interface: network.interface.clone(),
+        },
+        network: wire::Network {
+            prefix: network.subnet.prefix,
+            gateway: network.gateway,
+            dns: network.dns.clone(),
+            ntp: network.ntp.clone(),
+        },
+        services: wire::Services {
+            enabled: spec.services.enabled.clone(),
+            disabled: spec.services.disabled.clone(),
+        },
+        hosts: hosts.collect(),
+        repositories: repositories.collect(),
+        packages: wire::Packages {
+            total: expected_packages(spec, facts),
+            needed: spec.if_available.clone(),
+        },
+        bridge: spec.openstack.bridge.clone().map(|name| wire::Bridge { name, datapath: None }),
+        packstack: None,
+        image: wire::Image { plan: facts.plan.clone(), practice: facts.practice },
+    };
+    wire.packstack = spec.openstack.packstack.as_ref().map(|packstack| {
+        let mut answers = answers::defaults(&wire, packstack.compute_on_controller);
+        answers.extend(packstack.answers.clone());
+        let admin_password_file = wire::ADMIN_PASSWORD_FILE.to_owned();
+        let program = packstack.program.clone();
+        wire::Packstack { program, stall_seconds: None, admin_password_file, answers }
+    });
+    wire
+}
+
+/// How many packages the nodes' repositories hold together: what was counted, if all
+/// were, else what the lab file says.
+fn expected_packages(spec: &Spec, facts: &Facts) -> Option<u64> {
+    let counted: Option<u64> =
+        spec.repositories.iter().map(|r| facts.packages.get(&r.id).copied()).sum();
+    counted.filter(|_| !spec.repositories.is_empty()).or(spec.expected_packages)
+}

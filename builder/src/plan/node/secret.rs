@@ -1,0 +1,34 @@
+//! The files of a node that hold secrets, and the public parts that go with them.
+
+use super::NodeFile;
+use crate::lab::secrets::NodeSecrets;
+use firstboot::node_files::{AUTHORIZED_KEYS, ROOT_KEY, ROOT_SSH};
+use firstboot::{peers, spec};
+
+/// The files of a node with these secrets; `authorized` is what [`AUTHORIZED_KEYS`] of its
+/// role's tree holds.
+pub fn files(secrets: &NodeSecrets, authorized: &str) -> Vec<NodeFile> {
+    let mut keys = authorized.to_owned();
+    if !keys.is_empty() && !keys.ends_with('\n') {
+        keys.push('\n');
+    }
+    keys.push_str(&secrets.ssh_authorized);
+    let mut files = vec![
+        NodeFile::folder(peers::PKI, 0o700),
+        NodeFile::text(peers::CA_FILE, 0o644, secrets.ca.as_str()),
+        NodeFile::text(peers::CERTIFICATE_FILE, 0o644, secrets.identity.certificate.as_str()),
+        NodeFile::text(peers::KEY_FILE, 0o600, secrets.identity.key.expose()),
+        NodeFile::text(peers::FINGERPRINTS_FILE, 0o644, secrets.fingerprints.text()),
+        NodeFile::folder(ROOT_SSH, 0o700),
+        NodeFile::text(AUTHORIZED_KEYS, 0o600, keys),
+    ];
+    if let Some(private) = &secrets.ssh_private {
+        files.push(NodeFile::text(ROOT_KEY, 0o600, private.expose()));
+        files.push(NodeFile::text(format!("{ROOT_KEY}.pub"), 0o644, secrets.ssh_public.as_str()));
+    }
+    if let Some(password) = &secrets.admin_password {
+        let text = format!("{}\n", password.expose());
+        files.push(NodeFile::text(spec::ADMIN_PASSWORD_FILE, 0o600, text));
+    }
+    files
+}

@@ -1,0 +1,8 @@
+//! What an image consists of: recorded when it is built, checked and compared later.
+
+pub mod diff;
+pub mod inspect;
+pub mod inventory;
+pub mod manifest;
+pub mod sbom;
+pub mod verify;

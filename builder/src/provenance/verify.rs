@@ -1,0 +1,242 @@
+//! An image against the manifest of its build: the file itself where it is untouched, else
+//! everything in it.
+
+use crate::base::error::{Context, Error, Result};
+use crate::base::progress::{Progress, Unit};
+use crate::image::listing::{self, Change, Listing};
+use crate::image::output;
+use crate::image::{Content, Image, uuid_text};
+use crate::layout::Layout;
+use crate::provenance::manifest::{Manifest, Region};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+
+/// Schema number of a report.
+pub const SCHEMA: u32 = 1;
+
+/// What `verify` found out.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The image.
+    pub image: PathBuf,
+    /// The manifest it was compared with.
+    pub manifest: PathBuf,
+    /// The node it is of.
+    pub node: String,
+    /// Whether it is as it was built.
+    pub equal: bool,
+    /// Whether every file of the image (it and its backing files) has its SHA-256, so that
+    /// nothing in it needed to be looked at.
+    pub untouched: bool,
+    /// What differs.
+    pub differences: Vec<Difference>,
+    /// What of the image could not be compared, and why.
+    pub unread: Vec<String>,
+}
+
+/// One thing that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// `image`, `disk`, `partition`, `boot`, `filesystem` or `file`.
+    pub kind: &'static str,
+    /// A path in the image for `file`, else a name.
+    pub place: String,
+    /// `added`, `removed` or `changed`.
+    pub change: &'static str,
+    /// What differs; for `file`: type, mode, owner, group, size, content, target, device,
+    /// attributes, time.
+    pub what: Vec<String>,
+}
+
+impl Difference {
+    /// Something that is not as it should be.
+    pub fn changed(kind: &'static str, place: impl Into<String>, what: String) -> Self {
+        Self { kind, place: place.into(), change: "changed", what: vec![what] }
+    }
+
+    /// One difference of two listings.
+    pub fn of_file(path: &[u8], change: &Change) -> Self {
+        let (change, what) = match change {
+            Change::Added => ("added", Vec::new()),
+            Change::Removed => ("removed", Vec::new()),
+            Change::Changed(fields) => ("changed", fields.iter().map(|f| (*f).into()).collect()),
+        };
+        Self { kind: "file", place: listing::shown(path), change, what }
+    }
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = if self.kind == "file" { String::new() } else { format!("{}: ", self.kind) };
+        write!(f, "{}: {kind}{}", self.change, self.place)?;
+        if self.what.is_empty() { Ok(()) } else { write!(f, ": {}", self.what.join(", ")) }
+    }
+}
+
+/// Compares the image at `path` with `manifest`, or with the `manifest.json` beside it.
+///
+/// # Errors
+/// An input error when the image or the manifest cannot be read.
+pub fn verify(path: &Path, manifest: Option<&Path>, progress: &mut Progress) -> Result<Report> {
+    let place = manifest.map_or_else(|| path.with_file_name("manifest.json"), Path::to_owned);
+    let manifest = Manifest::read(&place)?;
+    let node = manifest.node_of(path)?;
+    let image = Image::open(path)?;
+    let mut report = Report {
+        schema: SCHEMA,
+        image: path.to_owned(),
+        manifest: place.clone(),
+        node: node.name.clone(),
+        equal: false,
+        untouched: false,
+        differences: Vec::new(),
+        unread: Vec::new(),
+    };
+    let stored = stored(&image, &manifest, progress)?;
+    if let Some(stored) = &stored
+        && stored.is_empty()
+    {
+        (report.equal, report.untouched) = (true, true);
+        return Ok(report);
+    }
+    report.differences = disk(&image, &manifest.plan.disk);
+    report.differences.extend(boot(&image, &node.boot)?);
+    let expected = read_listing(&place.with_file_name(&node.listing))?;
+    match Content::of(&image) {
+        Ok(content) => {
+            progress.stage("reading the image's files", Unit::Bytes);
+            report.differences.extend(filesystems(&content, &manifest.plan.disk));
+            let found = content.listing(&mut |done, total| progress.at(done, total, ""))?;
+            let changes = listing::compare(&expected, &found);
+            let files = changes.iter().map(|(path, change)| Difference::of_file(path, change));
+            report.differences.extend(files);
+            report.unread.clone_from(&content.unread);
+        }
+        // What the manifest says of a filesystem that cannot be read is not known to be true.
+        Err(e) => report.unread.push(e.to_string()),
+    }
+    // Only unused space is left, or the image format's own bytes.
+    if report.differences.is_empty() {
+        report.differences.extend(stored.into_iter().flatten());
+    }
+    progress.finish();
+    report.equal = report.differences.is_empty() && report.unread.is_empty();
+    Ok(report)
+}
+
+/// The image's files against their digests; `None` when one is none of the build's outputs,
+/// as after a conversion.
+fn stored(
+    image: &Image,
+    manifest: &Manifest,
+    progress: &mut Progress,
+) -> Result<Option<Vec<Difference>>> {
+    let mut outputs = Vec::new();
+    for path in &image.files {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        match manifest.files.iter().find(|f| f.file == name) {
+            Some(output) => outputs.push((path, output)),
+            None => return Ok(None),
+        }
+    }
+    progress.stage("checksum of the image", Unit::Bytes);
+    let mut differences = Vec::new();
+    for (path, output) in outputs {
+        let mut done = 0;
+        let found = output::sha256(path, &mut |read| {
+            done += read;
+            progress.at(done, output.size, &output.file);
+        })?;
+        if found != output.sha256 {
+            let what = format!(
+                "SHA-256 is {found}, the manifest says {}; no partition, boot loader or file differs, \
+                 so unused space does, or the way the image is stored",
+                output.sha256
+            );
+            differences.push(Difference::changed("image", output.file.clone(), what));
+        }
+    }
+    Ok(Some(differences))
+}
+
+/// Partition table and identifiers.
+fn disk(image: &Image, layout: &Layout) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    let mut expect = |kind, place: &str, what: &str, found: String, expected: String| {
+        if !found.eq_ignore_ascii_case(&expected) {
+            let what = format!("{what} is {found}, planned is {expected}");
+            differences.push(Difference::changed(kind, place, what));
+        }
+    };
+    let table = &image.table;
+    expect("disk", "size", "size", image.size().to_string(), layout.size.to_string());
+    expect("disk", "identifier", "GUID", uuid_text(&table.guid), layout.guid.clone());
+    let damage = table.damage.clone().unwrap_or_else(|| "whole".into());
+    expect("disk", "partition table", "its state", damage, "whole".into());
+    for (number, planned) in (1..).zip(&layout.partitions) {
+        let Some(found) = table.partitions.get(&number) else {
+            expect("partition", &planned.name, "number", "gone".into(), number.to_string());
+            continue;
+        };
+        let name = planned.name.as_str();
+        expect("partition", name, "name", found.name.clone(), name.to_owned());
+        expect("partition", name, "identifier", uuid_text(&found.guid), planned.guid.clone());
+        let kind = planned.type_guid().to_owned();
+        expect("partition", name, "type", uuid_text(&found.type_guid), kind);
+        let blocks = |first: u64, last: u64| format!("blocks {first} to {last}");
+        let place = blocks(planned.first_lba(), planned.last_lba());
+        expect("partition", name, "place", blocks(found.first_lba, found.last_lba), place);
+    }
+    for (number, found) in table.partitions.iter().skip(layout.partitions.len()) {
+        let what = format!("{number} is not planned");
+        expect("partition", &found.name, "number", what, "none".into());
+    }
+    differences
+}
+
+fn filesystems(content: &Content<'_>, layout: &Layout) -> Vec<Difference> {
+    let expected = layout.filesystems();
+    let mut differences = Vec::new();
+    for (mount, uuid) in content.uuids() {
+        let planned = expected.iter().map(|(_, files)| files).find(|f| f.mount == mount);
+        let Some(planned) = planned.map(|files| files.uuid.as_str()) else { continue };
+        if !uuid.is_some_and(|uuid| uuid.eq_ignore_ascii_case(planned)) {
+            let what = format!("UUID is {}, planned is {planned}", uuid.unwrap_or("none"));
+            differences.push(Difference::changed("filesystem", mount, what));
+        }
+    }
+    differences
+}
+
+fn boot(image: &Image, regions: &[Region]) -> Result<Vec<Difference>> {
+    let mut differences = Vec::new();
+    for region in regions {
+        let found = hex::encode(Sha256::digest(image.bytes(region.offset, region.size)?));
+        if found != region.sha256 {
+            let what = format!(
+                "SHA-256 of {} bytes at byte {} is {found}, the manifest says {}",
+                region.size, region.offset, region.sha256
+            );
+            differences.push(Difference::changed("boot", region.name.clone(), what));
+        }
+    }
+    Ok(differences)
+}
+
+/// Reads a listing as the build left it.
+///
+/// # Errors
+/// An input error when it is missing or damaged.
+pub fn read_listing(path: &Path) -> Result<Listing> {
+    let what = || format!("cannot read the list of the image's files, {}", path.display());
+    let file = crate::base::files::open_regular(path).or_input(what)?;
+    let mut text = String::new();
+    zstd::stream::read::Decoder::new(file)
+        .and_then(|mut from| std::io::Read::read_to_string(&mut from, &mut text))
+        .or_input(what)?;
+    listing::parse(&text)
+        .map_err(|line| Error::input(format!("{}: line {line} is damaged", path.display())))
+}

@@ -1,0 +1,250 @@
+//! Packages → an installed root tree, by the target's own rpm in a sandbox: the rpmdb,
+//! scriptlets, triggers and capabilities are the target's, whatever the host is.
+
+mod initramfs;
+mod keystore;
+mod packages;
+mod rpmdb;
+mod scripts;
+mod settle;
+
+pub use scripts::{Post, run as run_scripts};
+
+use crate::base::error::{Context, Error, Result};
+use crate::plan::LeftOut;
+use crate::rpmfile::RpmFile;
+use crate::tree;
+use crate::tree::bootstrap;
+use crate::tree::sandbox::{Bind, SILENT, Sandbox};
+use firstboot::assets;
+use rayon::prelude::*;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Where the tree under construction is inside the bootstrap root.
+const TARGET: &str = "/target";
+/// Where the packages are inside the bootstrap root.
+const PACKAGES: &str = "/packages";
+
+/// A package file with what the installation needs to know of it.
+#[derive(Clone, Debug)]
+pub struct PackageFile {
+    /// The file, already verified.
+    pub path: PathBuf,
+    /// Whether it is in the closure of `rpm`.
+    pub bootstrap: bool,
+}
+
+/// What to install, and which units the tree starts.
+pub struct Job<'a> {
+    /// The packages.
+    pub packages: &'a [PackageFile],
+    /// What of them is not installed.
+    pub left_out: &'a LeftOut,
+    /// Units to enable; each must exist.
+    pub enable: &'a [String],
+    /// Units to disable where they exist.
+    pub disable: &'a [String],
+    /// The default target.
+    pub target: &'a str,
+    /// Seconds since 1970, for what reads `SOURCE_DATE_EPOCH`.
+    pub time: i64,
+    /// How long a program, among them each package's scriptlets, may print nothing.
+    pub silence: Duration,
+}
+
+/// What the installation tells while it runs.
+pub trait Listener {
+    /// A line for the build log.
+    fn log(&mut self, line: &str);
+    /// Something that the user should know.
+    fn note(&mut self, text: &str);
+    /// `done` of `total` packages are in; `what` is being done.
+    fn at(&mut self, done: u64, total: u64, what: &str);
+}
+
+/// Units of Initial Setup, which would ask questions on a node's console and wait for answers.
+const INITIAL_SETUP: [&str; 3] = ["initial-setup", "initial-setup-graphical", "initial-setup-text"];
+
+/// Files of an installed tree folder.
+pub mod place {
+    /// The root tree.
+    pub const ROOT: &str = "root";
+}
+
+/// Installs into `folder/root`.
+///
+/// # Errors
+/// A build error with the end of the failing program's output.
+pub fn install(job: &Job, folder: &Path, listener: &mut dyn Listener) -> Result<()> {
+    let root = folder.join(place::ROOT);
+    prepare(&root).or_build(|| format!("cannot prepare {}", root.display()))?;
+    transaction(job, folder, &root, listener)?;
+    let run = |listener: &mut dyn Listener, command: &[&str]| {
+        let mut sandbox = Sandbox::new(&root, command.iter().copied());
+        sandbox.environment = environment(job.time);
+        sandbox.silence = Some(job.silence);
+        listener.log(&format!("$ {}", command.join(" ")));
+        sandbox.must(&mut |line| listener.log(line))
+    };
+    let count = job.packages.len() as u64;
+    check_count(job, &root, listener)?;
+    catalog(&root, listener)?;
+    listener.at(count, count, "dracut");
+    for release in kernels_without_initramfs(&root)? {
+        let image = format!("/boot/initramfs-{release}.img");
+        run(listener, &["dracut", "--force", &image, &release])?;
+    }
+    listener.at(count, count, "services");
+    run(listener, &["systemctl", "set-default", job.target])?;
+    for unit in job.enable {
+        run(listener, &["systemctl", "enable", unit])?;
+    }
+    let asking = INITIAL_SETUP.map(str::to_owned);
+    for unit in job.disable.iter().chain(&asking).filter(|unit| has_unit(&root, unit)) {
+        run(listener, &["systemctl", "disable", unit])?;
+    }
+    listener.at(count, count, "settling");
+    settle::settle(job.time, &root, listener)
+}
+
+/// firstboot's message catalog, and the database that `journalctl -x` reads. Inside, so that
+/// a link of the tree cannot lead out of it.
+fn catalog(root: &Path, listener: &mut dyn Listener) -> Result<()> {
+    let script =
+        "mkdir -p \"${0%/*}\" && cat >\"$0\" && chmod 644 \"$0\" && journalctl --update-catalog";
+    let mut sandbox = Sandbox::new(root, ["/bin/sh", "-c", script, assets::CATALOG_PATH]);
+    sandbox.input = assets::CATALOG.to_owned();
+    sandbox.must(&mut |line| listener.log(line))
+}
+
+fn environment(time: i64) -> Vec<(String, String)> {
+    vec![("SOURCE_DATE_EPOCH".to_owned(), time.to_string())]
+}
+
+/// What must be there before the first package: dracut is host-only by default, and the
+/// kernel's scriptlet runs it. Modes are set, whatever the user's umask is.
+fn prepare(root: &Path) -> std::io::Result<()> {
+    let mode = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode));
+    let mut folder = root.to_owned();
+    for part in ["", "etc", "dracut.conf.d"] {
+        folder.push(part);
+        fs::create_dir(&folder)?;
+        mode(&folder, 0o755)?;
+    }
+    let file = folder.join("imgbuild.conf");
+    fs::write(
+        &file,
+        "# The initramfs serves any machine, not the one that built it.\nhostonly=\"no\"\n",
+    )?;
+    mode(&file, 0o644)
+}
+
+/// The whole transaction at once, by the rpm of the bootstrap root.
+fn transaction(job: &Job, folder: &Path, root: &Path, listener: &mut dyn Listener) -> Result<()> {
+    let total = job.packages.len() as u64;
+    listener.at(0, total, "unpacking rpm and what it needs");
+    let bootstrap = tempfile::Builder::new()
+        .prefix("bootstrap-")
+        .tempdir_in(folder)
+        .or_environment(|| format!("cannot write to {}", folder.display()))?;
+    let closure: Vec<&Path> =
+        job.packages.iter().filter(|p| p.bootstrap).map(|p| p.path.as_path()).collect();
+    bootstrap::unpack(&closure, bootstrap.path())?;
+
+    let packages = packages::gather(job.packages, folder)?;
+    // Digests were checked against the repositories' metadata before; rpm has no keys yet.
+    // /proc and /sys are mounts, which a user namespace may not give owners: rpm leaves them
+    // alone, with and without root, so that its database is the same.
+    let mut command: Vec<String> = ["rpm", "--root", TARGET, "--nosignature", "--nodigest"]
+        .into_iter()
+        .chain(["--define", "_netsharedpath /proc:/sys", "-iv"])
+        .map(str::to_owned)
+        .collect();
+    command.extend(job.left_out.docs.then(|| "--excludedocs".to_owned()));
+    if let Some(languages) = &job.left_out.languages_but {
+        command.extend(["--define".to_owned(), format!("_install_langs {languages}")]);
+    }
+    command.extend(packages.inside(PACKAGES));
+    let mut sandbox = Sandbox::new(bootstrap.path(), command);
+    sandbox.environment = environment(job.time);
+    sandbox.silence = Some(job.silence);
+    sandbox.devices = have_devices(job.packages)?;
+    sandbox.api_roots.push(TARGET.to_owned());
+    sandbox.binds.push(Bind { host: root.to_owned(), inside: TARGET.to_owned(), read_only: false });
+    let host = packages.folder()?;
+    sandbox.binds.push(Bind { host, inside: PACKAGES.to_owned(), read_only: true });
+    let mut done = 0;
+    sandbox.must(&mut |line| {
+        listener.log(line);
+        // rpm goes on after these; the user is told.
+        if line.contains("scriptlet failed")
+            || line.starts_with("error: ")
+            || line.starts_with(SILENT)
+        {
+            listener.note(line);
+        }
+        // rpm -v names each package as it begins with it; everything else has blanks.
+        if !line.is_empty() && !line.contains([' ', '%']) {
+            done = (done + 1).min(total);
+            listener.at(done, total, line);
+        }
+    })
+}
+
+/// Whether any of the packages brings a device node.
+fn have_devices(packages: &[PackageFile]) -> Result<bool> {
+    let found: Result<Vec<bool>> = packages
+        .par_iter()
+        .map(|package| {
+            let files = RpmFile::open(&package.path)?.package.files;
+            Ok(files.iter().any(|file| matches!(file.kind(), 0o020_000 | 0o060_000)))
+        })
+        .collect();
+    Ok(found?.contains(&true))
+}
+
+/// rpm's own word for what is installed.
+fn check_count(job: &Job, root: &Path, listener: &mut dyn Listener) -> Result<()> {
+    let mut count = 0;
+    let mut query =
+        Sandbox::new(root, ["rpm", "-qa", "--qf", "%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\n"]);
+    query.data = true;
+    query.must(&mut |line| {
+        listener.log(&format!("installed: {line}"));
+        count += 1;
+    })?;
+    if count == job.packages.len() {
+        return Ok(());
+    }
+    Err(Error::build(format!(
+        "the image's rpm has {count} packages installed, the plan has {}; the log lists them",
+        job.packages.len()
+    )))
+}
+
+fn kernels_without_initramfs(root: &Path) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let Some(modules) = tree::inside(root, "usr/lib/modules")? else { return Ok(found) };
+    let Ok(entries) = fs::read_dir(&modules) else { return Ok(found) };
+    for entry in entries {
+        let name = entry.or_build(|| format!("cannot read {}", modules.display()))?.file_name();
+        let release = name.to_string_lossy().into_owned();
+        if !tree::has(root, &format!("boot/initramfs-{release}.img")) {
+            found.push(release);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Whether a unit file or an init script of this name is installed.
+fn has_unit(root: &Path, unit: &str) -> bool {
+    let file = if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") };
+    ["usr/lib/systemd/system", "etc/systemd/system"]
+        .iter()
+        .any(|d| tree::has(root, &format!("{d}/{file}")))
+        || tree::has(root, &format!("etc/rc.d/init.d/{unit}"))
+}

@@ -1,0 +1,118 @@
+//! The kickstart's `%post` scripts, run in the tree as Anaconda runs them: each is a file in
+//! its /tmp that the interpreter gets by name.
+
+use super::{Listener, environment, settle};
+use crate::base::error::{Context, Error, Result};
+use crate::base::interrupt;
+use crate::plan::Script;
+use crate::tree;
+use crate::tree::sandbox::{SILENT, Sandbox, Tail};
+use std::fs::{self, File, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// What to run.
+pub struct Post<'a> {
+    /// The scripts, in order, with their texts.
+    pub scripts: &'a [(Script, String)],
+    /// How long one may take.
+    pub limit: Duration,
+    /// Seconds since 1970, for what reads `SOURCE_DATE_EPOCH`.
+    pub time: i64,
+}
+
+/// Runs the scripts in the tree at `root`, and settles it.
+///
+/// # Errors
+/// A build error with the end of the output when a script fails that has `--erroronfail`, or
+/// when one takes too long; what the sandbox fails with.
+pub fn run(post: &Post, root: &Path, listener: &mut dyn Listener) -> Result<()> {
+    for (number, (script, text)) in (0..).zip(post.scripts) {
+        interrupt::check()?;
+        listener.at(number, post.scripts.len() as u64, &script.origin);
+        one(post, script, text, root, listener)?;
+    }
+    settle::settle(post.time, root, listener)
+}
+
+fn one(
+    post: &Post,
+    script: &Script,
+    text: &str,
+    root: &Path,
+    listener: &mut dyn Listener,
+) -> Result<()> {
+    const NAME: &str = "ks-script";
+    let what = format!("%post of {}", script.origin);
+    listener.log(&format!("$ {what}"));
+    let Some(folder) = tree::inside(root, "tmp")?.filter(|folder| folder.is_dir()) else {
+        return Err(Error::build(format!("{what} cannot run: the image has no /tmp")));
+    };
+    let file = folder.join(NAME);
+    place(&file, text).or_build(|| format!("cannot write {}", file.display()))?;
+    let name = format!("/tmp/{NAME}");
+    let program = script.interpreter.split_whitespace().chain([name.as_str()]);
+    let mut sandbox = match &script.log {
+        // Inside, so that a link of the tree cannot lead the log out of it.
+        Some(log) => {
+            let redirect = "mkdir -p \"$(dirname \"$0\")\" && exec \"$@\" >\"$0\" 2>&1";
+            Sandbox::new(root, ["/bin/sh", "-c", redirect, log].into_iter().chain(program))
+        }
+        None => Sandbox::new(root, program),
+    };
+    sandbox.environment = environment(post.time);
+    sandbox.limit = Some(post.limit);
+    sandbox.silence = None;
+    let mut tail = Tail::default();
+    let ended = sandbox.run(&mut |line| hear(line, &mut tail, listener));
+    if let Some(log) = &script.log {
+        // What went there belongs into the build log as well, and into an error.
+        Sandbox::new(root, ["cat", log]).run(&mut |line| hear(line, &mut tail, listener))?;
+    }
+    // The script may have put a link that leads out of the tree in the place of /tmp.
+    if let Ok(Some(file)) = tree::inside(root, &format!("tmp/{NAME}")) {
+        let removed = match fs::remove_file(&file) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        };
+        removed.or_build(|| format!("cannot remove {}", file.display()))?;
+    }
+    let said = match tail.is_empty() {
+        true => "it said nothing".to_owned(),
+        false => format!("its last output:\n{tail}"),
+    };
+    match ended {
+        Ok(0) => Ok(()),
+        Ok(code) if script.error_on_fail => {
+            Err(Error::build(format!("{what} ended with {code}; {said}")))
+        }
+        Ok(code) => {
+            listener.note(&format!(
+                "{what} ended with {code}; the build goes on, as it lacks --erroronfail"
+            ));
+            Ok(())
+        }
+        Err(mut error) => {
+            if error.class == crate::base::error::Class::Build {
+                error.message = format!("{what} {}; {said}", error.message);
+            }
+            Err(error)
+        }
+    }
+}
+
+fn place(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut to = File::create_new(file)?;
+    to.write_all(text.as_bytes())?;
+    fs::set_permissions(file, Permissions::from_mode(0o700))
+}
+
+fn hear(line: &str, tail: &mut Tail, listener: &mut dyn Listener) {
+    match line.starts_with(SILENT) {
+        true => listener.note(line),
+        false => tail.push(line),
+    }
+    listener.log(line);
+}
