@@ -301,7 +301,7 @@ pub fn tree_digest(
     target: &str,
 ) -> String {
     let digests: Vec<&str> = packages.iter().map(|p| p.checksum.hex()).collect();
-    let catalog = firstboot::assets::CATALOG;
+    let catalog = contract::assets::CATALOG;
     digest(&(TREE_FORMAT, digests, left_out, enable, disable, target, catalog))
 }
 

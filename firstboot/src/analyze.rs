@@ -1,6 +1,7 @@
 //! `firstboot analyze`: where the time of this boot's run went.
 
-use crate::state::{Outcome, RunState};
+use crate::state::RunState;
+use contract::status::Outcome;
 use std::fmt::Write;
 
 /// Width of the bars in characters.

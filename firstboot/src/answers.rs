@@ -1,74 +1,12 @@
-//! packstack's answer file: which keys there are, what they may hold, and editing a
-//! file so that every byte stays that does not belong to a changed value.
+//! Editing packstack's answer file so that every byte stays that does not belong to a
+//! changed value.
 //!
 //! The form is that of Python's `ConfigParser`, with which packstack reads it: a
 //! section heading, `KEY = value` or `KEY: value`, names in any case, comments that
 //! begin with `#` or `;`, and indented lines that continue a value.
 
-mod keys;
-mod value;
-
-pub use keys::KEYS;
-pub use value::Kind;
-
-use crate::spec::{Role, Spec};
+use contract::answers::{AnswerKind, find_kind};
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
-
-/// The key that holds Keystone's administrator password.
-pub const ADMIN_PASSWORD: &str = "CONFIG_KEYSTONE_ADMIN_PW";
-
-/// The kind of `key`, `None` if packstack knows no such key.
-pub fn kind(key: &str) -> Option<Kind> {
-    KEYS.iter().find(|(name, _)| *name == key).map(|(_, kind)| *kind)
-}
-
-/// What is wrong with setting `key` to `value` in a profile or spec, and what is
-/// allowed (empty where the key itself is wrong); `None` if nothing is.
-pub fn fault(key: &str, value: &str) -> Option<(String, String)> {
-    match kind(key) {
-        None => Some(("packstack knows no such key".to_owned(), String::new())),
-        Some(Kind::Secret) => {
-            let why = "it is a secret, and this file can be read by all";
-            Some((why.to_owned(), "leave it out: packstack makes one by itself".to_owned()))
-        }
-        Some(kind) if kind.holds(value) => None,
-        Some(kind) => Some((format!("`{}` is not allowed", value.escape_debug()), kind.allowed())),
-    }
-}
-
-/// The keys that the lab gives a value to, for the controller of `spec`; with
-/// `controller_computes` it runs guests as well.
-pub fn defaults(spec: &Spec, controller_computes: bool) -> BTreeMap<String, String> {
-    let joined = |addresses: &mut dyn Iterator<Item = Ipv4Addr>| {
-        addresses.map(|one| one.to_string()).collect::<Vec<_>>().join(",")
-    };
-    let with = |role: Role| spec.hosts.iter().filter(move |host| host.role == role);
-    let controllers = || with(Role::Controller).map(|host| host.address);
-    let own = controllers().filter(|_| controller_computes);
-    let computes = joined(&mut own.chain(with(Role::Compute).map(|host| host.address)));
-    let interface = &spec.node.interface;
-    let bridge = spec.bridge.as_ref().map_or(crate::spec::BRIDGE, |bridge| bridge.name.as_str());
-    let mut answers: BTreeMap<String, String> = [
-        ("CONFIG_SWIFT_INSTALL", "n".to_owned()),
-        ("CONFIG_CEILOMETER_INSTALL", "y".to_owned()),
-        ("CONFIG_AODH_INSTALL", "y".to_owned()),
-        ("CONFIG_GNOCCHI_INSTALL", "y".to_owned()),
-        ("CONFIG_NTP_SERVERS", joined(&mut spec.network.ntp.iter().copied())),
-        ("CONFIG_NETWORK_HOSTS", joined(&mut controllers())),
-        ("CONFIG_NEUTRON_ML2_TYPE_DRIVERS", "vxlan".to_owned()),
-        ("CONFIG_NEUTRON_OVS_BRIDGE_MAPPINGS", format!("physnet1:{bridge}")),
-        ("CONFIG_NEUTRON_OVS_BRIDGE_IFACES", format!("{bridge}:{interface}")),
-        // The demo downloads an image, and a lab has no way out.
-        ("CONFIG_PROVISION_DEMO", "n".to_owned()),
-    ]
-    .map(|(key, value)| (key.to_owned(), value))
-    .into();
-    if !computes.is_empty() {
-        answers.insert("CONFIG_COMPUTE_HOSTS".to_owned(), computes);
-    }
-    answers
-}
 
 /// An answer file, line by line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,13 +145,13 @@ impl AnswerFile {
     /// The values that must not be shown: passwords, tokens, secret keys.
     pub fn secrets(&self) -> Vec<String> {
         let secret = |key: &str| {
-            kind(&key.to_ascii_uppercase()).map_or_else(
+            find_kind(&key.to_ascii_uppercase()).map_or_else(
                 || {
                     ["_PW", "PASSWORD", "_SECRET", "_TOKEN"]
                         .iter()
                         .any(|end| key.to_ascii_uppercase().ends_with(end))
                 },
-                |kind| kind == Kind::Secret,
+                |kind| kind == AnswerKind::Secret,
             )
         };
         let values =

@@ -9,9 +9,10 @@ use crate::host::files::Lock;
 use crate::journal::{Event, Journal, Lines, RUN, id};
 use crate::report::{self, Status};
 use crate::run;
-use crate::state::{FOLDER, Readiness};
+use crate::state::FOLDER;
 use crate::steps::Step;
 use clap::{Args, Parser, Subcommand};
+use contract::status::Readiness;
 use log::Log;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -158,8 +159,8 @@ fn run_steps(host: &Host, console: Option<String>, again: Option<Step>) -> u8 {
     let spec = match report::load_spec(host) {
         Ok(spec) => spec,
         Err(message) => {
-            let remedy = Some("put the node's spec right, then `systemctl restart firstboot`");
-            refuse(&Journal::new(None, sinks), message, remedy);
+            let hint = Some("put the node's spec right, then `systemctl restart firstboot`");
+            refuse(&Journal::new(None, sinks), message, hint);
             return CONFIG;
         }
     };
@@ -206,9 +207,9 @@ fn lock(host: &Host) -> io::Result<Option<Lock>> {
 }
 
 /// Records why a run did not begin or end as it should.
-fn refuse(journal: &Journal, message: String, remedy: Option<&str>) {
+fn refuse(journal: &Journal, message: String, hint: Option<&str>) {
     let event = Event::new(id::NODE_FAILED, RUN, message);
-    journal.record(&Event { outcome: "failed", remedy, ..event });
+    journal.record(&Event { outcome: "failed", hint, ..event });
 }
 
 fn status(host: &Host, json: bool, wait: bool, timeout: Option<Duration>) -> u8 {

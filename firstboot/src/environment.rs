@@ -2,11 +2,11 @@
 //! installed, each with what was found and what to do about it. Nothing is changed.
 
 use crate::host::{Host, Program};
-use crate::node_files as files;
 use crate::repositories::holding;
-use crate::spec::{Role, Spec};
 use crate::steps::{self, Fault, State, Step};
 use crate::systemd;
+use contract::node_files as files;
+use contract::spec::{Role, Spec};
 use serde::Serialize;
 use std::net::SocketAddrV4;
 use std::time::Duration;
@@ -26,7 +26,8 @@ pub struct Check {
     /// What was found.
     pub evidence: String,
     /// What to do; empty when all is well.
-    pub remedy: String,
+    #[serde(rename = "remedy")]
+    pub hint: String,
 }
 
 /// What was found, or what is wrong and what to do about it.
@@ -45,20 +46,20 @@ pub fn check(host: &Host, spec: &Spec) -> Vec<Check> {
         ("name servers", resolver),
     ];
     let looked = checks.map(|(check, look)| match look(host, spec) {
-        Ok(evidence) => Check { check, ok: true, evidence, remedy: String::new() },
-        Err((evidence, remedy)) => Check { check, ok: false, evidence, remedy },
+        Ok(evidence) => Check { check, ok: true, evidence, hint: String::new() },
+        Err((evidence, hint)) => Check { check, ok: false, evidence, hint },
     });
     looked.map(|one| Check { evidence: host.redact(&one.evidence), ..one }).into()
 }
 
 /// `wrong` as one finding, `good` where nothing is.
-fn finding(wrong: &[String], good: String, remedy: &str) -> Finding {
-    if wrong.is_empty() { Ok(good) } else { Err((wrong.join("; "), remedy.to_owned())) }
+fn finding(wrong: &[String], good: String, hint: &str) -> Finding {
+    if wrong.is_empty() { Ok(good) } else { Err((wrong.join("; "), hint.to_owned())) }
 }
 
 fn faulty(fault: Fault) -> (String, String) {
-    let remedy = fault.remedy.unwrap_or_else(|| "`journalctl -b` may tell why".to_owned());
-    (fault.message, remedy)
+    let hint = fault.hint.unwrap_or_else(|| "`journalctl -b` may tell why".to_owned());
+    (fault.message, hint)
 }
 
 fn unread(error: &std::io::Error) -> (String, String) {
@@ -96,7 +97,7 @@ fn managers(host: &Host, _: &Spec) -> Finding {
 
 fn address(host: &Host, spec: &Spec) -> Finding {
     let (own, prefix) = (spec.node.address, spec.network.prefix);
-    let remedy = "`firstboot retry identity`, then `firstboot retry network`";
+    let hint = "`firstboot retry identity`, then `firstboot retry network`";
     let wrong = steps::identity::wrong_ifcfg(host, spec).map_err(faulty)?;
     let mut wrong: Vec<String> = wrong.into_iter().collect();
     if host.live() {
@@ -107,7 +108,7 @@ fn address(host: &Host, spec: &Spec) -> Finding {
             State::Impossible(fault) => wrong.push(fault.message),
         }
     }
-    finding(&wrong, format!("{own}/{prefix} stands in the ifcfg file, static"), remedy)
+    finding(&wrong, format!("{own}/{prefix} stands in the ifcfg file, static"), hint)
 }
 
 fn names(host: &Host, spec: &Spec) -> Finding {
@@ -126,13 +127,13 @@ fn names(host: &Host, spec: &Spec) -> Finding {
     }
     let (all, how) =
         (spec.hosts.len(), if host.live() { "resolve and answer" } else { "stand in /etc/hosts" });
-    let remedy = "`firstboot retry identity` writes /etc/hosts; a node that does not answer may \
+    let hint = "`firstboot retry identity` writes /etc/hosts; a node that does not answer may \
                   be off, or its network differs";
-    finding(&wrong, format!("all {all} nodes {how}"), remedy)
+    finding(&wrong, format!("all {all} nodes {how}"), hint)
 }
 
 /// What is wrong with a name as the node's programs resolve it, and with its host.
-fn unreachable(host: &Host, one: &crate::spec::Host) -> Result<Option<String>, Fault> {
+fn unreachable(host: &Host, one: &contract::spec::LabHost) -> Result<Option<String>, Fault> {
     let (name, address) = (&one.name, one.address.to_string());
     let answer = Fault::of_run(host, &Program::new("getent").args(["ahostsv4", name]))?;
     let resolved = answer.stdout.split_whitespace().next().unwrap_or("nothing");
@@ -150,9 +151,9 @@ fn unreachable(host: &Host, one: &crate::spec::Host) -> Result<Option<String>, F
 
 fn repositories(host: &Host, spec: &Spec) -> Finding {
     let findings = steps::repositories::look(host, spec);
-    let remedy = "see that the repository server is on and serves what /etc/yum.repos.d names; \
+    let hint = "see that the repository server is on and serves what /etc/yum.repos.d names; \
                   then `yum clean all`";
-    finding(&findings.bad, findings.good.join(", "), remedy)
+    finding(&findings.bad, findings.good.join(", "), hint)
 }
 
 fn packages(host: &Host, spec: &Spec) -> Finding {
@@ -191,12 +192,12 @@ fn packages(host: &Host, spec: &Spec) -> Finding {
 fn time(host: &Host, spec: &Spec) -> Finding {
     running(host, "the clock")?;
     let fault = |fault: Fault| {
-        let remedy = fault.remedy.clone().unwrap_or_else(|| Step::Chrony.remedy(spec));
-        (fault.message, remedy)
+        let hint = fault.hint.clone().unwrap_or_else(|| Step::Chrony.hint(spec));
+        (fault.message, hint)
     };
     match Step::Chrony.check(host, spec).map_err(fault)? {
         State::Met(evidence) => Ok(evidence),
-        State::Waiting(what) => Err((format!("waiting for {what}"), Step::Chrony.remedy(spec))),
+        State::Waiting(what) => Err((format!("waiting for {what}"), Step::Chrony.hint(spec))),
         State::Unmet(what) | State::Skipped(what) => {
             Err((what, "`firstboot retry chrony`".to_owned()))
         }
@@ -233,7 +234,7 @@ fn resolver(host: &Host, spec: &Spec) -> Finding {
         }
     }
     let good = format!("{}, no search line", servers.join(", "));
-    let remedy = "`firstboot retry identity` writes /etc/resolv.conf; a name server on the \
+    let hint = "`firstboot retry identity` writes /etc/resolv.conf; a name server on the \
                   controller has to be stopped and disabled (`ss -lntp` names it)";
-    finding(&wrong, good, remedy)
+    finding(&wrong, good, hint)
 }

@@ -16,7 +16,7 @@ pub use clock::{Clock, SystemClock};
 pub use process::{Output, Program};
 pub use system::{FolderRunner, Interface, Runner, SystemRunner};
 
-use crate::state::ServiceState;
+use contract::status::ServiceState;
 use jobs::Followed;
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -11,7 +11,7 @@
 //! | `FIRSTBOOT_ABOUT` | the program that said a line (`output`), the service of OpenStack (`answers`, `fails`), the other node (`peers`) |
 //! | `FIRSTBOOT_REMEDY` | what to do, on `failed` and `blocked` |
 
-use crate::spec::Spec;
+use contract::spec::Spec;
 use log::kv::{self, Key, Value, VisitSource};
 use log::{Level, Log, Record};
 use std::io::{self, Write};
@@ -86,7 +86,7 @@ pub struct Event<'a> {
     /// The program or service that it is about.
     pub about: Option<&'a str>,
     /// What to do about it.
-    pub remedy: Option<&'a str>,
+    pub hint: Option<&'a str>,
     /// The sentence for people.
     pub message: String,
 }
@@ -95,7 +95,7 @@ impl<'a> Event<'a> {
     /// An event of `step` with nothing but a text.
     pub fn new(id: &'static str, step: &'a str, message: String) -> Event<'a> {
         let (outcome, duration, attempt) = ("", Duration::ZERO, 0);
-        Event { id, step, outcome, duration, attempt, about: None, remedy: None, message }
+        Event { id, step, outcome, duration, attempt, about: None, hint: None, message }
     }
 }
 
@@ -141,8 +141,8 @@ impl Journal {
             ("FIRSTBOOT_ROLE", self.role.into()),
         ];
         fields.extend(event.about.map(|about| ("FIRSTBOOT_ABOUT", about.into())));
-        let remedy = event.remedy.map(cut);
-        fields.extend(remedy.map(|remedy| ("FIRSTBOOT_REMEDY", remedy.into())));
+        let hint = event.hint.map(cut);
+        fields.extend(hint.map(|hint| ("FIRSTBOOT_REMEDY", hint.into())));
         let message = cut(&event.message);
         for sink in &self.sinks {
             sink.log(
@@ -203,14 +203,14 @@ fn to_device(path: &str, line: &str) -> io::Result<()> {
     device.write_all(line.replace('\n', "\r\n").as_bytes())
 }
 
-/// `firstboot: chrony: unchanged: the clock follows …`, with the remedy.
+/// `firstboot: chrony: unchanged: the clock follows …`, with the hint.
 fn line(record: &Record) -> String {
     let field =
         |name: &str| record.key_values().get(Key::from(name)).map(|value| value.to_string());
     let step = field("FIRSTBOOT_STEP").unwrap_or_default();
     let outcome = field("FIRSTBOOT_OUTCOME").unwrap_or_default();
-    let remedy = field("FIRSTBOOT_REMEDY").map(|remedy| format!(" [{remedy}]"));
-    let text = format!("{step}: {outcome}: {}{}", record.args(), remedy.unwrap_or_default());
+    let hint = field("FIRSTBOOT_REMEDY").map(|hint| format!(" [{hint}]"));
+    let text = format!("{step}: {outcome}: {}{}", record.args(), hint.unwrap_or_default());
     format!("{IDENTIFIER}: {}", printable(&text))
 }
 

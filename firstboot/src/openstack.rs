@@ -3,11 +3,12 @@
 
 mod judge;
 
-use crate::answers::{ADMIN_PASSWORD, AnswerFile};
+use crate::answers::AnswerFile;
 use crate::host::http::{Request, Response};
 use crate::host::{Host, clock};
-use crate::spec::{Role, Spec};
-use crate::state::ServiceState;
+use contract::answers::ADMIN_PASSWORD;
+use contract::spec::{Role, Spec};
+use contract::status::ServiceState;
 use judge::Expected;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -101,7 +102,7 @@ fn controller(spec: &Spec) -> std::net::Ipv4Addr {
 fn expected(host: &Host, spec: &Spec, answers: &AnswerFile) -> Expected {
     let listed = |key: &str| {
         let listed = answers.get(key).unwrap_or_default();
-        let is = move |one: &&crate::spec::Host| {
+        let is = move |one: &&contract::spec::LabHost| {
             listed.split(',').any(|part| part == one.name || part == one.address.to_string())
         };
         spec.hosts.iter().filter(is).map(|one| one.name.clone()).collect::<Vec<_>>()

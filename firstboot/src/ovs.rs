@@ -2,8 +2,8 @@
 
 use crate::host::Host;
 use crate::ovsdb::{self, map, set, uuid};
-use crate::spec;
 use crate::steps::Fault;
+use contract::spec;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -133,7 +133,7 @@ fn text(value: &Value) -> String {
 /// # Errors
 /// When the database refuses, or the switch does not take it up in time; then `device`
 /// may be a port already.
-pub fn make_bridge(host: &Host, bridge: &spec::Bridge, device: &str) -> Result<bool, Fault> {
+pub fn make_bridge(host: &Host, bridge: &spec::SpecBridge, device: &str) -> Result<bool, Fault> {
     let switch = look(host)?;
     let new = switch.bridge(&bridge.name).is_none();
     let mut operations = Vec::new();
@@ -153,7 +153,7 @@ pub fn make_bridge(host: &Host, bridge: &spec::Bridge, device: &str) -> Result<b
     Ok(new)
 }
 
-fn new_bridge(bridge: &spec::Bridge) -> Vec<Value> {
+fn new_bridge(bridge: &spec::SpecBridge) -> Vec<Value> {
     let name = &bridge.name;
     let row = json!({
         "name": name,
@@ -231,7 +231,7 @@ fn commit(host: &Host, mut operations: Vec<Value>) -> Result<(), Fault> {
             return Err(Fault::new(format!(
                 "ovs-vswitchd has not taken up the new configuration for {seconds} s"
             ))
-            .remedy("/var/log/openvswitch/ovs-vswitchd.log tells why"));
+            .hint("/var/log/openvswitch/ovs-vswitchd.log tells why"));
         }
         host.clock().sleep(POLL);
     }

@@ -3,10 +3,10 @@
 
 pub mod logs;
 
-use crate::answers::ADMIN_PASSWORD;
 use crate::host::{Host, MIN_SECRET};
-use crate::spec::Packstack;
 use crate::steps::Fault;
+use contract::answers::ADMIN_PASSWORD;
+use contract::spec::SpecPackstack;
 use std::collections::BTreeMap;
 
 /// What it says at its good end, and only then.
@@ -17,20 +17,20 @@ pub const SUCCESS: &str = "Installation completed successfully";
 ///
 /// # Errors
 /// When the password's file can be read by others, or holds no password.
-pub fn wanted(host: &Host, packstack: &Packstack) -> Result<BTreeMap<String, String>, Fault> {
+pub fn wanted(host: &Host, packstack: &SpecPackstack) -> Result<BTreeMap<String, String>, Fault> {
     let mut answers = packstack.answers.clone();
     let path = &packstack.admin_password_file;
     let Some(text) = host.read(path)? else { return Ok(answers) };
     if host.mode(path)?.is_some_and(|mode| mode & 0o077 != 0) {
         return Err(Fault::new(format!("{path} holds a password and others may read it"))
-            .remedy(format!("`chmod 600 {path}`")));
+            .hint(format!("`chmod 600 {path}`")));
     }
     let password = text.strip_suffix('\n').unwrap_or(&text);
     if password.chars().any(char::is_control)
         || password.trim() != password
         || password.len() < MIN_SECRET
     {
-        return Err(Fault::new(format!("{path} is not a password on one line")).remedy(format!(
+        return Err(Fault::new(format!("{path} is not a password on one line")).hint(format!(
             "put the password there on one line: {MIN_SECRET} characters or more, no blanks at its ends"
         )));
     }

@@ -1,49 +1,29 @@
 //! The nodes tell each other how they stand: each runs a service ([`service`]) that serves
 //! its own state, announces it to every other node of the spec again and again, and keeps
 //! a view of what the others said ([`view`] has the rules) in one small file, from which
-//! the rest of firstboot reads it. All of it over mutual TLS ([`pki`]); a state is said
+//! the rest of firstboot reads it. All of it over mutual TLS ([`keys`]); a state is said
 //! whole each time, so that lost messages, late joiners and reboots need no care.
 
 mod answer;
-pub mod client;
 mod connections;
-pub mod fingerprints;
+pub mod keys;
 mod listen;
 pub(crate) mod own;
-pub mod pki;
 pub(crate) mod record;
 pub mod refusal;
 pub mod service;
 mod tell;
-mod verifier;
 pub mod view;
-pub mod wire;
 
 use crate::host::Host;
-use crate::spec::{Role, Spec};
+use contract::peers::places::{PKI, UNIT};
+use contract::peers::wire::{PeerState, PeerStatus};
+use contract::spec::{Role, Spec};
+use contract::status::CloudState;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 use view::View;
-use wire::{Cloud, Peer, PeerState};
 
-/// The port on which the nodes announce themselves to each other.
-pub const PORT: u16 = 7878;
-/// The folder (mode 0700) with what follows. An image without it was built before nodes
-/// could tell each other how they stand.
-pub const PKI: &str = "/etc/firstboot/pki";
-/// The certificate of the lab's CA (PEM).
-pub const CA_FILE: &str = "/etc/firstboot/pki/ca.crt";
-/// The node's certificate (PEM): common name and DNS name are the node's name.
-pub const CERTIFICATE_FILE: &str = "/etc/firstboot/pki/node.crt";
-/// Its private key (PEM, PKCS #8), mode 0600.
-pub const KEY_FILE: &str = "/etc/firstboot/pki/node.key";
-/// The fingerprints of the keys of all nodes and of the user's machine. An image without it
-/// was built before they were checked.
-pub const FINGERPRINTS_FILE: &str = "/etc/firstboot/pki/fingerprints";
-/// The name in the certificate of the user's machine, which may look and not announce.
-pub const OPERATOR: &str = "operator.imgbuild";
-/// The unit of the service.
-pub const UNIT: &str = "firstboot-peers.service";
 /// Time between two announcements.
 pub const INTERVAL: Duration = Duration::from_secs(10);
 /// A node that was not heard of for so many seconds is unreachable: three announcements
@@ -58,7 +38,7 @@ const LIMIT: Duration = Duration::from_secs(3);
 /// when all are. With keys a compute is ready when it has said so in its present boot and
 /// is heard of; without them as soon as its ssh port answers.
 pub fn computes_missing(host: &Host, spec: &Spec) -> Vec<String> {
-    if !pki::present(host) {
+    if !keys::are_present(host) {
         return computes_silent(host, spec);
     }
     let view = View::load(host);
@@ -71,7 +51,7 @@ pub fn computes_missing(host: &Host, spec: &Spec) -> Vec<String> {
 }
 
 /// What keeps `peer` from being ready, in words.
-fn unready(peer: &Peer) -> Option<String> {
+fn unready(peer: &PeerStatus) -> Option<String> {
     let (name, address) = (&peer.node, peer.address);
     let silent = peer.silent_seconds.unwrap_or_default();
     let why = match peer.state {
@@ -100,7 +80,7 @@ pub fn computes_silent(host: &Host, spec: &Spec) -> Vec<String> {
 
 /// Why nothing can be known of the others, if so.
 pub fn obstacle(host: &Host, view: &View) -> Option<String> {
-    if !pki::present(host) {
+    if !keys::are_present(host) {
         let text = "is not in this image, so the nodes cannot tell each other how they stand";
         return Some(format!("{PKI} {text}: build it anew with imgbuild"));
     }
@@ -109,6 +89,6 @@ pub fn obstacle(host: &Host, view: &View) -> Option<String> {
 }
 
 /// How OpenStack stands by the word of the others: the best that one of them says.
-pub fn cloud(peers: &[Peer]) -> Option<Cloud> {
+pub fn cloud(peers: &[PeerStatus]) -> Option<CloudState> {
     peers.iter().filter_map(|peer| peer.cloud).min()
 }

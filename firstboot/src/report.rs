@@ -2,10 +2,12 @@
 
 use crate::host::Host;
 use crate::peers::view::View;
-use crate::peers::wire::{Cloud, Peer};
 use crate::peers::{self, own};
-use crate::spec::{self, Spec};
-use crate::state::{FOLDER, Outcome, Readiness, RunState, ServiceState, StepState};
+use crate::state::{FOLDER, RunState};
+use contract::peers::wire::PeerStatus;
+use contract::spec::{self, Spec};
+use contract::status::CloudState;
+use contract::status::{Outcome, Readiness, ServiceState, StepState};
 use serde::Serialize;
 use std::fmt::Write;
 use std::io;
@@ -22,12 +24,12 @@ pub struct Status {
     /// The steps in order.
     pub steps: Vec<StepState>,
     /// The other nodes, as far as this one has heard of them.
-    pub peers: Vec<Peer>,
+    pub peers: Vec<PeerStatus>,
     /// The services of OpenStack, as far as they were asked.
     pub services: Vec<ServiceState>,
     /// How OpenStack stands, by this node's own steps or by the word of the others.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cloud: Option<Cloud>,
+    pub cloud: Option<CloudState>,
     /// Anything about the whole that the steps do not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -96,8 +98,8 @@ impl Status {
                 "  {name:<12} {outcome:<10} {:>7.1} s  {}",
                 step.seconds, step.message
             );
-            if let Some(remedy) = &step.remedy {
-                let _ = writeln!(out, "  {:<12} {:<10} {:>9}  what to do: {remedy}", "", "", "");
+            if let Some(hint) = &step.hint {
+                let _ = writeln!(out, "  {:<12} {:<10} {:>9}  what to do: {hint}", "", "", "");
             }
         }
         for service in &self.services {
@@ -106,7 +108,7 @@ impl Status {
             let _ = writeln!(out, "  {name:<12} {mark:<10} {:>9}  {evidence}", "");
         }
         if let Some(cloud) = self.cloud {
-            let _ = writeln!(out, "{}", cloud.words());
+            let _ = writeln!(out, "{}", cloud.describe());
         }
         if let Some(note) = &self.note {
             let _ = writeln!(out, "{note}");

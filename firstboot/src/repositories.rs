@@ -4,7 +4,7 @@
 use crate::host::Host;
 use crate::host::http::Request;
 use crate::host::process::Program;
-use crate::spec::Repository;
+use contract::spec::SpecRepository;
 use flate2::read::GzDecoder;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -27,7 +27,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// Why it cannot be told, in words.
-pub fn count(host: &Host, repository: &Repository) -> Result<u64, String> {
+pub fn count(host: &Host, repository: &SpecRepository) -> Result<u64, String> {
     let Some(base) = &repository.baseurl else {
         return Err("the node has no address for it".to_owned());
     };
@@ -50,7 +50,7 @@ pub fn count(host: &Host, repository: &Repository) -> Result<u64, String> {
 /// Why it cannot be told, in words.
 pub fn holding<'a>(
     host: &Host,
-    repository: &Repository,
+    repository: &SpecRepository,
     names: &[&'a str],
 ) -> Result<BTreeSet<&'a str>, String> {
     let Some(base) = &repository.baseurl else { return Ok(BTreeSet::new()) };

@@ -5,9 +5,10 @@ mod turn;
 
 use crate::host::{Host, Note, clock};
 use crate::journal::{Event, Journal, RUN, id};
-use crate::spec::Spec;
-use crate::state::{Outcome, Readiness, RunState};
+use crate::state::RunState;
 use crate::steps::{Bounds, Step};
+use contract::spec::Spec;
+use contract::status::{Outcome, Readiness};
 use std::io;
 use std::time::Duration;
 use turn::Turn;
@@ -94,7 +95,7 @@ impl<'a> Engine<'a> {
     fn begin(&mut self, steps: &[Step]) {
         for (index, step) in Step::of(self.spec).into_iter().enumerate() {
             if steps.contains(&step) {
-                self.state.steps[index] = crate::state::StepState::pending(step);
+                self.state.steps[index] = contract::status::StepState::pending(step.name());
             }
         }
         self.save();
@@ -131,11 +132,11 @@ impl<'a> Engine<'a> {
                 let bad: Vec<&str> = failed.map(|step| step.name.as_str()).collect();
                 let message =
                     format!("node {name} is not ready: {} failed; {totals}", bad.join(", "));
-                let remedy = format!(
+                let hint = format!(
                     "mend what `firstboot status` names, then `firstboot retry {}`",
                     bad.first().copied().unwrap_or("STEP")
                 );
-                self.record_run(id::NODE_FAILED, "failed", message, Some(&remedy));
+                self.record_run(id::NODE_FAILED, "failed", message, Some(&hint));
             }
             Readiness::Working => {
                 let message = format!("folder tree done: {totals}, {skipped} need a running node");
@@ -144,9 +145,9 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn record_run(&self, id: &'static str, outcome: &str, message: String, remedy: Option<&str>) {
+    fn record_run(&self, id: &'static str, outcome: &str, message: String, hint: Option<&str>) {
         let duration = self.host.clock().monotonic() - self.began;
-        self.journal.record(&Event { outcome, duration, remedy, ..Event::new(id, RUN, message) });
+        self.journal.record(&Event { outcome, duration, hint, ..Event::new(id, RUN, message) });
     }
 
     /// Takes up what a step has noted beside its result.
@@ -173,7 +174,7 @@ impl<'a> Engine<'a> {
         step.needs().iter().copied().find(|need| {
             let state = self.state.steps.iter().find(|state| state.name == need.name());
             // A step that this node does not have blocks nothing.
-            state.is_some_and(|state| !state.outcome.met() && state.outcome != Outcome::Skipped)
+            state.is_some_and(|state| !state.outcome.is_met() && state.outcome != Outcome::Skipped)
         })
     }
 }

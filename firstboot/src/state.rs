@@ -2,8 +2,9 @@
 //! report, not a memory: a run decides by looking at the world.
 
 use crate::host::Host;
-use crate::spec::{Role, Spec};
 use crate::steps::Step;
+use contract::spec::{Role, Spec};
+use contract::status::{Outcome, Readiness, ServiceState, StepState};
 use serde::{Deserialize, Serialize};
 use std::io;
 
@@ -13,135 +14,6 @@ pub const FOLDER: &str = "/var/lib/firstboot";
 pub const PATH: &str = "/var/lib/firstboot/state.json";
 /// The format version of the file.
 pub const VERSION: u32 = 1;
-
-/// How a step stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// Its turn has not come.
-    Pending,
-    /// At work.
-    Working,
-    /// At work, waiting for something outside.
-    Waiting,
-    /// Everything was as wanted already.
-    Unchanged,
-    /// Everything is as wanted after changes.
-    Changed,
-    /// Not as wanted, given up.
-    Failed,
-    /// Not tried, as a step it needs has failed.
-    Blocked,
-    /// Not for this node as it is, or cannot be judged in a folder tree.
-    Skipped,
-}
-
-impl Outcome {
-    /// The name in the state file and the journal.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Outcome::Pending => "pending",
-            Outcome::Working => "working",
-            Outcome::Waiting => "waiting",
-            Outcome::Unchanged => "unchanged",
-            Outcome::Changed => "changed",
-            Outcome::Failed => "failed",
-            Outcome::Blocked => "blocked",
-            Outcome::Skipped => "skipped",
-        }
-    }
-
-    /// Whether the step's wants are met.
-    pub fn met(self) -> bool {
-        matches!(self, Outcome::Unchanged | Outcome::Changed)
-    }
-
-    /// Whether the step was given up or not tried.
-    pub fn bad(self) -> bool {
-        matches!(self, Outcome::Failed | Outcome::Blocked)
-    }
-}
-
-/// How the node stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Readiness {
-    /// Every step's wants are met, as far as it is for this node.
-    Ready,
-    /// Not every step has its result yet.
-    Working,
-    /// A step failed, and no more will be done by itself.
-    Failed,
-}
-
-impl Readiness {
-    /// The name in `status --json`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Readiness::Ready => "ready",
-            Readiness::Working => "working",
-            Readiness::Failed => "failed",
-        }
-    }
-}
-
-/// A step's line in the state file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StepState {
-    /// The step's name.
-    pub name: String,
-    /// How it stands.
-    pub outcome: Outcome,
-    /// Since when (RFC 3339, UTC); empty while pending.
-    pub since: String,
-    /// When it began, seconds after the run's begin.
-    #[serde(default)]
-    pub at: f64,
-    /// How long it has taken, seconds.
-    pub seconds: f64,
-    /// How often it was applied.
-    pub attempts: u32,
-    /// What was found, changed or is waited for.
-    pub message: String,
-    /// What to do about a failure.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<String>,
-}
-
-/// The step that a node is at, that failed, or that ended last.
-pub fn current(steps: &[StepState]) -> Option<&StepState> {
-    let at = |wanted: &[Outcome]| steps.iter().find(|step| wanted.contains(&step.outcome));
-    at(&[Outcome::Working, Outcome::Waiting])
-        .or_else(|| at(&[Outcome::Failed]))
-        .or_else(|| steps.iter().rev().find(|step| step.outcome != Outcome::Pending))
-}
-
-impl StepState {
-    /// A step whose turn has not come.
-    pub fn pending(step: Step) -> StepState {
-        StepState {
-            name: step.name().to_owned(),
-            outcome: Outcome::Pending,
-            since: String::new(),
-            at: 0.0,
-            seconds: 0.0,
-            attempts: 0,
-            message: String::new(),
-            remedy: None,
-        }
-    }
-}
-
-/// How a service of OpenStack stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceState {
-    /// Its name, `nova`.
-    pub name: String,
-    /// Whether it answers as it should.
-    pub ok: bool,
-    /// What it answered.
-    pub evidence: String,
-}
 
 /// The state file's content.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -176,7 +48,7 @@ impl RunState {
             boot_id: host.boot_id(),
             started,
             uptime: host.uptime(),
-            steps: Step::of(spec).into_iter().map(StepState::pending).collect(),
+            steps: Step::of(spec).into_iter().map(|step| StepState::pending(step.name())).collect(),
             services: Vec::new(),
         }
     }
@@ -189,9 +61,9 @@ impl RunState {
         };
         if self.steps.iter().any(open) {
             Readiness::Working
-        } else if self.steps.iter().any(|step| step.outcome.bad()) {
+        } else if self.steps.iter().any(|step| step.outcome.is_bad()) {
             Readiness::Failed
-        } else if self.steps.last().is_some_and(|announced| announced.outcome.met()) {
+        } else if self.steps.last().is_some_and(|announced| announced.outcome.is_met()) {
             // What was skipped before is nothing that this node needs.
             Readiness::Ready
         } else {

@@ -16,7 +16,7 @@ pub mod ssh_keys;
 pub mod verify;
 
 use crate::host::{Host, Output, Program};
-use crate::spec::{Role, Spec};
+use contract::spec::{Role, Spec};
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -71,7 +71,7 @@ pub struct Fault {
     /// What went wrong, with the command or the file.
     pub message: String,
     /// What the reader can do.
-    pub remedy: Option<String>,
+    pub hint: Option<String>,
 }
 
 /// Bounds of a step.
@@ -84,14 +84,14 @@ pub struct Bounds {
 }
 
 impl Fault {
-    /// A fault without a remedy.
+    /// A fault without a hint.
     pub fn new(message: impl Into<String>) -> Fault {
-        Fault { message: message.into(), remedy: None }
+        Fault { message: message.into(), hint: None }
     }
 
     /// Adds what to do about it.
-    pub fn remedy(mut self, remedy: impl Into<String>) -> Fault {
-        self.remedy = Some(remedy.into());
+    pub fn hint(mut self, hint: impl Into<String>) -> Fault {
+        self.hint = Some(hint.into());
         self
     }
 
@@ -103,7 +103,7 @@ impl Fault {
         host.runner().run(program).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => {
                 Fault::new(format!("there is no program `{}` on this node", program.name))
-                    .remedy(format!("install the package that holds `{}`", program.name))
+                    .hint(format!("install the package that holds `{}`", program.name))
             }
             _ => Fault::new(format!("`{program}` cannot be run: {error}")),
         })
@@ -292,7 +292,7 @@ impl Step {
     }
 
     /// What helps, in general, when this step has failed.
-    pub fn remedy(self, spec: &Spec) -> String {
+    pub fn hint(self, spec: &Spec) -> String {
         match self {
             Step::Identity => "see whether the root file system is full or read-only".to_owned(),
             Step::Network => format!(
@@ -309,7 +309,7 @@ impl Step {
             Step::OpenVswitch => {
                 "`journalctl -u openvswitch` and /var/log/openvswitch tell why".to_owned()
             }
-            Step::SshKeys => format!("see `ls -la {}`", crate::node_files::ROOT_SSH),
+            Step::SshKeys => format!("see `ls -la {}`", contract::node_files::ROOT_SSH),
             Step::Repositories => {
                 "see that the repository server is on and serves what /etc/yum.repos.d names"
                     .to_owned()

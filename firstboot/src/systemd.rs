@@ -4,6 +4,7 @@
 
 use crate::host::{Host, Program};
 use crate::steps::Fault;
+use contract::spec::units::full_name;
 use std::time::Duration;
 
 /// Longest that a unit may take to start or stop.
@@ -43,16 +44,6 @@ impl Unit {
     /// Its state as `systemctl status` shows it, `failed (failed)`.
     pub fn state(&self) -> String {
         format!("{} ({})", self.active, self.sub)
-    }
-}
-
-/// `unit` with `.service` if it has no suffix of its own.
-pub fn full_name(unit: &str) -> String {
-    const SUFFIXES: [&str; 6] = [".service", ".socket", ".target", ".timer", ".mount", ".path"];
-    if SUFFIXES.iter().any(|suffix| unit.ends_with(suffix)) {
-        unit.to_owned()
-    } else {
-        format!("{unit}.service")
     }
 }
 
@@ -124,20 +115,13 @@ pub fn change(host: &Host, verb: &str, unit: &str) -> Result<String, Fault> {
         Ok(format!("systemctl {verb} {unit}"))
     } else {
         Err(Fault::new(format!("`systemctl {verb} {unit}` failed: {}", output.summary()))
-            .remedy(format!("`systemctl status {unit}` and `journalctl -u {unit}` tell why")))
+            .hint(format!("`systemctl status {unit}` and `journalctl -u {unit}` tell why")))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_get_their_suffix_once() {
-        assert_eq!(full_name("chronyd"), "chronyd.service");
-        assert_eq!(full_name("chronyd.service"), "chronyd.service");
-        assert_eq!(full_name("multi-user.target"), "multi-user.target");
-    }
 
     #[test]
     fn a_queued_job_is_seen() {

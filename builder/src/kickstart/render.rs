@@ -245,7 +245,7 @@ fn failure(file: &str, text: &str, error: &minijinja::Error) -> Problem {
 mod tests {
     use super::*;
     use crate::profile::Subnet;
-    use firstboot::spec::Role;
+    use contract::spec::Role;
     use std::net::Ipv4Addr;
 
     fn rendered(text: &str) -> Result<(String, Lines), Problem> {

@@ -10,7 +10,7 @@ mod store;
 pub use store::{Item, Kind, Store, labs};
 
 use crate::base::error::{Context, Result};
-use firstboot::peers::fingerprints::Fingerprints;
+use contract::peers::fingerprints::Fingerprints;
 use rand::RngCore;
 use rand::rngs::OsRng;
 use ssh_key::private::{KeypairData, RsaKeypair};

@@ -1,11 +1,11 @@
 //! How the nodes of a lab stand, asked over mutual TLS with the key of the user's machine. A
 //! node that does not answer is shown as the others last heard of it.
 
-use firstboot::peers::PORT;
-use firstboot::peers::client;
-use firstboot::peers::pki::Pki;
-use firstboot::peers::wire::{self, Peer, PeerState};
-use firstboot::state::{Readiness, StepState, current};
+use contract::peers::client;
+use contract::peers::places::PORT;
+use contract::peers::tls::Pki;
+use contract::peers::wire::{self, PeerState, PeerStatus};
+use contract::status::{Readiness, StepState, find_current};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -65,7 +65,7 @@ pub struct Row {
 struct Status {
     state: Readiness,
     steps: Vec<StepState>,
-    peers: Vec<Peer>,
+    peers: Vec<PeerStatus>,
 }
 
 /// Asks all `targets` at once.
@@ -95,14 +95,14 @@ pub fn look(lab: &str, pki: &Pki, targets: &[Target]) -> View {
 
 fn ask(pki: &Pki, target: &Target) -> Result<Status, String> {
     let at = (target.address, PORT).into();
-    let body = client::get(pki, at, &target.name, wire::STATE, LIMIT)
-        .map_err(|e| client::revoked(&e, &target.name).unwrap_or_else(|| e.to_string()))?;
+    let body = client::ask_once(pki, at, &target.name, wire::STATE, LIMIT)
+        .map_err(|e| client::describe_revoked(&e, &target.name).unwrap_or_else(|| e.to_string()))?;
     serde_json::from_slice(&body).map_err(|e| format!("its answer is not understood: {e}"))
 }
 
 /// By the node's own word.
 fn own(target: &Target, status: &Status) -> Row {
-    let step = current(&status.steps);
+    let step = find_current(&status.steps);
     Row {
         node: target.name.clone(),
         address: target.address,

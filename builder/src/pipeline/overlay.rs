@@ -8,7 +8,7 @@ use crate::lab::secrets::NodeSecrets;
 use crate::plan::node::accounts::{self, AccountFiles};
 use crate::plan::node::{self, Facts, secret};
 use crate::profile::Node;
-use firstboot::{assets, node_files};
+use contract::{assets, node_files};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 

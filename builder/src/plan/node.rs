@@ -11,7 +11,7 @@ mod system;
 
 use crate::format::tree::{Content, Entry};
 use crate::profile::{Node, Services, Spec};
-use firstboot::{answers, node_files, spec as wire};
+use contract::{answers, node_files, spec as wire};
 use network::Ifcfg;
 
 /// One file, folder or link to put into a node's tree.
@@ -160,12 +160,12 @@ pub fn services(spec: &Spec) -> &Services {
 /// The spec that firstboot reads on `node`.
 pub fn wire_spec(spec: &Spec, node: &Node, facts: &Facts) -> wire::Spec {
     let network = &spec.network;
-    let hosts = spec.all_nodes.iter().map(|n| wire::Host {
+    let hosts = spec.all_nodes.iter().map(|n| wire::LabHost {
         name: n.name.clone(),
         address: n.address,
         role: n.role,
     });
-    let repositories = spec.repositories.iter().map(|r| wire::Repository {
+    let repositories = spec.repositories.iter().map(|r| wire::SpecRepository {
         id: r.id.clone(),
         baseurl: r.baseurl.clone(),
         packages: facts.packages.get(&r.id).copied().or(r.packages),
@@ -173,38 +173,38 @@ pub fn wire_spec(spec: &Spec, node: &Node, facts: &Facts) -> wire::Spec {
     let mut wire = wire::Spec {
         version: wire::VERSION,
         lab: spec.lab.clone(),
-        node: wire::Node {
+        node: wire::SpecNode {
             name: node.name.clone(),
             role: node.role,
             address: node.address,
             interface: network.interface.clone(),
         },
-        network: wire::Network {
+        network: wire::SpecNetwork {
             prefix: network.subnet.prefix,
             gateway: network.gateway,
             dns: network.dns.clone(),
             ntp: network.ntp.clone(),
         },
-        services: wire::Services {
+        services: wire::SpecServices {
             enabled: spec.services.enabled.clone(),
             disabled: spec.services.disabled.clone(),
         },
         hosts: hosts.collect(),
         repositories: repositories.collect(),
-        packages: wire::Packages {
+        packages: wire::SpecPackages {
             total: expected_packages(spec, facts),
             needed: spec.if_available.clone(),
         },
-        bridge: spec.openstack.bridge.clone().map(|name| wire::Bridge { name, datapath: None }),
+        bridge: spec.openstack.bridge.clone().map(|name| wire::SpecBridge { name, datapath: None }),
         packstack: None,
-        image: wire::Image { plan: facts.plan.clone(), practice: facts.practice },
+        image: wire::SpecImage { plan: facts.plan.clone(), practice: facts.practice },
     };
     wire.packstack = spec.openstack.packstack.as_ref().map(|packstack| {
-        let mut answers = answers::defaults(&wire, packstack.compute_on_controller);
+        let mut answers = answers::lab_answers(&wire, packstack.compute_on_controller);
         answers.extend(packstack.answers.clone());
         let admin_password_file = wire::ADMIN_PASSWORD_FILE.to_owned();
         let program = packstack.program.clone();
-        wire::Packstack { program, stall_seconds: None, admin_password_file, answers }
+        wire::SpecPackstack { program, stall_seconds: None, admin_password_file, answers }
     });
     wire
 }

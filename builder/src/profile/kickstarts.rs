@@ -6,7 +6,7 @@ use super::role::RoleFile;
 use super::{Network, Node, Rendered, Request, Subnet};
 use crate::kickstart::{self, Facts, Kickstart, Lines, Source, Text};
 use crate::problem::Problem;
-use firstboot::spec::Role;
+use contract::spec::Role;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 

@@ -5,7 +5,7 @@ use super::reader::{At, Reader, Table};
 use super::units::{HOST_NAME_HINT, SUBNET_HINT, Subnet, check_host_name, parse_mac};
 use super::{GpgKey, Network, Node, Repository, Source};
 use crate::problem::Problem;
-use firstboot::spec::Role;
+use contract::spec::Role;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::Path;

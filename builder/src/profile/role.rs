@@ -6,8 +6,8 @@ use super::reader::{At, Reader, Table};
 use super::units::{SIZE_HINT, parse_size, show_size};
 use super::{Format, Machine, OpenStack, Services};
 use crate::problem::{Problem, nearest};
-use firstboot::answers;
-use firstboot::spec::Role;
+use contract::answers::{self, AnswerViolation};
+use contract::spec::Role;
 
 const KEYS: [&str; 8] =
     ["role", "kickstart", "machine", "services", "packages", "openvswitch", "packstack", "output"];
@@ -154,16 +154,16 @@ fn openstack(root: &Table<'_, '_>) -> OpenStack {
     let program = table.parsed(table.text("program"), hint, check_program).map(|p| p.value);
     let mut answers = std::collections::BTreeMap::new();
     for (key, value) in table.named_texts("answers") {
-        match answers::fault(&key.value, &value.value) {
+        match answers::find_violation(&key.value, &value.value) {
             None => {
                 answers.insert(key.value, value.value);
             }
-            Some((message, allowed)) if answers::kind(&key.value).is_some() => {
+            Some(AnswerViolation::Value { message, allowed }) => {
                 table.push(value.problem(message).hint(format!("allowed: {allowed}")));
             }
-            Some((message, _)) => {
+            Some(violation @ AnswerViolation::UnknownKey) => {
                 let similar = nearest(&key.value, answers::KEYS.iter().map(|(name, _)| *name));
-                let problem = key.problem(message);
+                let problem = key.problem(violation.message());
                 table.push(match similar {
                     Some(similar) => problem.hint(format!("did you mean `{similar}`?")),
                     None => problem.hint("the keys are those of `packstack --gen-answer-file`"),

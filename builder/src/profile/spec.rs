@@ -4,7 +4,7 @@ use super::units::Subnet;
 use crate::base::error::{Error, Result};
 use crate::kickstart::{self, Kickstart};
 use crate::problem::Problem;
-use firstboot::spec::Role;
+use contract::spec::Role;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;

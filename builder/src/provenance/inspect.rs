@@ -168,7 +168,7 @@ fn inside(content: &Content<'_>, description: &mut Description) -> Result<()> {
     let kernel = |name: String| name.strip_prefix("vmlinuz-").map(str::to_owned);
     description.kernels = content.names(b"boot")?.into_iter().filter_map(kernel).collect();
     description.kernels.sort();
-    let spec = text(firstboot::spec::PATH.trim_start_matches('/'))?;
+    let spec = text(contract::spec::PATH.trim_start_matches('/'))?;
     description.node = spec.as_deref().and_then(node);
     description.notes.extend(content.unread.iter().cloned());
     Ok(())

@@ -16,7 +16,7 @@ use crate::rpmfile::RpmFile;
 use crate::tree;
 use crate::tree::bootstrap;
 use crate::tree::sandbox::{Bind, SILENT, Sandbox};
-use firstboot::assets;
+use contract::assets;
 use rayon::prelude::*;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,6 @@
 use super::*;
+use contract::answers::lab_answers;
+use contract::spec::Spec;
 use std::path::PathBuf;
 
 fn wanted(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -47,31 +49,6 @@ fn what_is_no_answer_file_is_kept() {
     }
 }
 
-#[test]
-fn keys_are_there_once_and_faults_are_told() {
-    for (index, (key, _)) in KEYS.iter().enumerate() {
-        assert!(KEYS[..index].iter().all(|(other, _)| other != key), "{key} is there twice");
-    }
-    assert_eq!(fault("CONFIG_SWIFT_INSTALL", "y"), None);
-    let (message, allowed) = fault("CONFIG_SWIFT_INSTALL", "yes").unwrap();
-    assert_eq!((message.as_str(), allowed.as_str()), ("`yes` is not allowed", "one of: y, n"));
-    assert!(fault("CONFIG_SWIFT", "y").unwrap().0.contains("no such key"));
-    assert!(fault(ADMIN_PASSWORD, "secret").unwrap().0.contains("secret"));
-}
-
-#[test]
-fn the_labs_own_values_are_legal() {
-    let spec = Spec::parse(include_str!("../../examples/controller.spec.toml")).unwrap();
-    let answers = defaults(&spec, false);
-    for (key, value) in &answers {
-        assert_eq!(fault(key, value), None, "{key}={value}");
-    }
-    assert_eq!(answers["CONFIG_COMPUTE_HOSTS"], "192.168.1.11,192.168.1.12");
-    assert_eq!(answers["CONFIG_NEUTRON_OVS_BRIDGE_IFACES"], "br-ex:eth0");
-    let both = defaults(&spec, true);
-    assert_eq!(both["CONFIG_COMPUTE_HOSTS"], "192.168.1.10,192.168.1.11,192.168.1.12");
-}
-
 fn corpus() -> Option<PathBuf> {
     let shared = std::env::var_os("IMGBUILD_SHARED").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
@@ -85,30 +62,6 @@ fn corpus() -> Option<PathBuf> {
     Some(corpus)
 }
 
-/// packstack's own table of keys: the same keys, and its defaults are legal here.
-#[test]
-fn the_table_is_packstacks() {
-    let Some(corpus) = corpus() else { return };
-    let table =
-        std::fs::read_to_string(corpus.join("newton-9.0.3/packstack-9.0.3.params.tsv")).unwrap();
-    let mut rows = 0;
-    for (line, (key, kind)) in table.lines().skip(1).zip(KEYS) {
-        let fields: Vec<&str> = line.split('\t').collect();
-        assert_eq!(fields[0], *key);
-        rows += 1;
-        if let Kind::One(words) | Kind::Many(words) = kind {
-            let mut known: Vec<&str> = fields[3].split(',').collect();
-            let mut words = words.to_vec();
-            known.sort_unstable();
-            words.sort_unstable();
-            assert_eq!(words, known, "{key}");
-        }
-        // An empty default stands for a key that is not asked for.
-        assert!(fields[2].is_empty() || *kind == Kind::Secret || kind.holds(fields[2]), "{line}");
-    }
-    assert_eq!((rows, table.lines().count() - 1), (KEYS.len(), KEYS.len()));
-}
-
 /// The file that packstack 9.0.3 generates: our keys change, every other byte stays.
 #[test]
 fn a_generated_file_is_edited() {
@@ -116,7 +69,7 @@ fn a_generated_file_is_edited() {
     let path = corpus.join("newton-9.0.3/packstack-answers-9.0.3.default.txt");
     let old = std::fs::read(path).unwrap();
     let spec = Spec::parse(include_str!("../../examples/controller.spec.toml")).unwrap();
-    let answers = defaults(&spec, false);
+    let answers = lab_answers(&spec, false);
     let mut file = AnswerFile::parse(&old);
     let mut changed = file.apply(&answers);
     assert!(file.holds(&answers));
@@ -153,7 +106,7 @@ fn real_files_are_read() {
         let mut names: Vec<String> = entries.iter().map(|(key, _)| key.clone()).collect();
         names.sort();
         names.dedup();
-        let known = names.iter().filter(|name| kind(name).is_some()).count();
+        let known = names.iter().filter(|name| find_kind(name).is_some()).count();
         assert_eq!(
             (names.len().to_string(), known.to_string()),
             (fields[2].into(), fields[5].into())

@@ -1,11 +1,12 @@
 //! `firstboot answers`: edits a generated answer file, and does nothing else.
 
 use super::{CONFIG, INPUT, IO, READY, Root, complain};
-use crate::answers::{ADMIN_PASSWORD, AnswerFile};
+use crate::answers::AnswerFile;
 use crate::host::{Host, files};
 use crate::packstack::wanted;
-use crate::spec::Spec;
 use clap::Args;
+use contract::answers::ADMIN_PASSWORD;
+use contract::spec::Spec;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

@@ -4,11 +4,11 @@ use super::{CONFIG, FAILED, IO, READY, Root, USAGE, complain};
 use crate::host::{Host, files, process};
 use crate::journal::RUN;
 use crate::peers::record::PEERS;
-use crate::spec::Spec;
 use crate::state::RunState;
 use crate::steps::Step;
 use crate::{analyze, environment, report};
 use clap::Args;
+use contract::spec::Spec;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -43,7 +43,7 @@ pub(super) fn check(args: &Check) -> u8 {
             let mark = if one.ok { "ok  " } else { "FAIL" };
             print(&format!("{mark}  {}: {}\n", one.check, one.evidence));
             if !one.ok {
-                print(&format!("      what to do: {}\n", one.remedy));
+                print(&format!("      what to do: {}\n", one.hint));
             }
         }
     }

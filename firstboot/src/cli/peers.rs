@@ -4,13 +4,14 @@ use super::look::{self, print};
 use super::{CONFIG, FAILED, INPUT, IO, READY, Root, WORKING, complain, sinks};
 use crate::host::Host;
 use crate::journal::Journal;
-use crate::peers::pki::Pki;
 use crate::peers::refusal::Refusal;
 use crate::peers::view::{self, View};
-use crate::peers::wire::{Cloud, Peer, PeerState};
-use crate::peers::{self, PORT, service};
-use crate::spec::Spec;
+use crate::peers::{self, keys, service};
 use clap::Args;
+use contract::peers::places::PORT;
+use contract::peers::wire::{PeerState, PeerStatus};
+use contract::spec::Spec;
+use contract::status::CloudState;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -30,9 +31,9 @@ pub(super) struct Peers {
 #[derive(Serialize)]
 struct Shown {
     node: String,
-    peers: Vec<Peer>,
+    peers: Vec<PeerStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cloud: Option<Cloud>,
+    cloud: Option<CloudState>,
     refused: BTreeMap<Refusal, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
@@ -45,10 +46,10 @@ pub(super) fn run(args: &Peers) -> u8 {
 }
 
 fn serve(host: Host, spec: Spec) -> u8 {
-    let pki = match Pki::load(&host) {
+    let pki = match keys::load_keys(&host) {
         Ok(pki) => pki,
-        Err(message) => {
-            complain(&message);
+        Err(error) => {
+            complain(&error.to_string());
             return INPUT;
         }
     };
@@ -82,7 +83,7 @@ fn show(host: &Host, spec: &Spec, json: bool) -> u8 {
     } else {
         print(&text(&shown));
     }
-    let all = |wanted: &dyn Fn(&Peer) -> bool| shown.peers.iter().all(wanted);
+    let all = |wanted: &dyn Fn(&PeerStatus) -> bool| shown.peers.iter().all(wanted);
     if !all(&|peer| peer.state != PeerState::Failed) {
         FAILED
     } else if all(&|peer| peer.state == PeerState::Ready && peer.reachable) {
@@ -108,7 +109,7 @@ fn text(shown: &Shown) -> String {
             words(peer)
         ));
     }
-    lines.extend(shown.cloud.map(|cloud| cloud.words().to_owned()));
+    lines.extend(shown.cloud.map(|cloud| cloud.describe().to_owned()));
     let refused = shown.refused.iter().map(|(why, count)| format!("{count} {}", why.as_str()));
     let refused: Vec<String> = refused.collect();
     if !refused.is_empty() {
@@ -119,7 +120,7 @@ fn text(shown: &Shown) -> String {
 }
 
 /// Where a node is, since when, and when it was heard of.
-fn words(peer: &Peer) -> String {
+fn words(peer: &PeerStatus) -> String {
     let (Some(since), Some(silent)) = (&peer.since, peer.silent_seconds) else {
         return "nothing was heard of it yet".to_owned();
     };

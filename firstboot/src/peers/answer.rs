@@ -1,12 +1,12 @@
 //! One connection: the handshake, one question, its answer.
 
 use super::connections::Place;
-use super::pki;
 use super::refusal::Refusal;
 use super::service::Service;
 use super::view;
-use super::wire::{ANNOUNCE, Announcement, PEERS, Refused, STATE};
 use crate::report;
+use contract::peers::certificate::{certificate_name, session_id};
+use contract::peers::wire::{ANNOUNCE, Announcement, PEERS, Refused, STATE};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -59,7 +59,7 @@ pub(super) async fn connection(
     };
     let tls = stream.get_ref().1;
     let certificate = tls.peer_certificates().and_then(|chain| chain.first());
-    let (name, session) = (certificate.and_then(pki::name), pki::session(tls));
+    let (name, session) = (certificate.and_then(certificate_name), session_id(tls));
     let (Some(name), Some(session)) = (name, session) else {
         return service.refuse(Refusal::WrongCertificate, &from, "it names no node");
     };
@@ -118,7 +118,7 @@ async fn announcement(request: Request<Incoming>) -> Result<Announcement, Refusa
         None => Refusal::Malformed,
     })?;
     let said = serde_json::from_slice::<Announcement>(&body.to_bytes());
-    said.ok().filter(Announcement::sensible).ok_or(Refusal::Malformed)
+    said.ok().filter(Announcement::is_sensible).ok_or(Refusal::Malformed)
 }
 
 fn take(service: &Service, asker: &Asker, said: &Announcement) -> Result<(), Refusal> {

@@ -10,7 +10,7 @@
 //!    has not shown a certificate of the lab is closed. If all have, the new one is.
 
 use super::service::Service;
-use crate::spec::Spec;
+use contract::spec::Spec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::rc::Rc;

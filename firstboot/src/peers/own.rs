@@ -2,12 +2,14 @@
 //! reboot loses nothing.
 
 use super::view::uptime;
-use super::wire::{AnnouncedStep, Announcement, Cloud};
 use crate::host::Host;
 use crate::report;
-use crate::spec::Spec;
-use crate::state::{Outcome, Readiness, RunState, StepState, current};
+use crate::state::RunState;
 use crate::steps::Step;
+use contract::peers::wire::{AnnouncedStep, Announcement};
+use contract::spec::Spec;
+use contract::status::CloudState;
+use contract::status::{Outcome, Readiness, StepState, find_current};
 
 /// How this node stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,7 +19,7 @@ pub(super) struct Own {
     step: String,
     /// When that step came to stand so, in seconds since the kernel started.
     since: f64,
-    pub cloud: Option<Cloud>,
+    pub cloud: Option<CloudState>,
 }
 
 impl Own {
@@ -28,7 +30,7 @@ impl Own {
     pub fn look(host: &Host, spec: &Spec) -> Result<Own, String> {
         let status = report::status(host)?;
         let began = RunState::load(host).ok().flatten().and_then(|state| state.uptime);
-        let current = current(&status.steps);
+        let current = find_current(&status.steps);
         let since = current.zip(began).map_or(0.0, |(step, began)| began + entered(step));
         let steps = status.steps.iter();
         let steps = steps.map(|one| AnnouncedStep { name: one.name.clone(), outcome: one.outcome });
@@ -65,7 +67,7 @@ fn entered(step: &StepState) -> f64 {
 }
 
 /// How OpenStack stands; `None` on a node that does not install it.
-pub(crate) fn cloud(spec: &Spec, steps: &[StepState]) -> Option<Cloud> {
+pub(crate) fn cloud(spec: &Spec, steps: &[StepState]) -> Option<CloudState> {
     spec.packstack.as_ref()?;
     let outcome = |step: Step| {
         let found = steps.iter().find(|one| one.name == step.name());
@@ -73,12 +75,12 @@ pub(crate) fn cloud(spec: &Spec, steps: &[StepState]) -> Option<Cloud> {
     };
     let all = [Step::Packstack, Step::Aftercare, Step::Verify].map(outcome);
     Some(if all[0] == Outcome::Skipped {
-        Cloud::Absent
-    } else if all.iter().any(|outcome| outcome.bad()) {
-        Cloud::Failed
-    } else if all[2].met() {
-        Cloud::Up
+        CloudState::Absent
+    } else if all.iter().any(|outcome| outcome.is_bad()) {
+        CloudState::Failed
+    } else if all[2].is_met() {
+        CloudState::Up
     } else {
-        Cloud::Working
+        CloudState::Working
     })
 }

@@ -3,8 +3,8 @@
 
 use super::refusal::Refusal;
 use super::view::Change;
-use super::wire::Announcement;
 use crate::journal::{Event, Journal, id};
+use contract::peers::wire::Announcement;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 //! Why a connection or an announcement is turned away.
 
-use super::client;
+use contract::peers::client;
 use hyper::StatusCode;
 use rustls::CertificateError;
 use serde::{Deserialize, Serialize};

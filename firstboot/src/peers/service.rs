@@ -3,17 +3,17 @@
 
 use super::connections::{Connections, Place};
 use super::own::Own;
-use super::pki::Pki;
 use super::record::{self, Untold};
 use super::refusal::Refusal;
 use super::view::{View, uptime};
-use super::wire::Announcement;
 use super::{answer, listen, tell};
 use crate::host::Host;
 use crate::iptables;
 use crate::journal::{Event, Journal, id};
-use crate::spec::Spec;
-use crate::state::Outcome;
+use contract::peers::tls::Pki;
+use contract::peers::wire::Announcement;
+use contract::spec::Spec;
+use contract::status::Outcome;
 use nix::sys::resource::{Resource, getrlimit};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

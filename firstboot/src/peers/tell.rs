@@ -2,14 +2,14 @@
 //! seconds or so, at once when that changes, and at once to a node that has just come.
 //! Lost messages need no care: the next one says it all.
 
-use super::client::{Session, revoked};
 use super::refusal::Refusal;
 use super::service::Service;
 use super::view::uptime;
-use super::wire::{ANNOUNCE, Announcement, Refused};
 use super::{INTERVAL, record};
 use crate::journal::id;
-use crate::spec::Host as Peer;
+use contract::peers::client::{TlsSession, describe_revoked};
+use contract::peers::wire::{ANNOUNCE, Announcement, Refused};
+use contract::spec::LabHost;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ use tokio::time::{sleep, timeout};
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Announces this node to `peer` for ever.
-pub(super) async fn tell(service: Rc<Service>, peer: Peer) {
+pub(super) async fn tell(service: Rc<Service>, peer: LabHost) {
     let mut own = service.own.subscribe();
     let (mut seq, mut trouble) = (0, None);
     // Every node of the spec has one.
@@ -53,11 +53,11 @@ pub(super) async fn tell(service: Rc<Service>, peer: Peer) {
 /// Says it once; why it was not taken, if it was not.
 async fn say(
     service: &Service,
-    peer: &Peer,
+    peer: &LabHost,
     mut said: Announcement,
 ) -> io::Result<Option<Refused>> {
     let at = SocketAddr::from((peer.address, service.port));
-    let session = Session::open(&service.pki, at, &peer.name).await?;
+    let session = TlsSession::open(&service.pki, at, &peer.name).await?;
     said.session.clone_from(&session.id);
     let (status, body) = session.ask(ANNOUNCE, Some(serde_json::to_vec(&said)?)).await?;
     if status.is_success() {
@@ -71,7 +71,7 @@ async fn say(
 /// That it does not answer is no trouble: it will not announce itself then, and be lost.
 fn note(
     service: &Service,
-    peer: &Peer,
+    peer: &LabHost,
     last: &mut Option<String>,
     answer: io::Result<Option<Refused>>,
 ) {
@@ -81,7 +81,7 @@ fn note(
         Ok(Some(refused)) => {
             Some(format!("{name} refuses what this node says: {}", refused.message))
         }
-        Err(error) => match revoked(&error, name) {
+        Err(error) => match describe_revoked(&error, name) {
             None if Refusal::of_handshake(&error) == Refusal::WrongCertificate => {
                 let address = peer.address;
                 Some(format!("what answers at {address} has not the keys of {name}: {error}"))

@@ -17,9 +17,10 @@
 
 use super::LOST_AFTER;
 use super::refusal::Refusal;
-use super::wire::{Announcement, Cloud, Peer, PeerState};
 use crate::host::{Host, clock, files};
-use crate::spec::{Role, Spec};
+use contract::peers::wire::{Announcement, PeerState, PeerStatus};
+use contract::spec::{Role, Spec};
+use contract::status::CloudState;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -57,7 +58,7 @@ pub struct Known {
     image: String,
     state: PeerState,
     step: String,
-    cloud: Option<Cloud>,
+    cloud: Option<CloudState>,
     /// Since when it is at that step.
     since: f64,
     /// When it was heard of last.
@@ -181,14 +182,14 @@ impl View {
     }
 
     /// Every other node of the lab, in the spec's order.
-    pub fn peers(&self, host: &Host, spec: &Spec) -> Vec<Peer> {
+    pub fn peers(&self, host: &Host, spec: &Spec) -> Vec<PeerStatus> {
         let (now, wall) = (uptime(host), host.clock().wall());
         let date = |at: f64| clock::rfc3339(wall.saturating_sub(seconds(now - at)));
         let others = spec.hosts.iter().filter(|one| one.name != spec.node.name);
-        let peer = |one: &crate::spec::Host| {
+        let peer = |one: &contract::spec::LabHost| {
             let known = self.peers.get(&one.name);
             let silent = known.map(|known| (now - known.heard).max(0.0));
-            Peer {
+            PeerStatus {
                 node: one.name.clone(),
                 role: one.role,
                 address: one.address,
@@ -267,7 +268,7 @@ impl Known {
                 PeerState::Working | PeerState::Unknown => None,
             });
         }
-        let up = |known: &Known| known.cloud == Some(Cloud::Up);
+        let up = |known: &Known| known.cloud == Some(CloudState::Up);
         if up(self) && !last.is_some_and(up) {
             changes.push(Change::CloudUp);
         }

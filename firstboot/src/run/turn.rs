@@ -3,8 +3,8 @@
 use super::Engine;
 use crate::host::{Host, clock};
 use crate::journal::{Event, id};
-use crate::state::Outcome;
 use crate::steps::{Bounds, Fault, State, Step};
+use contract::status::Outcome;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(15);
 struct Ending {
     outcome: Outcome,
     message: String,
-    remedy: Option<String>,
+    hint: Option<String>,
 }
 
 /// What a look at the world calls for.
@@ -53,8 +53,8 @@ impl Turn {
         engine.state.steps[self.index].at = (at * 1000.0).round() / 1000.0;
         if let Some(blocker) = engine.blocker(step) {
             let message = format!("not tried: it needs step {}, which failed", blocker.name());
-            let remedy = Some(format!("mend step {} first", blocker.name()));
-            let ending = Ending { outcome: Outcome::Blocked, message, remedy };
+            let hint = Some(format!("mend step {} first", blocker.name()));
+            let ending = Ending { outcome: Outcome::Blocked, message, hint };
             return self.end(engine, ending);
         }
         let message = format!("step {} begins", step.name());
@@ -118,15 +118,15 @@ impl Turn {
             Ok(State::Waiting(what)) => Next::Wait(what),
             Ok(State::Impossible(fault)) => Next::End(self.failed(engine, fault)),
             Ok(State::Met(evidence)) if self.attempts == 0 => {
-                Next::End(Ending { outcome: Outcome::Unchanged, message: evidence, remedy: None })
+                Next::End(Ending { outcome: Outcome::Unchanged, message: evidence, hint: None })
             }
             Ok(State::Met(evidence)) => {
                 let message = with_changes(&evidence, changes);
-                Next::End(Ending { outcome: Outcome::Changed, message, remedy: None })
+                Next::End(Ending { outcome: Outcome::Changed, message, hint: None })
             }
             Ok(State::Skipped(why)) => {
                 let message = with_changes(&why, changes);
-                Next::End(Ending { outcome: Outcome::Skipped, message, remedy: None })
+                Next::End(Ending { outcome: Outcome::Skipped, message, hint: None })
             }
         }
     }
@@ -181,13 +181,13 @@ impl Turn {
     }
 
     fn failed(&self, engine: &Engine, fault: Fault) -> Ending {
-        let remedy = fault.remedy.unwrap_or_else(|| self.step.remedy(engine.spec));
-        Ending { outcome: Outcome::Failed, message: fault.message, remedy: Some(remedy) }
+        let hint = fault.hint.unwrap_or_else(|| self.step.hint(engine.spec));
+        Ending { outcome: Outcome::Failed, message: fault.message, hint: Some(hint) }
     }
 
     /// Notes a transition within the turn in state file and journal.
     fn note(&self, engine: &mut Engine, outcome: Outcome, message: String, id: &'static str) {
-        let ending = Ending { outcome, message, remedy: None };
+        let ending = Ending { outcome, message, hint: None };
         let word = match id {
             id::STEP_STARTED => "started",
             id::STEP_RETRY => "retry",
@@ -210,7 +210,7 @@ impl Turn {
         let duration = self.elapsed(engine);
         let now = clock::rfc3339(engine.host.clock().wall());
         let message = engine.host.redact(&ending.message);
-        let remedy = ending.remedy.map(|remedy| engine.host.redact(&remedy));
+        let hint = ending.hint.map(|hint| engine.host.redact(&hint));
         let state = &mut engine.state.steps[self.index];
         if state.outcome != ending.outcome {
             state.since = now;
@@ -219,13 +219,13 @@ impl Turn {
         state.seconds = (duration.as_secs_f64() * 1000.0).round() / 1000.0;
         state.attempts = self.attempts;
         state.message.clone_from(&message);
-        state.remedy.clone_from(&remedy);
+        state.hint.clone_from(&hint);
         engine.save();
         engine.journal.record(&Event {
             outcome: word,
             duration,
             attempt: self.attempts,
-            remedy: remedy.as_deref(),
+            hint: hint.as_deref(),
             ..Event::new(id, self.step.name(), message)
         });
     }

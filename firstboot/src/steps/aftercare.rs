@@ -5,9 +5,9 @@ use super::{Fault, State, packstack};
 use crate::chrony;
 use crate::host::Host;
 use crate::iptables;
-use crate::peers;
-use crate::spec::Spec;
 use crate::systemd;
+use contract::peers::places::PORT;
+use contract::spec::Spec;
 
 /// The Open vSwitch agent's configuration on the network host.
 const AGENT: &str = "/etc/neutron/plugins/ml2/openvswitch_agent.ini";
@@ -53,7 +53,7 @@ fn items(host: &Host, spec: &Spec) -> Result<Vec<Item>, Fault> {
         let wrong = format!("{} does not name the lab's servers with iburst", chrony::CONF);
         (!chrony::conf_holds(text, ntp)).then(|| (wrong, chrony::conf_with(text, ntp)))
     })?;
-    look(iptables::RULES, Then::Firewall, &|text| iptables::with_port(text, peers::PORT))?;
+    look(iptables::RULES, Then::Firewall, &|text| iptables::with_port(text, PORT))?;
     look(HORIZON, Then::Restart("httpd"), &with_group)?;
     Ok(items)
 }
@@ -78,7 +78,7 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
         changes.push(item.path.to_owned());
         match item.then {
             Then::Restart(unit) => changes.push(systemd::change(host, "restart", unit)?),
-            Then::Firewall => changes.push(iptables::let_in_now(host, peers::PORT)?),
+            Then::Firewall => changes.push(iptables::let_in_now(host, PORT)?),
         }
     }
     Ok(changes)

@@ -3,7 +3,7 @@
 
 use super::{Fault, State, packstack};
 use crate::host::Host;
-use crate::spec::Spec;
+use contract::spec::Spec;
 
 pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
     if !host.live() {

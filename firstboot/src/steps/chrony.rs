@@ -4,8 +4,8 @@
 use super::{Fault, State};
 use crate::chrony::{self, CONF, Source};
 use crate::host::{Host, Output, Program};
-use crate::spec::Spec;
 use crate::systemd;
+use contract::spec::Spec;
 use std::net::Ipv4Addr;
 
 /// chronyd's unit on CentOS 7.

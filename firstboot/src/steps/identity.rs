@@ -3,8 +3,8 @@
 
 use super::{Fault, State};
 use crate::host::Host;
-use crate::node_files as files;
-use crate::spec::Spec;
+use contract::node_files as files;
+use contract::spec::Spec;
 
 /// One file of the identity.
 struct Part {

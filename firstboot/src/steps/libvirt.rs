@@ -21,7 +21,7 @@ pub(super) fn check(host: &Host) -> Result<State, Fault> {
     let unit = systemd::show_one(host, UNIT)?;
     if !unit.present() {
         let fault = Fault::new("there is no libvirtd on this node");
-        return Ok(State::Impossible(fault.remedy("install libvirt-daemon and its QEMU driver")));
+        return Ok(State::Impossible(fault.hint("install libvirt-daemon and its QEMU driver")));
     }
     if !unit.running() {
         return Ok(if unit.changing() {

@@ -4,8 +4,8 @@
 
 use super::{Fault, State};
 use crate::host::{Host, Interface, Program};
-use crate::spec::Spec;
 use crate::systemd;
+use contract::spec::Spec;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;

@@ -7,10 +7,10 @@
 use super::network::{Answer, answer};
 use super::{Fault, State};
 use crate::host::{Host, Program};
-use crate::node_files as files;
 use crate::ovs;
-use crate::spec::{Bridge, Spec};
 use crate::systemd;
+use contract::node_files as files;
+use contract::spec::{Spec, SpecBridge};
 use std::time::Duration;
 
 /// Units that start Open vSwitch: CentOS's (SysV or native) and Debian's.
@@ -61,7 +61,7 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
             let (name, other) = (&spec.node.interface, &other.name);
             return Ok(State::Impossible(
                 Fault::new(format!("{name} is a port of the bridge {other}"))
-                    .remedy(format!("`ovs-vsctl del-port {other} {name}` if it has no use there")),
+                    .hint(format!("`ovs-vsctl del-port {other} {name}` if it has no use there")),
             ));
         }
         wrong.extend(wrong_bridge(host, spec, bridge, &switch)?);
@@ -83,7 +83,7 @@ fn wrong_files(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
     let Some(bridge) = &spec.bridge else { return Ok(Vec::new()) };
     let mut wrong = Vec::new();
     for (path, differences) in [
-        (&bridge.name, files::bridge_differences as fn(&Spec, &Bridge, &str) -> Vec<String>),
+        (&bridge.name, files::bridge_differences as fn(&Spec, &SpecBridge, &str) -> Vec<String>),
         (&spec.node.interface, files::port_differences),
     ] {
         let path = files::ifcfg_path(path);
@@ -104,7 +104,7 @@ fn wrong_files(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
 fn wrong_bridge(
     host: &Host,
     spec: &Spec,
-    bridge: &Bridge,
+    bridge: &SpecBridge,
     switch: &ovs::Switch,
 ) -> Result<Vec<String>, Fault> {
     let (name, device) = (&bridge.name, &spec.node.interface);
@@ -152,7 +152,7 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
              {} cut this node off: not done",
             spec.network.gateway, bridge.name
         ))
-        .remedy("see that the gateway is there and answers, then `firstboot retry openvswitch`"));
+        .hint("see that the gateway is there and answers, then `firstboot retry openvswitch`"));
     }
     // The files go first: after a power cut the next boot makes the bridge from them.
     let done = write_files(host, spec, bridge, &old, &mut changes)
@@ -179,7 +179,7 @@ struct Old {
 }
 
 impl Old {
-    fn read(host: &Host, spec: &Spec, bridge: &Bridge) -> Result<Old, Fault> {
+    fn read(host: &Host, spec: &Spec, bridge: &SpecBridge) -> Result<Old, Fault> {
         Ok(Old {
             bridge_file: host.read(&files::ifcfg_path(&bridge.name))?,
             interface_file: host.read(&files::ifcfg_path(&spec.node.interface))?,
@@ -187,7 +187,7 @@ impl Old {
     }
 
     /// Undoes the change as far as it was made.
-    fn put_back(&self, host: &Host, spec: &Spec, bridge: &Bridge) -> Result<(), Fault> {
+    fn put_back(&self, host: &Host, spec: &Spec, bridge: &SpecBridge) -> Result<(), Fault> {
         let device = &spec.node.interface;
         for (name, text) in [(&bridge.name, &self.bridge_file), (device, &self.interface_file)] {
             match text {
@@ -207,7 +207,7 @@ impl Old {
 fn write_files(
     host: &Host,
     spec: &Spec,
-    bridge: &Bridge,
+    bridge: &SpecBridge,
     old: &Old,
     changes: &mut Vec<String>,
 ) -> Result<(), Fault> {
@@ -239,7 +239,7 @@ fn write_files(
 fn move_address(
     host: &Host,
     spec: &Spec,
-    bridge: &Bridge,
+    bridge: &SpecBridge,
     changes: &mut Vec<String>,
 ) -> Result<(), Fault> {
     let (name, device) = (&bridge.name, &spec.node.interface);
@@ -276,7 +276,7 @@ fn still_answers(host: &Host, spec: &Spec, before: Answer) -> Result<(), Fault> 
         Answer::Arp | Answer::Ip => "stopped answering after",
     };
     Err(Fault::new(format!("the gateway {gateway} {when} the move to the bridge"))
-        .remedy("see `ovs-vsctl show`, `ip address` and whether the gateway is there"))
+        .hint("see `ovs-vsctl show`, `ip address` and whether the gateway is there"))
 }
 
 fn ip(host: &Host, args: &[&str]) -> Result<(), Fault> {

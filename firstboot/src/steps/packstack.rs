@@ -5,10 +5,10 @@
 use super::{Fault, State};
 use crate::answers::AnswerFile;
 use crate::host::{Host, Program};
-use crate::node_files;
 use crate::packstack::{SUCCESS, failure, logs, wanted};
 use crate::peers;
-use crate::spec::{Packstack, Spec};
+use contract::node_files;
+use contract::spec::{Spec, SpecPackstack};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ struct RunResult {
 }
 
 /// The program that is packstack here, if there is one.
-fn program(host: &Host, packstack: &Packstack) -> Option<String> {
+fn program(host: &Host, packstack: &SpecPackstack) -> Option<String> {
     let there = |path: &str| host.mode(path).ok().flatten().is_some_and(|mode| mode & 0o111 != 0);
     match &packstack.program {
         Some(path) => Some(path.clone()).filter(|path| there(path)),
@@ -114,7 +114,7 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
 }
 
 /// How a run under way stands; `None` if there is none, or it failed.
-fn watch(host: &Host, spec: &Spec, packstack: &Packstack) -> Result<Option<State>, Fault> {
+fn watch(host: &Host, spec: &Spec, packstack: &SpecPackstack) -> Result<Option<State>, Fault> {
     let stall = packstack.stall_seconds.map_or(STALL, Duration::from_secs);
     let latest = logs::fingerprint(host)?;
     let seen = host.follow_job(JOB, latest, |job, silent| {
@@ -189,7 +189,7 @@ fn generate(host: &Host, program: &str) -> Result<AnswerFile, Fault> {
     let file = AnswerFile::parse(text.as_bytes());
     if file.entries().is_empty() {
         let fault = Fault::new(format!("`{program} {option}` made no answer file"));
-        return Err(fault.remedy("it needs a running sshd; run it by hand to see what it says"));
+        return Err(fault.hint("it needs a running sshd; run it by hand to see what it says"));
     }
     Ok(file)
 }
@@ -210,7 +210,7 @@ fn log_in_everywhere(host: &Host, spec: &Spec) -> Result<usize, Fault> {
                 one.name,
                 output.summary()
             ))
-            .remedy(format!("put the public part of {key} into {list} of {}", one.name)));
+            .hint(format!("put the public part of {key} into {list} of {}", one.name)));
         }
     }
     Ok(spec.hosts.len())

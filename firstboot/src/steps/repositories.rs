@@ -5,7 +5,7 @@
 use super::{State, packstack};
 use crate::host::Host;
 use crate::repositories::count;
-use crate::spec::Spec;
+use contract::spec::Spec;
 
 /// What was found, in words: the good news and the bad.
 pub(crate) struct Findings {

@@ -3,8 +3,8 @@
 
 use super::{Fault, State};
 use crate::host::Host;
-use crate::spec::Spec;
 use crate::systemd::{self, Unit};
+use contract::spec::Spec;
 
 /// What is to be done about a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
     if !findings.absent.is_empty() {
         let names = findings.absent.join(", ");
         let fault = Fault::new(format!("not on this node or masked: {names}"));
-        return Ok(State::Impossible(fault.remedy(
+        return Ok(State::Impossible(fault.hint(
             "install the package that holds the unit (or `systemctl unmask` it), then \
              `systemctl restart firstboot`",
         )));

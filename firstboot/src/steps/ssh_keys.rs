@@ -3,7 +3,7 @@
 
 use super::{Fault, State};
 use crate::host::Host;
-use crate::node_files::{AUTHORIZED_KEYS, ROOT_KEY, ROOT_SSH};
+use contract::node_files::{AUTHORIZED_KEYS, ROOT_KEY, ROOT_SSH};
 
 /// Folders and files with the mode each must have, where it is there.
 const WANTED: [(&str, u32); 4] =

@@ -3,7 +3,7 @@
 use super::{Fault, State, packstack};
 use crate::host::{Host, Note};
 use crate::openstack;
-use crate::spec::Spec;
+use contract::spec::Spec;
 
 pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
     let installed = if host.live() { packstack::installed(host)? } else { None };

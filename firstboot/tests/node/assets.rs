@@ -1,7 +1,7 @@
 //! The units and the message catalogue as systemd's own tools read them (Debian
 //! package systemd).
 
-use firstboot::assets;
+use contract::assets;
 use firstboot::journal::id;
 use std::path::Path;
 use std::process::Command;
@@ -70,11 +70,11 @@ fn systemd_finds_nothing_wrong_with_the_units() {
         // It also looks at the machine's own units, and may have words for those.
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && !said.contains("firstboot"), "{output:?}");
-        assert!(text.contains(&format!("ConditionPathExists={}\n", firstboot::spec::PATH)));
+        assert!(text.contains(&format!("ConditionPathExists={}\n", contract::spec::PATH)));
     }
-    let keys = format!("ConditionPathExists={}\n", firstboot::peers::PKI);
+    let keys = format!("ConditionPathExists={}\n", contract::peers::places::PKI);
     assert!(assets::PEERS_UNIT.contains(&keys));
-    assert!(assets::PEERS_UNIT_PATH.ends_with(firstboot::peers::UNIT));
+    assert!(assets::PEERS_UNIT_PATH.ends_with(contract::peers::places::UNIT));
 }
 
 /// Tenths of systemd's "exposure level", 0 to 100: 96 is that of a unit that keeps everything.

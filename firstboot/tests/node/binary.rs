@@ -128,8 +128,8 @@ fn a_run_killed_at_any_write_is_completed_by_the_next() {
     assert!(firstboot(&["run"], reference.path()).status.success());
     let wanted = files(reference.path(), false);
     // The interface's file on its way: with the address first, then as the bridge's port.
-    let spec = firstboot::spec::Spec::parse(CONTROLLER).unwrap();
-    let plain = firstboot::node_files::ifcfg(&spec).into_bytes();
+    let spec = contract::spec::Spec::parse(CONTROLLER).unwrap();
+    let plain = contract::node_files::ifcfg(&spec).into_bytes();
     let mut cuts = 0;
     // Before the content is there, before it is on the disk, before it has its name.
     for (call, each) in [("openat", 3), ("fsync", 2), ("rename", 1)] {

@@ -4,10 +4,10 @@
 
 use crate::double::{CONTROLLER, FakeRunner, Node};
 use crate::namespace::{Daemon, isolated, until};
+use contract::node_files as files;
 use firstboot::host::http::{Request, Response};
 use firstboot::host::job::Job;
 use firstboot::host::{Clock, Host, Interface, Output, Program, Runner, SystemClock, SystemRunner};
-use firstboot::node_files as files;
 use firstboot::steps::{Fault, State, Step};
 use firstboot::{ovs, ovsdb};
 use serde_json::Value;
@@ -104,7 +104,7 @@ struct Lab {
 
 impl Lab {
     fn new() -> Lab {
-        let mut spec = firstboot::spec::Spec::parse(CONTROLLER).unwrap();
+        let mut spec = contract::spec::Spec::parse(CONTROLLER).unwrap();
         spec.bridge.as_mut().unwrap().datapath = Some("netdev".into());
         let node = Node::new(&spec.to_toml().unwrap());
         // As imgbuild leaves it: the address is the interface's.
@@ -228,9 +228,9 @@ fn everything_is_put_back_when_the_gateway_stops_answering() {
             }
         });
         let fault = Step::OpenVswitch.apply(&host, &lab.node.spec).unwrap_err();
-        let Fault { message, remedy } = fault;
+        let Fault { message, hint } = fault;
         assert!(message.contains("192.168.1.254 stopped answering"), "{message}");
-        assert!(message.ends_with("everything was put back") && remedy.is_some(), "{message}");
+        assert!(message.ends_with("everything was put back") && hint.is_some(), "{message}");
         assert_eq!(sh("ovs-vsctl list-br").trim(), "");
         assert!(sh("ip -4 -o address show dev eth0").contains("192.168.1.10/24"));
         assert!(sh("ip route show default").contains("via 192.168.1.254 dev eth0"));

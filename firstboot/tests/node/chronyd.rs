@@ -4,11 +4,11 @@
 use crate::double::{FakeRunner, World, plain, write_files};
 use crate::namespace::{Daemon, isolated, until};
 use crate::real::RealProgram;
+use contract::spec::Spec;
+use contract::status::{Outcome, StepState};
 use firstboot::host::{Host, SystemClock};
 use firstboot::journal::Journal;
 use firstboot::run;
-use firstboot::spec::Spec;
-use firstboot::state::{Outcome, StepState};
 use firstboot::steps::{Bounds, Step};
 use std::cell::RefCell;
 use std::net::Ipv4Addr;
@@ -70,6 +70,6 @@ fn without_a_server_the_wait_ends_with_the_right_words() {
         let words =
             "waited 4 s in vain for chronyd to select a source (127.0.0.1 has not answered)";
         assert_eq!(step.message, words);
-        assert!(step.remedy.unwrap().contains("127.0.0.1 answers NTP"));
+        assert!(step.hint.unwrap().contains("127.0.0.1 answers NTP"));
     });
 }

@@ -4,13 +4,14 @@
 
 use crate::tree::pages;
 pub use crate::tree::{plain, write_files};
+use contract::spec::Spec;
+use contract::status::{Outcome, StepState};
 use firstboot::host::http::{Request, Response};
 use firstboot::host::job::Job;
 use firstboot::host::{Clock, Host, Interface, Output, Program, Runner, SystemRunner};
 use firstboot::journal::{self, Journal};
 use firstboot::run;
-use firstboot::spec::Spec;
-use firstboot::state::{Outcome, RunState, StepState};
+use firstboot::state::RunState;
 use firstboot::steps::Step;
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -372,7 +373,7 @@ impl Node {
         for word in words {
             assert!(state.message.contains(word), "`{word}` is not in `{}`", state.message);
         }
-        assert_eq!(state.remedy.is_some(), outcome.bad(), "{state:?}");
+        assert_eq!(state.hint.is_some(), outcome.is_bad(), "{state:?}");
         state
     }
 

@@ -1,9 +1,10 @@
 //! The engine on a double of a node: records, state file, a second run.
 
 use crate::double::{COMPUTE, Node};
+use contract::status::{Outcome, Readiness};
 use firstboot::journal::id;
 use firstboot::report;
-use firstboot::state::{Outcome, Readiness, RunState};
+use firstboot::state::RunState;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 

@@ -2,10 +2,10 @@
 //! binary.
 
 use crate::double::{CONTROLLER, FakeUnit, Node, plain};
+use contract::status::{Outcome, Readiness};
 use firstboot::environment::check;
 use firstboot::host::http::Response;
 use firstboot::journal::Journal;
-use firstboot::state::{Outcome, Readiness};
 use firstboot::steps::Step;
 use firstboot::{analyze, report, run};
 use serde_json::Value;
@@ -26,14 +26,14 @@ fn healthy() -> Node {
     node
 }
 
-/// The check that fails, alone; its evidence and remedy.
+/// The check that fails, alone; its evidence and hint.
 fn failing(node: &Node) -> (String, String, String) {
     let mut bad: Vec<_> =
         check(&node.host(), &node.spec).into_iter().filter(|one| !one.ok).collect();
     assert_eq!(bad.len(), 1, "{bad:?}");
     let one = bad.remove(0);
-    assert!(!one.remedy.is_empty(), "{one:?}");
-    (one.check.to_owned(), one.evidence, one.remedy)
+    assert!(!one.hint.is_empty(), "{one:?}");
+    (one.check.to_owned(), one.evidence, one.hint)
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn a_healthy_node_passes_all_seven() {
     let checks = check(&node.host(), &node.spec);
     assert_eq!(checks.len(), 7);
     for one in &checks {
-        assert!(one.ok && one.remedy.is_empty() && !one.evidence.is_empty(), "{one:?}");
+        assert!(one.ok && one.hint.is_empty() && !one.evidence.is_empty(), "{one:?}");
     }
     assert!(checks[3].evidence.contains("4 repositories with 10670 packages"), "{checks:?}");
     assert!(checks[4].evidence.contains("2 needed: 0 installed, 2 to be had"), "{checks:?}");

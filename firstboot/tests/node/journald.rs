@@ -38,9 +38,9 @@ fn journalctl_finds_every_record_with_its_fields() {
 
         // Text larger than a datagram may be: it must be cut, not lost.
         let message = format!("{}\n{}", "µ".repeat(10), "x".repeat(300_000));
-        let remedy = "µ".repeat(300_000);
+        let hint = "µ".repeat(300_000);
         let event = Event::new(id::NODE_FAILED, RUN, message);
-        journal.record(&Event { outcome: "failed", remedy: Some(&remedy), ..event });
+        journal.record(&Event { outcome: "failed", hint: Some(&hint), ..event });
 
         let kept = node.records.0.lock().unwrap().clone();
         until("every record in the journal", || {

@@ -2,10 +2,10 @@
 //! database, on the controller's address in a network namespace.
 
 use crate::namespace::{Daemon, isolated, until};
+use contract::spec::Spec;
 use firstboot::answers::AnswerFile;
 use firstboot::host::Host;
 use firstboot::openstack;
-use firstboot::spec::Spec;
 use std::path::Path;
 use std::process::{Command, Stdio};
 

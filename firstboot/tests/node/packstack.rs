@@ -2,9 +2,10 @@
 //! packstack prints, in the variants that a run can take.
 
 use crate::double::{CONTROLLER, Node};
+use contract::status::{Outcome, Readiness};
 use firstboot::journal::Journal;
 use firstboot::run;
-use firstboot::state::{Outcome, Readiness, RunState};
+use firstboot::state::RunState;
 use firstboot::steps::Step;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -15,7 +16,7 @@ const DOUBLE: &str = include_str!("packstack-double");
 /// A controller whose spec names the double; it hangs when it has had no news for 40 s
 /// of the node's time.
 fn node(variant: &str) -> Node {
-    let mut spec = firstboot::spec::Spec::parse(CONTROLLER).unwrap();
+    let mut spec = contract::spec::Spec::parse(CONTROLLER).unwrap();
     let packstack = spec.packstack.as_mut().unwrap();
     packstack.program = Some("/usr/bin/packstack-double".into());
     packstack.stall_seconds = Some(40);
@@ -121,7 +122,7 @@ fn each_failure_ends_in_words_and_a_retry_finishes_after_the_cause_is_mended() {
         assert_eq!(state.readiness(), Readiness::Failed);
         let step = state.steps.iter().find(|step| step.name == "packstack").unwrap();
         assert_eq!(step.attempts, 2, "{variant}");
-        assert!(step.remedy.as_ref().unwrap().contains("firstboot retry packstack"));
+        assert!(step.hint.as_ref().unwrap().contains("firstboot retry packstack"));
         let blocked = state.steps.iter().find(|step| step.name == "verify").unwrap();
         assert_eq!(blocked.outcome, Outcome::Blocked);
         let told = told(&node);

@@ -4,12 +4,14 @@
 use crate::double::COMPUTE;
 use crate::namespace::{Daemon, until};
 use crate::tree::files_below;
-use firstboot::peers::client::Session;
-use firstboot::peers::pki::Pki;
-use firstboot::peers::wire::{ANNOUNCE, Announcement, Cloud, Refused};
-use firstboot::peers::{self, PORT};
-use firstboot::spec::{Host, Role, Spec};
-use firstboot::state::{Outcome, Readiness, RunState};
+use contract::peers::client::TlsSession;
+use contract::peers::places::{self, PORT};
+use contract::peers::tls::Pki;
+use contract::peers::wire::{ANNOUNCE, Announcement, Refused};
+use contract::spec::{LabHost, Role, Spec};
+use contract::status::CloudState;
+use contract::status::{Outcome, Readiness};
+use firstboot::state::RunState;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     SanType, date_time_ymd,
@@ -69,7 +71,7 @@ impl Authority {
 /// The spec of the `index`th of `count` nodes; the first is the controller.
 pub fn spec(index: u16, count: u16) -> Spec {
     let mut spec = Spec::parse(COMPUTE).unwrap();
-    let host = |index: u16| Host {
+    let host = |index: u16| LabHost {
         name: format!("node{index}"),
         address: Ipv4Addr::from(0x0a09_0001 + u32::from(index)),
         role: if index == 0 { Role::Controller } else { Role::Compute },
@@ -107,11 +109,11 @@ impl LabNode {
         let mut node = LabNode { root, boot_id, service: None, spec };
         let name = &node.spec.node.name;
         let (certificate, key) = authority.issue(name, node.spec.node.address);
-        node.write(firstboot::spec::PATH, &node.spec.to_toml().unwrap(), 0o644);
-        node.write(peers::CA_FILE, &authority.pem, 0o644);
-        node.write(peers::CERTIFICATE_FILE, &certificate, 0o644);
-        node.write(peers::KEY_FILE, &key, 0o600);
-        let pki = node.path(peers::PKI);
+        node.write(contract::spec::PATH, &node.spec.to_toml().unwrap(), 0o644);
+        node.write(places::CA_FILE, &authority.pem, 0o644);
+        node.write(places::CERTIFICATE_FILE, &certificate, 0o644);
+        node.write(places::KEY_FILE, &key, 0o600);
+        let pki = node.path(places::PKI);
         std::fs::set_permissions(pki, std::fs::Permissions::from_mode(0o700)).unwrap();
         node.write("/proc/sys/kernel/random/boot_id", &format!("{}\n", node.boot_id), 0o444);
         node.uptime(1000);
@@ -215,7 +217,7 @@ pub fn announcement(node: &str, boot_id: &str, seq: u64) -> Announcement {
         steps: Vec::new(),
         step: "announce".to_owned(),
         for_seconds: 3.0,
-        cloud: None::<Cloud>,
+        cloud: None::<CloudState>,
     }
 }
 
@@ -227,13 +229,13 @@ pub async fn say(pki: &Pki, node: &LabNode, said: &Announcement) -> Result<(), S
 }
 
 /// A session with `node`.
-pub async fn open(pki: &Pki, node: &LabNode) -> Result<Session, String> {
+pub async fn open(pki: &Pki, node: &LabNode) -> Result<TlsSession, String> {
     let name = &node.spec.node.name;
-    Session::open(pki, node.at(), name).await.map_err(|error| error.to_string())
+    TlsSession::open(pki, node.at(), name).await.map_err(|error| error.to_string())
 }
 
 /// Posts `body` as an announcement; the reason of a refusal.
-pub async fn post(session: Session, body: Vec<u8>) -> Result<(), String> {
+pub async fn post(session: TlsSession, body: Vec<u8>) -> Result<(), String> {
     let answer = session.ask(ANNOUNCE, Some(body)).await;
     let (status, body) = answer.map_err(|error| error.to_string())?;
     match serde_json::from_slice::<Refused>(&body) {

@@ -6,9 +6,10 @@ use crate::namespace::{isolated, until};
 use crate::peer_lab::{
     Authority, LabNode, addresses, announcement, open, open_to_others, post, say, spec, talk,
 };
-use firstboot::peers::wire::{Announcement, Peer, PeerState};
-use firstboot::peers::{self, OPERATOR, client, wire};
-use firstboot::state::Outcome;
+use contract::peers::places::{self, OPERATOR};
+use contract::peers::wire::{Announcement, PeerState, PeerStatus};
+use contract::peers::{client, wire};
+use contract::status::Outcome;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::process::{Command, Output};
@@ -109,8 +110,8 @@ fn a_thousand_nodes_are_heard_of() {
         });
         assert_eq!(refused, Vec::<String>::new());
         let name = &node.spec.node.name;
-        let body = client::get(&operator, node.at(), name, wire::PEERS, LIMIT).unwrap();
-        let view: Vec<Peer> = serde_json::from_slice(&body).unwrap();
+        let body = client::ask_once(&operator, node.at(), name, wire::PEERS, LIMIT).unwrap();
+        let view: Vec<PeerStatus> = serde_json::from_slice(&body).unwrap();
         assert_eq!(view.len(), usize::from(COUNT) - 1);
         for peer in &view {
             assert!(peer.state == PeerState::Ready && peer.reachable, "{peer:?}");
@@ -188,7 +189,7 @@ fn what_breaks_a_rule_is_refused_and_counted() {
             let session = open(&one, &node).await.unwrap();
             let slow = announcement("node1", "boot-b", 50);
             let slow = Announcement { session: session.id.clone(), ..slow };
-            tokio::time::sleep(peers::view::EXPIRY + Duration::from_secs(1)).await;
+            tokio::time::sleep(firstboot::peers::view::EXPIRY + Duration::from_secs(1)).await;
             assert_eq!(post(session, serde_json::to_vec(&slow).unwrap()).await, reason("expired"));
             // The nodes refuse each other: the other lab's node is no server for us either.
             let error = say(&other.pki("node1"), &node, &first).await.unwrap_err();
@@ -230,7 +231,7 @@ fn what_breaks_a_rule_is_refused_and_counted() {
         until("counted on", || {
             counted(&node)["replayed"] == 4 && counted(&node)["older-boot"] == 3
         });
-        let key = std::fs::read_to_string(node.path(peers::KEY_FILE)).unwrap();
+        let key = std::fs::read_to_string(node.path(places::KEY_FILE)).unwrap();
         let line = key.lines().nth(1).unwrap();
         assert_eq!(open_to_others(node.root.path(), line), Vec::<std::path::PathBuf>::new());
     });
@@ -250,9 +251,9 @@ fn strangers_get_nothing() {
         };
         let name = &node.spec.node.name;
         let ca = file("ca.crt", &authority.pem);
-        let url = format!("https://{name}:{}{}", peers::PORT, wire::STATE);
+        let url = format!("https://{name}:{}{}", places::PORT, wire::STATE);
         let curl = |extra: &[&str]| -> Output {
-            let resolve = format!("{name}:{}:{}", peers::PORT, node.spec.node.address);
+            let resolve = format!("{name}:{}:{}", places::PORT, node.spec.node.address);
             Command::new("curl")
                 .args(["-sS", "--max-time", "60", "--cacert", &ca, "--resolve", &resolve])
                 .args(extra)

@@ -3,9 +3,10 @@
 
 use crate::namespace::{isolated, until};
 use crate::peer_lab::{Authority, LabNode, addresses, announcement, open, say, spec, talk};
-use firstboot::peers::fingerprints::Fingerprints;
-use firstboot::peers::pki::Pki;
-use firstboot::peers::{self, OPERATOR, client, wire};
+use contract::peers::fingerprints::Fingerprints;
+use contract::peers::places::{self, OPERATOR};
+use contract::peers::tls::Pki;
+use contract::peers::{client, wire};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ fn a_replaced_key_is_refused_by_nodes_that_are_built_again() {
         let issue = |name: &str| authority.issue(name, Ipv4Addr::LOCALHOST);
         let (old, new, other) = (issue("node1"), issue("node1"), issue("node2"));
         let (operator, old_operator) = (issue(OPERATOR), issue(OPERATOR));
-        let own = std::fs::read_to_string(node.path(peers::CERTIFICATE_FILE)).unwrap();
+        let own = std::fs::read_to_string(node.path(places::CERTIFICATE_FILE)).unwrap();
         let own = (own, String::new());
         let pki = |(certificate, key): &Identity, known: Option<&Fingerprints>| {
             Pki::from_pem(&authority.pem, certificate, key, known.cloned()).unwrap()
@@ -42,7 +43,7 @@ fn a_replaced_key_is_refused_by_nodes_that_are_built_again() {
             talk(async { say(&pki(identity, None), node, &said).await })
         };
         let look = |node: &LabNode, pki: &Pki| {
-            client::get(pki, node.at(), &node.spec.node.name, wire::STATE, LIMIT)
+            client::ask_once(pki, node.at(), &node.spec.node.name, wire::STATE, LIMIT)
         };
 
         // An image that names no keys takes what the CA has signed, as it always has.
@@ -51,7 +52,7 @@ fn a_replaced_key_is_refused_by_nodes_that_are_built_again() {
 
         let names = [("node0", &own), ("node1", &new), ("node2", &other), (OPERATOR, &operator)];
         let known = fingerprints(&names);
-        node.write(peers::FINGERPRINTS_FILE, &known.text(), 0o644);
+        node.write(places::FINGERPRINTS_FILE, &known.text(), 0o644);
         node.serve();
         let error = say_as(&node, &old, "node1", 3).unwrap_err();
         assert_eq!(say_as(&node, &new, "node1", 4), Ok(()), "{error}");
@@ -71,7 +72,7 @@ fn a_replaced_key_is_refused_by_nodes_that_are_built_again() {
         let error = talk(async { open(&pki(&new, Some(&newer)), &node).await.err().unwrap() });
         assert!(error.contains("Revoked"), "{error}");
         let error = look(&node, &pki(&new, Some(&newer))).unwrap_err();
-        let said = client::revoked(&error, "node0").unwrap();
+        let said = client::describe_revoked(&error, "node0").unwrap();
         assert!(said.starts_with("the key of node0 is not the one that is known here"), "{said}");
         let _thief = LabNode::start(&authority, spec(1, 3));
         until("the thief is told of", || {
@@ -86,7 +87,7 @@ fn damaged_fingerprints_are_named() {
         addresses();
         let mut node = LabNode::start(&Authority::new(), spec(0, 2));
         node.stop();
-        node.write(peers::FINGERPRINTS_FILE, "node1\n", 0o644);
+        node.write(places::FINGERPRINTS_FILE, "node1\n", 0o644);
         let mut command = std::process::Command::new(crate::peer_lab::BINARY);
         let output = command.args(["peers", "--serve", "--root"]).arg(node.root.path()).output();
         let output = output.unwrap();

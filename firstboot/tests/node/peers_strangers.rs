@@ -4,8 +4,9 @@
 
 use crate::namespace::{isolated, until};
 use crate::peer_lab::{Authority, BINARY, LabNode, addresses, spec};
-use firstboot::peers::pki::Pki;
-use firstboot::peers::{OPERATOR, client, wire};
+use contract::peers::places::OPERATOR;
+use contract::peers::tls::Pki;
+use contract::peers::{client, wire};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
@@ -100,7 +101,7 @@ fn ask(node: &LabNode, pki: &Pki, from: &str) -> Vec<Option<Duration>> {
     come_from(from, node.at());
     let one = |_| {
         let (asked, name) = (Instant::now(), &node.spec.node.name);
-        let answer = client::get(pki, node.at(), name, wire::STATE, LIMIT);
+        let answer = client::ask_once(pki, node.at(), name, wire::STATE, LIMIT);
         std::thread::sleep(Duration::from_millis(500));
         answer.ok().map(|_| asked.elapsed() - Duration::from_millis(500))
     };

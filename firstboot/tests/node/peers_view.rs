@@ -2,13 +2,15 @@
 
 use crate::double::{COMPUTE, CONTROLLER, Node};
 use crate::peer_lab::announcement;
+use contract::peers::places::PORT;
+use contract::peers::wire::{Announcement, PeerState};
+use contract::status::CloudState;
+use contract::status::Readiness;
 use firstboot::host::Host;
 use firstboot::iptables;
 use firstboot::peers::view::{Change, Session, View};
-use firstboot::peers::wire::{Announcement, Cloud, PeerState};
-use firstboot::peers::{self, LOST_AFTER, PORT};
+use firstboot::peers::{self, LOST_AFTER};
 use firstboot::report;
-use firstboot::state::Readiness;
 use std::time::Duration;
 
 /// A controller with keys, whose kernel has run for 1,000 s.
@@ -124,13 +126,14 @@ fn without_keys_the_status_says_that_nothing_is_known() {
 fn only_a_controller_can_say_that_the_cloud_is_up() {
     let node = Node::new(COMPUTE);
     let mut view = View::load(&node.host());
-    let up = |name: &str| Announcement { cloud: Some(Cloud::Up), ..announcement(name, "b", 1) };
+    let up =
+        |name: &str| Announcement { cloud: Some(CloudState::Up), ..announcement(name, "b", 1) };
     let changes = heard(&mut view, &node, up("nova02"), 1000.0);
     assert_eq!(changes, [Change::Joined, Change::Ready]);
     assert_eq!(peers::cloud(&view.peers(&node.host(), &node.spec)), None);
     let changes = heard(&mut view, &node, up("openstack"), 1000.0);
     assert_eq!(changes, [Change::Joined, Change::Ready, Change::CloudUp]);
-    assert_eq!(peers::cloud(&view.peers(&node.host(), &node.spec)), Some(Cloud::Up));
+    assert_eq!(peers::cloud(&view.peers(&node.host(), &node.spec)), Some(CloudState::Up));
 }
 
 #[test]

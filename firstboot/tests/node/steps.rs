@@ -1,8 +1,8 @@
 //! Each step on a double of a node, healthy and in its unhealthy variants.
 
 use crate::double::{COMPUTE, FakeUnit, Node, plain, said};
+use contract::status::Outcome::{Blocked, Changed, Failed, Unchanged};
 use firstboot::host::{Interface, Output};
-use firstboot::state::Outcome::{Blocked, Changed, Failed, Unchanged};
 use firstboot::steps::Step;
 
 #[test]
@@ -169,7 +169,7 @@ fn services_name_absent_and_broken_units() {
     let node = Node::new(COMPUTE);
     node.world.borrow_mut().units.remove("libvirtd.service");
     let state = node.expect(Step::Services, Failed, &["libvirtd (not-found)"]);
-    assert!(state.remedy.unwrap().contains("install the package"));
+    assert!(state.hint.unwrap().contains("install the package"));
 
     let node = Node::plain();
     node.world.borrow_mut().unit("sshd").active = "failed";
@@ -177,7 +177,7 @@ fn services_name_absent_and_broken_units() {
     node.world.borrow_mut().unit("chronyd").active = "inactive";
     let state =
         node.expect(Step::Services, Failed, &["`systemctl start sshd` failed", "exit code 1"]);
-    assert!(state.remedy.unwrap().contains("journalctl -u sshd"));
+    assert!(state.hint.unwrap().contains("journalctl -u sshd"));
     assert_eq!(node.world.borrow_mut().unit("chronyd").active, "active", "others were started");
 }
 
@@ -219,7 +219,7 @@ fn chrony_says_at_the_deadline_what_was_asked_and_answered() {
         let wait = "waited 180 s in vain for chronyd to select a source";
         let state = node.expect(Step::Chrony, Failed, &[wait, words]);
         assert!((180.0..182.0).contains(&state.seconds));
-        assert!(state.remedy.unwrap().contains("192.168.1.254 answers NTP"));
+        assert!(state.hint.unwrap().contains("192.168.1.254 answers NTP"));
     }
 }
 
@@ -254,7 +254,7 @@ fn a_missing_program_is_a_failure_with_a_remedy() {
     let node = Node::plain();
     node.world.borrow_mut().answers.remove("chronyc");
     let state = node.expect(Step::Chrony, Failed, &["there is no program `chronyc`"]);
-    assert!(state.remedy.unwrap().contains("install"));
+    assert!(state.hint.unwrap().contains("install"));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 //! server answers.
 
 use crate::double::CONTROLLER;
+use contract::spec::Spec;
 use firstboot::host::http::Response;
-use firstboot::spec::Spec;
 use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io;
@@ -42,7 +42,8 @@ pub fn pages(spec: &Spec) -> BTreeMap<String, Response> {
 
 /// Puts the node's files below `root`.
 pub fn write_files(root: &Path, spec: &Spec) {
-    use firstboot::{chrony, node_files as files};
+    use contract::node_files as files;
+    use firstboot::chrony;
     let mask: u32 = files::netmask(spec.network.prefix).into();
     let [a, b, c, d] = spec.network.gateway.octets();
     let gateway = u32::from_ne_bytes([a, b, c, d]);
@@ -62,7 +63,7 @@ pub fn write_files(root: &Path, spec: &Spec) {
         None => vec![(files::ifcfg_path(interface), files::ifcfg(spec))],
     };
     for (path, text) in [
-        (firstboot::spec::PATH, spec.to_toml().unwrap()),
+        (contract::spec::PATH, spec.to_toml().unwrap()),
         (files::HOSTNAME, files::hostname(spec)),
         (files::HOSTS, files::hosts(spec)),
         (files::RESOLV_CONF, files::resolv_conf(spec)),

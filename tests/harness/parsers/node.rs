@@ -1,11 +1,12 @@
 //! What the nodes' program reads: its own files, other programs' and other nodes'.
 
+use contract::peers::wire::{Announcement, PeerStatus, Refused};
+use contract::spec::Spec;
+use contract::status::find_current;
 use firstboot::answers::AnswerFile;
 use firstboot::chrony as time;
 use firstboot::ovsdb as switch;
-use firstboot::peers::wire::{Announcement, Peer, Refused};
-use firstboot::spec::Spec;
-use firstboot::state::{RunState, current};
+use firstboot::state::RunState;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -126,7 +127,7 @@ pub(super) fn spec_seeds() -> Vec<Vec<u8>> {
 
 pub(super) fn state(data: &[u8]) -> bool {
     let Ok(state) = RunState::parse(&String::from_utf8_lossy(data)) else { return false };
-    let _ = (state.readiness(), current(&state.steps));
+    let _ = (state.readiness(), find_current(&state.steps));
     // A number that JSON rounds may change once.
     let text = serde_json::to_string(&state).expect("JSON");
     let again = RunState::parse(&text).expect("a state file that was just written");
@@ -147,9 +148,11 @@ pub(super) fn state_seeds() -> Vec<Vec<u8>> {
 
 pub(super) fn wire(data: &[u8]) -> bool {
     let announced = serde_json::from_slice::<Announcement>(data);
-    let peers = serde_json::from_slice::<Vec<Peer>>(data);
+    let peers = serde_json::from_slice::<Vec<PeerStatus>>(data);
     let refused = serde_json::from_slice::<Refused>(data);
-    announced.is_ok_and(|announcement| announcement.sensible()) || peers.is_ok() || refused.is_ok()
+    announced.is_ok_and(|announcement| announcement.is_sensible())
+        || peers.is_ok()
+        || refused.is_ok()
 }
 
 pub(super) fn wire_seeds() -> Vec<Vec<u8>> {

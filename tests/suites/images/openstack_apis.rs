@@ -1,10 +1,10 @@
 //! Verification against doubles of OpenStack's APIs: small servers on the controller's
 //! address in a network namespace, healthy and in every unhealthy variant.
 
+use contract::spec::Spec;
 use firstboot::answers::AnswerFile;
 use firstboot::host::Host;
 use firstboot::openstack;
-use firstboot::spec::Spec;
 use lab_tests::namespace::Namespace;
 use lab_tests::openstack_double::{
     AGENTS, Cloud, Double, HYPERVISORS, IMAGES, LOGIN, SERVICES, SWIFT, TOKENS, VOLUMES,

@@ -39,9 +39,9 @@ fn firstboot_reads_what_is_written_for_it() {
     let spec = shipped("compute");
     for node in &spec.nodes {
         let files = node::identity_files(&spec, node, &facts()).unwrap();
-        let file = files.iter().find(|f| f.path == firstboot::spec::PATH).unwrap();
+        let file = files.iter().find(|f| f.path == contract::spec::PATH).unwrap();
         let Content::Bytes(bytes) = &file.content else { panic!("not a file") };
-        let read: firstboot::spec::Spec =
+        let read: contract::spec::Spec =
             toml::from_str(std::str::from_utf8(bytes).unwrap()).unwrap();
         assert_eq!(read, node::wire_spec(&spec, node, &facts()));
         assert_eq!(read.repositories[0].packages, Some(3971));

@@ -2,7 +2,7 @@
 
 use super::{Identity, Secret, Subject};
 use crate::base::error::{Context, Error, Result};
-use firstboot::peers::fingerprints::Fingerprints;
+use contract::peers::fingerprints::Fingerprints;
 use rand::RngCore;
 use rand::rngs::OsRng;
 use rcgen::{

@@ -2,7 +2,7 @@
 //! (/usr/share/doc/initscripts-*/sysconfig.txt).
 
 use crate::kickstart::{Device, Ipv6, Network};
-use firstboot::node_files;
+use contract::node_files;
 
 /// An `ifcfg` file: keys in order, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,8 +2,9 @@
 
 use super::NodeFile;
 use crate::lab::secrets::NodeSecrets;
-use firstboot::node_files::{AUTHORIZED_KEYS, ROOT_KEY, ROOT_SSH};
-use firstboot::{peers, spec};
+use contract::node_files::{AUTHORIZED_KEYS, ROOT_KEY, ROOT_SSH};
+use contract::peers::places;
+use contract::spec::ADMIN_PASSWORD_FILE;
 
 /// The files of a node with these secrets; `authorized` is what [`AUTHORIZED_KEYS`] of its
 /// role's tree holds.
@@ -14,11 +15,11 @@ pub fn files(secrets: &NodeSecrets, authorized: &str) -> Vec<NodeFile> {
     }
     keys.push_str(&secrets.ssh_authorized);
     let mut files = vec![
-        NodeFile::folder(peers::PKI, 0o700),
-        NodeFile::text(peers::CA_FILE, 0o644, secrets.ca.as_str()),
-        NodeFile::text(peers::CERTIFICATE_FILE, 0o644, secrets.identity.certificate.as_str()),
-        NodeFile::text(peers::KEY_FILE, 0o600, secrets.identity.key.expose()),
-        NodeFile::text(peers::FINGERPRINTS_FILE, 0o644, secrets.fingerprints.text()),
+        NodeFile::folder(places::PKI, 0o700),
+        NodeFile::text(places::CA_FILE, 0o644, secrets.ca.as_str()),
+        NodeFile::text(places::CERTIFICATE_FILE, 0o644, secrets.identity.certificate.as_str()),
+        NodeFile::text(places::KEY_FILE, 0o600, secrets.identity.key.expose()),
+        NodeFile::text(places::FINGERPRINTS_FILE, 0o644, secrets.fingerprints.text()),
         NodeFile::folder(ROOT_SSH, 0o700),
         NodeFile::text(AUTHORIZED_KEYS, 0o600, keys),
     ];
@@ -28,7 +29,7 @@ pub fn files(secrets: &NodeSecrets, authorized: &str) -> Vec<NodeFile> {
     }
     if let Some(password) = &secrets.admin_password {
         let text = format!("{}\n", password.expose());
-        files.push(NodeFile::text(spec::ADMIN_PASSWORD_FILE, 0o600, text));
+        files.push(NodeFile::text(ADMIN_PASSWORD_FILE, 0o600, text));
     }
     files
 }

@@ -1,13 +1,16 @@
 //! The keys of a packstack answer file (packstack 9, OpenStack Newton), in its order,
 //! with what each may hold.
 
-use super::value::Kind::{self, *};
+use super::kind::AnswerKind::{self, *};
 
-const YES_NO: Kind = One(&["y", "n"]);
-const TRUE_FALSE: Kind = One(&["true", "false"]);
+const YES_NO: AnswerKind = One(&["y", "n"]);
+const TRUE_FALSE: AnswerKind = One(&["true", "false"]);
+
+/// The key that holds Keystone's administrator password.
+pub const ADMIN_PASSWORD: &str = "CONFIG_KEYSTONE_ADMIN_PW";
 
 /// Every key.
-pub const KEYS: &[(&str, Kind)] = &[
+pub const KEYS: &[(&str, AnswerKind)] = &[
     ("CONFIG_SSH_KEY", Path),
     ("CONFIG_DEFAULT_PASSWORD", Secret),
     ("CONFIG_SERVICE_WORKERS", Any),

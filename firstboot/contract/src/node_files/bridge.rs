@@ -1,13 +1,14 @@
 //! The two `ifcfg` files of a node whose address is on an Open vSwitch bridge: the
 //! bridge's, and that of the interface that is its port.
 
-use super::{assignments, netmask};
-use crate::spec::{Bridge, Spec};
+use super::ifcfg::{ifcfg_differences, netmask};
+use super::shell::assignments;
+use crate::spec::{Spec, SpecBridge};
 
 /// What makes the bridge forward on its own after a reboot. Neutron leaves it `secure`
 /// with a controller that is not there until its agent runs, and until then the node
 /// would be cut off.
-fn extra(bridge: &Bridge) -> String {
+fn ovs_extra(bridge: &SpecBridge) -> String {
     let name = &bridge.name;
     let datapath = bridge.datapath.as_ref().filter(|kind| *kind != "system");
     let datapath = datapath.map_or_else(String::new, |kind| format!(" datapath_type={kind}"));
@@ -15,7 +16,7 @@ fn extra(bridge: &Bridge) -> String {
 }
 
 /// The content of the bridge's file.
-pub fn bridge_ifcfg(spec: &Spec, bridge: &Bridge) -> String {
+pub fn bridge_ifcfg(spec: &Spec, bridge: &SpecBridge) -> String {
     let (node, network) = (&spec.node, &spec.network);
     let mut text = format!(
         "DEVICE={name}\nNAME={name}\nDEVICETYPE=ovs\nTYPE=OVSBridge\nBOOTPROTO=static\n\
@@ -30,11 +31,11 @@ pub fn bridge_ifcfg(spec: &Spec, bridge: &Bridge) -> String {
         text += &format!("DNS{}={server}\n", index + 1);
     }
     text + "PEERDNS=no\nIPV6INIT=no\nONBOOT=yes\nNM_CONTROLLED=no\n"
-        + &format!("OVS_EXTRA=\"{}\"\n", extra(bridge))
+        + &format!("OVS_EXTRA=\"{}\"\n", ovs_extra(bridge))
 }
 
 /// The content of the interface's file; `hardware` is the address in the old one.
-pub fn port_ifcfg(spec: &Spec, bridge: &Bridge, hardware: Option<&str>) -> String {
+pub fn port_ifcfg(spec: &Spec, bridge: &SpecBridge, hardware: Option<&str>) -> String {
     let (name, bridge) = (&spec.node.interface, &bridge.name);
     let hardware = hardware.map_or_else(String::new, |address| format!("HWADDR={address}\n"));
     format!(
@@ -44,13 +45,13 @@ pub fn port_ifcfg(spec: &Spec, bridge: &Bridge, hardware: Option<&str>) -> Strin
 }
 
 /// What in the bridge's file is not as the spec wants it; empty if it will do.
-pub fn bridge_differences(spec: &Spec, bridge: &Bridge, text: &str) -> Vec<String> {
+pub fn bridge_differences(spec: &Spec, bridge: &SpecBridge, text: &str) -> Vec<String> {
     // It holds what a plain interface's file holds, for another device.
     let mut as_device = spec.clone();
     as_device.node.interface.clone_from(&bridge.name);
-    let mut wrong = super::ifcfg_differences(&as_device, text);
+    let mut wrong = ifcfg_differences(&as_device, text);
     let found = assignments(text);
-    let extra = extra(bridge);
+    let extra = ovs_extra(bridge);
     for (key, wanted) in
         [("TYPE", "OVSBridge"), ("DEVICETYPE", "ovs"), ("OVS_EXTRA", extra.as_str())]
     {
@@ -62,7 +63,7 @@ pub fn bridge_differences(spec: &Spec, bridge: &Bridge, text: &str) -> Vec<Strin
 }
 
 /// What in the interface's file is not as the spec wants it; empty if it will do.
-pub fn port_differences(spec: &Spec, bridge: &Bridge, text: &str) -> Vec<String> {
+pub fn port_differences(spec: &Spec, bridge: &SpecBridge, text: &str) -> Vec<String> {
     let found = assignments(text);
     let get = |key: &str| found.get(key).map_or("", String::as_str);
     let checks = [
@@ -84,8 +85,8 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    fn spec() -> (Spec, Bridge) {
-        let spec = Spec::parse(include_str!("../../examples/controller.spec.toml")).unwrap();
+    fn spec() -> (Spec, SpecBridge) {
+        let spec = Spec::parse(include_str!("../../../examples/controller.spec.toml")).unwrap();
         let bridge = spec.bridge.clone().unwrap();
         (spec, bridge)
     }
@@ -102,7 +103,7 @@ mod tests {
         let port = port_ifcfg(&spec, &bridge, Some("52:54:00:00:00:01"));
         assert_eq!(port_differences(&spec, &bridge, &port), [""; 0]);
         assert!(port.ends_with("HWADDR=52:54:00:00:00:01\n"));
-        let plain = super::super::ifcfg(&spec);
+        let plain = super::super::ifcfg::ifcfg(&spec);
         assert_eq!(
             port_differences(&spec, &bridge, &plain),
             ["TYPE", "DEVICETYPE", "OVS_BRIDGE", "IPADDR"]
@@ -112,8 +113,10 @@ mod tests {
     /// A real host's files, before the bridge and after: ours say the same.
     #[test]
     fn a_real_pair_is_reproduced() {
-        let shared = std::env::var_os("IMGBUILD_SHARED")
-            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), Into::into);
+        let shared = std::env::var_os("IMGBUILD_SHARED").map_or_else(
+            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
+            Into::into,
+        );
         let folder = shared.join("corpus/ovs/ifcfg-pairs/queens-host1");
         let Ok(before) = std::fs::read_to_string(folder.join("ifcfg-em1.before")) else {
             eprintln!("{} is absent: not checked", folder.display());

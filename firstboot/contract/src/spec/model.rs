@@ -1,9 +1,4 @@
-//! The node spec: everything firstboot knows about its node. imgbuild writes it
-//! into the image as TOML at [`PATH`]; it holds no secret.
-
-mod check;
-
-pub use check::{Problem, SpecError};
+//! The values of a node spec.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -50,51 +45,32 @@ pub struct Spec {
     /// The lab's name.
     pub lab: String,
     /// This node.
-    pub node: Node,
+    pub node: SpecNode,
     /// The lab network.
-    pub network: Network,
+    pub network: SpecNetwork,
     /// Units and their wanted state.
-    pub services: Services,
+    pub services: SpecServices,
     /// Every node of the lab, this one included, ordered by address.
-    pub hosts: Vec<Host>,
+    pub hosts: Vec<LabHost>,
     /// The repositories that the node is set up with.
-    pub repositories: Vec<Repository>,
+    pub repositories: Vec<SpecRepository>,
     /// What those repositories must offer.
-    #[serde(default, skip_serializing_if = "Packages::is_empty")]
-    pub packages: Packages,
+    #[serde(default, skip_serializing_if = "SpecPackages::is_empty")]
+    pub packages: SpecPackages,
     /// The bridge that takes over the node's address; absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bridge: Option<Bridge>,
+    pub bridge: Option<SpecBridge>,
     /// OpenStack's installer; absent on nodes that do not run it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub packstack: Option<Packstack>,
+    pub packstack: Option<SpecPackstack>,
     /// The image the node was made from.
-    pub image: Image,
-}
-
-impl Spec {
-    /// Reads a spec and checks that it makes sense as a whole.
-    ///
-    /// # Errors
-    /// [`SpecError`] with every problem found: TOML syntax, keys, types, another
-    /// format version, and values that contradict each other.
-    pub fn parse(text: &str) -> Result<Spec, SpecError> {
-        check::parse(text)
-    }
-
-    /// The spec as TOML, as [`Spec::parse`] reads it.
-    ///
-    /// # Errors
-    /// When a number does not fit TOML's signed 64 bits.
-    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
-        toml::to_string(self)
-    }
+    pub image: SpecImage,
 }
 
 /// This node's identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Node {
+pub struct SpecNode {
     /// Host name (one label or fully qualified).
     pub name: String,
     /// What it does.
@@ -108,7 +84,7 @@ pub struct Node {
 /// The lab network's facts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Network {
+pub struct SpecNetwork {
     /// Prefix length in bits.
     pub prefix: u8,
     /// Default gateway.
@@ -122,7 +98,7 @@ pub struct Network {
 /// Units (with or without `.service`) and their wanted state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Services {
+pub struct SpecServices {
     /// Enabled and running.
     pub enabled: Vec<String>,
     /// Disabled and stopped.
@@ -132,7 +108,7 @@ pub struct Services {
 /// A node of the lab.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Host {
+pub struct LabHost {
     /// Host name.
     pub name: String,
     /// Address on the lab network.
@@ -144,7 +120,7 @@ pub struct Host {
 /// A yum repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Repository {
+pub struct SpecRepository {
     /// The yum repository id.
     pub id: String,
     /// Where the node finds it; absent when it was only used to build the image.
@@ -156,7 +132,7 @@ pub struct Repository {
 /// What the repositories must offer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Packages {
+pub struct SpecPackages {
     /// How many packages they hold together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,
@@ -165,16 +141,16 @@ pub struct Packages {
     pub needed: Vec<String>,
 }
 
-impl Packages {
+impl SpecPackages {
     fn is_empty(&self) -> bool {
-        *self == Packages::default()
+        *self == SpecPackages::default()
     }
 }
 
 /// The Open vSwitch bridge with the node's address and its interface as a port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Bridge {
+pub struct SpecBridge {
     /// Its name, [`BRIDGE`].
     pub name: String,
     /// `system` (the kernel's, if absent) or `netdev` (in user space).
@@ -185,7 +161,7 @@ pub struct Bridge {
 /// OpenStack's installer on the controller.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Packstack {
+pub struct SpecPackstack {
     /// Another program in packstack's place, such as a test double: a path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
@@ -202,7 +178,7 @@ pub struct Packstack {
 /// The image the node was made from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Image {
+pub struct SpecImage {
     /// SHA-256 of the plan, lower-case hexadecimal.
     pub plan: String,
     /// Whether it was built from practice media.

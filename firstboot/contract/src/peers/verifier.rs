@@ -1,8 +1,8 @@
 //! Judging the other side's certificate: it is of the lab's CA, names who it should, and,
 //! where the keys of now are known, has that one's.
 
+use super::certificate::certificate_name;
 use super::fingerprints::Fingerprints;
-use super::pki;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -37,7 +37,7 @@ impl ClientCertVerifier for Verifier<dyn ClientCertVerifier> {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let verified = self.by_ca.verify_client_cert(end_entity, intermediates, now)?;
-        self.check(pki::name(end_entity).as_deref(), end_entity)?;
+        self.check(certificate_name(end_entity).as_deref(), end_entity)?;
         Ok(verified)
     }
 

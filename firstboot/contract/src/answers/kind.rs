@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 /// The kind of a key's value, as far as it can be judged without the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum AnswerKind {
     /// Any one line, also none.
     Any,
     /// Any one line that is not empty.
@@ -43,9 +43,9 @@ pub enum Kind {
     Manager,
 }
 
-use Kind::*;
+use AnswerKind::*;
 
-impl Kind {
+impl AnswerKind {
     /// What is allowed, for messages.
     pub fn allowed(self) -> String {
         match self {
@@ -71,7 +71,7 @@ impl Kind {
     }
 
     /// Whether `value` is such a value.
-    pub fn holds(self, value: &str) -> bool {
+    pub fn allows(self, value: &str) -> bool {
         // A line break would begin another key; blanks at the ends are not kept.
         if value.chars().any(char::is_control) || value.trim() != value {
             return false;
@@ -87,12 +87,12 @@ impl Kind {
             Decimal => value.parse::<f64>().is_ok_and(f64::is_finite),
             Port => value.parse::<u16>().is_ok_and(|port| port > 0),
             Address => value.parse::<IpAddr>().is_ok(),
-            Host => host(value),
-            Hosts => all(host),
-            Range => range(value),
+            Host => is_host(value),
+            Hosts => all(is_host),
+            Range => is_range(value),
             Path => value.starts_with('/') || value.starts_with("~/"),
-            Size => size(value),
-            Exports => all(export),
+            Size => is_size(value),
+            Exports => all(is_export),
             LdapUrl => ["ldap://", "ldaps://"]
                 .iter()
                 .any(|start| value.strip_prefix(start).is_some_and(|rest| !rest.is_empty())),
@@ -110,7 +110,7 @@ impl Kind {
     }
 }
 
-fn host(text: &str) -> bool {
+fn is_host(text: &str) -> bool {
     if text.parse::<IpAddr>().is_ok() {
         return true;
     }
@@ -121,18 +121,18 @@ fn host(text: &str) -> bool {
     text.split('.').all(label) && !text.chars().all(|c| c.is_ascii_digit() || c == '.')
 }
 
-fn range(text: &str) -> bool {
+fn is_range(text: &str) -> bool {
     let (address, prefix) = text.split_once('/').unwrap_or((text, "0"));
     let most = if address.contains(':') { 128 } else { 32 };
     address.parse::<IpAddr>().is_ok() && prefix.parse::<u8>().is_ok_and(|prefix| prefix <= most)
 }
 
-fn size(text: &str) -> bool {
+fn is_size(text: &str) -> bool {
     text.strip_suffix('G').is_some_and(|number| number.parse::<u32>().is_ok_and(|size| size > 0))
 }
 
-fn export(text: &str) -> bool {
-    text.split_once(":/").is_some_and(|(name, _)| host(name))
+fn is_export(text: &str) -> bool {
+    text.split_once(":/").is_some_and(|(name, _)| is_host(name))
 }
 
 #[cfg(test)]
@@ -165,10 +165,10 @@ mod tests {
             (Secret, vec![], vec!["x"]),
         ] {
             for value in good {
-                assert!(kind.holds(value), "{kind:?}: {value:?}");
+                assert!(kind.allows(value), "{kind:?}: {value:?}");
             }
             for value in bad {
-                assert!(!kind.holds(value), "{kind:?}: {value:?}");
+                assert!(!kind.allows(value), "{kind:?}: {value:?}");
             }
             assert!(!kind.allowed().is_empty());
         }

@@ -2,14 +2,14 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `GET /v1/state` | [`crate::report::Status`], as `firstboot status --json` prints it |
-//! | `GET /v1/peers` | an array of [`Peer`], one for each other node of the lab |
+//! | `GET /v1/state` | the node's status, as `firstboot status --json` prints it |
+//! | `GET /v1/peers` | an array of [`PeerStatus`], one for each other node of the lab |
 //! | `POST /v1/announce` | takes an [`Announcement`]; 204, or a [`Refused`] |
 //!
 //! Fields may be added; readers pass over those that they do not know.
 
 use crate::spec::Role;
-use crate::state::{Outcome, Readiness};
+use crate::status::{CloudState, Outcome, Readiness};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
@@ -60,35 +60,9 @@ impl From<Readiness> for PeerState {
     }
 }
 
-/// How OpenStack stands, by the word of the node that installs it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Cloud {
-    /// Its services answer as they should.
-    Up,
-    /// It is not installed and verified yet.
-    Working,
-    /// Installing or verifying it failed.
-    Failed,
-    /// It is not installed, as its medium has no packstack.
-    Absent,
-}
-
-impl Cloud {
-    /// In words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Cloud::Up => "OpenStack is up",
-            Cloud::Working => "OpenStack is not up yet",
-            Cloud::Failed => "OpenStack could not be brought up",
-            Cloud::Absent => "OpenStack is not installed in this lab",
-        }
-    }
-}
-
 /// Another node of the lab, as one node sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Peer {
+pub struct PeerStatus {
     /// Its name.
     pub node: String,
     /// Its role.
@@ -115,7 +89,7 @@ pub struct Peer {
     pub image: Option<String>,
     /// How OpenStack stands, if this node installs it.
     #[serde(default)]
-    pub cloud: Option<Cloud>,
+    pub cloud: Option<CloudState>,
 }
 
 /// A step in an announcement.
@@ -151,13 +125,13 @@ pub struct Announcement {
     pub for_seconds: f64,
     /// How OpenStack stands, if this node installs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cloud: Option<Cloud>,
+    pub cloud: Option<CloudState>,
 }
 
 impl Announcement {
     /// Whether its values are such as a node says: short, without anything that does not
     /// belong on a terminal.
-    pub fn sensible(&self) -> bool {
+    pub fn is_sensible(&self) -> bool {
         let plain = |text: &str, most: usize| {
             text.len() <= most && text.bytes().all(|byte| byte.is_ascii_graphic())
         };

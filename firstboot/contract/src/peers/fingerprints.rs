@@ -12,6 +12,25 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use webpki::EndEntityCert;
 
+/// Why a fingerprint is not one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FingerprintError {
+    /// This line of the file is not in its form.
+    #[error("line {0}: not a SHA-256 (64 digits of 0-9 and a-f), two blanks and a name")]
+    Line(usize),
+    /// A line of the file repeats a name.
+    #[error("line {line}: `{name}` has a fingerprint already")]
+    Repeated {
+        /// The line's number.
+        line: usize,
+        /// The name.
+        name: String,
+    },
+    /// What should be the certificate of this name is none.
+    #[error("the certificate of {0} is damaged")]
+    Certificate(String),
+}
+
 /// The fingerprints by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fingerprints(BTreeMap<String, String>);
@@ -20,8 +39,8 @@ impl Fingerprints {
     /// Reads the file's text.
     ///
     /// # Errors
-    /// The line that is not one of a fingerprint, in words.
-    pub fn parse(text: &str) -> Result<Fingerprints, String> {
+    /// The line that is not one of a fingerprint.
+    pub fn parse(text: &str) -> Result<Fingerprints, FingerprintError> {
         let mut found = BTreeMap::new();
         for (index, line) in text.lines().enumerate() {
             let hexadecimal = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
@@ -29,13 +48,11 @@ impl Fingerprints {
                 digest.len() == 64 && digest.chars().all(hexadecimal) && !name.is_empty()
             });
             let Some((digest, name)) = whole else {
-                return Err(format!(
-                    "line {}: not a SHA-256 (64 digits of 0-9 and a-f), two blanks and a name",
-                    index + 1
-                ));
+                return Err(FingerprintError::Line(index + 1));
             };
             if found.insert(name.to_owned(), digest.to_owned()).is_some() {
-                return Err(format!("line {}: `{name}` has a fingerprint already", index + 1));
+                let (line, name) = (index + 1, name.to_owned());
+                return Err(FingerprintError::Repeated { line, name });
             }
         }
         Ok(Fingerprints(found))
@@ -49,11 +66,11 @@ impl Fingerprints {
     /// Adds that of the key in the certificate (PEM) of `name`.
     ///
     /// # Errors
-    /// When it is not a certificate; in words.
-    pub fn add(&mut self, name: &str, certificate: &str) -> Result<(), String> {
+    /// When it is not a certificate.
+    pub fn add(&mut self, name: &str, certificate: &str) -> Result<(), FingerprintError> {
         let certificate = CertificateDer::from_pem_slice(certificate.as_bytes());
         let digest = certificate.ok().and_then(|certificate| fingerprint(&certificate));
-        let digest = digest.ok_or_else(|| format!("the certificate of {name} is damaged"))?;
+        let digest = digest.ok_or_else(|| FingerprintError::Certificate(name.to_owned()))?;
         self.0.insert(name.to_owned(), digest);
         Ok(())
     }
@@ -129,7 +146,7 @@ mod tests {
             (twice, 2),
         ] {
             let error = Fingerprints::parse(&text).unwrap_err();
-            assert!(error.starts_with(&format!("line {line}: ")), "{text:?}: {error}");
+            assert!(error.to_string().starts_with(&format!("line {line}: ")), "{text:?}: {error}");
         }
         assert_eq!(Fingerprints::parse(""), Ok(Fingerprints::default()));
         assert!(Fingerprints::default().add("a", "no PEM").is_err());

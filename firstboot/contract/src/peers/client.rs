@@ -1,6 +1,7 @@
 //! Asking a node over mutual TLS: one question for each session.
 
-use super::pki::{self, Pki};
+use super::certificate::session_id;
+use super::tls::Pki;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
@@ -23,25 +24,25 @@ const MAX_ANSWER: usize = 2 << 20;
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// A TLS session with a node.
-pub struct Session {
+pub struct TlsSession {
     stream: TlsStream<TcpStream>,
     node: String,
     /// What an announcement in this session has as its `session`.
     pub id: String,
 }
 
-impl Session {
+impl TlsSession {
     /// Connects to `node` at `at`, and sees that it is that node.
     ///
     /// # Errors
     /// When there is no connection, or the other side is not who it should be.
-    pub async fn open(pki: &Pki, at: SocketAddr, node: &str) -> io::Result<Session> {
+    pub async fn open(pki: &Pki, at: SocketAddr, node: &str) -> io::Result<TlsSession> {
         let name = ServerName::try_from(node.to_owned());
         let name = name.map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
         let stream = timeout(CONNECT, TcpStream::connect(at)).await??;
         let stream = TlsConnector::from(pki.client.clone()).connect(name, stream).await?;
-        let id = pki::session(stream.get_ref().1).ok_or(io::ErrorKind::Other)?;
-        Ok(Session { stream, node: node.to_owned(), id })
+        let id = session_id(stream.get_ref().1).ok_or(io::ErrorKind::Other)?;
+        Ok(TlsSession { stream, node: node.to_owned(), id })
     }
 
     /// Asks for `path`, or posts `body` to it; the answer's status and body.
@@ -72,7 +73,7 @@ impl Session {
 }
 
 /// What TLS says of why a question failed, if that was why.
-pub(super) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+pub fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     fn inner(error: &io::Error) -> Option<&(dyn Error + 'static)> {
         error.get_ref().map(|inner| inner as _)
     }
@@ -92,7 +93,7 @@ pub(super) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
 
 /// Whether a question to `node` failed because one side has another key of the other than
 /// the other has now; in words.
-pub fn revoked(error: &io::Error, node: &str) -> Option<String> {
+pub fn describe_revoked(error: &io::Error, node: &str) -> Option<String> {
     let build = "build the images of all nodes again";
     match tls_error(error)? {
         rustls::Error::InvalidCertificate(CertificateError::Revoked) => {
@@ -111,7 +112,7 @@ pub fn revoked(error: &io::Error, node: &str) -> Option<String> {
 /// # Errors
 /// When there is no connection, the other side is not that node, refuses, or does not
 /// answer in time.
-pub fn get(
+pub fn ask_once(
     pki: &Pki,
     at: SocketAddr,
     node: &str,
@@ -119,7 +120,7 @@ pub fn get(
     limit: Duration,
 ) -> io::Result<Bytes> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let asked = async { Session::open(pki, at, node).await?.ask(path, None).await };
+    let asked = async { TlsSession::open(pki, at, node).await?.ask(path, None).await };
     let answer = runtime.block_on(async { timeout(limit, asked).await });
     match answer {
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time")),

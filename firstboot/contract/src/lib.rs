@@ -1,0 +1,14 @@
+//! What imgbuild and firstboot agree on. imgbuild writes a node's spec, files and units into
+//! its image; firstboot reads and judges them on the node; the nodes and `imgbuild watch`
+//! exchange status over the network. Both programs take all of it from here.
+
+// Tests say on standard error what they could not look at.
+#![cfg_attr(test, allow(clippy::print_stderr))]
+
+pub mod answers;
+pub mod assets;
+pub mod diagnostic;
+pub mod node_files;
+pub mod peers;
+pub mod spec;
+pub mod status;
