@@ -12,8 +12,8 @@ pub use volume::{Filesystem, Volume, uuid_text};
 
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::open_regular;
-use crate::format::read_at::{Joined, Plain, ReadAt, Window};
-use crate::format::{gpt, lvm2, qcow2};
+use formats::read_at::{Joined, Plain, ReadAt, Window};
+use formats::{gpt, lvm2, qcow2};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 

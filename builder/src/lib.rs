@@ -5,7 +5,6 @@
 pub mod base;
 pub mod checksum;
 pub mod cli;
-pub mod format;
 pub mod image;
 pub mod kickstart;
 pub mod lab;
@@ -17,5 +16,4 @@ pub mod practice;
 pub mod problem;
 pub mod profile;
 pub mod provenance;
-pub mod rpmfile;
 pub mod tree;

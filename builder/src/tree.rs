@@ -16,78 +16,23 @@ use crate::base::durable;
 use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
 use crate::base::private::{self, Scratch};
-use crate::format::tree::{Content, Entry, Tree};
 use crate::packages::cache;
 use crate::tree::sandbox::userns;
+use formats::tree::{ScanError, Tree};
 use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
-use std::ffi::{CStr, CString};
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-/// Reads the folder `root` as a tree. Nothing is followed, sockets are left out, and time
-/// stamps later than `latest` (seconds since 1970) become `latest`: they are when the
-/// build ran, not what it built.
+/// Reads the directory `root` as a tree; see [`formats::tree::scan`].
 ///
 /// # Errors
-/// A build error naming what cannot be read.
+/// A build error naming what cannot be read, or interruption.
 pub fn scan(root: &Path, latest: i64) -> Result<Tree> {
-    let mut tree = Tree::default();
-    let mut links: HashMap<u64, Vec<u8>> = HashMap::new();
-    let mut pending = vec![(root.to_owned(), Vec::new())];
-    while let Some((path, name)) = pending.pop() {
-        interrupt::check()?;
-        let what = || format!("cannot read {}", path.display());
-        let meta = fs::symlink_metadata(&path).or_build(what)?;
-        let kind = meta.file_type();
-        if kind.is_dir() {
-            for child in fs::read_dir(&path).or_build(what)? {
-                let child = child.or_build(what)?.file_name();
-                let mut inside = name.clone();
-                if !inside.is_empty() {
-                    inside.push(b'/');
-                }
-                inside.extend_from_slice(child.as_bytes());
-                pending.push((path.join(child), inside));
-            }
-        } else if meta.nlink() > 1 {
-            links
-                .entry(meta.ino())
-                .and_modify(|first| *first = name.clone().min(first.clone()))
-                .or_insert(name.clone());
-        }
-        let (major, minor) =
-            (nix::sys::stat::major(meta.rdev()) as u32, nix::sys::stat::minor(meta.rdev()) as u32);
-        let content = if kind.is_dir() {
-            Content::Dir
-        } else if kind.is_symlink() {
-            Content::Symlink(fs::read_link(&path).or_build(what)?.as_os_str().as_bytes().to_vec())
-        } else if kind.is_char_device() {
-            Content::CharDevice { major, minor }
-        } else if kind.is_block_device() {
-            Content::BlockDevice { major, minor }
-        } else if kind.is_fifo() {
-            Content::Fifo
-        } else if kind.is_file() {
-            Content::File { path: path.clone(), size: meta.size() }
-        } else {
-            continue;
-        };
-        let entry = Entry {
-            mode: (meta.mode() & 0o7777) as u16,
-            uid: meta.uid(),
-            gid: meta.gid(),
-            mtime: meta.mtime().min(latest),
-            xattrs: xattrs(&path).or_build(what)?,
-            content,
-        };
-        tree.entries.insert(name, entry);
-    }
-    link(root, &mut tree, &links)?;
-    Ok(tree)
+    formats::tree::scan(root, latest, &mut || interrupt::check().is_ok()).map_err(|e| match e {
+        ScanError::Stopped => Error::interrupted(),
+        e => Error::build(e.to_string()),
+    })
 }
 
 /// The place of the file `name` below `root`; `None` where there is none. For reading and
@@ -114,57 +59,6 @@ pub fn inside(root: &Path, name: &str) -> Result<Option<PathBuf>> {
         }
     }
     Ok(Some(place))
-}
-
-/// Names beyond the first of a file become links to the first.
-fn link(root: &Path, tree: &mut Tree, links: &HashMap<u64, Vec<u8>>) -> Result<()> {
-    for (name, entry) in &mut tree.entries {
-        if let Content::File { path, .. } = &entry.content {
-            let meta = fs::symlink_metadata(path)
-                .or_build(|| format!("cannot read {}", path.display()))?;
-            match links.get(&meta.ino()) {
-                Some(first) if meta.nlink() > 1 && first != name => {
-                    entry.content = Content::Hardlink(first.clone())
-                }
-                _ => {}
-            }
-        }
-    }
-    debug_assert!(tree.get("").is_some(), "{} is a folder", root.display());
-    Ok(())
-}
-
-fn xattrs(path: &Path) -> std::io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
-    let path = CString::new(path.as_os_str().as_bytes())?;
-    let mut names = vec![0; 4096];
-    // SAFETY: path is NUL-terminated, the buffer's length is given.
-    let n = unsafe { nix::libc::llistxattr(path.as_ptr(), names.as_mut_ptr().cast(), names.len()) };
-    let n = match usize::try_from(n) {
-        Ok(n) => n,
-        Err(_) if std::io::Error::last_os_error().raw_os_error() == Some(nix::libc::ENOTSUP) => 0,
-        Err(_) => return Err(std::io::Error::last_os_error()),
-    };
-    let mut found = BTreeMap::new();
-    for name in names[..n].split_inclusive(|&b| b == 0) {
-        let Ok(name) = CStr::from_bytes_with_nul(name) else { continue };
-        // The host's own labels are no part of the tree.
-        if name.to_bytes() == b"security.selinux" {
-            continue;
-        }
-        let mut value = vec![0; 1 << 16];
-        // SAFETY: both strings are NUL-terminated, the buffer's length is given.
-        let n = unsafe {
-            nix::libc::lgetxattr(
-                path.as_ptr(),
-                name.as_ptr(),
-                value.as_mut_ptr().cast(),
-                value.len(),
-            )
-        };
-        value.truncate(usize::try_from(n).map_err(|_| std::io::Error::last_os_error())?);
-        found.insert(name.to_bytes().to_vec(), value);
-    }
-    Ok(found)
 }
 
 /// Finished trees in a folder, one per digest. They hold set-user-ID programs of other releases,
@@ -230,22 +124,9 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::error::Context;
     use std::fs::Permissions;
-    use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn scan_keeps_links_and_caps_times() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("b"), "data").unwrap();
-        fs::hard_link(dir.path().join("b"), dir.path().join("a")).unwrap();
-        std::os::unix::fs::symlink("a", dir.path().join("s")).unwrap();
-        let tree = scan(dir.path(), 1000).unwrap();
-        assert_eq!(tree.get("a").unwrap().size(), 4);
-        assert_eq!(tree.get("a").unwrap().mtime, 1000);
-        assert_eq!(tree.get("b").unwrap().content, Content::Hardlink(b"a".to_vec()));
-        assert_eq!(tree.get("s").unwrap().content, Content::Symlink(b"a".to_vec()));
-        assert_eq!(tree.get("").unwrap().content, Content::Dir);
-    }
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     #[test]
     fn a_failed_tree_is_not_kept() {

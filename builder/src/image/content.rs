@@ -4,8 +4,8 @@
 use super::{Filesystem, Image, Volume};
 use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
-use crate::format::ext4;
 use crate::image::listing::{Kind, Listing, Record};
+use formats::ext4;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::io;

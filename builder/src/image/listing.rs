@@ -6,7 +6,7 @@ mod mtree;
 
 use crate::base::error::{Context, Result};
 use crate::base::interrupt;
-use crate::format::tree::{Content, Entry, Tree};
+use formats::tree::{Content, Entry, Tree};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};

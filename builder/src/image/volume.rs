@@ -1,9 +1,9 @@
 //! What is in a partition or a logical volume.
 
 use crate::base::error::{Context, Error, Result};
-use crate::format::ext4;
-use crate::format::read_at::{Joined, ReadAt, Stream};
 use crate::image::listing::{Kind, Record};
+use formats::ext4;
+use formats::read_at::{Joined, ReadAt, Stream};
 use sha2::{Digest, Sha256};
 use std::io::Read;
 
@@ -171,9 +171,9 @@ pub fn uuid_text(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::fat;
-    use crate::format::read_at::Plain;
-    use crate::format::tree::{Content, Entry, Tree};
+    use formats::fat;
+    use formats::read_at::Plain;
+    use formats::tree::{Content, Entry, Tree};
     use std::os::unix::fs::FileExt;
 
     /// A FAT32 filesystem whose folder `D` has more entries than a cluster, and its file.

@@ -4,8 +4,8 @@ use super::arrange::{Fault, files_or_swap, least};
 use super::grow::{Request, share};
 use super::ids::lvm_uuid;
 use super::{Content, Group, MIB, Partition, Piece, Volume};
-use crate::format::lvm2;
 use crate::kickstart::{LogicalVolume, Storage, Target, VolumeGroup};
+use formats::lvm2;
 
 /// LVM's default extent, KiB.
 const EXTENT: u64 = 4096;

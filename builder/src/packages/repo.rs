@@ -2,6 +2,7 @@
 
 pub mod comps;
 pub mod database;
+pub mod package_file;
 pub mod primary;
 mod relation;
 pub mod repomd;

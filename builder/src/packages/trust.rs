@@ -51,7 +51,7 @@ pub struct Signature {
 pub enum Refusal {
     /// Not a whole package.
     #[error("it is not a whole RPM package: {0}")]
-    Malformed(#[from] crate::rpmfile::Malformed),
+    Malformed(#[from] formats::rpmfile::Malformed),
     /// A digest that the package has of itself is wrong.
     #[error(
         "it is damaged or was changed: its {what} is {found}, its signature header says {stated}"

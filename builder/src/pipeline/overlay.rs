@@ -3,12 +3,12 @@
 use super::Context;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files::read_regular;
-use crate::format::tree::{Content, Entry, Tree};
 use crate::lab::secrets::NodeSecrets;
 use crate::plan::node::accounts::{self, AccountFiles};
 use crate::plan::node::{self, Facts, secret};
 use crate::profile::Node;
 use contract::{assets, node_files};
+use formats::tree::{Content, Entry, Tree};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 

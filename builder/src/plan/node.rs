@@ -9,9 +9,9 @@ pub mod network;
 pub mod secret;
 mod system;
 
-use crate::format::tree::{Content, Entry};
 use crate::profile::{Node, Services, Spec};
 use contract::{answers, node_files, spec as wire};
+use formats::tree::{Content, Entry};
 use network::Ifcfg;
 
 /// One file, folder or link to put into a node's tree.
@@ -39,7 +39,7 @@ impl NodeFile {
         Self { path: path.into(), mode, content: Content::Dir }
     }
 
-    /// The path as keys of [`crate::format::tree::Tree`] are: without the leading slash.
+    /// The path as keys of [`formats::tree::Tree`] are: without the leading slash.
     pub fn tree_path(&self) -> &str {
         self.path.trim_start_matches('/')
     }

@@ -6,7 +6,7 @@
 //! medium everywhere. Nodes never get it.
 
 use crate::base::error::{Context, Result};
-use crate::rpmfile::{LEAD, RpmFile, Value, tag::signature, with_signatures};
+use formats::rpmfile::{LEAD, RpmFile, Value, tag::signature, with_signatures};
 use pgp::composed::{ArmorOptions, KeyType, SignedKeyDetails, SignedPublicKey};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::crypto::public_key::PublicKeyAlgorithm;

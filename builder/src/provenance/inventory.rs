@@ -2,8 +2,8 @@
 //! that a manifest and an SBOM can tell it when no package is read any more.
 
 use crate::base::error::{Context, Result};
+use crate::packages::repo::package_file;
 use crate::plan;
-use crate::rpmfile::RpmFile;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -37,7 +37,7 @@ pub fn write(folder: &Path, packages: &[&Path]) -> Result<()> {
     let about: Vec<About> = packages
         .par_iter()
         .map(|path| {
-            let package = RpmFile::open(path)?.package;
+            let package = package_file::open(path)?.package;
             Ok(About {
                 nevra: package.nevra(),
                 license: package.license,

@@ -3,9 +3,9 @@
 
 mod licence;
 
-use crate::format::iso9660::timestamp;
 use crate::plan::{Package, Plan};
 use crate::provenance::inventory::About;
+use formats::iso9660::timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

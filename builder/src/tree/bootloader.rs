@@ -4,11 +4,11 @@
 mod config;
 
 use crate::base::error::{Context, Error, Result};
-use crate::format::tree::{Content, Entry, Tree};
 use crate::kickstart::LoaderPassword;
 use crate::layout::Layout;
 use crate::tree;
 use crate::tree::sandbox::{Bind, Sandbox};
+use formats::tree::{Content, Entry, Tree};
 use std::fs;
 use std::path::Path;
 

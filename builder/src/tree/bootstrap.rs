@@ -3,7 +3,8 @@
 
 use crate::base::error::{Error, Result};
 use crate::base::interrupt;
-use crate::rpmfile::{Contents, Item, RpmFile};
+use crate::packages::repo::package_file;
+use formats::rpmfile::{Contents, Item};
 use rayon::prelude::*;
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
@@ -35,7 +36,7 @@ pub fn unpack(packages: &[&Path], root: &Path) -> Result<()> {
 
 fn unpack_one(package: &Path, root: &Path) -> Result<()> {
     interrupt::check()?;
-    let rpm = RpmFile::open(package)?;
+    let rpm = package_file::open(package)?;
     let fail = |e: &dyn std::fmt::Display| {
         Error::input(format!("{}: {e} ({})", rpm.package.nevra(), package.display()))
     };

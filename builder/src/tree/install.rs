@@ -11,8 +11,8 @@ mod settle;
 pub use scripts::{Post, run as run_scripts};
 
 use crate::base::error::{Context, Error, Result};
+use crate::packages::repo::package_file;
 use crate::plan::LeftOut;
-use crate::rpmfile::RpmFile;
 use crate::tree;
 use crate::tree::bootstrap;
 use crate::tree::sandbox::{Bind, SILENT, Sandbox};
@@ -199,7 +199,7 @@ fn have_devices(packages: &[PackageFile]) -> Result<bool> {
     let found: Result<Vec<bool>> = packages
         .par_iter()
         .map(|package| {
-            let files = RpmFile::open(&package.path)?.package.files;
+            let files = package_file::open(&package.path)?.package.files;
             Ok(files.iter().any(|file| matches!(file.kind(), 0o020_000 | 0o060_000)))
         })
         .collect();

@@ -5,8 +5,8 @@
 pub mod spec;
 
 use crate::base::error::{Context, Result};
-use crate::format::tree::{Content, Tree};
 use crate::tree;
+use formats::tree::{Content, Tree};
 use rayon::prelude::*;
 use spec::{Spec, Substitutions};
 use std::path::Path;
@@ -138,7 +138,7 @@ fn read(root: &Path, name: &str) -> Result<Option<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::tree::Entry;
+    use formats::tree::Entry;
     use std::fs;
 
     fn contexts(files: &[(&str, &str)]) -> Contexts {

@@ -2,7 +2,7 @@
 
 use crate::base::error::{Context, Result};
 use crate::base::interrupt;
-use crate::format::tree::{Content, Entry, Tree};
+use formats::tree::{Content, Entry, Tree};
 use nix::sys::stat::{Mode, SFlag, UtimensatFlags, makedev, mknod, utimensat};
 use nix::sys::time::TimeSpec;
 use std::ffi::{CString, OsStr};

@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use builder::format::read_at::ReadAt;
+use formats::read_at::ReadAt;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 /// A file of these bytes that is in memory alone; beyond them zeros up to `size`.

@@ -4,9 +4,9 @@ use super::files::{Zeroed, file, path};
 use super::seeds::trimmed;
 use crate::lab::text;
 use crate::oracle;
-use builder::format::tree::{Content, Entry, Tree};
-use builder::format::{berkeley, ext4, gpt, iso9660, lvm2, qcow2};
 use builder::image::{Content as ImageContent, Image};
+use formats::tree::{Content, Entry, Tree};
+use formats::{berkeley, ext4, gpt, iso9660, lvm2, qcow2};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, symlink};
@@ -231,7 +231,7 @@ pub(super) fn lvm2_seeds() -> Vec<Vec<u8>> {
 }
 
 pub(super) fn qcow2(data: &[u8]) -> bool {
-    use builder::format::read_at::ReadAt;
+    use formats::read_at::ReadAt;
     let Ok(reader) = qcow2::Reader::open(file(data, 0)) else { return false };
     let mut piece = vec![0; 1 << 16];
     let mut good = true;

@@ -1,12 +1,12 @@
 //! Kickstart line → what an image gets of it, and what the report says: a table. Files are
 //! judged by the programs that read them.
 
-use builder::format::tree::Content;
 use builder::kickstart::Fate::{self, Honoured, NotApplicable, Refused, Translated};
 use builder::kickstart::{Kickstart, Lines, Text, parse};
 use builder::plan::node::accounts::{self, AccountFiles};
 use builder::plan::node::{self, Facts};
 use builder::profile::{Request, Spec, load};
+use formats::tree::Content;
 use lab_tests::lab::{Lab, text};
 use lab_tests::{oracle, product};
 use std::collections::BTreeMap;

@@ -1,9 +1,9 @@
 //! The files that are derived from a profile for each node, and what firstboot reads of them.
 
 use crate::shipped::{Lab, facts, request, shipped};
-use builder::format::tree::Content;
 use builder::plan::node;
 use builder::profile::load;
+use formats::tree::Content;
 use lab_tests::fixture;
 use lab_tests::product::workspace;
 use std::collections::BTreeMap;

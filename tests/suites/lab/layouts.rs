@@ -1,7 +1,7 @@
 //! Disk layouts of kickstarts: built on the practice medium, judged by the tools of others,
 //! three of them booted.
 
-use builder::format::sparse;
+use formats::sparse;
 use lab_tests::guest::{Firmware, Guest};
 use lab_tests::lab::{Lab, text};
 use lab_tests::{oracle, product};

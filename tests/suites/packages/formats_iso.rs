@@ -1,9 +1,9 @@
 //! ISO 9660: our reader and our writer against xorriso, isoinfo and genisoimage.
 
-use builder::format::iso9660::{
+use formats::iso9660::{
     Boot, Error, Iso, Kind, Node, Options, Platform, SECTOR, WriteError, write,
 };
-use builder::format::tree::{Content, Entry, Tree};
+use formats::tree::{Content, Entry, Tree};
 use lab_tests::oracle;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};

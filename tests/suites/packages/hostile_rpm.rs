@@ -1,8 +1,8 @@
 //! Packages made to do harm: refused or contained, nothing outside the tree is touched, no panic.
 
 use builder::packages::trust::{self, Keyring, Refusal};
-use builder::rpmfile::{Contents, RpmFile};
 use builder::tree::bootstrap;
+use formats::rpmfile::{Contents, RpmFile};
 use lab_tests::rawrpm::{self, Entry, File};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};

@@ -1,8 +1,8 @@
 //! ISO 9660 images as isoinfo and xorriso list them (recorded answers), and images that are wrong
 //! in every way.
 
-use builder::format::iso9660::{Error, Iso, Kind, Names, Node, Options, plain_name, write};
-use builder::format::tree::{Content, Entry, Tree};
+use formats::iso9660::{Error, Iso, Kind, Names, Node, Options, plain_name, write};
+use formats::tree::{Content, Entry, Tree};
 use lab_tests::lab::text;
 use lab_tests::{oracle, product};
 use std::fs::{self, File};

@@ -1,8 +1,8 @@
 //! ISO files as media: the practice images against their trees, several repositories in one image,
 //! and images without Rock Ridge.
 
-use builder::format::iso9660::{Iso, Kind};
 use builder::packages::media;
+use formats::iso9660::{Iso, Kind};
 use lab_tests::lab::text;
 use lab_tests::{oracle, product};
 use std::collections::BTreeMap;

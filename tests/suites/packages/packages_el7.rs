@@ -1,7 +1,8 @@
 //! Headers, file lists, scriptlets, triggers and dependencies as EL7's own rpm prints them, and
 //! of all EL7 packages at hand as Debian's rpm does.
 
-use builder::rpmfile::{Dependency, Package, RpmFile, When};
+use builder::packages::repo::package_file;
+use formats::rpmfile::{Dependency, Package, When};
 use lab_tests::lab::text;
 use lab_tests::{oracle, product};
 use std::fs;
@@ -29,7 +30,7 @@ fn corpus(shared: &Path) -> Vec<(PathBuf, Package)> {
     let mut packages: Vec<(PathBuf, Package)> = fs::read_dir(folder)
         .expect("packages")
         .map(|entry| entry.expect("entry").path())
-        .map(|path| (path.clone(), RpmFile::open(&path).expect("a package").package))
+        .map(|path| (path.clone(), package_file::open(&path).expect("a package").package))
         .collect();
     packages.sort_by(|a, b| a.0.cmp(&b.0));
     assert_eq!(packages.len(), 16);
@@ -281,7 +282,7 @@ fn all_el7_packages_as_debians_rpm_reads_them() {
         paths.sort_unstable();
         for path in paths {
             let printed = oracle::run("rpm", ["-qp", "--nosignature", "--qf", QUERY, path]);
-            let ours = as_queried(&RpmFile::open(Path::new(path)).expect(path).package);
+            let ours = as_queried(&package_file::open(Path::new(path)).expect(path).package);
             let printed = string(&printed.stdout);
             let differing = ours.lines().zip(printed.lines()).find(|(a, b)| a != b);
             assert!(ours == printed, "{path}: (ours, rpm's) {differing:?}");

@@ -1,7 +1,7 @@
 //! Signatures of genuine EL7 packages: each is good, and none survives a changed byte.
 
 use builder::packages::trust::{self, Covers, Keyring, Refusal};
-use builder::rpmfile::{RpmFile, tag::signature};
+use formats::rpmfile::{RpmFile, tag::signature};
 use lab_tests::lab::text;
 use lab_tests::{oracle, product};
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 //! what is refused and in which words.
 
 use builder::packages::trust::{self, Covers, Keyring, Refusal, Signature};
-use builder::rpmfile::{LEAD, RpmFile, Value, tag::signature, with_signatures};
+use formats::rpmfile::{LEAD, RpmFile, Value, tag::signature, with_signatures};
 use lab_tests::lab::text;
 use lab_tests::rawrpm::{self, File};
 use lab_tests::{oracle, product};

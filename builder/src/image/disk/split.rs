@@ -1,6 +1,6 @@
 //! One tree → the trees of the filesystems that it is spread over.
 
-use crate::format::tree::{Content, Entry, Tree};
+use formats::tree::{Content, Entry, Tree};
 
 /// Takes what is below each of `mounts` (absolute, outer ones first, `/` among them) out of
 /// `tree`, and returns a tree for each in the same order. A mount point is a folder in both.

@@ -6,12 +6,12 @@
 
 use crate::base::error::{Context, Error, Result};
 use crate::base::private;
-use crate::format::area::Area;
-use crate::format::sparse;
-use crate::format::tree::Tree;
 use crate::layout::Files;
 use crate::tree;
 use crate::tree::sandbox::{Bind, Sandbox};
+use formats::area::Area;
+use formats::sparse;
+use formats::tree::Tree;
 use nix::mount::{MsFlags, mount, umount};
 use nix::sched::{CloneFlags, unshare};
 use std::fs::{self, File};

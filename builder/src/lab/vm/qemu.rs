@@ -6,7 +6,7 @@ use super::network::{self, Namespace};
 use super::process::Process;
 use super::qmp;
 use crate::base::error::{Context, Error, Result};
-use crate::format::qcow2::{self, Backing};
+use formats::qcow2::{self, Backing};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;

@@ -3,7 +3,7 @@
 use super::{Medium, plain, search, unreadable};
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::open_regular;
-use crate::format::iso9660::{self, Iso, Kind, Names, Node};
+use formats::iso9660::{self, Iso, Kind, Names, Node};
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -2,9 +2,9 @@
 
 use super::keys::{Key, Keyring, Standing, hexadecimal};
 use super::{Covers, Refusal, Signature};
-use crate::format::iso9660::date;
-use crate::rpmfile::tag::{self, signature};
-use crate::rpmfile::{Contents, DigestKind, Header, LEAD, RpmFile};
+use formats::iso9660::date;
+use formats::rpmfile::tag::{self, signature};
+use formats::rpmfile::{Contents, DigestKind, Header, LEAD, RpmFile};
 use pgp::composed::{Deserializable, DetachedSignature};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{Signature as Packet, SignatureType};

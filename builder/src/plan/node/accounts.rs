@@ -1,8 +1,8 @@
 //! `rootpw`, `user` and `group` of the kickstart, worked into the account files that
 //! the packages left (passwd(5), group(5), shadow(5), gshadow(5)).
 
-use crate::format::tree::{Content, Entry};
 use crate::kickstart::{Kickstart, Login, NewGroup, User};
+use formats::tree::{Content, Entry};
 
 /// The four files' texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! entries by name, inode numbers counted, no time stamp later than the build's.
 //! Source: kernel Documentation/driver-api/early-userspace/buffer-format.rst.
 
-use crate::format::cpio::{self, Header, Reader};
+use formats::cpio::{self, Header, Reader};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 

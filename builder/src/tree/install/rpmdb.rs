@@ -8,9 +8,9 @@
 
 use super::Listener;
 use crate::base::error::{Context, Error, Result};
-use crate::format::berkeley;
 use crate::tree;
 use crate::tree::sandbox::Sandbox;
+use formats::berkeley;
 use sha1::{Digest, Sha1};
 use std::fs::{self, File};
 use std::io::{BufWriter, Read, Write};

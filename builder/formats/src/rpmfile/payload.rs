@@ -2,7 +2,7 @@
 //! unless the header, which is what is signed, says the same.
 
 use super::{DigestKind, File, Header, Malformed, Package, flag, tag};
-use crate::format::cpio;
+use crate::cpio;
 use sha2::Digest;
 use std::collections::HashMap;
 use std::io::{self, BufRead, Read};

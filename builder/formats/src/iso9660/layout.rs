@@ -3,7 +3,7 @@
 
 use super::write::WriteError;
 use super::{SECTOR, entries, names, record};
-use crate::format::tree::{Content, Entry, Tree};
+use crate::tree::{Content, Entry, Tree};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Largest extent: the most whole sectors that a 32-bit length holds.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::format::sparse::tests::{qemu_img, raw};
+use crate::sparse::tests::{qemu_img, raw};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
@@ -84,7 +84,7 @@ fn an_empty_disk_and_a_stop() {
 
 /// The whole content of an image by our reader.
 fn read(image: &Path) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
-    use crate::format::read_at::{Plain, ReadAt};
+    use crate::read_at::{Plain, ReadAt};
     let mut reader = Reader::open(File::open(image)?)?;
     if let Some(name) = reader.backing_name().map(str::to_owned) {
         let base = File::open(image.with_file_name(name))?;

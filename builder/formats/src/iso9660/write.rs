@@ -3,7 +3,7 @@
 use super::entries::{both32, ce};
 use super::layout::{self, Dir, EXTENT_MAX, Layout, NewRecord, Target};
 use super::{SECTOR, eltorito, time, volume};
-use crate::format::tree::Tree;
+use crate::tree::Tree;
 use std::io::{self, Read, Write};
 use thiserror::Error;
 

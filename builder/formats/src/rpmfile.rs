@@ -14,19 +14,15 @@ pub use package::{Dependency, Package, Scriptlet, Trigger, When};
 pub use payload::{Contents, Item};
 pub use write::{Value, package as with_signatures};
 
-use crate::base::error::{Error, Result};
-use crate::base::files::open_regular;
-use std::fs;
-use std::io::{self, BufRead, BufReader};
-use std::path::Path;
-use thiserror::Error as ThisError;
+use std::io::{self, BufRead};
+use thiserror::Error;
 
 /// Bytes of the lead, which only says that this is a package.
 pub const LEAD: usize = 96;
 const LEAD_MAGIC: [u8; 4] = [0xed, 0xab, 0xee, 0xdb];
 
 /// Why a package file cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Malformed {
     /// Damage at a place in the file.
     #[error("at byte {offset}: {what}")]
@@ -73,23 +69,6 @@ pub struct RpmFile<R> {
     pub package: Package,
     /// What follows the headers.
     pub rest: R,
-}
-
-impl RpmFile<BufReader<fs::File>> {
-    /// Opens a package file and reads its headers.
-    ///
-    /// # Errors
-    /// An input error when it is truncated or not an RPM.
-    pub fn open(path: &Path) -> Result<Self> {
-        let open = || {
-            let file = open_regular(path).map_err(|e| Malformed::new(0, e.to_string()))?;
-            Self::read(BufReader::with_capacity(1 << 16, file))
-        };
-        open().map_err(|e| {
-            Error::input(format!("{} is not a whole RPM package: {e}", path.display()))
-                .hint("the medium may be damaged; compare its checksum with the publisher's")
-        })
-    }
 }
 
 impl<R: BufRead> RpmFile<R> {

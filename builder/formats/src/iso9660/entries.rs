@@ -1,7 +1,7 @@
 //! System use entries as written: SUSP 1.12 and RRIP 1.09 (`RRIP_1991A`).
 
 use super::time;
-use crate::format::tree::{Content, Entry};
+use crate::tree::{Content, Entry};
 
 /// Length of a CE entry.
 pub const CE: usize = 28;

@@ -1,5 +1,5 @@
 //! On-disk formats: values to bytes and back. Nothing here knows policy or
-//! imports the rest of the crate.
+//! depends on another crate of the workspace.
 
 pub mod archive;
 pub mod area;
@@ -13,6 +13,7 @@ pub mod iso9660;
 pub mod lvm2;
 pub mod qcow2;
 pub mod read_at;
+pub mod rpmfile;
 pub mod sparse;
 pub mod swap;
 pub mod tree;

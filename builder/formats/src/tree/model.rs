@@ -1,4 +1,4 @@
-//! A file tree as a value: what the filesystem and archive writers take.
+//! The values.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -243,8 +243,8 @@ fn move_dots_to_front(cluster: &mut [u8], root: u32) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tree::Entry;
     use super::*;
+    use crate::tree::Entry;
     use std::process::Command;
 
     fn options(size: u64) -> Options {

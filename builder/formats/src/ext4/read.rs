@@ -5,7 +5,7 @@
 mod data;
 
 use super::xattr;
-use crate::format::read_at::ReadAt;
+use crate::read_at::ReadAt;
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use thiserror::Error;

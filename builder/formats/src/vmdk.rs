@@ -147,7 +147,7 @@ fn little_endian(words: &[u32]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::sparse::tests::{qemu_img, raw};
+    use crate::sparse::tests::{qemu_img, raw};
 
     #[test]
     fn qemu_img_reads_the_same() {

@@ -2,7 +2,7 @@
 
 use super::alloc::Run;
 use super::geometry::{BLOCK, INODE};
-use crate::format::tree::{Content, Entry};
+use crate::tree::{Content, Entry};
 
 /// Room for fields behind the first 128 bytes, as mke2fs of EL7 sets it.
 pub const EXTRA_SIZE: u16 = 28;

@@ -2,7 +2,7 @@
 
 use super::text::{self, Section, Value};
 use super::{AREA_MAGIC, SECTOR, crc};
-use crate::format::read_at::ReadAt;
+use crate::read_at::ReadAt;
 use std::collections::BTreeMap;
 use std::io;
 use thiserror::Error;
@@ -205,7 +205,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 mod tests {
     use super::super::tests::{MIB, group};
     use super::*;
-    use crate::format::read_at::{Plain, Window};
+    use crate::read_at::{Plain, Window};
 
     /// A group as [`super::super::write`] makes it, with these bytes changed.
     fn read_with(change: &[(u64, u8)]) -> Result<Vec<Found>, ReadError> {

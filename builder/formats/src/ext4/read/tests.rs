@@ -1,5 +1,5 @@
 use super::*;
-use crate::format::read_at::Plain;
+use crate::read_at::Plain;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
@@ -92,8 +92,8 @@ fn what_mke2fs_wrote_is_read() {
 
 #[test]
 fn what_our_writer_wrote_is_read() {
-    use crate::format::ext4::{Options, write};
-    use crate::format::tree::{Content, Entry, Tree};
+    use crate::ext4::{Options, write};
+    use crate::tree::{Content, Entry, Tree};
     let mut tree = Tree::default();
     let acl = {
         // user::rw-, user:5:r--, group::r--, mask::r--, other::r-- as getxattr gives them.
@@ -125,7 +125,7 @@ fn what_our_writer_wrote_is_read() {
         time: 1,
         reserved_percent: 5,
     };
-    let area = crate::format::area::Area::new(image.as_file(), [(0, 64 << 20)]);
+    let area = crate::area::Area::new(image.as_file(), [(0, 64 << 20)]);
     write(&area, &options, &tree, &mut |_| true).unwrap();
     let found = read_all(image.path());
     let (inode, bytes) = &found[b"usr/bin/x".as_slice()];

@@ -160,7 +160,7 @@ fn checksum(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::sparse::tests::{qemu_img, raw};
+    use crate::sparse::tests::{qemu_img, raw};
 
     #[test]
     fn qemu_img_reads_the_same() {

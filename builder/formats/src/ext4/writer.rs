@@ -8,8 +8,8 @@ use super::superblock::{
 };
 use super::xattr::Attributes;
 use super::{Error, Options, Tree, required_size};
-use crate::format::area::Area;
-use crate::format::tree::{Content, Entry};
+use crate::area::Area;
+use crate::tree::{Content, Entry};
 use std::collections::HashMap;
 use std::io::{self, Read};
 
