@@ -1,5 +1,6 @@
 //! Test harness: the project's binaries, oracles (tools we did not write), and guests in QEMU.
 
+pub mod alone;
 pub mod cases;
 pub mod doubles;
 pub mod fixture;

@@ -11,7 +11,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The only image that a build makes here.
@@ -46,8 +46,9 @@ pub struct Place {
 }
 
 impl Place {
-    /// With the cache that all tests share, or an empty one.
-    pub fn new(shared: bool) -> Self {
+    /// With a warm cache or an empty one. The warm one is of these tests alone, as they look at
+    /// what is left in it, and is kept between runs as the cache of all tests is.
+    pub fn new(warm: bool) -> Self {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         product::practice();
@@ -55,8 +56,13 @@ impl Place {
         lab.edit("profiles/controller.toml", "50 GiB", "5 GiB");
         // Others may pass, so that what they may not read is closed by imgbuild.
         fs::set_permissions(lab.folder(), fs::Permissions::from_mode(0o755)).expect("mode");
-        let cache = if shared { product::cache() } else { lab.folder().join("cache") };
-        Self { lab, cache, _turn: turn }
+        let (kept, own) = (product::cache().join("faults"), lab.folder().join("cache"));
+        let place = Self { lab, cache: if warm { kept } else { own }, _turn: turn };
+        static WARM: Once = Once::new();
+        if warm {
+            WARM.call_once(|| drop(place.build("warm", &[])));
+        }
+        place
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
