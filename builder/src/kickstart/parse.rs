@@ -265,6 +265,7 @@ fn apply<'a>(state: &mut State<'a>, item: &Item<'_>, command: &Command, parsed: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kickstart::{Source, expand};
     use std::time::{Duration, Instant};
 
     #[test]
@@ -281,5 +282,23 @@ mod tests {
             assert_eq!((entry.line, entry.fate), (line, Fate::Translated));
             assert_eq!(entry.why, "x.ks:50000 has lang again: what it says counts instead");
         }
+    }
+
+    /// Two files may have a storage line of the same number.
+    #[test]
+    fn a_refusal_is_at_the_line_of_the_file_that_holds_it() {
+        let source = |name: &str, text: &str| Source {
+            name: name.into(),
+            text: text.into(),
+            lines: Lines::of(name, text),
+        };
+        let main = source("main.ks", "part / --size=999\n%include disk.ks\n");
+        let (expanded, _) = expand(&main, &mut |path, _| {
+            Ok((path == "disk.ks").then(|| source("disk.ks", "part raid.1 --size=9\n")))
+        });
+        let text = Text { file: "main.ks", text: &expanded.text, lines: &expanded.lines, salt: "" };
+        let report = parse(&text).unwrap().report;
+        let found: Vec<_> = report.iter().map(|l| (l.file.as_str(), l.line, l.fate)).collect();
+        assert_eq!(found, [("main.ks", 1, Fate::Honoured), ("disk.ks", 1, Fate::Refused)]);
     }
 }
