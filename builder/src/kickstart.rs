@@ -45,7 +45,7 @@ pub use storage::{
 
 use crate::layout::limits;
 use crate::problem::Problem;
-use crate::profile::Services;
+use crate::spec::Services;
 
 /// A kickstart's meaning for an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -14,6 +14,6 @@ pub mod pipeline;
 pub mod plan;
 pub mod practice;
 pub mod problem;
-pub mod profile;
 pub mod provenance;
+pub mod spec;
 pub mod tree;

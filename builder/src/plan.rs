@@ -9,7 +9,7 @@ pub use package::Package;
 use crate::base::error::{Error, Result};
 use crate::base::files::read_named;
 use crate::layout::{Device, Layout, Piece};
-use crate::profile::{Format, check_host_name, check_name, parse_mac};
+use crate::spec::{Format, check_host_name, check_name, parse_mac};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};

@@ -6,7 +6,7 @@ use crate::base::terminal::printable;
 use crate::pipeline::Select;
 use crate::plan::Plan;
 use crate::problem::{Problem, Problems};
-use crate::profile::{self, SIZE_HINT, Spec, parse_size};
+use crate::spec::{self, SIZE_HINT, Spec, parse_size};
 use clap::Args;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -205,7 +205,7 @@ impl SpecArguments {
     pub fn load(&self, directory: &Path) -> std::result::Result<Spec, Problems> {
         let missing = || Problem::whole("", "--profile is missing").hint("give --profile NAME");
         let home = std::env::var_os("HOME").map(PathBuf::from);
-        profile::load(&profile::Request {
+        spec::load(&spec::Request {
             profile: self.profile.as_deref().ok_or_else(|| Problems(vec![missing()]))?,
             lab: self.lab.as_deref(),
             node: self.node.as_deref(),

@@ -4,7 +4,7 @@ use super::common::{SpecArguments, print};
 use crate::base::error::{Error, Result};
 use crate::kickstart::{Fate, Line};
 use crate::problem::{Problem, Problems};
-use crate::profile;
+use crate::spec;
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -69,7 +69,7 @@ pub fn run(a: Arguments) -> Result<()> {
     let directory = super::common::working_folder()?;
     let (name, checked): (String, Checked) = match &a.kickstart {
         Some(path) => {
-            let read = profile::alone(path, &directory);
+            let read = spec::alone(path, &directory);
             (path.display().to_string(), read.map(|a| (a.kickstart.warnings, a.kickstart.report)))
         }
         None => {

@@ -4,7 +4,7 @@ use super::common::{StateArguments, print};
 use crate::base::error::{Context, Result};
 use crate::base::progress::{Mode, Progress};
 use crate::lab::vm::{self, Accelerator, Backend, Firmware, LabStatus};
-use crate::profile::parse_size;
+use crate::spec::parse_size;
 use clap::Args;
 use std::fmt::Write;
 use std::os::unix::process::CommandExt;

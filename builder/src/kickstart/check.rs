@@ -6,7 +6,7 @@ use super::{Kickstart, Network};
 use crate::layout::limits;
 use crate::plan::node::network::interface;
 use crate::problem::Problem;
-use crate::profile::Machine;
+use crate::spec::Machine;
 use std::fmt::Display;
 
 /// Everything in `kickstart` that an image for this node cannot have.

@@ -1,7 +1,7 @@
 //! Filling in a kickstart's `{{ ... }}` for one node.
 
 use crate::problem::{Problem, line_column};
-use crate::profile::{Network, Node, Services};
+use crate::spec::{Network, Node, Services};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, context};
 
@@ -244,7 +244,7 @@ fn failure(file: &str, text: &str, error: &minijinja::Error) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::Subnet;
+    use crate::spec::Subnet;
     use contract::spec::Role;
     use std::net::Ipv4Addr;
 

@@ -5,7 +5,7 @@ use super::parse::State;
 use super::report::Fate;
 use super::sections::Item;
 use super::{Firewall, Repo, Script, Selinux, Timezone};
-use crate::profile::Services;
+use crate::spec::Services;
 
 /// `auth`, `authconfig`: what EL7 does without it, else authconfig itself, as in Anaconda.
 pub fn authconfig(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {

@@ -7,7 +7,7 @@ use super::autopart::expand;
 use super::{Format, MIB};
 use crate::kickstart::{Filesystem, Scheme, Storage, Target};
 use crate::problem::Problem;
-use crate::profile::Machine;
+use crate::spec::Machine;
 use std::collections::HashMap;
 
 /// GRUB's core image with the modules for XFS takes about 60 KiB; partitions are whole MiB.

@@ -8,7 +8,7 @@ use crate::packages::media::Network;
 use crate::packages::media::http::{Settings, is_url, page};
 use crate::packages::repo::{Catalog, Repo};
 use crate::packages::trust::Keyring;
-use crate::profile::{GpgKey, Spec};
+use crate::spec::{GpgKey, Spec};
 use std::path::Path;
 
 /// Larger key files are mistakes.

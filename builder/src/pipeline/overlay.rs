@@ -6,7 +6,7 @@ use crate::base::files::read_regular;
 use crate::lab::secrets::NodeSecrets;
 use crate::plan::node::accounts::{self, AccountFiles};
 use crate::plan::node::{self, Facts, secret};
-use crate::profile::Node;
+use crate::spec::Node;
 use contract::{assets, node_files};
 use formats::tree::{Content, Entry, Tree};
 use sha2::{Digest, Sha256};

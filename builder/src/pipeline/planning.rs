@@ -12,7 +12,7 @@ use crate::packages::solve::{self, Request};
 use crate::plan::{
     self, Input, Lab, LeftOut, Machine, Node, Package, Plan, Repository, Script, Sources,
 };
-use crate::profile::{self, Format, Spec};
+use crate::spec::{self, Format, Spec};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -75,7 +75,7 @@ pub fn working_folder() -> Result<PathBuf> {
 /// Reads the profile, the lab file and the kickstart.
 pub fn spec(select: &Select, directory: &Path) -> Result<Spec> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
-    Ok(profile::load(&profile::Request {
+    Ok(spec::load(&spec::Request {
         profile: &select.profile,
         lab: select.lab.as_deref(),
         node: select.node.as_deref(),
@@ -90,14 +90,14 @@ pub fn inputs(spec: &Spec) -> Vec<Input> {
         name: "ssh-authorized-keys".to_owned(),
         sha256: hex::encode(Sha256::digest(spec.authorized_keys.join("\n"))),
     };
-    let input = |i: &profile::Input| Input { name: i.name.clone(), sha256: i.sha256.clone() };
+    let input = |i: &spec::Input| Input { name: i.name.clone(), sha256: i.sha256.clone() };
     spec.inputs.iter().map(input).chain([keys]).collect()
 }
 
 /// Where all of it was found, from anywhere on this machine.
 fn whereabouts(select: &Select, spec: &Spec, directory: &Path) -> Sources {
     // The loader names files by their path; what is built in has none.
-    let path = |input: Option<&profile::Input>| {
+    let path = |input: Option<&spec::Input>| {
         input.map(|i| directory.join(&i.name)).filter(|path| path.is_file())
     };
     let medium = |word: &String| match Path::new(word) {
@@ -149,7 +149,7 @@ fn assemble(
     let mut extensions: Vec<&str> = formats.iter().map(|f| f.extension()).collect();
     // libvirt's description of the machine, where there is a disk for it.
     extensions.extend(formats.iter().any(|f| f.qemu().is_some()).then_some("xml"));
-    let node = |n: &profile::Node| Node {
+    let node = |n: &spec::Node| Node {
         name: n.name.clone(),
         address: n.address,
         mac: n.hardware_address(&spec.lab),

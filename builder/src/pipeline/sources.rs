@@ -6,7 +6,7 @@ use crate::base::progress::{Progress, Unit};
 use crate::packages::media::{Access, Policy, Source, join};
 use crate::packages::repo::Catalog;
 use crate::practice;
-use crate::profile::{Repository, Spec};
+use crate::spec::{Repository, Spec};
 use std::path::Path;
 
 /// Everything on the media asked for, and whether any of them is practice media.

@@ -9,7 +9,7 @@ pub mod network;
 pub mod secret;
 mod system;
 
-use crate::profile::{Node, Services, Spec};
+use crate::spec::{Node, Services, Spec};
 use contract::{answers, node_files, spec as wire};
 use formats::tree::{Content, Entry};
 use network::Ifcfg;

@@ -5,7 +5,7 @@ use builder::kickstart::Fate::{self, Honoured, NotApplicable, Refused, Translate
 use builder::kickstart::{Kickstart, Lines, Text, parse};
 use builder::plan::node::accounts::{self, AccountFiles};
 use builder::plan::node::{self, Facts};
-use builder::profile::{Request, Spec, load};
+use builder::spec::{Request, Spec, load};
 use formats::tree::Content;
 use lab_tests::lab::{Lab, text};
 use lab_tests::{oracle, product};

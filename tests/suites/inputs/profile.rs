@@ -3,7 +3,7 @@
 use crate::shipped::{Lab, request, shipped};
 use builder::kickstart::Fate;
 use builder::plan::node;
-use builder::profile::{Format, Request, Source, Spec, load};
+use builder::spec::{Format, Request, Source, Spec, load};
 use contract::spec::Role;
 use lab_tests::product::workspace;
 use lab_tests::pykickstart::ksvalidator;

@@ -1,7 +1,7 @@
 //! Bad profiles and kickstarts: every kind gives the messages in its case directory.
 
 use crate::shipped::{Lab, request};
-use builder::profile::Request;
+use builder::spec::Request;
 use lab_tests::cases;
 use std::fs;
 use std::path::Path;

@@ -2,7 +2,7 @@
 
 use builder::plan::node;
 use builder::problem::Problems;
-use builder::profile::{Request, Spec, load};
+use builder::spec::{Request, Spec, load};
 use lab_tests::product::workspace;
 use std::collections::BTreeMap;
 use std::fs;

@@ -6,7 +6,7 @@ use super::{Identity, NodeSecrets, Secret, Subject, password, pki, ssh_pair};
 use crate::base::durable;
 use crate::base::error::{Context, Error, Result};
 use crate::base::private::{self, Scratch};
-use crate::profile::Node;
+use crate::spec::Node;
 use contract::node_files::lab_key_line;
 use contract::peers::fingerprints::Fingerprints;
 use contract::peers::places::OPERATOR;

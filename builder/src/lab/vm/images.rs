@@ -3,7 +3,7 @@
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::read_regular;
 use crate::plan;
-use crate::profile::Format;
+use crate::spec::Format;
 use serde::Deserialize;
 use std::fs;
 use std::net::Ipv4Addr;

@@ -2,7 +2,7 @@
 
 use super::Facts;
 use crate::kickstart::{Firewall, Repo, Selinux};
-use crate::profile::{GpgKey, Spec};
+use crate::spec::{GpgKey, Spec};
 
 /// /etc/chrony.conf: the lab's servers, the rest as EL7 ships it.
 pub fn chrony_conf(spec: &Spec) -> String {

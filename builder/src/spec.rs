@@ -5,13 +5,13 @@ mod files;
 mod keys;
 mod kickstarts;
 mod lab;
+mod model;
 mod reader;
 mod role;
-mod spec;
 mod units;
 
 pub(crate) use lab::check_name;
-pub use spec::*;
+pub use model::*;
 pub use units::{SIZE_HINT, Subnet, parse_size, show_size};
 pub(crate) use units::{check_host_name, parse_mac};
 
