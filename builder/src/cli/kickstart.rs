@@ -30,13 +30,13 @@ pub fn run(a: Arguments) -> Result<()> {
     let directory = working_folder()?;
     match a.command {
         Command::Normalize { file } => {
-            let alone = spec::alone(&file, &directory)?;
-            if alone.sample {
+            let read = spec::load_kickstart(&file, &directory)?;
+            if read.sample {
                 let message = format!("{} has names in double braces", file.display());
                 return Err(Error::input(message)
                     .hint("fill them in first: imgbuild kickstart render --profile P --node N"));
             }
-            print(&alone.kickstart.normalized())
+            print(&read.kickstart.normalized())
         }
         Command::Render(spec) => {
             let spec = spec.load(&directory)?;

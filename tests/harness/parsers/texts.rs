@@ -53,7 +53,7 @@ pub(super) fn ks(data: &[u8]) -> bool {
 /// A kickstart alone, and what is written of it again.
 pub(super) fn ksfile(data: &[u8]) -> bool {
     let kickstart = file(data, 0);
-    let Ok(alone) = spec::alone(&path(&kickstart), Path::new("/")) else { return false };
+    let Ok(alone) = spec::load_kickstart(&path(&kickstart), Path::new("/")) else { return false };
     let _ = alone.kickstart.normalized();
     true
 }

@@ -20,7 +20,8 @@ fn messages(case: &Path) -> String {
             Some((profile, node)) => (profile, Some(node)),
             None => (line, None),
         };
-        text += &format!("{}\n", lab.problems(&Request { node, ..request(profile, lab.path()) }));
+        text +=
+            &format!("{}\n", lab.diagnostics(&Request { node, ..request(profile, lab.path()) }));
     }
     assert!(!text.contains("planted"), "a secret is shown: {text}");
     text.replace(lab.path().to_str().expect("UTF-8"), "$LAB")
