@@ -1,10 +1,14 @@
 //! What every stage uses: errors, progress, interruption, and files handled with care.
 
+pub mod diagnostic;
 pub mod durable;
 pub mod error;
 pub(crate) mod files;
 pub(crate) mod glob;
 pub mod interrupt;
+pub mod lab;
+pub mod nearest;
+pub mod place;
 pub mod private;
 pub mod progress;
 pub(crate) mod terminal;

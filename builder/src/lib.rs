@@ -13,7 +13,6 @@ pub mod packages;
 pub mod pipeline;
 pub mod plan;
 pub mod practice;
-pub mod problem;
-pub mod profile;
 pub mod provenance;
+pub mod spec;
 pub mod tree;

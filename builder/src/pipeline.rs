@@ -24,8 +24,8 @@ use crate::packages::cache::{self, Folder, Kind, Selection};
 use crate::packages::media::{Access, Network, Variables};
 use crate::packages::repo::Catalog;
 use crate::plan::{Plan, Script};
-use crate::profile::show_size;
 use crate::provenance::{inventory, manifest, sbom};
+use crate::spec::show_size;
 use crate::tree::Cache;
 use crate::tree::install::{self, Job, PackageFile};
 use keys::Check;
@@ -123,7 +123,7 @@ pub const POST_LIMIT: Duration = Duration::from_secs(30 * 60);
 struct Context {
     catalog: Catalog,
     plan: Plan,
-    spec: crate::profile::Spec,
+    spec: crate::spec::Spec,
     scripts: Vec<(Script, String)>,
     access: Access,
 }

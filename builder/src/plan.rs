@@ -8,8 +8,9 @@ pub use package::Package;
 
 use crate::base::error::{Error, Result};
 use crate::base::files::read_named;
+use crate::base::lab::ImageFormat;
 use crate::layout::{Device, Layout, Piece};
-use crate::profile::{Format, check_host_name, check_name, parse_mac};
+use crate::spec::{check_host_name, check_name, parse_mac};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
@@ -252,7 +253,7 @@ impl Plan {
             for file in &node.outputs {
                 let extension = file.strip_prefix(&node.name).and_then(|r| r.strip_prefix('.'));
                 let known = |e: &str| {
-                    let formats = self.outputs.iter().filter_map(|o| o.parse::<Format>().ok());
+                    let formats = self.outputs.iter().filter_map(|o| o.parse::<ImageFormat>().ok());
                     e == "xml" || formats.into_iter().any(|f| f.extension() == e)
                 };
                 if !extension.is_some_and(known) {

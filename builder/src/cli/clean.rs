@@ -3,7 +3,7 @@
 use super::common::{Common, print, size};
 use crate::base::error::Result;
 use crate::packages::cache::{self, Folder, Kind, Removal, Selection};
-use crate::profile::show_size;
+use crate::spec::show_size;
 use crate::tree::sandbox::userns;
 use clap::Args;
 use serde_json::json;

@@ -1,12 +1,12 @@
 //! Arguments and output that several commands share.
 
+use crate::base::diagnostic::{Diagnostic, Diagnostics};
 use crate::base::error::{Error, Result};
 use crate::base::progress::Mode;
 use crate::base::terminal::printable;
 use crate::pipeline::Select;
 use crate::plan::Plan;
-use crate::problem::{Problem, Problems};
-use crate::profile::{self, SIZE_HINT, Spec, parse_size};
+use crate::spec::{self, SIZE_HINT, Spec, parse_size};
 use clap::Args;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -202,11 +202,12 @@ impl SpecArguments {
     ///
     /// # Errors
     /// Everything that is wrong with its files.
-    pub fn load(&self, directory: &Path) -> std::result::Result<Spec, Problems> {
-        let missing = || Problem::whole("", "--profile is missing").hint("give --profile NAME");
+    pub fn load(&self, directory: &Path) -> std::result::Result<Spec, Diagnostics> {
+        let missing =
+            || Diagnostic::of_file("", "--profile is missing").hint("give --profile NAME");
         let home = std::env::var_os("HOME").map(PathBuf::from);
-        profile::load(&profile::Request {
-            profile: self.profile.as_deref().ok_or_else(|| Problems(vec![missing()]))?,
+        spec::load(&spec::Request {
+            profile: self.profile.as_deref().ok_or_else(|| missing())?,
             lab: self.lab.as_deref(),
             node: self.node.as_deref(),
             directory,

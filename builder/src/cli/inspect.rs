@@ -2,8 +2,8 @@
 
 use super::common::{OutputArguments, json, print};
 use crate::base::error::Result;
-use crate::profile::show_size;
 use crate::provenance::inspect::{self, Description};
+use crate::spec::show_size;
 use clap::Args;
 use std::fmt::Write;
 use std::path::PathBuf;

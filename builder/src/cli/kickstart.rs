@@ -2,7 +2,7 @@
 
 use super::common::{SpecArguments, print, working_folder};
 use crate::base::error::{Error, Result};
-use crate::profile;
+use crate::spec;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -30,13 +30,13 @@ pub fn run(a: Arguments) -> Result<()> {
     let directory = working_folder()?;
     match a.command {
         Command::Normalize { file } => {
-            let alone = profile::alone(&file, &directory)?;
-            if alone.sample {
+            let read = spec::load_kickstart(&file, &directory)?;
+            if read.sample {
                 let message = format!("{} has names in double braces", file.display());
                 return Err(Error::input(message)
                     .hint("fill them in first: imgbuild kickstart render --profile P --node N"));
             }
-            print(&alone.kickstart.normalized())
+            print(&read.kickstart.normalized())
         }
         Command::Render(spec) => {
             let spec = spec.load(&directory)?;

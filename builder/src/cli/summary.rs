@@ -2,7 +2,7 @@
 
 use crate::pipeline::bare::Selection;
 use crate::plan::{Package, Plan, Repository};
-use crate::profile::show_size as size;
+use crate::spec::show_size as size;
 use std::fmt::Write as _;
 
 /// A plan: what is made, then what of.

@@ -1,10 +1,10 @@
 //! `imgbuild validate`.
 
 use super::common::{SpecArguments, print};
+use crate::base::diagnostic::{Diagnostic, Diagnostics};
 use crate::base::error::{Error, Result};
 use crate::kickstart::{Fate, Line};
-use crate::problem::{Problem, Problems};
-use crate::profile;
+use crate::spec;
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ struct Outcome<'a> {
     report: &'a [Line],
 }
 
-/// A problem with every key, whether it has it or not.
+/// A diagnostic with every key, whether it has it or not.
 #[derive(Serialize)]
 struct Entry<'a> {
     file: &'a str,
@@ -49,27 +49,27 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn all(problems: &'a [Problem]) -> Vec<Self> {
-        let entry = |p: &'a Problem| Self {
-            file: &p.file,
-            line: p.line,
-            column: p.column,
-            key: p.key.as_deref(),
-            message: &p.message,
-            hint: p.hint.as_deref(),
+    fn all(diagnostics: &'a [Diagnostic]) -> Vec<Self> {
+        let entry = |d: &'a Diagnostic| Self {
+            file: &d.place.file,
+            line: d.place.line,
+            column: d.place.column,
+            key: d.key.as_deref(),
+            message: &d.message,
+            hint: d.hint.as_deref(),
         };
-        problems.iter().map(entry).collect()
+        diagnostics.iter().map(entry).collect()
     }
 }
 
-/// Warnings and report of what was read, or its problems.
-type Checked = std::result::Result<(Vec<Problem>, Vec<Line>), Problems>;
+/// Warnings and report of what was read, or its errors.
+type Checked = std::result::Result<(Vec<Diagnostic>, Vec<Line>), Diagnostics>;
 
 pub fn run(a: Arguments) -> Result<()> {
     let directory = super::common::working_folder()?;
     let (name, checked): (String, Checked) = match &a.kickstart {
         Some(path) => {
-            let read = profile::alone(path, &directory);
+            let read = spec::load_kickstart(path, &directory);
             (path.display().to_string(), read.map(|a| (a.kickstart.warnings, a.kickstart.report)))
         }
         None => {
@@ -80,29 +80,34 @@ pub fn run(a: Arguments) -> Result<()> {
             (name, read.map(|spec| (spec.warnings, spec.kickstart.report)))
         }
     };
-    let (warnings, report, problems) = match checked {
-        Ok((warnings, report)) => (warnings, report, Problems::default()),
-        Err(problems) => (Vec::new(), Vec::new(), problems),
+    let (warnings, report, errors) = match checked {
+        Ok((warnings, report)) => (warnings, report, Diagnostics::default()),
+        Err(errors) => (Vec::new(), Vec::new(), errors),
     };
-    let ok = problems.0.is_empty();
+    let ok = errors.0.is_empty();
     if a.json {
-        let (errors, warnings) = (Entry::all(&problems.0), Entry::all(&warnings));
-        let outcome = Outcome { ok, errors, warnings, report: &report };
+        let outcome = Outcome {
+            ok,
+            errors: Entry::all(&errors.0),
+            warnings: Entry::all(&warnings),
+            report: &report,
+        };
         let text = serde_json::to_string_pretty(&outcome)
             .map_err(|e| Error::build(format!("the result cannot be written as JSON: {e}")))?;
         print(&format!("{text}\n"))?;
     } else if ok {
         print(&text(&name, &warnings, a.report.then_some(&report[..])))?;
     }
-    if ok { Ok(()) } else { Err(problems.into()) }
+    if ok { Ok(()) } else { Err(errors.into()) }
 }
 
 /// The result for people.
-fn text(name: &str, warnings: &[Problem], report: Option<&[Line]>) -> String {
+fn text(name: &str, warnings: &[Diagnostic], report: Option<&[Line]>) -> String {
     let mut text = String::new();
     for line in report.unwrap_or_default() {
-        let Line { file, line, command, fate, why, .. } = line;
-        text.push_str(&format!("{file}:{line}: {command}: {}: {why}\n", fate.as_str()));
+        let Line { place, command, fate, why } = line;
+        let (file, line, fate) = (&place.file, place.line, fate.as_str());
+        text.push_str(&format!("{file}:{line}: {command}: {fate}: {why}\n"));
     }
     for warning in warnings {
         text.push_str(&format!("warning: {warning}\n"));

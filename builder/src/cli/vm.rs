@@ -4,7 +4,7 @@ use super::common::{StateArguments, print};
 use crate::base::error::{Context, Result};
 use crate::base::progress::{Mode, Progress};
 use crate::lab::vm::{self, Accelerator, Backend, Firmware, LabStatus};
-use crate::profile::parse_size;
+use crate::spec::parse_size;
 use clap::Args;
 use std::fmt::Write;
 use std::os::unix::process::CommandExt;
@@ -62,7 +62,7 @@ pub struct Up {
 
 /// At least what a kernel needs to start, in whole MiB.
 fn memory(text: &str) -> Result<u64, String> {
-    let bytes = parse_size(text)?;
+    let bytes = parse_size(text).map_err(|e| e.to_string())?;
     if bytes < 128 << 20 {
         return Err(format!("{text} is too little for a machine, 128 MiB is the least"));
     }

@@ -1,28 +1,28 @@
 //! `rootpw`, `user`, `group`.
 
+use super::model::{Login, NewGroup, User};
 use super::options::{Parsed, Value};
-use super::parse::State;
 use super::password::PasswordHash;
 use super::report::Fate;
 use super::sections::Item;
-use super::{Login, NewGroup, User};
+use super::state::State;
 
 /// `rootpw`.
 pub fn rootpw(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     let password = parsed.arguments.first();
     if password.is_none_or(|w| w.text.is_empty()) && !parsed.has("--lock") {
         let hint = "write a password, or --lock";
-        return state.problem(item.line, item.words[0].column, "rootpw needs a password", hint);
+        return state.error(item.line, item.words[0].column, "rootpw needs a password", hint);
     }
     let given = password.map(|w| (w.text.as_str(), w.column));
-    if let Some(login) = login(state, item, parsed, given, "root") {
+    if let Some(login) = read_login(state, item, parsed, given, "root") {
         state.kickstart.root = Some(login);
         state.report(item, Fate::Honoured, "root's entry in /etc/shadow");
     }
 }
 
-/// The login of an account; `None` after a problem.
-fn login(
+/// The login of an account; `None` after an error.
+fn read_login(
     state: &mut State<'_>,
     item: &Item<'_>,
     parsed: &Parsed<'_>,
@@ -76,17 +76,17 @@ fn login(
 
 /// `group`.
 pub fn group(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
-    let Some(name) = account_name(state, item, parsed) else { return };
-    let Some(gid) = id(state, item, parsed, "--gid") else { return };
+    let Some(name) = read_account_name(state, item, parsed) else { return };
+    let Some(gid) = read_id(state, item, parsed, "--gid") else { return };
     state.kickstart.groups.push(NewGroup { name, gid });
     state.report(item, Fate::Honoured, "the group is made");
 }
 
 /// `user`.
 pub fn user(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
-    let Some(name) = account_name(state, item, parsed) else { return };
+    let Some(name) = read_account_name(state, item, parsed) else { return };
     let (Some(uid), Some(gid)) =
-        (id(state, item, parsed, "--uid"), id(state, item, parsed, "--gid"))
+        (read_id(state, item, parsed, "--uid"), read_id(state, item, parsed, "--gid"))
     else {
         return;
     };
@@ -103,7 +103,7 @@ pub fn user(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
         }
     }
     let password = parsed.get("--password").map(|v| (v.text, v.word.column));
-    let Some(login) = login(state, item, parsed, password, &name) else { return };
+    let Some(login) = read_login(state, item, parsed, password, &name) else { return };
     state.kickstart.users.push(User {
         name,
         // `--groups` may give a number: `wheel,disk(6)`.
@@ -119,7 +119,11 @@ pub fn user(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 }
 
 /// `--name` as useradd and groupadd take it.
-fn account_name(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) -> Option<String> {
+fn read_account_name(
+    state: &mut State<'_>,
+    item: &Item<'_>,
+    parsed: &Parsed<'_>,
+) -> Option<String> {
     let Value { text, word } = parsed.get("--name")?;
     let ok = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
     let starts = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
@@ -133,8 +137,8 @@ fn account_name(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) -> 
     None
 }
 
-/// A user or group number: `Some(None)` when not given, `None` after a problem.
-fn id(
+/// A user or group number: `Some(None)` when not given, `None` after an error.
+fn read_id(
     state: &mut State<'_>,
     item: &Item<'_>,
     parsed: &Parsed<'_>,

@@ -2,9 +2,9 @@
 
 use super::loader::LoaderPassword;
 use super::options::Parsed;
-use super::parse::State;
 use super::report::Fate;
 use super::sections::Item;
+use super::state::State;
 
 /// Options of `bootloader` that mean other boot loaders or none.
 const REFUSED: [(&str, &str); 5] = [
@@ -26,7 +26,7 @@ pub fn bootloader(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
         let why = format!("--location={location}: an image starts from its own disk: write mbr");
         return state.refuse(item, value.word.column, why);
     }
-    let Ok(password) = password(state, item, parsed) else { return };
+    let Ok(password) = read_password(state, item, parsed) else { return };
     let loader = &mut state.kickstart.bootloader;
     loader.append = parsed.text("--append").unwrap_or_default();
     loader.password = password;
@@ -45,7 +45,7 @@ pub fn bootloader(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     if state.kickstart.bootloader.password.is_some() {
         why += "; entries start without the password, root's, and change only with it";
     }
-    boot_drive(state, item, parsed);
+    read_boot_drive(state, item, parsed);
     let drives = ["--driveorder", "--boot-drive", "--leavebootorder", "--upgrade"];
     match drives.into_iter().find(|o| parsed.has(o)) {
         Some(option) => {
@@ -57,16 +57,16 @@ pub fn bootloader(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 }
 
 /// The disk that the boot loader goes to, if the line names one; it has to be the image's.
-fn boot_drive(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+fn read_boot_drive(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     let first = parsed.list("--driveorder").into_iter().next();
     let drive = parsed.text("--boot-drive").filter(|d| !d.is_empty()).or(first);
-    let line = state.line(item);
+    let place = state.place_of(item);
     state.kickstart.storage.boot_drive =
-        drive.map(|name| (line, name.trim_start_matches("/dev/").to_owned()));
+        drive.map(|name| (place, name.trim_start_matches("/dev/").to_owned()));
 }
 
 /// `--password`; an error is in the report already.
-fn password(
+fn read_password(
     state: &mut State<'_>,
     item: &Item<'_>,
     parsed: &Parsed<'_>,

@@ -1,10 +1,11 @@
 //! What each command that an image honours means.
 
+use super::model::Script;
 use super::options::Parsed;
-use super::parse::State;
 use super::report::Fate;
 use super::sections::Item;
-use super::{Script, accounts, bootloader, network, partitions, system};
+use super::state::State;
+use super::{accounts, bootloader, network, partitions, system};
 
 /// Takes a command or section into the kickstart and reports what becomes of it.
 pub fn apply(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
@@ -76,7 +77,7 @@ const POST: &str = "runs inside the image while it is made, once for all nodes o
 
 /// The first word of a script's line by which it asks for, or changes, what differs between
 /// nodes.
-fn of_node(line: &str) -> Option<&'static str> {
+fn find_node_word(line: &str) -> Option<&'static str> {
     const WORDS: [&str; 7] =
         ["hostnamectl", "HOSTNAME", "/etc/hostname", "ifcfg-", "hostname", "uname -n", "nmcli"];
     let text = line.trim_start();
@@ -86,7 +87,7 @@ fn of_node(line: &str) -> Option<&'static str> {
 fn post(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     let lines = item.body.iter().flatten();
     for (number, line) in lines.clone().filter(|(_, l)| l.trim_start().starts_with("%include")) {
-        state.inclusion(*number, 1, line);
+        state.refuse_inclusion(*number, 1, line);
     }
     if parsed.has("--nochroot") {
         let why = "there is no installer around the image: run it within, without --nochroot";
@@ -97,7 +98,9 @@ fn post(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
         return state.report(item, Fate::Honoured, "it is empty");
     }
     state.report(item, Fate::Translated, POST);
-    if let Some((number, word)) = lines.clone().find_map(|(n, line)| Some((*n, of_node(line)?))) {
+    if let Some((number, word)) =
+        lines.clone().find_map(|(n, line)| Some((*n, find_node_word(line)?)))
+    {
         let message = format!(
             "%post runs once for all nodes of a role, but this line is about one: `{word}`"
         );
@@ -105,10 +108,9 @@ fn post(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
                     what else a node needs by its name, a unit has to do when the node starts";
         state.warning(number, 1, message, hint);
     }
-    let (file, line) = (state.file(item), state.line(item));
+    let place = state.place_of(item);
     state.kickstart.post.push(Script {
-        file,
-        line,
+        place,
         interpreter: parsed.text("--interpreter").unwrap_or_else(|| "/bin/sh".into()),
         error_on_fail: parsed.has("--erroronfail"),
         log: parsed.text("--log"),

@@ -2,7 +2,7 @@
 //! with the dialect's own names and in a fixed order.
 
 use super::dialect::{Arguments, COMMANDS, Command};
-use super::options::{Parsed, boolean, names};
+use super::options::{Parsed, boolean, option_names};
 use super::sections::Item;
 use std::fmt;
 
@@ -218,7 +218,7 @@ fn statement(command: &Command, parsed: &Parsed<'_>) -> Statement {
         let mut given = parsed.options.iter().rev().map(|(n, _)| *n);
         group.is_some_and(|g| given.find(|n| g.contains(n)) != Some(name))
     };
-    for (name, flag) in names(command).into_iter().filter(|(name, _)| !replaced(name)) {
+    for (name, flag) in option_names(command).into_iter().filter(|(name, _)| !replaced(name)) {
         for (_, value) in parsed.options.iter().filter(|(n, _)| *n == name) {
             options.push((name, (!flag).then(|| value.text.to_owned())));
         }
@@ -229,7 +229,7 @@ fn statement(command: &Command, parsed: &Parsed<'_>) -> Statement {
 
 /// Puts options into the dialect's order.
 fn in_order(command: &Command, options: &mut [(&'static str, Option<String>)]) {
-    let order = names(command);
+    let order = option_names(command);
     options.sort_by_key(|(name, _)| order.iter().position(|(n, _)| n == name));
 }
 

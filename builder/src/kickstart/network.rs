@@ -1,20 +1,21 @@
 //! `network`: what an interface is to be.
 
 use super::options::{self, Parsed, Value};
-use super::parse::State;
 use super::report::Fate;
 use super::sections::Item;
+use super::state::State;
+use crate::base::place::Place;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// One `network` line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Network {
-    /// Its line in the file.
-    pub line: usize,
+pub struct NetworkCommand {
+    /// Where it is.
+    pub place: Place,
     /// `--device`; absent for `link`, `bootif` and no device: the lab's interface.
     pub device: Option<String>,
     /// What kind of interface it is.
-    pub kind: Device,
+    pub kind: InterfaceKind,
     /// `--bootproto`, `dhcp` if absent.
     pub bootproto: String,
     /// `--ip`.
@@ -47,9 +48,21 @@ pub struct Network {
     pub ethtool: Option<String>,
 }
 
+impl NetworkCommand {
+    /// The interface that the line is about; `lab` where it names none.
+    pub fn interface(&self, lab: &str) -> String {
+        let device = self.device.as_deref().unwrap_or(lab);
+        match &self.kind {
+            InterfaceKind::Vlan { name: Some(name), .. } => name.clone(),
+            InterfaceKind::Vlan { id, name: None } => format!("{device}.{id}"),
+            _ => device.to_owned(),
+        }
+    }
+}
+
 /// What a `network` line makes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Device {
+pub enum InterfaceKind {
     /// An interface that the machine has.
     #[default]
     Ethernet,
@@ -108,9 +121,9 @@ const REFUSED: [(&str, &str); 5] = [
 /// `network`.
 pub fn network(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     if let Some((option, why)) = REFUSED.into_iter().find(|(o, _)| parsed.filled(o)) {
-        return state.refuse(item, column(item, parsed, option), format!("{option}: {why}"));
+        return state.refuse(item, option_column(item, parsed, option), format!("{option}: {why}"));
     }
-    match read(parsed, state.line(item)) {
+    match read_interfaces(parsed, state.place_of(item)) {
         Ok(networks) => {
             let Some(network) = networks.last() else { return };
             let name = "the node's name has to be the lab file's, or a build stops";
@@ -129,12 +142,12 @@ pub fn network(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
             state.report(item, Fate::Honoured, why);
         }
         Err((option, why)) => {
-            state.refuse(item, column(item, parsed, option), format!("{option}: {why}"));
+            state.refuse(item, option_column(item, parsed, option), format!("{option}: {why}"));
         }
     }
 }
 
-fn column(item: &Item<'_>, parsed: &Parsed<'_>, option: &str) -> usize {
+fn option_column(item: &Item<'_>, parsed: &Parsed<'_>, option: &str) -> usize {
     parsed.get(option).map_or(item.words[0].column, |v| v.word.column)
 }
 
@@ -142,7 +155,7 @@ type Refused = (&'static str, String);
 
 /// What a line makes: an interface, and before a VLAN the bond or team that the same line
 /// makes under it.
-fn read(parsed: &Parsed<'_>, line: usize) -> Result<Vec<Network>, Refused> {
+fn read_interfaces(parsed: &Parsed<'_>, place: Place) -> Result<Vec<NetworkCommand>, Refused> {
     let names: Vec<&str> = parsed.options.iter().map(|(n, _)| *n).collect();
     let bootproto = parsed.text("--bootproto").unwrap_or_else(|| "dhcp".into());
     if ["query", "ibft"].contains(&bootproto.as_str()) {
@@ -150,7 +163,7 @@ fn read(parsed: &Parsed<'_>, line: usize) -> Result<Vec<Network>, Refused> {
     }
     let nameservers = parsed.get("--nameserver").map(|v| v.text).unwrap_or("").split(',');
     let nameservers = nameservers.map(str::trim).filter(|t| !t.is_empty());
-    let v4 = |option| parsed.get(option).map(|v| address(option, v)).transpose();
+    let v4 = |option| parsed.get(option).map(|v| parse_address(option, v)).transpose();
     let (ip, netmask) = (v4("--ip")?, v4("--netmask")?);
     let mask = |mask: Ipv4Addr| u32::from(mask);
     if netmask.is_some_and(|m| mask(m).leading_ones() != mask(m).count_ones()) {
@@ -159,11 +172,11 @@ fn read(parsed: &Parsed<'_>, line: usize) -> Result<Vec<Network>, Refused> {
     if let (Some(_), None, "static") = (ip, netmask, bootproto.as_str()) {
         return Err(("--ip", "it needs --netmask".into()));
     }
-    let kinds = kinds(parsed)?;
-    let network = Network {
-        line,
-        device: device(parsed)?,
-        kind: Device::Ethernet,
+    let kinds = read_kinds(parsed)?;
+    let network = NetworkCommand {
+        place,
+        device: read_device(parsed)?,
+        kind: InterfaceKind::Ethernet,
         bootproto,
         ip,
         netmask,
@@ -179,7 +192,7 @@ fn read(parsed: &Parsed<'_>, line: usize) -> Result<Vec<Network>, Refused> {
         no_default_route: parsed.has("--nodefroute"),
         no_dns: parsed.has("--nodns"),
         no_ipv4: parsed.has("--noipv4"),
-        ipv6: ipv6(parsed)?,
+        ipv6: read_ipv6(parsed)?,
         ipv6_gateway: parsed
             .get("--ipv6gateway")
             .map(|v| v.text.parse().map_err(|_| not_an_address("--ipv6gateway", v.text)))
@@ -191,40 +204,40 @@ fn read(parsed: &Parsed<'_>, line: usize) -> Result<Vec<Network>, Refused> {
             .transpose()?,
         ethtool: parsed.text("--ethtool").filter(|t| !t.is_empty()),
     };
-    let under = |kind: Device| Network {
-        line,
+    let under = |kind: InterfaceKind| NetworkCommand {
+        place: network.place.clone(),
         device: network.device.clone(),
         kind,
         bootproto: "static".into(),
         off_at_boot: network.off_at_boot,
         ipv6: Some(Ipv6::Off),
         mtu: network.mtu,
-        ..Network::default()
+        ..NetworkCommand::default()
     };
-    let (mut own, lower) = (network.clone(), kinds.0.map(under));
-    own.kind = kinds.1;
-    Ok(lower.into_iter().chain([own]).collect())
+    let (mut upper, lower) = (network.clone(), kinds.0.map(under));
+    upper.kind = kinds.1;
+    Ok(lower.into_iter().chain([upper]).collect())
 }
 
 fn not_an_address(option: &'static str, text: &str) -> Refused {
     (option, format!("`{text}` is not an address"))
 }
 
-fn address(option: &'static str, value: &Value<'_>) -> Result<Ipv4Addr, Refused> {
+fn parse_address(option: &'static str, value: &Value<'_>) -> Result<Ipv4Addr, Refused> {
     value.text.parse().map_err(|_| not_an_address(option, value.text))
 }
 
 /// The device's name; the words for "the one that has a link" mean the lab's interface.
-fn device(parsed: &Parsed<'_>) -> Result<Option<String>, Refused> {
+fn read_device(parsed: &Parsed<'_>) -> Result<Option<String>, Refused> {
     let Some(name) = parsed.text("--device").filter(|d| !d.is_empty()) else { return Ok(None) };
     if ["link", "bootif", "ibft"].contains(&name.as_str()) {
         return Ok(None);
     }
-    interface("--device", &name).map(Some)
+    check_interface("--device", &name).map(Some)
 }
 
 /// An interface's name as the kernel takes it.
-fn interface(option: &'static str, name: &str) -> Result<String, Refused> {
+fn check_interface(option: &'static str, name: &str) -> Result<String, Refused> {
     let ok = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     if name.contains(':') {
         let why = format!("`{name}` is a hardware address: write the interface's name");
@@ -236,25 +249,25 @@ fn interface(option: &'static str, name: &str) -> Result<String, Refused> {
     }
 }
 
-fn members(parsed: &Parsed<'_>, option: &'static str) -> Result<Vec<String>, Refused> {
+fn read_members(parsed: &Parsed<'_>, option: &'static str) -> Result<Vec<String>, Refused> {
     let names = parsed.list(option);
-    names.iter().map(|name| interface(option, name)).collect()
+    names.iter().map(|name| check_interface(option, name)).collect()
 }
 
 /// The device of a line, and before it the one that it is on, if the line makes both: a VLAN
 /// over a bond or a team, as Anaconda reads `--vlanid` beside their interfaces.
-fn kinds(parsed: &Parsed<'_>) -> Result<(Option<Device>, Device), Refused> {
-    let first = kind(parsed)?;
-    let over = matches!(first, Device::Bond { .. } | Device::Team { .. });
-    match vlan(parsed)? {
+fn read_kinds(parsed: &Parsed<'_>) -> Result<(Option<InterfaceKind>, InterfaceKind), Refused> {
+    let first = read_kind(parsed)?;
+    let over = matches!(first, InterfaceKind::Bond { .. } | InterfaceKind::Team { .. });
+    match read_vlan(parsed)? {
         Some(vlan) if over => Ok((Some(first), vlan)),
-        Some(vlan) if first == Device::Ethernet => Ok((None, vlan)),
+        Some(vlan) if first == InterfaceKind::Ethernet => Ok((None, vlan)),
         Some(_) => Err(("--vlanid", "a bridge over a VLAN takes a line for each".into())),
         None => Ok((None, first)),
     }
 }
 
-fn kind(parsed: &Parsed<'_>) -> Result<Device, Refused> {
+fn read_kind(parsed: &Parsed<'_>) -> Result<InterfaceKind, Refused> {
     let options = |option: &'static str, separators: &[char]| -> Result<Vec<String>, Refused> {
         let text = parsed.text(option).unwrap_or_default();
         let parts = text.split(|c| separators.contains(&c)).map(str::trim);
@@ -274,62 +287,64 @@ fn kind(parsed: &Parsed<'_>) -> Result<Device, Refused> {
         // A comma may be a part of a value, and then `;` separates.
         let text = parsed.text("--bondopts").unwrap_or_default();
         let separators: &[char] = if text.contains(';') { &[';'] } else { &[','] };
-        return Ok(Device::Bond {
-            members: members(parsed, "--bondslaves")?,
+        return Ok(InterfaceKind::Bond {
+            members: read_members(parsed, "--bondslaves")?,
             options: options("--bondopts", separators)?,
         });
     }
     if parsed.filled("--teamslaves") {
         let config = parsed.text("--teamconfig").unwrap_or_default();
-        return Ok(Device::Team {
-            ports: ports(&parsed.text("--teamslaves").unwrap_or_default())?,
-            config: json("--teamconfig", config)?,
+        return Ok(InterfaceKind::Team {
+            ports: read_ports(&parsed.text("--teamslaves").unwrap_or_default())?,
+            config: check_json("--teamconfig", config)?,
         });
     }
     if parsed.filled("--bridgeslaves") {
-        return Ok(Device::Bridge {
-            members: members(parsed, "--bridgeslaves")?,
+        return Ok(InterfaceKind::Bridge {
+            members: read_members(parsed, "--bridgeslaves")?,
             options: options("--bridgeopts", &[','])?,
         });
     }
-    Ok(Device::Ethernet)
+    Ok(InterfaceKind::Ethernet)
 }
 
-fn vlan(parsed: &Parsed<'_>) -> Result<Option<Device>, Refused> {
+fn read_vlan(parsed: &Parsed<'_>) -> Result<Option<InterfaceKind>, Refused> {
     let Some(id) = parsed.get("--vlanid").filter(|v| !v.text.is_empty()) else {
         return Ok(None);
     };
-    if device(parsed)?.is_none() {
+    if read_device(parsed)?.is_none() {
         return Err(("--vlanid", "name the interface under it with --device".into()));
     }
-    let name = parsed.text("--interfacename").map(|n| interface("--interfacename", &n));
+    let name = parsed.text("--interfacename").map(|n| check_interface("--interfacename", &n));
     match id.text.parse::<u16>() {
-        Ok(id) if (1..4095).contains(&id) => Ok(Some(Device::Vlan { id, name: name.transpose()? })),
+        Ok(id) if (1..4095).contains(&id) => {
+            Ok(Some(InterfaceKind::Vlan { id, name: name.transpose()? }))
+        }
         _ => Err(("--vlanid", format!("`{}` is not from 1 to 4094", id.text))),
     }
 }
 
 /// A team's interfaces: `NAME`, or `NAME'JSON'`, separated by commas.
-fn ports(text: &str) -> Result<Vec<(String, String)>, Refused> {
+fn read_ports(text: &str) -> Result<Vec<(String, String)>, Refused> {
     let option = "--teamslaves";
     let mut ports = Vec::new();
     for (number, part) in text.split('\'').enumerate() {
         if number % 2 == 1 {
             // What is in quotes belongs to the name before it.
             if let Some((_, config)) = ports.last_mut() {
-                *config = json(option, part.to_owned())?;
+                *config = check_json(option, part.to_owned())?;
             }
             continue;
         }
         for name in part.split(',').map(str::trim).filter(|n| !n.is_empty()) {
-            ports.push((interface(option, name)?, String::new()));
+            ports.push((check_interface(option, name)?, String::new()));
         }
     }
     Ok(ports)
 }
 
 /// What teamd takes as a configuration: an object, or nothing.
-fn json(option: &'static str, text: String) -> Result<String, Refused> {
+fn check_json(option: &'static str, text: String) -> Result<String, Refused> {
     if text.is_empty() {
         return Ok(text);
     }
@@ -339,7 +354,7 @@ fn json(option: &'static str, text: String) -> Result<String, Refused> {
     }
 }
 
-fn ipv6(parsed: &Parsed<'_>) -> Result<Option<Ipv6>, Refused> {
+fn read_ipv6(parsed: &Parsed<'_>) -> Result<Option<Ipv6>, Refused> {
     if parsed.has("--noipv6") {
         return Ok(Some(Ipv6::Off));
     }

@@ -2,7 +2,9 @@
 
 use super::dialect::{Arguments, Command};
 use super::lexer::Word;
-use crate::problem::nearest;
+use crate::base::diagnostic::Diagnostic;
+use crate::base::nearest::nearest;
+use crate::base::place::Place;
 
 /// What a command line said.
 #[derive(Clone, Debug, Default)]
@@ -21,17 +23,6 @@ pub struct Value<'a> {
     pub text: &'a str,
     /// The word, for its column.
     pub word: &'a Word,
-}
-
-/// What is wrong with a command line.
-#[derive(Debug)]
-pub struct Mistake {
-    /// Column of the offending word.
-    pub column: usize,
-    /// What is wrong.
-    pub message: String,
-    /// What is allowed.
-    pub hint: String,
 }
 
 impl<'a> Parsed<'a> {
@@ -101,7 +92,7 @@ struct Spelling {
 
 /// The first names of a command's options, in the dialect's order, and whether each is
 /// a flag.
-pub fn names(command: &Command) -> Vec<(&'static str, bool)> {
+pub fn option_names(command: &Command) -> Vec<(&'static str, bool)> {
     spellings(command).into_iter().map(|s| (s.names[0], s.kind.is_none())).collect()
 }
 
@@ -119,19 +110,19 @@ fn spellings(command: &Command) -> Vec<Spelling> {
 /// Reads `words` (those after the command) by the command's notation.
 ///
 /// # Errors
-/// Every mistake on the line.
+/// Every error on the line; of their places only the column is set.
 pub fn parse<'a>(
     command: &Command,
     at: &Word,
     words: &'a [Word],
-) -> Result<Parsed<'a>, Vec<Mistake>> {
+) -> Result<Parsed<'a>, Vec<Diagnostic>> {
     let mut parsed = Parsed::default();
     if command.arguments == Arguments::Free {
         parsed.arguments = words.iter().collect();
         return Ok(parsed);
     }
     let spellings = spellings(command);
-    let mut mistakes = Vec::new();
+    let mut errors = Vec::new();
     let mut rest = words.iter().peekable();
     while let Some(word) = rest.next() {
         if !is_option(&word.text) {
@@ -145,32 +136,35 @@ pub fn parse<'a>(
         match find(&spellings, name) {
             Err(hint) => {
                 let message = format!("{} has no option {name}", command.name);
-                mistakes.push(Mistake { column: word.column, message, hint });
+                errors.push(error_at(word, message, hint));
             }
             Ok(option) => {
                 let next = || rest.next_if(|w| !is_option(&w.text)).map(|w| w.text.as_str());
-                match value(option, name, inline, next) {
+                match read_value(option, word, (name, inline), next) {
                     Ok(text) => {
                         let name = option.names[0];
                         parsed.options.retain(|(n, _)| *n != name || option.repeats);
                         parsed.options.push((name, Value { text, word }));
                     }
-                    Err((message, hint)) => {
-                        mistakes.push(Mistake { column: word.column, message, hint });
-                    }
+                    Err(error) => errors.push(error),
                 }
             }
         }
     }
     for option in spellings.iter().filter(|s| s.required && !parsed.has(s.names[0])) {
-        if mistakes.is_empty() {
+        if errors.is_empty() {
             let message = format!("{} needs the option {}", command.name, option.names[0]);
             let hint = usage(command, &spellings);
-            mistakes.push(Mistake { column: at.column, message, hint });
+            errors.push(error_at(at, message, hint));
         }
     }
-    mistakes.extend(count(command, at, &parsed.arguments, &spellings));
-    if mistakes.is_empty() { Ok(parsed) } else { Err(mistakes) }
+    errors.extend(check_count(command, at, &parsed.arguments, &spellings));
+    if errors.is_empty() { Ok(parsed) } else { Err(errors) }
+}
+
+/// An error at a word; its line and file are for whoever knows them.
+fn error_at(word: &Word, message: String, hint: String) -> Diagnostic {
+    Diagnostic::error(Place::new("", 0, word.column), message).hint(hint)
 }
 
 /// Words with a leading hyphen are options, but for a lone one, negative numbers
@@ -205,19 +199,19 @@ fn find<'s>(spellings: &'s [Spelling], name: &str) -> Result<&'s Spelling, Strin
 }
 
 /// The value of an option, checked by its kind.
-fn value<'a>(
+fn read_value<'a>(
     option: &Spelling,
-    name: &str,
-    inline: Option<&'a str>,
+    word: &Word,
+    (name, inline): (&str, Option<&'a str>),
     next: impl FnOnce() -> Option<&'a str>,
-) -> Result<&'a str, (String, String)> {
+) -> Result<&'a str, Diagnostic> {
     let Some(kind) = option.kind else {
         return match inline {
             None => Ok(""),
-            Some(value) => Err((
-                format!("{name} takes no value, `{value}` was given"),
-                format!("write {name}"),
-            )),
+            Some(value) => {
+                let message = format!("{name} takes no value, `{value}` was given");
+                Err(error_at(word, message, format!("write {name}")))
+            }
         };
     };
     let wanted = match kind {
@@ -228,7 +222,8 @@ fn value<'a>(
         choices => choices,
     };
     let Some(text) = inline.or_else(next) else {
-        return Err((format!("{name} needs a value"), format!("write {name}= and {wanted}")));
+        let hint = format!("write {name}= and {wanted}");
+        return Err(error_at(word, format!("{name} needs a value"), hint));
     };
     let fits = match kind {
         "TEXT" | "LIST" => true,
@@ -242,10 +237,8 @@ fn value<'a>(
     if fits {
         return Ok(text);
     }
-    Err((
-        format!("{name} does not take `{text}`"),
-        format!("allowed: {}", wanted.trim_start_matches('~').replace('|', ", ")),
-    ))
+    let hint = format!("allowed: {}", wanted.trim_start_matches('~').replace('|', ", "));
+    Err(error_at(word, format!("{name} does not take `{text}`"), hint))
 }
 
 /// The truth values that kickstart knows.
@@ -266,27 +259,31 @@ fn usage(command: &Command, spellings: &[Spelling]) -> String {
     usage
 }
 
-fn count(command: &Command, at: &Word, given: &[&Word], spellings: &[Spelling]) -> Option<Mistake> {
-    let most = match command.arguments {
+fn check_count(
+    command: &Command,
+    at: &Word,
+    given: &[&Word],
+    spellings: &[Spelling],
+) -> Option<Diagnostic> {
+    let max = match command.arguments {
         Arguments::None => 0,
         Arguments::One(_) | Arguments::Optional => 1,
         Arguments::Any | Arguments::Free => return None,
     };
-    if let Some(extra) = given.get(most) {
+    if let Some(extra) = given.get(max) {
         let message = format!("`{}` is one argument too many for {}", extra.text, command.name);
-        let hint = match most {
+        let hint = match max {
             0 if spellings.is_empty() => format!("write {} alone", command.name),
             0 => format!("{} takes options only", command.name),
             _ => format!("{} takes one argument; a value with blanks goes in quotes", command.name),
         };
-        return Some(Mistake { column: extra.column, message, hint });
+        return Some(error_at(extra, message, hint));
     }
     match command.arguments {
-        Arguments::One(what) if given.is_empty() => Some(Mistake {
-            column: at.column,
-            message: format!("{} needs an argument", command.name),
-            hint: format!("{what} after `{}`", command.name),
-        }),
+        Arguments::One(what) if given.is_empty() => {
+            let message = format!("{} needs an argument", command.name);
+            Some(error_at(at, message, format!("{what} after `{}`", command.name)))
+        }
         _ => None,
     }
 }

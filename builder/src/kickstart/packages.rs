@@ -1,9 +1,9 @@
 //! The `%packages` section.
 
 use super::options::Parsed;
-use super::parse::State;
 use super::report::Fate;
 use super::sections::Item;
+use super::state::State;
 
 /// What `%packages` asks for. The groups' members are known to the repositories only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub fn apply(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     for both in ["--nobase", "--nocore"] {
         if parsed.has("--default") && parsed.has(both) {
             let hint = format!("--default means the default environment; leave out {both} or it");
-            state.problem(
+            state.error(
                 item.line,
                 item.words[0].column,
                 format!("--default and {both} exclude each other"),
@@ -116,10 +116,10 @@ fn entry(state: &mut State<'_>, line: usize, column: usize, text: &str) {
     let name = text.trim_start_matches(['-', '@', '^']);
     if text.starts_with("%include") || text.starts_with("%ksappend") {
         state.kickstart.document.include_packages(text);
-        state.inclusion(line, column, text);
+        state.refuse_inclusion(line, column, text);
     } else if name.is_empty() {
         let hint = "allowed: name, -name, @group, -@group, @^environment";
-        state.problem(line, column, format!("`{text}` names no package"), hint);
+        state.error(line, column, format!("`{text}` names no package"), hint);
     } else if let Some(environment) = text.strip_prefix("@^") {
         packages.environment = Some(environment.trim().to_owned());
     } else if let Some(group) = text.strip_prefix('@') {
@@ -149,7 +149,7 @@ fn add_group(state: &mut State<'_>, line: usize, column: usize, text: &str) {
         ["--optional"] => Members::All,
         _ => {
             let message = format!("a group does not take {}", options.join(" "));
-            return state.problem(line, column, message, "allowed: --nodefaults or --optional");
+            return state.error(line, column, message, "allowed: --nodefaults or --optional");
         }
     };
     let name = name.join(" ");

@@ -1,12 +1,13 @@
 //! `part`, `volgroup`, `logvol`, `autopart`, `reqpart`, `clearpart`: from a line to the
-//! values of `storage`. Whether the layout can be made is not decided here.
+//! values of `layout::request`. Whether the layout can be made is not decided here.
 
 use super::options::Parsed;
-use super::parse::State;
 use super::report::Fate;
 use super::sections::Item;
-use super::storage::{
-    Autopart, Filesystem, LogicalVolume, Partition, Reqpart, Scheme, Size, Target, VolumeGroup,
+use super::state::State;
+use crate::layout::{
+    Autopart, AutopartScheme, FilesystemRequest, GroupRequest, PartitionRequest, Reqpart,
+    SizeRequest, Target, VolumeRequest,
 };
 
 /// Options that no new image can have, on any storage command.
@@ -23,7 +24,7 @@ const REFUSED: [(&str, &str); 9] = [
 ];
 
 /// The first option that no image can have, after reporting it.
-fn refused(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) -> bool {
+fn refuse_option(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) -> bool {
     let Some((option, why)) = REFUSED.into_iter().find(|(option, _)| parsed.has(option)) else {
         return false;
     };
@@ -34,16 +35,16 @@ fn refused(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) -> bool 
 /// `part`, `partition`.
 pub fn part(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     let Some(word) = parsed.arguments.first() else { return };
-    if refused(state, item, parsed) {
+    if refuse_option(state, item, parsed) {
         return;
     }
-    let Some(size) = size(state, item, parsed) else { return };
+    let Some(size) = read_size(state, item, parsed) else { return };
     let disk = parsed.text("--ondisk").map(|d| d.trim_start_matches("/dev/").to_owned());
-    let partition = Partition {
-        line: state.line(item),
+    let partition = PartitionRequest {
+        place: state.place_of(item),
         target: Target::parse(&word.text),
         size,
-        filesystem: filesystem(parsed),
+        filesystem: read_filesystem(parsed),
         disk,
         as_primary: parsed.has("--asprimary"),
         active: parsed.has("--active"),
@@ -62,16 +63,16 @@ pub fn part(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 /// `volgroup`.
 pub fn volgroup(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     let Some((name, members)) = parsed.arguments.split_first() else { return };
-    if refused(state, item, parsed) {
+    if refuse_option(state, item, parsed) {
         return;
     }
-    let group = VolumeGroup {
-        line: state.line(item),
+    let group = GroupRequest {
+        place: state.place_of(item),
         name: name.text.clone(),
         members: members.iter().map(|w| w.text.clone()).collect(),
-        extent: positive(parsed, "--pesize"),
-        reserved: positive(parsed, "--reserved-space"),
-        reserved_percent: percent(parsed, "--reserved-percent"),
+        extent_kib: read_positive(parsed, "--pesize"),
+        reserved_mib: read_positive(parsed, "--reserved-space"),
+        reserved_percent: read_percent(parsed, "--reserved-percent"),
     };
     state.kickstart.storage.volume_groups.push(group);
     state.report(item, Fate::Honoured, "the volume group is made");
@@ -80,17 +81,17 @@ pub fn volgroup(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 /// `logvol`.
 pub fn logvol(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     let Some(word) = parsed.arguments.first() else { return };
-    if refused(state, item, parsed) {
+    if refuse_option(state, item, parsed) {
         return;
     }
-    let Some(size) = size(state, item, parsed) else { return };
-    let volume = LogicalVolume {
-        line: state.line(item),
+    let Some(size) = read_size(state, item, parsed) else { return };
+    let volume = VolumeRequest {
+        place: state.place_of(item),
         target: Target::parse(&word.text),
         group: parsed.text("--vgname").unwrap_or_default(),
         name: parsed.text("--name").unwrap_or_default(),
         size,
-        filesystem: filesystem(parsed),
+        filesystem: read_filesystem(parsed),
     };
     state.kickstart.storage.logical_volumes.push(volume);
     state.report(item, Fate::Honoured, "the logical volume is made");
@@ -98,22 +99,22 @@ pub fn logvol(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 
 /// `autopart`.
 pub fn autopart(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
-    if refused(state, item, parsed) {
+    if refuse_option(state, item, parsed) {
         return;
     }
     let kinds = parsed.options.iter().rev();
     let scheme = kinds.filter_map(|(name, value)| match *name {
-        "--nolvm" => Some(Scheme::Plain),
+        "--nolvm" => Some(AutopartScheme::Plain),
         "--type" => Some(match value.text.to_ascii_lowercase().as_str() {
-            "btrfs" => Scheme::Btrfs,
-            "thinp" => Scheme::ThinLvm,
-            "lvm" => Scheme::Lvm,
-            _ => Scheme::Plain,
+            "btrfs" => AutopartScheme::Btrfs,
+            "thinp" => AutopartScheme::ThinLvm,
+            "lvm" => AutopartScheme::Lvm,
+            _ => AutopartScheme::Plain,
         }),
         _ => None,
     });
     state.kickstart.storage.autopart = Some(Autopart {
-        line: state.line(item),
+        place: state.place_of(item),
         scheme: scheme.into_iter().next().unwrap_or_default(),
         kind: parsed.text("--fstype"),
         no_home: parsed.has("--nohome"),
@@ -123,7 +124,7 @@ pub fn autopart(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 
 /// `reqpart`.
 pub fn reqpart(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
-    let reqpart = Reqpart { line: state.line(item), boot: parsed.has("--add-boot") };
+    let reqpart = Reqpart { place: state.place_of(item), boot: parsed.has("--add-boot") };
     state.kickstart.storage.reqpart = Some(reqpart);
     state.report(item, Fate::Translated, "a BIOS boot partition and an EFI system partition");
 }
@@ -144,34 +145,34 @@ pub fn clearpart(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 }
 
 /// Sizes in range, or `None` after the line was refused.
-fn size(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) -> Option<Size> {
+fn read_size(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) -> Option<SizeRequest> {
     /// 16 TiB: the end of ext4 without `64bit`, and of what EL7 takes.
-    const MOST: i64 = 16 << 20;
+    const MAX_MIB: i64 = 16 << 20;
     for option in ["--size", "--maxsize"] {
-        let fits = |n: i64| (1..=MOST).contains(&n);
+        let fits = |n: i64| (1..=MAX_MIB).contains(&n);
         if parsed.integer(option).is_some_and(|n| !fits(n)) {
             let given = parsed.text(option).unwrap_or_default();
-            let why = format!("{option}={given} is out of range: in MiB, from 1 to {MOST}");
+            let why = format!("{option}={given} is out of range: in MiB, from 1 to {MAX_MIB}");
             state.report(item, Fate::Refused, why);
             return None;
         }
     }
-    let (least, most) = (positive(parsed, "--size"), positive(parsed, "--maxsize"));
-    if let (Some(least), Some(most)) = (least, most)
-        && most < least
+    let (min_mib, max_mib) = (read_positive(parsed, "--size"), read_positive(parsed, "--maxsize"));
+    if let (Some(min), Some(max)) = (min_mib, max_mib)
+        && max < min
     {
-        state.report(item, Fate::Refused, format!("--maxsize={most} is less than --size={least}"));
+        state.report(item, Fate::Refused, format!("--maxsize={max} is less than --size={min}"));
         return None;
     }
     let given = parsed.has("--percent");
-    let percent = percent(parsed, "--percent");
+    let percent = read_percent(parsed, "--percent");
     if given && percent.is_none() {
         state.report(item, Fate::Refused, "--percent is out of range: from 1 to 100");
         return None;
     }
-    Some(Size {
-        least,
-        most,
+    Some(SizeRequest {
+        min_mib,
+        max_mib,
         percent,
         grow: parsed.has("--grow"),
         recommended: parsed.has("--recommended"),
@@ -179,16 +180,16 @@ fn size(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) -> Option<S
     })
 }
 
-fn positive(parsed: &Parsed<'_>, option: &str) -> Option<u64> {
+fn read_positive(parsed: &Parsed<'_>, option: &str) -> Option<u64> {
     parsed.integer(option).and_then(|n| n.try_into().ok()).filter(|n| *n > 0)
 }
 
-fn percent(parsed: &Parsed<'_>, option: &str) -> Option<u8> {
-    positive(parsed, option).and_then(|n| n.try_into().ok()).filter(|n| *n <= 100)
+fn read_percent(parsed: &Parsed<'_>, option: &str) -> Option<u8> {
+    read_positive(parsed, option).and_then(|n| n.try_into().ok()).filter(|n| *n <= 100)
 }
 
-fn filesystem(parsed: &Parsed<'_>) -> Filesystem {
-    Filesystem {
+fn read_filesystem(parsed: &Parsed<'_>) -> FilesystemRequest {
+    FilesystemRequest {
         kind: parsed.text("--fstype"),
         label: parsed.text("--label"),
         options: parsed.text("--fsoptions"),

@@ -1,24 +1,26 @@
 //! Filling in a kickstart's `{{ ... }}` for one node.
 
-use crate::problem::{Problem, line_column};
-use crate::profile::{Network, Node, Services};
+use super::source_map::SourceMap;
+use crate::base::diagnostic::Diagnostic;
+use crate::base::lab::{LabNetwork, LabNode, Services};
+use crate::base::place::{Place, line_column};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, context};
 
 /// What a kickstart may name.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
+pub struct TemplateFacts<'a> {
     /// The lab's name.
     pub lab: &'a str,
     /// The node.
-    pub node: &'a Node,
+    pub node: &'a LabNode,
     /// The lab network.
-    pub network: &'a Network,
+    pub network: &'a LabNetwork,
     /// The role's units.
     pub services: &'a Services,
 }
 
-/// Names that [`Facts`] makes known, for hints.
+/// Names that [`TemplateFacts`] makes known, for hints.
 const NAMES: &str = "lab.name node.name node.address node.role node.mac network.address \
     network.prefix network.netmask network.interface network.gateway network.dns network.ntp \
     services.enabled services.disabled";
@@ -36,7 +38,7 @@ const MAX_RENDERED: usize = 4 << 20;
 /// more than any kickstart needs, and less than a second.
 const MAX_STEPS: u64 = 2_000_000;
 
-impl Facts<'_> {
+impl TemplateFacts<'_> {
     fn values(&self) -> Value {
         let texts = |list: &[std::net::Ipv4Addr]| -> Vec<String> {
             list.iter().map(ToString::to_string).collect()
@@ -67,71 +69,6 @@ impl Facts<'_> {
     }
 }
 
-/// Where the lines of a text that was rendered, or put together of several files, are
-/// in what the user wrote. The empty value stands for a text as it was written.
-#[derive(Clone, Debug, Default)]
-pub struct Lines {
-    /// File and line (from 1) of each line; empty when nothing was changed.
-    places: Vec<(usize, usize)>,
-    files: Vec<Written>,
-}
-
-/// A file as the user wrote it.
-#[derive(Clone, Debug)]
-struct Written {
-    name: String,
-    lines: Vec<String>,
-}
-
-impl Lines {
-    /// Those of `text`, the unchanged content of a file.
-    pub fn of(name: &str, text: &str) -> Self {
-        Self::rendered(name, text, &(1..=text.lines().count()).collect::<Vec<_>>())
-    }
-
-    fn rendered(name: &str, template: &str, numbers: &[usize]) -> Self {
-        let lines = template.lines().map(str::to_owned).collect();
-        let places = numbers.iter().map(|n| (0, *n)).collect();
-        Self { places, files: vec![Written { name: name.to_owned(), lines }] }
-    }
-
-    /// Adds line `number` (from 1) of the text that `other` describes.
-    pub fn push(&mut self, other: &Self, number: usize) {
-        let Some((file, line)) = number.checked_sub(1).and_then(|n| other.places.get(n)) else {
-            return;
-        };
-        let Some(written) = other.files.get(*file) else { return };
-        let known = self.files.iter().position(|f| f.name == written.name);
-        let index = known.unwrap_or_else(|| {
-            self.files.push(written.clone());
-            self.files.len() - 1
-        });
-        self.places.push((index, *line));
-    }
-
-    /// The file (if it is not the one asked about), line and column in what the user
-    /// wrote of a place in line `line` of the text, which is `rendered`. Within a filled-in
-    /// part it is the place of the braces.
-    pub fn place(
-        &self,
-        rendered: &str,
-        line: usize,
-        column: usize,
-    ) -> (Option<&str>, usize, usize) {
-        let place = line.checked_sub(1).and_then(|l| self.places.get(l));
-        let Some((written, number)) = place.and_then(|(f, n)| Some((self.files.get(*f)?, *n)))
-        else {
-            return (None, line, column);
-        };
-        let template = written.lines.get(number - 1).map_or("", String::as_str);
-        if template == rendered {
-            return (Some(&written.name), number, column);
-        }
-        let same = template.chars().zip(rendered.chars()).take_while(|(a, b)| a == b).count();
-        (Some(&written.name), number, column.min(same + 1))
-    }
-}
-
 /// Marks the end of a template line in the second rendering; a private-use character.
 const MARK: char = '\u{f8ff}';
 
@@ -139,7 +76,11 @@ const MARK: char = '\u{f8ff}';
 ///
 /// # Errors
 /// When it names something unknown or is no template, at the template's line.
-pub fn render(file: &str, text: &str, facts: &Facts<'_>) -> Result<(String, Lines), Problem> {
+pub fn render(
+    file: &str,
+    text: &str,
+    facts: &TemplateFacts<'_>,
+) -> Result<(String, SourceMap), Diagnostic> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(MAX_STEPS));
@@ -148,25 +89,26 @@ pub fn render(file: &str, text: &str, facts: &Facts<'_>) -> Result<(String, Line
         .comment_delimiters("{##", "##}")
         .keep_trailing_newline(true)
         .build();
-    environment.set_syntax(syntax.map_err(|e| failure(file, text, &e))?);
+    environment.set_syntax(syntax.map_err(|e| describe_failure(file, text, &e))?);
     let values = facts.values();
-    let rendered = environment.render_str(text, &values).map_err(|e| failure(file, text, &e))?;
+    let rendered =
+        environment.render_str(text, &values).map_err(|e| describe_failure(file, text, &e))?;
     if rendered.len() > MAX_RENDERED {
-        return Err(Problem::whole(file, "the filled-in kickstart is larger than 4 MiB"));
+        return Err(Diagnostic::of_file(file, "the filled-in kickstart is larger than 4 MiB"));
     }
-    let marked = environment.render_str(&mark(text), &values).unwrap_or_default();
-    let lines = Lines::rendered(file, text, &numbers(&marked, &rendered));
+    let marked = environment.render_str(&mark_lines(text), &values).unwrap_or_default();
+    let lines = SourceMap::of_rendered(file, text, &number_lines(&marked, &rendered));
     Ok((rendered, lines))
 }
 
 /// Appends its number to each line where that cannot change the template's meaning:
 /// not on blank lines, nor within or right after a tag that trims what follows.
-fn mark(text: &str) -> String {
+fn mark_lines(text: &str) -> String {
     let mut marked = String::new();
     let mut open: Option<&str> = None;
     for (line, number) in text.split_inclusive('\n').zip(1..) {
         let body = line.trim_end_matches(['\n', '\r']);
-        open = open_tag(body, open);
+        open = find_open_tag(body, open);
         marked.push_str(body);
         let trimmed = body.trim_end();
         if open.is_none()
@@ -182,7 +124,7 @@ fn mark(text: &str) -> String {
 }
 
 /// The closing mark of the tag still open after `line`, given the one open before it.
-fn open_tag<'t>(mut line: &str, mut open: Option<&'t str>) -> Option<&'t str> {
+fn find_open_tag<'t>(mut line: &str, mut open: Option<&'t str>) -> Option<&'t str> {
     loop {
         if let Some(close) = open {
             match line.split_once(close) {
@@ -199,7 +141,7 @@ fn open_tag<'t>(mut line: &str, mut open: Option<&'t str>) -> Option<&'t str> {
 
 /// Template line of each rendered line: marked ones for sure, others count on from
 /// the line before. If marking changed the number of lines, lines count as they are.
-fn numbers(marked: &str, rendered: &str) -> Vec<usize> {
+fn number_lines(marked: &str, rendered: &str) -> Vec<usize> {
     let count = rendered.lines().count();
     if marked.lines().count() != count {
         return (1..=count).collect();
@@ -214,26 +156,26 @@ fn numbers(marked: &str, rendered: &str) -> Vec<usize> {
     numbers
 }
 
-fn failure(file: &str, text: &str, error: &minijinja::Error) -> Problem {
-    let place = match error.range() {
+fn describe_failure(file: &str, text: &str, error: &minijinja::Error) -> Diagnostic {
+    let (line, column) = match error.range() {
         Some(range) => line_column(text, range.start),
         None => (error.line().unwrap_or(1), 1),
     };
+    let place = Place::new(file, line, column);
     let named = error.range().and_then(|r| text.get(r)).unwrap_or("").trim();
     match error.kind() {
         ErrorKind::UndefinedError if !named.is_empty() => {
-            Problem::at(file, place, format!("`{named}` is not known here"))
+            Diagnostic::error(place, format!("`{named}` is not known here"))
                 .hint(format!("known: {NAMES}"))
         }
         ErrorKind::UndefinedError => {
-            Problem::at(file, place, "a name is not known here").hint(format!("known: {NAMES}"))
+            Diagnostic::error(place, "a name is not known here").hint(format!("known: {NAMES}"))
         }
         ErrorKind::OutOfFuel => {
-            Problem::at(file, place, "filling this in takes too many steps or too much memory")
+            Diagnostic::error(place, "filling this in takes too many steps or too much memory")
                 .hint("take the loop out, or let it end earlier")
         }
-        _ => Problem::at(
-            file,
+        _ => Diagnostic::error(
             place,
             format!("not a valid template: {}", error.detail().unwrap_or("syntax error")),
         )
@@ -244,13 +186,13 @@ fn failure(file: &str, text: &str, error: &minijinja::Error) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::Subnet;
+    use crate::base::lab::Subnet;
     use contract::spec::Role;
     use std::net::Ipv4Addr;
 
-    fn rendered(text: &str) -> Result<(String, Lines), Problem> {
+    fn rendered(text: &str) -> Result<(String, SourceMap), Diagnostic> {
         let host = |last| Ipv4Addr::new(192, 168, 1, last);
-        let network = Network {
+        let network = LabNetwork {
             subnet: Subnet { address: host(0), prefix: 24 },
             interface: "eth0".into(),
             gateway: host(254),
@@ -258,12 +200,12 @@ mod tests {
             ntp: vec![host(254)],
         };
         let node =
-            Node { name: "nova01".into(), role: Role::Compute, address: host(11), mac: None };
+            LabNode { name: "nova01".into(), role: Role::Compute, address: host(11), mac: None };
         let services = Services::default();
         render(
             "x.ks",
             text,
-            &Facts { lab: "lab", node: &node, network: &network, services: &services },
+            &TemplateFacts { lab: "lab", node: &node, network: &network, services: &services },
         )
     }
 
@@ -282,14 +224,14 @@ mod tests {
         let place = |needle: &str| {
             let line = text.lines().position(|l| l.starts_with(needle)).unwrap() + 1;
             let rendered = text.lines().nth(line - 1).unwrap();
-            let (_, line, column) = lines.place(rendered, line, rendered.len());
-            (line, column)
+            let place = lines.place("x.ks", rendered, line, rendered.len());
+            (place.line, place.column)
         };
         assert_eq!(place("a"), (1, 1));
         assert_eq!(place("b 1"), (3, 3));
         assert_eq!(place("b 2"), (3, 3));
         assert_eq!(place("d"), (8, 3));
-        assert_eq!(Lines::default().place("x", 7, 9), (None, 7, 9));
+        assert_eq!(SourceMap::default().place("y", "x", 7, 9), Place::new("y", 7, 9));
     }
 
     #[test]
@@ -299,18 +241,18 @@ mod tests {
         let silent = endless.replace('x', "");
         let large = format!("{{% for a in range(99999) %}}{}{{% endfor %}}", "x".repeat(1 << 16));
         for template in [endless, &silent, &large] {
-            let problem = rendered(template).unwrap_err();
-            assert_eq!(problem.line, 1);
-            assert!(problem.message.contains("too many steps"), "{problem:?}");
+            let error = rendered(template).unwrap_err();
+            assert_eq!(error.place.line, 1);
+            assert!(error.message.contains("too many steps"), "{error:?}");
         }
     }
 
     #[test]
     fn mistakes_are_at_the_templates_line() {
-        let problem = rendered("a\n\n  {{ node.nane }}\n").unwrap_err();
-        assert_eq!((problem.line, problem.column), (3, 6));
-        assert_eq!(problem.message, "`node.nane` is not known here");
-        let problem = rendered("a\n{% if x %}\n").unwrap_err();
-        assert!(problem.message.starts_with("not a valid template"), "{problem}");
+        let error = rendered("a\n\n  {{ node.nane }}\n").unwrap_err();
+        assert_eq!(error.position(), (3, 6));
+        assert_eq!(error.message, "`node.nane` is not known here");
+        let error = rendered("a\n{% if x %}\n").unwrap_err();
+        assert!(error.message.starts_with("not a valid template"), "{error}");
     }
 }

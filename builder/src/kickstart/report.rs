@@ -1,6 +1,8 @@
 //! What becomes of each line of a kickstart in an image.
 
-use serde::Serialize;
+use crate::base::place::Place;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 /// What becomes of a command or section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -29,15 +31,10 @@ impl Fate {
 }
 
 /// One line of the report.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// The file: the kickstart, or one that it includes.
-    pub file: String,
-    /// Line in the file, from 1.
-    pub line: usize,
-    /// Column of the word that decided, from 1.
-    #[serde(skip)]
-    pub column: usize,
+    /// Where it is, in the kickstart or a file that it includes: the word that decided.
+    pub place: Place,
     /// The command or section.
     pub command: String,
     /// What becomes of it.
@@ -46,7 +43,24 @@ pub struct Line {
     pub why: String,
 }
 
+impl Serialize for Line {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Line", 5)?;
+        fields.serialize_field("file", &self.place.file)?;
+        fields.serialize_field("line", &self.place.line)?;
+        fields.serialize_field("command", &self.command)?;
+        fields.serialize_field("fate", &self.fate)?;
+        fields.serialize_field("why", &self.why)?;
+        fields.end()
+    }
+}
+
 impl Line {
+    /// Whether it is about the line of the file that `place` is in.
+    pub fn is_at(&self, place: &Place) -> bool {
+        self.place.line == place.line && self.place.file == place.file
+    }
+
     /// Whether the command takes part in laying out the disk.
     pub fn is_storage(&self) -> bool {
         let names = [

@@ -2,18 +2,17 @@
 //! commands that exclude each other.
 
 mod storage;
+mod violation;
 
 use super::options::Parsed;
 use super::sections::Item;
-
-/// A broken rule: message and what is allowed.
-type Broken = (String, &'static str);
+use violation::{Violation, check_excluding, check_one_of};
 
 /// The first rule that the line breaks; `seen` are the commands before it.
-pub fn broken(item: &Item<'_>, parsed: &Parsed<'_>, seen: &[&str]) -> Option<Broken> {
+pub fn find_violation(item: &Item<'_>, parsed: &Parsed<'_>, seen: &[&str]) -> Option<Violation> {
     let command = item.words[0].text.as_str();
-    if let Some(broken) = storage::conflict(command, seen) {
-        return Some(broken);
+    if let Some(violation) = storage::find_conflict(command, seen) {
+        return Some(violation);
     }
     match command {
         "autopart" => storage::autopart(parsed),
@@ -26,8 +25,8 @@ pub fn broken(item: &Item<'_>, parsed: &Parsed<'_>, seen: &[&str]) -> Option<Bro
         "eula" if !parsed.has("--agreed") => {
             Some(("eula does not agree".into(), "write eula --agreed"))
         }
-        "harddrive" => one_of(parsed, &["--partition", "--biospart"]),
-        "ignoredisk" => one_of(parsed, &["--drives", "--only-use", "--interactive"]),
+        "harddrive" => check_one_of(parsed, &["--partition", "--biospart"]),
+        "ignoredisk" => check_one_of(parsed, &["--drives", "--only-use", "--interactive"]),
         "logging" if parsed.filled("--port") && !parsed.filled("--host") => {
             Some(("--port needs --host".into(), "name the host"))
         }
@@ -39,39 +38,27 @@ pub fn broken(item: &Item<'_>, parsed: &Parsed<'_>, seen: &[&str]) -> Option<Bro
         "raid" => storage::raid(parsed),
         "realm" => realm(parsed, seen),
         "repo" => repo(parsed),
-        "rescue" => excluding(parsed, "--nomount", "--romount"),
+        "rescue" => check_excluding(parsed, "--nomount", "--romount"),
         "snapshot" => storage::snapshot(parsed),
         "sshpw" if parsed.arguments.is_empty() => {
             Some(("sshpw needs a password".into(), "write it after the options"))
         }
-        "timezone" => excluding(parsed, "--nontp", "--ntpservers"),
+        "timezone" => check_excluding(parsed, "--nontp", "--ntpservers"),
         "updates" if parsed.arguments.len() > 1 => {
             Some(("updates takes one argument".into(), "write one address or none"))
         }
         "volgroup" => storage::volgroup(parsed),
-        "url" => one_of(parsed, &["--url", "--mirrorlist"]),
+        "url" => check_one_of(parsed, &["--url", "--mirrorlist"]),
         _ => None,
     }
 }
 
-fn one_of(parsed: &Parsed<'_>, options: &[&str]) -> Option<Broken> {
-    match options.iter().filter(|o| parsed.filled(o) || parsed.flag(o)).count() {
-        1 => None,
-        _ => Some((format!("exactly one of {} is needed", options.join(", ")), "give one of them")),
-    }
-}
-
-fn excluding(parsed: &Parsed<'_>, one: &str, other: &str) -> Option<Broken> {
-    let both = parsed.has(one) && parsed.has(other);
-    both.then(|| (format!("{one} and {other} exclude each other"), "leave one of them out"))
-}
-
-fn bootloader(parsed: &Parsed<'_>) -> Option<Broken> {
+fn bootloader(parsed: &Parsed<'_>) -> Option<Violation> {
     let drives = parsed.get("--boot-drive").filter(|v| v.text.contains(','))?;
     Some((format!("--boot-drive does not take `{}`", drives.text), "name one drive"))
 }
 
-fn driverdisk(parsed: &Parsed<'_>) -> Option<Broken> {
+fn driverdisk(parsed: &Parsed<'_>) -> Option<Violation> {
     if parsed.arguments.len() > 1 {
         return Some(("driverdisk takes one partition".into(), "name one"));
     }
@@ -80,7 +67,7 @@ fn driverdisk(parsed: &Parsed<'_>) -> Option<Broken> {
     (options + parsed.arguments.len() != 1).then(|| (message.into(), "give one of them"))
 }
 
-fn ostree(parsed: &Parsed<'_>) -> Option<Broken> {
+fn ostree(parsed: &Parsed<'_>) -> Option<Violation> {
     let url = parsed.get("--url")?;
     let known = ["file:", "http:", "https:"].iter().any(|p| url.text.starts_with(p));
     let message = format!("--url does not take `{}`", url.text);
@@ -88,7 +75,7 @@ fn ostree(parsed: &Parsed<'_>) -> Option<Broken> {
 }
 
 /// `realm join`, whose options are realmd's.
-fn realm(parsed: &Parsed<'_>, seen: &[&str]) -> Option<Broken> {
+fn realm(parsed: &Parsed<'_>, seen: &[&str]) -> Option<Violation> {
     if seen.contains(&"realm") {
         return Some(("realm is there already".into(), "a node joins one realm"));
     }
@@ -128,13 +115,13 @@ fn realm(parsed: &Parsed<'_>, seen: &[&str]) -> Option<Broken> {
 const REALM: &str = "allowed: --client-software= --server-software= --membership-software= \
                      --one-time-password= --no-password --computer-ou=";
 
-fn repo(parsed: &Parsed<'_>) -> Option<Broken> {
+fn repo(parsed: &Parsed<'_>) -> Option<Violation> {
     let sources = ["--baseurl", "--mirrorlist"].iter().filter(|o| parsed.filled(o)).count();
     let message = "--baseurl and --mirrorlist exclude each other";
     (sources > 1).then(|| (message.into(), "leave one of them out"))
 }
 
-fn network(parsed: &Parsed<'_>) -> Option<Broken> {
+fn network(parsed: &Parsed<'_>) -> Option<Violation> {
     if let Some(options) = parsed.get("--bridgeopts") {
         if !parsed.has("--bridgeslaves") {
             return Some((

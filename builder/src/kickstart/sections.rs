@@ -2,7 +2,9 @@
 
 use super::dialect::{Command, SECTIONS};
 use super::lexer::{Word, split};
-use crate::problem::nearest;
+use crate::base::diagnostic::Diagnostic;
+use crate::base::nearest::nearest;
+use crate::base::place::Place;
 
 /// One command, or one section with its body.
 #[derive(Debug)]
@@ -15,27 +17,15 @@ pub struct Item<'a> {
     pub body: Option<Vec<(usize, &'a str)>>,
 }
 
-/// Something wrong with the file's structure.
-#[derive(Debug)]
-pub struct Fault {
-    /// Line, from 1.
-    pub line: usize,
-    /// Column, from 1.
-    pub column: usize,
-    /// What is wrong.
-    pub message: String,
-    /// What to do.
-    pub hint: String,
-}
-
-fn section(name: &str) -> Option<&'static Command> {
+fn find_section(name: &str) -> Option<&'static Command> {
     SECTIONS.iter().find(|s| s.name == name)
 }
 
-/// Splits the text. Faulty lines are left out of the items.
-pub fn items(text: &str) -> (Vec<Item<'_>>, Vec<Fault>) {
+/// Splits the text. Lines with errors are left out of the items; the errors' places are in the
+/// text, without a file.
+pub fn split_items(text: &str) -> (Vec<Item<'_>>, Vec<Diagnostic>) {
     let mut items: Vec<Item<'_>> = Vec::new();
-    let mut faults = Vec::new();
+    let mut errors = Vec::new();
     let mut open: Option<Item<'_>> = None;
     for (line, number) in text.lines().zip(1..) {
         if let Some(section) = &mut open {
@@ -48,7 +38,7 @@ pub fn items(text: &str) -> (Vec<Item<'_>>, Vec<Fault>) {
                 items.extend(done);
                 continue;
             }
-            faults.extend(done.map(|item| unended(&item)));
+            errors.extend(done.map(|item| unended_section(&item)));
         }
         let words = match split(line, true) {
             Ok(words) => words,
@@ -60,21 +50,22 @@ pub fn items(text: &str) -> (Vec<Item<'_>>, Vec<Fault>) {
                     quote => format!("close it with another {quote} on the same line"),
                 };
                 let message = format!("this {} is not closed", unbalanced.quote);
-                faults.push(Fault { line: number, column: unbalanced.column, message, hint });
+                let place = Place::new("", number, unbalanced.column);
+                errors.push(Diagnostic::error(place, message).hint(hint));
                 continue;
             }
         };
         let Some(first) = words.first() else { continue };
         if !first.text.starts_with('%') || is_inclusion(&first.text) {
             items.push(Item { line: number, words, body: None });
-        } else if section(&first.text).is_some() {
+        } else if find_section(&first.text).is_some() {
             open = Some(Item { line: number, words, body: Some(Vec::new()) });
         } else {
-            faults.push(unknown_section(number, first));
+            errors.push(unknown_section(number, first));
         }
     }
-    faults.extend(open.map(|item| unended(&item)));
-    (items, faults)
+    errors.extend(open.map(|item| unended_section(&item)));
+    (items, errors)
 }
 
 /// `%include` and `%ksappend` are commands that stand where any line may.
@@ -85,20 +76,17 @@ fn is_inclusion(word: &str) -> bool {
 /// A script's line may start with `%` and be no section of ours.
 fn ends_section(line: &str) -> bool {
     let first = line.split_ascii_whitespace().next().unwrap_or("");
-    first == "%end" || section(first).is_some()
+    first == "%end" || find_section(first).is_some()
 }
 
-fn unended(item: &Item<'_>) -> Fault {
+fn unended_section(item: &Item<'_>) -> Diagnostic {
     let name = item.words.first().map_or("", |w| w.text.as_str());
-    Fault {
-        line: item.line,
-        column: item.words.first().map_or(1, |w| w.column),
-        message: format!("the section {name} does not end"),
-        hint: "put a line `%end` after its last line".into(),
-    }
+    let place = Place::new("", item.line, item.words.first().map_or(1, |w| w.column));
+    Diagnostic::error(place, format!("the section {name} does not end"))
+        .hint("put a line `%end` after its last line")
 }
 
-fn unknown_section(line: usize, word: &Word) -> Fault {
+fn unknown_section(line: usize, word: &Word) -> Diagnostic {
     let names: Vec<&str> = SECTIONS.iter().map(|s| s.name).collect();
     let (message, mut hint) = match word.text.as_str() {
         "%end" => ("%end without a section before it".to_owned(), String::new()),
@@ -109,5 +97,5 @@ fn unknown_section(line: usize, word: &Word) -> Fault {
     } else if hint.is_empty() {
         hint = "remove it, or name the section that it ends".into();
     }
-    Fault { line, column: word.column, message, hint }
+    Diagnostic::error(Place::new("", line, word.column), message).hint(hint)
 }

@@ -1,11 +1,11 @@
 //! Commands about the installed system: language, time, security, services.
 
+use super::model::{Firewall, Repo, Script, Selinux, Timezone};
 use super::options::Parsed;
-use super::parse::State;
 use super::report::Fate;
 use super::sections::Item;
-use super::{Firewall, Repo, Script, Selinux, Timezone};
-use crate::profile::Services;
+use super::state::State;
+use crate::base::lab::Services;
 
 /// `auth`, `authconfig`: what EL7 does without it, else authconfig itself, as in Anaconda.
 pub fn authconfig(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
@@ -18,10 +18,9 @@ pub fn authconfig(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
         let why = "shadow passwords with SHA-512 are EL7's default";
         return state.report(item, Fate::Honoured, why);
     }
-    let quoted: Vec<String> = parsed.arguments.iter().map(|w| shell_word(&w.text)).collect();
+    let quoted: Vec<String> = parsed.arguments.iter().map(|w| quote_for_shell(&w.text)).collect();
     let script = Script {
-        file: state.file(item),
-        line: state.line(item),
+        place: state.place_of(item),
         interpreter: "/bin/sh".into(),
         error_on_fail: true,
         log: None,
@@ -36,7 +35,7 @@ pub fn authconfig(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 }
 
 /// The word for sh(1).
-fn shell_word(word: &str) -> String {
+fn quote_for_shell(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
@@ -65,13 +64,13 @@ pub fn keyboard(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     let at = item.words[0].column;
     if let Some(extra) = parsed.arguments.get(1) {
         let hint = "keyboard takes one argument";
-        return state.problem(item.line, extra.column, "one argument too many", hint);
+        return state.error(item.line, extra.column, "one argument too many", hint);
     }
     let layouts = parsed.list("--xlayouts");
     let plain = parsed.arguments.first().map(|w| w.text.clone());
     let Some(map) = parsed.text("--vckeymap").or(plain).or_else(|| layouts.first().cloned()) else {
         let hint = "write keyboard --vckeymap=us, or keyboard us";
-        return state.problem(item.line, at, "keyboard names no layout", hint);
+        return state.error(item.line, at, "keyboard names no layout", hint);
     };
     // An X layout may carry a variant: `cz (qwerty)`.
     let map = map.split([' ', '(']).next().unwrap_or("").to_owned();
@@ -93,15 +92,10 @@ pub fn timezone(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     let at = item.words[0].column;
     if let Some(extra) = parsed.arguments.get(1) {
         let hint = "timezone takes one argument";
-        return state.problem(item.line, extra.column, "one argument too many", hint);
+        return state.error(item.line, extra.column, "one argument too many", hint);
     }
     if item.words.len() == 1 {
-        return state.problem(
-            item.line,
-            at,
-            "timezone says nothing",
-            "as in timezone Etc/UTC --utc",
-        );
+        return state.error(item.line, at, "timezone says nothing", "as in timezone Etc/UTC --utc");
     }
     if parsed.has("--nontp") {
         let why = "--nontp: OpenStack's nodes must agree on the time; leave it out";
@@ -125,7 +119,8 @@ pub fn timezone(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
              build stops"
         }
     };
-    state.kickstart.timezone = Some(Timezone { zone, utc: parsed.has("--utc"), ntp_servers });
+    let (place, utc) = (state.place_of(item), parsed.has("--utc"));
+    state.kickstart.timezone = Some(Timezone { place, zone, utc, ntp_servers });
     state.report(item, Fate::Honoured, why);
 }
 
@@ -165,7 +160,7 @@ pub fn firewall(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     services.dedup();
     let mut ports = Vec::new();
     for text in parsed.list("--port") {
-        match port(&text) {
+        match parse_port(&text) {
             Some(port) => ports.push(port),
             None => {
                 let column = parsed.get("--port").map_or(1, |v| v.word.column);
@@ -192,7 +187,7 @@ pub fn firewall(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 }
 
 /// `NUMBER`, `FROM-TO` or a name, and `:tcp` or `:udp` (tcp if absent), for firewalld.
-fn port(text: &str) -> Option<(String, String)> {
+fn parse_port(text: &str) -> Option<(String, String)> {
     let (port, protocol) = text.split_once(':').unwrap_or((text, "tcp"));
     let number = |n: &str| n.parse::<u16>().is_ok_and(|n| n > 0);
     let good = match port.split_once('-') {
@@ -240,7 +235,7 @@ pub fn services(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
         && parsed.options.iter().all(|(_, v)| v.text.is_empty())
     {
         let hint = "write --enabled= or --disabled= and names";
-        return state.problem(item.line, at, "services names none", hint);
+        return state.error(item.line, at, "services names none", hint);
     }
     let short = |list: Vec<String>| -> Vec<String> {
         list.iter().map(|u| u.strip_suffix(".service").unwrap_or(u).to_owned()).collect()

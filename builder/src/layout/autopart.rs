@@ -1,8 +1,10 @@
 //! `autopart`, `reqpart` and sizes of swap, as Anaconda 21 (EL7) chooses them.
 
-use crate::kickstart::{
-    Autopart, Filesystem, LogicalVolume, Partition, Scheme, Size, Storage, Target, VolumeGroup,
+use super::request::{
+    Autopart, AutopartScheme, FilesystemRequest, GroupRequest, PartitionRequest, SizeRequest,
+    StorageRequest, Target, VolumeRequest,
 };
+use crate::base::place::Place;
 
 /// MiB of the platform's partitions.
 const BIOS_BOOT: u64 = 1;
@@ -10,9 +12,9 @@ const EFI: u64 = 200;
 const BOOT: u64 = 1024;
 /// `/` and `/home` begin so, in MiB; `/` ends at 50 GiB.
 const ROOT: u64 = 1024;
-const ROOT_MOST: u64 = 50 * 1024;
+const ROOT_MAX: u64 = 50 * 1024;
 const HOME: u64 = 500;
-/// `/home` is made apart on disks with this much free, in MiB.
+/// `/home` is separate on disks with this much free, in MiB.
 const HOME_FROM: u64 = 50 * 1024;
 /// The product's name is the group's.
 const GROUP: &str = "centos";
@@ -20,34 +22,44 @@ const MEMBER: &str = "pv.autopart";
 
 /// The storage commands with `autopart` and `reqpart` written out, for a disk of `disk` and a
 /// memory of `memory` MiB.
-pub fn expand(storage: &Storage, disk: u64, memory: u64) -> Storage {
+pub fn expand_automatic(
+    storage: &StorageRequest,
+    disk_mib: u64,
+    memory_mib: u64,
+) -> StorageRequest {
     let mut out = storage.clone();
     if let Some(reqpart) = out.reqpart.take() {
-        platform(&mut out, reqpart.line, reqpart.boot, None);
+        add_platform(&mut out, &reqpart.place, reqpart.boot, None);
     }
     if let Some(auto) = out.autopart.take() {
-        platform(&mut out, auto.line, true, auto.kind.as_deref());
-        automatic(&mut out, &auto, disk, memory);
+        add_platform(&mut out, &auto.place, true, auto.kind.as_deref());
+        add_automatic(&mut out, &auto, disk_mib, memory_mib);
     }
     out
 }
 
-fn partition(line: usize, target: Target, size: Size, kind: Option<&str>) -> Partition {
-    let filesystem = Filesystem { kind: kind.map(str::to_owned), ..Filesystem::default() };
+fn partition_request(
+    place: &Place,
+    target: Target,
+    size: SizeRequest,
+    kind: Option<&str>,
+) -> PartitionRequest {
+    let filesystem = FilesystemRequest { kind: kind.map(str::to_owned), ..Default::default() };
     let (disk, as_primary, active) = (None, false, false);
-    Partition { line, target, size, filesystem, disk, as_primary, active }
+    let place = place.clone();
+    PartitionRequest { place, target, size, filesystem, disk, as_primary, active }
 }
 
-fn fixed(mib: u64) -> Size {
-    Size { least: Some(mib), ..Size::default() }
+fn fixed_size(mib: u64) -> SizeRequest {
+    SizeRequest { min_mib: Some(mib), ..SizeRequest::default() }
 }
 
-fn growing(least: u64, most: Option<u64>) -> Size {
-    Size { least: Some(least), most, grow: true, ..Size::default() }
+fn growing_size(min_mib: u64, max_mib: Option<u64>) -> SizeRequest {
+    SizeRequest { min_mib: Some(min_mib), max_mib, grow: true, ..SizeRequest::default() }
 }
 
 /// What the platform needs to start, unless it is asked for already.
-fn platform(out: &mut Storage, line: usize, boot: bool, kind: Option<&str>) {
+fn add_platform(out: &mut StorageRequest, place: &Place, boot: bool, kind: Option<&str>) {
     let mut wanted = vec![
         (Target::BiosBoot, BIOS_BOOT, Some("biosboot")),
         (Target::Mount("/boot/efi".into()), EFI, Some("efi")),
@@ -57,45 +69,53 @@ fn platform(out: &mut Storage, line: usize, boot: bool, kind: Option<&str>) {
     }
     for (target, size, kind) in wanted {
         if !out.partitions.iter().any(|p| p.target == target) {
-            out.partitions.push(partition(line, target, fixed(size), kind));
+            out.partitions.push(partition_request(place, target, fixed_size(size), kind));
         }
     }
 }
 
-fn automatic(out: &mut Storage, auto: &Autopart, disk: u64, memory: u64) {
-    let line = auto.line;
+fn add_automatic(out: &mut StorageRequest, auto: &Autopart, disk_mib: u64, memory_mib: u64) {
+    let place = &auto.place;
     let kind = auto.kind.as_deref();
     // A tenth of the disk at most.
-    let swap = swap(memory, false).min(disk / 10).max(1);
-    let home = (!auto.no_home && disk >= HOME_FROM)
-        .then(|| (Target::Mount("/home".into()), growing(HOME, None), "home"));
-    let root = growing(ROOT, Some(ROOT_MOST));
+    let swap = swap_mib(memory_mib, false).min(disk_mib / 10).max(1);
+    let home = (!auto.no_home && disk_mib >= HOME_FROM)
+        .then(|| (Target::Mount("/home".into()), growing_size(HOME, None), "home"));
+    let root = growing_size(ROOT, Some(ROOT_MAX));
     // Without a /home, / has all there is.
-    let root = if home.is_some() { root } else { Size { most: None, ..root } };
+    let root = if home.is_some() { root } else { SizeRequest { max_mib: None, ..root } };
     let wanted = [
         Some((Target::Mount("/".into()), root, "root")),
         home,
-        Some((Target::Swap, fixed(swap), "swap")),
+        Some((Target::Swap, fixed_size(swap), "swap")),
     ];
     for (target, size, name) in wanted.into_iter().flatten() {
         let kind = kind.filter(|_| target != Target::Swap);
-        if auto.scheme == Scheme::Plain {
-            out.partitions.push(partition(line, target, size, kind));
+        if auto.scheme == AutopartScheme::Plain {
+            out.partitions.push(partition_request(place, target, size, kind));
         } else {
-            let filesystem = Filesystem { kind: kind.map(str::to_owned), ..Filesystem::default() };
+            let filesystem =
+                FilesystemRequest { kind: kind.map(str::to_owned), ..Default::default() };
             let (group, name) = (GROUP.to_owned(), name.to_owned());
-            out.logical_volumes.push(LogicalVolume { line, target, group, name, size, filesystem });
+            out.logical_volumes.push(VolumeRequest {
+                place: place.clone(),
+                target,
+                group,
+                name,
+                size,
+                filesystem,
+            });
         }
     }
-    if auto.scheme != Scheme::Plain {
+    if auto.scheme != AutopartScheme::Plain {
         let member = Target::PhysicalVolume(MEMBER.into());
-        out.partitions.push(partition(line, member, growing(1, None), None));
-        out.volume_groups.push(VolumeGroup {
-            line,
+        out.partitions.push(partition_request(place, member, growing_size(1, None), None));
+        out.volume_groups.push(GroupRequest {
+            place: place.clone(),
             name: GROUP.into(),
             members: vec![MEMBER.into()],
-            extent: None,
-            reserved: None,
+            extent_kib: None,
+            reserved_mib: None,
             reserved_percent: None,
         });
     }
@@ -103,15 +123,15 @@ fn automatic(out: &mut Storage, auto: &Autopart, disk: u64, memory: u64) {
 
 /// MiB of swap for a memory of `memory` MiB (RHEL 7 Installation Guide, "Recommended
 /// Partitioning Scheme").
-pub fn swap(memory: u64, hibernation: bool) -> u64 {
+pub fn swap_mib(memory_mib: u64, hibernation: bool) -> u64 {
     const GIB: u64 = 1024;
-    match (memory / GIB, hibernation) {
-        (0..2, false) => memory * 2,
-        (0..2, true) => memory * 3,
-        (2..8, false) => memory,
-        (2..8, true) => memory * 2,
-        (8..64, false) => memory / 2,
-        (8..64, true) => memory + memory / 2,
+    match (memory_mib / GIB, hibernation) {
+        (0..2, false) => memory_mib * 2,
+        (0..2, true) => memory_mib * 3,
+        (2..8, false) => memory_mib,
+        (2..8, true) => memory_mib * 2,
+        (8..64, false) => memory_mib / 2,
+        (8..64, true) => memory_mib + memory_mib / 2,
         _ => 4 * GIB,
     }
 }

@@ -4,18 +4,18 @@
 
 /// One that may grow, in whatever unit.
 #[derive(Clone, Copy, Debug)]
-pub struct Request {
+pub struct GrowRequest {
     /// What it has already.
     pub base: u64,
     /// Its largest size.
-    pub most: Option<u64>,
+    pub max: Option<u64>,
 }
 
 /// How much each request grows when `pool` is free. Nothing is left over while one can take it.
-pub fn share(mut pool: u64, requests: &[Request]) -> Vec<u64> {
+pub fn share_growth(mut pool: u64, requests: &[GrowRequest]) -> Vec<u64> {
     let mut growth = vec![0u64; requests.len()];
     let room = |n: usize, grown: u64| {
-        requests[n].most.map_or(u64::MAX, |most| most.saturating_sub(requests[n].base + grown))
+        requests[n].max.map_or(u64::MAX, |max| max.saturating_sub(requests[n].base + grown))
     };
     loop {
         let open: Vec<usize> = (0..requests.len()).filter(|&n| room(n, growth[n]) > 0).collect();
@@ -45,12 +45,15 @@ mod tests {
 
     #[test]
     fn free_space_is_shared_in_proportion_up_to_the_maximum() {
-        let request = |base, most| Request { base, most };
-        assert_eq!(share(300, &[request(100, None), request(200, None)]), [100, 200]);
-        assert_eq!(share(300, &[request(100, Some(150)), request(200, None)]), [50, 250]);
-        assert_eq!(share(300, &[request(100, Some(110)), request(200, Some(220))]), [10, 20]);
-        assert_eq!(share(7, &[request(1, None), request(1, None)]).iter().sum::<u64>(), 7);
-        assert_eq!(share(10, &[]), Vec::<u64>::new());
-        assert_eq!(share(0, &[request(5, None)]), [0]);
+        let request = |base, max| GrowRequest { base, max };
+        assert_eq!(share_growth(300, &[request(100, None), request(200, None)]), [100, 200]);
+        assert_eq!(share_growth(300, &[request(100, Some(150)), request(200, None)]), [50, 250]);
+        assert_eq!(
+            share_growth(300, &[request(100, Some(110)), request(200, Some(220))]),
+            [10, 20]
+        );
+        assert_eq!(share_growth(7, &[request(1, None), request(1, None)]).iter().sum::<u64>(), 7);
+        assert_eq!(share_growth(10, &[]), Vec::<u64>::new());
+        assert_eq!(share_growth(0, &[request(5, None)]), [0]);
     }
 }

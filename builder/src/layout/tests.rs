@@ -1,20 +1,36 @@
+use super::units::MIB;
 use super::*;
-use crate::kickstart::{self, Storage};
+use crate::base::diagnostic::{Diagnostic, Diagnostics};
+use crate::base::lab::LabMachine;
+use crate::base::place::Place;
+use crate::kickstart;
 
 const GIB: u64 = 1024 * MIB;
 const PLATFORM: &str =
     "part biosboot --fstype=biosboot --size=1\npart /boot/efi --fstype=efi --size=200\n";
 
-fn parsed(text: &str) -> Storage {
-    let lines = kickstart::Lines::default();
+fn parsed(text: &str) -> StorageRequest {
+    let lines = kickstart::SourceMap::deerror();
     let text = kickstart::Text { file: "test.ks", text, lines: &lines, salt: "" };
     kickstart::parse(&text).expect("a kickstart").storage
 }
 
+fn machine(disk: u64, memory: u64) -> LabMachine {
+    LabMachine { cpus: 1, memory, disk }
+}
+
+fn arranged(storage: &StorageRequest, disk: u64, memory: u64) -> Layout {
+    arrange(storage, &machine(disk, memory)).unwrap().identify("seed")
+}
+
+fn refused(storage: &StorageRequest, disk: u64) -> Vec<Diagnostic> {
+    arrange(storage, &machine(disk, GIB)).unwrap_err()
+}
+
 /// The storage commands after biosboot and /boot/efi, none of which may be refused.
-fn storage(text: &str) -> Storage {
+fn storage(text: &str) -> StorageRequest {
     let storage = parsed(&format!("{PLATFORM}{text}"));
-    assert_eq!(limits::refusals(&storage), [], "{text}");
+    assert_eq!(find_violations(&storage), [], "{text}");
     storage
 }
 
@@ -30,7 +46,7 @@ fn sizes(layout: &Layout) -> Vec<(String, u64)> {
 }
 
 fn expect(text: &str, disk: u64, wanted: &[(&str, u64)]) -> Layout {
-    let layout = arrange(&storage(text), disk, 6 * GIB, "seed").unwrap();
+    let layout = arranged(&storage(text), disk, 6 * GIB);
     let found = sizes(&layout);
     let found: Vec<(&str, u64)> = found.iter().map(|(n, s)| (n.as_str(), *s)).collect();
     assert_eq!(found[..2], [("biosboot", 1), ("/boot/efi vfat", 200)]);
@@ -42,7 +58,7 @@ fn expect(text: &str, disk: u64, wanted: &[(&str, u64)]) -> Layout {
 fn partitions_are_aligned_disjoint_and_inside_the_disk() {
     for size in [GIB, 50 * GIB, 100 * GIB + 512] {
         let storage = storage("part / --fstype=ext4 --size=500 --grow\n");
-        let layout = arrange(&storage, size, GIB, "seed").unwrap();
+        let layout = arranged(&storage, size, GIB);
         let mut end = 0;
         for p in &layout.partitions {
             assert_eq!(p.offset % MIB, 0);
@@ -133,8 +149,8 @@ fn logical_volumes_span_the_physical_volumes_of_their_group() {
 fn autopart_is_anacondas() {
     let own = |text: &str, disk| {
         let storage = parsed(text);
-        assert_eq!(limits::refusals(&storage), []);
-        sizes(&arrange(&storage, disk, 6 * GIB, "seed").unwrap())
+        assert_eq!(find_violations(&storage), []);
+        sizes(&arranged(&storage, disk, 6 * GIB))
     };
     let names = |found: &[(String, u64)]| -> Vec<String> {
         found.iter().map(|(name, _)| name.clone()).collect()
@@ -162,13 +178,13 @@ fn what_does_not_fit_is_said_with_need_and_have() {
             "the logical volumes of vg need 3000 MiB, the group has 1996 MiB",
         ),
     ] {
-        let faults = arrange(&storage(text), 20 * GIB, GIB, "seed").unwrap_err();
-        let [fault] = faults.as_slice() else { panic!("{faults:?}") };
-        assert_eq!((fault.line, fault.message.as_str()), (line, message));
-        assert!(!fault.hint.is_empty());
+        let errors = refused(&storage(text), 20 * GIB);
+        let [error] = errors.as_slice() else { panic!("{errors:?}") };
+        assert_eq!((error.place.line, error.message.as_str()), (line, message));
+        assert!(error.hint.is_some());
     }
     let small = storage("part / --size=1000\n");
-    let error = Layout::new(4 * GIB, &small, GIB, 2 * GIB, "seed").unwrap_err();
+    let error = arranged(&small, 4 * GIB, GIB).check_content(2 * GIB).unwrap_err();
     assert_eq!(error.class, crate::base::error::Class::Input);
     assert!(error.message.contains("need about 2048 MiB"), "{error}");
 }
@@ -183,8 +199,8 @@ fn everything_that_does_not_fit_is_said_at_once() {
                 logvol /c --vgname=three --name=c --size=200\n\
                 logvol /d --vgname=three --name=d --size=300\n";
     let small = storage(text);
-    let faults = arrange(&small, 20 * GIB, GIB, "seed").unwrap_err();
-    let found: Vec<_> = faults.iter().map(|f| (f.line, f.message.as_str())).collect();
+    let errors = refused(&small, 20 * GIB);
+    let found: Vec<_> = errors.iter().map(|f| (f.place.line, f.message.as_str())).collect();
     assert_eq!(
         found,
         [
@@ -193,10 +209,10 @@ fn everything_that_does_not_fit_is_said_at_once() {
             (13, "the logical volumes of three need 500 MiB, the group has 200 MiB"),
         ]
     );
-    let error = Layout::new(20 * GIB, &small, GIB, 0, "seed").unwrap_err();
-    assert!(error.message.contains("kickstart:10:1: the logical volumes of one"), "{error}");
-    let faults = arrange(&small, 200 * GIB, GIB, "seed").unwrap_err();
-    assert_eq!(faults.iter().map(|f| f.line).collect::<Vec<_>>(), [10, 13]);
+    let shown = Diagnostics(errors).to_string();
+    assert!(shown.contains("test.ks:10:1: the logical volumes of one"), "{shown}");
+    let errors = refused(&small, 200 * GIB);
+    assert_eq!(errors.iter().map(|f| f.place.line).collect::<Vec<_>>(), [10, 13]);
 }
 
 #[test]
@@ -228,8 +244,8 @@ fn what_no_image_can_hold_is_refused_at_its_line() {
             "/boot cannot be a logical volume",
         ),
     ] {
-        let found = limits::refusals(&parsed(&format!("{PLATFORM}{text}")));
-        let hit = found.iter().any(|(at, why)| *at == line && why.contains(message));
+        let found = find_violations(&parsed(&format!("{PLATFORM}{text}")));
+        let hit = found.iter().any(|d| d.place.line == line && d.message.contains(message));
         assert!(hit, "{text}: {found:?}");
     }
 }
@@ -237,10 +253,29 @@ fn what_no_image_can_hold_is_refused_at_its_line() {
 #[test]
 fn identifiers_follow_the_seed() {
     let storage = storage("part / --size=500\n");
-    let of = |seed| arrange(&storage, GIB, GIB, seed).unwrap();
+    let of = |seed| arrange(&storage, &machine(GIB, GIB)).unwrap().identify(seed);
     let (a, b) = (of("a"), of("b"));
     assert_eq!(a, of("a"));
     let root = |layout: &Layout| layout.mounted("/").unwrap().1.uuid.clone();
     assert_ne!(root(&a), root(&b));
     assert_eq!(uuid_bytes(&root(&a)).unwrap()[6] >> 4, 8);
+}
+
+/// Two files may have a swap line of the same number.
+#[test]
+fn swap_areas_at_equal_lines_of_two_files_differ() {
+    let mut storage = parsed("autopart --type=plain\n");
+    storage.autopart = None;
+    let swap = |file: &str| {
+        let mut one = parsed("part swap --size=100\n").partitions.remove(0);
+        one.place = Place::new(file, 1, 1);
+        one
+    };
+    storage.partitions = vec![swap("main.ks"), swap("disk.ks")];
+    let layout = arranged(&storage, GIB, GIB);
+    let uuid = |n: usize| match &layout.partitions[n].content {
+        Content::Swap { uuid, .. } => uuid.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_ne!(uuid(0), uuid(1));
 }

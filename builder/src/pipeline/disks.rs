@@ -7,6 +7,7 @@ use super::record;
 use super::role::Role;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::interrupt;
+use crate::base::lab::ImageFormat;
 use crate::base::private;
 use crate::base::progress::{Progress, Unit};
 use crate::image::disk::{self, Content};
@@ -15,7 +16,6 @@ use crate::image::output::{Staging, libvirt, sha256};
 use crate::lab::secrets::NodeSecrets;
 use crate::layout::{self, Layout, uuid_bytes};
 use crate::plan::{Node, Plan};
-use crate::profile::Format;
 use crate::provenance::manifest::{self, Output};
 use crate::tree;
 use crate::tree::bootloader;
@@ -36,7 +36,7 @@ const ZSTD: Compression = Compression::Zstd(3);
 
 /// Files that a role's nodes share, beside what is each node's own.
 pub fn shared(plan: &Plan) -> Vec<String> {
-    let base = formats(plan).contains(&Format::Qcow2Overlay).then(|| base_name(plan));
+    let base = formats(plan).contains(&ImageFormat::Qcow2Overlay).then(|| base_name(plan));
     base.into_iter().chain([network_name(plan)]).collect()
 }
 
@@ -49,7 +49,7 @@ fn network_name(plan: &Plan) -> String {
 }
 
 /// The plan's formats; what is none was refused when the plan was made or read.
-fn formats(plan: &Plan) -> Vec<Format> {
+fn formats(plan: &Plan) -> Vec<ImageFormat> {
     plan.outputs.iter().filter_map(|o| o.parse().ok()).collect()
 }
 
@@ -140,10 +140,10 @@ impl Writer<'_> {
         digests: &mut Digests,
     ) -> Result<manifest::Node> {
         let formats = formats(self.plan);
-        let file = |format: Format| format!("{}.{}", node.name, format.extension());
+        let file = |format: ImageFormat| format!("{}.{}", node.name, format.extension());
         // The raw image is what the others are made from, and an output only where asked for.
-        let raw = match formats.contains(&Format::Raw) {
-            true => self.staging.path(&file(Format::Raw)),
+        let raw = match formats.contains(&ImageFormat::Raw) {
+            true => self.staging.path(&file(ImageFormat::Raw)),
             false => self.staging.path("disk"),
         };
         if formats.iter().any(|f| f.qemu().is_some()) {
@@ -161,15 +161,15 @@ impl Writer<'_> {
         }
         let about =
             record::node(&node.name, &raw, &self.plan.disk, content, digests, self.staging)?;
-        for format in formats.iter().copied().filter(|f| *f != Format::Raw) {
+        for format in formats.iter().copied().filter(|f| *f != ImageFormat::Raw) {
             self.progress.stage(&format!("{}: {}", node.name, format.as_str()), Unit::Bytes);
             let path = self.staging.path(&file(format));
             match format {
-                Format::Tar => self.archive(content, &path)?,
+                ImageFormat::Tar => self.archive(content, &path)?,
                 _ => self.convert(format, node, &raw, &path)?,
             }
         }
-        if !formats.contains(&Format::Raw) && raw.exists() {
+        if !formats.contains(&ImageFormat::Raw) && raw.exists() {
             fs::remove_file(&raw).or_build(|| format!("cannot remove {}", raw.display()))?;
         }
         let image = formats.iter().find_map(|f| Some((file(*f), f.qemu()?)));
@@ -195,10 +195,10 @@ impl Writer<'_> {
     }
 
     /// Writes another disk format from the raw image.
-    fn convert(&mut self, format: Format, node: &Node, raw: &Path, path: &Path) -> Result<()> {
+    fn convert(&mut self, format: ImageFormat, node: &Node, raw: &Path, path: &Path) -> Result<()> {
         let what = || format!("cannot write {}", path.display());
         let from = File::open(raw).or_build(what)?;
-        if format == Format::Qcow2Overlay && self.base.is_none() {
+        if format == ImageFormat::Qcow2Overlay && self.base.is_none() {
             let base =
                 private::create_file(&self.staging.path(&base_name(self.plan))).or_build(what)?;
             qcow2::write(&from, &base, ZLIB, None, &mut |_, _| !interrupt::requested())
@@ -217,22 +217,22 @@ impl Writer<'_> {
             qcow2::write(&from, &to, compression, base, &mut on).map_err(|e| e.to_string())
         };
         let written = match format {
-            Format::Qcow2 => qcow2(ZLIB, None),
-            Format::Qcow2Plain => qcow2(Compression::None, None),
-            Format::Qcow2Zstd => qcow2(ZSTD, None),
-            Format::Qcow2Overlay => {
+            ImageFormat::Qcow2 => qcow2(ZLIB, None),
+            ImageFormat::Qcow2Plain => qcow2(Compression::None, None),
+            ImageFormat::Qcow2Zstd => qcow2(ZSTD, None),
+            ImageFormat::Qcow2Overlay => {
                 let backing = Backing { name: &base_name, format: "qcow2" };
                 qcow2(ZLIB, base.as_ref().map(|base| (backing, base)))
             }
-            Format::Vmdk => {
+            ImageFormat::Vmdk => {
                 let id = Sha256::digest(format!("{} {}", plan.disk.guid, node.name));
                 let id = u32::from_be_bytes([id[0], id[1], id[2], id[3]]);
                 vmdk::write(&from, &to, id, &mut on).map_err(|e| e.to_string())
             }
-            Format::Vhd => {
+            ImageFormat::Vhd => {
                 vhd::write(&from, &to, seed, plan.time, &mut on).map_err(|e| e.to_string())
             }
-            Format::Raw | Format::Tar => Ok(()),
+            ImageFormat::Raw | ImageFormat::Tar => Ok(()),
         };
         interrupt::check()?;
         written.or_build(what)

@@ -4,11 +4,12 @@
 use super::{Context, Select};
 use crate::base::error::{Error, Result};
 use crate::base::files::read_named;
+use crate::base::lab::GpgKey;
 use crate::packages::media::Network;
 use crate::packages::media::http::{Settings, is_url, page};
 use crate::packages::repo::{Catalog, Repo};
 use crate::packages::trust::Keyring;
-use crate::profile::{GpgKey, Spec};
+use crate::spec::Spec;
 use std::path::Path;
 
 /// Larger key files are mistakes.

@@ -3,10 +3,10 @@
 use super::Context;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files::read_regular;
+use crate::base::lab::LabNode;
 use crate::lab::secrets::NodeSecrets;
 use crate::plan::node::accounts::{self, AccountFiles};
 use crate::plan::node::{self, Facts, secret};
-use crate::profile::Node;
 use contract::{assets, node_files};
 use formats::tree::{Content, Entry, Tree};
 use sha2::{Digest, Sha256};
@@ -104,7 +104,7 @@ pub fn role(
 /// Puts what makes one node into the tree, its secrets too.
 pub fn identity(
     context: &Context,
-    node: &Node,
+    node: &LabNode,
     facts: &Facts,
     secrets: &NodeSecrets,
     tree: &mut Tree,

@@ -2,17 +2,17 @@
 
 use super::{Context, Select, sources};
 use crate::base::error::{Context as _, Error, Result};
+use crate::base::lab::{ImageFormat, LabNode, UnknownFormat};
 use crate::base::progress::{Progress, Unit};
 use crate::checksum::Checksum;
 use crate::kickstart::{Members, Packages};
-use crate::layout::Layout;
 use crate::packages::media::http::shown;
 use crate::packages::repo::{self, Catalog};
 use crate::packages::solve::{self, Request};
 use crate::plan::{
     self, Input, Lab, LeftOut, Machine, Node, Package, Plan, Repository, Script, Sources,
 };
-use crate::profile::{self, Format, Spec};
+use crate::spec::{self, Spec};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -75,7 +75,7 @@ pub fn working_folder() -> Result<PathBuf> {
 /// Reads the profile, the lab file and the kickstart.
 pub fn spec(select: &Select, directory: &Path) -> Result<Spec> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
-    Ok(profile::load(&profile::Request {
+    Ok(spec::load(&spec::Request {
         profile: &select.profile,
         lab: select.lab.as_deref(),
         node: select.node.as_deref(),
@@ -90,14 +90,14 @@ pub fn inputs(spec: &Spec) -> Vec<Input> {
         name: "ssh-authorized-keys".to_owned(),
         sha256: hex::encode(Sha256::digest(spec.authorized_keys.join("\n"))),
     };
-    let input = |i: &profile::Input| Input { name: i.name.clone(), sha256: i.sha256.clone() };
+    let input = |i: &spec::Input| Input { name: i.name.clone(), sha256: i.sha256.clone() };
     spec.inputs.iter().map(input).chain([keys]).collect()
 }
 
 /// Where all of it was found, from anywhere on this machine.
 fn whereabouts(select: &Select, spec: &Spec, directory: &Path) -> Sources {
     // The loader names files by their path; what is built in has none.
-    let path = |input: Option<&profile::Input>| {
+    let path = |input: Option<&spec::Input>| {
         input.map(|i| directory.join(&i.name)).filter(|path| path.is_file())
     };
     let medium = |word: &String| match Path::new(word) {
@@ -125,7 +125,7 @@ fn assemble(
     catalog: &Catalog,
     packages: Vec<Package>,
     scripts: &[(Script, String)],
-    formats: Vec<Format>,
+    formats: Vec<ImageFormat>,
     practice: bool,
     content: u64,
     time: i64,
@@ -139,17 +139,12 @@ fn assemble(
         languages_but: spec.kickstart.packages.languages.clone(),
     };
     let seed = plan::tree_digest(&packages, &left_out, &units.enabled, &units.disabled, &target);
-    let disk = Layout::new(
-        spec.machine.disk,
-        &spec.kickstart.storage,
-        spec.machine.memory,
-        needs(content),
-        &seed,
-    )?;
+    let disk = spec.arrangement.identify(&seed);
+    disk.check_content(needs(content))?;
     let mut extensions: Vec<&str> = formats.iter().map(|f| f.extension()).collect();
     // libvirt's description of the machine, where there is a disk for it.
     extensions.extend(formats.iter().any(|f| f.qemu().is_some()).then_some("xml"));
-    let node = |n: &profile::Node| Node {
+    let node = |n: &LabNode| Node {
         name: n.name.clone(),
         address: n.address,
         mac: n.hardware_address(&spec.lab),
@@ -191,11 +186,11 @@ fn lab(spec: &Spec) -> Lab {
     }
 }
 
-fn formats(select: &Select, spec: &Spec) -> Result<Vec<Format>> {
-    let mut formats: Vec<Format> = Vec::new();
+fn formats(select: &Select, spec: &Spec) -> Result<Vec<ImageFormat>> {
+    let mut formats: Vec<ImageFormat> = Vec::new();
     for text in &select.formats {
-        let format = text.parse().map_err(|e: String| {
-            let all: Vec<&str> = Format::ALL.iter().map(|f| f.as_str()).collect();
+        let format = text.parse().map_err(|e: UnknownFormat| {
+            let all: Vec<&str> = ImageFormat::ALL.iter().map(|f| f.as_str()).collect();
             Error::input(format!("--format: {e}")).hint(format!("formats are {}", all.join(", ")))
         })?;
         if !formats.contains(&format) {
@@ -291,7 +286,7 @@ pub fn scripts(spec: &Spec) -> Vec<(Script, String)> {
     let script = |s: &crate::kickstart::Script| {
         let authconfig = if s.authconfig { " (authconfig)" } else { "" };
         let plan = Script {
-            origin: format!("{}:{}{authconfig}", s.file, s.line),
+            origin: format!("{}:{}{authconfig}", s.place.file, s.place.line),
             interpreter: s.interpreter.clone(),
             error_on_fail: s.error_on_fail,
             log: s.log.clone(),

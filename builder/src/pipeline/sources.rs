@@ -2,11 +2,12 @@
 
 use super::Select;
 use crate::base::error::{Error, Result};
+use crate::base::lab::LabRepository;
 use crate::base::progress::{Progress, Unit};
 use crate::packages::media::{Access, Policy, Source, join};
 use crate::packages::repo::Catalog;
 use crate::practice;
-use crate::profile::{Repository, Spec};
+use crate::spec::Spec;
 use std::path::Path;
 
 /// Everything on the media asked for, and whether any of them is practice media.
@@ -102,7 +103,7 @@ fn lab(spec: &Spec, access: &Access, notes: &mut Vec<String>) -> Result<Vec<Sour
 }
 
 /// The one repository that the lab file means.
-fn one(repository: &Repository, access: &Access, notes: &mut Vec<String>) -> Result<Source> {
+fn one(repository: &LabRepository, access: &Access, notes: &mut Vec<String>) -> Result<Source> {
     let word = repository.source.to_string();
     let mut sources = access.open(&word, notes)?;
     let mut source = match sources.iter().position(|s| s.id.as_ref() == Some(&repository.id)) {
@@ -118,7 +119,7 @@ fn one(repository: &Repository, access: &Access, notes: &mut Vec<String>) -> Res
         }
     };
     source.id = Some(repository.id.clone());
-    source.folder = repository.folder.clone().or(source.folder);
+    source.folder = repository.directory.clone().or(source.folder);
     Ok(source)
 }
 

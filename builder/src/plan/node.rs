@@ -9,7 +9,8 @@ pub mod network;
 pub mod secret;
 mod system;
 
-use crate::profile::{Node, Services, Spec};
+use crate::base::lab::{LabNode, Services};
+use crate::spec::Spec;
 use contract::{answers, node_files, spec as wire};
 use formats::tree::{Content, Entry};
 use network::Ifcfg;
@@ -119,7 +120,7 @@ pub fn lab_files(wire: &wire::Spec) -> [NodeFile; 3] {
 /// When the node spec cannot be written as TOML, which no checked [`Spec`] causes.
 pub fn identity_files(
     spec: &Spec,
-    node: &Node,
+    node: &LabNode,
     facts: &Facts,
 ) -> crate::base::error::Result<Vec<NodeFile>> {
     let wire = wire_spec(spec, node, facts);
@@ -158,7 +159,7 @@ pub fn services(spec: &Spec) -> &Services {
 }
 
 /// The spec that firstboot reads on `node`.
-pub fn wire_spec(spec: &Spec, node: &Node, facts: &Facts) -> wire::Spec {
+pub fn wire_spec(spec: &Spec, node: &LabNode, facts: &Facts) -> wire::Spec {
     let network = &spec.network;
     let hosts = spec.all_nodes.iter().map(|n| wire::LabHost {
         name: n.name.clone(),

@@ -4,8 +4,8 @@ use super::files::{file, path};
 use builder::image::listing::{self, Listing};
 use builder::packages::media::{Variables, mirrors, repofile};
 use builder::plan::Plan;
-use builder::profile::{self, Request};
 use builder::provenance::manifest::{Manifest, SCHEMA};
+use builder::spec::{self, Request};
 use builder::tree::selinux::spec as contexts;
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use std::path::Path;
 fn load(profile: &str, lab: Option<&Path>) -> bool {
     // The root directory has no profiles: what is not given is built in.
     let request = Request { profile, lab, node: None, directory: Path::new("/"), home: None };
-    profile::load(&request).is_ok()
+    spec::load(&request).is_ok()
 }
 
 pub(super) fn lab(data: &[u8]) -> bool {
@@ -53,7 +53,7 @@ pub(super) fn ks(data: &[u8]) -> bool {
 /// A kickstart alone, and what is written of it again.
 pub(super) fn ksfile(data: &[u8]) -> bool {
     let kickstart = file(data, 0);
-    let Ok(alone) = profile::alone(&path(&kickstart), Path::new("/")) else { return false };
+    let Ok(alone) = spec::load_kickstart(&path(&kickstart), Path::new("/")) else { return false };
     let _ = alone.kickstart.normalized();
     true
 }

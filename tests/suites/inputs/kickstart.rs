@@ -1,7 +1,7 @@
 //! The RHEL 7 dialect against pykickstart's verdicts in `../shared/corpus/kickstart`.
 
-use builder::kickstart::{Fate, Kickstart, Lines, Text, parse};
-use builder::problem::Problem;
+use builder::base::diagnostic::Diagnostic;
+use builder::kickstart::{Fate, Kickstart, SourceMap, Text, parse};
 use lab_tests::product::{self, shared};
 use lab_tests::pykickstart::ksvalidator;
 use serde_json::Value;
@@ -13,8 +13,8 @@ fn corpus() -> Option<PathBuf> {
     shared().map(|folder| folder.join("corpus/kickstart"))
 }
 
-fn read(text: &str) -> Result<Kickstart, Vec<Problem>> {
-    parse(&Text { file: "ks.cfg", text, lines: &Lines::default(), salt: "test" })
+fn read(text: &str) -> Result<Kickstart, Vec<Diagnostic>> {
+    parse(&Text { file: "ks.cfg", text, lines: &SourceMap::default(), salt: "test" })
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn real_files_get_pykickstarts_verdict() {
         let fields: Vec<&str> = row.split('\t').collect();
         let bytes = fs::read(corpus.join("real").join(fields[0])).unwrap();
         let ours = read(&String::from_utf8_lossy(&bytes));
-        let line = ours.as_ref().err().map(|p| p[0].line.to_string());
+        let line = ours.as_ref().err().map(|p| p[0].place.line.to_string());
         let agree = match fields[1] {
             "accept" => ours.is_ok(),
             _ => line.as_deref() == Some(fields[2]),
@@ -56,7 +56,7 @@ fn pykickstarts_own_cases() {
         let ours = read(input);
         let agree = match &ours {
             Ok(_) => case["ok"] == true,
-            Err(p) => case["ok"] == false && line.is_none_or(|line: usize| p[0].line == line),
+            Err(p) => case["ok"] == false && line.is_none_or(|line: usize| p[0].place.line == line),
         };
         if !agree {
             wrong.push(format!("{input:?}\n  theirs: {message}\n  ours: {:?}", ours.err()));
@@ -103,7 +103,7 @@ fn damaged_files_do_not_panic() {
             damaged[cut.min(bytes.len() - 1)] = b"\"'\\%@-\xff"[step % 7];
             for text in [&bytes[..cut], &damaged] {
                 if let Err(problems) = read(&String::from_utf8_lossy(text)) {
-                    assert!(problems.iter().all(|p| p.line > 0 && p.column > 0));
+                    assert!(problems.iter().all(|p| p.place.line > 0 && p.place.column > 0));
                 }
             }
         }

@@ -2,10 +2,10 @@
 //! judged by the programs that read them.
 
 use builder::kickstart::Fate::{self, Honoured, NotApplicable, Refused, Translated};
-use builder::kickstart::{Kickstart, Lines, Text, parse};
+use builder::kickstart::{Kickstart, SourceMap, Text, parse};
 use builder::plan::node::accounts::{self, AccountFiles};
 use builder::plan::node::{self, Facts};
-use builder::profile::{Request, Spec, load};
+use builder::spec::{Request, Spec, load};
 use formats::tree::Content;
 use lab_tests::lab::{Lab, text};
 use lab_tests::{oracle, product};
@@ -69,7 +69,7 @@ fn files(spec: &Spec) -> BTreeMap<String, String> {
 
 /// What the report says of the line that the kickstart ends with.
 fn alone(line: &str) -> (Fate, String, Kickstart) {
-    let text = Text { file: "ks", text: line, lines: &Lines::default(), salt: "lab" };
+    let text = Text { file: "ks", text: line, lines: &SourceMap::default(), salt: "lab" };
     let kickstart = parse(&text).unwrap_or_else(|e| panic!("{line}: {e:?}"));
     let last = kickstart.report.last().expect("a fate").clone();
     (last.fate, last.why, kickstart)
@@ -286,7 +286,7 @@ fn what_an_image_does_otherwise_is_warned_of() {
         let (_, _, kickstart) = alone(text);
         let [warning] = &kickstart.warnings[..] else { panic!("{:?}", kickstart.warnings) };
         assert!(warning.message.contains(words), "{warning}");
-        assert_eq!(warning.line, line, "{warning}");
+        assert_eq!(warning.place.line, line, "{warning}");
     }
     assert_eq!(alone("%post\n# nothing of a hostname\ntrue\n%end").2.warnings, []);
 }

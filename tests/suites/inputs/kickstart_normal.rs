@@ -1,15 +1,16 @@
 //! The normal form of a kickstart: it means the same to us and to pykickstart.
 
-use builder::kickstart::{Document, Kickstart, Lines, Packages, Text, parse};
-use builder::problem::Problem;
+use builder::base::diagnostic::Diagnostic;
+use builder::base::place::Place;
+use builder::kickstart::{Document, Kickstart, Packages, SourceMap, Text, parse};
 use lab_tests::product::shared;
 use lab_tests::pykickstart::{Verdict, verdicts};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
-fn read(text: &str) -> Result<Kickstart, Vec<Problem>> {
-    parse(&Text { file: "ks.cfg", text, lines: &Lines::default(), salt: "test" })
+fn read(text: &str) -> Result<Kickstart, Vec<Diagnostic>> {
+    parse(&Text { file: "ks.cfg", text, lines: &SourceMap::default(), salt: "test" })
 }
 
 /// Names and texts of everything in the corpus that pykickstart accepts.
@@ -112,14 +113,15 @@ fn without_lines(kickstart: &Kickstart) -> Kickstart {
     (bare.report, bare.warnings) = (Vec::new(), Vec::new());
     bare.document = Document::default();
     let storage = &mut bare.storage;
-    storage.partitions.iter_mut().for_each(|p| p.line = 0);
-    storage.volume_groups.iter_mut().for_each(|g| g.line = 0);
-    storage.logical_volumes.iter_mut().for_each(|v| v.line = 0);
-    storage.autopart.iter_mut().for_each(|a| a.line = 0);
-    storage.reqpart.iter_mut().for_each(|r| r.line = 0);
-    storage.boot_drive.iter_mut().for_each(|b| b.0 = 0);
-    bare.networks.iter_mut().for_each(|n| n.line = 0);
-    bare.post.iter_mut().for_each(|s| s.line = 0);
+    storage.partitions.iter_mut().for_each(|p| p.place = Place::default());
+    storage.volume_groups.iter_mut().for_each(|g| g.place = Place::default());
+    storage.logical_volumes.iter_mut().for_each(|v| v.place = Place::default());
+    storage.autopart.iter_mut().for_each(|a| a.place = Place::default());
+    storage.reqpart.iter_mut().for_each(|r| r.place = Place::default());
+    storage.boot_drive.iter_mut().for_each(|b| b.0 = Place::default());
+    bare.networks.iter_mut().for_each(|n| n.place = Place::default());
+    bare.post.iter_mut().for_each(|s| s.place = Place::default());
+    bare.timezone.iter_mut().for_each(|t| t.place = Place::default());
     bare.packages.names.sort();
     bare.packages.excluded.sort();
     bare.packages.excluded_groups.sort();

@@ -2,7 +2,7 @@
 
 use crate::shipped::{Lab, facts, request, shipped};
 use builder::plan::node;
-use builder::profile::load;
+use builder::spec::load;
 use formats::tree::Content;
 use lab_tests::fixture;
 use lab_tests::product::workspace;

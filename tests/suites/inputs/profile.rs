@@ -1,9 +1,11 @@
 //! The shipped profiles and kickstarts give the reference lab; where they are looked for.
 
 use crate::shipped::{Lab, request, shipped};
+use builder::base::diagnostic::Diagnostic;
+use builder::base::lab::{ImageFormat, RepositorySource};
 use builder::kickstart::Fate;
 use builder::plan::node;
-use builder::profile::{Format, Request, Source, Spec, load};
+use builder::spec::{Request, Spec, load};
 use contract::spec::Role;
 use lab_tests::product::workspace;
 use lab_tests::pykickstart::ksvalidator;
@@ -33,7 +35,7 @@ fn shipped_profiles_are_the_reference_lab() {
     assert_eq!(machine(&compute), (2, 9 << 29, 100));
     assert_eq!(controller.repositories.len(), 4);
     assert_eq!(controller.expected_packages, Some(10670));
-    assert_eq!(controller.formats, [Format::Qcow2]);
+    assert_eq!(controller.formats, [ImageFormat::Qcow2]);
     assert_eq!(controller.services.enabled, ["sshd", "chronyd", "network", "openvswitch"]);
     assert_eq!(compute.services.enabled.last().unwrap(), "libvirtd");
     assert_eq!(compute.services.disabled, ["NetworkManager", "firewalld"]);
@@ -49,7 +51,7 @@ fn without_vendor_media_only_centos_is_left_with_notes() {
     let spec = shipped("controller");
     let (found, notes) = spec.available_repositories().unwrap();
     assert_eq!(found.len(), 1);
-    assert!(matches!(&found[0].source, Source::Url(url) if url.contains("7.5.1804")));
+    assert!(matches!(&found[0].source, RepositorySource::Url(url) if url.contains("7.5.1804")));
     assert_eq!(notes.len(), 3);
     assert!(notes[0].starts_with("repository rhel7-extras is left out: "), "{}", notes[0]);
 }
@@ -92,7 +94,7 @@ fn keys_for_root_are_read_and_private_ones_refused() {
     assert_eq!(spec.authorized_keys, [key]);
     assert_eq!(spec.warnings, []);
     fs::write(lab.path().join(".ssh/id_x.pub"), "-----BEGIN OPENSSH PRIVATE KEY-----\n").unwrap();
-    let text = lab.problems(&request("compute", lab.path())).to_string();
+    let text = lab.diagnostics(&request("compute", lab.path())).to_string();
     assert!(text.contains("id_x.pub: this is a private key"), "{text}");
     assert!(shipped("compute").warnings[0].message.starts_with("no file matches"));
 }
@@ -110,7 +112,7 @@ fn a_password_in_clear_is_hashed_warned_about_and_never_shown() {
     assert!(lines.next().unwrap().starts_with("root:$6$"), "{shadow}");
     assert_eq!(lines.next(), Some("bin:*:17000::::::"));
     lab.edit("kickstart/compute.ks", "--plaintext planted-secret", "--iscrypted planted:secret");
-    let text = lab.problems(&request("compute", lab.path())).to_string();
+    let text = lab.diagnostics(&request("compute", lab.path())).to_string();
     assert!(text.contains("not a password hash") && !text.contains("planted"), "{text}");
 }
 
@@ -125,4 +127,43 @@ fn ksvalidator_accepts_the_rendered_kickstarts() {
             assert_eq!(ksvalidator(&path), [""; 0], "{name}");
         }
     }
+}
+
+/// `directory` was called `folder` once.
+#[test]
+fn the_old_name_of_a_repositorys_directory_is_accepted_with_a_hint() {
+    const NAME: &str = "rhel-7-server-openstack-10-rpms";
+    let lab = Lab::new();
+    let load_lab = || load(&request("compute", lab.path())).unwrap();
+    let is_old_name = |w: &&Diagnostic| w.message == "this is an old name";
+    let new = load_lab();
+    assert_eq!(new.repositories[2].directory.as_deref(), Some(NAME));
+    assert_eq!(new.warnings.iter().filter(is_old_name).count(), 0);
+    let (new_key, old_key) = (format!("directory = \"{NAME}\""), format!("folder = \"{NAME}\""));
+    lab.edit("profiles/lab.toml", &new_key, &old_key);
+    let old = load_lab();
+    assert_eq!(old.repositories, new.repositories);
+    let warnings: Vec<_> = old.warnings.iter().filter(is_old_name).collect();
+    let [warning] = warnings[..] else { panic!("{:?}", old.warnings) };
+    assert_eq!(warning.key.as_deref(), Some("repository[2].folder"));
+    assert_eq!(warning.hint.as_deref(), Some("write `directory`"));
+    lab.edit("profiles/lab.toml", &old_key, &format!("{old_key}\n{new_key}"));
+    let text = lab.diagnostics(&request("compute", lab.path())).to_string();
+    assert!(text.contains("repository[2].folder: `directory` is given as well"), "{text}");
+}
+
+/// The kickstart has a storage line of the same number.
+#[test]
+fn a_shortcoming_is_in_the_file_that_holds_its_line() {
+    let lab = Lab::new();
+    let path = lab.path().join("kickstart/compute.ks");
+    let text = fs::read_to_string(&path).unwrap();
+    let number = text.lines().position(|l| l.starts_with("part biosboot")).unwrap() + 1;
+    let efi = text.lines().find(|l| l.starts_with("part /boot/efi")).unwrap();
+    fs::write(&path, text.replace(efi, "%include efi.ks")).unwrap();
+    let included = format!("{}part /boot/efi --fstype=efi --size=1\n", "\n".repeat(number - 1));
+    fs::write(lab.path().join("kickstart/efi.ks"), included).unwrap();
+    let shown = lab.diagnostics(&request("compute", lab.path())).to_string();
+    let place = format!("kickstart/efi.ks:{number}:1: ");
+    assert!(shown.starts_with(&format!("{place}part /boot/efi: 1 MiB is too small")), "{shown}");
 }

@@ -1,7 +1,7 @@
 //! Bad profiles and kickstarts: every kind gives the messages in its case directory.
 
 use crate::shipped::{Lab, request};
-use builder::profile::Request;
+use builder::spec::Request;
 use lab_tests::cases;
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,8 @@ fn messages(case: &Path) -> String {
             Some((profile, node)) => (profile, Some(node)),
             None => (line, None),
         };
-        text += &format!("{}\n", lab.problems(&Request { node, ..request(profile, lab.path()) }));
+        text +=
+            &format!("{}\n", lab.diagnostics(&Request { node, ..request(profile, lab.path()) }));
     }
     assert!(!text.contains("planted"), "a secret is shown: {text}");
     text.replace(lab.path().to_str().expect("UTF-8"), "$LAB")

@@ -1,8 +1,8 @@
 //! A directory with the shipped profiles and kickstarts, to be changed and loaded.
 
+use builder::base::diagnostic::Diagnostics;
 use builder::plan::node;
-use builder::problem::Problems;
-use builder::profile::{Request, Spec, load};
+use builder::spec::{Request, Spec, load};
 use lab_tests::product::workspace;
 use std::collections::BTreeMap;
 use std::fs;
@@ -55,7 +55,7 @@ impl Lab {
     }
 
     /// The messages for what must be refused.
-    pub fn problems(&self, request: &Request<'_>) -> Problems {
+    pub fn diagnostics(&self, request: &Request<'_>) -> Diagnostics {
         load(request).expect_err("this input must be refused")
     }
 }

@@ -1,10 +1,10 @@
 //! Combinations of options on the storage commands.
 
-use super::{Broken, excluding, one_of};
+use super::violation::{Violation, check_excluding, check_one_of};
 use crate::kickstart::options::Parsed;
 
 /// Commands that lay out a disk by themselves and cannot stand beside each other.
-pub fn conflict(command: &str, seen: &[&str]) -> Option<Broken> {
+pub fn find_conflict(command: &str, seen: &[&str]) -> Option<Violation> {
     let others: &[&str] = match command {
         "autopart" => &["part", "partition", "raid", "volgroup", "logvol", "reqpart"],
         "part" | "partition" | "raid" | "volgroup" | "logvol" | "reqpart" => &["autopart"],
@@ -16,7 +16,7 @@ pub fn conflict(command: &str, seen: &[&str]) -> Option<Broken> {
 }
 
 /// `autopart`.
-pub fn autopart(parsed: &Parsed<'_>) -> Option<Broken> {
+pub fn autopart(parsed: &Parsed<'_>) -> Option<Violation> {
     let kind = parsed.get("--fstype")?;
     if kind.text == "btrfs" {
         return Some(("--fstype does not take btrfs".into(), "write --type=btrfs"));
@@ -27,7 +27,7 @@ pub fn autopart(parsed: &Parsed<'_>) -> Option<Broken> {
 }
 
 /// `part`.
-pub fn part(parsed: &Parsed<'_>) -> Option<Broken> {
+pub fn part(parsed: &Parsed<'_>) -> Option<Violation> {
     if parsed.text("--fstype").as_deref() == Some("tmpfs") {
         let most = parsed.integer("--maxsize").is_some_and(|n| n != 0);
         let given = [("--grow", parsed.has("--grow")), ("--maxsize", most)];
@@ -39,7 +39,7 @@ pub fn part(parsed: &Parsed<'_>) -> Option<Broken> {
     resize(parsed, "--onpart").or_else(|| mkfs(parsed))
 }
 
-fn resize(parsed: &Parsed<'_>, existing: &'static str) -> Option<Broken> {
+fn resize(parsed: &Parsed<'_>, existing: &'static str) -> Option<Violation> {
     let hint = "name what exists, and its new --size";
     let sized = parsed.integer("--size").is_some_and(|n| n != 0);
     match parsed.has("--resize") {
@@ -51,18 +51,18 @@ fn resize(parsed: &Parsed<'_>, existing: &'static str) -> Option<Broken> {
     }
 }
 
-fn mkfs(parsed: &Parsed<'_>) -> Option<Broken> {
+fn mkfs(parsed: &Parsed<'_>) -> Option<Violation> {
     if !parsed.filled("--mkfsoptions") {
         return None;
     }
     if parsed.has("--noformat") {
-        return excluding(parsed, "--mkfsoptions", "--noformat");
+        return check_excluding(parsed, "--mkfsoptions", "--noformat");
     }
-    parsed.filled("--fsprofile").then(|| excluding(parsed, "--mkfsoptions", "--fsprofile"))?
+    parsed.filled("--fsprofile").then(|| check_excluding(parsed, "--mkfsoptions", "--fsprofile"))?
 }
 
 /// `logvol`.
-pub fn logvol(parsed: &Parsed<'_>) -> Option<Broken> {
+pub fn logvol(parsed: &Parsed<'_>) -> Option<Violation> {
     let existing = parsed.has("--useexisting") || parsed.has("--noformat");
     let number = |option| parsed.integer(option).filter(|n| *n != 0);
     if parsed.has("--resize") && existing && number("--size").is_none() {
@@ -72,7 +72,7 @@ pub fn logvol(parsed: &Parsed<'_>) -> Option<Broken> {
         let hint = "add --useexisting, or leave --resize out";
         return Some(("--resize needs --useexisting".into(), hint));
     }
-    if let Some(broken) = excluding(parsed, "--thin", "--thinpool") {
+    if let Some(broken) = check_excluding(parsed, "--thin", "--thinpool") {
         return Some(broken);
     }
     if parsed.has("--thin") && !parsed.filled("--poolname") {
@@ -92,13 +92,13 @@ pub fn logvol(parsed: &Parsed<'_>) -> Option<Broken> {
         return Some(("--percent is out of range".into(), "from 1 to 100"));
     }
     if number("--size").is_some() && number("--percent").is_some() {
-        return excluding(parsed, "--size", "--percent");
+        return check_excluding(parsed, "--size", "--percent");
     }
     mkfs(parsed)
 }
 
 /// `volgroup`.
-pub fn volgroup(parsed: &Parsed<'_>) -> Option<Broken> {
+pub fn volgroup(parsed: &Parsed<'_>) -> Option<Violation> {
     let existing = parsed.has("--useexisting") || parsed.has("--noformat");
     match parsed.arguments.len() {
         0 => return Some(("volgroup needs a name".into(), "as in volgroup vg pv.01")),
@@ -117,12 +117,12 @@ pub fn volgroup(parsed: &Parsed<'_>) -> Option<Broken> {
         .then(|| ("--reserved-percent is out of range".into(), "from 1 to 99"))
 }
 
-fn members_of_existing(what: &str) -> Broken {
+fn members_of_existing(what: &str) -> Violation {
     (format!("a {what} that exists takes no members"), "leave them out, or --useexisting")
 }
 
 /// `raid`.
-pub fn raid(parsed: &Parsed<'_>) -> Option<Broken> {
+pub fn raid(parsed: &Parsed<'_>) -> Option<Violation> {
     let levels = ["0", "1", "4", "5", "6", "10"];
     let level = parsed.get("--level").map(|v| v.text.to_ascii_uppercase());
     if let Some(level) = &level
@@ -150,7 +150,7 @@ pub fn raid(parsed: &Parsed<'_>) -> Option<Broken> {
 }
 
 /// `btrfs`.
-pub fn btrfs(parsed: &Parsed<'_>) -> Option<Broken> {
+pub fn btrfs(parsed: &Parsed<'_>) -> Option<Violation> {
     for option in ["--data", "--metadata"] {
         let Some(value) = parsed.get(option) else { continue };
         let level = value.text.to_ascii_lowercase();
@@ -178,7 +178,7 @@ pub fn btrfs(parsed: &Parsed<'_>) -> Option<Broken> {
 }
 
 /// `snapshot`.
-pub fn snapshot(parsed: &Parsed<'_>) -> Option<Broken> {
+pub fn snapshot(parsed: &Parsed<'_>) -> Option<Violation> {
     let origin = parsed.arguments.first()?;
     let whole = origin
         .text
@@ -189,16 +189,16 @@ pub fn snapshot(parsed: &Parsed<'_>) -> Option<Broken> {
 }
 
 /// `nvdimm`.
-pub fn nvdimm(parsed: &Parsed<'_>) -> Option<Broken> {
+pub fn nvdimm(parsed: &Parsed<'_>) -> Option<Violation> {
     let action = parsed.arguments.first().map_or("", |w| w.text.as_str());
     if !["reconfigure", "use"].contains(&action) {
         return Some((format!("nvdimm has no action `{action}`"), "allowed: reconfigure, use"));
     }
     if parsed.filled("--namespace") && parsed.filled("--blockdevs") {
-        return excluding(parsed, "--namespace", "--blockdevs");
+        return check_excluding(parsed, "--namespace", "--blockdevs");
     }
     if action == "use" {
-        return one_of(parsed, &["--namespace", "--blockdevs"]);
+        return check_one_of(parsed, &["--namespace", "--blockdevs"]);
     }
     if !parsed.filled("--namespace") {
         return Some(("nvdimm reconfigure needs --namespace".into(), "name it"));

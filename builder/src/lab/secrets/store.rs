@@ -5,8 +5,8 @@ use super::files::Files;
 use super::{Identity, NodeSecrets, Secret, Subject, password, pki, ssh_pair};
 use crate::base::durable;
 use crate::base::error::{Context, Error, Result};
+use crate::base::lab::LabNode;
 use crate::base::private::{self, Scratch};
-use crate::profile::Node;
 use contract::node_files::lab_key_line;
 use contract::peers::fingerprints::Fingerprints;
 use contract::peers::places::OPERATOR;
@@ -128,7 +128,7 @@ impl Store {
     /// # Errors
     /// An environment error when a file cannot be read or written; an input error when one is
     /// damaged.
-    pub fn of_nodes(&self, all: &[Node]) -> Result<(BTreeMap<String, NodeSecrets>, bool)> {
+    pub fn of_nodes(&self, all: &[LabNode]) -> Result<(BTreeMap<String, NodeSecrets>, bool)> {
         let before = self.items()?.len();
         let ca = self.authority()?;
         let mut identities = BTreeMap::new();
@@ -375,7 +375,7 @@ pub fn labs(state: &Path) -> Vec<String> {
     names
 }
 
-fn subject(node: &Node) -> Subject {
+fn subject(node: &LabNode) -> Subject {
     Subject { name: node.name.clone(), address: Some(node.address) }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::read_regular;
+use crate::base::lab::ImageFormat;
 use crate::plan;
-use crate::profile::Format;
 use serde::Deserialize;
 use std::fs;
 use std::net::Ipv4Addr;
@@ -138,7 +138,7 @@ fn parse(path: &Path) -> Result<Manifest> {
 fn of_manifest(manifest: &Manifest, folder: &Path) -> Result<Vec<Machine>> {
     let plan = &manifest.plan;
     let machine = |node: &plan::Node| {
-        let image = Format::ALL.iter().find_map(|format| {
+        let image = ImageFormat::ALL.iter().find_map(|format| {
             let name = format!("{}.{}", node.name, format.extension());
             let file = manifest.files.iter().find(|f| f.file == name)?;
             let path = folder.join(&name);

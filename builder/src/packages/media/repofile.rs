@@ -2,8 +2,10 @@
 
 use super::http::{ProxyChoice, Settings, is_url};
 use super::source::{Policy, Signing};
+use crate::base::diagnostic::{Diagnostic, Diagnostics};
 use crate::base::error::Result;
-use crate::problem::{Problem, Problems, nearest};
+use crate::base::nearest::nearest;
+use crate::base::place::Place;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -71,7 +73,7 @@ pub struct File {
     /// Its repositories.
     pub sections: Vec<Section>,
     /// What is allowed but worth a note.
-    pub warnings: Vec<Problem>,
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// One repository of the file.
@@ -166,7 +168,10 @@ pub fn parse(name: &str, text: &str, variables: &Variables) -> Result<File> {
             if READ.contains(&key.as_str()) || PASSED_OVER.contains(&key.as_str()) {
                 continue;
             }
-            let mut warning = Problem::at(name, (*line, 1), format!("option `{key}` is not read"));
+            let mut warning = Diagnostic::warning(
+                Place::new(name, *line, 1),
+                format!("option `{key}` is not read"),
+            );
             if let Some(similar) = nearest(key, READ) {
                 warning = warning.hint(format!("did you mean `{similar}`?"));
             }
@@ -175,13 +180,13 @@ pub fn parse(name: &str, text: &str, variables: &Variables) -> Result<File> {
     }
     if sections.is_empty() && problems.is_empty() {
         let hint = "a section for each repository: [id], then name=, baseurl= and so on";
-        problems.push(Problem::whole(name, "no repository in this file").hint(hint));
+        problems.push(Diagnostic::of_file(name, "no repository in this file").hint(hint));
     }
     if problems.is_empty() {
         return Ok(File { name: name.to_owned(), sections, warnings });
     }
     problems.sort();
-    Err(Problems(problems).into())
+    Err(Diagnostics(problems).into())
 }
 
 /// A section as written: key to line and value.
@@ -191,7 +196,7 @@ struct Raw {
     options: BTreeMap<String, (usize, String)>,
 }
 
-fn sections_of(name: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<Raw> {
+fn sections_of(name: &str, text: &str, problems: &mut Vec<Diagnostic>) -> Vec<Raw> {
     let mut sections: Vec<Raw> = Vec::new();
     let mut key = String::new();
     for (number, line) in text.lines().enumerate().map(|(n, line)| (n + 1, line)) {
@@ -203,13 +208,16 @@ fn sections_of(name: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<Raw> 
             key.clear();
             if sections.iter().any(|s| s.id == id) {
                 let message = format!("repository `{id}` is there twice");
-                problems.push(Problem::at(name, (number, 1), message));
+                problems.push(Diagnostic::error(Place::new(name, number, 1), message));
             }
             sections.push(Raw { id: id.trim().to_owned(), line: number, options: BTreeMap::new() });
             continue;
         }
         let Some(section) = sections.last_mut() else {
-            problems.push(Problem::at(name, (number, 1), "a line before the first [section]"));
+            problems.push(Diagnostic::error(
+                Place::new(name, number, 1),
+                "a line before the first [section]",
+            ));
             continue;
         };
         if line.starts_with([' ', '\t']) && !key.is_empty() {
@@ -228,7 +236,7 @@ fn sections_of(name: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<Raw> 
             }
             None => {
                 let message = format!("`{bare}` is no `key=value`");
-                problems.push(Problem::at(name, (number, 1), message));
+                problems.push(Diagnostic::error(Place::new(name, number, 1), message));
             }
         }
     }
@@ -241,7 +249,7 @@ struct Options<'a> {
     file: &'a str,
     raw: &'a Raw,
     variables: &'a Variables,
-    problems: &'a mut Vec<Problem>,
+    problems: &'a mut Vec<Diagnostic>,
 }
 
 impl Options<'_> {
@@ -272,7 +280,9 @@ impl Options<'_> {
         {
             let message = format!("repository `{}` does not say where it is", section.id);
             let hint = "give it baseurl=, mirrorlist= or metalink=";
-            self.problems.push(Problem::at(self.file, (self.raw.line, 1), message).hint(hint));
+            self.problems.push(
+                Diagnostic::error(Place::new(self.file, self.raw.line, 1), message).hint(hint),
+            );
         }
         section
     }
@@ -306,7 +316,7 @@ impl Options<'_> {
 
     fn problem(&mut self, key: &str, message: impl Into<String>, hint: &str) {
         let line = self.raw.options.get(key).map_or(self.raw.line, |(line, _)| *line);
-        let problem = Problem::at(self.file, (line, 1), message.into()).key(key);
+        let problem = Diagnostic::error(Place::new(self.file, line, 1), message.into()).key(key);
         self.problems.push(if hint.is_empty() { problem } else { problem.hint(hint) });
     }
 

@@ -93,7 +93,7 @@ pub fn conflict(
 
 /// `; did you mean …` when a name is close to one that exists.
 pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> String {
-    match crate::problem::nearest(word, names) {
+    match crate::base::nearest::nearest(word, names) {
         Some(name) => format!("; did you mean `{name}`?"),
         None => String::new(),
     }

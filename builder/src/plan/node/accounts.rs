@@ -217,12 +217,12 @@ fn add_member(files: &mut AccountFiles, group: &str, user: &str) -> Result<(), S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kickstart::{Lines, Text, parse};
+    use crate::kickstart::{SourceMap, Text, parse};
     use std::fs;
     use std::process::Command;
 
     fn kickstart(text: &str) -> Kickstart {
-        parse(&Text { file: "ks", text, lines: &Lines::default(), salt: "lab" }).unwrap()
+        parse(&Text { file: "ks", text, lines: &SourceMap::default(), salt: "lab" }).unwrap()
     }
 
     fn el7() -> AccountFiles {

@@ -1,7 +1,7 @@
 //! Interfaces beyond the lab's own: `ifcfg` files as EL7's initscripts read them
 //! (/usr/share/doc/initscripts-*/sysconfig.txt).
 
-use crate::kickstart::{Device, Ipv6, Network};
+use crate::kickstart::{InterfaceKind, Ipv6, NetworkCommand};
 use contract::node_files;
 
 /// An `ifcfg` file: keys in order, each once.
@@ -50,23 +50,13 @@ impl Ifcfg {
     }
 }
 
-/// The interface that a `network` line is about; `lab` where it names none.
-pub fn interface(network: &Network, lab: &str) -> String {
-    let device = network.device.as_deref();
-    match &network.kind {
-        Device::Vlan { name: Some(name), .. } => name.clone(),
-        Device::Vlan { id, name: None } => format!("{}.{id}", device.unwrap_or(lab)),
-        _ => device.unwrap_or(lab).to_owned(),
-    }
-}
-
 /// The `ifcfg` files of the kickstart's `network` lines, by interface. That of the lab's
 /// interface starts with `own`, whose addresses stay; of two lines for an interface the
 /// later one counts.
-pub fn files(networks: &[Network], lab: &str, own: Ifcfg) -> Vec<(String, Ifcfg)> {
+pub fn files(networks: &[NetworkCommand], lab: &str, own: Ifcfg) -> Vec<(String, Ifcfg)> {
     let mut files = vec![(lab.to_owned(), own)];
     for network in networks.iter().filter(|n| !n.hostname_only) {
-        let name = interface(network, lab);
+        let name = network.interface(lab);
         let mut file = if name == lab { files[0].1.clone() } else { fresh(network, &name) };
         link(network, &mut file);
         put(&mut files, &name, file);
@@ -78,7 +68,7 @@ pub fn files(networks: &[Network], lab: &str, own: Ifcfg) -> Vec<(String, Ifcfg)
 }
 
 /// The files of the interfaces that a device called `master` is made of.
-fn members(kind: &Device, master: &str) -> Vec<(String, Ifcfg)> {
+fn members(kind: &InterfaceKind, master: &str) -> Vec<(String, Ifcfg)> {
     let member = |name: &String, more: &[(&str, &str)]| {
         let mut file = Ifcfg::default();
         let fixed = [("DEVICE", name.as_str()), ("NAME", name), ("TYPE", "Ethernet")];
@@ -89,13 +79,13 @@ fn members(kind: &Device, master: &str) -> Vec<(String, Ifcfg)> {
         (name.clone(), file)
     };
     match kind {
-        Device::Bond { members, .. } => {
+        InterfaceKind::Bond { members, .. } => {
             members.iter().map(|m| member(m, &[("MASTER", master), ("SLAVE", "yes")])).collect()
         }
-        Device::Bridge { members, .. } => {
+        InterfaceKind::Bridge { members, .. } => {
             members.iter().map(|m| member(m, &[("BRIDGE", master)])).collect()
         }
-        Device::Team { ports, .. } => {
+        InterfaceKind::Team { ports, .. } => {
             let port = |(name, config): &(String, String)| {
                 let of_team = [("DEVICETYPE", "TeamPort"), ("TEAM_MASTER", master)];
                 let (name, mut file) = member(name, &of_team);
@@ -107,7 +97,7 @@ fn members(kind: &Device, master: &str) -> Vec<(String, Ifcfg)> {
             };
             ports.iter().map(port).collect()
         }
-        Device::Ethernet | Device::Vlan { .. } => Vec::new(),
+        InterfaceKind::Ethernet | InterfaceKind::Vlan { .. } => Vec::new(),
     }
 }
 
@@ -119,7 +109,7 @@ fn put(files: &mut Vec<(String, Ifcfg)>, name: &str, file: Ifcfg) {
 }
 
 /// Addresses of an interface that is not the lab's.
-fn fresh(network: &Network, name: &str) -> Ifcfg {
+fn fresh(network: &NetworkCommand, name: &str) -> Ifcfg {
     let mut file = Ifcfg::default();
     file.set("DEVICE", name);
     file.set("NAME", name);
@@ -151,7 +141,7 @@ fn fresh(network: &Network, name: &str) -> Ifcfg {
 }
 
 /// What a line says of any interface.
-fn link(network: &Network, file: &mut Ifcfg) {
+fn link(network: &NetworkCommand, file: &mut Ifcfg) {
     if network.off_at_boot {
         file.set("ONBOOT", "no");
     }
@@ -182,15 +172,15 @@ fn link(network: &Network, file: &mut Ifcfg) {
         file.set("IPV6_DEFAULTGW", gateway);
     }
     match &network.kind {
-        Device::Ethernet => {}
-        Device::Bond { options, .. } => {
+        InterfaceKind::Ethernet => {}
+        InterfaceKind::Bond { options, .. } => {
             file.set("TYPE", "Bond");
             file.set("BONDING_MASTER", "yes");
             if !options.is_empty() {
                 file.set("BONDING_OPTS", options.join(" "));
             }
         }
-        Device::Vlan { id, .. } => {
+        InterfaceKind::Vlan { id, .. } => {
             file.set("TYPE", "Vlan");
             file.set("VLAN", "yes");
             file.set("VLAN_ID", id);
@@ -198,8 +188,8 @@ fn link(network: &Network, file: &mut Ifcfg) {
                 file.set("PHYSDEV", parent);
             }
         }
-        Device::Bridge { options, .. } => bridge(options, file),
-        Device::Team { config, .. } => {
+        InterfaceKind::Bridge { options, .. } => bridge(options, file),
+        InterfaceKind::Team { config, .. } => {
             // teamd's own ifup-Team is chosen by this key; TYPE is for initscripts' devices.
             file.remove("TYPE");
             file.set("DEVICETYPE", "Team");
@@ -229,11 +219,11 @@ fn bridge(options: &[String], file: &mut Ifcfg) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kickstart::{Fate, Lines, Text, parse};
+    use crate::kickstart::{Fate, SourceMap, Text, parse};
 
     fn written(text: &str) -> Vec<(String, String)> {
         let kickstart =
-            parse(&Text { file: "ks", text, lines: &Lines::default(), salt: "lab" }).unwrap();
+            parse(&Text { file: "ks", text, lines: &SourceMap::default(), salt: "lab" }).unwrap();
         assert!(kickstart.report.iter().all(|l| l.fate == Fate::Honoured), "{kickstart:?}");
         let own = Ifcfg::parse("DEVICE=eth0\nIPADDR=192.0.2.1\nIPV6INIT=no\n");
         let files = files(&kickstart.networks, "eth0", own);

@@ -1,8 +1,9 @@
 //! Time, packages' repositories, SELinux, firewall.
 
 use super::Facts;
+use crate::base::lab::GpgKey;
 use crate::kickstart::{Firewall, Repo, Selinux};
-use crate::profile::{GpgKey, Spec};
+use crate::spec::Spec;
 
 /// /etc/chrony.conf: the lab's servers, the rest as EL7 ships it.
 pub fn chrony_conf(spec: &Spec) -> String {

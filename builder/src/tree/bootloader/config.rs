@@ -163,14 +163,16 @@ pub fn environment() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::lab::LabMachine;
     use crate::kickstart;
     use crate::layout::arrange;
 
     fn layout(text: &str) -> Layout {
-        let lines = kickstart::Lines::default();
+        let lines = kickstart::SourceMap::default();
         let text = kickstart::Text { file: "test.ks", text, lines: &lines, salt: "" };
         let storage = kickstart::parse(&text).unwrap().storage;
-        arrange(&storage, 20 << 30, 1 << 30, "seed").unwrap()
+        let machine = LabMachine { cpus: 1, memory: 1 << 30, disk: 20 << 30 };
+        arrange(&storage, &machine).unwrap().identify("seed")
     }
 
     #[test]

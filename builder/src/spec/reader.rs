@@ -1,38 +1,44 @@
-//! Reading a TOML document with the place of every key and value, collecting
-//! problems in place of stopping at the first.
+//! Reading a TOML document with the place of every key and value, collecting errors in place
+//! of stopping at the first.
 
-use crate::problem::{LineIndex, Problem, nearest};
+use crate::base::diagnostic::{Diagnostic, Diagnostics};
+use crate::base::nearest::nearest;
+use crate::base::place::{LineIndex, Place};
 use std::cell::RefCell;
+use std::fmt::Display;
 use std::net::Ipv4Addr;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Of a text that is not TOML at all no more syntax errors than this are reported.
-const MOST_SYNTAX_ERRORS: usize = 200;
+/// Of a text that is not TOML no more syntax errors than this are reported.
+const MAX_SYNTAX_ERRORS: usize = 200;
 
 /// A value and where it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct At<T> {
     /// The value.
     pub value: T,
-    /// The file's name.
-    pub file: String,
-    /// Line and column, from 1.
-    pub place: (usize, usize),
+    /// Where it was written.
+    pub place: Place,
     /// Key path (`node[1].address`).
     pub key: String,
 }
 
 impl<T> At<T> {
-    /// A problem with this value.
-    pub fn problem(&self, message: impl Into<String>) -> Problem {
-        Problem::at(&self.file, self.place, message).key(&self.key)
+    /// An error of this value.
+    pub fn error(&self, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(self.place.clone(), message).key(&self.key)
+    }
+
+    /// A warning about this value.
+    pub fn warning(&self, message: impl Into<String>) -> Diagnostic {
+        self.error(message).as_warning()
     }
 
     /// The same place with another value.
     pub fn with<U>(&self, value: U) -> At<U> {
-        At { value, file: self.file.clone(), place: self.place, key: self.key.clone() }
+        At { value, place: self.place.clone(), key: self.key.clone() }
     }
 }
 
@@ -41,32 +47,32 @@ pub struct Reader<'a> {
     file: &'a str,
     text: &'a str,
     lines: LineIndex<'a>,
-    problems: RefCell<Vec<Problem>>,
-    syntax: RefCell<Vec<Problem>>,
+    diagnostics: RefCell<Vec<Diagnostic>>,
+    syntax: RefCell<Vec<Diagnostic>>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader of `text`, called `file` in messages.
     pub fn new(file: &'a str, text: &'a str) -> Self {
         let lines = LineIndex::new(text);
-        Self { file, text, lines, problems: RefCell::default(), syntax: RefCell::default() }
+        Self { file, text, lines, diagnostics: RefCell::default(), syntax: RefCell::default() }
     }
 
-    /// Parses the document; syntax errors become problems.
+    /// Parses the document; syntax errors are noted.
     pub fn parse(&self) -> Spanned<DeTable<'a>> {
         let (document, errors) = DeTable::parse_recoverable(self.text);
-        for error in errors.into_iter().take(MOST_SYNTAX_ERRORS) {
-            let start = error.span().map_or(0, |span| span.start);
-            let place = self.lines.place(start);
+        for found in errors.into_iter().take(MAX_SYNTAX_ERRORS) {
+            let start = found.span().map_or(0, |span| span.start);
+            let place = self.place(start);
             // A multi-line message of the parser ends in a list of what it expected.
-            let mut lines = error.message().lines();
+            let mut lines = found.message().lines();
             let first = lines.next().unwrap_or("not TOML");
-            let mut problem = Problem::at(self.file, place, format!("not valid TOML: {first}"));
+            let mut error = Diagnostic::error(place, format!("not valid TOML: {first}"));
             let rest: Vec<&str> = lines.collect();
             if !rest.is_empty() {
-                problem = problem.hint(rest.join("\n"));
+                error = error.hint(rest.join("\n"));
             }
-            self.syntax.borrow_mut().push(problem);
+            self.syntax.borrow_mut().push(error);
         }
         document
     }
@@ -74,25 +80,30 @@ impl<'a> Reader<'a> {
     /// The document's top table.
     pub fn root<'r>(&'r self, document: &'r Spanned<DeTable<'a>>, keys: &[&str]) -> Table<'r, 'a> {
         let top = Table { reader: self, table: document.get_ref(), path: String::new(), start: 0 };
-        top.refuse_unknown(keys);
+        top.check_keys(keys, &[]);
         top
     }
 
-    /// Notes a problem.
-    pub fn push(&self, problem: Problem) {
-        self.problems.borrow_mut().push(problem);
+    /// Notes an error or a warning.
+    pub fn push(&self, diagnostic: Diagnostic) {
+        self.diagnostics.borrow_mut().push(diagnostic);
     }
 
-    /// All problems noted so far, by place. Of a document that is no TOML only the
+    /// Everything noted so far, by place. Of a document that is not TOML only the
     /// syntax errors: what else seems missing or wrong follows from them.
-    pub fn into_problems(self) -> Vec<Problem> {
-        let (syntax, mut problems) = (self.syntax.into_inner(), self.problems.into_inner());
-        problems.sort_by_key(|p| (p.line, p.column));
-        if syntax.is_empty() { problems } else { syntax }
+    pub fn into_diagnostics(self) -> Diagnostics {
+        let (syntax, mut noted) = (self.syntax.into_inner(), self.diagnostics.into_inner());
+        noted.sort_by_key(Diagnostic::position);
+        Diagnostics(if syntax.is_empty() { noted } else { syntax })
+    }
+
+    fn place(&self, offset: usize) -> Place {
+        let (line, column) = self.lines.place(offset);
+        Place::new(self.file, line, column)
     }
 
     fn at<T>(&self, value: T, span: &Range<usize>, key: String) -> At<T> {
-        At { value, file: self.file.to_owned(), place: self.lines.place(span.start), key }
+        At { value, place: self.place(span.start), key }
     }
 }
 
@@ -109,22 +120,43 @@ impl<'r, 'a> Table<'r, 'a> {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    fn refuse_unknown(&self, keys: &[&str]) {
+    /// Refuses keys that are neither in `keys` nor in `renamed`, which has old names with the
+    /// new ones.
+    fn check_keys(&self, keys: &[&str], renamed: &[(&str, &str)]) {
         for key in self.table.keys() {
             let name = key.get_ref().as_ref();
             if keys.contains(&name) {
                 continue;
             }
             let at = self.reader.at((), &key.span(), self.key_path(name));
+            if let Some((old, new)) = renamed.iter().find(|(old, _)| *old == name) {
+                self.check_renamed(&at, old, new);
+                continue;
+            }
             let mut hint = format!("allowed here: {}", keys.join(", "));
             if let Some(similar) = nearest(name, keys.iter().copied()) {
                 hint = format!("did you mean `{similar}`? {hint}");
             }
-            self.reader.push(at.problem("unknown key").hint(hint));
+            self.reader.push(at.error("unknown key").hint(hint));
         }
     }
 
-    /// Where the table starts, for problems about the whole of it.
+    fn check_renamed(&self, at: &At<()>, old: &str, new: &str) {
+        let diagnostic = match self.value(new) {
+            None => at.warning("this is an old name").hint(format!("write `{new}`")),
+            Some(_) => at
+                .error(format!("`{new}` is given as well, and means the same"))
+                .hint(format!("leave `{old}` out")),
+        };
+        self.reader.push(diagnostic);
+    }
+
+    /// Optional text whose key had another name once.
+    pub fn renamed_text(&self, key: &str, old: &str) -> Option<At<String>> {
+        self.text(if self.value(key).is_some() { key } else { old })
+    }
+
+    /// Where the table starts, for errors of the whole of it.
     pub fn place(&self) -> At<()> {
         self.reader.at((), &(self.start..self.start), self.path.clone())
     }
@@ -143,7 +175,7 @@ impl<'r, 'a> Table<'r, 'a> {
             "string" => "text",
             other => other,
         };
-        self.reader.push(found.problem(format!("{wanted} is wanted, this is {found_type}")));
+        self.reader.push(found.error(format!("{wanted} is wanted, this is {found_type}")));
     }
 
     fn spot(&self, key: &str) -> Option<At<&'r DeValue<'a>>> {
@@ -155,7 +187,7 @@ impl<'r, 'a> Table<'r, 'a> {
     pub fn missing(&self, key: &str, example: &str) {
         let mut at = self.place();
         at.key = self.key_path(key);
-        self.reader.push(at.problem("missing").hint(format!("for example: {key} = {example}")));
+        self.reader.push(at.error("missing").hint(format!("for example: {key} = {example}")));
     }
 
     /// Optional text.
@@ -163,7 +195,7 @@ impl<'r, 'a> Table<'r, 'a> {
         let found = self.spot(key)?;
         match found.value.as_str() {
             Some("") => {
-                self.reader.push(found.problem("empty text"));
+                self.reader.push(found.error("empty text"));
                 None
             }
             Some(text) => Some(found.with(text.to_owned())),
@@ -182,20 +214,19 @@ impl<'r, 'a> Table<'r, 'a> {
         self.text(key)
     }
 
-    /// Text turned into `T`; what `parse` says becomes a problem with `hint`.
-    pub fn parsed<T>(
+    /// Text turned into `T`; the error of `parse` is noted with `hint`.
+    pub fn parsed<T, E: Display>(
         &self,
         text: Option<At<String>>,
         hint: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
+        parse: impl Fn(&str) -> Result<T, E>,
     ) -> Option<At<T>> {
         let text = text?;
         match parse(&text.value) {
             Ok(value) => Some(text.with(value)),
             Err(message) => {
-                let problem = text.problem(message);
-                let problem = if hint.is_empty() { problem } else { problem.hint(hint) };
-                self.reader.push(problem);
+                let error = text.error(message.to_string());
+                self.reader.push(if hint.is_empty() { error } else { error.hint(hint) });
                 None
             }
         }
@@ -212,7 +243,7 @@ impl<'r, 'a> Table<'r, 'a> {
             Ok(value) if range.contains(&value) => Some(found.with(value)),
             _ => {
                 self.reader.push(
-                    found.problem(format!("{} is out of range", integer.as_str())).hint(format!(
+                    found.error(format!("{} is out of range", integer.as_str())).hint(format!(
                         "allowed: {} to {}",
                         range.start,
                         range.end.saturating_sub(1)
@@ -245,7 +276,7 @@ impl<'r, 'a> Table<'r, 'a> {
             let key = format!("{}[{index}]", self.key_path(key));
             let item = self.reader.at(item.get_ref(), &item.span(), key);
             match item.value.as_str() {
-                Some("") => self.reader.push(item.problem("empty text")),
+                Some("") => self.reader.push(item.error("empty text")),
                 Some(text) => texts.push(item.with(text.to_owned())),
                 None => self.wrong_type(&item, "text in quotes"),
             }
@@ -280,14 +311,14 @@ impl<'r, 'a> Table<'r, 'a> {
         self.parsed(self.need_text(key, example), ADDRESS_HINT, parse_address)
     }
 
-    /// A sub-table; absent gives an absent table, and with `needed` a problem.
+    /// A sub-table; absent gives an absent table, and with `needed` an error.
     pub fn table(&self, key: &str, keys: &[&str], needed: bool) -> Option<Table<'r, 'a>> {
         let Some(found) = self.spot(key) else {
             if needed {
                 let mut at = self.place();
                 at.key = self.key_path(key);
                 let hint = format!("a table [{key}] with: {}", keys.join(", "));
-                self.reader.push(at.problem("missing").hint(hint));
+                self.reader.push(at.error("missing").hint(hint));
             }
             return None;
         };
@@ -297,7 +328,7 @@ impl<'r, 'a> Table<'r, 'a> {
         };
         let start = self.value(key).map_or(0, |v| v.span().start);
         let table = Table { reader: self.reader, table, path: found.key, start };
-        table.refuse_unknown(keys);
+        table.check_keys(keys, &[]);
         Some(table)
     }
 
@@ -321,8 +352,9 @@ impl<'r, 'a> Table<'r, 'a> {
         texts
     }
 
-    /// The tables of `[[key]]`, empty when absent.
-    pub fn tables(&self, key: &str, keys: &[&str]) -> Vec<Table<'r, 'a>> {
+    /// The tables of `[[key]]`, empty when absent. `renamed` has old names of keys with the new
+    /// ones.
+    pub fn tables(&self, key: &str, keys: &[&str], renamed: &[(&str, &str)]) -> Vec<Table<'r, 'a>> {
         let Some(found) = self.spot(key) else { return Vec::new() };
         let Some(array) = found.value.as_array() else {
             self.wrong_type(&found, &format!("a list of tables [[{key}]]"));
@@ -335,7 +367,7 @@ impl<'r, 'a> Table<'r, 'a> {
                 Some(table) => {
                     let start = item.span().start;
                     let table = Table { reader: self.reader, table, path, start };
-                    table.refuse_unknown(keys);
+                    table.check_keys(keys, renamed);
                     tables.push(table);
                 }
                 None => {
@@ -347,9 +379,9 @@ impl<'r, 'a> Table<'r, 'a> {
         tables
     }
 
-    /// Notes a problem.
-    pub fn push(&self, problem: Problem) {
-        self.reader.push(problem);
+    /// Notes an error or a warning.
+    pub fn push(&self, diagnostic: Diagnostic) {
+        self.reader.push(diagnostic);
     }
 }
 

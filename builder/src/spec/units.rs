@@ -1,7 +1,11 @@
-//! Values that profiles write as text: sizes, networks, host names, MACs.
+//! Values that profiles write as text: sizes, host names, MACs.
 
-use std::fmt;
-use std::net::Ipv4Addr;
+use contract::spec::Role;
+
+/// A text that is not a value of its kind; it prints as why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidValue(pub String);
 
 /// What sizes look like, for hints.
 pub const SIZE_HINT: &str =
@@ -10,9 +14,9 @@ pub const SIZE_HINT: &str =
 /// Bytes of a size as text: `6 GiB`, `4.5 GiB`, `500MB`. Fractions must come to whole bytes.
 ///
 /// # Errors
-/// When it is no size or too large; the text says which.
-pub fn parse_size(text: &str) -> Result<u64, String> {
-    let wrong = || format!("`{text}` is not a size");
+/// When it is not a size, or too large.
+pub fn parse_size(text: &str) -> Result<u64, InvalidValue> {
+    let wrong = || InvalidValue(format!("`{text}` is not a size"));
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
     let (number, unit) = text.split_at(split);
     let unit: u64 = match unit.trim_start() {
@@ -35,7 +39,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     let total = u128::from(whole) * u128::from(unit) + part;
     // Offsets in files and qcow2 are signed 64-bit.
     if total > i64::MAX as u128 {
-        return Err(format!("`{text}` is too large"));
+        return Err(InvalidValue(format!("`{text}` is too large")));
     }
     Ok(total as u64)
 }
@@ -53,74 +57,12 @@ pub fn show_size(bytes: u64) -> String {
     format!("{} {name}", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// An IPv4 network: its first address and prefix length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Subnet {
-    /// The network address; host bits are zero.
-    pub address: Ipv4Addr,
-    /// Prefix length in bits, 8..=30.
-    pub prefix: u8,
-}
-
-/// What networks look like, for hints.
-pub const SUBNET_HINT: &str =
-    "the network's first address and its prefix length (8 to 30), as in \"192.168.1.0/24\"";
-
-impl Subnet {
-    /// Reads `192.168.1.0/24`.
-    ///
-    /// # Errors
-    /// When it is not a network, or host bits are set; the text says which.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a network");
-        let (address, prefix) = text.split_once('/').ok_or_else(wrong)?;
-        let address: Ipv4Addr = address.parse().map_err(|_| wrong())?;
-        let prefix: u8 = prefix.parse().map_err(|_| wrong())?;
-        if !(8..=30).contains(&prefix) {
-            return Err(format!("a prefix length of {prefix} is no lab network"));
-        }
-        let network = Self { address, prefix };
-        let first = Ipv4Addr::from(u32::from(address) & network.mask());
-        if first != address {
-            return Err(format!(
-                "{address} is not the first address of its /{prefix} network, {first} is"
-            ));
-        }
-        Ok(network)
-    }
-
-    fn mask(self) -> u32 {
-        u32::MAX << (32 - self.prefix)
-    }
-
-    /// The netmask, `255.255.255.0`.
-    pub fn netmask(self) -> Ipv4Addr {
-        Ipv4Addr::from(self.mask())
-    }
-
-    /// The last address, which reaches every node.
-    pub fn broadcast(self) -> Ipv4Addr {
-        Ipv4Addr::from(u32::from(self.address) | !self.mask())
-    }
-
-    /// Whether `address` lies in the network (its first and last address included).
-    pub fn contains(self, address: Ipv4Addr) -> bool {
-        u32::from(address) & self.mask() == u32::from(self.address)
-    }
-}
-
-impl fmt::Display for Subnet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
-    }
-}
-
 /// Checks a host name (RFC 1123): labels of letters, digits and hyphens, 63 at
 /// most each and 64 in all (`HOST_NAME_MAX`), not all digits.
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn check_host_name(name: &str) -> Result<(), String> {
+pub fn check_host_name(name: &str) -> Result<(), InvalidValue> {
     let label_ok = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
@@ -128,13 +70,13 @@ pub fn check_host_name(name: &str) -> Result<(), String> {
             && !label.ends_with('-')
     };
     if name.len() > 64 || !name.split('.').all(label_ok) {
-        return Err(format!("`{name}` is not a host name"));
+        return Err(InvalidValue(format!("`{name}` is not a host name")));
     }
     if name.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-        return Err(format!("`{name}` looks like a number or an address"));
+        return Err(InvalidValue(format!("`{name}` looks like a number or an address")));
     }
     if name == "localhost" || name.starts_with("localhost.") {
-        return Err("`localhost` means every machine itself".into());
+        return Err(InvalidValue("`localhost` means every machine itself".to_owned()));
     }
     Ok(())
 }
@@ -147,19 +89,65 @@ pub const HOST_NAME_HINT: &str =
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn parse_mac(text: &str) -> Result<String, String> {
+pub fn parse_mac(text: &str) -> Result<String, InvalidValue> {
     let parts: Vec<&str> = text.split(':').collect();
     let hex = |p: &&str| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit());
     if parts.len() != 6 || !parts.iter().all(hex) {
-        return Err(format!("`{text}` is not a hardware address"));
+        return Err(InvalidValue(format!("`{text}` is not a hardware address")));
     }
     let mac = text.to_ascii_lowercase();
     let first = u8::from_str_radix(&mac[..2], 16).unwrap_or(1);
     if first & 1 == 1 || mac == "00:00:00:00:00:00" {
-        return Err(format!("`{text}` cannot be the address of one interface"));
+        return Err(InvalidValue(format!("`{text}` cannot be the address of one interface")));
     }
     Ok(mac)
 }
+
+/// Checks the name of a lab, which becomes a name of files.
+///
+/// # Errors
+/// That it is not one.
+pub fn check_name(name: &str) -> Result<String, InvalidValue> {
+    let ok = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    if (1..=64).contains(&name.len()) && name.bytes().all(ok) && !name.starts_with(['.', '-']) {
+        return Ok(name.to_owned());
+    }
+    Err(InvalidValue(format!("`{name}` is not a name")))
+}
+
+/// Checks an interface's name.
+///
+/// # Errors
+/// That it is not one.
+pub fn check_interface(name: &str) -> Result<String, InvalidValue> {
+    let ok = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    if (1..=15).contains(&name.len())
+        && name.bytes().all(ok)
+        && name != "lo"
+        && !name.starts_with('.')
+    {
+        return Ok(name.to_owned());
+    }
+    Err(InvalidValue(format!("`{name}` is not an interface of a lab network")))
+}
+
+/// Reads a role's name.
+///
+/// # Errors
+/// That it is not one.
+pub fn parse_role(text: &str) -> Result<Role, InvalidValue> {
+    [Role::Controller, Role::Compute]
+        .into_iter()
+        .find(|role| role.as_str() == text)
+        .ok_or_else(|| InvalidValue(format!("`{text}` is not a role")))
+}
+
+/// What roles there are, for hints.
+pub const ROLE_HINT: &str = "allowed: controller, compute";
+
+/// What networks look like, for hints.
+pub const SUBNET_HINT: &str =
+    "the network's first address and its prefix length (8 to 30), as in \"192.168.1.0/24\"";
 
 #[cfg(test)]
 mod tests {
@@ -172,32 +160,19 @@ mod tests {
         assert_eq!(parse_size("50GB"), Ok(50_000_000_000));
         assert_eq!(parse_size("0.5 MiB"), Ok(1 << 19));
         for bad in ["", "GiB", "5", "5 gib", "-5 GiB", "5,5 GiB", "5. GiB", "1.2.3 GiB", ". GiB"] {
-            assert_eq!(parse_size(bad), Err(format!("`{bad}` is not a size")), "{bad}");
+            assert_eq!(
+                parse_size(bad),
+                Err(InvalidValue(format!("`{bad}` is not a size"))),
+                "{bad}"
+            );
         }
-        assert_eq!(parse_size("9999999999 TiB"), Err("`9999999999 TiB` is too large".into()));
+        assert_eq!(
+            parse_size("9999999999 TiB"),
+            Err(InvalidValue("`9999999999 TiB` is too large".to_owned()))
+        );
         assert_eq!(show_size(9 << 29), "4.5 GiB");
         assert_eq!(show_size(50_000_000_000), "46.57 GiB");
         assert_eq!(show_size(512 << 20), "512 MiB");
-    }
-
-    #[test]
-    fn subnets() {
-        let net = Subnet::parse("192.168.1.0/24").unwrap();
-        assert_eq!(net.netmask(), Ipv4Addr::new(255, 255, 255, 0));
-        assert_eq!(net.broadcast(), Ipv4Addr::new(192, 168, 1, 255));
-        assert!(net.contains(Ipv4Addr::new(192, 168, 1, 10)));
-        assert!(!net.contains(Ipv4Addr::new(192, 168, 2, 10)));
-        assert_eq!(
-            Subnet::parse("10.0.0.0/8").unwrap().broadcast(),
-            Ipv4Addr::new(10, 255, 255, 255)
-        );
-        for bad in ["192.168.1.0", "192.168.1/24", "192.168.1.0/x", "192.168.1.0/31", "0.0.0.0/0"] {
-            assert!(Subnet::parse(bad).is_err(), "{bad}");
-        }
-        assert_eq!(
-            Subnet::parse("192.168.1.10/24"),
-            Err("192.168.1.10 is not the first address of its /24 network, 192.168.1.0 is".into())
-        );
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Where profiles and kickstarts are: on disk, or built into the program.
 
-use super::Request;
+use super::request::Request;
+use crate::base::diagnostic::Diagnostic;
 use crate::base::files::read_regular;
-use crate::problem::Problem;
+use crate::base::place::{Place, line_column};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -23,7 +24,7 @@ const MAX_BYTES: u64 = 4 << 20;
 pub struct InputFile {
     /// Its name in messages.
     pub name: String,
-    /// Its path on disk; of a built-in file, where it would be in the working folder.
+    /// Its path on disk; of a built-in file, where it would be in the working directory.
     pub path: PathBuf,
     /// Whether it is built into the program.
     pub shipped: bool,
@@ -42,14 +43,14 @@ impl InputFile {
         })
     }
 
-    fn read(path: &Path, directory: &Path) -> Result<Self, Problem> {
+    fn read(path: &Path, directory: &Path) -> Result<Self, Diagnostic> {
         let name = path.strip_prefix(directory).unwrap_or(path).display().to_string();
-        let fail = |why: String| Problem::whole(&name, format!("cannot read it: {why}"));
+        let fail = |why: String| Diagnostic::of_file(&name, format!("cannot read it: {why}"));
         let bytes = read_regular(path, MAX_BYTES).map_err(|e| fail(e.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|e| {
             let valid = String::from_utf8_lossy(&e.as_bytes()[..e.utf8_error().valid_up_to()]);
-            let place = crate::problem::line_column(&valid, valid.len());
-            Problem::at(&name, place, "this byte is not UTF-8 text")
+            let (line, column) = line_column(&valid, valid.len());
+            Diagnostic::error(Place::new(&name, line, column), "this byte is not UTF-8 text")
         })?;
         Ok(Self { name, path: path.to_path_buf(), shipped: false, text })
     }
@@ -60,12 +61,12 @@ impl InputFile {
             return home.join(rest);
         }
         let base = self.path.parent().unwrap_or(Path::new(""));
-        tidy(&base.join(relative))
+        normalize_path(&base.join(relative))
     }
 
     /// The file that `relative`, written in this file, means: of a built-in file
-    /// another built-in one, unless the working folder has its own.
-    pub fn sibling(&self, relative: &str, request: &Request<'_>) -> Result<Self, Problem> {
+    /// another built-in one, unless the working directory has its own.
+    pub fn sibling(&self, relative: &str, request: &Request<'_>) -> Result<Self, Diagnostic> {
         let path = self.resolve(relative, request.home);
         if self.shipped && !path.exists() {
             let name = path.strip_prefix(request.directory).unwrap_or(&path);
@@ -80,7 +81,11 @@ impl InputFile {
 impl InputFile {
     /// The file that `relative`, included by this one, means; `None` if there is none
     /// beside it.
-    pub fn included(&self, relative: &str, request: &Request<'_>) -> Result<Option<Self>, Problem> {
+    pub fn included(
+        &self,
+        relative: &str,
+        request: &Request<'_>,
+    ) -> Result<Option<Self>, Diagnostic> {
         let path = self.resolve(relative, None);
         if !self.shipped && !path.exists() {
             return Ok(None);
@@ -93,33 +98,36 @@ impl InputFile {
 }
 
 /// A file by its path.
-pub fn at(path: &Path, request: &Request<'_>) -> Result<InputFile, Problem> {
-    InputFile::read(&tidy(&request.directory.join(path)), request.directory)
+pub fn read_path(path: &Path, request: &Request<'_>) -> Result<InputFile, Diagnostic> {
+    InputFile::read(&normalize_path(&request.directory.join(path)), request.directory)
 }
 
-/// Takes `.` and `folder/..` out of a path by its text, so that messages show it short.
-fn tidy(path: &Path) -> PathBuf {
-    let mut tidy = PathBuf::new();
+/// Takes `.` and `directory/..` out of a path by its text, so that messages show it short.
+fn normalize_path(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
     for part in path.components() {
         match part {
             Component::CurDir => {}
             Component::ParentDir
-                if matches!(tidy.components().next_back(), Some(Component::Normal(_))) =>
+                if matches!(normal.components().next_back(), Some(Component::Normal(_))) =>
             {
-                tidy.pop();
+                normal.pop();
             }
-            part => tidy.push(part),
+            part => normal.push(part),
         }
     }
-    tidy
+    normal
 }
 
 /// Finds the role profile: a path, or a name looked up in `./profiles` and then
 /// among the built-in ones.
-pub fn role(request: &Request<'_>) -> Result<InputFile, Problem> {
+pub fn find_role(request: &Request<'_>) -> Result<InputFile, Diagnostic> {
     let profile = request.profile;
     if profile.contains('/') || profile.ends_with(".toml") {
-        return InputFile::read(&tidy(&request.directory.join(profile)), request.directory);
+        return InputFile::read(
+            &normalize_path(&request.directory.join(profile)),
+            request.directory,
+        );
     }
     let name = format!("profiles/{profile}.toml");
     let path = request.directory.join(&name);
@@ -131,13 +139,13 @@ pub fn role(request: &Request<'_>) -> Result<InputFile, Problem> {
     {
         return Ok(file);
     }
-    Err(Problem::whole("", format!("there is no profile `{profile}`"))
-        .key("--profile")
-        .hint(format!("known: {}; or give the path of a .toml file", known(request).join(", "))))
+    Err(Diagnostic::of_file("", format!("there is no profile `{profile}`")).key("--profile").hint(
+        format!("known: {}; or give the path of a .toml file", known_profiles(request).join(", ")),
+    ))
 }
 
-/// Names of the profiles that [`role`] finds.
-fn known(request: &Request<'_>) -> Vec<String> {
+/// Names of the profiles that [`find_role`] finds.
+fn known_profiles(request: &Request<'_>) -> Vec<String> {
     let mut names = vec!["controller".to_owned(), "compute".to_owned()];
     for entry in fs::read_dir(request.directory.join("profiles")).into_iter().flatten().flatten() {
         let file = entry.file_name();
@@ -152,9 +160,9 @@ fn known(request: &Request<'_>) -> Vec<String> {
 }
 
 /// Finds the lab file: as asked, beside the role profile, in `./profiles`, or built in.
-pub fn lab(request: &Request<'_>, role: Option<&InputFile>) -> Result<InputFile, Problem> {
+pub fn find_lab(request: &Request<'_>, role: Option<&InputFile>) -> Result<InputFile, Diagnostic> {
     if let Some(path) = request.lab {
-        return InputFile::read(&tidy(&request.directory.join(path)), request.directory);
+        return InputFile::read(&normalize_path(&request.directory.join(path)), request.directory);
     }
     let beside = role.filter(|r| !r.shipped).map(|r| r.resolve("lab.toml", None));
     let local = request.directory.join("profiles/lab.toml");
@@ -164,7 +172,7 @@ pub fn lab(request: &Request<'_>, role: Option<&InputFile>) -> Result<InputFile,
         }
     }
     InputFile::shipped("profiles/lab.toml", request.directory)
-        .ok_or_else(|| Problem::whole("profiles/lab.toml", "not found"))
+        .ok_or_else(|| Diagnostic::of_file("profiles/lab.toml", "not found"))
 }
 
 #[cfg(test)]
@@ -172,9 +180,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tidy_works_on_the_text() {
-        assert_eq!(tidy(Path::new("profiles/../kickstart/./a.ks")), Path::new("kickstart/a.ks"));
-        assert_eq!(tidy(Path::new("../a/../b")), Path::new("../b"));
-        assert_eq!(tidy(Path::new("/a/../../b")), Path::new("/../b"));
+    fn normalizing_works_on_the_text() {
+        assert_eq!(
+            normalize_path(Path::new("profiles/../kickstart/./a.ks")),
+            Path::new("kickstart/a.ks")
+        );
+        assert_eq!(normalize_path(Path::new("../a/../b")), Path::new("../b"));
+        assert_eq!(normalize_path(Path::new("/a/../../b")), Path::new("/../b"));
     }
 }

@@ -1,37 +1,56 @@
-//! What the storage commands ask for, as values.
+//! What is asked of a disk, as values; the kickstart's storage commands become these.
 //!
-//! All sizes are MiB, as in the kickstart. What is absent here was absent there:
-//! defaults are for who lays out the disk. Devices that exist already, encryption,
-//! RAID and Btrfs have no values: their lines are refused in the report.
+//! What is absent here was absent in the kickstart: defaults are for who lays out the disk.
+//! Existing devices, encryption, RAID and Btrfs have no values: their lines are refused in
+//! the report.
 
-/// Every storage command of a kickstart.
+use crate::base::place::Place;
+
+/// Everything asked of the disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Storage {
+pub struct StorageRequest {
     /// `part`, `partition`, in order.
-    pub partitions: Vec<Partition>,
+    pub partitions: Vec<PartitionRequest>,
     /// `volgroup`, in order.
-    pub volume_groups: Vec<VolumeGroup>,
+    pub volume_groups: Vec<GroupRequest>,
     /// `logvol`, in order.
-    pub logical_volumes: Vec<LogicalVolume>,
+    pub logical_volumes: Vec<VolumeRequest>,
     /// `autopart`; it excludes all of the above.
     pub autopart: Option<Autopart>,
     /// `reqpart`; it excludes `autopart`.
     pub reqpart: Option<Reqpart>,
-    /// Line and disk of `bootloader --boot-drive`, or the first of its `--driveorder`.
-    pub boot_drive: Option<(usize, String)>,
+    /// Place and disk of `bootloader --boot-drive`, or the first of its `--driveorder`.
+    pub boot_drive: Option<(Place, String)>,
+}
+
+impl StorageRequest {
+    /// The same without the files that the commands are in.
+    pub fn without_files(&self) -> Self {
+        let mut bare = self.clone();
+        let partitions = bare.partitions.iter_mut().map(|p| &mut p.place);
+        let groups = bare.volume_groups.iter_mut().map(|g| &mut g.place);
+        let volumes = bare.logical_volumes.iter_mut().map(|v| &mut v.place);
+        let single = (bare.autopart.iter_mut().map(|a| &mut a.place))
+            .chain(bare.reqpart.iter_mut().map(|r| &mut r.place))
+            .chain(bare.boot_drive.iter_mut().map(|(place, _)| place));
+        for place in partitions.chain(groups).chain(volumes).chain(single) {
+            (place.file, place.column) = (String::new(), 0);
+        }
+        bare
+    }
 }
 
 /// One `part` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Partition {
-    /// Its line in the file.
-    pub line: usize,
+pub struct PartitionRequest {
+    /// Where its command is.
+    pub place: Place,
     /// What it is for.
     pub target: Target,
     /// How large it is.
-    pub size: Size,
+    pub size: SizeRequest,
     /// What is on it.
-    pub filesystem: Filesystem,
+    pub filesystem: FilesystemRequest,
     /// `--ondisk`, without `/dev/`.
     pub disk: Option<String>,
     /// `--asprimary`; without meaning on GPT.
@@ -64,7 +83,7 @@ impl Target {
     pub fn parse(text: &str) -> Self {
         let owned = text.to_owned();
         match text.split_once('.').map_or(text, |(kind, _)| kind) {
-            _ if text.starts_with('/') => Self::Mount(tidy(text)),
+            _ if text.starts_with('/') => Self::Mount(normalize_path(text)),
             "pv" => Self::PhysicalVolume(owned),
             "raid" => Self::Raid(owned),
             "btrfs" => Self::Btrfs(owned),
@@ -89,7 +108,7 @@ impl Target {
 }
 
 /// An absolute path without `.`, `..` and superfluous slashes.
-fn tidy(path: &str) -> String {
+fn normalize_path(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {
@@ -103,11 +122,11 @@ fn tidy(path: &str) -> String {
 
 /// How large a partition or logical volume is to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Size {
-    /// `--size`: the least, in MiB.
-    pub least: Option<u64>,
-    /// `--maxsize`: the most, in MiB, where it grows.
-    pub most: Option<u64>,
+pub struct SizeRequest {
+    /// `--size`: the minimum.
+    pub min_mib: Option<u64>,
+    /// `--maxsize`: the maximum, where it grows.
+    pub max_mib: Option<u64>,
     /// `--grow`: takes a share of what is left.
     pub grow: bool,
     /// `--percent` of the volume group, 1 to 100; `logvol` only.
@@ -120,7 +139,7 @@ pub struct Size {
 
 /// The filesystem on a partition or logical volume.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filesystem {
+pub struct FilesystemRequest {
     /// `--fstype`.
     pub kind: Option<String>,
     /// `--label`.
@@ -135,26 +154,26 @@ pub struct Filesystem {
 
 /// One `volgroup` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VolumeGroup {
-    /// Its line in the file.
-    pub line: usize,
+pub struct GroupRequest {
+    /// Where its command is.
+    pub place: Place,
     /// Its name.
     pub name: String,
     /// Physical volumes, as in [`Target::PhysicalVolume`].
     pub members: Vec<String>,
-    /// `--pesize` in KiB; absent means LVM's default of 4096.
-    pub extent: Option<u64>,
-    /// `--reserved-space`: left unused, in MiB.
-    pub reserved: Option<u64>,
+    /// `--pesize`; absent means LVM's default of 4096.
+    pub extent_kib: Option<u64>,
+    /// `--reserved-space`: left unused.
+    pub reserved_mib: Option<u64>,
     /// `--reserved-percent`: left unused, 1 to 99.
     pub reserved_percent: Option<u8>,
 }
 
 /// One `logvol` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogicalVolume {
-    /// Its line in the file.
-    pub line: usize,
+pub struct VolumeRequest {
+    /// Where its command is.
+    pub place: Place,
     /// What it is for.
     pub target: Target,
     /// `--vgname`.
@@ -162,31 +181,31 @@ pub struct LogicalVolume {
     /// `--name`.
     pub name: String,
     /// How large it is.
-    pub size: Size,
+    pub size: SizeRequest,
     /// What is on it.
-    pub filesystem: Filesystem,
+    pub filesystem: FilesystemRequest,
 }
 
 /// `autopart`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Autopart {
-    /// Its line in the file.
-    pub line: usize,
+    /// Where its command is.
+    pub place: Place,
     /// `--type`, `--nolvm`.
-    pub scheme: Scheme,
+    pub scheme: AutopartScheme,
     /// `--fstype` of the filesystems that it chooses.
     pub kind: Option<String>,
     /// `--nohome`.
     pub no_home: bool,
 }
 
-/// What `autopart` makes.
+/// What `autopart` creates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scheme {
+pub enum AutopartScheme {
     /// Logical volumes; Anaconda's default.
     #[default]
     Lvm,
-    /// Partitions alone: `plain`, `partition`, `--nolvm`.
+    /// Partitions only: `plain`, `partition`, `--nolvm`.
     Plain,
     /// Btrfs subvolumes.
     Btrfs,
@@ -197,8 +216,8 @@ pub enum Scheme {
 /// `reqpart`: what the platform needs to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reqpart {
-    /// Its line in the file.
-    pub line: usize,
+    /// Where its command is.
+    pub place: Place,
     /// `--add-boot`: a separate /boot as well.
     pub boot: bool,
 }

@@ -2,9 +2,12 @@
 
 use super::files::InputFile;
 use super::reader::{At, Reader, Table};
-use super::units::{HOST_NAME_HINT, SUBNET_HINT, Subnet, check_host_name, parse_mac};
-use super::{GpgKey, Network, Node, Repository, Source};
-use crate::problem::Problem;
+use super::units::{
+    HOST_NAME_HINT, ROLE_HINT, SUBNET_HINT, check_host_name, check_interface, check_name,
+    parse_mac, parse_role,
+};
+use crate::base::diagnostic::Diagnostics;
+use crate::base::lab::{GpgKey, LabNetwork, LabNode, LabRepository, RepositorySource, Subnet};
 use contract::spec::Role;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -15,16 +18,27 @@ const KEYS: [&str; 6] =
 const NETWORK_KEYS: [&str; 5] = ["address", "interface", "gateway", "dns", "ntp"];
 const NODE_KEYS: [&str; 4] = ["name", "role", "address", "mac"];
 const REPOSITORY_KEYS: [&str; 10] = [
-    "id", "source", "folder", "baseurl", "gpgkey", "gpgcheck", "packages", "required", "priority",
+    "id",
+    "source",
+    "directory",
+    "baseurl",
+    "gpgkey",
+    "gpgcheck",
+    "packages",
+    "required",
+    "priority",
     "exclude",
 ];
+
+/// Keys of a repository that had another name once.
+const RENAMED_REPOSITORY_KEYS: [(&str, &str); 1] = [("folder", "directory")];
 
 /// More packages than any distribution has.
 const MAX_PACKAGES: u64 = 10_000_000;
 
 /// The lab file's content; parts that were wrong are missing.
 #[derive(Debug, Default)]
-pub struct Lab {
+pub struct LabFile {
     /// The lab's name.
     pub name: String,
     /// Patterns of public key files.
@@ -32,15 +46,15 @@ pub struct Lab {
     /// Packages that all repositories hold together.
     pub packages: Option<u64>,
     /// The network.
-    pub network: Option<Network>,
+    pub network: Option<LabNetwork>,
     /// Every node, as written.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<LabNode>,
     /// Every repository, as written.
-    pub repositories: Vec<Repository>,
+    pub repositories: Vec<LabRepository>,
 }
 
 /// Reads the lab file.
-pub fn parse(file: &InputFile, home: Option<&Path>) -> (Lab, Vec<Problem>) {
+pub fn read_lab(file: &InputFile, home: Option<&Path>) -> (LabFile, Diagnostics) {
     let reader = Reader::new(&file.name, &file.text);
     let document = reader.parse();
     let root = reader.root(&document, &KEYS);
@@ -49,41 +63,18 @@ pub fn parse(file: &InputFile, home: Option<&Path>) -> (Lab, Vec<Problem>) {
         "letters, digits, `-`, `_` and `.`, at most 64",
         check_name,
     );
-    let nodes = nodes(&root);
-    let network = network(&root, &nodes);
-    let lab = Lab {
+    let nodes = read_nodes(&root);
+    let network = read_network(&root, &nodes);
+    let lab = LabFile {
         name: name.map_or_else(String::new, |n| n.value),
         key_patterns: root.texts("ssh-authorized-keys"),
         packages: root.integer("packages", 1..MAX_PACKAGES).map(|p| p.value),
         network,
         nodes: nodes.into_iter().filter_map(RawNode::complete).collect(),
-        repositories: repositories(&root, file, home),
+        repositories: read_repositories(&root, file, home),
     };
-    (lab, reader.into_problems())
+    (lab, reader.into_diagnostics())
 }
-
-/// Checks the name of a lab, which becomes a name of files.
-///
-/// # Errors
-/// That it is not one.
-pub fn check_name(name: &str) -> Result<String, String> {
-    let ok = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-    if (1..=64).contains(&name.len()) && name.bytes().all(ok) && !name.starts_with(['.', '-']) {
-        return Ok(name.to_owned());
-    }
-    Err(format!("`{name}` is not a name"))
-}
-
-/// Reads a role's name.
-pub fn parse_role(text: &str) -> Result<Role, String> {
-    [Role::Controller, Role::Compute]
-        .into_iter()
-        .find(|role| role.as_str() == text)
-        .ok_or_else(|| format!("`{text}` is not a role"))
-}
-
-/// What roles there are, for hints.
-pub const ROLE_HINT: &str = "allowed: controller, compute";
 
 /// A node as far as it was readable.
 struct RawNode {
@@ -94,8 +85,8 @@ struct RawNode {
 }
 
 impl RawNode {
-    fn complete(self) -> Option<Node> {
-        Some(Node {
+    fn complete(self) -> Option<LabNode> {
+        Some(LabNode {
             name: self.name?.value,
             role: self.role?.value,
             address: self.address?.value,
@@ -104,9 +95,9 @@ impl RawNode {
     }
 }
 
-fn nodes(root: &Table<'_, '_>) -> Vec<RawNode> {
+fn read_nodes(root: &Table<'_, '_>) -> Vec<RawNode> {
     let mut nodes = Vec::new();
-    for table in root.tables("node", &NODE_KEYS) {
+    for table in root.tables("node", &NODE_KEYS, &[]) {
         let name = table.need_text("name", "\"nova01\"");
         let name =
             table.parsed(name, HOST_NAME_HINT, |n| check_host_name(n).map(|()| n.to_owned()));
@@ -128,7 +119,7 @@ fn nodes(root: &Table<'_, '_>) -> Vec<RawNode> {
         let hint = "a lab has one controller and any number of computes";
         for other in controllers {
             let message = format!("another controller; {} is one already", first.key);
-            root.push(other.problem(message).hint(hint));
+            root.push(other.error(message).hint(hint));
         }
     }
     nodes
@@ -144,9 +135,11 @@ fn refuse_duplicates<'a, T: Ord + std::fmt::Display + 'a>(
         match seen.get(&at.value) {
             Some(first) => {
                 let message = format!("{what} {} is already used", at.value);
-                let hint =
-                    format!("first used at {}:{} ({})", first.file, first.place.0, first.key);
-                root.push(at.problem(message).hint(hint));
+                let hint = format!(
+                    "first used at {}:{} ({})",
+                    first.place.file, first.place.line, first.key
+                );
+                root.push(at.error(message).hint(hint));
             }
             None => {
                 seen.insert(&at.value, at);
@@ -155,7 +148,7 @@ fn refuse_duplicates<'a, T: Ord + std::fmt::Display + 'a>(
     }
 }
 
-fn network(root: &Table<'_, '_>, nodes: &[RawNode]) -> Option<Network> {
+fn read_network(root: &Table<'_, '_>, nodes: &[RawNode]) -> Option<LabNetwork> {
     let table = root.table("network", &NETWORK_KEYS, true)?;
     let subnet = table.need_text("address", "\"192.168.1.0/24\"");
     let subnet = table.parsed(subnet, SUBNET_HINT, Subnet::parse);
@@ -175,7 +168,7 @@ fn network(root: &Table<'_, '_>, nodes: &[RawNode]) -> Option<Network> {
     }
     if dns.len() > 3 {
         let message = "a fourth name server is never asked";
-        table.push(dns[3].problem(message).hint("resolv.conf takes three at most"));
+        table.push(dns[3].error(message).hint("resolv.conf takes three at most"));
     }
     let controller =
         nodes.iter().find(|n| n.role.as_ref().is_some_and(|r| r.value == Role::Controller));
@@ -183,31 +176,18 @@ fn network(root: &Table<'_, '_>, nodes: &[RawNode]) -> Option<Network> {
     for server in dns.iter().filter(|s| Some(s.value) == controller) {
         let message = format!("{} is the controller, which runs no name server", server.value);
         table.push(
-            server.problem(message).hint("name the lab's name server, for example the gateway"),
+            server.error(message).hint("name the lab's name server, for example the gateway"),
         );
     }
     let subnet = subnet?;
     check_addresses(root, subnet.value, gateway.as_ref(), nodes);
-    Some(Network {
+    Some(LabNetwork {
         subnet: subnet.value,
         interface: interface?.value,
         gateway: gateway?.value,
         dns: dns.into_iter().map(|a| a.value).collect(),
         ntp: ntp.into_iter().map(|a| a.value).collect(),
     })
-}
-
-/// Checks an interface's name.
-pub fn check_interface(name: &str) -> Result<String, String> {
-    let ok = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-    if (1..=15).contains(&name.len())
-        && name.bytes().all(ok)
-        && name != "lo"
-        && !name.starts_with('.')
-    {
-        return Ok(name.to_owned());
-    }
-    Err(format!("`{name}` is not an interface of a lab network"))
 }
 
 fn check_addresses(
@@ -220,33 +200,38 @@ fn check_addresses(
     for at in nodes.iter().filter_map(|n| n.address.as_ref()).chain(gateway) {
         let address = at.value;
         if !net.contains(address) {
-            root.push(at.problem(format!("{address} is outside the network {net}")).hint(&hint));
+            root.push(at.error(format!("{address} is outside the network {net}")).hint(&hint));
         } else if address == net.address {
-            root.push(at.problem(format!("{address} is the network's own address")).hint(&hint));
+            root.push(at.error(format!("{address} is the network's own address")).hint(&hint));
         } else if address == net.broadcast() {
-            root.push(at.problem(format!("{address} is the broadcast address")).hint(&hint));
+            root.push(at.error(format!("{address} is the broadcast address")).hint(&hint));
         }
     }
     let Some(gateway) = gateway else { return };
     for at in nodes.iter().filter_map(|n| n.address.as_ref()).filter(|a| a.value == gateway.value) {
         let hint = "give the node an address of its own";
-        root.push(at.problem(format!("{} is the gateway's address", at.value)).hint(hint));
+        root.push(at.error(format!("{} is the gateway's address", at.value)).hint(hint));
     }
 }
 
-fn repositories(root: &Table<'_, '_>, file: &InputFile, home: Option<&Path>) -> Vec<Repository> {
+fn read_repositories(
+    root: &Table<'_, '_>,
+    file: &InputFile,
+    home: Option<&Path>,
+) -> Vec<LabRepository> {
     let mut repositories = Vec::new();
     let mut ids = Vec::new();
-    for table in root.tables("repository", &REPOSITORY_KEYS) {
+    for table in root.tables("repository", &REPOSITORY_KEYS, &RENAMED_REPOSITORY_KEYS) {
         let id_hint = "letters, digits, `-`, `_`, `.` and `:`";
         let id = table.parsed(table.need_text("id", "\"centos\""), id_hint, check_id);
         let source = table.need_text("source", "\"../CentOS7-1804.iso\"");
-        let source = source.map(|s| Source::parse(&s.value, |path| file.resolve(path, home)));
-        let folder =
-            table.parsed(table.text("folder"), "a relative path without `..`", check_folder);
+        let source =
+            source.map(|s| RepositorySource::parse(&s.value, |path| file.resolve(path, home)));
+        let directory = table.renamed_text("directory", "folder");
+        let directory = table.parsed(directory, "a relative path without `..`", check_directory);
         let baseurl = table.parsed(table.text("baseurl"), URL_HINT, check_url);
         let gpgkey = table.text_or_texts("gpgkey").into_iter().filter_map(|text| {
-            table.parsed(Some(text), KEY_HINT, |text| gpg_key(text, file, home))
+            table.parsed(Some(text), KEY_HINT, |text| parse_gpg_key(text, file, home))
         });
         let gpgkey = gpgkey.map(|key| key.value).collect();
         let gpgcheck = table.boolean("gpgcheck").is_none_or(|g| g.value);
@@ -260,10 +245,10 @@ fn repositories(root: &Table<'_, '_>, file: &InputFile, home: Option<&Path>) -> 
         let exclude = exclude.flatten().collect();
         ids.extend(id.clone());
         let (Some(id), Some(source)) = (id, source) else { continue };
-        repositories.push(Repository {
+        repositories.push(LabRepository {
             id: id.value,
             source,
-            folder: folder.map(|f| f.value),
+            directory: directory.map(|d| d.value),
             baseurl: baseurl.map(|b| b.value),
             gpgkey,
             gpgcheck,
@@ -284,7 +269,7 @@ const KEY_HINT: &str = "an address as yum takes it (http://, https://, ftp://, f
                         a key file on this machine";
 
 /// An address for the nodes and the build, or a path for the build alone.
-fn gpg_key(text: &str, file: &InputFile, home: Option<&Path>) -> Result<GpgKey, String> {
+fn parse_gpg_key(text: &str, file: &InputFile, home: Option<&Path>) -> Result<GpgKey, String> {
     if text.contains("://") {
         return check_url(text).map(GpgKey::Url);
     }
@@ -317,10 +302,11 @@ fn check_id(id: &str) -> Result<String, String> {
     Err(format!("`{id}` is not a repository id"))
 }
 
-fn check_folder(folder: &str) -> Result<String, String> {
-    let folder = folder.trim_end_matches('/');
-    if folder.is_empty() || folder.split('/').any(|p| p.is_empty() || p == "." || p == "..") {
-        return Err(format!("`{folder}` is not a folder within the source"));
+fn check_directory(directory: &str) -> Result<String, String> {
+    let directory = directory.trim_end_matches('/');
+    let is_outside = |part: &str| part.is_empty() || part == "." || part == "..";
+    if directory.is_empty() || directory.split('/').any(is_outside) {
+        return Err(format!("`{directory}` is not a directory within the source"));
     }
-    Ok(folder.to_owned())
+    Ok(directory.to_owned())
 }

@@ -1,11 +1,13 @@
 //! The role file: machine, services, kickstart, outputs.
 
 use super::files::InputFile;
-use super::lab::{ROLE_HINT, check_interface, parse_role};
 use super::reader::{At, Reader, Table};
-use super::units::{SIZE_HINT, parse_size, show_size};
-use super::{Format, Machine, OpenStack, Services};
-use crate::problem::{Problem, nearest};
+use super::units::{
+    InvalidValue, ROLE_HINT, SIZE_HINT, check_interface, parse_role, parse_size, show_size,
+};
+use crate::base::diagnostic::Diagnostics;
+use crate::base::lab::{ImageFormat, LabMachine, OpenStack, Packstack, Services};
+use crate::base::nearest::nearest;
 use contract::answers::{self, AnswerViolation};
 use contract::spec::Role;
 
@@ -30,7 +32,7 @@ pub struct RoleFile {
     /// The kickstart's path as written.
     pub kickstart: Option<At<String>>,
     /// CPUs, memory, disk.
-    pub machine: Option<Machine>,
+    pub machine: Option<LabMachine>,
     /// Units.
     pub services: Services,
     /// Packages installed where a repository has them.
@@ -38,17 +40,17 @@ pub struct RoleFile {
     /// The bridge and packstack.
     pub openstack: OpenStack,
     /// Output formats.
-    pub formats: Vec<Format>,
+    pub formats: Vec<ImageFormat>,
 }
 
 /// Reads the role file.
-pub fn parse(file: &InputFile) -> (RoleFile, Vec<Problem>) {
+pub fn read_role(file: &InputFile) -> (RoleFile, Diagnostics) {
     let reader = Reader::new(&file.name, &file.text);
     let document = reader.parse();
     let root = reader.root(&document, &KEYS);
     let role = root.parsed(root.need_text("role", "\"compute\""), ROLE_HINT, parse_role);
     let kickstart = root.need_text("kickstart", "\"../kickstart/compute.ks\"");
-    let machine = machine(&root);
+    let machine = read_machine(&root);
     let packages = root.table("packages", &["if-available"], false);
     let if_available = packages.map_or_else(Vec::new, |table| {
         let hint = "a package name as in %packages, without `@` or a leading `-`";
@@ -59,25 +61,27 @@ pub fn parse(file: &InputFile) -> (RoleFile, Vec<Problem>) {
         role,
         kickstart,
         machine,
-        services: services(&root),
+        services: read_services(&root),
         if_available,
-        openstack: openstack(&root),
-        formats: formats(&root),
+        openstack: read_openstack(&root),
+        formats: read_formats(&root),
     };
-    (file, reader.into_problems())
+    (file, reader.into_diagnostics())
 }
 
-fn machine(root: &Table<'_, '_>) -> Option<Machine> {
+fn read_machine(root: &Table<'_, '_>) -> Option<LabMachine> {
     let table = root.table("machine", &["cpus", "memory", "disk"], true)?;
     let cpus = table.integer("cpus", 1..513).map_or(1, |c| c.value as u32);
-    let size = |key: &str, example: &str, least: u64, most: u64| {
+    let size = |key: &str, example: &str, min: u64, max: u64| {
         table.parsed(table.need_text(key, example), SIZE_HINT, |text| {
             let bytes = parse_size(text)?;
-            if bytes < least {
-                return Err(format!("{text} is too small, {} is the least", show_size(least)));
+            if bytes < min {
+                let message = format!("{text} is too small, {} is the least", show_size(min));
+                return Err(InvalidValue(message));
             }
-            if bytes > most {
-                return Err(format!("{text} is too large, {} is the most", show_size(most)));
+            if bytes > max {
+                let message = format!("{text} is too large, {} is the most", show_size(max));
+                return Err(InvalidValue(message));
             }
             // Partitions and virtual machines want whole MiB; "50 GB" means at least that.
             Ok(bytes.next_multiple_of(MIB))
@@ -85,10 +89,10 @@ fn machine(root: &Table<'_, '_>) -> Option<Machine> {
     };
     let memory = size("memory", "\"6 GiB\"", MIN_MEMORY, MAX_MEMORY);
     let disk = size("disk", "\"50 GiB\"", MIN_DISK, MAX_DISK);
-    Some(Machine { cpus, memory: memory?.value, disk: disk?.value })
+    Some(LabMachine { cpus, memory: memory?.value, disk: disk?.value })
 }
 
-fn services(root: &Table<'_, '_>) -> Services {
+fn read_services(root: &Table<'_, '_>) -> Services {
     let Some(table) = root.table("services", &["enabled", "disabled"], false) else {
         return Services::default();
     };
@@ -105,8 +109,8 @@ fn services(root: &Table<'_, '_>) -> Services {
         if let Some(other) = enabled.iter().find(|e| e.value == unit.value) {
             let message = format!("`{}` is enabled as well", unit.value);
             table.push(
-                unit.problem(message)
-                    .hint(format!("also at line {} ({})", other.place.0, other.key)),
+                unit.error(message)
+                    .hint(format!("also at line {} ({})", other.place.line, other.key)),
             );
         }
     }
@@ -139,7 +143,7 @@ fn check_program(path: &str) -> Result<String, String> {
     Err(format!("`{path}` is not an absolute path"))
 }
 
-fn openstack(root: &Table<'_, '_>) -> OpenStack {
+fn read_openstack(root: &Table<'_, '_>) -> OpenStack {
     let bridge = root.table("openvswitch", &["bridge"], false).and_then(|table| {
         let hint = "1 to 15 letters, digits, `-`, `_` or `.`; packstack's own is br-ex";
         table.parsed(table.text("bridge"), hint, check_interface)
@@ -159,27 +163,27 @@ fn openstack(root: &Table<'_, '_>) -> OpenStack {
                 answers.insert(key.value, value.value);
             }
             Some(AnswerViolation::Value { message, allowed }) => {
-                table.push(value.problem(message).hint(format!("allowed: {allowed}")));
+                table.push(value.error(message).hint(format!("allowed: {allowed}")));
             }
             Some(violation @ AnswerViolation::UnknownKey) => {
                 let similar = nearest(&key.value, answers::KEYS.iter().map(|(name, _)| *name));
-                let problem = key.problem(violation.message());
+                let error = key.error(violation.message());
                 table.push(match similar {
-                    Some(similar) => problem.hint(format!("did you mean `{similar}`?")),
-                    None => problem.hint("the keys are those of `packstack --gen-answer-file`"),
+                    Some(similar) => error.hint(format!("did you mean `{similar}`?")),
+                    None => error.hint("the keys are those of `packstack --gen-answer-file`"),
                 });
             }
         }
     }
-    let packstack = super::Packstack { compute_on_controller, program, answers };
+    let packstack = Packstack { compute_on_controller, program, answers };
     OpenStack { bridge, packstack: Some(packstack) }
 }
 
-fn formats(root: &Table<'_, '_>) -> Vec<Format> {
+fn read_formats(root: &Table<'_, '_>) -> Vec<ImageFormat> {
     let mut formats = Vec::new();
     if let Some(table) = root.table("output", &["formats"], false) {
         for text in table.texts("formats") {
-            let names = Format::ALL.map(Format::as_str);
+            let names = ImageFormat::ALL.map(ImageFormat::as_str);
             let mut hint = format!("allowed: {}", names.join(", "));
             if let Some(similar) = nearest(&text.value, names) {
                 hint = format!("did you mean `{similar}`? {hint}");
@@ -189,7 +193,7 @@ fn formats(root: &Table<'_, '_>) -> Vec<Format> {
         }
     }
     if formats.is_empty() {
-        formats.push(Format::Qcow2);
+        formats.push(ImageFormat::Qcow2);
     }
     formats
 }

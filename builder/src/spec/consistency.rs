@@ -1,94 +1,81 @@
 //! A kickstart against the lab: what it leaves out, refuses or contradicts.
 
-use super::render::Facts;
-use super::report::{Fate, Line};
-use super::{Kickstart, Network};
-use crate::layout::limits;
-use crate::plan::node::network::interface;
-use crate::problem::Problem;
-use crate::profile::Machine;
+use crate::base::diagnostic::Diagnostic;
+use crate::base::lab::LabMachine;
+use crate::kickstart::{Fate, Kickstart, NetworkCommand, TemplateFacts};
+use crate::layout::{Arrangement, arrange, find_shortcomings};
 use std::fmt::Display;
 
+/// Where everything is on the machine's disk, if the machine is known.
+///
+/// # Errors
 /// Everything in `kickstart` that an image for this node cannot have.
-pub fn check(
+pub fn check_consistency(
     kickstart: &Kickstart,
     file: &str,
-    facts: &Facts<'_>,
-    machine: Option<&Machine>,
-) -> Vec<Problem> {
-    let mut problems = Vec::new();
+    facts: &TemplateFacts<'_>,
+    machine: Option<&LabMachine>,
+) -> Result<Option<Arrangement>, Vec<Diagnostic>> {
+    let mut errors = Vec::new();
     for line in kickstart.report.iter().filter(|l| l.fate == Fate::Refused) {
         let message = format!("{} cannot be carried out in an image", line.command);
-        problems.push(Problem::at(&line.file, (line.line, line.column), message).hint(&line.why));
+        errors.push(Diagnostic::error(line.place.clone(), message).hint(&line.why));
     }
-    let whole = |message: &str, hint: &str| Problem::whole(file, message).hint(hint);
     if kickstart.root.is_none() {
         let hint = "add `rootpw --lock` (login by ssh key), or `rootpw --iscrypted HASH`";
-        problems.push(whole("rootpw is missing", hint));
+        errors.push(Diagnostic::of_file(file, "rootpw is missing").hint(hint));
     }
+    let mut arrangement = None;
     // A refused layout has been reported; do not ask for its parts as well.
     if !kickstart.report.iter().any(|l| l.fate == Fate::Refused && l.is_storage()) {
-        let found = limits::shortcomings(&kickstart.storage, file, machine);
-        problems.extend(found.into_iter().map(|p| included(p, kickstart, Line::is_storage)));
+        errors.extend(find_shortcomings(&kickstart.storage, file));
+        match machine.map(|machine| arrange(&kickstart.storage, machine)).transpose() {
+            Ok(arranged) => arrangement = arranged,
+            Err(found) => errors.extend(found),
+        }
     }
-    for network in &kickstart.networks {
-        let found = contradictions(network, file, facts).into_iter();
-        problems.extend(found.map(|p| included(p, kickstart, |l| l.command == "network")));
-    }
-    problems.extend(times(kickstart, file, facts));
-    problems.extend(units(kickstart, file, facts));
-    problems.extend(needs(kickstart, file));
-    problems
+    errors.extend(kickstart.networks.iter().flat_map(|n| find_contradictions(n, facts)));
+    errors.extend(check_time_servers(kickstart, facts));
+    errors.extend(check_units(kickstart, file, facts));
+    errors.extend(check_excluded_packages(kickstart, file));
+    if errors.is_empty() { Ok(arrangement) } else { Err(errors) }
 }
 
 /// Packages that a command needs and `%packages` leaves out.
-fn needs(kickstart: &Kickstart, file: &str) -> Vec<Problem> {
+fn check_excluded_packages(kickstart: &Kickstart, file: &str) -> Vec<Diagnostic> {
     let excluded = |name: &&&str| kickstart.packages.excluded.iter().any(|e| e == **name);
-    let problem = |name: &&str| {
+    let error = |name: &&str| {
         let message = format!("the package {name} is left out by %packages and needed");
         let hint = "take the line with a hyphen out, or the command that needs it: firewall, \
                     network, authconfig, or the disk's layout";
-        Problem::whole(file, message).hint(hint)
+        Diagnostic::of_file(file, message).hint(hint)
     };
-    kickstart.needs().iter().filter(excluded).map(problem).collect()
-}
-
-/// The problem, in the file that its line is in: the kickstart or one that it includes.
-fn included(mut problem: Problem, kickstart: &Kickstart, about: fn(&Line) -> bool) -> Problem {
-    let mut lines = kickstart.report.iter().filter(|l| about(l));
-    if let Some(line) = lines.find(|l| l.line == problem.line) {
-        problem.file.clone_from(&line.file);
-    }
-    problem
-}
-
-fn at(file: &str, line: usize, message: String) -> Problem {
-    Problem::at(file, (line, 1), message)
+    kickstart.required_packages().iter().filter(excluded).map(error).collect()
 }
 
 /// Where a `network` line says something else than the lab file.
-fn contradictions(network: &Network, file: &str, facts: &Facts<'_>) -> Vec<Problem> {
+fn find_contradictions(network: &NetworkCommand, facts: &TemplateFacts<'_>) -> Vec<Diagnostic> {
     let (lab, node) = (facts.network, facts.node);
-    let mut problems = Vec::new();
+    let mut errors = Vec::new();
     let hint = "the lab file decides: use the names in double braces, or change it there";
     let mut differ = |what: &str, here: &dyn Display, there: &dyn Display| {
         let message =
             format!("network {what} is {here}, the lab file has {there} for {}", node.name);
-        problems.push(at(file, network.line, message).hint(hint));
+        errors.push(Diagnostic::error(network.place.clone(), message).hint(hint));
     };
     if let Some(name) = network.hostname.as_ref().filter(|n| **n != node.name) {
         differ("--hostname", name, &node.name);
     }
     if network.hostname_only {
-        return problems;
+        return errors;
     }
-    let device = interface(network, &lab.interface);
+    let device = network.interface(&lab.interface);
     if device != lab.interface {
-        // Other interfaces are the kickstart's own affair, but for the node's address.
+        // Other interfaces are the kickstart's affair, except for the node's address.
         if network.ip == Some(node.address) {
             differ("--device", &device, &lab.interface);
         }
-        return problems;
+        return errors;
     }
     if network.no_ipv4 {
         differ("--noipv4", &"given", &"a static address");
@@ -98,7 +85,7 @@ fn contradictions(network: &Network, file: &str, facts: &Facts<'_>) -> Vec<Probl
     }
     if network.bootproto != "static" {
         differ("--bootproto", &network.bootproto, &"a static address");
-        return problems;
+        return errors;
     }
     let netmask = lab.subnet.netmask();
     for (what, here, there) in [
@@ -118,11 +105,12 @@ fn contradictions(network: &Network, file: &str, facts: &Facts<'_>) -> Vec<Probl
     if !network.nameservers.is_empty() && network.nameservers != lab.dns {
         differ("--nameserver", &list(&network.nameservers), &list(&lab.dns));
     }
-    problems
+    errors
 }
 
-fn times(kickstart: &Kickstart, file: &str, facts: &Facts<'_>) -> Option<Problem> {
-    let servers = &kickstart.timezone.as_ref()?.ntp_servers;
+fn check_time_servers(kickstart: &Kickstart, facts: &TemplateFacts<'_>) -> Option<Diagnostic> {
+    let timezone = kickstart.timezone.as_ref()?;
+    let servers = &timezone.ntp_servers;
     let lab: Vec<String> = facts.network.ntp.iter().map(ToString::to_string).collect();
     if servers.is_empty() || *servers == lab {
         return None;
@@ -132,21 +120,17 @@ fn times(kickstart: &Kickstart, file: &str, facts: &Facts<'_>) -> Option<Problem
         servers.join(","),
         lab.join(",")
     );
-    let line = kickstart.report.iter().find(|l| l.command == "timezone").map_or(0, |l| l.line);
-    let problem = Problem::at(file, (line, 1), message);
-    Some(
-        problem
-            .hint("the lab file decides: use {{ network.ntp | join(\",\") }}, or change it there"),
-    )
+    let hint = "the lab file decides: use {{ network.ntp | join(\",\") }}, or change it there";
+    Some(Diagnostic::error(timezone.place.clone(), message).hint(hint))
 }
 
-fn units(kickstart: &Kickstart, file: &str, facts: &Facts<'_>) -> Vec<Problem> {
-    let units = kickstart.units(facts.services);
+fn check_units(kickstart: &Kickstart, file: &str, facts: &TemplateFacts<'_>) -> Vec<Diagnostic> {
+    let units = kickstart.merge_units(facts.services);
     let both = units.enabled.iter().filter(|u| units.disabled.contains(u));
     both.map(|unit| {
         let message = format!("the service {unit} is both enabled and disabled");
         let hint = "look at [services] of the role's profile, and `services` and `firewall` here";
-        Problem::whole(file, message).hint(hint)
+        Diagnostic::of_file(file, message).hint(hint)
     })
     .collect()
 }

@@ -1,32 +1,31 @@
 //! Public keys for root's `authorized_keys`.
 
-use super::Request;
 use super::files::InputFile;
 use super::reader::At;
+use super::request::Request;
+use crate::base::diagnostic::Diagnostics;
 use crate::base::files::read_regular;
 use crate::base::glob;
-use crate::problem::Problem;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Reads the public keys of every file that a pattern matches. A pattern without a
-/// match is a warning; a file that holds anything but public keys is a problem.
-pub fn read(
+/// match is a warning; a file that holds anything but public keys is an error.
+pub fn read_keys(
     patterns: &[At<String>],
     lab: &InputFile,
     request: &Request<'_>,
-    problems: &mut Vec<Problem>,
-    warnings: &mut Vec<Problem>,
+    diagnostics: &mut Diagnostics,
 ) -> Vec<String> {
     let mut keys: Vec<String> = Vec::new();
     for pattern in patterns {
         if pattern.value.starts_with("~/") && request.home.is_none() {
-            warnings.push(pattern.problem("no keys: the home folder is not known"));
+            diagnostics.push(pattern.warning("no keys: the home folder is not known"));
             continue;
         }
-        let files = matches(&lab.resolve(&pattern.value, request.home));
+        let files = find_files(&lab.resolve(&pattern.value, request.home));
         if files.is_empty() {
-            warnings.push(pattern.problem(format!("no file matches `{}`", pattern.value)));
+            diagnostics.push(pattern.warning(format!("no file matches `{}`", pattern.value)));
         }
         for file in files {
             match read_file(&file) {
@@ -37,8 +36,8 @@ pub fn read(
                         }
                     }
                 }
-                Err(why) => problems
-                    .push(pattern.problem(format!("{}: {why}", file.display())).hint(
+                Err(why) => diagnostics
+                    .push(pattern.error(format!("{}: {why}", file.display())).hint(
                     "public keys only, one a line, as ssh-keygen writes to files that end in .pub",
                 )),
             }
@@ -48,8 +47,8 @@ pub fn read(
 }
 
 /// Files whose path fits `pattern`, sorted; `*` and `?` in the file name only.
-fn matches(pattern: &Path) -> Vec<PathBuf> {
-    let (Some(folder), Some(name)) =
+fn find_files(pattern: &Path) -> Vec<PathBuf> {
+    let (Some(directory), Some(name)) =
         (pattern.parent(), pattern.file_name().and_then(|n| n.to_str()))
     else {
         return Vec::new();
@@ -57,7 +56,7 @@ fn matches(pattern: &Path) -> Vec<PathBuf> {
     if !name.contains(['*', '?']) {
         return if pattern.is_file() { vec![pattern.to_path_buf()] } else { Vec::new() };
     }
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path());
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|e| e.path());
     let fits = |path: &PathBuf| {
         let file = path.file_name().and_then(|f| f.to_str());
         file.is_some_and(|f| glob::fits(name, f)) && path.is_file()

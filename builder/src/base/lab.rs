@@ -1,0 +1,13 @@
+//! The lab's vocabulary: what every stage calls by the same name.
+
+mod image_format;
+mod network;
+mod node;
+mod repository;
+mod role;
+
+pub use image_format::{ImageFormat, UnknownFormat};
+pub use network::{LabNetwork, NotASubnet, Subnet};
+pub use node::LabNode;
+pub use repository::{GpgKey, LabRepository, RepositorySource};
+pub use role::{LabMachine, OpenStack, Packstack, Services};

@@ -1,0 +1,130 @@
+//! What parsing gathers: the kickstart so far, its report and its diagnostics.
+
+use super::Kickstart;
+use super::options::Parsed;
+use super::report::{Fate, Line};
+use super::sections::Item;
+use super::source_map::SourceMap;
+use crate::base::diagnostic::Diagnostic;
+use crate::base::place::Place;
+use std::collections::HashMap;
+
+/// A kickstart's text and where it came from.
+#[derive(Clone, Copy, Debug)]
+pub struct Text<'a> {
+    /// The file's name in messages.
+    pub file: &'a str,
+    /// The text after rendering.
+    pub text: &'a str,
+    /// Where its lines are in the file.
+    pub lines: &'a SourceMap,
+    /// Goes into the salt of passwords given in clear; the lab's name.
+    pub salt: &'a str,
+}
+
+/// What parsing gathers.
+pub struct State<'a> {
+    /// The text.
+    pub source: Text<'a>,
+    /// The result so far.
+    pub kickstart: Kickstart,
+    /// What the dialect does not allow.
+    pub errors: Vec<Diagnostic>,
+    /// Commands so far, refused ones too.
+    pub seen: Vec<&'static str>,
+    /// What commands that a file should have once have set so far.
+    pub once: HashMap<&'static str, Parsed<'a>>,
+    /// Of such commands that were given again: where the last time, and how many lines the
+    /// report had before it.
+    pub repeated: HashMap<&'static str, (String, usize)>,
+    /// The text's lines.
+    lines: Vec<&'a str>,
+}
+
+impl<'a> State<'a> {
+    /// Nothing of `source` read yet.
+    pub fn new(source: &Text<'a>) -> Self {
+        Self {
+            source: *source,
+            kickstart: Kickstart::default(),
+            errors: Vec::new(),
+            seen: Vec::new(),
+            once: HashMap::new(),
+            repeated: HashMap::new(),
+            lines: source.text.lines().collect(),
+        }
+    }
+}
+
+impl State<'_> {
+    /// File, line and column in what the user wrote.
+    pub fn place(&self, line: usize, column: usize) -> Place {
+        let text = line.checked_sub(1).and_then(|index| self.lines.get(index)).unwrap_or(&"");
+        self.source.lines.place(self.source.file, text, line, column)
+    }
+
+    /// Where the user wrote the command or section.
+    pub fn place_of(&self, item: &Item<'_>) -> Place {
+        self.place(item.line, item.words.first().map_or(1, |w| w.column))
+    }
+
+    /// Notes an error whose column is one of line `line` of the text.
+    pub fn push_error(&mut self, line: usize, mut error: Diagnostic) {
+        error.place = self.place(line, error.place.column);
+        self.errors.push(error);
+    }
+
+    /// Notes an error: the dialect does not allow it.
+    pub fn error(
+        &mut self,
+        line: usize,
+        column: usize,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.errors.push(Diagnostic::error(self.place(line, column), message).hint(hint));
+    }
+
+    /// Notes something allowed but doubtful.
+    pub fn warning(
+        &mut self,
+        line: usize,
+        column: usize,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        let warning = Diagnostic::warning(self.place(line, column), message).hint(hint);
+        self.kickstart.warnings.push(warning);
+    }
+
+    /// Notes what becomes of a command or section.
+    pub fn report(&mut self, item: &Item<'_>, fate: Fate, why: impl Into<String>) {
+        let column = item.words.first().map_or(1, |w| w.column);
+        self.report_at(item, column, fate, why);
+    }
+
+    /// Notes that an image cannot have what is at `column`.
+    pub fn refuse(&mut self, item: &Item<'_>, column: usize, why: impl Into<String>) {
+        self.report_at(item, column, Fate::Refused, why);
+    }
+
+    fn report_at(&mut self, item: &Item<'_>, column: usize, fate: Fate, why: impl Into<String>) {
+        let command = item.words.first().map_or_else(String::new, |w| w.text.clone());
+        let place = self.place(item.line, column);
+        self.kickstart.report.push(Line { place, command, fate, why: why.into() });
+    }
+
+    /// Notes a `%include` or `%ksappend`, which an image cannot follow.
+    pub fn refuse_inclusion(&mut self, line: usize, column: usize, text: &str) {
+        let command = text.split_ascii_whitespace().next().unwrap_or(text).to_owned();
+        if text.split_ascii_whitespace().nth(1).is_none() {
+            let message = format!("{command} names no file");
+            return self.error(line, column, message, "write a path after it");
+        }
+        let place = self.place(line, column);
+        let why = "the file is not beside the kickstart: only an installer's run has it; put \
+                   its text here"
+            .into();
+        self.kickstart.report.push(Line { place, command, fate: Fate::Refused, why });
+    }
+}

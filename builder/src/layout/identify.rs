@@ -1,0 +1,106 @@
+//! The identifiers of a disk that is laid out, all derived from one seed.
+
+use super::arrangement::{ArrangedGroup, ArrangedPartition, Arrangement};
+use super::ids::{lvm_uuid, serial, uuid};
+use super::model::{Content, Files, Format, Group, Layout, Partition, Volume};
+use super::request::{FilesystemRequest, Target};
+
+impl Arrangement {
+    /// The layout with identifiers from `seed`.
+    pub fn identify(&self, seed: &str) -> Layout {
+        let partitions = self.partitions.iter().enumerate();
+        Layout {
+            size: self.size_bytes,
+            guid: uuid(seed, "disk"),
+            partitions: partitions
+                .map(|(index, part)| identify_partition(part, &self.swap_key(index), seed))
+                .collect(),
+            groups: self.groups.iter().map(|group| identify_group(group, seed)).collect(),
+            hash_seed: uuid(seed, "hash seed"),
+        }
+    }
+
+    /// What tells a swap partition from others: its line, and its number among those that are
+    /// at the same line of several files.
+    fn swap_key(&self, index: usize) -> String {
+        let line = self.partitions[index].request.place.line;
+        let is_same = |part: &&ArrangedPartition| {
+            part.request.target == Target::Swap && part.request.place.line == line
+        };
+        match self.partitions[..index].iter().filter(is_same).count() {
+            0 => line.to_string(),
+            before => format!("{line}/{before}"),
+        }
+    }
+}
+
+fn identify_partition(part: &ArrangedPartition, swap_key: &str, seed: &str) -> Partition {
+    let target = &part.request.target;
+    let content = match (target, &part.group) {
+        (Target::BiosBoot, _) => Content::BiosBoot,
+        (_, Some(group)) => Content::Physical {
+            group: group.clone(),
+            uuid: lvm_uuid(seed, &format!("physical volume {}", target.as_str())),
+        },
+        _ => identify_content(target, &part.request.filesystem, swap_key, seed),
+    };
+    Partition {
+        name: partition_name(target),
+        offset: part.offset_bytes,
+        size: part.size_bytes,
+        guid: uuid(seed, &format!("partition {}", target.as_str())),
+        content,
+    }
+}
+
+/// GPT partition name.
+fn partition_name(target: &Target) -> String {
+    match target.as_str() {
+        "biosboot" => "BIOS boot".into(),
+        "/boot/efi" => "EFI System Partition".into(),
+        "/" => "root".into(),
+        other => other.chars().take(36).collect(),
+    }
+}
+
+fn identify_group(group: &ArrangedGroup, seed: &str) -> Group {
+    let volumes = group.volumes.iter().map(|volume| {
+        let request = &volume.request;
+        let what = format!("{}/{}", group.name, request.name);
+        Volume {
+            name: request.name.clone(),
+            uuid: lvm_uuid(seed, &format!("logical volume {what}")),
+            size: volume.size_bytes,
+            pieces: volume.pieces.clone(),
+            content: identify_content(&request.target, &request.filesystem, &what, seed),
+        }
+    });
+    Group {
+        name: group.name.clone(),
+        uuid: lvm_uuid(seed, &format!("volume group {}", group.name)),
+        extent: group.extent_bytes,
+        volumes: volumes.collect(),
+    }
+}
+
+/// A filesystem or swap area; `swap_key` tells several swap areas apart.
+fn identify_content(
+    target: &Target,
+    filesystem: &FilesystemRequest,
+    swap_key: &str,
+    seed: &str,
+) -> Content {
+    let (label, options) = (filesystem.label.clone(), filesystem.options.clone());
+    let Target::Mount(mount) = target else {
+        return Content::Swap { uuid: uuid(seed, &format!("swap {swap_key}")), label, options };
+    };
+    let format = Format::of_mount(mount, filesystem.kind.as_deref());
+    let what = format!("filesystem {mount}");
+    Content::Files(Files {
+        mount: mount.clone(),
+        format,
+        uuid: if format == Format::Efi { serial(seed, &what) } else { uuid(seed, &what) },
+        label,
+        options,
+    })
+}

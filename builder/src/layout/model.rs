@@ -1,0 +1,284 @@
+//! Where everything is on a disk, with every identifier on it.
+
+use super::units::{MIB, SECTOR};
+use crate::base::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// What a partition or a logical volume holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Content {
+    /// GRUB's core.img for BIOS machines; no filesystem.
+    BiosBoot,
+    /// A physical volume of a volume group.
+    Physical {
+        /// The group's name.
+        group: String,
+        /// Its UUID in LVM's form.
+        uuid: String,
+    },
+    /// A swap area.
+    Swap {
+        /// Its UUID.
+        uuid: String,
+        /// Its label.
+        label: Option<String>,
+        /// Options of its line in fstab; the usual ones if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        options: Option<String>,
+    },
+    /// A filesystem.
+    Files(Files),
+}
+
+/// A kind of filesystem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// ext4 as EL7 makes it.
+    Ext4,
+    /// XFS, by the target's own mkfs.xfs.
+    Xfs,
+    /// FAT32 of the EFI system partition.
+    Efi,
+}
+
+impl Format {
+    /// The filesystem for a mount point; XFS is EL7's own choice.
+    pub fn of_mount(mount: &str, kind: Option<&str>) -> Self {
+        match (mount, kind) {
+            ("/boot/efi", _) => Self::Efi,
+            (_, Some("ext4")) => Self::Ext4,
+            _ => Self::Xfs,
+        }
+    }
+
+    /// Its name in fstab(5).
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ext4 => "ext4",
+            Self::Xfs => "xfs",
+            Self::Efi => "vfat",
+        }
+    }
+}
+
+/// A filesystem and where it is mounted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Files {
+    /// Mount point, absolute.
+    pub mount: String,
+    /// Its kind.
+    pub format: Format,
+    /// Its UUID as `/dev/disk/by-uuid` spells it.
+    pub uuid: String,
+    /// Its label.
+    pub label: Option<String>,
+    /// Mount options; the kind's usual ones if absent.
+    pub options: Option<String>,
+}
+
+/// One partition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partition {
+    /// GPT partition name.
+    pub name: String,
+    /// Offset of its first byte on the disk.
+    pub offset: u64,
+    /// Its size in bytes.
+    pub size: u64,
+    /// GPT unique GUID, textual.
+    pub guid: String,
+    /// What it holds.
+    pub content: Content,
+}
+
+impl Partition {
+    /// First logical block.
+    pub fn first_lba(&self) -> u64 {
+        self.offset / SECTOR
+    }
+
+    /// Last logical block, inclusive.
+    pub fn last_lba(&self) -> u64 {
+        (self.offset + self.size) / SECTOR - 1
+    }
+
+    /// GPT partition type GUID, textual (UEFI specification 2.10, table 5.7; GNU GRUB
+    /// manual for BIOS boot; UAPI discoverable partitions for the others).
+    pub fn type_guid(&self) -> &'static str {
+        match &self.content {
+            Content::BiosBoot => "21686148-6449-6E6F-744E-656564454649",
+            Content::Files(Files { format: Format::Efi, .. }) => {
+                "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
+            }
+            Content::Files(_) => "0FC63DAF-8483-4772-8E79-3D69D8477DE4",
+            Content::Swap { .. } => "0657FD6D-A4AB-43C4-84E5-0933C84B4F4F",
+            Content::Physical { .. } => "E6D6D379-F507-44C2-A23C-238F2A3DF928",
+        }
+    }
+}
+
+/// An LVM volume group on partitions of the disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Its UUID in LVM's form.
+    pub uuid: String,
+    /// Bytes in an extent.
+    pub extent: u64,
+    /// Its logical volumes.
+    pub volumes: Vec<Volume>,
+}
+
+/// A stretch of the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Piece {
+    /// Offset of its first byte on the disk.
+    pub offset: u64,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// A logical volume, which may lie on several physical volumes of its group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Volume {
+    /// Its name.
+    pub name: String,
+    /// Its UUID in LVM's form.
+    pub uuid: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Where it is: whole extents, in its own order.
+    pub pieces: Vec<Piece>,
+    /// What it holds.
+    pub content: Content,
+}
+
+/// A disk and its identifiers. All nodes of a role share it: cloned machines may
+/// have equal UUIDs, and images that differ only in identity can share a base.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    /// The virtual disk's size in bytes.
+    pub size: u64,
+    /// GPT disk GUID, textual.
+    pub guid: String,
+    /// Partitions by offset.
+    pub partitions: Vec<Partition>,
+    /// Volume groups.
+    pub groups: Vec<Group>,
+    /// The seed of ext4's directory hashes, textual.
+    pub hash_seed: String,
+}
+
+/// A partition or logical volume, as it is written and mounted.
+#[derive(Clone, Debug)]
+pub struct Device<'a> {
+    /// Its size in bytes.
+    pub size: u64,
+    /// Where on the disk it is, in its own order.
+    pub pieces: Vec<Piece>,
+    /// Group and volume, for a logical volume.
+    pub volume: Option<(&'a str, &'a str)>,
+    /// What it holds.
+    pub content: &'a Content,
+}
+
+impl Device<'_> {
+    /// How the kernel's `root=` and `/etc/fstab` name it: logical volumes by their name under
+    /// /dev/mapper, where `grub2-mkconfig` looks for them as well, all else by UUID.
+    pub fn source(&self) -> String {
+        match (self.volume, self.content) {
+            (Some((group, name)), _) => {
+                format!("/dev/mapper/{}-{}", group.replace('-', "--"), name.replace('-', "--"))
+            }
+            (None, Content::Files(Files { uuid, .. }) | Content::Swap { uuid, .. }) => {
+                format!("UUID={uuid}")
+            }
+            (None, Content::BiosBoot | Content::Physical { .. }) => String::new(),
+        }
+    }
+}
+
+impl Layout {
+    /// Whether the packages fit, which need `content` bytes: into the root filesystem where it
+    /// holds them all, else into all filesystems together.
+    ///
+    /// # Errors
+    /// An input error with need and have.
+    pub fn check_content(&self, content: u64) -> Result<()> {
+        let holds = |files: &Files| {
+            !matches!(files.mount.as_str(), "/boot" | "/boot/efi" | "/home" | "/tmp")
+        };
+        let sizes = self.devices().filter_map(|d| match d.content {
+            Content::Files(files) if holds(files) => Some(d.size),
+            _ => None,
+        });
+        let have: u64 = sizes.sum();
+        if have >= content {
+            return Ok(());
+        }
+        Err(Error::input(format!(
+            "disk too small: the packages need about {} MiB, the filesystems for them have {} MiB \
+             (the profile's disk has {} MiB)",
+            content.div_ceil(MIB),
+            have / MIB,
+            self.size / MIB
+        ))
+        .hint("make `disk` in the role's profile or the kickstart's --size larger, or install fewer packages"))
+    }
+
+    /// Partitions and logical volumes.
+    pub fn devices(&self) -> impl Iterator<Item = Device<'_>> {
+        let partitions = self.partitions.iter().map(|p| Device {
+            size: p.size,
+            pieces: vec![Piece { offset: p.offset, size: p.size }],
+            volume: None,
+            content: &p.content,
+        });
+        let volumes = self.groups.iter().flat_map(|g| {
+            g.volumes.iter().map(|v| Device {
+                size: v.size,
+                pieces: v.pieces.clone(),
+                volume: Some((g.name.as_str(), v.name.as_str())),
+                content: &v.content,
+            })
+        });
+        partitions.chain(volumes)
+    }
+
+    /// The filesystems with their devices, outer mount points first.
+    pub fn filesystems(&self) -> Vec<(Device<'_>, &Files)> {
+        let mut found: Vec<_> = self
+            .devices()
+            .filter_map(|d| match d.content {
+                Content::Files(files) => Some((d.clone(), files)),
+                _ => None,
+            })
+            .collect();
+        found.sort_by(|a, b| a.1.mount.cmp(&b.1.mount));
+        found
+    }
+
+    /// The filesystem mounted at `mount`.
+    pub fn mounted(&self, mount: &str) -> Option<(Device<'_>, &Files)> {
+        self.filesystems().into_iter().find(|(_, files)| files.mount == mount)
+    }
+
+    /// The filesystem that holds `/boot`, and the directory in it: `` or `/boot`.
+    pub fn boot(&self) -> Option<(Device<'_>, &Files, &'static str)> {
+        let own = self.mounted("/boot").map(|(d, f)| (d, f, ""));
+        own.or_else(|| self.mounted("/").map(|(d, f)| (d, f, "/boot")))
+    }
+
+    /// The BIOS boot partition.
+    pub fn bios_boot(&self) -> Option<&Partition> {
+        self.partitions.iter().find(|p| p.content == Content::BiosBoot)
+    }
+
+    /// Whether any filesystem is of this kind.
+    pub fn has(&self, format: Format) -> bool {
+        self.filesystems().iter().any(|(_, files)| files.format == format)
+    }
+}

@@ -1,0 +1,24 @@
+//! Profiles: the lab file, a role file and the role's kickstart become one
+//! [`Spec`], or the list of everything that is wrong with them.
+
+mod consistency;
+mod files;
+mod fill;
+mod keys;
+mod kickstarts;
+mod lab;
+mod load;
+mod model;
+mod reader;
+mod request;
+mod role;
+mod standalone;
+mod units;
+
+pub use load::load;
+pub use model::{Input, Rendered, Spec};
+pub use request::Request;
+pub use standalone::{StandaloneKickstart, load_kickstart};
+pub use units::{
+    InvalidValue, SIZE_HINT, check_host_name, check_name, parse_mac, parse_size, show_size,
+};

@@ -1,0 +1,20 @@
+//! What is to be loaded.
+
+use std::path::Path;
+
+/// What the user asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// `--profile`: a name, looked up in `./profiles` and among the built-in ones,
+    /// or a path (it has a slash or ends in `.toml`).
+    pub profile: &'a str,
+    /// `--lab`: the lab file; otherwise `lab.toml` next to the profile, in
+    /// `./profiles`, or built in.
+    pub lab: Option<&'a Path>,
+    /// `--node`: one node of the role in place of all.
+    pub node: Option<&'a str>,
+    /// The working directory.
+    pub directory: &'a Path,
+    /// The user's home, for `~`.
+    pub home: Option<&'a Path>,
+}
