@@ -17,7 +17,7 @@ fn end(state: &RunState) -> f64 {
 }
 
 /// As text: when each step began, how long it took, a bar, and the longest ones first.
-pub fn text(state: &RunState) -> String {
+pub fn draw_text(state: &RunState) -> String {
     let total = end(state);
     let mut out = String::new();
     // Writing to a String cannot fail.
@@ -44,7 +44,7 @@ pub fn text(state: &RunState) -> String {
 }
 
 /// As an SVG drawing: a bar for each step over the time since power-on.
-pub fn svg(state: &RunState) -> String {
+pub fn draw_svg(state: &RunState) -> String {
     let before = state.uptime.unwrap_or_default();
     let total = (before + end(state)).max(1.0);
     let x = |seconds: f64| LEFT + seconds / total * WIDTH;

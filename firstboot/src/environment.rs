@@ -1,12 +1,12 @@
 //! `firstboot check`: the seven things that a node must have before OpenStack can be
 //! installed, each with what was found and what to do about it. Nothing is changed.
 
-use crate::host::{Host, Program};
-use crate::repositories::holding;
-use crate::steps::{self, Fault, State, Step};
-use crate::systemd;
+use crate::host::{Fault, Host, Program};
+use crate::services::repositories::find_packages;
+use crate::services::systemd;
+use crate::steps::{self, CheckOutcome, Step};
 use contract::node_files as files;
-use contract::spec::{Role, Spec};
+use contract::spec::{LabHost, Role, Spec};
 use serde::Serialize;
 use std::net::SocketAddrV4;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(2);
 
 /// One of the seven.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Check {
+pub struct EnvironmentCheck {
     /// Its name.
     pub check: &'static str,
     /// Whether all is well.
@@ -33,23 +33,23 @@ pub struct Check {
 /// What was found, or what is wrong and what to do about it.
 type Finding = Result<String, (String, String)>;
 
-/// Looks at all seven.
-pub fn check(host: &Host, spec: &Spec) -> Vec<Check> {
+/// Checks all seven.
+pub fn check_environment(host: &Host, spec: &Spec) -> Vec<EnvironmentCheck> {
     type Look = fn(&Host, &Spec) -> Finding;
     let checks: [(&str, Look); 7] = [
-        ("no firewalld and NetworkManager", managers),
-        ("static address", address),
-        ("names and reachability", names),
-        ("repositories", repositories),
-        ("packages", packages),
-        ("time", time),
-        ("name servers", resolver),
+        ("no firewalld and NetworkManager", check_managers),
+        ("static address", check_address),
+        ("names and reachability", check_names),
+        ("repositories", check_repositories),
+        ("packages", check_packages),
+        ("time", check_time),
+        ("name servers", check_resolver),
     ];
     let looked = checks.map(|(check, look)| match look(host, spec) {
-        Ok(evidence) => Check { check, ok: true, evidence, hint: String::new() },
-        Err((evidence, hint)) => Check { check, ok: false, evidence, hint },
+        Ok(evidence) => EnvironmentCheck { check, ok: true, evidence, hint: String::new() },
+        Err((evidence, hint)) => EnvironmentCheck { check, ok: false, evidence, hint },
     });
-    looked.map(|one| Check { evidence: host.redact(&one.evidence), ..one }).into()
+    looked.map(|one| EnvironmentCheck { evidence: host.redact(&one.evidence), ..one }).into()
 }
 
 /// `wrong` as one finding, `good` where nothing is.
@@ -57,29 +57,29 @@ fn finding(wrong: &[String], good: String, hint: &str) -> Finding {
     if wrong.is_empty() { Ok(good) } else { Err((wrong.join("; "), hint.to_owned())) }
 }
 
-fn faulty(fault: Fault) -> (String, String) {
+fn describe_fault(fault: Fault) -> (String, String) {
     let hint = fault.hint.unwrap_or_else(|| "`journalctl -b` may tell why".to_owned());
     (fault.message, hint)
 }
 
-fn unread(error: &std::io::Error) -> (String, String) {
+fn describe_unread(error: &std::io::Error) -> (String, String) {
     (error.to_string(), "run this as root".to_owned())
 }
 
 /// Whether this is a running node; if not, the finding that says so.
-fn running(host: &Host, what: &str) -> Result<(), (String, String)> {
+fn require_running(host: &Host, what: &str) -> Result<(), (String, String)> {
     let text = (format!("{what}: only a running node can tell"), "run it on the node".to_owned());
     if host.live() { Ok(()) } else { Err(text) }
 }
 
-fn managers(host: &Host, _: &Spec) -> Finding {
+fn check_managers(host: &Host, _: &Spec) -> Finding {
     let mut wrong = Vec::new();
     for unit in ["firewalld", "NetworkManager"] {
         if host.live() {
-            let state = systemd::show_one(host, unit).map_err(faulty)?;
+            let state = systemd::show_one(host, unit).map_err(describe_fault)?;
             let enabled = state.present()
                 && state.load != "masked"
-                && systemd::enabled(host, unit).map_err(faulty)?;
+                && systemd::enabled(host, unit).map_err(describe_fault)?;
             if state.running() || enabled {
                 let enabled = if enabled { ", enabled" } else { "" };
                 wrong.push(format!("{unit} is {}{enabled}", state.state()));
@@ -95,34 +95,34 @@ fn managers(host: &Host, _: &Spec) -> Finding {
     finding(&wrong, good, "`systemctl disable --now firewalld NetworkManager`")
 }
 
-fn address(host: &Host, spec: &Spec) -> Finding {
+fn check_address(host: &Host, spec: &Spec) -> Finding {
     let (own, prefix) = (spec.node.address, spec.network.prefix);
     let hint = "`firstboot retry identity`, then `firstboot retry network`";
-    let wrong = steps::identity::wrong_ifcfg(host, spec).map_err(faulty)?;
+    let wrong = steps::identity::wrong_ifcfg(host, spec).map_err(describe_fault)?;
     let mut wrong: Vec<String> = wrong.into_iter().collect();
     if host.live() {
-        match Step::Network.check(host, spec).map_err(faulty)? {
-            State::Met(evidence) if wrong.is_empty() => return Ok(format!("{evidence}; static")),
-            State::Met(_) | State::Skipped(_) => {}
-            State::Unmet(what) | State::Waiting(what) => wrong.push(what),
-            State::Impossible(fault) => wrong.push(fault.message),
+        match Step::Network.check(host, spec).map_err(describe_fault)? {
+            CheckOutcome::Met(evidence) if wrong.is_empty() => {
+                return Ok(format!("{evidence}; static"));
+            }
+            CheckOutcome::Met(_) | CheckOutcome::Skipped(_) => {}
+            CheckOutcome::Unmet(what) | CheckOutcome::Waiting(what) => wrong.push(what),
+            CheckOutcome::Impossible(fault) => wrong.push(fault.message),
         }
     }
     finding(&wrong, format!("{own}/{prefix} stands in the ifcfg file, static"), hint)
 }
 
-fn names(host: &Host, spec: &Spec) -> Finding {
-    let text = host.read(files::HOSTS).map_err(|error| unread(&error))?.unwrap_or_default();
+fn check_names(host: &Host, spec: &Spec) -> Finding {
+    let text =
+        host.read(files::HOSTS).map_err(|error| describe_unread(&error))?.unwrap_or_default();
     let mut wrong = Vec::new();
-    for one in &spec.hosts {
-        let line = |line: &str| {
-            let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
-            words.next() == Some(&one.address.to_string()) && words.any(|word| word == one.name)
-        };
-        if !text.lines().any(line) {
-            wrong.push(format!("{} lacks {} as {}", files::HOSTS, one.name, one.address));
+    let absent = files::absent_hosts(spec, &text);
+    for node in &spec.hosts {
+        if absent.contains(&node) {
+            wrong.push(format!("{} lacks {} as {}", files::HOSTS, node.name, node.address));
         } else if host.live() {
-            wrong.extend(unreachable(host, one).map_err(faulty)?);
+            wrong.extend(find_unreachable(host, node).map_err(describe_fault)?);
         }
     }
     let (all, how) =
@@ -133,9 +133,9 @@ fn names(host: &Host, spec: &Spec) -> Finding {
 }
 
 /// What is wrong with a name as the node's programs resolve it, and with its host.
-fn unreachable(host: &Host, one: &contract::spec::LabHost) -> Result<Option<String>, Fault> {
+fn find_unreachable(host: &Host, one: &LabHost) -> Result<Option<String>, Fault> {
     let (name, address) = (&one.name, one.address.to_string());
-    let answer = Fault::of_run(host, &Program::new("getent").args(["ahostsv4", name]))?;
+    let answer = host.run(&Program::new("getent").args(["ahostsv4", name]))?;
     let resolved = answer.stdout.split_whitespace().next().unwrap_or("nothing");
     if resolved != address {
         return Ok(Some(format!("{name} resolves to {resolved} in place of {address}")));
@@ -149,20 +149,20 @@ fn unreachable(host: &Host, one: &contract::spec::LabHost) -> Result<Option<Stri
     Ok((!answers).then(|| format!("{name} ({address}) does not answer a ping")))
 }
 
-fn repositories(host: &Host, spec: &Spec) -> Finding {
-    let findings = steps::repositories::look(host, spec);
+fn check_repositories(host: &Host, spec: &Spec) -> Finding {
+    let findings = steps::repositories::inspect_repositories(host, spec);
     let hint = "see that the repository server is on and serves what /etc/yum.repos.d names; \
                   then `yum clean all`";
     finding(&findings.bad, findings.good.join(", "), hint)
 }
 
-fn packages(host: &Host, spec: &Spec) -> Finding {
+fn check_packages(host: &Host, spec: &Spec) -> Finding {
     let needed = &spec.packages.needed;
     let mut missing: Vec<&str> = Vec::new();
     for name in needed {
         let installed = host.live() && {
             let program = Program::new("rpm").args(["-q", "--whatprovides", name]);
-            Fault::of_run(host, &program).map_err(faulty)?.ok()
+            host.run(&program).map_err(describe_fault)?.ok()
         };
         if !installed {
             missing.push(name);
@@ -174,7 +174,7 @@ fn packages(host: &Host, spec: &Spec) -> Finding {
         if missing.is_empty() {
             break;
         }
-        match holding(host, repository, &missing) {
+        match find_packages(host, repository, &missing) {
             Ok(found) => missing.retain(|name| !found.contains(name)),
             Err(why) => unread.push(format!("{} cannot be read ({why})", repository.id)),
         }
@@ -189,24 +189,27 @@ fn packages(host: &Host, spec: &Spec) -> Finding {
     finding(&wrong, good, "put the repository that holds them right; see `yum list available`")
 }
 
-fn time(host: &Host, spec: &Spec) -> Finding {
-    running(host, "the clock")?;
+fn check_time(host: &Host, spec: &Spec) -> Finding {
+    require_running(host, "the clock")?;
     let fault = |fault: Fault| {
         let hint = fault.hint.clone().unwrap_or_else(|| Step::Chrony.hint(spec));
         (fault.message, hint)
     };
     match Step::Chrony.check(host, spec).map_err(fault)? {
-        State::Met(evidence) => Ok(evidence),
-        State::Waiting(what) => Err((format!("waiting for {what}"), Step::Chrony.hint(spec))),
-        State::Unmet(what) | State::Skipped(what) => {
+        CheckOutcome::Met(evidence) => Ok(evidence),
+        CheckOutcome::Waiting(what) => {
+            Err((format!("waiting for {what}"), Step::Chrony.hint(spec)))
+        }
+        CheckOutcome::Unmet(what) | CheckOutcome::Skipped(what) => {
             Err((what, "`firstboot retry chrony`".to_owned()))
         }
-        State::Impossible(impossible) => Err(fault(impossible)),
+        CheckOutcome::Impossible(impossible) => Err(fault(impossible)),
     }
 }
 
-fn resolver(host: &Host, spec: &Spec) -> Finding {
-    let text = host.read(files::RESOLV_CONF).map_err(|error| unread(&error))?.unwrap_or_default();
+fn check_resolver(host: &Host, spec: &Spec) -> Finding {
+    let text =
+        host.read(files::RESOLV_CONF).map_err(|error| describe_unread(&error))?.unwrap_or_default();
     let mut wrong = Vec::new();
     let mut servers = Vec::new();
     for line in text.lines().filter(|line| !line.starts_with([';', '#'])) {

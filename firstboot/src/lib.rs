@@ -5,21 +5,15 @@
 #![cfg_attr(test, allow(clippy::print_stderr))]
 
 pub mod analyze;
-pub mod answers;
-pub mod chrony;
 pub mod cli;
+pub mod engine;
 pub mod environment;
 pub mod host;
-pub mod iptables;
 pub mod journal;
-pub mod openstack;
-pub mod ovs;
-pub mod ovsdb;
-pub mod packstack;
+pub mod peer_service;
 pub mod peers;
 pub mod report;
-pub mod repositories;
-pub mod run;
+pub mod services;
+pub mod spec_file;
 pub mod state;
 pub mod steps;
-pub mod systemd;

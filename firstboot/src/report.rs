@@ -1,18 +1,17 @@
 //! What `firstboot status` says: for people as text, for programs as JSON.
 
 use crate::host::Host;
+use crate::peers::summary::find_reported_cloud;
 use crate::peers::view::View;
-use crate::peers::{self, own};
-use crate::state::{FOLDER, RunState};
+use crate::spec_file::{SpecFileError, load_spec};
+use crate::state::{CurrentRun, judge_cloud};
 use contract::peers::wire::PeerStatus;
-use contract::spec::{self, Spec};
-use contract::status::CloudState;
-use contract::status::{Outcome, Readiness, ServiceState, StepState};
+use contract::status::{CloudState, Readiness, ServiceState, StepState};
 use serde::Serialize;
 use std::fmt::Write;
 use std::io;
 
-/// How a node stands.
+/// A node's status.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Status {
     /// The node's name.
@@ -35,35 +34,27 @@ pub struct Status {
     pub note: Option<String>,
 }
 
+/// Why there is no status.
+#[derive(Debug, thiserror::Error)]
+pub enum StatusError {
+    /// The spec cannot be read.
+    #[error(transparent)]
+    Spec(#[from] SpecFileError),
+    /// The state file cannot be read.
+    #[error(transparent)]
+    State(#[from] io::Error),
+}
+
 /// Reads the node's status.
 ///
 /// # Errors
-/// When the spec or the state file cannot be read, in words.
-pub fn status(host: &Host) -> Result<Status, String> {
+/// When the spec or the state file cannot be read.
+pub fn load_status(host: &Host) -> Result<Status, StatusError> {
     let spec = load_spec(host)?;
-    let explain = |error: io::Error| match error.kind() {
-        io::ErrorKind::PermissionDenied => format!("{error} (only root may read it)"),
-        _ => error.to_string(),
-    };
-    let now = host.boot_id();
-    let fresh = |note: &str| {
-        let state = RunState::new(&spec, host, String::new());
-        (state, Some(note.to_owned()))
-    };
-    let (state, mut note) = match RunState::load(host).map_err(explain)? {
-        None => fresh("firstboot has not run on this node yet"),
-        Some(state) if state.boot_id != now => fresh("firstboot has not run since this boot"),
-        Some(state) => (state, None),
-    };
-    let mut readiness = state.readiness();
-    let begun = state.steps.iter().any(|step| step.outcome != Outcome::Pending);
-    if readiness == Readiness::Working && begun && host.live() && !host.locked(FOLDER) {
-        readiness = Readiness::Failed;
-        note = Some("the run was broken off: `systemctl restart firstboot` resumes it".to_owned());
-    }
-    let peers = View::load(host).peers(host, &spec);
+    let CurrentRun { state, readiness, note } = CurrentRun::load(host, &spec)?;
+    let peers = View::load(host).list_peers(host, &spec);
     Ok(Status {
-        cloud: own::cloud(&spec, &state.steps).or_else(|| peers::cloud(&peers)),
+        cloud: judge_cloud(&spec, &state.steps).or_else(|| find_reported_cloud(&peers)),
         node: state.node,
         role: state.role.as_str().to_owned(),
         state: readiness,
@@ -74,21 +65,9 @@ pub fn status(host: &Host) -> Result<Status, String> {
     })
 }
 
-/// Reads the node spec.
-///
-/// # Errors
-/// When it is not there or wrong, in words.
-pub fn load_spec(host: &Host) -> Result<Spec, String> {
-    let text = host.read(spec::PATH).map_err(|error| error.to_string())?;
-    let text = text.ok_or_else(|| {
-        format!("{} is not there: this node was not made by imgbuild", spec::PATH)
-    })?;
-    Spec::parse(&text).map_err(|error| format!("{}: {error}", spec::PATH))
-}
-
 impl Status {
     /// One line a step, for people.
-    pub fn text(&self) -> String {
+    pub fn to_text(&self) -> String {
         let mut out = format!("{} ({}): {}\n", self.node, self.role, self.state.as_str());
         for step in &self.steps {
             let (name, outcome) = (&step.name, step.outcome.as_str());

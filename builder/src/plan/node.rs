@@ -11,7 +11,8 @@ mod system;
 
 use crate::base::lab::{LabNode, Services};
 use crate::spec::Spec;
-use contract::{answers, node_files, spec as wire};
+use contract::lab_answers::list_lab_answers;
+use contract::{node_files, spec as wire};
 use formats::tree::{Content, Entry};
 use network::Ifcfg;
 
@@ -201,7 +202,7 @@ pub fn wire_spec(spec: &Spec, node: &LabNode, facts: &Facts) -> wire::Spec {
         image: wire::SpecImage { plan: facts.plan.clone(), practice: facts.practice },
     };
     wire.packstack = spec.openstack.packstack.as_ref().map(|packstack| {
-        let mut answers = answers::lab_answers(&wire, packstack.compute_on_controller);
+        let mut answers = list_lab_answers(&wire, packstack.compute_on_controller);
         answers.extend(packstack.answers.clone());
         let admin_password_file = wire::ADMIN_PASSWORD_FILE.to_owned();
         let program = packstack.program.clone();

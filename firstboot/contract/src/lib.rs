@@ -8,6 +8,7 @@
 pub mod answers;
 pub mod assets;
 pub mod diagnostic;
+pub mod lab_answers;
 pub mod node_files;
 pub mod peers;
 pub mod spec;

@@ -1,9 +1,11 @@
 //! `firstboot answers`: edits a generated answer file, and does nothing else.
 
-use super::{CONFIG, INPUT, IO, READY, Root, complain};
-use crate::answers::AnswerFile;
+use super::exit_codes::{CONFIG, INPUT, IO, READY};
+use super::output::complain;
+use super::root::Root;
 use crate::host::{Host, files};
-use crate::packstack::wanted;
+use crate::services::answer_file::AnswerFile;
+use crate::services::packstack::wanted;
 use clap::Args;
 use contract::answers::ADMIN_PASSWORD;
 use contract::spec::Spec;
@@ -26,7 +28,7 @@ pub(super) struct Answers {
     root: Root,
 }
 
-pub(super) fn run(args: &Answers) -> u8 {
+pub(super) fn edit_file(args: &Answers) -> u8 {
     match edit(&args.root.host(), args) {
         Ok(said) => {
             // A closed pipe takes nothing away from the file.

@@ -1,26 +1,16 @@
 //! `firstboot check`, `analyze` and `logs`: looking, without changing anything.
 
-use super::{CONFIG, FAILED, IO, READY, Root, USAGE, complain};
-use crate::host::{Host, files, process};
+use super::exit_codes::{CONFIG, FAILED, IO, READY, USAGE};
+use super::output::{complain, load_or_complain, print};
+use super::root::Root;
+use crate::host::{files, process};
 use crate::journal::RUN;
-use crate::peers::record::PEERS;
+use crate::peer_service::record::PEERS;
 use crate::state::RunState;
 use crate::steps::Step;
-use crate::{analyze, environment, report};
+use crate::{analyze, environment};
 use clap::Args;
-use contract::spec::Spec;
-use std::io::Write;
 use std::path::PathBuf;
-
-/// Prints `text`; a closed pipe is nobody's fault.
-pub(super) fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
-}
-
-/// The node's spec; what is wrong with it is said.
-pub(super) fn spec(host: &Host) -> Option<Spec> {
-    report::load_spec(host).inspect_err(|message| complain(message)).ok()
-}
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
@@ -33,8 +23,8 @@ pub(super) struct Check {
 
 pub(super) fn check(args: &Check) -> u8 {
     let host = args.root.host();
-    let Some(spec) = spec(&host) else { return CONFIG };
-    let checks = environment::check(&host, &spec);
+    let Some(spec) = load_or_complain(&host) else { return CONFIG };
+    let checks = environment::check_environment(&host, &spec);
     if args.json {
         // Plain values: they can always be written as JSON.
         print(&(serde_json::to_string_pretty(&checks).unwrap_or_default() + "\n"));
@@ -72,12 +62,12 @@ pub(super) fn analyze(args: &Analyze) -> u8 {
         }
     };
     if let Some(path) = &args.svg
-        && let Err(error) = files::write_atomic(path, analyze::svg(&state).as_bytes(), 0o644)
+        && let Err(error) = files::write_atomic(path, analyze::draw_svg(&state).as_bytes(), 0o644)
     {
         complain(&format!("{}: {error}", path.display()));
         return IO;
     }
-    print(&analyze::text(&state));
+    print(&analyze::draw_text(&state));
     READY
 }
 
@@ -115,7 +105,7 @@ pub(super) fn logs(args: &Logs) -> u8 {
     list.extend(args.explain.then(|| "-x".to_owned()));
     if let Some(name) = &args.step {
         if Step::named(name).is_none() && ![RUN, PEERS].contains(&name.as_str()) {
-            return unknown(name);
+            return refuse_step(name);
         }
         list.push(format!("FIRSTBOOT_STEP={name}"));
     }
@@ -125,7 +115,7 @@ pub(super) fn logs(args: &Logs) -> u8 {
 }
 
 /// Refuses a step's name.
-pub(super) fn unknown(name: &str) -> u8 {
+pub(super) fn refuse_step(name: &str) -> u8 {
     let names: Vec<&str> = Step::ALL.iter().map(|step| step.name()).collect();
     complain(&format!("there is no step `{name}`; the steps are: {}", names.join(", ")));
     USAGE

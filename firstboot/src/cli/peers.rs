@@ -1,12 +1,15 @@
 //! `firstboot peers`: how the other nodes stand; and the service behind it.
 
-use super::look::{self, print};
-use super::{CONFIG, FAILED, INPUT, IO, READY, Root, WORKING, complain, sinks};
+use super::exit_codes::{CONFIG, FAILED, INPUT, IO, READY, WORKING};
+use super::output::{complain, load_or_complain, open_sinks, print};
+use super::root::Root;
 use crate::host::Host;
 use crate::journal::Journal;
+use crate::peer_service;
+use crate::peers::keys::load_keys;
 use crate::peers::refusal::Refusal;
+use crate::peers::summary::{find_obstacle, find_reported_cloud};
 use crate::peers::view::{self, View};
-use crate::peers::{self, keys, service};
 use clap::Args;
 use contract::peers::places::PORT;
 use contract::peers::wire::{PeerState, PeerStatus};
@@ -39,41 +42,41 @@ struct Shown {
     note: Option<String>,
 }
 
-pub(super) fn run(args: &Peers) -> u8 {
+pub(super) fn show_or_serve(args: &Peers) -> u8 {
     let host = args.root.host();
-    let Some(spec) = look::spec(&host) else { return CONFIG };
-    if args.serve { serve(host, spec) } else { show(&host, &spec, args.json) }
+    let Some(spec) = load_or_complain(&host) else { return CONFIG };
+    if args.serve { run_service(host, spec) } else { show_peers(&host, &spec, args.json) }
 }
 
-fn serve(host: Host, spec: Spec) -> u8 {
-    let pki = match keys::load_keys(&host) {
+fn run_service(host: Host, spec: Spec) -> u8 {
+    let pki = match load_keys(&host) {
         Ok(pki) => pki,
         Err(error) => {
             complain(&error.to_string());
             return INPUT;
         }
     };
-    let journal = Journal::new(Some(&spec), sinks(&host, None));
-    match service::serve(host, spec, journal, pki, PORT) {
+    let journal = Journal::new(Some(&spec), open_sinks(&host, None));
+    match peer_service::serve(host, spec, journal, pki, PORT) {
         Ok(()) => READY,
-        Err(message) => {
-            complain(&message);
+        Err(error) => {
+            complain(&error.to_string());
             IO
         }
     }
 }
 
-fn show(host: &Host, spec: &Spec, json: bool) -> u8 {
+fn show_peers(host: &Host, spec: &Spec, json: bool) -> u8 {
     if let Err(error) = host.read(view::PATH) {
         complain(&format!("{error}: only root may read what the nodes say"));
         return IO;
     }
     let view = View::load(host);
-    let peers = view.peers(host, spec);
+    let peers = view.list_peers(host, spec);
     let shown = Shown {
         node: spec.node.name.clone(),
-        cloud: peers::cloud(&peers),
-        note: peers::obstacle(host, &view),
+        cloud: find_reported_cloud(&peers),
+        note: find_obstacle(host, &view),
         refused: view.refused,
         peers,
     };
@@ -81,7 +84,7 @@ fn show(host: &Host, spec: &Spec, json: bool) -> u8 {
         // Plain values: they can always be written as JSON.
         print(&(serde_json::to_string_pretty(&shown).unwrap_or_default() + "\n"));
     } else {
-        print(&text(&shown));
+        print(&to_text(&shown));
     }
     let all = |wanted: &dyn Fn(&PeerStatus) -> bool| shown.peers.iter().all(wanted);
     if !all(&|peer| peer.state != PeerState::Failed) {
@@ -94,7 +97,7 @@ fn show(host: &Host, spec: &Spec, json: bool) -> u8 {
 }
 
 /// One line a node, for people.
-fn text(shown: &Shown) -> String {
+fn to_text(shown: &Shown) -> String {
     let ready = shown.peers.iter().filter(|peer| peer.state == PeerState::Ready && peer.reachable);
     let (ready, all) = (ready.count(), shown.peers.len());
     let mut lines = vec![format!("{} knows {all} other nodes, {ready} of them ready", shown.node)];
@@ -106,7 +109,7 @@ fn text(shown: &Shown) -> String {
             peer.role.as_str(),
             peer.address.to_string(),
             peer.state.as_str(),
-            words(peer)
+            describe_peer(peer)
         ));
     }
     lines.extend(shown.cloud.map(|cloud| cloud.describe().to_owned()));
@@ -120,7 +123,7 @@ fn text(shown: &Shown) -> String {
 }
 
 /// Where a node is, since when, and when it was heard of.
-fn words(peer: &PeerStatus) -> String {
+fn describe_peer(peer: &PeerStatus) -> String {
     let (Some(since), Some(silent)) = (&peer.since, peer.silent_seconds) else {
         return "nothing was heard of it yet".to_owned();
     };
@@ -130,7 +133,7 @@ fn words(peer: &PeerStatus) -> String {
         (PeerState::Failed, step) => format!("step {step} failed at {since}"),
         (_, step) => format!("at step {step} since {since}"),
     };
-    let ago = span(silent);
+    let ago = describe_span(silent);
     if peer.reachable {
         format!("{at}; heard of {ago} ago")
     } else {
@@ -139,7 +142,7 @@ fn words(peer: &PeerStatus) -> String {
 }
 
 /// `seconds` as people say it.
-fn span(seconds: f64) -> String {
+fn describe_span(seconds: f64) -> String {
     let seconds = seconds.round() as u64;
     match seconds {
         0..120 => format!("{seconds} s"),

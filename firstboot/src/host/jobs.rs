@@ -1,34 +1,11 @@
-//! Programs that run for long, and what they have said: each is looked after between
-//! other things, so that a step can tell how far it is and notice that it hangs.
+//! Programs that run for long: each is looked after between other things, so that a step
+//! can report its progress and notice that it hangs.
 
-use super::job::Job;
-use super::{Host, Program};
-use std::io::{self, Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use super::followed::Followed;
+use super::handle::Host;
+use super::process::Program;
+use std::io;
 use std::time::Duration;
-
-/// Of the lines said, this many are kept.
-const KEPT: usize = 200;
-/// Bytes of output read at one look.
-const PIECE: u64 = 1 << 20;
-
-/// A program under way, or how it ended.
-pub struct Followed {
-    job: Option<Box<dyn Job>>,
-    log: PathBuf,
-    /// Bytes of the log that have been read.
-    read: u64,
-    /// The last bytes, of a line that is not whole yet.
-    partial: Vec<u8>,
-    /// The last lines, repeats and spinning signs left out.
-    pub lines: Vec<String>,
-    /// Monotonic time of the last news.
-    news: Duration,
-    /// What stood for the state of its log files at the last look.
-    fingerprint: u64,
-    /// How it ended: exit code, `None` for a signal; the outer `None` while it runs.
-    pub ended: Option<Option<i32>>,
-}
 
 impl Host {
     /// Starts `program` under the name `name`; its output goes to the new file `log`.
@@ -92,82 +69,5 @@ impl Host {
         if let Some(mut followed) = self.jobs.borrow_mut().remove(name) {
             followed.kill();
         }
-    }
-}
-
-impl Followed {
-    /// Ends it with everything it started.
-    pub fn kill(&mut self) {
-        if self.ended.is_none()
-            && let Some(job) = &mut self.job
-        {
-            job.kill();
-        }
-        self.job = None;
-        self.ended = self.ended.or(Some(None));
-    }
-
-    /// Reads what was said since the last look.
-    fn new_lines(&mut self) -> io::Result<Vec<String>> {
-        let mut file = std::fs::File::open(&self.log)?;
-        file.seek(SeekFrom::Start(self.read))?;
-        let mut bytes = std::mem::take(&mut self.partial);
-        let held = bytes.len();
-        file.take(PIECE).read_to_end(&mut bytes)?;
-        self.read += (bytes.len() - held) as u64;
-        let end = |byte: &u8| *byte == b'\n' || *byte == b'\r';
-        let whole = bytes.iter().rposition(end).map_or(0, |at| at + 1);
-        self.partial = bytes.split_off(whole);
-        if self.ended.is_some() {
-            // Nothing follows: the last line is whole as it is.
-            bytes.append(&mut self.partial);
-        }
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        let mut new = Vec::new();
-        for line in text.split(['\n', '\r']).map(plain).filter(|line| !line.is_empty()) {
-            if self.lines.last() != Some(&line) {
-                self.lines.push(line.clone());
-                new.push(line);
-            }
-        }
-        let surplus = self.lines.len().saturating_sub(KEPT);
-        self.lines.drain(..surplus);
-        Ok(new)
-    }
-}
-
-/// A line without colours and without a sign that spins while something is waited for.
-fn plain(line: &str) -> String {
-    let mut text = String::new();
-    let mut chars = line.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            // ECMA-48: a control sequence ends with a letter.
-            '\u{1b}' => {
-                let _ = chars.by_ref().find(char::is_ascii_alphabetic);
-            }
-            c if c.is_control() => text.push(' '),
-            c => text.push(c),
-        }
-    }
-    let text = text.trim_end();
-    let spinning =
-        ["[ - ]", "[ \\ ]", "[ | ]", "[ / ]"].iter().find_map(|end| text.strip_suffix(end));
-    spinning.unwrap_or(text).trim_end().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spinning_signs_and_colours_are_no_news() {
-        assert_eq!(
-            plain("Testing if puppet apply is finished: a.pp   [ | ]"),
-            plain("Testing if puppet apply is finished: a.pp   [ / ]")
-        );
-        assert_eq!(plain("a.pp:    [ \u{1b}[32mDONE\u{1b}[0m ]"), "a.pp:    [ DONE ]");
-        assert_eq!(plain("\u{1b}[0;31m"), "");
-        assert_eq!(plain("x\u{1b}"), "x");
     }
 }

@@ -53,7 +53,7 @@ pub trait Runner {
     /// Asks the OVS database at `socket`.
     ///
     /// # Errors
-    /// As [`crate::ovsdb::call`].
+    /// As [`super::ovsdb::call`].
     fn ovsdb(&self, socket: &Path, method: &str, params: &Value) -> io::Result<Value>;
 
     /// The kernel's network interfaces.
@@ -97,7 +97,7 @@ impl Runner for SystemRunner {
     }
 
     fn ovsdb(&self, socket: &Path, method: &str, params: &Value) -> io::Result<Value> {
-        crate::ovsdb::call(socket, method, params)
+        super::ovsdb::call(socket, method, params)
     }
 
     fn interfaces(&self) -> io::Result<Vec<Interface>> {

@@ -56,7 +56,7 @@ impl Refusal {
     }
 
     /// In words.
-    pub fn words(self) -> &'static str {
+    pub fn describe(self) -> &'static str {
         match self {
             Refusal::NoTls => "it is no TLS 1.3 connection, or broke off",
             Refusal::NoCertificate => "it shows no certificate of the lab",

@@ -15,12 +15,11 @@
 //!
 //! All times in here are seconds since this node's kernel started: wall clocks step.
 
-use super::LOST_AFTER;
+use super::known::{AnnouncerSession, KnownPeer, PeerChange};
 use super::refusal::Refusal;
 use crate::host::{Host, clock, files};
 use contract::peers::wire::{Announcement, PeerState, PeerStatus};
-use contract::spec::{Role, Spec};
-use contract::status::CloudState;
+use contract::spec::{LabHost, Role, Spec};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -32,69 +31,11 @@ pub const PATH: &str = "/run/firstboot/peers.json";
 const VERSION: u32 = 1;
 /// How long after the beginning of its session an announcement is taken.
 pub const EXPIRY: Duration = Duration::from_secs(10);
-/// So many replaced boots of a node are remembered.
-const OLD_BOOTS: usize = 8;
+/// A node that was not heard of for so many seconds is unreachable: three announcements
+/// were lost.
+pub const LOST_AFTER: f64 = 35.0;
 /// Seconds after which a view that was not written is nobody's: it is written every few.
 const STALE: f64 = 30.0;
-
-/// The session in which something is said.
-#[derive(Clone, Debug)]
-pub struct Session {
-    /// The name in the client's certificate.
-    pub name: String,
-    /// The session's own value, see [`Announcement::session`].
-    pub id: String,
-    /// Sessions are numbered as they are accepted, from 1.
-    pub number: u64,
-    /// Since it was accepted.
-    pub age: Duration,
-}
-
-/// What was heard of a node.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Known {
-    boot_id: String,
-    seq: u64,
-    image: String,
-    state: PeerState,
-    step: String,
-    cloud: Option<CloudState>,
-    /// Since when it is at that step.
-    since: f64,
-    /// When it was heard of last.
-    heard: f64,
-    /// Whether its loss was told.
-    lost: bool,
-    /// Boots that others have replaced, the latest last.
-    old_boots: Vec<String>,
-    /// The number of the first session of this boot; none of an earlier service counts.
-    #[serde(skip)]
-    session: u64,
-}
-
-/// What changed by an announcement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It was heard of for the first time.
-    Joined,
-    /// It has become ready.
-    Ready,
-    /// A step of it has failed.
-    Failed,
-    /// It was lost, and is heard of again.
-    Back,
-    /// It has started anew.
-    Rebooted,
-    /// OpenStack has come up.
-    CloudUp,
-}
-
-impl Change {
-    /// Whether the node has only just begun to listen.
-    pub fn came(self) -> bool {
-        matches!(self, Change::Joined | Change::Back | Change::Rebooted)
-    }
-}
 
 /// What this node has heard of the others since it started.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -103,7 +44,7 @@ pub struct View {
     boot_id: Option<String>,
     /// When it was written.
     written: f64,
-    peers: BTreeMap<String, Known>,
+    peers: BTreeMap<String, KnownPeer>,
     /// How often something was refused, by reason.
     pub refused: BTreeMap<Refusal, u64>,
 }
@@ -124,28 +65,28 @@ impl View {
     /// # Errors
     /// As writing a file.
     pub fn save(&mut self, host: &Host) -> io::Result<()> {
-        self.written = uptime(host);
+        self.written = host.uptime_seconds();
         // Not through [`Host::write`]: in /run a file has its folder's label, and this one
         // is written every few seconds.
         files::write_atomic(&host.path(PATH)?, &serde_json::to_vec(self)?, 0o600)
     }
 
     /// Whether whoever writes it has stopped.
-    pub fn stale(&self, host: &Host) -> bool {
-        uptime(host) - self.written > STALE
+    pub fn is_stale(&self, host: &Host) -> bool {
+        host.uptime_seconds() - self.written > STALE
     }
 
-    /// Takes an announcement, if the rules allow it; what it changes.
+    /// Records an announcement, if the rules allow it; what it changes.
     ///
     /// # Errors
     /// The rule that it breaks.
-    pub fn take(
+    pub fn record(
         &mut self,
         spec: &Spec,
         said: &Announcement,
-        by: &Session,
+        by: &AnnouncerSession,
         now: f64,
-    ) -> Result<Vec<Change>, Refusal> {
+    ) -> Result<Vec<PeerChange>, Refusal> {
         if said.node != by.name {
             return Err(Refusal::WrongName);
         }
@@ -159,17 +100,17 @@ impl View {
             return Err(Refusal::Expired);
         }
         let last = self.peers.get(&said.node);
-        let mut known = Known::after(last, said, by, now)?;
+        let mut known = KnownPeer::after(last, said, by, now)?;
         // Whether OpenStack is up is not for a compute to say.
         known.cloud = said.cloud.filter(|_| role == Role::Controller);
-        let changes = known.changes(last);
+        let changes = known.list_changes(last);
         self.peers.insert(said.node.clone(), known);
         Ok(changes)
     }
 
     /// Which nodes are silent for too long since the last look; nothing is held against
     /// them before `began`, when this node began to listen.
-    pub fn lost(&mut self, began: f64, now: f64) -> Vec<(String, f64)> {
+    pub fn find_lost(&mut self, began: f64, now: f64) -> Vec<(String, f64)> {
         let mut found = Vec::new();
         for (name, known) in &mut self.peers {
             let silent = now - known.heard;
@@ -182,11 +123,11 @@ impl View {
     }
 
     /// Every other node of the lab, in the spec's order.
-    pub fn peers(&self, host: &Host, spec: &Spec) -> Vec<PeerStatus> {
-        let (now, wall) = (uptime(host), host.clock().wall());
-        let date = |at: f64| clock::rfc3339(wall.saturating_sub(seconds(now - at)));
+    pub fn list_peers(&self, host: &Host, spec: &Spec) -> Vec<PeerStatus> {
+        let (now, wall) = (host.uptime_seconds(), host.clock().wall());
+        let date = |at: f64| clock::rfc3339(wall.saturating_sub(to_duration(now - at)));
         let others = spec.hosts.iter().filter(|one| one.name != spec.node.name);
-        let peer = |one: &contract::spec::LabHost| {
+        let peer = |one: &LabHost| {
             let known = self.peers.get(&one.name);
             let silent = known.map(|known| (now - known.heard).max(0.0));
             PeerStatus {
@@ -208,80 +149,7 @@ impl View {
     }
 }
 
-impl Known {
-    /// What is known after `said`, if it may follow `last`.
-    fn after(
-        last: Option<&Known>,
-        said: &Announcement,
-        by: &Session,
-        now: f64,
-    ) -> Result<Known, Refusal> {
-        let state = PeerState::from(said.state);
-        let mut known = Known {
-            boot_id: said.boot_id.clone(),
-            seq: said.seq,
-            image: said.image.clone(),
-            state,
-            step: said.step.clone(),
-            cloud: None,
-            since: now - said.for_seconds,
-            heard: now,
-            lost: false,
-            old_boots: Vec::new(),
-            session: by.number,
-        };
-        let Some(last) = last else { return Ok(known) };
-        known.old_boots.clone_from(&last.old_boots);
-        if last.boot_id == said.boot_id {
-            if said.seq <= last.seq {
-                return Err(Refusal::Replayed);
-            }
-            known.session = last.session;
-            if (last.state, &last.step) == (state, &said.step) {
-                known.since = last.since;
-            }
-        } else {
-            if last.old_boots.contains(&said.boot_id) || by.number < last.session {
-                return Err(Refusal::OlderBoot);
-            }
-            known.old_boots.push(last.boot_id.clone());
-            let more = known.old_boots.len().saturating_sub(OLD_BOOTS);
-            known.old_boots.drain(..more);
-        }
-        Ok(known)
-    }
-
-    /// What is told about it, as it was `last` before.
-    fn changes(&self, last: Option<&Known>) -> Vec<Change> {
-        let booted = last.is_some_and(|last| last.boot_id != self.boot_id);
-        let mut changes = Vec::new();
-        match last {
-            None => changes.push(Change::Joined),
-            Some(_) if booted => changes.push(Change::Rebooted),
-            Some(last) if last.lost => changes.push(Change::Back),
-            Some(_) => {}
-        }
-        if booted || last.is_none_or(|last| last.state != self.state) {
-            changes.extend(match self.state {
-                PeerState::Ready => Some(Change::Ready),
-                PeerState::Failed => Some(Change::Failed),
-                PeerState::Working | PeerState::Unknown => None,
-            });
-        }
-        let up = |known: &Known| known.cloud == Some(CloudState::Up);
-        if up(self) && !last.is_some_and(up) {
-            changes.push(Change::CloudUp);
-        }
-        changes
-    }
-}
-
-/// Seconds since the kernel started; 0 in a folder tree without `/proc`.
-pub(super) fn uptime(host: &Host) -> f64 {
-    host.uptime().unwrap_or_default()
-}
-
 /// `seconds` as a duration; negative, endless and undefined ones are none.
-fn seconds(seconds: f64) -> Duration {
+fn to_duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }

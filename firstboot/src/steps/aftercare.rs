@@ -1,11 +1,13 @@
 //! After-care: what packstack leaves otherwise than the lab needs it. Each item is about
 //! one file and the service that reads it; files that are not there need no care.
 
-use super::{Fault, State, packstack};
-use crate::chrony;
+use super::outcome::CheckOutcome;
+use super::packstack;
+use crate::host::Fault;
 use crate::host::Host;
-use crate::iptables;
-use crate::systemd;
+use crate::services::chrony;
+use crate::services::iptables;
+use crate::services::systemd;
 use contract::peers::places::PORT;
 use contract::spec::Spec;
 
@@ -53,22 +55,22 @@ fn items(host: &Host, spec: &Spec) -> Result<Vec<Item>, Fault> {
         let wrong = format!("{} does not name the lab's servers with iburst", chrony::CONF);
         (!chrony::conf_holds(text, ntp)).then(|| (wrong, chrony::conf_with(text, ntp)))
     })?;
-    look(iptables::RULES, Then::Firewall, &|text| iptables::with_port(text, PORT))?;
+    look(iptables::RULES, Then::Firewall, &|text| iptables::rules_with_port(text, PORT))?;
     look(HORIZON, Then::Restart("httpd"), &with_group)?;
     Ok(items)
 }
 
-pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
+pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
     if !host.live() || packstack::installed(host)?.is_none() {
-        return Ok(State::Skipped("packstack has installed nothing here".to_owned()));
+        return Ok(CheckOutcome::Skipped("packstack has installed nothing here".to_owned()));
     }
     let items = items(host, spec)?;
     if items.is_empty() {
         let text = "bridge mappings, chrony.conf, iptables and Horizon are as the lab needs them";
-        return Ok(State::Met(text.to_owned()));
+        return Ok(CheckOutcome::Met(text.to_owned()));
     }
     let wrong: Vec<String> = items.into_iter().map(|item| item.wrong).collect();
-    Ok(State::Unmet(wrong.join("; ")))
+    Ok(CheckOutcome::Unmet(wrong.join("; ")))
 }
 
 pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
@@ -78,7 +80,7 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
         changes.push(item.path.to_owned());
         match item.then {
             Then::Restart(unit) => changes.push(systemd::change(host, "restart", unit)?),
-            Then::Firewall => changes.push(iptables::let_in_now(host, PORT)?),
+            Then::Firewall => changes.push(iptables::open_port_now(host, PORT)?),
         }
     }
     Ok(changes)

@@ -1,10 +1,11 @@
 //! Chrony: chronyd is configured with the lab's servers, runs, and has selected one
 //! of them as its source.
 
-use super::{Fault, State};
-use crate::chrony::{self, CONF, Source};
+use super::outcome::CheckOutcome;
+use crate::host::Fault;
 use crate::host::{Host, Output, Program};
-use crate::systemd;
+use crate::services::chrony::{self, CONF, NoSources, TimeSource};
+use crate::services::systemd;
 use contract::spec::Spec;
 use std::net::Ipv4Addr;
 
@@ -17,56 +18,58 @@ pub(super) fn servers(spec: &Spec) -> String {
     servers.join(" or ")
 }
 
-pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
+pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
     let conf = host.read(CONF)?.unwrap_or_default();
     if !chrony::conf_holds(&conf, &spec.network.ntp) {
-        return Ok(State::Unmet(format!("{CONF} does not name exactly {}", servers(spec))));
+        return Ok(CheckOutcome::Unmet(format!("{CONF} does not name exactly {}", servers(spec))));
     }
     if !host.live() {
-        return Ok(State::Skipped(format!("{CONF} is right; only a running node has a clock")));
+        return Ok(CheckOutcome::Skipped(format!(
+            "{CONF} is right; only a running node has a clock"
+        )));
     }
-    let sources = match ask(host)? {
+    let sources = match ask_sources(host)? {
         Ok(sources) => sources,
         Err(refusal) => {
             let unit = systemd::show_one(host, UNIT)?;
             return Ok(if unit.running() || unit.changing() {
-                State::Waiting(format!("chronyd to answer chronyc ({refusal})"))
+                CheckOutcome::Waiting(format!("chronyd to answer chronyc ({refusal})"))
             } else {
-                State::Unmet(format!("chronyd is {}", unit.state()))
+                CheckOutcome::Unmet(format!("chronyd is {}", unit.state()))
             });
         }
     };
     Ok(judge(&sources, spec))
 }
 
-fn judge(sources: &[Source], spec: &Spec) -> State {
-    let ours = |source: &Source| {
+fn judge(sources: &[TimeSource], spec: &Spec) -> CheckOutcome {
+    let ours = |source: &TimeSource| {
         source.name.parse().is_ok_and(|address: Ipv4Addr| spec.network.ntp.contains(&address))
     };
-    let known: Vec<&Source> = sources.iter().filter(|source| ours(source)).collect();
+    let known: Vec<&TimeSource> = sources.iter().filter(|source| ours(source)).collect();
     if known.len() < spec.network.ntp.len() {
         let count = sources.len();
-        return State::Unmet(format!(
+        return CheckOutcome::Unmet(format!(
             "the running chronyd does not ask {} (it has {count} sources): it has not read its \
              configuration",
             servers(spec)
         ));
     }
     match sources.iter().find(|source| source.selected()) {
-        Some(source) => State::Met(format!(
+        Some(source) => CheckOutcome::Met(format!(
             "the clock follows {} (stratum {}), offset {:+.6} s",
             source.name, source.stratum, source.offset
         )),
         None => {
-            let answers: Vec<String> = sources.iter().map(Source::to_string).collect();
+            let answers: Vec<String> = sources.iter().map(TimeSource::to_string).collect();
             let answers = answers.join("; ");
-            State::Waiting(format!("chronyd to select a source ({answers})"))
+            CheckOutcome::Waiting(format!("chronyd to select a source ({answers})"))
         }
     }
 }
 
 /// Asks chronyd for its sources; the inner error is chronyc's refusal.
-fn ask(host: &Host) -> Result<Result<Vec<Source>, String>, Fault> {
+fn ask_sources(host: &Host) -> Result<Result<Vec<TimeSource>, NoSources>, Fault> {
     let output = chronyc(host, &["-c", "-n", "sources"])?;
     if output.ok() {
         return Ok(chrony::parse_csv(&output.stdout));
@@ -78,14 +81,14 @@ fn ask(host: &Host) -> Result<Result<Vec<Source>, String>, Fault> {
         return Ok(if output.ok() {
             chrony::parse_table(&output.stdout)
         } else {
-            Err(output.summary())
+            Err(NoSources(output.summary()))
         });
     }
-    Ok(Err(output.summary()))
+    Ok(Err(NoSources(output.summary())))
 }
 
 fn chronyc(host: &Host, args: &[&str]) -> Result<Output, Fault> {
-    Fault::of_run(host, &Program::new("chronyc").args(args.iter().copied()))
+    host.run(&Program::new("chronyc").args(args.iter().copied()))
 }
 
 pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {

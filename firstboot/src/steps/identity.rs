@@ -1,7 +1,8 @@
 //! Identity: host name, `/etc/hosts`, `/etc/resolv.conf`, `/etc/sysconfig/network`
 //! and the interface's `ifcfg` file. imgbuild wrote them; whatever changed them since is undone.
 
-use super::{Fault, State};
+use super::outcome::CheckOutcome;
+use crate::host::Fault;
 use crate::host::Host;
 use contract::node_files as files;
 use contract::spec::Spec;
@@ -77,7 +78,7 @@ fn part(
     Ok(Part { path: path.to_owned(), wrong, content })
 }
 
-pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
+pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
     let mut wrong: Vec<String> = parts(host, spec)?
         .iter()
         .filter_map(|part| Some(format!("{}: {}", part.path, part.wrong.as_ref()?)))
@@ -90,9 +91,11 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
     }
     if wrong.is_empty() {
         let (name, count) = (&spec.node.name, spec.hosts.len());
-        Ok(State::Met(format!("host name {name}, {count} hosts, resolv.conf and ifcfg are right")))
+        Ok(CheckOutcome::Met(format!(
+            "host name {name}, {count} hosts, resolv.conf and ifcfg are right"
+        )))
     } else {
-        Ok(State::Unmet(wrong.join("; ")))
+        Ok(CheckOutcome::Unmet(wrong.join("; ")))
     }
 }
 

@@ -1,9 +1,10 @@
 //! libvirt (computes): libvirtd is enabled, runs and answers for QEMU guests, and what
 //! kind of guests nova can have here is said.
 
-use super::{Fault, State};
+use super::outcome::CheckOutcome;
+use crate::host::Fault;
 use crate::host::{Host, Program};
-use crate::systemd;
+use crate::services::systemd;
 
 /// libvirt's unit.
 const UNIT: &str = "libvirtd";
@@ -14,33 +15,35 @@ const QEMU: [&str; 3] =
 const NESTED: [&str; 2] =
     ["/sys/module/kvm_intel/parameters/nested", "/sys/module/kvm_amd/parameters/nested"];
 
-pub(super) fn check(host: &Host) -> Result<State, Fault> {
+pub(super) fn check(host: &Host) -> Result<CheckOutcome, Fault> {
     if !host.live() {
-        return Ok(State::Skipped("libvirtd runs on the running node".to_owned()));
+        return Ok(CheckOutcome::Skipped("libvirtd runs on the running node".to_owned()));
     }
     let unit = systemd::show_one(host, UNIT)?;
     if !unit.present() {
         let fault = Fault::new("there is no libvirtd on this node");
-        return Ok(State::Impossible(fault.hint("install libvirt-daemon and its QEMU driver")));
+        return Ok(CheckOutcome::Impossible(
+            fault.hint("install libvirt-daemon and its QEMU driver"),
+        ));
     }
     if !unit.running() {
         return Ok(if unit.changing() {
-            State::Waiting("libvirtd to start".to_owned())
+            CheckOutcome::Waiting("libvirtd to start".to_owned())
         } else {
-            State::Unmet(format!("libvirtd is {}", unit.state()))
+            CheckOutcome::Unmet(format!("libvirtd is {}", unit.state()))
         });
     }
     if !systemd::enabled(host, UNIT)? {
-        return Ok(State::Unmet("libvirtd does not start at boot".to_owned()));
+        return Ok(CheckOutcome::Unmet("libvirtd does not start at boot".to_owned()));
     }
     let program = Program::new("virsh").args(["-c", "qemu:///system", "list", "--all"]);
-    let output = Fault::of_run(host, &program)?;
+    let output = host.run(&program)?;
     if !output.ok() {
-        return Ok(State::Waiting(format!("`{program}` to succeed ({})", output.summary())));
+        return Ok(CheckOutcome::Waiting(format!("`{program}` to succeed ({})", output.summary())));
     }
     // A heading, a rule, one line a guest.
     let guests = output.stdout.lines().filter(|line| !line.trim().is_empty()).skip(2).count();
-    Ok(State::Met(format!("libvirtd answers, {guests} guests defined; {}", kind(host)?)))
+    Ok(CheckOutcome::Met(format!("libvirtd answers, {guests} guests defined; {}", kind(host)?)))
 }
 
 /// What nova's guests run on here: the processor (kvm) or emulation (qemu).

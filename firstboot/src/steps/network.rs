@@ -2,9 +2,10 @@
 //! route leads to the gateway. Where it does not by itself, network.service is
 //! restarted; it reads the `ifcfg` files that the identity step put right.
 
-use super::{Fault, State};
+use super::outcome::CheckOutcome;
+use crate::host::Fault;
 use crate::host::{Host, Interface, Program};
-use crate::systemd;
+use crate::services::systemd;
 use contract::spec::Spec;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -22,34 +23,34 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// The kernel's IPv4 routes.
 const ROUTES: &str = "/proc/net/route";
 
-pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
+pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
     if !host.live() {
-        return Ok(State::Skipped("interfaces are those of the running node".to_owned()));
+        return Ok(CheckOutcome::Skipped("interfaces are those of the running node".to_owned()));
     }
     match look(host, spec)? {
         Ok(state) => return Ok(state),
         Err(wrong) if systemd::show_one(host, UNIT)?.changing() => {
-            return Ok(State::Waiting(format!("network.service to finish ({wrong})")));
+            return Ok(CheckOutcome::Waiting(format!("network.service to finish ({wrong})")));
         }
         Err(_) => {}
     }
     // It may have finished since the interface was looked at.
-    Ok(look(host, spec)?.unwrap_or_else(State::Unmet))
+    Ok(look(host, spec)?.unwrap_or_else(CheckOutcome::Unmet))
 }
 
 /// How the interface stands, or what is wrong as long as network.service is not at work.
-fn look(host: &Host, spec: &Spec) -> Result<Result<State, String>, Fault> {
+fn look(host: &Host, spec: &Spec) -> Result<Result<CheckOutcome, String>, Fault> {
     let interfaces = host.runner().interfaces()?;
     let wanted = &spec.node.interface;
     let Some(interface) = interfaces.iter().find(|one| one.name == *wanted) else {
         let names: Vec<&str> = interfaces.iter().map(|one| one.name.as_str()).collect();
         let there = names.join(", ");
         let text = format!("interface {wanted} to appear (there are: {there})");
-        return Ok(Ok(State::Waiting(text)));
+        return Ok(Ok(CheckOutcome::Waiting(text)));
     };
     if !interface.carrier && interface.up {
         let text = format!("a carrier on {wanted}: is its cable plugged in?");
-        return Ok(Ok(State::Waiting(text)));
+        return Ok(Ok(CheckOutcome::Waiting(text)));
     }
     // Once the interface is a port of the bridge, the bridge has the address.
     let own = (spec.node.address, spec.network.prefix);
@@ -66,9 +67,9 @@ fn look(host: &Host, spec: &Spec) -> Result<Result<State, String>, Fault> {
     let gateway = default_gateway(&routes, wanted);
     let (address, prefix) = (spec.node.address, spec.network.prefix);
     Ok(match gateway {
-        Some(gateway) if gateway == spec.network.gateway => {
-            Ok(State::Met(format!("{wanted} is up with {address}/{prefix}, gateway {gateway}")))
-        }
+        Some(gateway) if gateway == spec.network.gateway => Ok(CheckOutcome::Met(format!(
+            "{wanted} is up with {address}/{prefix}, gateway {gateway}"
+        ))),
         Some(other) => Err(format!("the default route over {wanted} leads to {other}")),
         None => Err(format!("there is no default route over {wanted}")),
     })
@@ -106,7 +107,7 @@ pub(crate) fn answer(host: &Host, address: Ipv4Addr) -> Result<Answer, Fault> {
     // What the kernel remembers of it must not count.
     let text = address.to_string();
     let forget = Program::new("ip").args(["neighbour", "flush", "to", &text]);
-    Fault::of_run(host, &forget)?;
+    host.run(&forget)?;
     match host.runner().reach(SocketAddrV4::new(address, ECHO), ANSWER) {
         Ok(()) => return Ok(Answer::Ip),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => return Ok(Answer::Ip),

@@ -5,61 +5,50 @@
 //! off while they move the address.
 
 use super::network::{Answer, answer};
-use super::{Fault, State};
+use super::outcome::CheckOutcome;
+use super::step::{SWITCH_UNITS, find_switch_unit};
+use crate::host::Fault;
 use crate::host::{Host, Program};
-use crate::ovs;
-use crate::systemd;
+use crate::services::ovs;
+use crate::services::systemd;
 use contract::node_files as files;
 use contract::spec::{Spec, SpecBridge};
 use std::time::Duration;
 
-/// Units that start Open vSwitch: CentOS's (SysV or native) and Debian's.
-const UNITS: [&str; 4] = ["openvswitch", "openvswitch-switch", "ovs-vswitchd", "ovsdb-server"];
 /// How often the gateway is asked after the change, and the pause between.
 const ASKED: (u32, Duration) = (10, Duration::from_secs(1));
 
-/// Whether the spec's services name Open vSwitch.
-pub(super) fn wanted(spec: &Spec) -> bool {
-    unit(spec).is_some()
-}
-
-fn unit(spec: &Spec) -> Option<&str> {
-    let bare = |unit: &str| unit.strip_suffix(".service").unwrap_or(unit).to_owned();
-    let known = |unit: &&String| UNITS.contains(&bare(unit).as_str());
-    spec.services.enabled.iter().find(known).map(String::as_str)
-}
-
-pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
+pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
     let mut wrong = wrong_files(host, spec)?;
     if !host.live() {
         return Ok(if wrong.is_empty() {
-            State::Skipped("Open vSwitch runs on the running node".to_owned())
+            CheckOutcome::Skipped("Open vSwitch runs on the running node".to_owned())
         } else {
-            State::Unmet(wrong.join("; "))
+            CheckOutcome::Unmet(wrong.join("; "))
         });
     }
     let switch = match ovs::look(host) {
         Ok(switch) => switch,
         Err(fault) => {
-            let unit = systemd::show_one(host, unit(spec).unwrap_or(UNITS[0]))?;
+            let unit = systemd::show_one(host, find_switch_unit(spec).unwrap_or(SWITCH_UNITS[0]))?;
             return Ok(if unit.running() || unit.changing() {
-                State::Waiting(format!("the OVS database to answer ({fault})"))
+                CheckOutcome::Waiting(format!("the OVS database to answer ({fault})"))
             } else {
-                State::Unmet(format!("{} is {}", unit.name, unit.state()))
+                CheckOutcome::Unmet(format!("{} is {}", unit.name, unit.state()))
             });
         }
     };
     let program = Program::new("ovs-appctl").args(["--timeout=5", "version"]);
-    let answer = Fault::of_run(host, &program)?;
+    let answer = host.run(&program)?;
     if !answer.ok() {
-        return Ok(State::Waiting(format!("ovs-vswitchd to answer ({})", answer.summary())));
+        return Ok(CheckOutcome::Waiting(format!("ovs-vswitchd to answer ({})", answer.summary())));
     }
     if let Some(bridge) = &spec.bridge {
         if let Some(other) =
             switch.bridge_of(&spec.node.interface).filter(|b| b.name != bridge.name)
         {
             let (name, other) = (&spec.node.interface, &other.name);
-            return Ok(State::Impossible(
+            return Ok(CheckOutcome::Impossible(
                 Fault::new(format!("{name} is a port of the bridge {other}"))
                     .hint(format!("`ovs-vsctl del-port {other} {name}` if it has no use there")),
             ));
@@ -67,7 +56,7 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
         wrong.extend(wrong_bridge(host, spec, bridge, &switch)?);
     }
     if !wrong.is_empty() {
-        return Ok(State::Unmet(wrong.join("; ")));
+        return Ok(CheckOutcome::Unmet(wrong.join("; ")));
     }
     let version = answer.stdout.lines().next().unwrap_or("ovs-vswitchd");
     let names: Vec<&str> = switch.bridges.iter().map(|bridge| bridge.name.as_str()).collect();
@@ -75,7 +64,7 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
     let carries = spec.bridge.as_ref().map_or_else(String::new, |bridge| {
         format!("; {} has {} and port {}", bridge.name, spec.node.address, spec.node.interface)
     });
-    Ok(State::Met(format!("{version} answers, bridges: {names}{carries}")))
+    Ok(CheckOutcome::Met(format!("{version} answers, bridges: {names}{carries}")))
 }
 
 /// What is wrong with the two files that make the bridge at the next boot.
@@ -132,7 +121,7 @@ fn wrong_bridge(
 pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
     let mut changes = Vec::new();
     if host.live() && ovs::look(host).is_err() {
-        let unit = unit(spec).unwrap_or(UNITS[0]);
+        let unit = find_switch_unit(spec).unwrap_or(SWITCH_UNITS[0]);
         if !systemd::show_one(host, unit)?.running() {
             changes.push(systemd::change(host, "start", unit)?);
         }
@@ -280,5 +269,5 @@ fn still_answers(host: &Host, spec: &Spec, before: Answer) -> Result<(), Fault> 
 }
 
 fn ip(host: &Host, args: &[&str]) -> Result<(), Fault> {
-    Fault::of_change(host, &Program::new("ip").args(args.iter().copied()))
+    host.run_checked(&Program::new("ip").args(args.iter().copied()))
 }

@@ -2,11 +2,12 @@
 //! ready. What it was told is kept, so that it runs again only when that changes or
 //! when it did not come to its end.
 
-use super::{Fault, State};
-use crate::answers::AnswerFile;
+use super::outcome::CheckOutcome;
+use crate::host::Fault;
 use crate::host::{Host, Program};
-use crate::packstack::{SUCCESS, failure, logs, wanted};
-use crate::peers;
+use crate::peers::computes::{list_silent_computes, list_unready_computes};
+use crate::services::answer_file::AnswerFile;
+use crate::services::packstack::{SUCCESS, failure, logs, wanted};
 use contract::node_files;
 use contract::spec::{Spec, SpecPackstack};
 use serde::{Deserialize, Serialize};
@@ -72,17 +73,17 @@ pub(super) fn installed(host: &Host) -> Result<Option<AnswerFile>, Fault> {
     Ok(Some(file))
 }
 
-pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
+pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
     let Some(packstack) = &spec.packstack else {
-        return Ok(State::Skipped("the spec has no [packstack]".to_owned()));
+        return Ok(CheckOutcome::Skipped("the spec has no [packstack]".to_owned()));
     };
     if !host.live() {
-        return Ok(State::Skipped("packstack runs on the running node".to_owned()));
+        return Ok(CheckOutcome::Skipped("packstack runs on the running node".to_owned()));
     }
     let Some(program) = program(host, packstack) else {
         let medium = if spec.image.practice { "the practice medium has" } else { "there is" };
         let missing = packstack.program.as_deref().unwrap_or("packstack");
-        return Ok(State::Skipped(format!(
+        return Ok(CheckOutcome::Skipped(format!(
             "{medium} no {missing}, so OpenStack is not installed on this node"
         )));
     };
@@ -92,19 +93,22 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
     }
     if let Some(process) = logs::process_with(host, IN_USE)? {
         let text = format!("another packstack to end (process {process})");
-        return Ok(State::Waiting(text));
+        return Ok(CheckOutcome::Waiting(text));
     }
     if installed(host)?.is_some_and(|file| file.holds(&wanted)) {
         let double =
             packstack.program.as_ref().map_or("", |_| ", which stands in packstack's place");
-        return Ok(State::Met(format!("OpenStack was installed by {program}{double}")));
+        return Ok(CheckOutcome::Met(format!("OpenStack was installed by {program}{double}")));
     }
-    let missing = peers::computes_missing(host, spec);
+    let missing = list_unready_computes(host, spec);
     if !missing.is_empty() {
-        return Ok(State::Waiting(format!("every compute to be ready: {}", missing.join("; "))));
+        return Ok(CheckOutcome::Waiting(format!(
+            "every compute to be ready: {}",
+            missing.join("; ")
+        )));
     }
     let last = host.follow_job(JOB, 0, |job, _| failure(&job.lines, job.ended.flatten()))?;
-    Ok(State::Unmet(match last {
+    Ok(CheckOutcome::Unmet(match last {
         Some(failure) => failure,
         None if host.mode(RESULT)?.is_some() && host.mode(RC_FILE)?.is_none() => {
             format!("packstack came to its end, but {RC_FILE} is not there")
@@ -114,7 +118,11 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
 }
 
 /// How a run under way stands; `None` if there is none, or it failed.
-fn watch(host: &Host, spec: &Spec, packstack: &SpecPackstack) -> Result<Option<State>, Fault> {
+fn watch(
+    host: &Host,
+    spec: &Spec,
+    packstack: &SpecPackstack,
+) -> Result<Option<CheckOutcome>, Fault> {
     let stall = packstack.stall_seconds.map_or(STALL, Duration::from_secs);
     let latest = logs::fingerprint(host)?;
     let seen = host.follow_job(JOB, latest, |job, silent| {
@@ -133,7 +141,7 @@ fn watch(host: &Host, spec: &Spec, packstack: &SpecPackstack) -> Result<Option<S
         return Ok(None);
     }
     // A host that goes away makes packstack wait for ever.
-    let lost = if silent >= stall / 8 { peers::computes_silent(host, spec) } else { Vec::new() };
+    let lost = if silent >= stall / 8 { list_silent_computes(host, spec) } else { Vec::new() };
     if silent >= stall || (!lost.is_empty() && silent >= stall / 4) {
         let why = if lost.is_empty() { String::new() } else { format!("; {}", lost.join("; ")) };
         let line = format!(
@@ -148,7 +156,7 @@ fn watch(host: &Host, spec: &Spec, packstack: &SpecPackstack) -> Result<Option<S
         return Ok(None);
     }
     let lost = if lost.is_empty() { String::new() } else { format!(" ({})", lost.join("; ")) };
-    Ok(Some(State::Waiting(format!("packstack, which is at `{at}`{lost}"))))
+    Ok(Some(CheckOutcome::Waiting(format!("packstack, which is at `{at}`{lost}"))))
 }
 
 pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
@@ -184,7 +192,7 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
 /// Has packstack make an answer file with passwords of its own.
 fn generate(host: &Host, program: &str) -> Result<AnswerFile, Fault> {
     let option = format!("--gen-answer-file={GENERATED}");
-    Fault::of_change(host, &Program::new(program).arg(&option).time_limit(GENERATE))?;
+    host.run_checked(&Program::new(program).arg(&option).time_limit(GENERATE))?;
     let text = host.read(GENERATED)?.unwrap_or_default();
     let file = AnswerFile::parse(text.as_bytes());
     if file.entries().is_empty() {
@@ -202,7 +210,7 @@ fn log_in_everywhere(host: &Host, spec: &Spec) -> Result<usize, Fault> {
             .args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"])
             .args(["-o", "StrictHostKeyChecking=no", &target, "true"])
             .time_limit(LOGIN);
-        let output = Fault::of_run(host, &program)?;
+        let output = host.run(&program)?;
         if !output.ok() {
             let (key, list) = (node_files::ROOT_KEY, node_files::AUTHORIZED_KEYS);
             return Err(Fault::new(format!(

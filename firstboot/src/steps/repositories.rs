@@ -2,24 +2,25 @@
 //! Only packstack installs from them; where it does not run here, a repository that
 //! does not answer is said and holds nothing up.
 
-use super::{State, packstack};
+use super::outcome::CheckOutcome;
+use super::packstack;
 use crate::host::Host;
-use crate::repositories::count;
+use crate::services::repositories::count_packages;
 use contract::spec::Spec;
 
 /// What was found, in words: the good news and the bad.
-pub(crate) struct Findings {
+pub(crate) struct RepositoryFindings {
     pub(crate) good: Vec<String>,
     pub(crate) bad: Vec<String>,
 }
 
 /// Counts every repository.
-pub(crate) fn look(host: &Host, spec: &Spec) -> Findings {
-    let mut findings = Findings { good: Vec::new(), bad: Vec::new() };
+pub(crate) fn inspect_repositories(host: &Host, spec: &Spec) -> RepositoryFindings {
+    let mut findings = RepositoryFindings { good: Vec::new(), bad: Vec::new() };
     let mut total = Some(0);
     for repository in &spec.repositories {
         let id = &repository.id;
-        match (count(host, repository), repository.packages) {
+        match (count_packages(host, repository), repository.packages) {
             (Ok(found), Some(wanted)) if found != wanted => {
                 total = total.map(|sum| sum + found);
                 findings.bad.push(format!("{id} holds {found} packages in place of {wanted}"));
@@ -46,17 +47,17 @@ pub(crate) fn look(host: &Host, spec: &Spec) -> Findings {
     findings
 }
 
-pub(super) fn check(host: &Host, spec: &Spec) -> State {
+pub(super) fn check(host: &Host, spec: &Spec) -> CheckOutcome {
     if !host.live() {
-        return State::Skipped("repositories are asked by the running node".to_owned());
+        return CheckOutcome::Skipped("repositories are asked by the running node".to_owned());
     }
-    let Findings { good, bad } = look(host, spec);
+    let RepositoryFindings { good, bad } = inspect_repositories(host, spec);
     let bad = bad.join("; ");
     if bad.is_empty() {
-        State::Met(good.join(", "))
+        CheckOutcome::Met(good.join(", "))
     } else if packstack::present(host, spec) {
-        State::Waiting(format!("the repositories to be whole: {bad}"))
+        CheckOutcome::Waiting(format!("the repositories to be whole: {bad}"))
     } else {
-        State::Skipped(format!("{bad}. Nothing on this node installs from them by itself"))
+        CheckOutcome::Skipped(format!("{bad}. Nothing on this node installs from them by itself"))
     }
 }

@@ -1,9 +1,10 @@
 //! Services: the spec's wanted units run and are enabled, the unwanted ones are
 //! neither, if they are there at all.
 
-use super::{Fault, State};
+use super::outcome::CheckOutcome;
+use crate::host::Fault;
 use crate::host::Host;
-use crate::systemd::{self, Unit};
+use crate::services::systemd::{self, Unit};
 use contract::spec::Spec;
 
 /// What is to be done about a unit.
@@ -37,15 +38,15 @@ struct Findings {
     absent: Vec<String>,
 }
 
-pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
+pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
     if !host.live() {
-        return Ok(State::Skipped("units run on the running node".to_owned()));
+        return Ok(CheckOutcome::Skipped("units run on the running node".to_owned()));
     }
     let findings = look(host, spec)?;
     if !findings.absent.is_empty() {
         let names = findings.absent.join(", ");
         let fault = Fault::new(format!("not on this node or masked: {names}"));
-        return Ok(State::Impossible(fault.hint(
+        return Ok(CheckOutcome::Impossible(fault.hint(
             "install the package that holds the unit (or `systemctl unmask` it), then \
              `systemctl restart firstboot`",
         )));
@@ -56,13 +57,13 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
             .iter()
             .map(|(unit, change, state)| format!("{unit} is {state}: to {}", change.verb()))
             .collect();
-        return Ok(State::Unmet(wrong.join("; ")));
+        return Ok(CheckOutcome::Unmet(wrong.join("; ")));
     }
     if !findings.changing.is_empty() {
-        return Ok(State::Waiting(format!("{} to settle", findings.changing.join(" "))));
+        return Ok(CheckOutcome::Waiting(format!("{} to settle", findings.changing.join(" "))));
     }
     let (on, off) = (spec.services.enabled.len(), spec.services.disabled.len());
-    Ok(State::Met(format!("{on} units run and are enabled, {off} are off or absent")))
+    Ok(CheckOutcome::Met(format!("{on} units run and are enabled, {off} are off or absent")))
 }
 
 pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {

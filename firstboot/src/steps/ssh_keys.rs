@@ -1,7 +1,8 @@
 //! ssh keys: root's keys are there with modes that sshd and ssh accept. With others
 //! sshd passes over the keys, and nobody can log in.
 
-use super::{Fault, State};
+use super::outcome::CheckOutcome;
+use crate::host::Fault;
 use crate::host::Host;
 use contract::node_files::{AUTHORIZED_KEYS, ROOT_KEY, ROOT_SSH};
 
@@ -20,18 +21,18 @@ fn wrong(host: &Host) -> Result<Vec<(&'static str, u32, u32)>, Fault> {
     Ok(wrong)
 }
 
-pub(super) fn check(host: &Host) -> Result<State, Fault> {
+pub(super) fn check(host: &Host) -> Result<CheckOutcome, Fault> {
     let wrong: Vec<String> = wrong(host)?
         .iter()
         .map(|(path, mode, wanted)| format!("{path} has mode {mode:o} in place of {wanted:o}"))
         .collect();
     if !wrong.is_empty() {
-        return Ok(State::Unmet(wrong.join("; ")));
+        return Ok(CheckOutcome::Unmet(wrong.join("; ")));
     }
     let text = host.read(AUTHORIZED_KEYS)?.unwrap_or_default();
     let keys =
         text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    Ok(State::Met(match keys.count() {
+    Ok(CheckOutcome::Met(match keys.count() {
         0 => "no key may log in as root: this node has its console only".to_owned(),
         1 => "1 key may log in as root".to_owned(),
         count => format!("{count} keys may log in as root"),

@@ -1,14 +1,16 @@
 //! Verification: the cloud is asked, service by service; what each says is the evidence.
 
-use super::{Fault, State, packstack};
+use super::outcome::CheckOutcome;
+use super::packstack;
+use crate::host::Fault;
 use crate::host::{Host, Note};
-use crate::openstack;
+use crate::services::openstack;
 use contract::spec::Spec;
 
-pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
+pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
     let installed = if host.live() { packstack::installed(host)? } else { None };
     let Some(answers) = installed else {
-        return Ok(State::Skipped("packstack has installed nothing here".to_owned()));
+        return Ok(CheckOutcome::Skipped("packstack has installed nothing here".to_owned()));
     };
     let services = openstack::ask_all(host, spec, &answers);
     let (good, bad): (Vec<_>, Vec<_>) = services.iter().partition(|service| service.ok);
@@ -18,8 +20,8 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<State, Fault> {
     let text = format!("{} answer as they should", names.join(", "));
     services.into_iter().for_each(|service| host.note(Note::Service(service)));
     Ok(if bad.is_empty() {
-        State::Met(text)
+        CheckOutcome::Met(text)
     } else {
-        State::Waiting(format!("OpenStack to work ({})", bad.join("; ")))
+        CheckOutcome::Waiting(format!("OpenStack to work ({})", bad.join("; ")))
     })
 }

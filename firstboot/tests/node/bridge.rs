@@ -5,11 +5,12 @@
 use crate::double::{CONTROLLER, FakeRunner, Node};
 use crate::namespace::{Daemon, isolated, until};
 use contract::node_files as files;
+use firstboot::host::Fault;
 use firstboot::host::http::{Request, Response};
 use firstboot::host::job::Job;
 use firstboot::host::{Clock, Host, Interface, Output, Program, Runner, SystemClock, SystemRunner};
-use firstboot::steps::{Fault, State, Step};
-use firstboot::{ovs, ovsdb};
+use firstboot::services::{ovs, ovsdb};
+use firstboot::steps::{CheckOutcome, Step};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::io;
@@ -184,12 +185,12 @@ fn the_address_moves_to_the_bridge_and_survives_neutron_by_the_cure() {
         let host = lab.host(|_| {});
         let spec = lab.node.spec.clone();
         let look = || Step::OpenVswitch.check(&host, &spec).unwrap();
-        let State::Unmet(wrong) = look() else { panic!("{:?}", look()) };
+        let CheckOutcome::Unmet(wrong) = look() else { panic!("{:?}", look()) };
         assert!(wrong.contains("there is no bridge br-ex"), "{wrong}");
 
         let changes = Step::OpenVswitch.apply(&host, &lab.node.spec).unwrap();
         assert!(changes.contains(&"bridge br-ex".to_owned()), "{changes:?}");
-        let State::Met(evidence) = look() else { panic!("{:?}", look()) };
+        let CheckOutcome::Met(evidence) = look() else { panic!("{:?}", look()) };
         assert!(evidence.contains("br-ex has 192.168.1.10 and port eth0"), "{evidence}");
         assert!(Lab::gateway_answers());
         // What tools not ours say.
@@ -213,7 +214,7 @@ fn the_address_moves_to_the_bridge_and_survives_neutron_by_the_cure() {
         assert!(Lab::gateway_answers(), "with the cure it is not");
         lab.restart_switch();
         assert!(Lab::gateway_answers(), "and stays so");
-        assert!(matches!(look(), State::Met(_)), "{:?}", look());
+        assert!(matches!(look(), CheckOutcome::Met(_)), "{:?}", look());
     });
 }
 

@@ -6,9 +6,9 @@ use crate::namespace::{Daemon, isolated, until};
 use crate::real::RealProgram;
 use contract::spec::Spec;
 use contract::status::{Outcome, StepState};
+use firstboot::engine;
 use firstboot::host::{Host, SystemClock};
 use firstboot::journal::Journal;
-use firstboot::run;
 use firstboot::steps::{Bounds, Step};
 use std::cell::RefCell;
 use std::net::Ipv4Addr;
@@ -42,7 +42,8 @@ fn chrony_step(folder: &Path, deadline: u64) -> StepState {
     let runner = Box::new(RealProgram(FakeRunner(world), "chronyc"));
     let host = Host::with(folder, runner, Box::new(SystemClock::default()));
     let bounds = |step: Step| Bounds { deadline: Duration::from_secs(deadline), ..step.bounds() };
-    let state = run::run(&host, &spec, &Journal::new(Some(&spec), Vec::new()), &bounds).unwrap();
+    let state =
+        engine::run_all(&host, &spec, &Journal::new(Some(&spec), Vec::new()), &bounds).unwrap();
     state.steps.into_iter().find(|step| step.name == "chrony").unwrap()
 }
 

@@ -6,11 +6,11 @@ use crate::tree::pages;
 pub use crate::tree::{plain, write_files};
 use contract::spec::Spec;
 use contract::status::{Outcome, StepState};
+use firstboot::engine;
 use firstboot::host::http::{Request, Response};
 use firstboot::host::job::Job;
 use firstboot::host::{Clock, Host, Interface, Output, Program, Runner, SystemRunner};
 use firstboot::journal::{self, Journal};
-use firstboot::run;
 use firstboot::state::RunState;
 use firstboot::steps::Step;
 use serde_json::{Value, json};
@@ -357,7 +357,7 @@ impl Node {
 
     pub fn run(&self) -> RunState {
         let journal = Journal::new(Some(&self.spec), vec![Box::new(self.records.clone())]);
-        run::run(&self.host(), &self.spec, &journal, &Step::bounds).unwrap()
+        engine::run_all(&self.host(), &self.spec, &journal, &Step::bounds).unwrap()
     }
 
     /// Runs and returns how one step ended.

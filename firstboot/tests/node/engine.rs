@@ -131,13 +131,13 @@ fn retries_are_told_and_their_pauses_grow() {
 #[test]
 fn the_state_file_is_private_and_is_what_status_shows() {
     let node = Node::plain();
-    let before = report::status(&node.host()).unwrap();
+    let before = report::load_status(&node.host()).unwrap();
     assert_eq!(before.state, Readiness::Working);
     let run = node.run();
     let path = node.root.path().join("var/lib/firstboot/state.json");
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, 0o600);
     assert_eq!(RunState::load(&node.host()).unwrap(), Some(run.clone()));
-    let status = report::status(&node.host()).unwrap();
+    let status = report::load_status(&node.host()).unwrap();
     assert_eq!((status.state, &status.steps), (Readiness::Ready, &run.steps));
 }
 
@@ -147,11 +147,11 @@ fn another_boot_makes_the_old_result_void() {
     node.run();
     std::fs::create_dir_all(node.root.path().join("proc/sys/kernel/random")).unwrap();
     node.write("/proc/sys/kernel/random/boot_id", "00000000-0000-4000-8000-000000000001\n");
-    let status = report::status(&node.host()).unwrap();
+    let status = report::load_status(&node.host()).unwrap();
     assert_eq!(status.state, Readiness::Working);
     assert!(status.note.unwrap().contains("since this boot"));
     node.run();
-    assert_eq!(report::status(&node.host()).unwrap().state, Readiness::Ready);
+    assert_eq!(report::load_status(&node.host()).unwrap().state, Readiness::Ready);
 }
 
 #[test]
@@ -160,11 +160,11 @@ fn a_run_that_was_broken_off_is_told_from_one_at_work() {
     let mut state = node.run();
     state.steps[3].outcome = Outcome::Waiting;
     state.save(&node.host()).unwrap();
-    let status = report::status(&node.host()).unwrap();
+    let status = report::load_status(&node.host()).unwrap();
     assert_eq!(status.state, Readiness::Failed);
     assert!(status.note.unwrap().contains("broken off"));
-    let _lock = node.host().lock(firstboot::state::FOLDER).unwrap().unwrap();
-    assert_eq!(report::status(&node.host()).unwrap().state, Readiness::Working);
+    let _lock = node.host().lock(firstboot::state::DIRECTORY).unwrap().unwrap();
+    assert_eq!(report::load_status(&node.host()).unwrap().state, Readiness::Working);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_damaged_state_file_is_said_and_the_next_run_replaces_it() {
     let node = Node::plain();
     node.run();
     node.write("/var/lib/firstboot/state.json", "{\"version\": 1, ");
-    assert!(report::status(&node.host()).unwrap_err().contains("state.json"));
+    assert!(report::load_status(&node.host()).unwrap_err().to_string().contains("state.json"));
     node.run();
-    assert_eq!(report::status(&node.host()).unwrap().state, Readiness::Ready);
+    assert_eq!(report::load_status(&node.host()).unwrap().state, Readiness::Ready);
 }

@@ -3,11 +3,11 @@
 
 use crate::double::{CONTROLLER, FakeUnit, Node, plain};
 use contract::status::{Outcome, Readiness};
-use firstboot::environment::check;
+use firstboot::environment::check_environment;
 use firstboot::host::http::Response;
 use firstboot::journal::Journal;
 use firstboot::steps::Step;
-use firstboot::{analyze, report, run};
+use firstboot::{analyze, engine, report};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -29,7 +29,7 @@ fn healthy() -> Node {
 /// The check that fails, alone; its evidence and hint.
 fn failing(node: &Node) -> (String, String, String) {
     let mut bad: Vec<_> =
-        check(&node.host(), &node.spec).into_iter().filter(|one| !one.ok).collect();
+        check_environment(&node.host(), &node.spec).into_iter().filter(|one| !one.ok).collect();
     assert_eq!(bad.len(), 1, "{bad:?}");
     let one = bad.remove(0);
     assert!(!one.hint.is_empty(), "{one:?}");
@@ -39,7 +39,7 @@ fn failing(node: &Node) -> (String, String, String) {
 #[test]
 fn a_healthy_node_passes_all_seven() {
     let node = healthy();
-    let checks = check(&node.host(), &node.spec);
+    let checks = check_environment(&node.host(), &node.spec);
     assert_eq!(checks.len(), 7);
     for one in &checks {
         assert!(one.ok && one.hint.is_empty() && !one.evidence.is_empty(), "{one:?}");
@@ -163,9 +163,10 @@ fn a_retry_does_the_step_and_what_depends_on_it_and_nothing_else() {
     node.records.0.lock().unwrap().clear();
     let journal = Journal::new(Some(&node.spec), vec![Box::new(node.records.clone())]);
     let host = node.host();
-    let state = run::retry(&host, &node.spec, &journal, &Step::bounds, Step::Chrony).unwrap();
+    let state =
+        engine::retry_step(&host, &node.spec, &journal, &Step::bounds, Step::Chrony).unwrap();
     assert_eq!(state.readiness(), Readiness::Ready, "{state:?}");
-    assert_eq!(report::status(&node.host()).unwrap().state, Readiness::Ready);
+    assert_eq!(report::load_status(&node.host()).unwrap().state, Readiness::Ready);
     let records = node.records.0.lock().unwrap();
     let mut steps: Vec<&str> =
         records.iter().map(|fields| fields["FIRSTBOOT_STEP"].as_str()).collect();
@@ -181,12 +182,12 @@ fn where_the_time_went_is_told_and_drawn() {
     node.world.borrow_mut().interfaces[0].carrier = false;
     node.world.borrow_mut().at(90, |world| world.interfaces[0].carrier = true);
     let mut state = node.run();
-    let text = analyze::text(&state);
+    let text = analyze::draw_text(&state);
     assert!(text.contains("42.5 s  from power-on"), "{text}");
     assert!(text.contains("    90.0 s  network      unchanged  ##########"), "{text}");
     assert!(text.contains("network took 100 % of the time"), "{text}");
     state.steps[1].message = "a <b> & \"c\"\u{7}".into();
-    let svg = analyze::svg(&state);
+    let svg = analyze::draw_svg(&state);
     let file = node.root.path().join("time.svg");
     std::fs::write(&file, &svg).unwrap();
     // Python's own XML parser takes it, and finds a bar for each step and one before.

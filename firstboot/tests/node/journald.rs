@@ -3,8 +3,8 @@
 
 use crate::double::{COMPUTE, Fields, Node};
 use crate::namespace::{Daemon, isolated, until};
+use firstboot::engine;
 use firstboot::journal::{Event, Journal, RUN, id};
-use firstboot::run;
 use firstboot::steps::Step;
 use serde_json::Value;
 use std::path::Path;
@@ -34,7 +34,7 @@ fn journalctl_finds_every_record_with_its_fields() {
         node.world.borrow_mut().unit("chronyd").active = "activating";
         let sinks = vec![Journal::system_sink(), Box::new(node.records.clone())];
         let journal = Journal::new(Some(&node.spec), sinks);
-        run::run(&node.host(), &node.spec, &journal, &Step::bounds).unwrap();
+        engine::run_all(&node.host(), &node.spec, &journal, &Step::bounds).unwrap();
 
         // Text larger than a datagram may be: it must be cut, not lost.
         let message = format!("{}\n{}", "µ".repeat(10), "x".repeat(300_000));

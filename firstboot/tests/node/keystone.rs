@@ -3,9 +3,9 @@
 
 use crate::namespace::{Daemon, isolated, until};
 use contract::spec::Spec;
-use firstboot::answers::AnswerFile;
 use firstboot::host::Host;
-use firstboot::openstack;
+use firstboot::services::answer_file::AnswerFile;
+use firstboot::services::openstack;
 use std::path::Path;
 use std::process::{Command, Stdio};
 

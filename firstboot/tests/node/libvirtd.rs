@@ -5,7 +5,7 @@ use crate::double::{COMPUTE, FakeRunner, Node};
 use crate::namespace::{Daemon, isolated};
 use crate::real::RealProgram;
 use firstboot::host::{Host, SystemClock};
-use firstboot::steps::{State, Step};
+use firstboot::steps::{CheckOutcome, Step};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ fn a_real_libvirtd_answers_and_one_that_is_not_there_is_waited_for() {
         let runner = Box::new(RealProgram(FakeRunner(node.world.clone()), "virsh"));
         let host = Host::with(node.root.path(), runner, Box::new(SystemClock::default()));
         let look = || Step::Libvirt.check(&host, &node.spec).unwrap();
-        let State::Waiting(what) = look() else { panic!("{:?}", look()) };
+        let CheckOutcome::Waiting(what) = look() else { panic!("{:?}", look()) };
         assert!(what.contains("virsh -c qemu:///system list --all` to succeed"), "{what}");
 
         let mut libvirtd = Command::new("libvirtd");
@@ -42,13 +42,13 @@ fn a_real_libvirtd_answers_and_one_that_is_not_there_is_waited_for() {
         );
         let mut found = look();
         for _ in 0..60 {
-            if matches!(found, State::Met(_)) {
+            if matches!(found, CheckOutcome::Met(_)) {
                 break;
             }
             std::thread::sleep(Duration::from_secs(1));
             found = look();
         }
-        let State::Met(evidence) = found else { panic!("{found:?}") };
+        let CheckOutcome::Met(evidence) = found else { panic!("{found:?}") };
         assert!(evidence.contains("libvirtd answers, 0 guests defined"), "{evidence}");
     });
 }

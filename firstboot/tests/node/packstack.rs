@@ -3,8 +3,8 @@
 
 use crate::double::{CONTROLLER, Node};
 use contract::status::{Outcome, Readiness};
+use firstboot::engine;
 use firstboot::journal::Journal;
-use firstboot::run;
 use firstboot::state::RunState;
 use firstboot::steps::Step;
 use std::os::unix::fs::PermissionsExt;
@@ -42,7 +42,7 @@ fn packstack(node: &Node) -> (Outcome, String, RunState) {
     };
     let journal = Journal::new(Some(&node.spec), vec![Box::new(node.records.clone())]);
     let host = node.host();
-    let state = run::retry(&host, &node.spec, &journal, &bounds, Step::Packstack).unwrap();
+    let state = engine::retry_step(&host, &node.spec, &journal, &bounds, Step::Packstack).unwrap();
     let step = state.steps.iter().find(|step| step.name == "packstack").unwrap().clone();
     (step.outcome, step.message, state)
 }

@@ -7,10 +7,12 @@ use contract::peers::wire::{Announcement, PeerState};
 use contract::status::CloudState;
 use contract::status::Readiness;
 use firstboot::host::Host;
-use firstboot::iptables;
-use firstboot::peers::view::{Change, Session, View};
-use firstboot::peers::{self, LOST_AFTER};
+use firstboot::peers::computes::list_unready_computes;
+use firstboot::peers::known::{AnnouncerSession, PeerChange};
+use firstboot::peers::summary::{find_obstacle, find_reported_cloud};
+use firstboot::peers::view::{LOST_AFTER, View};
 use firstboot::report;
+use firstboot::services::iptables;
 use std::time::Duration;
 
 /// A controller with keys, whose kernel has run for 1,000 s.
@@ -23,16 +25,16 @@ fn controller() -> Node {
     node
 }
 
-fn heard(view: &mut View, node: &Node, said: Announcement, at: f64) -> Vec<Change> {
+fn heard(view: &mut View, node: &Node, said: Announcement, at: f64) -> Vec<PeerChange> {
     let (name, id) = (said.node.clone(), said.session.clone());
-    let session = Session { name, id, number: 1, age: Duration::ZERO };
-    view.take(&node.spec, &said, &session, at).unwrap()
+    let session = AnnouncerSession { name, id, number: 1, age: Duration::ZERO };
+    view.record(&node.spec, &said, &session, at).unwrap()
 }
 
 #[test]
 fn packstack_waits_until_every_compute_has_said_that_it_is_ready() {
     let node = controller();
-    let missing = || peers::computes_missing(&node.host(), &node.spec);
+    let missing = || list_unready_computes(&node.host(), &node.spec);
     assert_eq!(missing(), ["firstboot-peers.service does not run on this node"]);
     let mut view = View::load(&node.host());
     view.save(&node.host()).unwrap();
@@ -65,16 +67,16 @@ fn silence_is_told_once_and_its_end_too() {
     let node = controller();
     let mut view = View::load(&node.host());
     let changes = heard(&mut view, &node, announcement("nova01", "b", 1), 1000.0);
-    assert_eq!(changes, [Change::Joined, Change::Ready]);
+    assert_eq!(changes, [PeerChange::Joined, PeerChange::Ready]);
     assert_eq!(heard(&mut view, &node, announcement("nova01", "b", 2), 1010.0), []);
-    assert_eq!(view.lost(0.0, 1010.0 + LOST_AFTER), []);
-    assert_eq!(view.lost(1030.0, 1060.0), [], "not before this node has listened for as long");
-    assert_eq!(view.lost(0.0, 1060.0), [("nova01".to_owned(), 50.0)]);
-    assert_eq!(view.lost(0.0, 1061.0), []);
+    assert_eq!(view.find_lost(0.0, 1010.0 + LOST_AFTER), []);
+    assert_eq!(view.find_lost(1030.0, 1060.0), [], "not before this node has listened for as long");
+    assert_eq!(view.find_lost(0.0, 1060.0), [("nova01".to_owned(), 50.0)]);
+    assert_eq!(view.find_lost(0.0, 1061.0), []);
     let changes = heard(&mut view, &node, announcement("nova01", "b", 3), 1070.0);
-    assert_eq!(changes, [Change::Back]);
+    assert_eq!(changes, [PeerChange::Back]);
     let changes = heard(&mut view, &node, announcement("nova01", "c", 1), 1080.0);
-    assert_eq!(changes, [Change::Rebooted, Change::Ready]);
+    assert_eq!(changes, [PeerChange::Rebooted, PeerChange::Ready]);
 }
 
 #[test]
@@ -85,7 +87,7 @@ fn a_stepping_clock_changes_nothing() {
     view.save(&node.host()).unwrap();
     // The double's time is that of 2026; a clock that was just set shows it the same way.
     let ago = |host: &Host| {
-        let peer = View::load(host).peers(host, &node.spec).remove(0);
+        let peer = View::load(host).list_peers(host, &node.spec).remove(0);
         assert!(peer.reachable && peer.state == PeerState::Ready, "{peer:?}");
         (peer.silent_seconds, peer.heard.unwrap(), peer.since.unwrap())
     };
@@ -108,18 +110,18 @@ fn a_stepping_clock_changes_nothing() {
 fn without_keys_the_status_says_that_nothing_is_known() {
     let node = controller();
     std::fs::remove_dir(node.root.path().join("etc/firstboot/pki")).unwrap();
-    let status = report::status(&node.host()).unwrap();
+    let status = report::load_status(&node.host()).unwrap();
     assert_eq!(status.peers.len(), 2);
     assert!(status.peers.iter().all(|peer| peer.state == PeerState::Unknown && !peer.reachable));
-    let note = peers::obstacle(&node.host(), &View::load(&node.host())).unwrap();
+    let note = find_obstacle(&node.host(), &View::load(&node.host())).unwrap();
     assert!(note.starts_with("/etc/firstboot/pki is not in this image"), "{note}");
     // A view of another boot is no view.
     let mut view = View::load(&node.host());
     heard(&mut view, &node, announcement("nova01", "b", 1), 990.0);
     view.save(&node.host()).unwrap();
-    assert_eq!(report::status(&node.host()).unwrap().peers[0].state, PeerState::Ready);
+    assert_eq!(report::load_status(&node.host()).unwrap().peers[0].state, PeerState::Ready);
     node.write("/proc/sys/kernel/random/boot_id", "the-next-boot\n");
-    assert_eq!(report::status(&node.host()).unwrap().peers[0].state, PeerState::Unknown);
+    assert_eq!(report::load_status(&node.host()).unwrap().peers[0].state, PeerState::Unknown);
 }
 
 #[test]
@@ -129,25 +131,28 @@ fn only_a_controller_can_say_that_the_cloud_is_up() {
     let up =
         |name: &str| Announcement { cloud: Some(CloudState::Up), ..announcement(name, "b", 1) };
     let changes = heard(&mut view, &node, up("nova02"), 1000.0);
-    assert_eq!(changes, [Change::Joined, Change::Ready]);
-    assert_eq!(peers::cloud(&view.peers(&node.host(), &node.spec)), None);
+    assert_eq!(changes, [PeerChange::Joined, PeerChange::Ready]);
+    assert_eq!(find_reported_cloud(&view.list_peers(&node.host(), &node.spec)), None);
     let changes = heard(&mut view, &node, up("openstack"), 1000.0);
-    assert_eq!(changes, [Change::Joined, Change::Ready, Change::CloudUp]);
-    assert_eq!(peers::cloud(&view.peers(&node.host(), &node.spec)), Some(CloudState::Up));
+    assert_eq!(changes, [PeerChange::Joined, PeerChange::Ready, PeerChange::CloudUp]);
+    assert_eq!(
+        find_reported_cloud(&view.list_peers(&node.host(), &node.spec)),
+        Some(CloudState::Up)
+    );
 }
 
 #[test]
 fn the_port_is_opened_again_on_any_node() {
     let node = Node::new(COMPUTE);
     let host = node.host();
-    let open = || iptables::let_in(&host, PORT).unwrap();
+    let open = || iptables::open_port(&host, PORT).unwrap();
     assert_eq!(open(), None, "without rules at boot there is nothing to do");
     std::fs::create_dir_all(node.root.path().join("etc/sysconfig")).unwrap();
     node.write(iptables::RULES, "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j REJECT\nCOMMIT\n");
     // The double answers iptables as it does ip.
     let answer = |output| node.world.borrow_mut().answers.insert("ip", vec![output]);
     answer(crate::double::said(4, "iptables: Resource temporarily unavailable.\n"));
-    assert!(iptables::let_in(&host, PORT).is_err());
+    assert!(iptables::open_port(&host, PORT).is_err());
     assert!(!node.read(iptables::RULES).contains("7878"), "it is tried again");
     answer(crate::double::said(0, ""));
     assert!(open().is_some_and(|done| done.contains("port 7878")));

@@ -236,7 +236,7 @@ fn chrony_tells_a_dead_daemon_from_a_mute_one() {
     node.world.borrow_mut().answers.get_mut("chronyc").unwrap().insert(0, dead);
     node.world.borrow_mut().unit("chronyd").active = "failed";
     let found = Step::Chrony.check(&node.host(), &spec);
-    assert_eq!(found, Ok(firstboot::steps::State::Unmet("chronyd is failed (dead)".into())));
+    assert_eq!(found, Ok(firstboot::steps::CheckOutcome::Unmet("chronyd is failed (dead)".into())));
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub fn pages(spec: &Spec) -> BTreeMap<String, Response> {
 /// Puts the node's files below `root`.
 pub fn write_files(root: &Path, spec: &Spec) {
     use contract::node_files as files;
-    use firstboot::chrony;
+    use firstboot::services::chrony;
     let mask: u32 = files::netmask(spec.network.prefix).into();
     let [a, b, c, d] = spec.network.gateway.octets();
     let gateway = u32::from_ne_bytes([a, b, c, d]);

@@ -3,9 +3,9 @@
 use contract::peers::wire::{Announcement, PeerStatus, Refused};
 use contract::spec::Spec;
 use contract::status::find_current;
-use firstboot::answers::AnswerFile;
-use firstboot::chrony as time;
-use firstboot::ovsdb as switch;
+use firstboot::services::answer_file::AnswerFile;
+use firstboot::services::chrony as time;
+use firstboot::services::ovsdb as switch;
 use firstboot::state::RunState;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -97,7 +97,7 @@ pub(super) fn ovsdb_seeds() -> Vec<Vec<u8>> {
 
 /// Messages on the database's socket.
 pub(super) fn ovsdb_framing(data: &[u8]) -> bool {
-    switch::read_answer(data).is_ok()
+    firstboot::host::ovsdb::read_answer(data).is_ok()
 }
 
 pub(super) fn framing_seeds() -> Vec<Vec<u8>> {

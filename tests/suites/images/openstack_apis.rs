@@ -2,9 +2,9 @@
 //! address in a network namespace, healthy and in every unhealthy variant.
 
 use contract::spec::Spec;
-use firstboot::answers::AnswerFile;
 use firstboot::host::Host;
-use firstboot::openstack;
+use firstboot::services::answer_file::AnswerFile;
+use firstboot::services::openstack;
 use lab_tests::namespace::Namespace;
 use lab_tests::openstack_double::{
     AGENTS, Cloud, Double, HYPERVISORS, IMAGES, LOGIN, SERVICES, SWIFT, TOKENS, VOLUMES,

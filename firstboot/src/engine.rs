@@ -1,0 +1,8 @@
+//! The engine: for each step check, change, check again, until it is as wanted or its
+//! bounds are reached; one journal record and one state file for each transition.
+
+mod run;
+mod run_context;
+mod step_run;
+
+pub use run::{retry_step, run_all};

@@ -1,0 +1,17 @@
+//! What a step notes.
+
+use contract::status::ServiceState;
+
+/// What a step notes beside its result, for the journal and the state file.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Note {
+    /// A line that a program said.
+    Output {
+        /// The program.
+        program: String,
+        /// What it said.
+        line: String,
+    },
+    /// How a service of OpenStack stands.
+    Service(ServiceState),
+}

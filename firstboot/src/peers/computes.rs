@@ -1,0 +1,59 @@
+//! The computes that packstack sets up: which of them are not ready.
+
+use super::keys;
+use super::view::View;
+use crate::host::Host;
+use contract::peers::places::UNIT;
+use contract::peers::wire::{PeerState, PeerStatus};
+use contract::spec::{Role, Spec};
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+/// ssh's port.
+const SSH: u16 = 22;
+/// How long a node may take to answer.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// Which of the computes that packstack is to set up are not ready yet, in words; empty
+/// when all are. With keys a compute is ready when it has said so in its present boot and
+/// is heard of; without them as soon as its ssh port answers.
+pub fn list_unready_computes(host: &Host, spec: &Spec) -> Vec<String> {
+    if !keys::are_present(host) {
+        return list_silent_computes(host, spec);
+    }
+    let view = View::load(host);
+    if view.is_stale(host) {
+        return vec![format!("{UNIT} does not run on this node")];
+    }
+    let peers = view.list_peers(host, spec);
+    let computes = peers.iter().filter(|peer| peer.role == Role::Compute);
+    computes.filter_map(describe_unready).collect()
+}
+
+/// What keeps `peer` from being ready, in words.
+fn describe_unready(peer: &PeerStatus) -> Option<String> {
+    let (name, address) = (&peer.node, peer.address);
+    let silent = peer.silent_seconds.unwrap_or_default();
+    let why = match peer.state {
+        PeerState::Unknown => "has not been heard of yet".to_owned(),
+        _ if !peer.reachable => format!("was last heard of {silent:.0} s ago"),
+        PeerState::Ready => return None,
+        PeerState::Failed => format!("failed at step {}", peer.step),
+        PeerState::Working if peer.step.is_empty() => "has not begun".to_owned(),
+        PeerState::Working => format!("is at step {}", peer.step),
+    };
+    Some(format!("{name} ({address}) {why}"))
+}
+
+/// Which of the computes do not answer on their ssh port, in words: packstack works
+/// through it, and waits for ever when one goes away.
+pub fn list_silent_computes(host: &Host, spec: &Spec) -> Vec<String> {
+    let computes = spec.hosts.iter().filter(|one| one.role == Role::Compute);
+    let silent = computes.filter(|one| {
+        let address = SocketAddrV4::new(one.address, SSH);
+        host.runner().reach(address, LIMIT).is_err()
+    });
+    silent
+        .map(|one| format!("{} ({}) does not answer on ssh port 22", one.name, one.address))
+        .collect()
+}

@@ -1,0 +1,11 @@
+//! The programs and services of a node that firstboot asks and changes.
+
+pub mod answer_file;
+pub mod chrony;
+pub mod iptables;
+pub mod openstack;
+pub mod ovs;
+pub mod ovsdb;
+pub mod packstack;
+pub mod repositories;
+pub mod systemd;

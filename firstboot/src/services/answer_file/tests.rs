@@ -1,0 +1,117 @@
+use super::*;
+use contract::lab_answers::list_lab_answers;
+use contract::spec::Spec;
+use std::path::PathBuf;
+
+fn wanted(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+fn edited(text: &str, pairs: &[(&str, &str)]) -> String {
+    let mut file = AnswerFile::parse(text.as_bytes());
+    file.apply(&wanted(pairs));
+    String::from_utf8(file.to_bytes()).unwrap()
+}
+
+#[test]
+fn only_the_values_change() {
+    let text = "[general]\r\n# a comment = y\r\nA = 1 \r\nodd line\r\nB=2\r\nA:1\r\n\r\n;A=3";
+    assert_eq!(
+        edited(text, &[("A", "9")]),
+        "[general]\r\n# a comment = y\r\nA = 9 \r\nodd line\r\nB=2\r\nA:9\r\n\r\n;A=3"
+    );
+    assert_eq!(edited(text, &[("B", "2")]), text);
+    assert_eq!(edited("a=1\n", &[("A", "2")]), "a=2\n", "names in any case are one key");
+    assert_eq!(edited("A=\n", &[("A", "2")]), "A=2\n");
+    assert_eq!(edited("A=1", &[("A", "")]), "A=");
+}
+
+#[test]
+fn a_missing_key_goes_to_the_sections_end() {
+    assert_eq!(edited("[general]\nA=1\n", &[("B", "2")]), "[general]\nA=1\nB=2\n");
+    assert_eq!(edited("[general]\r\nA=1", &[("B", "2")]), "[general]\r\nA=1\r\nB=2");
+    assert_eq!(edited("[general]\nA=1\n[x]\n", &[("B", "2")]), "[general]\nA=1\nB=2\n[x]\n");
+    assert_eq!(edited("", &[("B", "2")]), "B=2\n");
+}
+
+#[test]
+fn lines_that_continue_a_value_go_with_it() {
+    let text = "A=1\n# kept\n  ,2\n\n\t3\nB=4\n  5\n";
+    assert_eq!(edited(text, &[("A", "9")]), "A=9\n# kept\n\nB=4\n  5\n");
+}
+
+#[test]
+fn what_is_no_answer_file_is_kept() {
+    for bytes in [&b""[..], b"\xff\xfe\n=\n:\n[\n", b"\n\n\r\n", b"   x", b"A"] {
+        let file = AnswerFile::parse(bytes);
+        assert_eq!(file.to_bytes(), bytes);
+        assert_eq!(file.get("A"), None);
+    }
+}
+
+fn corpus() -> Option<PathBuf> {
+    let shared = std::env::var_os("IMGBUILD_SHARED").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
+        PathBuf::from,
+    );
+    let corpus = shared.join("corpus/packstack");
+    if !corpus.is_dir() {
+        eprintln!("{} is absent: not checked", corpus.display());
+        return None;
+    }
+    Some(corpus)
+}
+
+/// The file that packstack 9.0.3 generates: our keys change, every other byte stays.
+#[test]
+fn a_generated_file_is_edited() {
+    let Some(corpus) = corpus() else { return };
+    let path = corpus.join("newton-9.0.3/packstack-answers-9.0.3.default.txt");
+    let old = std::fs::read(path).unwrap();
+    let spec = Spec::parse(include_str!("../../../examples/controller.spec.toml")).unwrap();
+    let answers = list_lab_answers(&spec, false);
+    let mut file = AnswerFile::parse(&old);
+    let mut changed = file.apply(&answers);
+    assert!(file.holds(&answers));
+    assert_eq!(file.apply(&answers), Vec::<String>::new(), "a second edit changes nothing");
+    let new = file.to_bytes();
+    let lines = |bytes: &[u8]| bytes.split(|b| *b == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let (old, new) = (lines(&old), lines(&new));
+    assert_eq!(old.len(), new.len());
+    let mut different: Vec<String> = old
+        .iter()
+        .zip(&new)
+        .filter(|(old, new)| old != new)
+        .map(|(_, new)| String::from_utf8_lossy(new).split('=').next().unwrap().to_owned())
+        .collect();
+    different.sort();
+    changed.sort();
+    assert_eq!(different, changed);
+    assert!(AnswerFile::parse(&old.join(&b'\n')).secrets().len() > 20);
+}
+
+/// Files as people have them: read, kept and edited without a panic, and the count of
+/// keys is what Python's parser saw.
+#[test]
+fn real_files_are_read() {
+    let Some(corpus) = corpus() else { return };
+    let table = std::fs::read_to_string(corpus.join("real-answer-files.tsv")).unwrap();
+    for row in table.lines().skip(1) {
+        let fields: Vec<&str> = row.split('\t').collect();
+        let bytes = std::fs::read(corpus.join("real-answer-files").join(fields[0])).unwrap();
+        let mut file = AnswerFile::parse(&bytes);
+        assert_eq!(file.to_bytes(), bytes, "{}", fields[0]);
+        let entries = file.entries();
+        assert_eq!(entries.len().to_string(), fields[1], "{}", fields[0]);
+        let mut names: Vec<String> = entries.iter().map(|(key, _)| key.clone()).collect();
+        names.sort();
+        names.dedup();
+        let known = names.iter().filter(|name| find_kind(name).is_some()).count();
+        assert_eq!(
+            (names.len().to_string(), known.to_string()),
+            (fields[2].into(), fields[5].into())
+        );
+        file.set("CONFIG_SWIFT_INSTALL", "n");
+        assert_eq!(file.get("CONFIG_SWIFT_INSTALL").as_deref(), Some("n"));
+    }
+}

@@ -1,0 +1,239 @@
+//! Open vSwitch: its bridges, ports and interfaces, and making a bridge.
+
+use crate::host::Fault;
+use crate::host::Host;
+use crate::services::ovsdb::{self, map, set, uuid};
+use contract::spec;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long the switch may take to do what its database says.
+const SETTLE: Duration = Duration::from_secs(20);
+/// Time between two looks.
+const POLL: Duration = Duration::from_millis(200);
+
+/// The switch as its database has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Switch {
+    /// Version, if it has run since the database was made.
+    pub version: Option<String>,
+    /// The bridges.
+    pub bridges: Vec<Bridge>,
+    /// The last configuration that the switch has taken up.
+    pub cur_cfg: i64,
+}
+
+/// A bridge.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bridge {
+    /// Name.
+    pub name: String,
+    /// `secure` or `standalone`; unset means standalone.
+    pub fail_mode: Option<String>,
+    /// Addresses of its OpenFlow controllers.
+    pub controllers: Vec<String>,
+    /// Its ports.
+    pub ports: Vec<Port>,
+}
+
+/// A port of a bridge.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Port {
+    /// Name.
+    pub name: String,
+    /// VLAN.
+    pub tag: Option<i64>,
+    /// Its interfaces; more than one for a bond.
+    pub interfaces: Vec<Interface>,
+}
+
+/// An interface of a port.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Interface {
+    /// Name.
+    pub name: String,
+    /// `internal`, `patch`, `vxlan` …; empty for a device of the system.
+    pub kind: String,
+    /// Options, `peer` for instance, sorted.
+    pub options: Vec<(String, String)>,
+}
+
+impl Switch {
+    /// The bridge `name`.
+    pub fn bridge(&self, name: &str) -> Option<&Bridge> {
+        self.bridges.iter().find(|bridge| bridge.name == name)
+    }
+
+    /// The bridge that has the port `name`.
+    pub fn bridge_of(&self, name: &str) -> Option<&Bridge> {
+        self.bridges.iter().find(|bridge| bridge.ports.iter().any(|port| port.name == name))
+    }
+}
+
+/// Reads the switch's database.
+///
+/// # Errors
+/// When the database server does not answer.
+pub fn look(host: &Host) -> Result<Switch, Fault> {
+    let [top, bridges, ports, interfaces, controllers] = ovsdb::rows(
+        host,
+        [
+            ("Open_vSwitch", &["bridges", "ovs_version", "cur_cfg"]),
+            ("Bridge", &["_uuid", "name", "fail_mode", "controller", "ports"]),
+            ("Port", &["_uuid", "name", "tag", "interfaces"]),
+            ("Interface", &["_uuid", "name", "type", "options"]),
+            ("Controller", &["_uuid", "target"]),
+        ],
+    )?;
+    let top = top.first().cloned().unwrap_or_default();
+    let found = referred(&top["bridges"], &bridges).map(|row| Bridge {
+        name: text(&row["name"]),
+        fail_mode: set(&row["fail_mode"]).first().map(|mode| text(mode)),
+        controllers: referred(&row["controller"], &controllers)
+            .map(|row| text(&row["target"]))
+            .collect(),
+        ports: referred(&row["ports"], &ports).map(|row| port(row, &interfaces)).collect(),
+    });
+    Ok(Switch {
+        version: set(&top["ovs_version"]).first().map(|version| text(version)),
+        bridges: found.collect(),
+        cur_cfg: top["cur_cfg"].as_i64().unwrap_or_default(),
+    })
+}
+
+fn port(row: &Value, interfaces: &[Value]) -> Port {
+    let interfaces = referred(&row["interfaces"], interfaces).map(|row| {
+        let mut options: Vec<(String, String)> = map(&row["options"])
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
+        options.sort();
+        Interface { name: text(&row["name"]), kind: text(&row["type"]), options }
+    });
+    Port {
+        name: text(&row["name"]),
+        tag: set(&row["tag"]).first().and_then(|tag| tag.as_i64()),
+        interfaces: interfaces.collect(),
+    }
+}
+
+/// The rows that a column refers to.
+fn referred<'a>(column: &'a Value, rows: &'a [Value]) -> impl Iterator<Item = &'a Value> {
+    let row = |id: &str| rows.iter().find(move |row| uuid(&row["_uuid"]) == Some(id));
+    set(column).into_iter().filter_map(uuid).filter_map(row)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// Makes `bridge` with `device` as its port, as far as it is not there, and waits until
+/// the switch has done it. Whether the bridge is new.
+///
+/// # Errors
+/// When the database refuses, or the switch does not take it up in time; then `device`
+/// may be a port already.
+pub fn make_bridge(host: &Host, bridge: &spec::SpecBridge, device: &str) -> Result<bool, Fault> {
+    let switch = look(host)?;
+    let new = switch.bridge(&bridge.name).is_none();
+    let mut operations = Vec::new();
+    if new {
+        operations.extend(new_bridge(bridge));
+    }
+    let has_port = switch.bridge_of(device).is_some();
+    if !has_port {
+        operations.push(insert_interface(device, "", "device"));
+        operations.push(insert_port(device, "device"));
+        let ports = json!([["ports", "insert", ["set", [["named-uuid", "device_port"]]]]]);
+        let this = json!([["name", "==", bridge.name]]);
+        operations
+            .push(json!({"op": "mutate", "table": "Bridge", "where": this, "mutations": ports}));
+    }
+    commit(host, operations)?;
+    Ok(new)
+}
+
+fn new_bridge(bridge: &spec::SpecBridge) -> Vec<Value> {
+    let name = &bridge.name;
+    let row = json!({
+        "name": name,
+        "fail_mode": "standalone",
+        "datapath_type": bridge.datapath.as_deref().filter(|kind| *kind != "system").unwrap_or(""),
+        "ports": ["named-uuid", "bridge_port"],
+    });
+    let bridges = json!([["bridges", "insert", ["set", [["named-uuid", "bridge"]]]]]);
+    vec![
+        // Someone else may make it meanwhile.
+        json!({"op": "wait", "timeout": 0, "table": "Bridge", "where": [["name", "==", name]],
+               "columns": ["name"], "until": "==", "rows": []}),
+        insert_interface(name, "internal", "bridge"),
+        insert_port(name, "bridge"),
+        json!({"op": "insert", "table": "Bridge", "uuid-name": "bridge", "row": row}),
+        json!({"op": "mutate", "table": "Open_vSwitch", "where": [], "mutations": bridges}),
+    ]
+}
+
+fn insert_interface(name: &str, kind: &str, id: &str) -> Value {
+    json!({"op": "insert", "table": "Interface", "uuid-name": format!("{id}_interface"),
+           "row": {"name": name, "type": kind}})
+}
+
+fn insert_port(name: &str, id: &str) -> Value {
+    let interfaces = json!(["named-uuid", format!("{id}_interface")]);
+    json!({"op": "insert", "table": "Port", "uuid-name": format!("{id}_port"),
+           "row": {"name": name, "interfaces": interfaces}})
+}
+
+/// Takes `device` out of the bridge `name`, and the bridge itself away where `whole`.
+///
+/// # Errors
+/// As [`make_bridge`].
+pub fn unmake_bridge(host: &Host, name: &str, device: &str, whole: bool) -> Result<(), Fault> {
+    let [bridges, ports] =
+        ovsdb::rows(host, [("Bridge", &["_uuid", "name"]), ("Port", &["_uuid", "name"])])?;
+    let id = |rows: &[Value], name: &str| {
+        rows.iter().find(|row| row["name"] == name).map(|row| row["_uuid"].clone())
+    };
+    let mut operations = Vec::new();
+    if whole {
+        if let Some(bridge) = id(&bridges, name) {
+            let without = json!([["bridges", "delete", ["set", [bridge]]]]);
+            operations.push(
+                json!({"op": "mutate", "table": "Open_vSwitch", "where": [], "mutations": without}),
+            );
+        }
+    } else if let Some(port) = id(&ports, device) {
+        let without = json!([["ports", "delete", ["set", [port]]]]);
+        let this = json!([["name", "==", name]]);
+        operations
+            .push(json!({"op": "mutate", "table": "Bridge", "where": this, "mutations": without}));
+    }
+    commit(host, operations)
+}
+
+/// Does `operations` and waits until the switch has taken them up.
+fn commit(host: &Host, mut operations: Vec<Value>) -> Result<(), Fault> {
+    if operations.is_empty() {
+        return Ok(());
+    }
+    let next = json!([["next_cfg", "+=", 1]]);
+    operations
+        .push(json!({"op": "mutate", "table": "Open_vSwitch", "where": [], "mutations": next}));
+    operations.push(
+        json!({"op": "select", "table": "Open_vSwitch", "where": [], "columns": ["next_cfg"]}),
+    );
+    let results = ovsdb::transact(host, operations)?;
+    let wanted = results.last().and_then(|last| last["rows"][0]["next_cfg"].as_i64()).unwrap_or(0);
+    let began = host.clock().monotonic();
+    while look(host)?.cur_cfg < wanted {
+        if host.clock().monotonic() - began >= SETTLE {
+            let seconds = SETTLE.as_secs();
+            return Err(Fault::new(format!(
+                "ovs-vswitchd has not taken up the new configuration for {seconds} s"
+            ))
+            .hint("/var/log/openvswitch/ovs-vswitchd.log tells why"));
+        }
+        host.clock().sleep(POLL);
+    }
+    Ok(())
+}
