@@ -6,6 +6,7 @@ pub(crate) mod files;
 pub(crate) mod glob;
 pub mod interrupt;
 pub mod private;
+pub(crate) mod programs;
 pub mod progress;
 pub(crate) mod terminal;
 pub(crate) mod xml;

@@ -1,6 +1,6 @@
 //! Time, packages' repositories, SELinux, firewall.
 
-use super::Facts;
+use super::facts::Facts;
 use crate::kickstart::{Firewall, Repo, Selinux};
 use crate::profile::{GpgKey, Spec};
 
