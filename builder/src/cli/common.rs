@@ -124,7 +124,8 @@ pub struct SelectArguments {
 impl SelectArguments {
     /// What a plan names, found where it says or where these arguments do.
     pub fn of_plan(self, plan: &Plan) -> Result<Select> {
-        let mut select = Select::of_plan(plan, self.common.cache()?, self.offline);
+        let mut select =
+            Select::of_plan(plan, working_folder()?, self.common.cache()?, self.offline);
         if let Some(profile) = self.profile {
             select.profile = profile;
         }
@@ -150,6 +151,7 @@ impl SelectArguments {
     /// As a command wants it for which the profile plays no part.
     pub fn without_profile(self) -> Result<Select> {
         Ok(Select {
+            directory: working_folder()?,
             cache: self.common.cache()?,
             profile: self.profile.unwrap_or_default(),
             lab: self.lab,

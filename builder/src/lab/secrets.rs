@@ -4,6 +4,7 @@
 //! administrator password. No value of them is ever printed; the plan does not depend on them.
 
 mod files;
+pub mod node_files;
 mod pki;
 mod store;
 mod values;

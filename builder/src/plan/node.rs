@@ -8,7 +8,6 @@ pub mod accounts;
 mod facts;
 mod file;
 pub mod network;
-pub mod secret;
 mod system;
 
 pub use facts::Facts;

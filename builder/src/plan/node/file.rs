@@ -14,7 +14,8 @@ pub struct NodeFile {
 }
 
 impl NodeFile {
-    pub(super) fn text(path: impl Into<String>, mode: u16, text: impl Into<String>) -> Self {
+    /// A text file.
+    pub fn text(path: impl Into<String>, mode: u16, text: impl Into<String>) -> Self {
         let content = Content::Bytes(text.into().into_bytes());
         Self { path: path.into(), mode, content }
     }
@@ -23,7 +24,8 @@ impl NodeFile {
         Self { path: path.into(), mode: 0o777, content: Content::Symlink(target.into_bytes()) }
     }
 
-    pub(super) fn folder(path: &str, mode: u16) -> Self {
+    /// A folder.
+    pub fn folder(path: &str, mode: u16) -> Self {
         Self { path: path.into(), mode, content: Content::Dir }
     }
 
