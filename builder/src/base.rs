@@ -10,6 +10,7 @@ pub mod lab;
 pub mod nearest;
 pub mod place;
 pub mod private;
+pub(crate) mod programs;
 pub mod progress;
 pub(crate) mod terminal;
 pub(crate) mod xml;

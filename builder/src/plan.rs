@@ -1,6 +1,7 @@
 //! The plan: everything a build will do, decided before anything is done. Making it is
 //! pure; it reads no clock and holds no secret.
 
+pub mod boot_config;
 pub mod node;
 mod package;
 

@@ -1,148 +1,19 @@
-//! Installed trees: a folder read as a value, and the cache that keeps them by the digest
-//! of everything that made them.
+//! Installed trees: made by the target's own rpm, read as values, kept by the digest of
+//! everything that made them.
 
 pub mod bootloader;
 pub mod bootstrap;
+mod cache;
+mod inside;
 pub mod install;
 mod read;
 pub mod sandbox;
+mod scan;
 pub mod selinux;
 mod write;
 
+pub use cache::Cache;
+pub use inside::inside;
 pub use read::{has, read_file, rewrite_file};
+pub use scan::scan;
 pub use write::write;
-
-use crate::base::durable;
-use crate::base::error::{Context, Error, Result};
-use crate::base::interrupt;
-use crate::base::private::{self, Scratch};
-use crate::packages::cache;
-use crate::tree::sandbox::userns;
-use formats::tree::{ScanError, Tree};
-use nix::fcntl::{Flock, FlockArg};
-use sha2::{Digest, Sha256};
-use std::fs;
-use std::path::{Path, PathBuf};
-
-/// Reads the directory `root` as a tree; see [`formats::tree::scan`].
-///
-/// # Errors
-/// A build error naming what cannot be read, or interruption.
-pub fn scan(root: &Path, latest: i64) -> Result<Tree> {
-    formats::tree::scan(root, latest, &mut || interrupt::check().is_ok()).map_err(|e| match e {
-        ScanError::Stopped => Error::interrupted(),
-        e => Error::build(e.to_string()),
-    })
-}
-
-/// The place of the file `name` below `root`; `None` where there is none. For reading and
-/// writing a tree from outside of its sandbox.
-///
-/// # Errors
-/// A build error where a symbolic link is in the path, which could lead out of the tree.
-pub fn inside(root: &Path, name: &str) -> Result<Option<PathBuf>> {
-    if name.split('/').any(|part| part == "..") {
-        return Err(Error::build(format!("the image's /{name} leads out of the image")));
-    }
-    let mut place = root.to_owned();
-    for part in name.split('/') {
-        place.push(part);
-        match fs::symlink_metadata(&place) {
-            Ok(meta) if meta.is_symlink() => {
-                return Err(Error::build(format!(
-                    "the image's /{name} is behind a symbolic link, which is not followed"
-                )));
-            }
-            Ok(_) => {}
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(Error::build(format!("cannot read {}: {e}", place.display()))),
-        }
-    }
-    Ok(Some(place))
-}
-
-/// Finished trees in a folder, one per digest. They hold set-user-ID programs of other releases,
-/// so nobody but their owner can reach them.
-#[derive(Clone, Debug)]
-pub struct Cache {
-    folder: PathBuf,
-}
-
-impl Cache {
-    /// Over `folder`, which need not exist.
-    pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
-    }
-
-    /// The tree of this digest: from the cache, or made by `make` in a folder that is removed
-    /// again unless `make` succeeds. One build at a time makes trees.
-    ///
-    /// # Errors
-    /// What `make` fails with, or an environment error about the cache folder.
-    pub fn get(&self, digest: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
-        let place = self.place(digest);
-        let what = || format!("cannot use the cache {}", self.folder.display());
-        if cache::is_read_only(&self.folder) {
-            let missing = || cache::require_writable(&self.folder, &format!("the tree {digest}"));
-            return if place.is_dir() { Ok(place) } else { missing().map(|()| place) };
-        }
-        private::own_dir(&self.folder).or_environment(what)?;
-        let lock = private::open_lock(&self.folder.join("lock")).or_environment(what)?;
-        let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, e)| match e {
-            nix::errno::Errno::EINTR => Error::interrupted(),
-            e => Error::environment(format!("{}: {e}", what())),
-        })?;
-        private::remove_dead(&self.folder, cache::TREE);
-        if place.is_dir() {
-            private::restrict(&place, private::DIRECTORY).or_environment(what)?;
-            return Ok(place);
-        }
-        let temporary = Scratch::new(&self.folder, cache::TREE).or_environment(what)?;
-        make(temporary.path())?;
-        // A tree that is there is trusted: all of it has to be on the disk before its name is.
-        durable::sync_filesystem(temporary.path()).or_environment(what)?;
-        durable::rename(temporary.path(), &place).or_environment(what)?;
-        temporary.keep();
-        Ok(place)
-    }
-
-    /// Where the tree of this digest is. What is made through id maps has other owners on
-    /// the disk, so it has another name.
-    pub fn place(&self, digest: &str) -> PathBuf {
-        match userns::id_maps() {
-            None => self.folder.join(digest),
-            Some(maps) => self.folder.join(hex::encode(Sha256::digest(digest.to_owned() + &maps))),
-        }
-    }
-
-    /// Whether the tree of this digest is there.
-    pub fn has(&self, digest: &str) -> bool {
-        self.place(digest).is_dir()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::error::Context;
-    use std::fs::Permissions;
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
-
-    #[test]
-    fn a_failed_tree_is_not_kept() {
-        let dir = tempfile::tempdir().unwrap();
-        let cache = Cache::new(dir.path().join("trees"));
-        assert!(cache.get("x", |_| Err(Error::build("no"))).is_err());
-        assert!(!cache.has("x"));
-        let trees = dir.path().join("trees");
-        fs::create_dir(trees.join("partial-dead")).unwrap();
-        fs::set_permissions(&trees, Permissions::from_mode(0o755)).unwrap();
-        let made = cache.get("x", |p| fs::write(p.join("f"), "1").or_build(String::new)).unwrap();
-        for private in [&trees, &made] {
-            assert_eq!(fs::metadata(private).unwrap().mode() & 0o7777, 0o700);
-        }
-        assert_eq!(fs::read_to_string(made.join("f")).unwrap(), "1");
-        cache.get("x", |_| panic!("made twice")).unwrap();
-        assert_eq!(fs::read_dir(dir.path().join("trees")).unwrap().count(), 2);
-    }
-}

@@ -124,7 +124,8 @@ pub struct SelectArguments {
 impl SelectArguments {
     /// What a plan names, found where it says or where these arguments do.
     pub fn of_plan(self, plan: &Plan) -> Result<Select> {
-        let mut select = Select::of_plan(plan, self.common.cache()?, self.offline);
+        let mut select =
+            Select::of_plan(plan, working_folder()?, self.common.cache()?, self.offline);
         if let Some(profile) = self.profile {
             select.profile = profile;
         }
@@ -150,6 +151,7 @@ impl SelectArguments {
     /// As a command wants it for which the profile plays no part.
     pub fn without_profile(self) -> Result<Select> {
         Ok(Select {
+            directory: working_folder()?,
             cache: self.common.cache()?,
             profile: self.profile.unwrap_or_default(),
             lab: self.lab,
@@ -207,7 +209,7 @@ impl SpecArguments {
             || Diagnostic::of_file("", "--profile is missing").hint("give --profile NAME");
         let home = std::env::var_os("HOME").map(PathBuf::from);
         spec::load(&spec::Request {
-            profile: self.profile.as_deref().ok_or_else(|| missing())?,
+            profile: self.profile.as_deref().ok_or_else(missing)?,
             lab: self.lab.as_deref(),
             node: self.node.as_deref(),
             directory,

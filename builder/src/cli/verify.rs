@@ -49,6 +49,7 @@ pub fn run(a: Arguments) -> Result<()> {
     let mut progress = Progress::new(a.common.progress);
     let report = if a.rebuild {
         let request = Rebuild {
+            directory: super::common::working_folder()?,
             cache: a.common.cache()?,
             image: a.image,
             manifest: a.manifest,

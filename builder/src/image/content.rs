@@ -1,7 +1,8 @@
 //! An image's files as the node will see them: the root filesystem, and the others where its
 //! fstab mounts them.
 
-use super::{Filesystem, Image, Volume};
+use super::opened::Image;
+use super::volume::{Filesystem, Volume};
 use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
 use crate::image::listing::{Kind, Listing, Record};

@@ -5,13 +5,16 @@
 mod accelerator;
 mod access;
 mod console;
+mod directory;
 mod domain;
 mod handle;
 mod health;
 mod images;
 pub mod network;
+mod options;
 mod probe;
 mod process;
+mod processor;
 mod qemu;
 mod qmp;
 mod ssh;
@@ -22,9 +25,7 @@ mod verdict;
 mod virsh;
 mod watch;
 
-pub use accelerator::Accelerator;
-pub use qemu::Firmware;
-pub use start::Backend;
+pub use options::{Accelerator, Backend, Firmware, Up};
 pub use status::{Lab as LabStatus, Node as NodeStatus, Power, status};
 
 use crate::base::error::{Context, Result};
@@ -33,32 +34,11 @@ use crate::base::progress::{Progress, Unit};
 use images::Machine;
 use state::{Folder, Held};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use watch::Watch;
-
-/// What to bring up, and how.
-pub struct Up {
-    /// The folder of all labs' states.
-    pub state: PathBuf,
-    /// Output folders of builds.
-    pub outputs: Vec<PathBuf>,
-    /// Node names; empty for all.
-    pub nodes: Vec<String>,
-    /// Memory of each machine in bytes, in place of the profile's.
-    pub memory: Option<u64>,
-    /// What runs the machines.
-    pub backend: Backend,
-    /// How processors are run.
-    pub accelerator: Accelerator,
-    /// What starts the boot loader.
-    pub firmware: Firmware,
-    /// How long firstboot may take.
-    pub timeout: Duration,
-}
 
 /// Brings machines up and waits until firstboot reports on each.
 ///
@@ -110,19 +90,10 @@ fn wait_until_ready(
         watch.restarted(&failures);
     }
     watch.finish(progress)?;
-    if names.iter().any(|name| state.nodes[*name].accelerator == accelerator::KVM) {
+    if names.iter().any(|name| state.nodes[*name].accelerator == processor::KVM) {
         start::chooser(options)?.succeeded(progress);
     }
     Ok(())
-}
-
-/// A program's place: in PATH, or where administrators' programs are.
-pub fn find_program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(["/usr/sbin".into(), "/sbin".into()])
-        .map(|folder| folder.join(name))
-        .find(|p| fs::metadata(p).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0))
 }
 
 /// Without a running machine the network goes down as well.

@@ -10,7 +10,7 @@ const PLATFORM: &str =
     "part biosboot --fstype=biosboot --size=1\npart /boot/efi --fstype=efi --size=200\n";
 
 fn parsed(text: &str) -> StorageRequest {
-    let lines = kickstart::SourceMap::deerror();
+    let lines = kickstart::SourceMap::default();
     let text = kickstart::Text { file: "test.ks", text, lines: &lines, salt: "" };
     kickstart::parse(&text).expect("a kickstart").storage
 }

@@ -1,25 +1,28 @@
 //! Requests and a catalog → the exact packages, chosen as yum 3.4.3 chooses them.
 
 mod arch;
+mod best;
+mod chosen;
 mod closure;
 mod groups;
 mod index;
+mod outcome;
 mod pattern;
 mod provider;
 mod request;
+mod select;
 mod transaction;
 mod unsolvable;
 
 use crate::base::error::{Error, Result};
 use crate::packages::repo::Catalog;
+use chosen::{Chosen, Reason};
 use index::Index;
-use transaction::{Reason, Transaction};
+use transaction::Transaction;
 
 pub use closure::closure;
+pub use index::Id;
 pub use request::Request;
-
-/// A package by its index in the catalog.
-pub type Id = usize;
 
 /// What is to be installed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,7 +58,7 @@ pub fn solve(catalog: &Catalog, request: &Request) -> Result<Solution> {
 pub fn attempt(catalog: &Catalog, request: &Request) -> Result<Solution> {
     let index = Index::new(catalog, &request.exclude);
     let mut transaction = Transaction::new(&index);
-    let outcome = request::select(&mut transaction, request)?;
+    let outcome = select::select(&mut transaction, request)?;
     transaction.resolve()?;
     let mut problems = outcome.problems;
     problems.extend(problems_of(&transaction));
@@ -67,22 +70,22 @@ pub fn attempt(catalog: &Catalog, request: &Request) -> Result<Solution> {
             }
         }
     }
-    let mut packages: Vec<Id> = transaction.members().collect();
+    let mut packages: Vec<Id> = transaction.chosen.members().collect();
     packages.sort_by_key(|&id| (&index.package(id).name, &index.package(id).arch, index.rank(id)));
-    let notes = came_back(&transaction, &request.deselect);
+    let notes = came_back(&transaction.chosen, &request.deselect);
     Ok(Solution { packages, skipped, notes, problems })
 }
 
 fn problems_of(transaction: &Transaction<'_, '_>) -> Vec<String> {
-    let missing = transaction.missing.iter().map(|m| unsolvable::missing(transaction, m));
-    let conflicts = transaction.conflicts();
-    let conflicts = conflicts.into_iter().map(|c| unsolvable::conflict(transaction, c));
+    let missing = transaction.missing.iter().map(|m| unsolvable::missing(&transaction.chosen, m));
+    let conflicts = transaction.chosen.conflicts();
+    let conflicts = conflicts.into_iter().map(|c| unsolvable::conflict(&transaction.chosen, c));
     missing.chain(conflicts).collect()
 }
 
 /// Adds what `word` names with all that it needs, or says why not and leaves the rest as it is.
 fn try_also(transaction: &mut Transaction<'_, '_>, word: &str) -> Result<Result<(), String>> {
-    let found = request::named(transaction, word)?;
+    let found = select::named(transaction, word)?;
     if found.is_empty() {
         return Ok(Err("not on the media".to_owned()));
     }
@@ -101,15 +104,15 @@ fn try_also(transaction: &mut Transaction<'_, '_>, word: &str) -> Result<Result<
 }
 
 /// Deselected packages that are installed all the same.
-fn came_back(transaction: &Transaction<'_, '_>, deselect: &[String]) -> Vec<String> {
-    let index = transaction.index;
+fn came_back(chosen: &Chosen<'_, '_>, deselect: &[String]) -> Vec<String> {
+    let index = chosen.index;
     let unwanted = |id: &Id| deselect.iter().find(|word| pattern::names(word, index.package(*id)));
-    let found = transaction.members().filter_map(|id| unwanted(&id).map(|word| (id, word)));
+    let found = chosen.members().filter_map(|id| unwanted(&id).map(|word| (id, word)));
     found
         .map(|(id, word)| {
             format!(
                 "-{word} takes a package off the list, but others need it: {}",
-                unsolvable::chain(transaction, id)
+                unsolvable::chain(chosen, id)
             )
         })
         .collect()

@@ -1,6 +1,7 @@
 //! Packages for a bare request: without profile, disk and nodes.
 
-use super::{Select, planning, sources};
+use super::options::Select;
+use super::{planning, sources};
 use crate::base::error::Result;
 use crate::base::progress::{Progress, Unit};
 use crate::packages::solve::{self, Request};

@@ -1,15 +1,15 @@
 //! Tree + identity → the image files of each node.
 
-use super::Context;
-use super::log::Log;
+use super::context::BuildContext;
 use super::overlay;
 use super::record;
+use super::reporter::Reporter;
 use super::role::Role;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::interrupt;
 use crate::base::lab::ImageFormat;
 use crate::base::private;
-use crate::base::progress::{Progress, Unit};
+use crate::base::progress::Unit;
 use crate::image::disk::{self, Content};
 use crate::image::listing::Digests;
 use crate::image::output::{Staging, libvirt, sha256};
@@ -53,25 +53,31 @@ fn formats(plan: &Plan) -> Vec<ImageFormat> {
     plan.outputs.iter().filter_map(|o| o.parse().ok()).collect()
 }
 
+/// What was written.
+pub struct Disks {
+    /// What the nodes' images hold.
+    pub nodes: Vec<manifest::Node>,
+    /// The files.
+    pub outputs: Vec<Output>,
+}
+
 /// Everything that one node after the other needs.
-struct Writer<'a> {
+struct Writer<'a, 'r> {
     plan: &'a Plan,
     staging: &'a Staging,
-    progress: &'a mut Progress,
-    log: &'a mut Log,
+    reporter: &'a mut Reporter<'r>,
     /// The disk of the first node, where overlays are made: what they differ from.
     base: Option<File>,
 }
 
 /// Writes all images of the plan from the role's tree and the nodes' secrets.
 pub fn write(
-    context: &Context,
+    context: &BuildContext,
     role: &Role,
     secrets: &BTreeMap<String, NodeSecrets>,
     staging: &Staging,
-    progress: &mut Progress,
-    log: &mut Log,
-) -> Result<(Vec<manifest::Node>, Vec<Output>)> {
+    reporter: &mut Reporter<'_>,
+) -> Result<Disks> {
     let plan = &context.plan;
     let facts = overlay::facts(context);
     let Role { root, tree: shared_tree, esp, contexts } = role;
@@ -80,8 +86,9 @@ pub fn write(
         .ok_or_else(|| Error::build(format!("the image has no /{boot_img}")))?;
     let scratch = staging.path("scratch");
     private::create_dir_all(&scratch).or_build(|| format!("cannot write {}", scratch.display()))?;
-    let core_img = bootloader::core_image(root, &plan.disk, &scratch, &mut |line| log.line(line))?;
-    let mut writer = Writer { plan, staging, progress, log, base: None };
+    let core_img =
+        bootloader::core_image(root, &plan.disk, &scratch, &mut |line| reporter.log.line(line))?;
+    let mut writer = Writer { plan, staging, reporter, base: None };
     let mut digests = Digests::default();
     let (mut nodes, mut outputs) = (Vec::new(), Vec::new());
     for node in &plan.nodes {
@@ -112,7 +119,7 @@ pub fn write(
     );
     writer.text(&network_name(plan), &network)?;
     outputs.extend(writer.checksums("", &shared(plan))?);
-    Ok((nodes, outputs))
+    Ok(Disks { nodes, outputs })
 }
 
 /// What the disk's filesystems bring: the folders where they are mounted, and lost+found, so
@@ -131,7 +138,7 @@ fn mount_points(layout: &Layout, time: i64, tree: &mut Tree) {
     }
 }
 
-impl Writer<'_> {
+impl Writer<'_, '_> {
     /// One node's files in every format, and what they hold.
     fn node(
         &mut self,
@@ -147,8 +154,8 @@ impl Writer<'_> {
             false => self.staging.path("disk"),
         };
         if formats.iter().any(|f| f.qemu().is_some()) {
-            self.progress.stage(&format!("{}: disk", node.name), Unit::Bytes);
-            let Self { plan, progress, log, .. } = self;
+            self.reporter.progress.stage(&format!("{}: disk", node.name), Unit::Bytes);
+            let (plan, Reporter { progress, log }) = (self.plan, &mut *self.reporter);
             disk::write(
                 &raw,
                 &plan.disk,
@@ -162,7 +169,9 @@ impl Writer<'_> {
         let about =
             record::node(&node.name, &raw, &self.plan.disk, content, digests, self.staging)?;
         for format in formats.iter().copied().filter(|f| *f != ImageFormat::Raw) {
-            self.progress.stage(&format!("{}: {}", node.name, format.as_str()), Unit::Bytes);
+            self.reporter
+                .progress
+                .stage(&format!("{}: {}", node.name, format.as_str()), Unit::Bytes);
             let path = self.staging.path(&file(format));
             match format {
                 ImageFormat::Tar => self.archive(content, &path)?,
@@ -172,6 +181,13 @@ impl Writer<'_> {
         if !formats.contains(&ImageFormat::Raw) && raw.exists() {
             fs::remove_file(&raw).or_build(|| format!("cannot remove {}", raw.display()))?;
         }
+        self.describe(node, &formats)?;
+        Ok(about)
+    }
+
+    /// Describes the node's machine to libvirt, where there is a disk for it.
+    fn describe(&self, node: &Node, formats: &[ImageFormat]) -> Result<()> {
+        let file = |format: ImageFormat| format!("{}.{}", node.name, format.extension());
         let image = formats.iter().find_map(|f| Some((file(*f), f.qemu()?)));
         if let Some((image, format)) = image {
             let domain = libvirt::Domain {
@@ -191,7 +207,7 @@ impl Writer<'_> {
             };
             self.text(&format!("{}.xml", node.name), &domain.xml())?;
         }
-        Ok(about)
+        Ok(())
     }
 
     /// Writes another disk format from the raw image.
@@ -207,7 +223,8 @@ impl Writer<'_> {
             self.base = Some(from.try_clone().or_build(what)?);
         }
         let to = private::create_file(path).or_build(what)?;
-        let Self { plan, progress, base, .. } = self;
+        let Self { plan, reporter, base, .. } = self;
+        let progress = &mut *reporter.progress;
         let mut on = |done, total| {
             progress.at(done, total, "");
             !interrupt::requested()
@@ -248,7 +265,7 @@ impl Writer<'_> {
         let total = tree.entries.values().map(|e| e.size()).sum();
         let to = BufWriter::new(private::create_file(path).or_build(what)?);
         let written = archive::write(&tree, to, &mut |done| {
-            self.progress.at(done, total, "");
+            self.reporter.progress.at(done, total, "");
             !interrupt::requested()
         });
         interrupt::check()?;
@@ -264,7 +281,7 @@ impl Writer<'_> {
     /// Sizes and digests of files; `node` is empty for what nodes share.
     fn checksums(&mut self, node: &str, names: &[String]) -> Result<Vec<Output>> {
         let stage = if node.is_empty() { "checksums".into() } else { format!("{node}: checksums") };
-        self.progress.stage(&stage, Unit::Bytes);
+        self.reporter.progress.stage(&stage, Unit::Bytes);
         let mut sizes = Vec::new();
         for name in names {
             let path = self.staging.path(name);
@@ -279,7 +296,7 @@ impl Writer<'_> {
             .map(|(name, path, size)| {
                 let sha256 = sha256(&path, &mut |read| {
                     done += read;
-                    self.progress.at(done, total, name);
+                    self.reporter.progress.at(done, total, name);
                 })?;
                 Ok(Output { file: name.clone(), node: node.to_owned(), size, sha256 })
             })

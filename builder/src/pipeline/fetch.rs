@@ -2,7 +2,7 @@
 //! reads it. From whatever medium, they come into the cache first, where nobody else writes: the
 //! bytes that were checked are those that are installed.
 
-use super::Context;
+use super::context::BuildContext;
 use crate::base::error::{Error, Result};
 use crate::base::interrupt;
 use crate::base::progress::{Progress, Unit};
@@ -27,7 +27,11 @@ const NAMED: usize = 10;
 
 /// The files of the plan's packages, in the plan's order. With `again`, packages that the cache
 /// has are compared with the media as well, but for those behind a network.
-pub fn packages(context: &Context, again: bool, progress: &mut Progress) -> Result<Vec<PathBuf>> {
+pub fn packages(
+    context: &BuildContext,
+    again: bool,
+    progress: &mut Progress,
+) -> Result<Vec<PathBuf>> {
     let packages = &context.plan.packages;
     refuse_missing(context)?;
     progress.stage("fetching and checking packages", Unit::Bytes);
@@ -61,7 +65,7 @@ pub fn packages(context: &Context, again: bool, progress: &mut Progress) -> Resu
 }
 
 struct Work<'a> {
-    context: &'a Context,
+    context: &'a BuildContext,
     again: bool,
     next: AtomicUsize,
     bytes: AtomicU64,
@@ -102,7 +106,7 @@ impl Work<'_> {
 }
 
 fn package(
-    context: &Context,
+    context: &BuildContext,
     package: &Package,
     again: bool,
     advance: &(dyn Fn(u64) + Sync),
@@ -121,7 +125,7 @@ fn package(
     keep::obtain(cache, Part::Packages, medium, &package.location, &known, advance).map_err(name)
 }
 
-fn repository<'a>(context: &'a Context, package: &Package) -> Result<&'a Repo> {
+fn repository<'a>(context: &'a BuildContext, package: &Package) -> Result<&'a Repo> {
     context.catalog.repos.iter().find(|r| r.id == package.repo).ok_or_else(|| {
         Error::build(format!("{}: its repository {} is gone", package.nevra(), package.repo))
     })
@@ -132,7 +136,7 @@ fn known(package: &Package) -> Known {
 }
 
 /// Offline: one error that names the packages that would have to be fetched.
-fn refuse_missing(context: &Context) -> Result<()> {
+fn refuse_missing(context: &BuildContext) -> Result<()> {
     if !context.access.network.offline {
         return Ok(());
     }

@@ -1,7 +1,8 @@
 //! Which keys a repository's packages have to be signed by, and where they are found: given on
 //! the command line, named for the repository, or else on its medium.
 
-use super::{Context, Select};
+use super::context::BuildContext;
+use super::options::Select;
 use crate::base::error::{Error, Result};
 use crate::base::files::read_named;
 use crate::base::lab::GpgKey;
@@ -30,8 +31,8 @@ pub struct Check {
 ///
 /// # Errors
 /// An input error for a key file that cannot be read, or a repository id that is none.
-pub fn checks(select: &Select, context: &Context) -> Result<(Vec<Check>, Vec<String>)> {
-    let Context { catalog, spec, access, .. } = context;
+pub fn checks(select: &Select, context: &BuildContext) -> Result<(Vec<Check>, Vec<String>)> {
+    let BuildContext { catalog, spec, access, .. } = context;
     refuse_unknown(select, catalog)?;
     let mut given = Keyring::default();
     for path in &select.gpgkeys {

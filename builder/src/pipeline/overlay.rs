@@ -1,12 +1,12 @@
 //! What goes over the installed tree: the role's and the node's files, accounts, firstboot.
 
-use super::Context;
+use super::context::BuildContext;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files::read_regular;
 use crate::base::lab::LabNode;
-use crate::lab::secrets::NodeSecrets;
+use crate::lab::secrets::{self, NodeSecrets};
 use crate::plan::node::accounts::{self, AccountFiles};
-use crate::plan::node::{self, Facts, secret};
+use crate::plan::node::{self, Facts};
 use contract::{assets, node_files};
 use formats::tree::{Content, Entry, Tree};
 use sha2::{Digest, Sha256};
@@ -69,7 +69,7 @@ fn is_static(elf: &[u8]) -> Option<bool> {
 }
 
 /// What the node files need to know of the plan.
-pub fn facts(context: &Context) -> Facts {
+pub fn facts(context: &BuildContext) -> Facts {
     Facts {
         packages: context.plan.repositories.iter().map(|r| (r.id.clone(), r.packages)).collect(),
         plan: context.plan.digest(),
@@ -79,7 +79,7 @@ pub fn facts(context: &Context) -> Facts {
 
 /// Puts what all nodes of the role share into the tree.
 pub fn role(
-    context: &Context,
+    context: &BuildContext,
     firstboot: &Firstboot,
     facts: &Facts,
     tree: &mut Tree,
@@ -103,7 +103,7 @@ pub fn role(
 
 /// Puts what makes one node into the tree, its secrets too.
 pub fn identity(
-    context: &Context,
+    context: &BuildContext,
     node: &LabNode,
     facts: &Facts,
     secrets: &NodeSecrets,
@@ -111,14 +111,14 @@ pub fn identity(
 ) -> Result<()> {
     let authorized = read_text(tree, node_files::AUTHORIZED_KEYS.trim_start_matches('/'))?;
     let files = node::identity_files(&context.spec, node, facts)?;
-    for file in files.into_iter().chain(secret::files(secrets, &authorized)) {
+    for file in files.into_iter().chain(secrets::node_files::files(secrets, &authorized)) {
         tree.put(file.tree_path(), file.entry(context.plan.time));
     }
     Ok(())
 }
 
 /// `rootpw`, `user` and `group`, worked into the account files that the packages left.
-fn accounts(context: &Context, tree: &mut Tree) -> Result<()> {
+fn accounts(context: &BuildContext, tree: &mut Tree) -> Result<()> {
     let read = |path: &str| read_text(tree, path);
     let files = AccountFiles {
         passwd: read("etc/passwd")?,

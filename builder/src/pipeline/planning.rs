@@ -1,42 +1,69 @@
 //! Spec + Catalog → Plan.
 
-use super::{Context, Select, sources};
-use crate::base::error::{Context as _, Error, Result};
-use crate::base::lab::{ImageFormat, LabNode, UnknownFormat};
+use super::context::BuildContext;
+use super::inputs::{Decision, Inputs, Media};
+use super::unchanged;
+use crate::base::error::{Error, Result};
+use crate::base::lab::{ImageFormat, LabNode};
 use crate::base::progress::{Progress, Unit};
 use crate::checksum::Checksum;
 use crate::kickstart::{Members, Packages};
-use crate::packages::media::http::shown;
 use crate::packages::repo::{self, Catalog};
 use crate::packages::solve::{self, Request};
-use crate::plan::{
-    self, Input, Lab, LeftOut, Machine, Node, Package, Plan, Repository, Script, Sources,
-};
-use crate::spec::{self, Spec};
-use sha2::{Digest, Sha256};
+use crate::plan::{self, Lab, LeftOut, Machine, Node, Package, Plan, Repository, Script};
+use crate::spec::Spec;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 const MIB: u64 = 1024 * 1024;
 
 /// A plan with what it was made from, and what the user should know.
 pub struct Planned {
-    pub context: Context,
+    pub context: BuildContext,
     pub notes: Vec<String>,
 }
 
-pub fn plan(select: &Select, progress: &mut Progress) -> Result<Planned> {
-    let directory = working_folder()?;
-    let spec = spec(select, &directory)?;
-    let formats = formats(select, &spec)?;
-    let mut notes: Vec<String> = spec.warnings.iter().map(|w| format!("warning: {w}")).collect();
-    progress.stage("reading repositories", Unit::Steps);
-    let access = select.access();
-    let (catalog, practice) = sources::catalog(&access, select, &spec, progress, &mut notes)?;
-    progress.stage("choosing packages", Unit::Steps);
-    let solution = solve::solve(&catalog, &request(&spec))?;
+/// Makes the plan, or finds what a given one was made from.
+///
+/// # Errors
+/// Input errors of packages; a verification error where media are not those of the plan.
+pub fn plan(inputs: Inputs, media: Media, progress: &mut Progress) -> Result<Planned> {
+    let (plan, media, notes) = match &inputs.decision {
+        Decision::Make(formats) => {
+            progress.stage("choosing packages", Unit::Steps);
+            let (plan, notes) = decide(&inputs, &media, formats)?;
+            (plan, media, notes)
+        }
+        Decision::Replay(plan) => {
+            let (mut plan, mut media) = (Plan::clone(plan), media);
+            unchanged::find_packages(&mut plan, &mut media.catalog)?;
+            let note = format!("replay of plan {}", plan.digest());
+            (plan, media, vec![note])
+        }
+    };
+    let Inputs { spec, scripts, access, notes: mut all, .. } = inputs;
+    all.extend(notes);
+    Ok(Planned {
+        context: BuildContext { catalog: media.catalog, plan, spec, scripts, access },
+        notes: all,
+    })
+}
+
+/// The packages of a plan and what is known of them together.
+struct PlannedPackages {
+    packages: Vec<Package>,
+    /// Bytes of their files.
+    content: u64,
+    /// When the last of them was built.
+    time: i64,
+    skipped: Vec<String>,
+}
+
+/// Makes a plan, with what the user should know of it.
+fn decide(inputs: &Inputs, media: &Media, formats: &[ImageFormat]) -> Result<(Plan, Vec<String>)> {
+    let catalog = &media.catalog;
+    let solution = solve::solve(catalog, &request(&inputs.spec))?;
     let bootstrap: BTreeSet<solve::Id> =
-        solve::closure(&catalog, &solution.packages, "rpm").into_iter().collect();
+        solve::closure(catalog, &solution.packages, "rpm").into_iter().collect();
     if bootstrap.is_empty() {
         return Err(Error::input("the image has no rpm, which has to install it")
             .hint("name the package `rpm` (or the group @core) in the kickstart's %packages"));
@@ -44,93 +71,30 @@ pub fn plan(select: &Select, progress: &mut Progress) -> Result<Planned> {
     let packages: Vec<Package> = solution
         .packages
         .iter()
-        .map(|id| package(&catalog, *id, bootstrap.contains(id)))
+        .map(|id| package(catalog, *id, bootstrap.contains(id)))
         .collect::<Result<_>>()?;
-    notes.extend(solution.notes);
+    let mut notes = solution.notes;
     notes.extend(solution.skipped.iter().map(|s| format!("not installed: {s}")));
     let content = solution.packages.iter().map(|&id| catalog.packages[id].installed).sum();
     let time = solution.packages.iter().map(|&id| catalog.packages[id].built).max().unwrap_or(0);
-    let scripts = scripts(&spec);
-    let sources = whereabouts(select, &spec, &directory);
-    let plan = assemble(
-        &spec,
-        sources,
-        &catalog,
-        packages,
-        &scripts,
-        formats,
-        practice,
-        content,
-        time,
-        solution.skipped,
-    )?;
+    let chosen = PlannedPackages { packages, content, time, skipped: solution.skipped };
+    let plan = assemble(inputs, media, formats, chosen)?;
     notes.push(format!("plan: {} packages, nodes {}", plan.packages.len(), node_names(&plan)));
-    Ok(Planned { context: Context { catalog, plan, spec, scripts, access }, notes })
-}
-
-pub fn working_folder() -> Result<PathBuf> {
-    std::env::current_dir().or_environment(|| "the working folder cannot be told".to_owned())
-}
-
-/// Reads the profile, the lab file and the kickstart.
-pub fn spec(select: &Select, directory: &Path) -> Result<Spec> {
-    let home = std::env::var_os("HOME").map(PathBuf::from);
-    Ok(spec::load(&spec::Request {
-        profile: &select.profile,
-        lab: select.lab.as_deref(),
-        node: select.node.as_deref(),
-        directory,
-        home: home.as_deref(),
-    })?)
-}
-
-/// Digests of everything that the spec was read from.
-pub fn inputs(spec: &Spec) -> Vec<Input> {
-    let keys = Input {
-        name: "ssh-authorized-keys".to_owned(),
-        sha256: hex::encode(Sha256::digest(spec.authorized_keys.join("\n"))),
-    };
-    let input = |i: &spec::Input| Input { name: i.name.clone(), sha256: i.sha256.clone() };
-    spec.inputs.iter().map(input).chain([keys]).collect()
-}
-
-/// Where all of it was found, from anywhere on this machine.
-fn whereabouts(select: &Select, spec: &Spec, directory: &Path) -> Sources {
-    // The loader names files by their path; what is built in has none.
-    let path = |input: Option<&spec::Input>| {
-        input.map(|i| directory.join(&i.name)).filter(|path| path.is_file())
-    };
-    let medium = |word: &String| match Path::new(word) {
-        path if path.exists() => directory.join(path).to_string_lossy().into_owned(),
-        // Without user and password, which a plan must not hold.
-        _ => shown(word),
-    };
-    Sources {
-        profile: path(spec.inputs.get(1))
-            .map_or_else(|| select.profile.clone(), |p| p.to_string_lossy().into_owned()),
-        lab: path(spec.inputs.first()),
-        media: select.media.iter().map(medium).collect(),
-        releasever: select.releasever.clone(),
-    }
+    Ok((plan, notes))
 }
 
 fn node_names(plan: &Plan) -> String {
     plan.nodes.iter().map(|n| n.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-#[expect(clippy::too_many_arguments, reason = "the one place where a plan is put together")]
 fn assemble(
-    spec: &Spec,
-    sources: Sources,
-    catalog: &Catalog,
-    packages: Vec<Package>,
-    scripts: &[(Script, String)],
-    formats: Vec<ImageFormat>,
-    practice: bool,
-    content: u64,
-    time: i64,
-    skipped: Vec<String>,
+    inputs: &Inputs,
+    media: &Media,
+    formats: &[ImageFormat],
+    chosen: PlannedPackages,
 ) -> Result<Plan> {
+    let Inputs { spec, scripts, .. } = inputs;
+    let PlannedPackages { packages, content, time, skipped } = chosen;
     let units = &spec.services;
     let target = "multi-user.target".to_owned();
     let bare: Vec<Script> = scripts.iter().map(|(script, _)| script.clone()).collect();
@@ -155,11 +119,11 @@ fn assemble(
         profile: spec.role.as_str().to_owned(),
         lab: lab(spec),
         machine: Machine { cpus: spec.machine.cpus, memory: spec.machine.memory },
-        sources,
-        inputs: inputs(spec),
-        practice,
+        sources: inputs.sources.clone(),
+        inputs: inputs.digests.clone(),
+        practice: media.practice,
         time,
-        repositories: repositories(catalog),
+        repositories: repositories(&media.catalog),
         packages,
         left_out,
         skipped,
@@ -184,31 +148,6 @@ fn lab(spec: &Spec) -> Lab {
         gateway: network.gateway,
         ntp: network.ntp.clone(),
     }
-}
-
-fn formats(select: &Select, spec: &Spec) -> Result<Vec<ImageFormat>> {
-    let mut formats: Vec<ImageFormat> = Vec::new();
-    for text in &select.formats {
-        let format = text.parse().map_err(|e: UnknownFormat| {
-            let all: Vec<&str> = ImageFormat::ALL.iter().map(|f| f.as_str()).collect();
-            Error::input(format!("--format: {e}")).hint(format!("formats are {}", all.join(", ")))
-        })?;
-        if !formats.contains(&format) {
-            formats.push(format);
-        }
-    }
-    if formats.is_empty() {
-        formats.clone_from(&spec.formats);
-    }
-    for (index, format) in formats.iter().enumerate() {
-        if let Some(other) = formats[..index].iter().find(|f| f.extension() == format.extension()) {
-            let (one, two) = (other.as_str(), format.as_str());
-            let name = format.extension();
-            return Err(Error::input(format!("formats {one} and {two} both make NODE.{name}"))
-                .hint("choose one of them"));
-        }
-    }
-    Ok(formats)
 }
 
 /// `%packages` and the profile as a request.
@@ -280,21 +219,6 @@ pub fn package(catalog: &Catalog, id: solve::Id, bootstrap: bool) -> Result<Pack
         size: p.size,
         bootstrap,
     })
-}
-
-pub fn scripts(spec: &Spec) -> Vec<(Script, String)> {
-    let script = |s: &crate::kickstart::Script| {
-        let authconfig = if s.authconfig { " (authconfig)" } else { "" };
-        let plan = Script {
-            origin: format!("{}:{}{authconfig}", s.place.file, s.place.line),
-            interpreter: s.interpreter.clone(),
-            error_on_fail: s.error_on_fail,
-            log: s.log.clone(),
-            sha256: hex::encode(Sha256::digest(&s.body)),
-        };
-        (plan, s.body.clone())
-    };
-    spec.kickstart.post.iter().map(script).collect()
 }
 
 /// Bytes of filesystem for packages whose files have `installed`: with initramfs, rpmdb and

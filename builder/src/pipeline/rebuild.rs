@@ -1,6 +1,8 @@
 //! An image against one that is built again from the plan in its manifest.
 
-use super::{Options, Select, build, overlay};
+use super::options::{Options, POST_LIMIT, Select};
+use super::overlay;
+use super::recipe::build;
 use crate::base::durable;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::private::{self, Scratch};
@@ -21,6 +23,8 @@ pub struct Rebuild {
     pub manifest: Option<PathBuf>,
     /// Media in place of those that the plan names.
     pub media: Vec<String>,
+    /// Where relative paths begin.
+    pub directory: PathBuf,
     /// The cache folder, where the images are built too.
     pub cache: PathBuf,
     /// Whether nothing may be fetched.
@@ -59,7 +63,12 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<Report> {
     cache::require_writable(&request.cache, "the image that is built to be compared")?;
     durable::create_dir_all(&request.cache, private::public_mode(0o755)).or_environment(what)?;
     let folder = Scratch::new(&request.cache, cache::REBUILD).or_environment(what)?;
-    let mut select = Select::of_plan(&manifest.plan, request.cache.clone(), request.offline);
+    let mut select = Select::of_plan(
+        &manifest.plan,
+        request.directory.clone(),
+        request.cache.clone(),
+        request.offline,
+    );
     // The digests of the plan say more than signatures do: these were checked for the build.
     select.no_gpgcheck = manifest.plan.repositories.iter().map(|r| r.id.clone()).collect();
     if !request.media.is_empty() {
@@ -73,7 +82,7 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<Report> {
         cache_limit: u64::MAX,
         firstboot: request.firstboot.clone(),
         state: request.state.clone(),
-        post_limit: super::POST_LIMIT,
+        post_limit: POST_LIMIT,
     };
     build(&options, progress)?;
     let again = folder.path().join(&name);

@@ -1,15 +1,17 @@
 //! Installed tree + the role's files + `%post` → the tree that the role's nodes share.
 
-use super::log::Log;
+use super::context::BuildContext;
+use super::options::Options;
 use super::overlay::{self, Firstboot};
-use super::{Context, Listener, Options, trees};
+use super::reporter::Reporter;
 use crate::base::error::{Context as _, Error, Result};
-use crate::base::progress::{Progress, Unit};
+use crate::base::progress::Unit;
 use crate::image::output::require_space;
 use crate::packages::cache;
+use crate::plan::boot_config::Settings;
 use crate::plan::node::{self, Facts};
 use crate::tree;
-use crate::tree::bootloader::{self, Settings};
+use crate::tree::bootloader;
 use crate::tree::install::{self, Post, place};
 use crate::tree::selinux::Contexts;
 use formats::tree::{Content, Entry, Tree};
@@ -40,15 +42,14 @@ pub struct Role {
 /// A build error, of a failed `%post` too; an input error of the kickstart's accounts.
 pub fn make(
     options: &Options,
-    context: &Context,
+    context: &BuildContext,
     folder: &Path,
     firstboot: &Firstboot,
-    progress: &mut Progress,
-    log: &mut Log,
+    reporter: &mut Reporter<'_>,
 ) -> Result<Role> {
     let plan = &context.plan;
     let facts = overlay::facts(context);
-    progress.stage("reading the installed tree", Unit::Steps);
+    reporter.progress.stage("reading the installed tree", Unit::Steps);
     let mut root = folder.join(place::ROOT);
     let mut tree = tree::scan(&root, plan.time)?;
     overlay::role(context, firstboot, &facts, &mut tree)?;
@@ -67,13 +68,12 @@ pub fn make(
             }
         }
         let digest = digest(context, firstboot, &root, &tree);
-        let made = scripted(options, context, &digest, &tree, progress, log)?;
+        let made = scripted(options, context, &digest, &tree, reporter)?;
         root = made.join(place::ROOT);
         let before = std::mem::replace(&mut tree, tree::scan(&root, plan.time)?);
         bootloader::kernel(&tree)?;
         for note in undone(context, &facts, &before, &tree)? {
-            progress.note(&note);
-            log.line(&note);
+            reporter.report(&note);
         }
     }
     let contexts = Contexts::of_tree(&root)?;
@@ -111,15 +111,14 @@ fn refuse_enforcing(tree: &Tree) -> Result<()> {
 /// have run in. rpm does not run for it.
 fn scripted(
     options: &Options,
-    context: &Context,
+    context: &BuildContext,
     digest: &str,
     tree: &Tree,
-    progress: &mut Progress,
-    log: &mut Log,
+    reporter: &mut Reporter<'_>,
 ) -> Result<PathBuf> {
-    let trees = trees(&options.select.cache);
+    let trees = options.select.trees();
     if trees.has(digest) {
-        progress.note("tree with %post done from the cache; the scripts do not run");
+        reporter.progress.note("tree with %post done from the cache; the scripts do not run");
     } else {
         let size = tree.entries.values().map(Entry::size).sum();
         cache::require_writable(&options.select.cache, "the tree after %post")?;
@@ -129,19 +128,19 @@ fn scripted(
     trees.get(digest, |folder| {
         let root = folder.join(place::ROOT);
         fs::create_dir(&root).or_build(|| format!("cannot write to {}", folder.display()))?;
-        progress.stage("copying the installed tree for %post", Unit::Bytes);
+        reporter.progress.stage("copying the installed tree for %post", Unit::Bytes);
         let total = tree.entries.values().map(Entry::size).sum();
-        tree::write(tree, &root, &mut |done| progress.at(done, total, ""))?;
-        progress.stage("running %post", Unit::Steps);
+        tree::write(tree, &root, &mut |done| reporter.progress.at(done, total, ""))?;
+        reporter.progress.stage("running %post", Unit::Steps);
         let post =
             Post { scripts: &context.scripts, limit: options.post_limit, time: context.plan.time };
-        install::run_scripts(&post, &root, &mut Listener { progress, log })
+        install::run_scripts(&post, &root, reporter)
     })
 }
 
 /// The key of the tree after `%post`: the installed tree's, everything that is put over it,
 /// and the scripts.
-fn digest(context: &Context, firstboot: &Firstboot, root: &Path, tree: &Tree) -> String {
+fn digest(context: &BuildContext, firstboot: &Firstboot, root: &Path, tree: &Tree) -> String {
     let mut hash = Sha256::new();
     let mut put = |bytes: &[u8]| {
         hash.update((bytes.len() as u64).to_le_bytes());
@@ -186,7 +185,12 @@ fn content(content: &Content, firstboot: &Firstboot, root: &Path) -> Vec<u8> {
 }
 
 /// Files that scripts have changed and that each node gets from the lab file nevertheless.
-fn undone(context: &Context, facts: &Facts, before: &Tree, after: &Tree) -> Result<Vec<String>> {
+fn undone(
+    context: &BuildContext,
+    facts: &Facts,
+    before: &Tree,
+    after: &Tree,
+) -> Result<Vec<String>> {
     let mut names = BTreeMap::new();
     for node in &context.spec.nodes {
         for file in node::identity_files(&context.spec, node, facts)? {

@@ -1,6 +1,6 @@
 //! The media asked for → everything on them.
 
-use super::Select;
+use super::options::Select;
 use crate::base::error::{Error, Result};
 use crate::base::lab::LabRepository;
 use crate::base::progress::{Progress, Unit};

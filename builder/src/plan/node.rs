@@ -5,64 +5,19 @@
 //! place (/etc/passwd and the like) are in [`accounts`].
 
 pub mod accounts;
+mod facts;
+mod file;
 pub mod network;
-pub mod secret;
 mod system;
+
+pub use facts::Facts;
+pub use file::NodeFile;
 
 use crate::base::lab::{LabNode, Services};
 use crate::spec::Spec;
 use contract::lab_answers::list_lab_answers;
 use contract::{node_files, spec as wire};
-use formats::tree::{Content, Entry};
 use network::Ifcfg;
-
-/// One file, folder or link to put into a node's tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeFile {
-    /// Path from the root, with a leading slash.
-    pub path: String,
-    /// Permission bits; owner and group are root.
-    pub mode: u16,
-    /// What it is: bytes, a symbolic link, or a folder.
-    pub content: Content,
-}
-
-impl NodeFile {
-    fn text(path: impl Into<String>, mode: u16, text: impl Into<String>) -> Self {
-        let content = Content::Bytes(text.into().into_bytes());
-        Self { path: path.into(), mode, content }
-    }
-
-    fn link(path: &str, target: String) -> Self {
-        Self { path: path.into(), mode: 0o777, content: Content::Symlink(target.into_bytes()) }
-    }
-
-    fn folder(path: &str, mode: u16) -> Self {
-        Self { path: path.into(), mode, content: Content::Dir }
-    }
-
-    /// The path as keys of [`formats::tree::Tree`] are: without the leading slash.
-    pub fn tree_path(&self) -> &str {
-        self.path.trim_start_matches('/')
-    }
-
-    /// The tree entry, last changed at `mtime` (seconds since 1970).
-    pub fn entry(&self, mtime: i64) -> Entry {
-        Entry::new(self.mode, mtime, self.content.clone())
-    }
-}
-
-/// What only the media and the plan know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// Packages of each repository that the image is built from, by the lab file's
-    /// id. A repository without an entry keeps the number from the lab file.
-    pub packages: std::collections::BTreeMap<String, u64>,
-    /// SHA-256 of the plan, lower-case hexadecimal.
-    pub plan: String,
-    /// Whether the media are practice media; their key is no publisher's.
-    pub practice: bool,
-}
 
 /// Files that are the same for all nodes of the role. Put a folder before what is in
 /// it, in the order given; parents not listed are there already or plain 0755.

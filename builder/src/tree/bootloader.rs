@@ -1,11 +1,9 @@
 //! How a node boots: kernel, GRUB configuration for BIOS and UEFI, fstab, and which
 //! files of the tree go to the EFI system partition.
 
-mod config;
-
 use crate::base::error::{Context, Error, Result};
-use crate::kickstart::LoaderPassword;
 use crate::layout::Layout;
+use crate::plan::boot_config::{self, Kernel, Settings};
 use crate::tree;
 use crate::tree::sandbox::{Bind, Sandbox};
 use formats::tree::{Content, Entry, Tree};
@@ -20,13 +18,6 @@ const ESP: &str = "boot/efi/";
 const LARGEST_CORE: u64 = 4 << 20;
 /// Bytes of a GRUB for UEFI; EL7's has one MiB.
 const LARGEST_LOADER: u64 = 64 << 20;
-
-/// An installed kernel with its initramfs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kernel {
-    /// `uname -r`.
-    pub release: String,
-}
 
 /// The newest kernel of the tree that has modules, an image and an initramfs. Asked of
 /// `/lib/modules`, as `uname -r` need not be the package's version.
@@ -84,12 +75,12 @@ pub fn core_image(
         return Err(Error::build("the layout has no root filesystem"));
     };
     let what = || format!("cannot write to {}", scratch.display());
-    fs::write(scratch.join("early.cfg"), config::early(layout)).or_build(what)?;
+    fs::write(scratch.join("early.cfg"), boot_config::early(layout)).or_build(what)?;
     let mut command: Vec<String> = ["grub2-mkimage", "-O", "i386-pc", "-d"].map(Into::into).into();
     command.extend([format!("/{GRUB_PC}"), "-c".into(), format!("{INSIDE}/early.cfg")]);
     command.extend(["-p".into(), format!("{folder}/grub2"), "-o".into()]);
     command.push(format!("{INSIDE}/core.img"));
-    let module = config::grub_module(boot.format);
+    let module = boot_config::grub_module(boot.format);
     command.extend(["biosdisk", "part_gpt", module, "search_fs_uuid", "normal"].map(Into::into));
     log(&format!("$ {}", command.join(" ")));
     let mut sandbox = Sandbox::new(root, command);
@@ -103,21 +94,6 @@ pub fn core_image(
     made.ok_or_else(|| Error::build("grub2-mkimage made no core.img"))
 }
 
-/// What the boot loader needs to know beside the tree and the layout.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Title of the menu entry.
-    pub title: String,
-    /// Kernel arguments after `root=… ro`.
-    pub arguments: String,
-    /// Seconds the menu waits.
-    pub timeout: u32,
-    /// Time stamp of the files made here, seconds since 1970.
-    pub time: i64,
-    /// What editing an entry asks for.
-    pub password: Option<LoaderPassword>,
-}
-
 /// Puts everything that booting needs into `root`, what belongs to the ESP below `/boot/efi`.
 ///
 /// # Errors
@@ -126,7 +102,7 @@ pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<
     let kernel = kernel(root)?;
     let text = |s: String| Entry::new(0o644, settings.time, Content::Bytes(s.into_bytes()));
     let config =
-        |loader: &str, initrd: &str| config::grub(layout, settings, &kernel, loader, initrd);
+        |loader: &str, initrd: &str| boot_config::grub(layout, settings, &kernel, loader, initrd);
     let modules: Vec<(String, Entry)> = root
         .entries
         .iter()
@@ -149,23 +125,23 @@ pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<
     }
     let vendors = vendors(root)?;
     put_esp(root, &vendors, settings, &config)?;
-    root.put("etc/fstab", text(config::fstab(layout)));
-    let arguments = config::arguments(layout, &settings.arguments);
-    root.put("etc/default/grub", text(config::default_grub(&arguments, settings.timeout)));
-    root.put("etc/sysconfig/kernel", text(config::SYSCONFIG_KERNEL.to_owned()));
+    root.put("etc/fstab", text(boot_config::fstab(layout)));
+    let arguments = boot_config::arguments(layout, &settings.arguments);
+    root.put("etc/default/grub", text(boot_config::default_grub(&arguments, settings.timeout)));
+    root.put("etc/sysconfig/kernel", text(boot_config::SYSCONFIG_KERNEL.to_owned()));
     let mut grub = text(config("linux", "initrd"));
     grub.mode = 0o600;
     root.put("boot/grub2/grub.cfg", grub);
     if let Some(password) = &settings.password {
-        let secret = Content::Bytes(config::user(password).into_bytes());
+        let secret = Content::Bytes(boot_config::user(password).into_bytes());
         root.put("boot/grub2/user.cfg", Entry::new(0o600, settings.time, secret));
         if root.get("etc/grub.d/01_users").is_none() {
-            let script = Content::Bytes(config::users_script().into_bytes());
+            let script = Content::Bytes(boot_config::users_script().into_bytes());
             root.put("etc/grub.d/01_users", Entry::new(0o755, settings.time, script));
         }
     }
-    root.put("boot/grub2/grubenv", text(config::environment()));
-    let mut script = text(config::saved_entry_script(layout));
+    root.put("boot/grub2/grubenv", text(boot_config::environment()));
+    let mut script = text(boot_config::saved_entry_script(layout));
     script.mode = 0o755;
     root.put("etc/grub.d/02_saved_entry", script);
     // By these names grubby and people find it; EL7's packages bring them.
@@ -210,7 +186,7 @@ fn put_esp(
 ) -> Result<()> {
     for vendor in vendors {
         let (loader, initrd) = loader_commands(root.get(&format!("{ESP}{vendor}/grubx64.efi")))?;
-        let password = settings.password.as_ref().map(config::user);
+        let password = settings.password.as_ref().map(boot_config::user);
         let files = [("grub.cfg", Some(config(loader, initrd))), ("user.cfg", password)];
         for (name, text) in files {
             let Some(text) = text else { continue };

@@ -2,68 +2,32 @@
 //! scriptlets, triggers and capabilities are the target's, whatever the host is.
 
 mod initramfs;
+mod job;
 mod keystore;
 mod packages;
 mod rpmdb;
 mod scripts;
 mod settle;
 
+pub use job::{Job, Listener, PackageFile};
 pub use scripts::{Post, run as run_scripts};
 
 use crate::base::error::{Context, Error, Result};
 use crate::packages::repo::package_file;
-use crate::plan::LeftOut;
 use crate::tree;
 use crate::tree::bootstrap;
 use crate::tree::sandbox::{Bind, SILENT, Sandbox};
 use contract::assets;
+use job::environment;
 use rayon::prelude::*;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 /// Where the tree under construction is inside the bootstrap root.
 const TARGET: &str = "/target";
 /// Where the packages are inside the bootstrap root.
 const PACKAGES: &str = "/packages";
-
-/// A package file with what the installation needs to know of it.
-#[derive(Clone, Debug)]
-pub struct PackageFile {
-    /// The file, already verified.
-    pub path: PathBuf,
-    /// Whether it is in the closure of `rpm`.
-    pub bootstrap: bool,
-}
-
-/// What to install, and which units the tree starts.
-pub struct Job<'a> {
-    /// The packages.
-    pub packages: &'a [PackageFile],
-    /// What of them is not installed.
-    pub left_out: &'a LeftOut,
-    /// Units to enable; each must exist.
-    pub enable: &'a [String],
-    /// Units to disable where they exist.
-    pub disable: &'a [String],
-    /// The default target.
-    pub target: &'a str,
-    /// Seconds since 1970, for what reads `SOURCE_DATE_EPOCH`.
-    pub time: i64,
-    /// How long a program, among them each package's scriptlets, may print nothing.
-    pub silence: Duration,
-}
-
-/// What the installation tells while it runs.
-pub trait Listener {
-    /// A line for the build log.
-    fn log(&mut self, line: &str);
-    /// Something that the user should know.
-    fn note(&mut self, text: &str);
-    /// `done` of `total` packages are in; `what` is being done.
-    fn at(&mut self, done: u64, total: u64, what: &str);
-}
 
 /// Units of Initial Setup, which would ask questions on a node's console and wait for answers.
 const INITIAL_SETUP: [&str; 3] = ["initial-setup", "initial-setup-graphical", "initial-setup-text"];
@@ -118,10 +82,6 @@ fn catalog(root: &Path, listener: &mut dyn Listener) -> Result<()> {
     let mut sandbox = Sandbox::new(root, ["/bin/sh", "-c", script, assets::CATALOG_PATH]);
     sandbox.input = assets::CATALOG.to_owned();
     sandbox.must(&mut |line| listener.log(line))
-}
-
-fn environment(time: i64) -> Vec<(String, String)> {
-    vec![("SOURCE_DATE_EPOCH".to_owned(), time.to_string())]
 }
 
 /// What must be there before the first package: dracut is host-only by default, and the

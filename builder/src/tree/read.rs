@@ -1,7 +1,7 @@
 //! Reading and changing a tree from outside of its sandbox. What ran in the tree may have put
 //! a link, a pipe or an endless file in any place.
 
-use super::inside;
+use super::inside::inside;
 use crate::base::error::{Context, Error, Result};
 use nix::libc;
 use std::fs::{self, File, OpenOptions};

@@ -13,17 +13,14 @@
 use crate::base::error::{Class, Context, Error, Result};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::{Pid, setsid};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::Mutex;
-use std::time::Duration;
 
 mod api;
 mod capabilities;
@@ -31,94 +28,19 @@ mod inner;
 mod limits;
 mod mounts;
 mod output;
+mod remount;
 mod running;
 mod seccomp;
 mod shifted;
+mod specification;
 pub mod userns;
 
 pub use inner::main as inner_main;
 pub use output::{SILENT, Tail};
-
-/// The hidden first argument that makes `main` call [`inner_main`].
-pub const ARGUMENT: &str = "__sandbox";
-
-/// How long a program may print nothing, unless it is told otherwise: long after any that
-/// works, on a slow machine too.
-pub const SILENCE: Duration = Duration::from_secs(30 * 60);
-
-/// A host folder shown inside.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Bind {
-    /// The folder outside.
-    pub host: PathBuf,
-    /// Its absolute place inside, made if it is not there.
-    pub inside: String,
-    /// Whether writing to it fails.
-    pub read_only: bool,
-}
-
-/// One run of one program.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Sandbox {
-    /// The folder that becomes `/`.
-    pub root: PathBuf,
-    /// Folders shown inside.
-    pub binds: Vec<Bind>,
-    /// Roots inside that get /proc, /sys, /dev and /run, `/` among them.
-    pub api_roots: Vec<String>,
-    /// Program and arguments.
-    pub command: Vec<String>,
-    /// Standard input of the program.
-    pub input: String,
-    /// Added to the clean environment.
-    pub environment: Vec<(String, String)>,
-    /// Whether its root cannot be written: for what leaves nothing there.
-    pub read_only: bool,
-    /// Whether it makes device nodes in its root (rpm, from packages that have some): without
-    /// a user namespace of its own, as those forbid it. They do not work as devices inside.
-    pub devices: bool,
-    /// Whether it makes files of a disk's size.
-    pub large_files: bool,
-    /// Whether its output is data: taken whole or not at all, where a log is cut.
-    #[serde(skip)]
-    pub data: bool,
-    /// How long it may run; then everything inside is killed.
-    #[serde(skip)]
-    pub limit: Option<Duration>,
-    /// How long it may print nothing.
-    #[serde(skip)]
-    pub silence: Option<Duration>,
-}
-
-/// What the inside tells before the program starts.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Report {
-    /// Why the host's root has no user namespace for it.
-    lacking: Option<String>,
-}
+use specification::Report;
+pub use specification::{ARGUMENT, Bind, SILENCE, Sandbox};
 
 impl Sandbox {
-    /// `command` with `root` as its `/`.
-    pub fn new<S: Into<String>>(
-        root: impl Into<PathBuf>,
-        command: impl IntoIterator<Item = S>,
-    ) -> Self {
-        Self {
-            root: root.into(),
-            binds: Vec::new(),
-            api_roots: vec!["/".to_owned()],
-            command: command.into_iter().map(Into::into).collect(),
-            input: String::new(),
-            environment: Vec::new(),
-            read_only: false,
-            devices: false,
-            large_files: false,
-            data: false,
-            limit: None,
-            silence: Some(SILENCE),
-        }
-    }
-
     /// Runs it; `line` gets each line of its standard output and standard error. Returns the
     /// program's exit code (128 + n when signal n killed it).
     ///

@@ -2,7 +2,10 @@
 //! path gets, as libselinux (selabel_file(5), `label_file.c` of 2.5) reads them. The labels
 //! go into the tree as `security.selinux`, so that no node relabels itself.
 
+mod kind;
 pub mod spec;
+
+pub use kind::Kind;
 
 use crate::base::error::{Context, Result};
 use crate::tree;
@@ -22,25 +25,6 @@ const LARGEST: u64 = 64 << 20;
 
 /// The policy that `/etc/selinux/config` names when it names none (libselinux, `selinux_config.c`).
 const DEFAULT_TYPE: &str = "targeted";
-
-/// What kind of file a specification is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// `--`
-    File,
-    /// `-d`
-    Folder,
-    /// `-l`
-    Link,
-    /// `-c`
-    CharDevice,
-    /// `-b`
-    BlockDevice,
-    /// `-p`
-    Fifo,
-    /// `-s`
-    Socket,
-}
 
 /// A policy's file contexts.
 #[derive(Debug, Default)]

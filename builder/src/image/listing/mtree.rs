@@ -2,7 +2,7 @@
 //! it. Extended attributes, for which mtree has no keyword, are its `tags`: `NAME:VALUE`,...
 //! with values in hexadecimal. Other readers leave tags aside.
 
-use super::{Kind, Listing, Record};
+use super::record::{Kind, Listing, Record};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 

@@ -1,6 +1,6 @@
 //! The files that secrets are kept in: each is whole, and of mode 0600.
 
-use super::Secret;
+use super::values::Secret;
 use crate::base::durable;
 use crate::base::error::{Context, Error, Result};
 use std::fs;

@@ -1,6 +1,6 @@
 //! The lab's certificate authority. ECDSA over P-256; certificates by RFC 5280.
 
-use super::{Identity, Secret, Subject};
+use super::values::{Identity, Secret, Subject};
 use crate::base::error::{Context, Error, Result};
 use contract::peers::fingerprints::Fingerprints;
 use rand::RngCore;

@@ -2,7 +2,8 @@
 //! used; one that is not is made, so that a rebuilt image holds the same secrets.
 
 use super::files::Files;
-use super::{Identity, NodeSecrets, Secret, Subject, password, pki, ssh_pair};
+use super::pki;
+use super::values::{Identity, NodeSecrets, Secret, Subject, password, ssh_pair};
 use crate::base::durable;
 use crate::base::error::{Context, Error, Result};
 use crate::base::lab::LabNode;

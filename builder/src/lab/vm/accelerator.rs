@@ -1,27 +1,14 @@
 //! How processors are run: the choice between KVM and emulation, and what it is based on.
 
+use super::options::Accelerator;
 use super::probe;
+use super::processor::{KVM, TCG};
 use super::verdict::Verdicts;
 use super::watch::Failure;
 use crate::base::error::{Error, Result};
 use crate::base::progress::Progress;
 use std::path::{Path, PathBuf};
 
-/// How a machine's processor is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Accelerator {
-    /// KVM where it really works, else emulation.
-    Auto,
-    /// The host's processor.
-    Kvm,
-    /// Emulated by QEMU.
-    Tcg,
-}
-
-/// QEMU's name of the host's processor.
-pub const KVM: &str = "kvm";
-/// QEMU's name of emulation.
-pub const TCG: &str = "tcg";
 const HINT: &str = "leave --accelerator away to emulate the processor where KVM does not work";
 
 /// Decides between KVM and emulation for one QEMU.

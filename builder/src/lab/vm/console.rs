@@ -1,6 +1,6 @@
 //! A node's serial console: what firstboot said there, and a terminal on it.
 
-use super::qemu;
+use super::directory::{SERIAL, connect};
 use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -140,7 +140,7 @@ fn plain(text: &str) -> String {
 /// When there is no running machine or the terminal fails.
 pub fn attach(folder: &Path, name: &str) -> Result<()> {
     let what = || format!("the console of {name}");
-    let mut console = qemu::connect(folder, qemu::SERIAL).map_err(|e| {
+    let mut console = connect(folder, SERIAL).map_err(|e| {
         Error::input(format!("{name} has no console now: {e}"))
             .hint("is it up (`imgbuild status`), and is its console not open elsewhere?")
     })?;

@@ -1,8 +1,9 @@
 //! One machine under libvirt: its description, what QEMU may read, its start.
 
 use super::access::{self, Access};
+use super::directory;
 use super::images::Machine;
-use super::qemu::{self, Firmware};
+use super::options::Firmware;
 use super::state::CONSOLE;
 use super::virsh::{Connection, Domain, Network};
 use crate::base::error::{Context, Error, Result};
@@ -39,7 +40,7 @@ pub struct Start<'a> {
 /// An environment error with what libvirt said, or when its log cannot be made.
 pub fn start(options: &Start<'_>) -> Result<Domain> {
     let Start { connection, machine, folder, emulated, .. } = *options;
-    let (disk, log) = (folder.join(qemu::OVERLAY), folder.join(CONSOLE));
+    let (disk, log) = (folder.join(directory::OVERLAY), folder.join(CONSOLE));
     // virtlogd would make it root's, not the user's, alone.
     let created = File::options().append(true).create(true).mode(0o600).open(&log);
     created.or_environment(|| format!("cannot write {}", log.display()))?;

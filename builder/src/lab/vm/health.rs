@@ -1,11 +1,11 @@
 //! Whether a machine that is on still runs: by QEMU's run state, and by a console on which the
 //! system does not begin.
 
-use super::accelerator::KVM;
 use super::console::{Phase, Report};
+use super::directory::LOG;
 use super::handle::Machine;
 use super::probe;
-use super::qemu;
+use super::processor::KVM;
 use super::state::Node;
 use crate::base::error::Result;
 use std::fs;
@@ -91,7 +91,7 @@ impl Health {
 
 /// What QEMU wrote of a failure, to be put after other words, and where.
 fn qemu_log(directory: &Path) -> String {
-    let path = directory.join(qemu::LOG);
+    let path = directory.join(LOG);
     let bytes = fs::read(&path).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let last = || text.lines().rfind(|line| !line.trim().is_empty()).map(str::to_owned);
@@ -179,7 +179,7 @@ mod tests {
         }
         assert!(matches!(stop("internal-error", "tcg"), Some(Stop::Machine(_))));
         let log = "KVM internal error. Suberror: 1\nemulation failure\nRAX=0\n";
-        fs::write(directory.path().join(qemu::LOG), log).unwrap();
+        fs::write(directory.path().join(LOG), log).unwrap();
         let Some(Stop::Accelerator(why)) = stop("internal-error", KVM) else { panic!("no stop") };
         assert!(why.contains("(internal-error): KVM internal error. Suberror: 1, emul"), "{why}");
         let off = Health { on: false, run_state: None };

@@ -9,37 +9,26 @@
 use super::process::Process;
 use crate::base::error::{Context, Error, Result};
 use crate::base::private;
+use crate::base::programs::find_program;
 use crate::plan::Lab;
-use nix::sched::{CloneFlags, setns};
-use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 mod inner;
+mod namespace;
+mod setup;
 
 pub use inner::main as inner_main;
+pub use namespace::Namespace;
+
+use setup::{BRIDGE, Setup};
 
 /// The hidden first argument that makes `main` call [`inner_main`].
 pub const ARGUMENT: &str = "__lab";
-/// The bridge's name inside.
-const BRIDGE: &str = "lab";
-
-/// What the keeper is told on standard input.
-#[derive(Debug, Serialize, Deserialize)]
-struct Setup {
-    /// Addresses of the bridge with their prefix length.
-    addresses: Vec<String>,
-    /// The network that the time server answers.
-    network: String,
-    /// Where the time server keeps its files.
-    folder: PathBuf,
-    /// chronyd, where it is installed.
-    chronyd: Option<PathBuf>,
-}
 
 /// Starts the keeper of a lab's network; `folder` gets its log. Returns it and whether it
 /// serves time.
@@ -48,7 +37,7 @@ struct Setup {
 /// An environment error with what the keeper said.
 pub fn start(lab: &Lab, nodes: &[Ipv4Addr], folder: &Path) -> Result<(Process, bool)> {
     let what = || "cannot start the lab network".to_owned();
-    let chronyd = super::find_program("chronyd");
+    let chronyd = find_program("chronyd");
     let serves = chronyd.is_some();
     let setup = Setup {
         addresses: addresses(lab, nodes).iter().map(|a| format!("{a}/{}", lab.prefix)).collect(),
@@ -101,50 +90,6 @@ fn addresses(lab: &Lab, nodes: &[Ipv4Addr]) -> Vec<Ipv4Addr> {
         }
     }
     found
-}
-
-/// The namespaces of a lab network, to run programs in.
-pub struct Namespace {
-    /// Absent for root, who needs none.
-    user: Option<File>,
-    network: File,
-}
-
-impl Namespace {
-    /// Those that the keeper is in.
-    ///
-    /// # Errors
-    /// When the keeper has ended or is another user's.
-    pub fn of(keeper: Option<&Process>) -> Result<Self> {
-        let keeper = keeper.filter(|k| k.alive()).ok_or_else(|| {
-            Error::input("the lab network is not up").hint("`imgbuild up` brings the lab up")
-        })?;
-        let open = |kind: &str| {
-            File::open(format!("/proc/{}/ns/{kind}", keeper.pid))
-                .or_environment(|| "cannot enter the lab network".to_owned())
-        };
-        let root = nix::unistd::geteuid().is_root();
-        let user = if root { None } else { Some(open("user")?) };
-        Ok(Self { user, network: open("net")? })
-    }
-
-    /// Moves this process, which must have one thread, into the namespaces.
-    fn enter(&self) -> nix::Result<()> {
-        if let Some(user) = &self.user {
-            setns(user, CloneFlags::CLONE_NEWUSER)?;
-        }
-        setns(&self.network, CloneFlags::CLONE_NEWNET)
-    }
-
-    /// A command that will run inside.
-    pub fn command(self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new(program);
-        // SAFETY: after the fork there is one thread, and setns is a plain system call.
-        unsafe {
-            command.pre_exec(move || self.enter().map_err(Into::into));
-        }
-        command
-    }
 }
 
 /// The name of a node's interface inside.

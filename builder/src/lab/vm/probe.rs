@@ -3,7 +3,7 @@
 //! knows of), so the probe's guest does what kernels do: `probe/guest.s`.
 
 use super::process::Process;
-use super::qemu;
+use super::processor::cpu;
 use crate::base::error::{Context, Result};
 use crate::base::interrupt;
 use std::fs;
@@ -77,7 +77,7 @@ pub fn run(program: &Path, name: &str, limit: Duration) -> Result<std::result::R
     fs::write(&disk, guest()).or_environment(what)?;
     let mut child = Command::new(program)
         // The CPU model that the machines get: QEMU's own may work where the host's does not.
-        .args(["-accel", name, "-cpu", qemu::cpu(name), "-M", "pc", "-m", "32"])
+        .args(["-accel", name, "-cpu", cpu(name), "-M", "pc", "-m", "32"])
         .args(["-nodefaults", "-display", "none", "-no-reboot"])
         .args(["-device", &format!("isa-debug-exit,iobase={PORT:#x},iosize=1")])
         .args(["-debugcon", "file:stages"])

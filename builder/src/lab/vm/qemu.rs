@@ -1,47 +1,32 @@
 //! One machine in plain QEMU: its command line, its start, its power button.
 
-use super::accelerator::{KVM, TCG};
+use super::directory::{LOG, OVERLAY, SERIAL};
 use super::images::Machine;
 use super::network::{self, Namespace};
+use super::options::Firmware;
 use super::process::Process;
+use super::processor::{TCG, cpu};
 use super::qmp;
 use crate::base::error::{Context, Error, Result};
 use formats::qcow2::{self, Backing};
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 /// QEMU's program.
 pub const PROGRAM: &str = "qemu-system-x86_64";
-/// The serial console's socket in a node's folder.
-pub const SERIAL: &str = "serial";
 const PID: &str = "pid";
-/// QEMU's log in a node's folder: what it writes after its start.
-pub const LOG: &str = "qemu.log";
 /// How long QEMU may take to answer when its power button is pressed.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The disk's file in a node's folder.
-pub const OVERLAY: &str = "overlay.qcow2";
 /// Places of UEFI's code and variables on Debian, Fedora and SUSE.
 const FIRMWARE: [(&str, &str); 3] = [
     ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
     ("/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
     ("/usr/share/qemu/ovmf-x86_64-code.bin", "/usr/share/qemu/ovmf-x86_64-vars.bin"),
 ];
-
-/// What starts a machine's boot loader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Firmware {
-    /// SeaBIOS.
-    Bios,
-    /// OVMF.
-    Uefi,
-}
 
 /// How a machine is to be started.
 pub struct Start<'a> {
@@ -112,11 +97,6 @@ pub fn start(options: &Start<'_>) -> Result<Process> {
         .ok_or_else(|| Error::environment(format!("{}: QEMU ended at once", machine.name)))
 }
 
-/// The CPU model under an accelerator: all that there is.
-pub fn cpu(accelerator: &str) -> &'static str {
-    if accelerator == KVM { "host" } else { "max" }
-}
-
 fn arguments(options: &Start<'_>) -> Result<Vec<OsString>> {
     let Start { machine, folder, accelerator, .. } = options;
     // A second emulated processor costs more than it gives.
@@ -172,14 +152,4 @@ fn arguments(options: &Start<'_>) -> Result<Vec<OsString>> {
 /// When QEMU does not answer.
 pub fn press_power(folder: &Path) -> io::Result<()> {
     qmp::execute(folder, "system_powerdown", PATIENCE).map(drop)
-}
-
-/// Connects to a socket of a node's folder, however long the folder's path is.
-///
-/// # Errors
-/// When there is no socket or nobody listens.
-pub fn connect(folder: &Path, name: &str) -> io::Result<UnixStream> {
-    let folder = File::open(folder)?;
-    let place: PathBuf = ["/proc/self/fd", &folder.as_raw_fd().to_string(), name].iter().collect();
-    UnixStream::connect(place)
 }

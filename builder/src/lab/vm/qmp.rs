@@ -1,7 +1,7 @@
 //! QEMU's control socket (QEMU Machine Protocol, docs/interop/qmp-spec.txt of QEMU's sources):
 //! one command for each connection, as QEMU serves one client at a time.
 
-use super::qemu;
+use super::directory;
 use serde::Deserialize;
 use serde_json::Value;
 use std::io::{self, BufRead, BufReader, Write};
@@ -32,7 +32,7 @@ struct Refusal {
 /// # Errors
 /// When QEMU does not answer or refuses.
 pub fn execute(directory: &Path, command: &str, limit: Duration) -> io::Result<Value> {
-    let stream = qemu::connect(directory, SOCKET)?;
+    let stream = directory::connect(directory, SOCKET)?;
     stream.set_read_timeout(Some(limit))?;
     let mut lines = BufReader::new(stream.try_clone()?);
     receive(&mut lines)?;

@@ -1,29 +1,21 @@
 //! Starting machines: by libvirt where it runs, else by QEMU in a lab network of our own.
 
-use super::accelerator::{Chooser, KVM, TCG};
+use super::accelerator::Chooser;
 use super::handle;
 use super::images::Machine;
+use super::options::{Backend, Up};
+use super::processor::{KVM, TCG};
 use super::state::{self, Held, Node, State};
 use super::virsh::Connection;
 use super::watch::Failure;
-use super::{Up, domain, find_program, network, qemu};
+use super::{domain, network, qemu};
 use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
 use crate::base::private;
+use crate::base::programs::find_program;
 use crate::base::progress::Progress;
 use std::fs;
 use std::path::PathBuf;
-
-/// What is to run the machines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Backend {
-    /// libvirt where it runs, else QEMU.
-    Auto,
-    /// libvirt, by virsh.
-    Libvirt,
-    /// Plain QEMU.
-    Qemu,
-}
 
 /// How machines are started this time.
 struct Runner<'a> {

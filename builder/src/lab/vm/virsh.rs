@@ -24,7 +24,7 @@ pub struct Connection {
 impl Connection {
     /// The user's libvirt (`LIBVIRT_DEFAULT_URI`) or the system's; why not, if none answers.
     pub fn find() -> std::result::Result<Self, String> {
-        if super::find_program("virsh").is_none() {
+        if crate::base::programs::find_program("virsh").is_none() {
             return Err("virsh is not installed".into());
         }
         let uri = std::env::var("LIBVIRT_DEFAULT_URI").unwrap_or_else(|_| SYSTEM.to_owned());

@@ -1,7 +1,8 @@
 //! Removing from the cache: by kind, down to a size, what was not used for longest first.
 
+use super::dead;
+use super::directory::Folder;
 use super::survey::{self, Entry, Kind};
-use super::{Folder, dead};
 use crate::base::error::{Context, Result};
 use crate::base::interrupt;
 use crate::base::private;

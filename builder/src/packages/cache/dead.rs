@@ -1,7 +1,7 @@
 //! What killed programs left in the cache: everything that is written under another name until
 //! it is whole, and that no running program holds locked.
 
-use super::Folder;
+use super::directory::Folder;
 use crate::base::private;
 use nix::fcntl::FlockArg;
 use std::fs;
@@ -65,7 +65,7 @@ fn places(root: &Path) -> Vec<(PathBuf, &'static str)> {
 pub fn trees(root: &Path) -> Vec<PathBuf> {
     let named = |name: &str| {
         let id = name.strip_prefix("trees-");
-        name == "trees" || id.is_some_and(|id| id.len() == 8 && super::survey::digits(id))
+        name == "trees" || id.is_some_and(|id| id.len() == 8 && digits(id))
     };
     let mut found: Vec<PathBuf> = fs::read_dir(root)
         .into_iter()
@@ -77,4 +77,8 @@ pub fn trees(root: &Path) -> Vec<PathBuf> {
         .collect();
     found.sort();
     found
+}
+
+pub fn digits(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }

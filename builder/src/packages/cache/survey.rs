@@ -161,11 +161,7 @@ fn name(path: &Path) -> &str {
 
 /// Whether a name is a digest: MD5's to SHA-512's length.
 fn hex(name: &str) -> bool {
-    (32..=128).contains(&name.len()) && digits(name)
-}
-
-pub fn digits(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    (32..=128).contains(&name.len()) && dead::digits(name)
 }
 
 fn is_log(name: &str) -> bool {

@@ -1,6 +1,6 @@
 //! A folder as a medium.
 
-use super::{Medium, compare, copy_pieces, plain, search, unreadable};
+use super::medium::{Medium, compare, copy_pieces, plain, search, unreadable};
 use crate::base::error::{Context, Result};
 use crate::base::files::open_regular;
 use crate::checksum::Known;

@@ -3,7 +3,8 @@
 //! disc has packages of all of them; createrepo's `--split` gives each an
 //! `xml:base="media://TIMESTAMP#NUMBER"`.
 
-use super::{Medium, Source, on_disc};
+use super::medium::{Medium, on_disc};
+use super::source::Source;
 use crate::base::error::{Error, Result};
 use crate::checksum::Known;
 use std::fs::File;

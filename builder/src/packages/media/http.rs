@@ -12,29 +12,20 @@ pub use download::is_url;
 pub use settings::{ProxyChoice, Settings};
 
 use super::keep::{Part, obtain};
-use super::{Medium, compare, whole};
+use super::medium::{Medium, compare, whole};
+use super::network::Network;
 use crate::base::error::{Context, Error, Result};
 use crate::checksum::{Checksum, Known};
-use crate::packages::cache::Folder;
 use client::Client;
 use download::{Append, Outcome, Sink, Validators, Wanted, below};
 use pages::Page;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// Largest file without a known checksum that is kept in the cache.
 const PAGE_MAX: u64 = 64 << 20;
-
-/// The way to the network: the cache before it, and whether it may be used at all.
-#[derive(Clone)]
-pub struct Network {
-    /// What was fetched earlier, and what is now.
-    pub cache: Arc<Folder>,
-    /// Whether everything has to come from the cache.
-    pub offline: bool,
-}
 
 /// One repository on web servers.
 pub struct Http {

@@ -1,6 +1,6 @@
 //! An ISO 9660 image as a medium, read in place.
 
-use super::{Medium, plain, search, unreadable};
+use super::medium::{Medium, plain, search, unreadable};
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::open_regular;
 use formats::iso9660::{self, Iso, Kind, Names, Node};

@@ -1,7 +1,7 @@
 //! Files whose checksum is known, kept in the cache under it. A file has its name there only
 //! when it is whole and right; until then it is in `partial`, from where a later attempt goes on.
 
-use super::Medium;
+use super::medium::Medium;
 use crate::base::error::{Context, Error, Result};
 use crate::checksum::{Checksum, Known};
 use crate::packages::cache::Folder;

@@ -2,7 +2,7 @@
 //! the checksums of repomd.xml).
 
 use super::http::is_url;
-use super::repofile::Variables;
+use super::variables::Variables;
 use crate::base::xml::{self, Token};
 use crate::checksum::{Checksum, Kind};
 

@@ -1,8 +1,12 @@
 //! What `--media` and the lab file name, opened: media with what is said about them.
 
-use super::http::{Http, Network, ProxyChoice, Settings, is_url, page, shown};
-use super::repofile::{self, Section, Variables};
-use super::{Medium, mirrors};
+use super::http::{Http, ProxyChoice, Settings, is_url, page, shown};
+use super::medium::Medium;
+use super::network::Network;
+use super::policy::Policy;
+use super::repofile::{self, Section};
+use super::variables::Variables;
+use super::{local, mirrors};
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::read_named;
 use std::path::Path;
@@ -10,31 +14,6 @@ use std::sync::Arc;
 
 /// Largest `.repo` file or mirror list.
 const LIST_MAX: u64 = 8 << 20;
-
-/// What a repository's configuration says about signatures, in yum's terms. Who checks them
-/// decides what follows from it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Signing {
-    /// `gpgcheck`: whether packages have to be signed; `None` where nothing says.
-    pub packages: Option<bool>,
-    /// `repo_gpgcheck`: whether repomd.xml has to be signed.
-    pub metadata: Option<bool>,
-    /// `gpgkey`: where the keys are, `file://`, `http://` or `https://`.
-    pub keys: Vec<String>,
-}
-
-/// What a repository's configuration says beyond where it is, in yum's terms.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Policy {
-    /// About signatures.
-    pub signing: Signing,
-    /// `priority`, 1 (first) to 99.
-    pub priority: Option<u32>,
-    /// `exclude`: package patterns that are not seen in it.
-    pub exclude: Vec<String>,
-    /// `includepkgs`: package patterns that alone are seen in it, if there are any.
-    pub include: Vec<String>,
-}
 
 /// A medium, or one repository of it, to build from.
 #[derive(Clone)]
@@ -92,7 +71,7 @@ impl Access {
         if is_url(word) {
             return Ok(vec![Source::plain(self.http(vec![word.to_owned()], Settings::default()))]);
         }
-        Ok(vec![Source::plain(super::open(word)?)])
+        Ok(vec![Source::plain(local::open(word)?)])
     }
 
     fn http(&self, bases: Vec<String>, settings: Settings) -> Arc<dyn Medium> {
@@ -148,7 +127,7 @@ impl Access {
         if let Some(path) =
             local.iter().find(|path| urls.is_empty() || Path::new(bare(path)).exists())
         {
-            return super::open(path);
+            return local::open(path);
         }
         if !urls.is_empty() {
             return Ok(self.http(urls, section.settings.clone()));

@@ -1,6 +1,6 @@
 //! What a package needs of those chosen.
 
-use super::Id;
+use super::index::Id;
 use crate::packages::repo::Catalog;
 use crate::packages::repo::primary::Relation;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,8 +1,11 @@
 //! Groups and environments of a request, as yum and Anaconda take them.
 
-use super::Id;
-use super::request::{Outcome, Request, choose};
-use super::transaction::{Reason, Transaction};
+use super::best::choose;
+use super::chosen::Reason;
+use super::index::Id;
+use super::outcome::Outcome;
+use super::request::Request;
+use super::transaction::Transaction;
 use super::unsolvable::nearest;
 use crate::base::error::Result;
 use crate::base::glob;
@@ -15,7 +18,7 @@ pub fn environment(
     name: &str,
     out: &mut Outcome,
 ) -> Result<()> {
-    let catalog = transaction.index.catalog;
+    let catalog = transaction.chosen.index.catalog;
     let all = catalog.environments.iter().map(|e| (e.id.as_str(), e.name.as_str()));
     let found = matching(name, all);
     if found.is_empty() {
@@ -48,7 +51,7 @@ pub fn group(
     name: &str,
     out: &mut Outcome,
 ) -> Result<()> {
-    let catalog = transaction.index.catalog;
+    let catalog = transaction.chosen.index.catalog;
     let found = matching(name, catalog.groups.iter().map(|g| (g.id.as_str(), g.name.as_str())));
     if found.is_empty() {
         let ids = catalog.groups.iter().map(|g| g.id.as_str());
@@ -108,8 +111,8 @@ fn members(
 
 /// The packages of a group's member, which is always a name.
 fn member(transaction: &Transaction<'_, '_>, name: &str) -> Result<Vec<Id>> {
-    let found = transaction.index.by_name.get(name).map_or(&[][..], Vec::as_slice);
-    choose(transaction, found)
+    let found = transaction.chosen.index.by_name.get(name).map_or(&[][..], Vec::as_slice);
+    choose(&transaction.chosen, found)
 }
 
 /// Whether the request itself says that it does not want the name.

@@ -1,6 +1,6 @@
 //! Which packages can be used, and who provides what.
 
-use super::{Id, arch, pattern};
+use super::{arch, pattern};
 use crate::base::error::Result;
 use crate::packages::repo::primary::{Compare, Package, Relation};
 use crate::packages::repo::version::Evr;
@@ -9,6 +9,10 @@ use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+/// A package by its index in the catalog.
+pub type Id = usize;
+
+/// Usable packages and what they provide.
 pub struct Index<'a> {
     pub catalog: &'a Catalog,
     /// Usable packages by name, best version first.

@@ -1,8 +1,9 @@
 //! Which of several packages that fit is taken. The rules are those of yum 3.4.3
 //! (`_compare_providers` in its `depsolve.py`), as are the weights.
 
-use super::transaction::Transaction;
-use super::{Id, arch};
+use super::arch;
+use super::chosen::Chosen;
+use super::index::Id;
 use crate::base::error::Result;
 use crate::packages::repo::primary::{Compare, Package};
 use crate::packages::repo::version::Evr;
@@ -34,7 +35,7 @@ struct Score {
 
 /// The best of `candidates` for the capability `wanted`, which `by` requires (or the user).
 pub fn best(
-    transaction: &Transaction<'_, '_>,
+    chosen: &Chosen<'_, '_>,
     candidates: &[Id],
     by: Option<Id>,
     wanted: &str,
@@ -42,17 +43,17 @@ pub fn best(
     if candidates.len() < 2 {
         return Ok(candidates.first().copied());
     }
-    let index = transaction.index;
+    let index = chosen.index;
     let points: Vec<i64> =
-        candidates.iter().map(|&id| points(transaction, candidates, id, by)).collect();
+        candidates.iter().map(|&id| points(chosen, candidates, id, by)).collect();
     let most = points.iter().copied().max().unwrap_or_default();
     let leading = |n: usize| points[n] == most;
-    let offers = newest_offers(transaction, candidates, &leading, wanted);
+    let offers = newest_offers(chosen, candidates, &leading, wanted);
     let mut best: Option<(Score, Id)> = None;
     for (n, &id) in candidates.iter().enumerate() {
         let package = index.package(id);
         // What a package needs is only asked of those that are level until then.
-        let needs = if leading(n) && offers[n] { transaction.unmet(id)?.len() } else { usize::MAX };
+        let needs = if leading(n) && offers[n] { chosen.unmet(id)?.len() } else { usize::MAX };
         let score = Score {
             welcome: by.is_none_or(|by| !conflicts(index.package(by), package)),
             points: points[n],
@@ -68,8 +69,8 @@ pub fn best(
     Ok(best.map(|(_, id)| id))
 }
 
-fn points(transaction: &Transaction<'_, '_>, candidates: &[Id], id: Id, by: Option<Id>) -> i64 {
-    let index = transaction.index;
+fn points(chosen: &Chosen<'_, '_>, candidates: &[Id], id: Id, by: Option<Id>) -> i64 {
+    let index = chosen.index;
     let package = index.package(id);
     let requirer = by.map(|by| index.package(by));
     let mut points = 0;
@@ -95,7 +96,7 @@ fn points(transaction: &Transaction<'_, '_>, candidates: &[Id], id: Id, by: Opti
             points += common as i64 * 2;
         }
     }
-    if transaction.has_name(base_name(package)) {
+    if chosen.has_name(base_name(package)) {
         points += EDGE;
     }
     points
@@ -122,12 +123,12 @@ fn conflicts(by: &Package, candidate: &Package) -> bool {
 /// Of the leading candidates, those whose version of the capability is the newest. All, unless
 /// each leading one offers exactly one version.
 fn newest_offers(
-    transaction: &Transaction<'_, '_>,
+    chosen: &Chosen<'_, '_>,
     candidates: &[Id],
     leading: &dyn Fn(usize) -> bool,
     wanted: &str,
 ) -> Vec<bool> {
-    let offer = |n: &usize| offered(transaction.index.package(candidates[*n]), wanted);
+    let offer = |n: &usize| offered(chosen.index.package(candidates[*n]), wanted);
     let places: Vec<usize> = (0..candidates.len()).filter(|n| leading(*n)).collect();
     let offers: Option<Vec<&Evr>> = places.iter().map(offer).collect();
     let mut newest = vec![true; candidates.len()];

@@ -1,17 +1,17 @@
 //! Why something cannot be installed, in words.
 
-use super::Id;
-use super::transaction::{Missing, Reason, Transaction};
+use super::chosen::{Chosen, Missing, Reason};
+use super::index::Id;
 use crate::packages::repo::primary::Relation;
 
 /// A package and for whom it was chosen: `a (for b, for c, requested)`.
-pub fn chain(transaction: &Transaction<'_, '_>, id: Id) -> String {
-    let index = transaction.index;
+pub fn chain(chosen: &Chosen<'_, '_>, id: Id) -> String {
+    let index = chosen.index;
     let mut text = format!("{} (", index.package(id).nevra());
     let mut at = id;
     // What it was chosen for may have been replaced meanwhile, and chosen again for another.
     for _ in 0..index.catalog.packages.len() {
-        match transaction.reason(at) {
+        match chosen.reason(at) {
             Some(Reason::For(by)) => {
                 text.push_str(&format!("for {}, ", index.package(*by).name));
                 at = *by;
@@ -25,8 +25,8 @@ pub fn chain(transaction: &Transaction<'_, '_>, id: Id) -> String {
 }
 
 /// An unmet requirement with its chain and what comes near.
-pub fn missing(transaction: &Transaction<'_, '_>, missing: &Missing<'_>) -> String {
-    let who = chain(transaction, missing.by);
+pub fn missing(chosen: &Chosen<'_, '_>, missing: &Missing<'_>) -> String {
+    let who = chain(chosen, missing.by);
     let what = missing.requirement;
     if what.name.starts_with('(') {
         return format!(
@@ -34,16 +34,13 @@ pub fn missing(transaction: &Transaction<'_, '_>, missing: &Missing<'_>) -> Stri
         );
     }
     if let Some(blocking) = missing.blocked_by {
-        return format!(
-            "{who} needs {what}, but {} is chosen already",
-            chain(transaction, blocking)
-        );
+        return format!("{who} needs {what}, but {} is chosen already", chain(chosen, blocking));
     }
-    let others = others(transaction, what);
+    let others = others(chosen, what);
     if !others.is_empty() {
         return format!("{who} needs {what}; there is only: {}", others.join(", "));
     }
-    let index = transaction.index;
+    let index = chosen.index;
     let unread = match index.unread() {
         [first, ..] if what.name.starts_with('/') => {
             format!(" (but not all lists of files could be read: {first})")
@@ -54,8 +51,8 @@ pub fn missing(transaction: &Transaction<'_, '_>, missing: &Missing<'_>) -> Stri
 }
 
 /// Packages that provide what is wanted in another version, cannot be used, or were replaced.
-fn others(transaction: &Transaction<'_, '_>, what: &Relation) -> Vec<String> {
-    let index = transaction.index;
+fn others(chosen: &Chosen<'_, '_>, what: &Relation) -> Vec<String> {
+    let index = chosen.index;
     let mut usable: Vec<Id> = index.all().collect();
     usable.sort_by_key(|&id| index.rank(id));
     let offer = |id: Id| {
@@ -81,10 +78,10 @@ fn others(transaction: &Transaction<'_, '_>, what: &Relation) -> Vec<String> {
 
 /// Two packages that cannot be installed together.
 pub fn conflict(
-    transaction: &Transaction<'_, '_>,
+    chosen: &Chosen<'_, '_>,
     (one, relation, other): (Id, Option<&Relation>, Id),
 ) -> String {
-    let (one, other) = (chain(transaction, one), chain(transaction, other));
+    let (one, other) = (chain(chosen, one), chain(chosen, other));
     match relation {
         Some(relation) => format!("{one} conflicts with {relation}, which {other} is"),
         None => format!("{one} and {other} are two versions of one package"),

@@ -1,7 +1,7 @@
 //! One package file against a set of keys.
 
 use super::keys::{Key, Keyring, Standing, hexadecimal};
-use super::{Covers, Refusal, Signature};
+use super::verdict::{Covers, Refusal, Signature};
 use formats::iso9660::date;
 use formats::rpmfile::tag::{self, signature};
 use formats::rpmfile::{Contents, DigestKind, Header, LEAD, RpmFile};

@@ -1,6 +1,7 @@
 //! What a manifest says about signatures.
 
-use super::{Keyring, Signature};
+use super::keys::{self, Keyring};
+use super::verdict::Signature;
 use serde::{Deserialize, Serialize};
 
 /// Who vouches for the packages of an image.
@@ -51,7 +52,7 @@ pub struct Package {
 impl Key {
     /// Of all keys of a ring.
     pub fn of(ring: &Keyring) -> Vec<Self> {
-        let key = |key: &super::Key| Self {
+        let key = |key: &keys::Key| Self {
             fingerprint: key.fingerprint.clone(),
             user: key.user.clone(),
             file: key.origin.clone(),

@@ -1,6 +1,6 @@
 //! Time, packages' repositories, SELinux, firewall.
 
-use super::Facts;
+use super::facts::Facts;
 use crate::base::lab::GpgKey;
 use crate::kickstart::{Firewall, Repo, Selinux};
 use crate::spec::Spec;

@@ -1,7 +1,7 @@
 //! The plan's packages in a directory of their own, for rpm: nothing else of the cache is seen
 //! inside, and nobody else can put another file in the place of one that was checked.
 
-use super::PackageFile;
+use super::job::PackageFile;
 use crate::base::error::{Context, Result};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

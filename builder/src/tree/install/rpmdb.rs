@@ -6,7 +6,7 @@
 //! out and put them back with the build's time, and its own `rpm --rebuilddb` makes the
 //! indexes anew. Sources: db_dump(1) for the text form, rpm's `lib/header.c` for the blobs.
 
-use super::Listener;
+use super::job::Listener;
 use crate::base::error::{Context, Error, Result};
 use crate::tree;
 use crate::tree::sandbox::Sandbox;

@@ -1,7 +1,8 @@
 //! The kickstart's `%post` scripts, run in the tree as Anaconda runs them: each is a file in
 //! its /tmp that the interpreter gets by name.
 
-use super::{Listener, environment, settle};
+use super::job::{Listener, environment};
+use super::settle;
 use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
 use crate::plan::Script;

@@ -2,7 +2,8 @@
 //! here, once, so that the same plan gives the same tree on any day and any machine. File
 //! times are settled where the tree is read ([`crate::tree::scan`]).
 
-use super::{Listener, initramfs, keystore, rpmdb};
+use super::job::Listener;
+use super::{initramfs, keystore, rpmdb};
 use crate::base::error::{Context, Result};
 use crate::tree;
 use crate::tree::sandbox::Sandbox;

@@ -2,7 +2,7 @@
 //! `filesystem` sets on these directories goes to the mounts, so the directories below them
 //! are made with the modes that it asks for.
 
-use super::mounts::restrict;
+use super::remount::restrict;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod, umask};

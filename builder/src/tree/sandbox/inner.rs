@@ -2,7 +2,8 @@
 //! capabilities, the filter of system calls; and the first process, which reaps.
 
 use super::shifted::Shifted;
-use super::{Report, Sandbox, capabilities, limits, mounts, seccomp, userns};
+use super::specification::{ARGUMENT, Report, Sandbox};
+use super::{capabilities, limits, mounts, remount, seccomp, userns};
 use nix::libc;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -61,11 +62,11 @@ fn seal() -> Result<()> {
     }
     let bound = mount(Some(&file), &file, none, MsFlags::MS_BIND, none).map_err(io::Error::from);
     // A container may forbid it; the kernel keeps a running program from being written.
-    if bound.and_then(|()| mounts::restrict(&file, MsFlags::MS_RDONLY)).is_err() {
+    if bound.and_then(|()| remount::restrict(&file, MsFlags::MS_RDONLY)).is_err() {
         return Ok(());
     }
     let mut again = process::Command::new(&file);
-    Err(again.arg(super::ARGUMENT).env(SEALED, "1").exec().into())
+    Err(again.arg(ARGUMENT).env(SEALED, "1").exec().into())
 }
 
 fn start() -> Result<i32> {

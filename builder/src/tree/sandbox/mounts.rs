@@ -2,11 +2,12 @@
 //! filesystems ([`api`]). Device files work nowhere but for six of `/dev`, set-user-ID bits
 //! nowhere at all; both can be set.
 
+use super::api;
+use super::remount::restrict;
 use super::shifted::{self, Shifted};
-use super::{Bind, Sandbox, api};
+use super::specification::{Bind, Sandbox};
 use nix::libc;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{chdir, pivot_root};
 use std::error::Error;
 use std::fs::{self, Permissions};
@@ -132,25 +133,4 @@ fn bind(directory: &Shown, alone: bool) -> io::Result<()> {
     flags.set(MsFlags::MS_RDONLY, directory.read_only);
     flags.set(MsFlags::MS_NOEXEC, !directory.programs);
     restrict(&directory.place, flags)
-}
-
-/// Sets flags of a mount. What it forbids already has to stay forbidden
-/// (mount_namespaces(7), "locked").
-///
-/// # Errors
-/// What the kernel says.
-pub fn restrict(place: &Path, flags: MsFlags) -> io::Result<()> {
-    let held = statvfs(place)?.flags();
-    let mut flags = flags | MsFlags::MS_BIND | MsFlags::MS_REMOUNT;
-    for (is, flag) in [
-        (FsFlags::ST_RDONLY, MsFlags::MS_RDONLY),
-        (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
-        (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
-        (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
-    ] {
-        if held.contains(is) {
-            flags |= flag;
-        }
-    }
-    Ok(mount(None::<&str>, place, None::<&str>, flags, None::<&str>)?)
 }

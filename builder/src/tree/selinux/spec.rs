@@ -1,6 +1,6 @@
 //! One line of `file_contexts`, and the path substitutions.
 
-use super::Kind;
+use super::kind::Kind;
 use crate::base::error::{Error, Result};
 use rayon::prelude::*;
 use regex::bytes::{Regex, RegexBuilder};

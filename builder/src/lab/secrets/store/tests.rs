@@ -1,8 +1,8 @@
 use super::*;
 use std::os::unix::fs::PermissionsExt;
 
-fn nodes(address: [u8; 4]) -> Vec<Node> {
-    let node = |name: &str, role, address: [u8; 4]| Node {
+fn nodes(address: [u8; 4]) -> Vec<LabNode> {
+    let node = |name: &str, role, address: [u8; 4]| LabNode {
         name: name.into(),
         role,
         address: address.into(),

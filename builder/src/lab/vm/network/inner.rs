@@ -1,6 +1,7 @@
 //! Inside the lab network: the keeper, and the pipe that ssh goes through.
 
-use super::{BRIDGE, Namespace, Setup};
+use super::namespace::Namespace;
+use super::setup::{BRIDGE, Setup};
 use crate::base::private;
 use crate::lab::vm::process::Process;
 use nix::sched::{CloneFlags, unshare};

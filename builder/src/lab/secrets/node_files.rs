@@ -1,7 +1,7 @@
 //! The files of a node that hold secrets, and the public parts that go with them.
 
-use super::NodeFile;
-use crate::lab::secrets::NodeSecrets;
+use super::values::NodeSecrets;
+use crate::plan::node::NodeFile;
 use contract::node_files::{AUTHORIZED_KEYS, ROOT_KEY, ROOT_SSH};
 use contract::peers::places;
 use contract::spec::ADMIN_PASSWORD_FILE;

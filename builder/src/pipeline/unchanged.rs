@@ -1,37 +1,35 @@
-//! Plan → the same plan, with the inputs and media it was made from, or what of them is no
-//! longer the same. Nothing is decided here.
+//! Whether inputs and media are still those that a plan was made from. Nothing is decided here.
 
-use super::planning::{self, Planned};
-use super::{Context, Select, sources};
 use crate::base::error::{Class, Error, Result};
-use crate::base::progress::{Progress, Unit};
 use crate::checksum::Checksum;
 use crate::packages::repo::Catalog;
-use crate::plan::{self, Plan};
+use crate::plan::{self, Plan, Script};
 use std::collections::HashMap;
 
-/// Finds everything that `plan` was made from.
+/// That inputs and scripts are those of the plan.
 ///
 /// # Errors
-/// A verification error naming all that differs: inputs, repositories, packages.
-pub fn plan(select: &Select, plan: &Plan, progress: &mut Progress) -> Result<Planned> {
-    let directory = planning::working_folder()?;
-    let spec = planning::spec(select, &directory)?;
-    same_inputs(plan, &planning::inputs(&spec))?;
-    let scripts = planning::scripts(&spec);
+/// A verification error naming all that differs.
+pub fn check_inputs(
+    plan: &Plan,
+    found: &[plan::Input],
+    scripts: &[(Script, String)],
+) -> Result<()> {
+    same_inputs(plan, found)?;
     if scripts.iter().map(|(s, _)| &s.sha256).ne(plan.scripts.iter().map(|s| &s.sha256)) {
         return Err(Error::verification("the kickstart's %post scripts are not those of the plan")
             .hint("the plan was made by another version of imgbuild; make a new one"));
     }
-    let mut notes: Vec<String> = spec.warnings.iter().map(|w| format!("warning: {w}")).collect();
-    progress.stage("reading repositories", Unit::Steps);
-    let access = select.access();
-    let (mut catalog, _) = sources::catalog(&access, select, &spec, progress, &mut notes)?;
-    let repositories = same_repositories(plan, &mut catalog)?;
-    let mut plan = plan.clone();
-    locate(&mut plan, &catalog, &repositories)?;
-    notes.push(format!("replay of plan {}", plan.digest()));
-    Ok(Planned { context: Context { catalog, plan, spec, scripts, access }, notes })
+    Ok(())
+}
+
+/// Finds the plan's repositories and packages on the media.
+///
+/// # Errors
+/// A verification error naming all that differs.
+pub fn find_packages(plan: &mut Plan, catalog: &mut Catalog) -> Result<()> {
+    let repositories = same_repositories(plan, catalog)?;
+    locate(plan, catalog, &repositories)
 }
 
 /// A package that cannot be read any more is a changed medium, whatever the reason.

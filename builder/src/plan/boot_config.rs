@@ -1,8 +1,29 @@
 //! The text files of the boot loader and fstab.
 
-use super::{Kernel, Settings};
 use crate::kickstart::LoaderPassword;
 use crate::layout::{Content, Files, Format, Layout};
+
+/// An installed kernel with its initramfs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// `uname -r`.
+    pub release: String,
+}
+
+/// What the boot loader needs to know beside the tree and the layout.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Title of the menu entry.
+    pub title: String,
+    /// Kernel arguments after `root=… ro`.
+    pub arguments: String,
+    /// Seconds the menu waits.
+    pub timeout: u32,
+    /// Time stamp of the files made here, seconds since 1970.
+    pub time: i64,
+    /// What editing an entry asks for.
+    pub password: Option<LoaderPassword>,
+}
 
 /// `/etc/fstab`. The ESP is `nofail`: a kernel without vfat still boots.
 pub fn fstab(layout: &Layout) -> String {

@@ -1,0 +1,139 @@
+//! A disk image, opened: raw or qcow2, its partitions and volumes.
+
+use super::volume::{Filesystem, Volume};
+use crate::base::error::{Context, Error, Result};
+use crate::base::files::open_regular;
+use formats::read_at::{Joined, Plain, ReadAt, Window};
+use formats::{gpt, lvm2, qcow2};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// Images on images; QEMU itself has no limit, but no more than this make sense.
+const MOST_BACKING: usize = 16;
+
+const SECTOR: u64 = 512;
+
+/// An opened disk image.
+pub struct Image {
+    disk: Box<dyn ReadAt>,
+    /// The files it consists of: itself, and the backing files below it.
+    pub files: Vec<PathBuf>,
+    /// `raw` or `qcow2`.
+    pub format: &'static str,
+    /// Its partition table.
+    pub table: gpt::Table,
+}
+
+impl Image {
+    /// Opens the image at `path`.
+    ///
+    /// # Errors
+    /// An input error when it cannot be read or is no disk image with a partition table.
+    pub fn open(path: &Path) -> Result<Self> {
+        let mut files = Vec::new();
+        let (disk, format) = disk(path, &mut files)?;
+        let table = gpt::read(disk.as_ref()).map_err(|e| {
+            Error::input(format!(
+                "{} is no disk image that can be read: no GUID partition table ({e})",
+                path.display()
+            ))
+            .hint("images are raw or qcow2 disks as imgbuild writes them")
+        })?;
+        Ok(Self { disk, files, format, table })
+    }
+
+    /// The disk's size in bytes.
+    pub fn size(&self) -> u64 {
+        self.disk.size()
+    }
+
+    /// Bytes of the disk.
+    ///
+    /// # Errors
+    /// An input error when they cannot be read.
+    pub fn bytes(&self, offset: u64, size: u64) -> Result<Vec<u8>> {
+        let what = || format!("cannot read the image's {size} bytes at byte {offset}");
+        let window = Window::new(self.disk.as_ref(), offset, size).or_input(what)?;
+        let mut bytes = vec![0; usize::try_from(size).or_input(what)?];
+        window.read_exact_at(&mut bytes, 0).or_input(what)?;
+        Ok(bytes)
+    }
+
+    /// Looks into every partition and every logical volume in them.
+    ///
+    /// # Errors
+    /// An input error when a filesystem or LVM's metadata is damaged.
+    pub fn volumes(&self) -> Result<Vec<Volume<'_>>> {
+        let mut volumes = Vec::new();
+        let mut physical = Vec::new();
+        for (&number, p) in &self.table.partitions {
+            let size = (p.last_lba + 1).saturating_sub(p.first_lba) * SECTOR;
+            let window = Window::new(self.disk.as_ref(), p.first_lba * SECTOR, size)
+                .or_input(|| format!("partition {number} ({})", p.name))?;
+            let volume = Volume::probe(Some(number), p.name.clone(), Box::new(window))?;
+            if matches!(volume.filesystem, Filesystem::Physical) {
+                physical.push(window);
+            }
+            volumes.push(volume);
+        }
+        volumes.extend(logical(&physical)?);
+        Ok(volumes)
+    }
+}
+
+/// The logical volumes on these physical volumes.
+fn logical<'a>(physical: &[Window<'a>]) -> Result<Vec<Volume<'a>>> {
+    let all: Vec<&dyn ReadAt> = physical.iter().map(|window| window as &dyn ReadAt).collect();
+    let found = lvm2::read(&all).or_input(|| "the image's volume groups".to_owned())?;
+    let volume = |found: lvm2::Found| {
+        let name = format!("{}/{}", found.group, found.name);
+        let Some(pieces) = found.pieces else { return Ok(Volume::opaque(name)) };
+        let mut joined = Joined::default();
+        for piece in pieces {
+            let part = physical[piece.physical]
+                .part(piece.offset, piece.size)
+                .or_input(|| format!("logical volume {name}"))?;
+            joined.push(part);
+        }
+        Volume::probe(None, name, Box::new(joined))
+    };
+    found.into_iter().map(volume).collect()
+}
+
+/// The files that the image at `path` consists of: itself, and the backing files below it.
+///
+/// # Errors
+/// An input error when one cannot be read.
+pub fn files(path: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    disk(path, &mut files)?;
+    Ok(files)
+}
+
+/// The disk that an image file holds, and the file's format; `files` gets every file read.
+fn disk(path: &Path, files: &mut Vec<PathBuf>) -> Result<(Box<dyn ReadAt>, &'static str)> {
+    let what = || format!("cannot read the image {}", path.display());
+    let file = open_regular(path).or_input(what)?;
+    files.push(path.to_owned());
+    let mut magic = [0; 4];
+    let there = file.read_at(&mut magic, 0).or_input(what)?;
+    if there < magic.len() || magic != qcow2::MAGIC {
+        return Ok((Box::new(Plain::new(file).or_input(what)?), "raw"));
+    }
+    let mut image = qcow2::Reader::open(file).or_input(what)?;
+    if let Some(name) = image.backing_name().map(str::to_owned) {
+        if files.len() > MOST_BACKING {
+            return Err(Error::input(format!(
+                "{}: more than {MOST_BACKING} backing files",
+                what()
+            )));
+        }
+        let base = path.parent().unwrap_or(Path::new("")).join(&name);
+        let (base, _) = disk(&base, files).map_err(|mut e| {
+            e.message = format!("{}: its backing file: {}", path.display(), e.message);
+            e
+        })?;
+        image.back(base);
+    }
+    Ok((Box::new(image), "qcow2"))
+}

@@ -1,0 +1,26 @@
+//! What a machine's directory holds.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+/// The serial console's socket in a node's folder.
+pub const SERIAL: &str = "serial";
+
+/// QEMU's log in a node's folder: what it writes after its start.
+pub const LOG: &str = "qemu.log";
+
+/// The disk's file in a node's folder.
+pub const OVERLAY: &str = "overlay.qcow2";
+
+/// Connects to a socket of a node's folder, however long the folder's path is.
+///
+/// # Errors
+/// When there is no socket or nobody listens.
+pub fn connect(folder: &Path, name: &str) -> io::Result<UnixStream> {
+    let folder = File::open(folder)?;
+    let place: PathBuf = ["/proc/self/fd", &folder.as_raw_fd().to_string(), name].iter().collect();
+    UnixStream::connect(place)
+}

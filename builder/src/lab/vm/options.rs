@@ -1,0 +1,55 @@
+//! What the user chooses of the machines.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What to bring up, and how.
+pub struct Up {
+    /// The folder of all labs' states.
+    pub state: PathBuf,
+    /// Output folders of builds.
+    pub outputs: Vec<PathBuf>,
+    /// Node names; empty for all.
+    pub nodes: Vec<String>,
+    /// Memory of each machine in bytes, in place of the profile's.
+    pub memory: Option<u64>,
+    /// What runs the machines.
+    pub backend: Backend,
+    /// How processors are run.
+    pub accelerator: Accelerator,
+    /// What starts the boot loader.
+    pub firmware: Firmware,
+    /// How long firstboot may take.
+    pub timeout: Duration,
+}
+
+/// What is to run the machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Backend {
+    /// libvirt where it runs, else QEMU.
+    Auto,
+    /// libvirt, by virsh.
+    Libvirt,
+    /// Plain QEMU.
+    Qemu,
+}
+
+/// How a machine's processor is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Accelerator {
+    /// KVM where it really works, else emulation.
+    Auto,
+    /// The host's processor.
+    Kvm,
+    /// Emulated by QEMU.
+    Tcg,
+}
+
+/// What starts a machine's boot loader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Firmware {
+    /// SeaBIOS.
+    Bios,
+    /// OVMF.
+    Uefi,
+}

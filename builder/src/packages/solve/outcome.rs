@@ -1,0 +1,10 @@
+//! What became of a request.
+
+/// What became of a request's words.
+#[derive(Default)]
+pub struct Outcome {
+    /// Words that name nothing, as sentences.
+    pub problems: Vec<String>,
+    /// What is left out, and why that is no error.
+    pub skipped: Vec<String>,
+}

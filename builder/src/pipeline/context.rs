@@ -1,0 +1,15 @@
+//! What the stages after the plan work from.
+
+use crate::packages::media::Access;
+use crate::packages::repo::Catalog;
+use crate::plan::{Plan, Script};
+use crate::spec::Spec;
+
+/// Everything that building needs beyond the plan.
+pub struct BuildContext {
+    pub catalog: Catalog,
+    pub plan: Plan,
+    pub spec: Spec,
+    pub scripts: Vec<(Script, String)>,
+    pub access: Access,
+}

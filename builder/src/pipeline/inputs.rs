@@ -1,0 +1,159 @@
+//! The request → the Spec, with everything else that planning starts from.
+
+use super::options::Select;
+use super::{sources, unchanged};
+use crate::base::error::{Error, Result};
+use crate::base::lab::{ImageFormat, UnknownFormat};
+use crate::base::progress::{Progress, Unit};
+use crate::packages::media::Access;
+use crate::packages::media::http::shown;
+use crate::packages::repo::Catalog;
+use crate::plan::{Input, Plan, Script, Sources};
+use crate::spec::{self, Spec};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+
+/// How the plan comes about.
+pub enum Decision {
+    /// It is made, for these formats.
+    Make(Vec<ImageFormat>),
+    /// It is given.
+    Replay(Box<Plan>),
+}
+
+/// What planning starts from.
+pub struct Inputs {
+    pub spec: Spec,
+    /// Digests of everything that the spec was read from.
+    pub digests: Vec<Input>,
+    /// The kickstart's scripts with their text.
+    pub scripts: Vec<(Script, String)>,
+    /// Where all of it was found.
+    pub sources: Sources,
+    pub access: Access,
+    pub decision: Decision,
+    /// What the user should know.
+    pub notes: Vec<String>,
+}
+
+/// Everything on the media.
+pub struct Media {
+    pub catalog: Catalog,
+    /// Whether any of them is practice media.
+    pub practice: bool,
+}
+
+impl Inputs {
+    /// Reads profile, lab file and kickstart, which have to be those of `plan` if it is given.
+    ///
+    /// # Errors
+    /// Input errors; a verification error naming what is not the plan's.
+    pub fn load(select: &Select, plan: Option<&Plan>) -> Result<Self> {
+        let spec = spec(select)?;
+        let (digests, scripts) = (inputs(&spec), scripts(&spec));
+        let decision = match plan {
+            Some(plan) => {
+                unchanged::check_inputs(plan, &digests, &scripts)?;
+                Decision::Replay(Box::new(plan.clone()))
+            }
+            None => Decision::Make(formats(select, &spec)?),
+        };
+        let sources = whereabouts(select, &spec);
+        let notes = spec.warnings.iter().map(|w| format!("warning: {w}")).collect();
+        let access = select.access();
+        Ok(Self { spec, digests, scripts, sources, access, decision, notes })
+    }
+
+    /// Reads the repositories of the media.
+    ///
+    /// # Errors
+    /// As [`sources::catalog`].
+    pub fn read_media(&mut self, select: &Select, progress: &mut Progress) -> Result<Media> {
+        progress.stage("reading repositories", Unit::Steps);
+        let Self { access, spec, notes, .. } = self;
+        let (catalog, practice) = sources::catalog(access, select, spec, progress, notes)?;
+        Ok(Media { catalog, practice })
+    }
+}
+
+/// Reads the profile, the lab file and the kickstart.
+fn spec(select: &Select) -> Result<Spec> {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    Ok(spec::load(&spec::Request {
+        profile: &select.profile,
+        lab: select.lab.as_deref(),
+        node: select.node.as_deref(),
+        directory: &select.directory,
+        home: home.as_deref(),
+    })?)
+}
+
+/// Digests of everything that the spec was read from.
+fn inputs(spec: &Spec) -> Vec<Input> {
+    let keys = Input {
+        name: "ssh-authorized-keys".to_owned(),
+        sha256: hex::encode(Sha256::digest(spec.authorized_keys.join("\n"))),
+    };
+    let input = |i: &spec::Input| Input { name: i.name.clone(), sha256: i.sha256.clone() };
+    spec.inputs.iter().map(input).chain([keys]).collect()
+}
+
+/// Where all of it was found, from anywhere on this machine.
+fn whereabouts(select: &Select, spec: &Spec) -> Sources {
+    // The loader names files by their path; what is built in has none.
+    let path = |input: Option<&spec::Input>| {
+        input.map(|i| select.directory.join(&i.name)).filter(|path| path.is_file())
+    };
+    let medium = |word: &String| match Path::new(word) {
+        path if path.exists() => select.directory.join(path).to_string_lossy().into_owned(),
+        // Without user and password, which a plan must not hold.
+        _ => shown(word),
+    };
+    Sources {
+        profile: path(spec.inputs.get(1))
+            .map_or_else(|| select.profile.clone(), |p| p.to_string_lossy().into_owned()),
+        lab: path(spec.inputs.first()),
+        media: select.media.iter().map(medium).collect(),
+        releasever: select.releasever.clone(),
+    }
+}
+
+fn formats(select: &Select, spec: &Spec) -> Result<Vec<ImageFormat>> {
+    let mut formats: Vec<ImageFormat> = Vec::new();
+    for text in &select.formats {
+        let format = text.parse().map_err(|e: UnknownFormat| {
+            let all: Vec<&str> = ImageFormat::ALL.iter().map(|f| f.as_str()).collect();
+            Error::input(format!("--format: {e}")).hint(format!("formats are {}", all.join(", ")))
+        })?;
+        if !formats.contains(&format) {
+            formats.push(format);
+        }
+    }
+    if formats.is_empty() {
+        formats.clone_from(&spec.formats);
+    }
+    for (index, format) in formats.iter().enumerate() {
+        if let Some(other) = formats[..index].iter().find(|f| f.extension() == format.extension()) {
+            let (one, two) = (other.as_str(), format.as_str());
+            let name = format.extension();
+            return Err(Error::input(format!("formats {one} and {two} both make NODE.{name}"))
+                .hint("choose one of them"));
+        }
+    }
+    Ok(formats)
+}
+
+fn scripts(spec: &Spec) -> Vec<(Script, String)> {
+    let script = |s: &crate::kickstart::Script| {
+        let authconfig = if s.authconfig { " (authconfig)" } else { "" };
+        let plan = Script {
+            origin: format!("{}:{}{authconfig}", s.place.file, s.place.line),
+            interpreter: s.interpreter.clone(),
+            error_on_fail: s.error_on_fail,
+            log: s.log.clone(),
+            sha256: hex::encode(Sha256::digest(&s.body)),
+        };
+        (plan, s.body.clone())
+    };
+    spec.kickstart.post.iter().map(script).collect()
+}

@@ -1,0 +1,92 @@
+//! What a build is to do.
+
+use crate::packages::cache::Folder;
+use crate::packages::media::{Access, Network, Variables};
+use crate::plan::Plan;
+use crate::tree::Cache;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What to build from what.
+pub struct Select {
+    /// Profile name or path.
+    pub profile: String,
+    /// Lab file, if not beside the profile.
+    pub lab: Option<PathBuf>,
+    /// One node only.
+    pub node: Option<String>,
+    /// Media in the user's words; empty for the lab file's sources.
+    pub media: Vec<String>,
+    /// Formats in place of the profile's.
+    pub formats: Vec<String>,
+    /// Key files that packages of any repository may be signed by.
+    pub gpgkeys: Vec<PathBuf>,
+    /// Repositories whose packages need not be signed.
+    pub no_gpgcheck: Vec<String>,
+    /// Where relative paths of the profile and the media begin.
+    pub directory: PathBuf,
+    /// The cache folder.
+    pub cache: PathBuf,
+    /// Whether nothing may be fetched.
+    pub offline: bool,
+    /// What `$releasever` stands for in `.repo` files, if not CentOS 7's.
+    pub releasever: Option<String>,
+}
+
+impl Select {
+    /// The installed trees of the cache.
+    pub(super) fn trees(&self) -> Cache {
+        Cache::new(self.cache.join("trees"))
+    }
+
+    /// The way to the media.
+    pub(super) fn access(&self) -> Access {
+        let mut variables = Variables::default();
+        if let Some(releasever) = &self.releasever {
+            variables.releasever.clone_from(releasever);
+        }
+        let cache = Arc::new(Folder::new(&self.cache));
+        Access { network: Network { cache, offline: self.offline }, variables }
+    }
+
+    /// The inputs and media of a plan, where it found them.
+    pub fn of_plan(plan: &Plan, directory: PathBuf, cache: PathBuf, offline: bool) -> Self {
+        Self {
+            profile: plan.sources.profile.clone(),
+            lab: plan.sources.lab.clone(),
+            node: None,
+            media: plan.sources.media.clone(),
+            formats: Vec::new(),
+            gpgkeys: Vec::new(),
+            no_gpgcheck: Vec::new(),
+            directory,
+            cache,
+            offline,
+            releasever: plan.sources.releasever.clone(),
+        }
+    }
+}
+
+/// A build.
+pub struct Options {
+    /// What from what.
+    pub select: Select,
+    /// The plan to replay; without one, it is made.
+    pub plan: Option<Plan>,
+    /// The output folder.
+    pub output: PathBuf,
+    /// Whether existing files are replaced.
+    pub force: bool,
+    /// The static firstboot binary, if not beside imgbuild.
+    pub firstboot: Option<PathBuf>,
+    /// The folder of all labs' states, with the lab's secrets.
+    pub state: PathBuf,
+    /// Bytes that the cache may keep after the build, beside what the build used.
+    pub cache_limit: u64,
+    /// How long one script of the kickstart may run.
+    pub post_limit: Duration,
+}
+
+/// Longer than any script should take that needs no network; Anaconda waits for ever.
+pub const POST_LIMIT: Duration = Duration::from_secs(30 * 60);

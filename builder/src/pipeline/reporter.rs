@@ -1,0 +1,33 @@
+//! Who hears of a build: the user, and the log.
+
+use super::log::Log;
+use crate::base::progress::Progress;
+use crate::tree::install::Listener;
+
+/// The user's terminal and the build log.
+pub struct Reporter<'a> {
+    pub progress: &'a mut Progress,
+    pub log: &'a mut Log,
+}
+
+impl Reporter<'_> {
+    /// Tells both.
+    pub fn report(&mut self, text: &str) {
+        self.progress.note(text);
+        self.log.line(text);
+    }
+}
+
+impl Listener for Reporter<'_> {
+    fn log(&mut self, line: &str) {
+        self.log.line(line);
+    }
+
+    fn note(&mut self, text: &str) {
+        self.progress.note(text);
+    }
+
+    fn at(&mut self, done: u64, total: u64, what: &str) {
+        self.progress.at(done, total, what);
+    }
+}
