@@ -6,7 +6,9 @@ use crate::namespace::{isolated, until};
 use crate::peer_lab::{
     Authority, LabNode, addresses, announcement, open, open_to_others, post, say, spec, talk,
 };
+use contract::peers::client::TlsSession;
 use contract::peers::places::{self, OPERATOR};
+use contract::peers::tls::Pki;
 use contract::peers::wire::{Announcement, PeerState, PeerStatus};
 use contract::peers::{client, wire};
 use contract::status::Outcome;
@@ -143,63 +145,21 @@ async fn joined<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
 fn what_breaks_a_rule_is_refused_and_counted() {
     isolated(|| {
         addresses();
-        let (authority, other) = (Authority::new(), Authority::new());
+        let authority = Authority::new();
         let mut node = LabNode::start(&authority, spec(0, 3));
-        let (one, two) = (authority.pki("node1"), authority.pki("node2"));
-        let reason = |why: &str| Err(why.to_owned());
+        let one = authority.pki("node1");
         talk(async {
-            let first = announcement("node1", "boot-a", 7);
             // A session that begins before the others and is used after them.
             let early = open(&one, &node).await.unwrap();
-            assert_eq!(say(&one, &node, &first).await, Ok(()));
-            assert_eq!(say(&one, &node, &first).await, reason("replayed"));
-            let older = announcement("node1", "boot-a", 6);
-            assert_eq!(say(&one, &node, &older).await, reason("replayed"));
-            // Of another session, as someone who recorded it would say it.
-            let recorded = Announcement { session: early.id.clone(), seq: 8, ..first.clone() };
-            let session = open(&one, &node).await.unwrap();
-            let body = serde_json::to_vec(&recorded).unwrap();
-            assert_eq!(post(session, body).await, reason("replayed"));
-            assert_eq!(say(&two, &node, &first).await, reason("wrong-name"));
-            assert_eq!(say(&authority.pki(OPERATOR), &node, &first).await, reason("wrong-name"));
-            let stranger = announcement("node99", "boot-a", 1);
-            assert_eq!(say(&authority.pki("node99"), &node, &stranger).await, reason("unexpected"));
-            assert_eq!(
-                say(&one, &node, &announcement("node1", "boot-b", 1)).await,
-                Ok(()),
-                "a new boot begins anew"
-            );
-            assert_eq!(
-                say(&one, &node, &announcement("node1", "boot-a", 9)).await,
-                reason("older-boot")
-            );
-            let late = announcement("node1", "boot-never-heard-of", 9);
-            let late = Announcement { session: early.id.clone(), ..late };
-            let body = serde_json::to_vec(&late).unwrap();
-            assert_eq!(post(early, body).await, reason("older-boot"));
-            for body in [&b"{"[..], b"", b"\xff\xfe", b"{\"node\":\"node1\"}"] {
-                let session = open(&one, &node).await.unwrap();
-                assert_eq!(post(session, body.to_vec()).await, reason("malformed"));
-            }
-            let terminal = Announcement { step: "\u{1b}[2J".into(), seq: 10, ..first.clone() };
-            assert_eq!(say(&one, &node, &terminal).await, reason("malformed"));
-            let session = open(&one, &node).await.unwrap();
-            let big = Announcement { step: "x".repeat(40_000), ..first.clone() };
-            assert_eq!(post(session, serde_json::to_vec(&big).unwrap()).await, reason("oversized"));
-            let session = open(&one, &node).await.unwrap();
-            let slow = announcement("node1", "boot-b", 50);
-            let slow = Announcement { session: session.id.clone(), ..slow };
-            tokio::time::sleep(firstboot::peers::view::EXPIRY + Duration::from_secs(1)).await;
-            assert_eq!(post(session, serde_json::to_vec(&slow).unwrap()).await, reason("expired"));
+            break_sequence(&authority, &node, &early.id).await;
+            break_boot_order(&one, &node, early).await;
+            break_form(&one, &node).await;
+            break_time_limit(&one, &node).await;
             // The nodes refuse each other: the other lab's node is no server for us either.
-            let error = say(&other.pki("node1"), &node, &first).await.unwrap_err();
+            let first = announcement("node1", "boot-a", 7);
+            let error = say(&Authority::new().pki("node1"), &node, &first).await.unwrap_err();
             assert!(error.contains("invalid peer certificate"), "{error}");
         });
-        let counted = |node: &LabNode| {
-            let refused = node.ask("peers").0["refused"].clone();
-            let refused: BTreeMap<String, u64> = serde_json::from_value(refused).unwrap();
-            refused
-        };
         let expected = [
             ("expired", 1),
             ("malformed", 5),
@@ -209,9 +169,8 @@ fn what_breaks_a_rule_is_refused_and_counted() {
             ("unexpected", 1),
             ("wrong-name", 2),
         ];
-        let of = |why: &str| counted(&node).get(why).copied().unwrap_or_default();
         for (why, count) in expected {
-            until(why, || of(why) == count);
+            until(why, || refusals(&node).get(why).copied().unwrap_or_default() == count);
         }
         // One record for each reason, however many there were.
         let records = node.records();
@@ -222,19 +181,81 @@ fn what_breaks_a_rule_is_refused_and_counted() {
         node.serve();
         talk(async {
             let said = announcement("node1", "boot-b", 1);
-            assert_eq!(say(&one, &node, &said).await, reason("replayed"));
+            assert_eq!(say(&one, &node, &said).await, refused("replayed"));
             let said = announcement("node1", "boot-a", 99);
-            assert_eq!(say(&one, &node, &said).await, reason("older-boot"));
+            assert_eq!(say(&one, &node, &said).await, refused("older-boot"));
             let said = announcement("node1", "boot-b", 2);
             assert_eq!(say(&one, &node, &said).await, Ok(()));
         });
         until("counted on", || {
-            counted(&node)["replayed"] == 4 && counted(&node)["older-boot"] == 3
+            refusals(&node)["replayed"] == 4 && refusals(&node)["older-boot"] == 3
         });
         let key = std::fs::read_to_string(node.path(places::KEY_FILE)).unwrap();
         let line = key.lines().nth(1).unwrap();
         assert_eq!(open_to_others(node.root.path(), line), Vec::<std::path::PathBuf>::new());
     });
+}
+
+fn refused(why: &str) -> Result<(), String> {
+    Err(why.to_owned())
+}
+
+/// How often `node` has refused something, by reason.
+fn refusals(node: &LabNode) -> BTreeMap<String, u64> {
+    serde_json::from_value(node.ask("peers").0["refused"].clone()).unwrap()
+}
+
+/// Repeats announcements, in this session and as recorded in `early`, and speaks for others.
+async fn break_sequence(authority: &Authority, node: &LabNode, early: &str) {
+    let (one, two) = (authority.pki("node1"), authority.pki("node2"));
+    let first = announcement("node1", "boot-a", 7);
+    assert_eq!(say(&one, node, &first).await, Ok(()));
+    assert_eq!(say(&one, node, &first).await, refused("replayed"));
+    let older = announcement("node1", "boot-a", 6);
+    assert_eq!(say(&one, node, &older).await, refused("replayed"));
+    // Of another session, as someone who recorded it would say it.
+    let recorded = Announcement { session: early.to_owned(), seq: 8, ..first.clone() };
+    let session = open(&one, node).await.unwrap();
+    let body = serde_json::to_vec(&recorded).unwrap();
+    assert_eq!(post(session, body).await, refused("replayed"));
+    assert_eq!(say(&two, node, &first).await, refused("wrong-name"));
+    assert_eq!(say(&authority.pki(OPERATOR), node, &first).await, refused("wrong-name"));
+    let stranger = announcement("node99", "boot-a", 1);
+    assert_eq!(say(&authority.pki("node99"), node, &stranger).await, refused("unexpected"));
+}
+
+/// Starts a new boot, and speaks for older ones; `early` began before the new one.
+async fn break_boot_order(one: &Pki, node: &LabNode, early: TlsSession) {
+    let new = announcement("node1", "boot-b", 1);
+    assert_eq!(say(one, node, &new).await, Ok(()), "a new boot begins anew");
+    let old = announcement("node1", "boot-a", 9);
+    assert_eq!(say(one, node, &old).await, refused("older-boot"));
+    let late = announcement("node1", "boot-never-heard-of", 9);
+    let late = Announcement { session: early.id.clone(), ..late };
+    assert_eq!(post(early, serde_json::to_vec(&late).unwrap()).await, refused("older-boot"));
+}
+
+/// Posts what is not an announcement.
+async fn break_form(one: &Pki, node: &LabNode) {
+    for body in [&b"{"[..], b"", b"\xff\xfe", b"{\"node\":\"node1\"}"] {
+        let session = open(one, node).await.unwrap();
+        assert_eq!(post(session, body.to_vec()).await, refused("malformed"));
+    }
+    let first = announcement("node1", "boot-a", 7);
+    let terminal = Announcement { step: "\u{1b}[2J".into(), seq: 10, ..first.clone() };
+    assert_eq!(say(one, node, &terminal).await, refused("malformed"));
+    let session = open(one, node).await.unwrap();
+    let big = Announcement { step: "x".repeat(40_000), ..first };
+    assert_eq!(post(session, serde_json::to_vec(&big).unwrap()).await, refused("oversized"));
+}
+
+/// Posts an announcement long after its session began.
+async fn break_time_limit(one: &Pki, node: &LabNode) {
+    let session = open(one, node).await.unwrap();
+    let slow = announcement("node1", "boot-b", 50);
+    let slow = Announcement { session: session.id.clone(), ..slow };
+    tokio::time::sleep(firstboot::peers::view::EXPIRY + Duration::from_secs(1)).await;
+    assert_eq!(post(session, serde_json::to_vec(&slow).unwrap()).await, refused("expired"));
 }
 
 #[test]
@@ -285,14 +306,7 @@ fn strangers_get_nothing() {
         let plain = Command::new("curl").args(["-sS", &format!("http://{at}/v1/state")]).output();
         assert!(!String::from_utf8_lossy(&plain.unwrap().stdout).contains("node0"));
         // A node of another lab in a node's place: neither side believes the other.
-        let impostor = LabNode::start(&other, spec(1, 2));
-        until("the impostor is told of", || {
-            let records = node.records();
-            records.contains("what answers at 10.9.0.2 has not the keys of node1")
-        });
-        until("it does not believe us", || {
-            impostor.records().contains("what answers at 10.9.0.1 has not the keys of node0")
-        });
+        let _impostor = start_impostor(&other, &node);
         assert_eq!(node.peer("node1")["state"], "unknown");
         until("each is counted", || {
             let refused = node.ask("peers").0["refused"].clone();
@@ -301,4 +315,18 @@ fn strangers_get_nothing() {
                 && refused["no-tls"].as_u64() >= Some(2)
         });
     });
+}
+
+/// A node of the lab of `other` in the place of node1, once it and `node` have refused each
+/// other.
+fn start_impostor(other: &Authority, node: &LabNode) -> LabNode {
+    let impostor = LabNode::start(other, spec(1, 2));
+    until("the impostor is reported", || {
+        let records = node.records();
+        records.contains("what answers at 10.9.0.2 has not the keys of node1")
+    });
+    until("it does not believe us", || {
+        impostor.records().contains("what answers at 10.9.0.1 has not the keys of node0")
+    });
+    impostor
 }
