@@ -6,6 +6,7 @@ pub mod http;
 mod iso;
 pub mod keep;
 pub mod mirrors;
+pub mod practice_medium;
 pub mod repofile;
 mod source;
 
