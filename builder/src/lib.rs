@@ -12,7 +12,6 @@ pub mod layout;
 pub mod packages;
 pub mod pipeline;
 pub mod plan;
-pub mod practice;
 pub mod provenance;
 pub mod spec;
 pub mod tree;

@@ -3,7 +3,7 @@
 use super::common::{Common, print};
 use crate::base::error::Result;
 use crate::base::progress::{Progress, Unit};
-use crate::practice;
+use crate::packages::media::practice_medium;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -20,7 +20,7 @@ pub fn run(a: Arguments) -> Result<()> {
     let mut progress = Progress::new(a.common.progress);
     progress.stage("practice medium", Unit::Steps);
     let work = a.common.cache()?.join("debs");
-    let made = practice::make(&a.output, &work, &mut |stage, done, total| {
+    let made = practice_medium::make(&a.output, &work, &mut |stage, done, total| {
         progress.at(done, total, stage.name())
     })?;
     progress.finish();

@@ -10,6 +10,7 @@ mod medium;
 pub mod mirrors;
 mod network;
 mod policy;
+pub mod practice_medium;
 pub mod repofile;
 mod source;
 mod variables;

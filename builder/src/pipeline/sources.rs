@@ -4,9 +4,9 @@ use super::options::Select;
 use crate::base::error::{Error, Result};
 use crate::base::lab::LabRepository;
 use crate::base::progress::{Progress, Unit};
+use crate::packages::media::practice_medium;
 use crate::packages::media::{Access, Policy, Source, join};
 use crate::packages::repo::Catalog;
-use crate::practice;
 use crate::spec::Spec;
 use std::path::Path;
 
@@ -70,7 +70,7 @@ fn media(
 fn practice(access: &Access, progress: &mut Progress) -> Result<Vec<Source>> {
     let cache = &access.network.cache;
     let place = cache.root().join("practice");
-    let made = match practice::made(&place) {
+    let made = match ::practice::made(&place) {
         Some(made) => made,
         None if access.network.offline => {
             return Err(Error::environment(format!(
@@ -82,7 +82,7 @@ fn practice(access: &Access, progress: &mut Progress) -> Result<Vec<Source>> {
         None => {
             let debs = cache.part("debs")?;
             progress.stage("practice medium", Unit::Steps);
-            let made = practice::make(&place, &debs, &mut |what, done, total| {
+            let made = practice_medium::make(&place, &debs, &mut |what, done, total| {
                 progress.at(done, total, what.name());
             })?;
             progress.stage("reading repositories", Unit::Steps);

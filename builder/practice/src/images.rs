@@ -1,11 +1,10 @@
 //! The trees as ISO images.
 
 use super::boot::LABEL;
-use super::{Progress, Stage};
-use crate::base::error::{Context, Result};
-use crate::base::interrupt;
-use crate::tree;
+use crate::error::{Context, Error, Result};
+use crate::progress::{Cancel, Progress, Stage};
 use formats::iso9660::{self, Boot, Platform};
+use formats::tree::{ScanError, scan};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -21,11 +20,12 @@ const IMAGES: [(&str, &str, &str); 3] = [
 const ISOLINUX_SECTORS: u16 = 4;
 
 /// Writes the image of every tree below `root` beside it; no file is newer than `time`.
-pub fn write(root: &Path, time: u32, progress: Progress<'_>) -> Result<()> {
+pub fn write(root: &Path, time: u32, progress: Progress<'_>, cancel: Cancel<'_>) -> Result<()> {
     for (done, (folder, image, volume)) in IMAGES.into_iter().enumerate() {
-        interrupt::check()?;
+        cancel.check()?;
         progress(Stage::Images, done as u64, IMAGES.len() as u64);
-        let tree = tree::scan(&root.join(folder), time.into())?;
+        let tree = scan(&root.join(folder), time.into(), &mut || !cancel.is_requested())
+            .map_err(unread)?;
         let path = root.join(image);
         let what = || format!("cannot write {}", path.display());
         let mut out = BufWriter::with_capacity(1 << 20, File::create_new(&path).or_build(what)?);
@@ -54,4 +54,11 @@ fn boot() -> Vec<Boot> {
             load_sectors: 0,
         },
     ]
+}
+
+fn unread(error: ScanError) -> Error {
+    match error {
+        ScanError::Stopped => Error::cancelled(),
+        error => Error::build(error.to_string()),
+    }
 }

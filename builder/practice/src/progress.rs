@@ -1,29 +1,8 @@
-//! The practice medium: an install tree and ISO laid out like CentOS7-1804.iso
-//! made on the spot from Debian 12 packages, for machines without CentOS media.
-//! Everything it installs says plainly that it is practice media.
+//! What the caller hears of the work, and how it stops it.
 
-mod apt;
-mod boot;
-mod closure;
-mod comps;
-mod convert;
-mod deb;
-mod deps;
-mod elf;
-mod filter;
-mod generated;
-mod images;
-mod layout;
-mod names;
-mod package;
-mod repodata;
-mod scripts;
-mod sign;
-mod version;
+use crate::error::{Error, Result};
 
-pub use layout::{Practice, made, make};
-
-/// The steps of [`make`], in order.
+/// The steps of [`make`](crate::make), in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// Fetching Debian's package lists and resolving the dependency closure.
@@ -53,3 +32,27 @@ impl Stage {
 
 /// Where progress goes: the stage, how much of it is done, how much there is.
 pub type Progress<'a> = &'a mut dyn FnMut(Stage, u64, u64);
+
+/// Whether the work is to stop; asked between steps, from several threads.
+#[derive(Clone, Copy)]
+pub struct Cancel<'a>(pub &'a (dyn Fn() -> bool + Sync));
+
+impl Cancel<'_> {
+    /// Whether to stop.
+    pub fn is_requested(self) -> bool {
+        (self.0)()
+    }
+
+    /// Fails when the work is to stop.
+    pub(crate) fn check(self) -> Result<()> {
+        if self.is_requested() { Err(Error::cancelled()) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::Cancel;
+
+    /// Work that nobody stops.
+    pub const NEVER: Cancel<'_> = Cancel(&|| false);
+}

@@ -3,14 +3,11 @@
 
 use super::closure::{Index, Source, Target};
 use super::package::{Item, Kind, Rpm, Scripts};
-use super::sign::Signer;
 use super::version::Evr;
 use super::{deb, deps, elf, filter, generated, scripts};
-use crate::base::error::{Context, Result};
-use crate::base::interrupt;
+use crate::error::{Context, Result};
 use rpm::Dependency;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 /// Reads a Debian package's files as they are placed on the medium.
 pub fn placed(source: &Source) -> Result<Vec<Item>> {
@@ -20,7 +17,6 @@ pub fn placed(source: &Source) -> Result<Vec<Item>> {
 
 /// Makes the RPM of `target`.
 pub fn convert(target: &Target, index: &Index) -> Result<Rpm> {
-    interrupt::check()?;
     let mut items: BTreeMap<String, Item> = BTreeMap::new();
     let mut requires = Vec::new();
     for source in &target.sources {
@@ -129,16 +125,12 @@ fn add_sonames(rpm: &mut Rpm) {
     rpm.provides.extend(offered.iter().map(name).map(Dependency::any));
 }
 
-/// Writes `rpm` into `folder`.
-pub fn write(rpm: Rpm, folder: &Path, signer: &Signer) -> Result<std::path::PathBuf> {
-    interrupt::check()?;
-    rpm.write(folder, signer)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::closure;
     use super::*;
+    use crate::progress::tests::NEVER;
+    use std::path::Path;
     use std::process::Command;
 
     /// A Debian package made by dpkg-deb of `files`, beside its control text.
@@ -187,7 +179,7 @@ mod tests {
             ),
             debian(dir.path(), "Package: libc6\nVersion: 2.36-9\n", &[("usr/share/x", b"")]),
         ];
-        let (index, media) = closure::index(&files).expect("an index");
+        let (index, media) = closure::index(&files, NEVER).expect("an index");
         assert!(media.is_empty());
         let rpm = convert(&index.targets["openvswitch"], &index).expect("converted");
         let paths: Vec<&str> = rpm.items.iter().map(|item| item.path.as_str()).collect();

@@ -5,7 +5,7 @@
 //! brings it along. So it is derived from a fixed seed: the same Debian packages give the same
 //! medium everywhere. Nodes never get it.
 
-use crate::base::error::{Context, Result};
+use crate::error::{Context, Result};
 use formats::rpmfile::{LEAD, RpmFile, Value, tag::signature, with_signatures};
 use pgp::composed::{ArmorOptions, KeyType, SignedKeyDetails, SignedPublicKey};
 use pgp::crypto::hash::HashAlgorithm;

@@ -1,9 +1,8 @@
 //! `apt-get` with a state of its own: it resolves against an empty dpkg status
 //! (so the closure is whole) and never touches the machine's.
 
-use super::{Progress, Stage};
-use crate::base::error::{Context, Error, Result};
-use crate::base::interrupt;
+use crate::error::{Context, Error, Result};
+use crate::progress::{Cancel, Progress, Stage};
 use std::fs;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -81,19 +80,19 @@ impl Apt {
     }
 
     /// Fetches the package lists of the machine's configured sources.
-    pub fn update(&self) -> Result<()> {
+    pub fn update(&self, cancel: Cancel<'_>) -> Result<()> {
         let mut command = self.command();
         command.args(["-q", "update"]);
-        run(&mut command, &mut || Ok(())).map(drop)
+        run(&mut command, cancel, &mut || {}).map(drop)
     }
 
     /// Everything that installing `packages` on an empty system would download.
-    pub fn closure(&self, packages: &[&str]) -> Result<Vec<Uri>> {
+    pub fn closure(&self, packages: &[&str], cancel: Cancel<'_>) -> Result<Vec<Uri>> {
         let mut command = self.command();
         // apt-get does not name what its archive folder holds already.
         let none = format!("Dir::Cache::archives={}", self.root.join("none").display());
         command.args(["-qq", "-o", &none, "--print-uris", "install"]).args(packages);
-        let text = run(&mut command, &mut || Ok(()))?;
+        let text = run(&mut command, cancel, &mut || {})?;
         let uris: Vec<Uri> = text.lines().filter_map(parse_uri).collect();
         if uris.is_empty() {
             return Err(Error::environment("apt-get names no package to download").hint(HINT));
@@ -102,7 +101,12 @@ impl Apt {
     }
 
     /// Downloads what is missing of `wanted` and gives the files in the same order.
-    pub fn download(&self, wanted: &[Uri], progress: Progress<'_>) -> Result<Vec<PathBuf>> {
+    pub fn download(
+        &self,
+        wanted: &[Uri],
+        progress: Progress<'_>,
+        cancel: Cancel<'_>,
+    ) -> Result<Vec<PathBuf>> {
         let archives = self.root.join("cache/archives");
         let path = |uri: &Uri| archives.join(&uri.file);
         let have = |uri: &Uri| size_of(&path(uri)) == uri.size;
@@ -118,10 +122,9 @@ impl Apt {
             let mut command = self.command();
             command.current_dir(&archives).args(["-qq", "download"]);
             command.args(missing.iter().map(|uri| exact(uri)));
-            run(&mut command, &mut || {
+            run(&mut command, cancel, &mut || {
                 let done: u64 = missing.iter().map(|uri| size_of(&path(uri)).min(uri.size)).sum();
                 progress(Stage::Download, there + done, total);
-                Ok(())
             })?;
         }
         progress(Stage::Download, total, total);
@@ -167,7 +170,7 @@ impl Drop for Running {
 
 /// Runs `command` to its end, calling `tick` about five times a second; gives
 /// its standard output.
-fn run(command: &mut Command, tick: &mut dyn FnMut() -> Result<()>) -> Result<String> {
+fn run(command: &mut Command, cancel: Cancel<'_>, tick: &mut dyn FnMut()) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     // A terminal's Ctrl-C reaches us alone; the Drop guard stops the child.
     command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -179,11 +182,11 @@ fn run(command: &mut Command, tick: &mut dyn FnMut() -> Result<()>) -> Result<St
     let stdout = drain(child.0.stdout.take());
     let stderr = drain(child.0.stderr.take());
     let status = loop {
-        interrupt::check()?;
+        cancel.check()?;
         if let Some(status) = child.0.try_wait().or_environment(|| format!("waiting for {name}"))? {
             break status;
         }
-        tick()?;
+        tick();
         std::thread::sleep(Duration::from_millis(200));
     };
     let stdout = stdout.join().unwrap_or_default();
@@ -211,6 +214,8 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Cause;
+    use crate::progress::tests::NEVER;
 
     #[test]
     fn reads_apts_uri_lines() {
@@ -229,16 +234,24 @@ mod tests {
     fn failing_command_is_an_environment_error_with_its_stderr() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo mirror is gone >&2; exit 100"]);
-        let error = run(&mut command, &mut || Ok(())).expect_err("exit 100");
-        assert_eq!(error.class, crate::base::error::Class::Environment);
+        let error = run(&mut command, NEVER, &mut || {}).expect_err("exit 100");
+        assert_eq!(error.cause, Cause::Environment);
         assert!(error.message.contains("mirror is gone"), "{error}");
     }
 
     #[test]
+    fn a_cancelled_command_is_stopped() {
+        let mut command = Command::new("sleep");
+        command.arg("1000");
+        let error = run(&mut command, Cancel(&|| true), &mut || {}).expect_err("cancelled");
+        assert_eq!(error.cause, Cause::Cancelled);
+    }
+
+    #[test]
     fn missing_apt_is_an_environment_error() {
-        let error = run(&mut Command::new("apt-get-that-is-absent"), &mut || Ok(()));
+        let error = run(&mut Command::new("apt-get-that-is-absent"), NEVER, &mut || {});
         let error = error.expect_err("no such program");
-        assert_eq!(error.class, crate::base::error::Class::Environment);
+        assert_eq!(error.cause, Cause::Environment);
         assert!(error.hint.is_some());
     }
 }

@@ -5,8 +5,8 @@ use super::apt::Uri;
 use super::deb::{self, Control};
 use super::names::{self, Repository};
 use super::version::Evr;
-use crate::base::error::{Context, Result};
-use crate::base::interrupt;
+use crate::error::{Context, Result};
+use crate::progress::Cancel;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -96,9 +96,9 @@ pub fn wanted(closure: Vec<Uri>) -> Vec<Uri> {
 
 /// Reads every package's control stanza; those that only make boot media are
 /// given apart, by name.
-pub fn index(files: &[PathBuf]) -> Result<(Index, BTreeMap<String, Source>)> {
+pub fn index(files: &[PathBuf], cancel: Cancel<'_>) -> Result<(Index, BTreeMap<String, Source>)> {
     let read = |path: &PathBuf| -> Result<Source> {
-        interrupt::check()?;
+        cancel.check()?;
         Ok(Source { path: path.clone(), control: read_control(path)? })
     };
     let sources: Vec<Source> = files.par_iter().map(read).collect::<Result<_>>()?;

@@ -1,8 +1,8 @@
 //! Repository metadata as createrepo_c writes it for CentOS 7: repomd, primary,
 //! filelists and other as gzipped XML under names with their SHA-256, and comps.
 
-use crate::base::error::{Context, Result};
-use crate::base::interrupt;
+use crate::error::{Context, Result};
+use crate::progress::Cancel;
 use flate2::{Compression, write::GzEncoder};
 use rayon::prelude::*;
 use rpm::{Dependency, DependencyFlags, FileType, PackageMetadata};
@@ -32,7 +32,6 @@ pub struct Record {
 
 /// Reads a package's header for the metadata; `href` is its place in the repository.
 pub fn record(path: &Path, href: &str) -> Result<Record> {
-    interrupt::check()?;
     let what = || format!("cannot read {}", path.display());
     let bytes = fs::read(path).or_build(what)?;
     let digest = hex::encode(Sha256::digest(&bytes));
@@ -209,7 +208,7 @@ fn escape(text: &str) -> String {
 }
 
 /// Reads every package of `folder`/Packages and writes `folder`/repodata.
-pub fn write(folder: &Path, comps: Option<&str>) -> Result<Vec<Record>> {
+pub fn write(folder: &Path, comps: Option<&str>, cancel: Cancel<'_>) -> Result<Vec<Record>> {
     let packages = folder.join("Packages");
     let what = || format!("cannot write the metadata of {}", folder.display());
     let mut names: Vec<String> = Vec::new();
@@ -219,7 +218,10 @@ pub fn write(folder: &Path, comps: Option<&str>) -> Result<Vec<Record>> {
     names.sort();
     let records: Vec<Record> = names
         .par_iter()
-        .map(|name| record(&packages.join(name), &format!("Packages/{name}")))
+        .map(|name| {
+            cancel.check()?;
+            record(&packages.join(name), &format!("Packages/{name}"))
+        })
         .collect::<Result<_>>()?;
     let time = records.iter().map(|record| record.build_time).max().unwrap_or(0);
     let count = records.len();
@@ -331,6 +333,7 @@ pub fn unmet(records: &[Record], others: &[&[Record]]) -> Vec<String> {
 mod tests {
     use super::super::{comps, package};
     use super::*;
+    use crate::progress::tests::NEVER;
     use std::path::PathBuf;
     use std::process::Command;
 
@@ -342,7 +345,7 @@ mod tests {
                 .write(&root.join("Packages"), package::tests::signer())
                 .expect("package");
         }
-        write(root, comps).expect("metadata")
+        write(root, comps, NEVER).expect("metadata")
     }
 
     /// What `dnf` prints about the repository at `root`.

@@ -3,7 +3,7 @@
 use super::closure::{Index, Source};
 use super::convert;
 use super::package::{Item, Kind};
-use crate::base::error::{Context, Error, Result};
+use crate::error::{Context, Error, Result};
 use flate2::{Compression, write::GzEncoder};
 use formats::tree::{Content, Entry, Tree};
 use formats::{cpio, fat};

@@ -2,7 +2,7 @@
 
 use super::sign::Signer;
 use super::version::Evr;
-use crate::base::error::{Context, Result};
+use crate::error::{Context, Result};
 use rpm::{BuildConfig, CompressionWithLevel, Dependency, FileMode, FileOptions, Scriptlet};
 use std::path::{Path, PathBuf};
 

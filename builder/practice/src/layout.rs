@@ -4,18 +4,13 @@ use super::apt::Apt;
 use super::closure::{self, Index, Source, Target};
 use super::names::{self, Repository};
 use super::sign::{KEY_FILE, Signer};
-use super::{Progress, Stage, boot, comps, convert, generated, images, repodata};
-use crate::base::durable;
-use crate::base::error::{Context, Error, Result};
-use crate::base::interrupt;
-use crate::base::private::{self, Scratch};
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use super::{boot, comps, convert, generated, images, repodata};
+use crate::error::{Context, Error, Result};
+use crate::progress::{Cancel, Progress, Stage};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
@@ -37,11 +32,13 @@ pub struct Practice {
 }
 
 /// Changes whenever a medium made by an older version must not be reused.
-const RECIPE: &str = concat!(env!("CARGO_PKG_VERSION"), "-6\n");
-const STAMP: &str = ".practice";
+pub const RECIPE: &str = concat!(env!("CARGO_PKG_VERSION"), "-6\n");
+/// The file that holds it, in a finished medium.
+pub const STAMP: &str = ".practice";
 
 impl Practice {
-    fn at(output: &Path) -> Self {
+    /// The medium at `output`.
+    pub fn at(output: &Path) -> Self {
         let path = |name: &str| output.join(name);
         Self {
             os: path("os"),
@@ -73,93 +70,34 @@ pub fn made(output: &Path) -> Option<Practice> {
     (recipe == RECIPE).then(|| Practice::at(output))
 }
 
-/// Makes the practice medium at `output`, with downloads kept below `work`; one
-/// that is there already is used as it is. Nothing half-made is left at `output`.
+/// Fills the empty directory `root` with the practice medium, with downloads kept below `work`,
+/// which is an absolute path. Half a medium may be left when it fails.
 ///
 /// # Errors
 /// Environment errors when `apt-get` is missing or cannot reach its mirror;
-/// build errors when a package cannot be converted or written; interruption.
-pub fn make(output: &Path, work: &Path, progress: Progress<'_>) -> Result<Practice> {
-    if let Some(practice) = made(output) {
-        return Ok(practice);
-    }
-    let foreign = fs::read_dir(output).is_ok_and(|mut dir| dir.next().is_some());
-    if foreign && !output.join(STAMP).exists() {
-        let message = format!("{} is not empty and not a practice medium", output.display());
-        return Err(Error::input(message).hint("Name another folder, or remove this one."));
-    }
-    let work = absolute(work)?;
-    let output = absolute(output)?;
-    let _lock = lock(&work)?;
-    if let Some(practice) = made(&output) {
-        return Ok(practice);
-    }
-    let partial = Partial::beside(&output)?;
-    let (index, media) = fetch(&work, progress)?;
-    let folder = partial.0.path();
-    build(folder, &index, &media, progress)?;
-    fs::write(folder.join(STAMP), RECIPE)
-        .or_build(|| format!("cannot write {}", folder.display()))?;
-    partial.publish(&output)?;
-    Ok(Practice::at(&output))
+/// build errors when a package cannot be converted or written; that `cancel` says stop.
+pub fn make(root: &Path, work: &Path, progress: Progress<'_>, cancel: Cancel<'_>) -> Result<()> {
+    let (index, media) = fetch(work, progress, cancel)?;
+    build(root, &index, &media, progress, cancel)?;
+    fs::write(root.join(STAMP), RECIPE).or_build(|| format!("cannot write {}", root.display()))
 }
 
-/// One at a time makes a medium from the downloads in `work`; who waited finds it made.
-fn lock(work: &Path) -> Result<Flock<File>> {
-    let what = || format!("cannot use {}", work.display());
-    durable::create_dir_all(work, 0o755).or_environment(what)?;
-    let file = private::open_lock(&work.join("lock")).or_environment(what)?;
-    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, e)| match e {
-        Errno::EINTR => Error::interrupted(),
-        e => Error::environment(format!("{}: {e}", what())),
-    })
-}
-
-fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).or_input(|| format!("cannot use {}", path.display()))
-}
-
-/// A folder beside the output, removed unless published.
-struct Partial(Scratch);
-
-impl Partial {
-    fn beside(output: &Path) -> Result<Self> {
-        let name = output.file_name().unwrap_or_default().to_string_lossy();
-        let prefix = format!("{name}.partial-");
-        let parent = output.parent().unwrap_or(Path::new("/"));
-        let what = || format!("cannot write to {}", parent.display());
-        durable::create_dir_all(parent, private::public_mode(0o777)).or_environment(what)?;
-        private::remove_dead(parent, &prefix);
-        Ok(Self(Scratch::new(parent, &prefix).or_environment(what)?))
-    }
-
-    fn publish(self, output: &Path) -> Result<()> {
-        let what = || format!("cannot put the finished medium at {}", output.display());
-        if output.exists() {
-            fs::remove_dir_all(output).or_environment(what)?;
-        }
-        let path = self.0.path();
-        fs::set_permissions(path, Permissions::from_mode(private::public_mode(0o777)))
-            .or_environment(what)?;
-        // One that is there is trusted: all of it has to be on the disk before its name is.
-        durable::sync_filesystem(path).or_environment(what)?;
-        durable::rename(path, output).or_environment(what)?;
-        self.0.keep();
-        Ok(())
-    }
-}
-
-fn fetch(work: &Path, progress: Progress<'_>) -> Result<(Index, BTreeMap<String, Source>)> {
+fn fetch(
+    work: &Path,
+    progress: Progress<'_>,
+    cancel: Cancel<'_>,
+) -> Result<(Index, BTreeMap<String, Source>)> {
     progress(Stage::Index, 0, 1);
     let apt = Apt::new(&work.join("apt"))?;
-    let updated = apt.update();
-    interrupt::check()?;
+    let updated = apt.update(cancel);
+    cancel.check()?;
     // A third source that fails does no harm while Debian's lists are there.
-    let closure = apt.closure(&names::asked()).map_err(|error| updated.err().unwrap_or(error))?;
+    let closure =
+        apt.closure(&names::asked(), cancel).map_err(|error| updated.err().unwrap_or(error))?;
     let wanted = closure::wanted(closure);
     progress(Stage::Index, 1, 1);
-    let files = apt.download(&wanted, progress)?;
-    closure::index(&files)
+    let files = apt.download(&wanted, progress, cancel)?;
+    closure::index(&files, cancel)
 }
 
 fn build(
@@ -167,18 +105,19 @@ fn build(
     index: &Index,
     media: &BTreeMap<String, Source>,
     progress: Progress<'_>,
+    cancel: Cancel<'_>,
 ) -> Result<()> {
     for repository in REPOSITORIES {
         let packages = root.join(folder(repository)).join("Packages");
         fs::create_dir_all(&packages).or_build(|| format!("cannot make {}", packages.display()))?;
     }
     let signer = Signer::new(OWN_TIME)?;
-    convert_all(root, index, &signer, progress)?;
-    describe(root, progress)?;
-    interrupt::check()?;
+    convert_all(root, index, &signer, progress, cancel)?;
+    describe(root, progress, cancel)?;
+    cancel.check()?;
     boot::write(&root.join("os"), index, media)?;
     tree_files(root, &signer)?;
-    images::write(root, OWN_TIME, progress)
+    images::write(root, OWN_TIME, progress, cancel)
 }
 
 /// A package of either kind.
@@ -187,7 +126,13 @@ enum Job<'a> {
     Own(&'a generated::Package),
 }
 
-fn convert_all(root: &Path, index: &Index, signer: &Signer, progress: Progress<'_>) -> Result<()> {
+fn convert_all(
+    root: &Path,
+    index: &Index,
+    signer: &Signer,
+    progress: Progress<'_>,
+    cancel: Cancel<'_>,
+) -> Result<()> {
     let mut jobs: Vec<Job<'_>> = generated::PACKAGES.iter().map(Job::Own).collect();
     jobs.extend(index.targets.values().map(Job::Debian));
     // The largest first, so that no thread is left alone with one at the end.
@@ -199,11 +144,13 @@ fn convert_all(root: &Path, index: &Index, signer: &Signer, progress: Progress<'
         let jobs = &jobs;
         let worker = scope.spawn(move || {
             jobs.par_iter().try_for_each_with(sender, |sender, job| {
+                cancel.check()?;
                 let (rpm, repository) = match job {
                     Job::Debian(target) => (convert::convert(target, index)?, target.repository),
                     Job::Own(package) => (convert::generate(package, OWN_TIME), Repository::Os),
                 };
-                convert::write(rpm, &root.join(folder(repository)).join("Packages"), signer)?;
+                cancel.check()?;
+                rpm.write(&root.join(folder(repository)).join("Packages"), signer)?;
                 // The receiver outlives every sender.
                 let _ = sender.send(());
                 Ok(())
@@ -230,14 +177,14 @@ fn weight(job: &Job<'_>) -> u64 {
 
 /// Writes every repository's metadata and checks that each can be installed
 /// from with those before it.
-fn describe(root: &Path, progress: Progress<'_>) -> Result<()> {
+fn describe(root: &Path, progress: Progress<'_>, cancel: Cancel<'_>) -> Result<()> {
     let comps = comps::text();
     let total = REPOSITORIES.len() as u64;
     let mut done: Vec<Vec<repodata::Record>> = Vec::new();
     for repository in REPOSITORIES {
         progress(Stage::Metadata, done.len() as u64, total);
         let groups = (repository == Repository::Os).then_some(comps.as_str());
-        let records = repodata::write(&root.join(folder(repository)), groups)?;
+        let records = repodata::write(&root.join(folder(repository)), groups, cancel)?;
         let others: Vec<&[repodata::Record]> = done.iter().map(Vec::as_slice).collect();
         let mut unmet = repodata::unmet(&records, &others);
         if groups.is_some() {
@@ -293,43 +240,10 @@ fn tree_files(root: &Path, signer: &Signer) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::error::Class;
+    use crate::error::Cause;
+    use crate::progress::tests::NEVER;
 
     fn quiet(_: Stage, _: u64, _: u64) {}
-
-    #[test]
-    fn a_finished_medium_is_reused_and_a_foreign_folder_refused() {
-        let dir = tempfile::tempdir().expect("temporary folder");
-        let output = dir.path().join("medium");
-        fs::create_dir_all(&output).expect("folder");
-        fs::write(output.join("photo.jpg"), "precious").expect("file");
-        let work = dir.path().join("work");
-        let error = make(&output, &work, &mut quiet).expect_err("not a medium");
-        assert_eq!(error.class, Class::Input);
-        assert!(output.join("photo.jpg").exists() && !work.exists());
-
-        fs::write(output.join(STAMP), RECIPE).expect("stamp");
-        let practice = make(&output, &work, &mut quiet).expect("reused without apt-get");
-        assert_eq!(practice.os, output.join("os"));
-        assert!(!work.exists(), "nothing was downloaded");
-    }
-
-    #[test]
-    fn a_failure_leaves_nothing_beside_the_output() {
-        let dir = tempfile::tempdir().expect("temporary folder");
-        let output = dir.path().join("medium");
-        let partial = Partial::beside(&output).expect("partial folder");
-        fs::create_dir_all(partial.0.path().join("os/Packages")).expect("folder");
-        drop(partial);
-        assert_eq!(fs::read_dir(dir.path()).expect("folder").count(), 0);
-
-        let partial = Partial::beside(&output).expect("partial folder");
-        fs::write(partial.0.path().join("x"), "x").expect("file");
-        partial.publish(&output).expect("published");
-        let names: Vec<_> = fs::read_dir(dir.path()).expect("folder").flatten().collect();
-        assert_eq!(names.len(), 1);
-        assert!(output.join("x").exists());
-    }
 
     #[test]
     fn unmet_needs_stop_the_build() {
@@ -338,8 +252,8 @@ mod tests {
             let packages = dir.path().join(folder(repository)).join("Packages");
             fs::create_dir_all(&packages).expect("folder");
         }
-        let error = describe(dir.path(), &mut quiet).expect_err("an empty medium");
-        assert_eq!(error.class, Class::Build);
+        let error = describe(dir.path(), &mut quiet, NEVER).expect_err("an empty medium");
+        assert_eq!(error.cause, Cause::Build);
         assert!(error.message.contains("no package systemd of a group"), "{error}");
     }
 }

@@ -1,0 +1,141 @@
+//! The practice medium, made once at a place of ours; see the crate [`practice`].
+
+use crate::base::durable;
+use crate::base::error::{Context, Error, Result};
+use crate::base::interrupt;
+use crate::base::private::{self, Scratch};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use practice::{Cancel, Cause, Practice, Progress, STAMP, made};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Makes the practice medium at `output`, with downloads kept below `work`; one
+/// that is there already is used as it is. Nothing half-made is left at `output`.
+///
+/// # Errors
+/// Environment errors when `apt-get` is missing or cannot reach its mirror;
+/// build errors when a package cannot be converted or written; interruption.
+pub fn make(output: &Path, work: &Path, progress: Progress<'_>) -> Result<Practice> {
+    if let Some(practice) = made(output) {
+        return Ok(practice);
+    }
+    let foreign = fs::read_dir(output).is_ok_and(|mut dir| dir.next().is_some());
+    if foreign && !output.join(STAMP).exists() {
+        let message = format!("{} is not empty and not a practice medium", output.display());
+        return Err(Error::input(message).hint("Name another folder, or remove this one."));
+    }
+    let work = absolute(work)?;
+    let output = absolute(output)?;
+    let _lock = lock(&work)?;
+    if let Some(practice) = made(&output) {
+        return Ok(practice);
+    }
+    let partial = Partial::beside(&output)?;
+    practice::make(partial.0.path(), &work, progress, Cancel(&interrupt::requested))
+        .map_err(converted)?;
+    partial.publish(&output)?;
+    Ok(Practice::at(&output))
+}
+
+fn converted(error: practice::Error) -> Error {
+    let practice::Error { cause, message, hint } = error;
+    let error = match cause {
+        Cause::Build => Error::build(message),
+        Cause::Environment => Error::environment(message),
+        Cause::Cancelled => Error::interrupted(),
+    };
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+/// One at a time makes a medium from the downloads in `work`; who waited finds it made.
+fn lock(work: &Path) -> Result<Flock<File>> {
+    let what = || format!("cannot use {}", work.display());
+    durable::create_dir_all(work, 0o755).or_environment(what)?;
+    let file = private::open_lock(&work.join("lock")).or_environment(what)?;
+    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, e)| match e {
+        Errno::EINTR => Error::interrupted(),
+        e => Error::environment(format!("{}: {e}", what())),
+    })
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).or_input(|| format!("cannot use {}", path.display()))
+}
+
+/// A folder beside the output, removed unless published.
+struct Partial(Scratch);
+
+impl Partial {
+    fn beside(output: &Path) -> Result<Self> {
+        let name = output.file_name().unwrap_or_default().to_string_lossy();
+        let prefix = format!("{name}.partial-");
+        let parent = output.parent().unwrap_or(Path::new("/"));
+        let what = || format!("cannot write to {}", parent.display());
+        durable::create_dir_all(parent, private::public_mode(0o777)).or_environment(what)?;
+        private::remove_dead(parent, &prefix);
+        Ok(Self(Scratch::new(parent, &prefix).or_environment(what)?))
+    }
+
+    fn publish(self, output: &Path) -> Result<()> {
+        let what = || format!("cannot put the finished medium at {}", output.display());
+        if output.exists() {
+            fs::remove_dir_all(output).or_environment(what)?;
+        }
+        let path = self.0.path();
+        fs::set_permissions(path, Permissions::from_mode(private::public_mode(0o777)))
+            .or_environment(what)?;
+        // One that is there is trusted: all of it has to be on the disk before its name is.
+        durable::sync_filesystem(path).or_environment(what)?;
+        durable::rename(path, output).or_environment(what)?;
+        self.0.keep();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::error::Class;
+    use practice::{RECIPE, Stage};
+
+    fn quiet(_: Stage, _: u64, _: u64) {}
+
+    #[test]
+    fn a_finished_medium_is_reused_and_a_foreign_folder_refused() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let output = dir.path().join("medium");
+        fs::create_dir_all(&output).expect("folder");
+        fs::write(output.join("photo.jpg"), "precious").expect("file");
+        let work = dir.path().join("work");
+        let error = make(&output, &work, &mut quiet).expect_err("not a medium");
+        assert_eq!(error.class, Class::Input);
+        assert!(output.join("photo.jpg").exists() && !work.exists());
+
+        fs::write(output.join(STAMP), RECIPE).expect("stamp");
+        let practice = make(&output, &work, &mut quiet).expect("reused without apt-get");
+        assert_eq!(practice.os, output.join("os"));
+        assert!(!work.exists(), "nothing was downloaded");
+    }
+
+    #[test]
+    fn a_failure_leaves_nothing_beside_the_output() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let output = dir.path().join("medium");
+        let partial = Partial::beside(&output).expect("partial folder");
+        fs::create_dir_all(partial.0.path().join("os/Packages")).expect("folder");
+        drop(partial);
+        assert_eq!(fs::read_dir(dir.path()).expect("folder").count(), 0);
+
+        let partial = Partial::beside(&output).expect("partial folder");
+        fs::write(partial.0.path().join("x"), "x").expect("file");
+        partial.publish(&output).expect("published");
+        let names: Vec<_> = fs::read_dir(dir.path()).expect("folder").flatten().collect();
+        assert_eq!(names.len(), 1);
+        assert!(output.join("x").exists());
+    }
+}
