@@ -2,16 +2,41 @@
 //!
 //! One module for each stage on the data's way, each using only those above it.
 
+/// What every stage uses: errors, progress, interruption, the lab's vocabulary.
 pub mod base;
+
+/// Checksums by the names that repodata uses.
 pub mod checksum;
-pub mod cli;
-pub mod image;
-pub mod kickstart;
-pub mod lab;
+
+/// Where everything is on a node's disk: pure arithmetic.
 pub mod layout;
-pub mod packages;
-pub mod pipeline;
-pub mod plan;
-pub mod provenance;
+
+/// The kickstart language: what Anaconda would do with a file, as a value.
+pub mod kickstart;
+
+/// The lab file, a role file and its kickstart become one spec.
 pub mod spec;
+
+/// From media to a build's packages: found, chosen, trusted, kept.
+pub mod packages;
+
+/// Everything that a build will do, decided before anything is done.
+pub mod plan;
+
+/// Installed trees, made by the target's own rpm.
 pub mod tree;
+
+/// Disk images: written, put out, read back.
+pub mod image;
+
+/// The lab that the images are for: secrets, virtual machines, status.
+pub mod lab;
+
+/// What an image consists of: recorded, checked, compared.
+pub mod provenance;
+
+/// The stages put together: the recipe of a build.
+pub mod pipeline;
+
+/// The command line.
+pub mod cli;
