@@ -1,9 +1,9 @@
 //! Superblock, group descriptors, resize inode and journal: what a filesystem has before
 //! it has files. The feature set is mke2fs 1.42.9's default of EL7.
 
-use super::Options;
 use super::geometry::{BLOCK, GROUP_BLOCKS, Geometry, INODE, LOG_FLEX};
 use super::inode::EXTRA_SIZE;
+use super::options::Options;
 
 const COMPAT: u32 = 0x04 | 0x08 | 0x10 | 0x20; // has_journal ext_attr resize_inode dir_index
 const INCOMPAT: u32 = 0x02 | 0x40 | 0x200; // filetype extents flex_bg

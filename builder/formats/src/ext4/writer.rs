@@ -1,22 +1,22 @@
 //! Puts the pieces in their places.
 
 use super::alloc::{Allocator, Run};
+use super::error::Error;
 use super::geometry::{BLOCK, Geometry, INODE};
 use super::inode::{self, ATTRIBUTE_ROOM, FAST_SYMLINK, Inode};
+use super::numbering::{LOST_FOUND, Names, ROOT, number_entries};
+use super::options::Options;
+use super::size::required_size;
 use super::superblock::{
     self, BLOCK_UNINIT, Group, INODE_UNINIT, INODE_ZEROED, RESIZE_SIZE, Totals,
 };
 use super::xattr::Attributes;
-use super::{Error, Options, Tree, required_size};
 use crate::area::Area;
-use crate::tree::{Content, Entry};
-use std::collections::HashMap;
+use crate::tree::{Content, Entry, Tree};
 use std::io::{self, Read};
 
-const ROOT: u32 = 2;
 const RESIZE: u32 = 7;
 const JOURNAL: u32 = 8;
-const LOST_FOUND: u32 = 11;
 /// Blocks of `lost+found`, so that e2fsck need not allocate when it has to put files there.
 const LOST_FOUND_BLOCKS: usize = 4;
 const CHUNK: usize = 1 << 20;
@@ -32,17 +32,12 @@ struct Writer<'a> {
     written: u64,
 }
 
-/// A directory's entry: inode number, file type, name.
-type Child<'a> = (u32, u8, &'a [u8]);
-
-/// Inode numbers, link counts and the children of each directory.
-struct Names<'a> {
-    numbers: HashMap<&'a [u8], u32>,
-    links: HashMap<u32, u16>,
-    children: HashMap<&'a [u8], Vec<Child<'a>>>,
-    last: u32,
-}
-
+/// Writes a filesystem with the content of `tree` into `out`, which must read as zeros: only
+/// what is not zero is written. What does not fill a block or a group worth having stays
+/// unused. `progress` gets the bytes of file data so far and returns whether to go on.
+///
+/// # Errors
+/// When the tree does not fit or cannot be represented, or I/O fails.
 pub fn write(
     out: &Area<'_>,
     options: &Options,
@@ -59,7 +54,7 @@ pub fn write(
         with_lost_found.put("lost+found", Entry::new(0o700, i64::from(options.time), Content::Dir));
         &with_lost_found
     };
-    let names = number(tree)?;
+    let names = number_entries(tree)?;
     let inodes = geometry.inodes_per_group * geometry.groups;
     if u64::from(names.last) > inodes {
         return Err(Error::TooManyFiles { need: names.last.into(), have: inodes });
@@ -82,67 +77,6 @@ pub fn write(
         writer.entry(path, entry, &names, progress)?;
     }
     writer.finish(&names, &journal)
-}
-
-/// Gives every entry its inode, and every directory its list.
-fn number(tree: &Tree) -> Result<Names<'_>, Error> {
-    let unsupported = |path: &[u8], why: &str| Error::Unsupported {
-        path: String::from_utf8_lossy(path).into_owned(),
-        why: why.to_owned(),
-    };
-    let mut names = Names {
-        numbers: HashMap::new(),
-        links: HashMap::new(),
-        children: HashMap::new(),
-        last: LOST_FOUND,
-    };
-    for (path, entry) in &tree.entries {
-        let number = match path.as_slice() {
-            _ if matches!(entry.content, Content::Hardlink(_)) => continue,
-            b"" => ROOT,
-            b"lost+found" => LOST_FOUND,
-            _ => {
-                names.last += 1;
-                names.last
-            }
-        };
-        names.numbers.insert(path, number);
-    }
-    if tree.get("").is_none_or(|root| root.content != Content::Dir) {
-        return Err(unsupported(b"", "the root is not a directory"));
-    }
-    for (path, entry) in &tree.entries {
-        let slash = path.iter().rposition(|&b| b == b'/');
-        let (parent, name) =
-            slash.map_or((&b""[..], path.as_slice()), |at| (&path[..at], &path[at + 1..]));
-        let number = match &entry.content {
-            Content::Hardlink(to) => names.numbers.get(to.as_slice()),
-            _ => names.numbers.get(path.as_slice()),
-        };
-        let number = *number.ok_or_else(|| unsupported(path, "its hard link leads nowhere"))?;
-        let links = names.links.entry(number).or_default();
-        *links += 1;
-        if entry.content == Content::Dir {
-            *links += 1;
-        }
-        if path.is_empty() {
-            continue;
-        }
-        if name.len() > 255 || name.is_empty() || name.contains(&0) {
-            return Err(unsupported(path, "its name is empty, longer than 255 bytes or has a NUL"));
-        }
-        let parent_number = match tree.entries.get(parent).map(|p| &p.content) {
-            Some(Content::Dir) => names.numbers[parent],
-            _ => return Err(unsupported(path, "its parent is not a directory")),
-        };
-        if entry.content == Content::Dir {
-            let up = names.links.entry(parent_number).or_default();
-            // `dir_nlink`: 1 stands for more than can be counted.
-            *up = if *up == 1 || *up >= 64_999 { 1 } else { *up + 1 };
-        }
-        names.children.entry(parent).or_default().push((number, inode::file_type(entry), name));
-    }
-    Ok(names)
 }
 
 impl Writer<'_> {

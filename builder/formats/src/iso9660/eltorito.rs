@@ -1,8 +1,8 @@
 //! El Torito 1.0 boot catalogues (with UEFI 2.10, 13.3.2.1 for the EFI platform), and the boot
 //! information table that isolinux wants in its image.
 
-use super::SECTOR;
-use super::write::{Boot, Platform, WriteError};
+use super::error::WriteError;
+use super::model::SECTOR;
 
 /// The catalogue has one sector of 32-byte entries: one for validation, then one for the
 /// default image and two for each further one.
@@ -11,6 +11,28 @@ pub const BOOT_MAX: usize = 32;
 pub const PATCHED_MAX: u64 = 32 << 20;
 /// Bytes that the table is put after, and from which the checksum counts.
 const TABLE: std::ops::Range<usize> = 8..64;
+
+/// What starts a boot image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// A PC's BIOS.
+    Bios,
+    /// UEFI firmware; the image is a FAT file system.
+    Efi,
+}
+
+/// One boot image, of the kind without emulation.
+#[derive(Clone, Debug)]
+pub struct Boot {
+    /// What starts it.
+    pub platform: Platform,
+    /// A regular file of the tree.
+    pub path: String,
+    /// Whether to put isolinux' boot information table into the file's bytes 8 to 63.
+    pub boot_info_table: bool,
+    /// How many 512-byte sectors firmware loads; 0 for all of the file (at most 65535).
+    pub load_sectors: u16,
+}
 
 impl Platform {
     fn id(self) -> u8 {

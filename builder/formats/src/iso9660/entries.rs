@@ -1,5 +1,6 @@
 //! System use entries as written: SUSP 1.12 and RRIP 1.09 (`RRIP_1991A`).
 
+use super::model::SECTOR;
 use super::time;
 use crate::tree::{Content, Entry};
 
@@ -129,7 +130,7 @@ pub fn areas(entries: Vec<Vec<u8>>, room: usize) -> Vec<Vec<u8>> {
         // All that is left fits, or this one does with a CE after it.
         if area.len() + left > room && area.len() + entry.len() + CE > room {
             areas.push(std::mem::take(&mut area));
-            room = super::SECTOR as usize;
+            room = SECTOR as usize;
         }
         left -= entry.len();
         area.extend(entry);

@@ -1,6 +1,8 @@
 //! The data of one file: its extents as one run of bytes.
 
-use super::{Error, Extent, Iso, Kind, Node};
+use super::error::Error;
+use super::image::Iso;
+use super::model::{Extent, Kind, Node};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Deref;
 use std::os::unix::fs::FileExt;

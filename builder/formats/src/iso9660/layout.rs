@@ -1,8 +1,9 @@
 //! Where everything of a new image goes: directories with their records, continuation
 //! areas and file data, from a tree.
 
-use super::write::WriteError;
-use super::{SECTOR, entries, names, record};
+use super::error::WriteError;
+use super::model::SECTOR;
+use super::{entries, names, record};
 use crate::tree::{Content, Entry, Tree};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -1,7 +1,8 @@
 //! Nodes from directory records.
 
+use super::model::{Extent, Kind, Node};
 use super::record::Record;
-use super::{Extent, Kind, Node, time};
+use super::time;
 
 impl Node {
     /// The name for messages.

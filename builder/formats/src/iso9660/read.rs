@@ -1,13 +1,15 @@
 //! Reading an image in place.
 
+use super::error::Error;
 use super::extents::{ExtentReader, OwnedReader, Reader};
+use super::image::Iso;
+use super::model::{Extent, Kind, Names, Node, SECTOR};
+use super::node;
 use super::record::{self, Record};
 use super::rockridge::{self, Continuation, RockRidge};
 use super::volume::{self, Descriptor};
-use super::{Error, Extent, Kind, Names, Node, SECTOR, node};
 use std::collections::HashSet;
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 /// Largest directory read, and most bytes of continuation areas within one directory.
@@ -20,18 +22,6 @@ const TOO_MANY: &str = "more than a million files";
 /// Longest path that a walk goes down, as Linux has it; directories within directories could
 /// otherwise need memory by the square of the image's size.
 const PATH_MAX: usize = 4096;
-
-/// An open image. All reads are positioned, so it can be shared between threads.
-pub struct Iso {
-    pub(super) file: File,
-    length: u64,
-    block: u64,
-    names: Names,
-    /// Bytes to skip in every system use area but the root's own.
-    skip: usize,
-    volume_id: String,
-    root: Node,
-}
 
 impl Iso {
     /// Opens the image in `file`. The tree with Rock Ridge names is taken, else Joliet's, else
@@ -209,28 +199,6 @@ impl Iso {
     /// As [`Iso::reader`].
     pub fn owned_reader(self: &Arc<Self>, node: &Node) -> Result<OwnedReader, Error> {
         ExtentReader::new(Arc::clone(self), node)
-    }
-
-    /// That an extent lies within the image.
-    pub(super) fn check(&self, extent: Extent, what: impl FnOnce() -> String) -> Result<(), Error> {
-        let need = extent.offset.saturating_add(extent.size);
-        if extent.size > 0 && need > self.length {
-            return Err(Error::Truncated {
-                what: what(),
-                offset: extent.offset,
-                need,
-                have: self.length,
-            });
-        }
-        Ok(())
-    }
-
-    fn bytes(&self, offset: u64, size: usize) -> Result<Vec<u8>, Error> {
-        let mut bytes = vec![0; size];
-        self.file
-            .read_exact_at(&mut bytes, offset)
-            .map_err(|source| Error::Io { offset, source })?;
-        Ok(bytes)
     }
 
     /// Calls `each` with every record of a directory's extent.

@@ -1,6 +1,6 @@
 //! Directory records (ECMA-119, 9.1) and the fields they are made of.
 
-use super::Error;
+use super::error::Error;
 
 /// The file is hidden.
 pub const HIDDEN: u8 = 0x01;

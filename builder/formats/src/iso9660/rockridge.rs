@@ -1,7 +1,9 @@
 //! System use entries: SUSP 1.12 (SP, CE, ST, ER) and RRIP 1.12 (NM, PX, SL, TF, CL, RE).
 
+use super::error::Error;
+use super::model::{Kind, Node};
 use super::record::le32;
-use super::{Error, Kind, Node, time};
+use super::time;
 
 /// More continuation areas than a record can need: names have 255 bytes, link targets 4095.
 const MOST_AREAS: usize = 64;

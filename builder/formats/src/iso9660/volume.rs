@@ -1,7 +1,8 @@
 //! Volume descriptors (ECMA-119, 8): which of them to read, and what they say.
 
+use super::error::Error;
+use super::model::SECTOR;
 use super::record::{le16, le32};
-use super::{Error, SECTOR};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 

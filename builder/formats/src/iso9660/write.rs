@@ -1,69 +1,13 @@
 //! Writing an image.
 
+use super::eltorito::{self, Boot};
 use super::entries::{both32, ce};
+use super::error::WriteError;
 use super::layout::{self, Dir, EXTENT_MAX, Layout, NewRecord, Target};
-use super::{SECTOR, eltorito, time, volume};
+use super::model::SECTOR;
+use super::{time, volume};
 use crate::tree::Tree;
 use std::io::{self, Read, Write};
-use thiserror::Error;
-
-/// Why an image could not be written.
-#[derive(Debug, Error)]
-pub enum WriteError {
-    /// Writing the image failed.
-    #[error("cannot write the image: {0}")]
-    Io(#[from] io::Error),
-    /// A file of the tree could not be read.
-    #[error("cannot read {path}: {source}")]
-    File {
-        /// Path in the tree.
-        path: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// An entry of the tree, or a boot image, that the format cannot take.
-    #[error("{path}: {why}")]
-    Path {
-        /// Path in the tree.
-        path: String,
-        /// Which rule it breaks.
-        why: &'static str,
-    },
-    /// The volume identifier is not 1 to 32 characters of `A-Z0-9_-`.
-    #[error("volume identifier {0:?} is not 1 to 32 characters of A-Z, 0-9, _ and -")]
-    VolumeId(String),
-    /// More than the format can address.
-    #[error("too large for an ISO 9660 image: {0}")]
-    TooLarge(&'static str),
-}
-
-impl WriteError {
-    pub(super) fn path(path: &[u8], why: &'static str) -> Self {
-        Self::Path { path: format!("/{}", String::from_utf8_lossy(path)), why }
-    }
-}
-
-/// What starts a boot image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Platform {
-    /// A PC's BIOS.
-    Bios,
-    /// UEFI firmware; the image is a FAT file system.
-    Efi,
-}
-
-/// One boot image, of the kind without emulation.
-#[derive(Clone, Debug)]
-pub struct Boot {
-    /// What starts it.
-    pub platform: Platform,
-    /// A regular file of the tree.
-    pub path: String,
-    /// Whether to put isolinux' boot information table into the file's bytes 8 to 63.
-    pub boot_info_table: bool,
-    /// How many 512-byte sectors firmware loads; 0 for all of the file (at most 65535).
-    pub load_sectors: u16,
-}
 
 /// What an image is besides its tree.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! Volume groups read back: where on its physical volumes each logical volume is.
 
+use super::layout::{AREA_MAGIC, SECTOR, crc};
 use super::text::{self, Section, Value};
-use super::{AREA_MAGIC, SECTOR, crc};
 use crate::read_at::ReadAt;
 use std::collections::BTreeMap;
 use std::io;
@@ -203,7 +203,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{MIB, group};
+    use super::super::write::tests::{MIB, group};
     use super::*;
     use crate::read_at::{Plain, Window};
 

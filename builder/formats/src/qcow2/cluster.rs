@@ -1,6 +1,7 @@
 //! One guest cluster at a time: read, compared, compressed, placed.
 
-use super::{CLUSTER, CLUSTER_BITS, COMPRESSED, COPIED, Compression, ZERO};
+use super::entry::{CLUSTER, CLUSTER_BITS, COMPRESSED, COPIED, ZERO};
+use super::model::Compression;
 use flate2::{Compress, FlushCompress, Status};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

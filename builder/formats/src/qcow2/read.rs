@@ -1,6 +1,6 @@
 //! qcow2 images read: versions 2 and 3, deflate and zstd, any cluster size, backing files.
 
-use super::{COMPRESSED, COPIED, ZERO};
+use super::entry::{COMPRESSED, COPIED, ZERO};
 use crate::read_at::ReadAt;
 use flate2::{Decompress, FlushDecompress};
 use std::collections::HashMap;

@@ -1,6 +1,8 @@
 //! Header, L1 and L2 tables, reference counts.
 
-use super::{Backing, CLUSTER, CLUSTER_BITS, COMPRESSED, COPIED, Compression, Error, ZERO};
+use super::entry::{CLUSTER, CLUSTER_BITS, COMPRESSED, COPIED, ZERO};
+use super::error::Error;
+use super::model::{Backing, Compression};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 

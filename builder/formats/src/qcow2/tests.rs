@@ -1,5 +1,7 @@
+use super::entry::CLUSTER;
 use super::*;
 use crate::sparse::tests::{qemu_img, raw};
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;

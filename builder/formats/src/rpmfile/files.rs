@@ -1,6 +1,8 @@
 //! A package's file list.
 
-use super::{Header, Malformed, tag};
+use super::error::Malformed;
+use super::header::Header;
+use super::tag;
 
 /// File attributes (`rpmfileAttrs`) that matter here.
 pub mod flag {

@@ -3,7 +3,8 @@
 //! and, beyond EL7's rpm, of `hdrblobVerifyRegion`: nothing may lie outside the region that
 //! digests and signatures cover.
 
-use super::{Malformed, tag};
+use super::error::{Malformed, in_words};
+use super::tag;
 use std::collections::BTreeMap;
 use std::io::Read;
 
@@ -108,7 +109,7 @@ impl Header {
         let fail = |offset: usize, what: String| {
             Malformed::new(at + offset as u64, format!("{}: {what}", which.name()))
         };
-        let io = |offset: usize, e: std::io::Error| fail(offset, super::in_words(&e));
+        let io = |offset: usize, e: std::io::Error| fail(offset, in_words(&e));
         let mut bytes = vec![0; INTRO];
         from.read_exact(&mut bytes).map_err(|e| io(0, e))?;
         if bytes[..8] != MAGIC {

@@ -1,7 +1,9 @@
 //! What a package's header says, as one value.
 
+use super::error::Malformed;
 use super::files::{DigestKind, File, files};
-use super::{Header, Malformed, tag};
+use super::header::Header;
+use super::tag;
 
 /// A package's header, typed.
 #[derive(Clone, Debug, PartialEq, Eq)]

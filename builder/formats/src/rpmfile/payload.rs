@@ -1,7 +1,11 @@
 //! The payload: a compressed cpio archive. Names, types and sizes in it count for nothing
 //! unless the header, which is what is signed, says the same.
 
-use super::{DigestKind, File, Header, Malformed, Package, flag, tag};
+use super::error::Malformed;
+use super::files::{DigestKind, File, flag};
+use super::header::Header;
+use super::package::Package;
+use super::tag;
 use crate::cpio;
 use sha2::Digest;
 use std::collections::HashMap;

@@ -1,6 +1,7 @@
 //! Writes the signature header, which is put before a package when it is signed.
 
-use super::{LEAD, tag};
+use super::lead::LEAD;
+use super::tag;
 
 /// A value of an entry.
 pub enum Value {

@@ -1,6 +1,6 @@
 //! The package lists.
 
-use super::Repository;
+use super::repository::Repository;
 
 /// Debian packages asked of apt, beside those [`EXTRA`] names; apt adds what they need.
 pub(super) const WANTED: &[&str] = &[

@@ -1,0 +1,43 @@
+//! The open image and its bytes.
+
+use super::error::Error;
+use super::model::{Extent, Names, Node};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+/// An open image. All reads are positioned, so it can be shared between threads.
+pub struct Iso {
+    pub(super) file: File,
+    pub(super) length: u64,
+    pub(super) block: u64,
+    pub(super) names: Names,
+    /// Bytes to skip in every system use area but the root's own.
+    pub(super) skip: usize,
+    pub(super) volume_id: String,
+    pub(super) root: Node,
+}
+
+impl Iso {
+    /// That an extent lies within the image.
+    pub(super) fn check(&self, extent: Extent, what: impl FnOnce() -> String) -> Result<(), Error> {
+        let need = extent.offset.saturating_add(extent.size);
+        if extent.size > 0 && need > self.length {
+            return Err(Error::Truncated {
+                what: what(),
+                offset: extent.offset,
+                need,
+                have: self.length,
+            });
+        }
+        Ok(())
+    }
+
+    /// Reads `size` bytes from `offset` on.
+    pub(super) fn bytes(&self, offset: u64, size: usize) -> Result<Vec<u8>, Error> {
+        let mut bytes = vec![0; size];
+        self.file
+            .read_exact_at(&mut bytes, offset)
+            .map_err(|source| Error::Io { offset, source })?;
+        Ok(bytes)
+    }
+}

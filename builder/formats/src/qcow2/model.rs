@@ -1,0 +1,21 @@
+//! What an image is besides its content.
+
+/// How clusters are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// As they are.
+    None,
+    /// Deflate at this level, 1 to 9; readable by every QEMU since 0.10.
+    Zlib(u32),
+    /// Zstandard at this level, 1 to 19; readable by QEMU 5.1 and later.
+    Zstd(i32),
+}
+
+/// The image that an overlay takes everything from that it does not hold itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Backing<'a> {
+    /// Its file name, as the overlay refers to it: absolute, or from the overlay's folder.
+    pub name: &'a str,
+    /// Its format in QEMU's words.
+    pub format: &'a str,
+}
