@@ -5,9 +5,6 @@
 /// What every stage uses: errors, progress, interruption, the lab's vocabulary.
 pub mod base;
 
-/// Checksums by the names that repodata uses.
-pub mod checksum;
-
 /// Where everything is on a node's disk: pure arithmetic.
 pub mod layout;
 

@@ -2,6 +2,8 @@
 //! Source: `dbinc/db_page.h` of Berkeley DB 5.3; little-endian, without checksums and
 //! encryption, as rpm 4.11 makes them.
 
+use super::bytes::{get_le16, get_le32};
+
 /// Where the magic number is in the first page, which describes the file (DBMETA).
 const MAGIC_AT: usize = 12;
 /// Hash and B-tree.
@@ -30,7 +32,7 @@ const OFF_PAGE: [u8; 2] = [2, 3];
 
 /// Whether the first bytes of a file are a hash or B-tree database's.
 pub fn is_database(start: &[u8]) -> bool {
-    u32_at(start, MAGIC_AT).is_some_and(|magic| MAGICS.contains(&magic))
+    get_le32(start, MAGIC_AT).is_some_and(|magic| MAGICS.contains(&magic))
 }
 
 /// Gives the file another identifier. A page that once held metadata may still have the old
@@ -44,7 +46,7 @@ pub fn identify(file: &mut [u8], identifier: &[u8; 20]) {
 /// Fills with zeros what no page uses: it is what the memory of the process that wrote the
 /// page held by chance. What cannot be made out stays.
 pub fn clear_unused(file: &mut [u8]) {
-    let Some(size) = u32_at(file, PAGE_SIZE_AT).map(|size| size as usize) else { return };
+    let Some(size) = get_le32(file, PAGE_SIZE_AT).map(|size| size as usize) else { return };
     if size < 512 || !size.is_power_of_two() {
         return;
     }
@@ -55,8 +57,8 @@ pub fn clear_unused(file: &mut [u8]) {
 }
 
 fn clear_page(page: &mut [u8]) -> Option<()> {
-    let entries = usize::from(u16_at(page, ENTRIES_AT)?);
-    let lowest = usize::from(u16_at(page, LOWEST_AT)?);
+    let entries = usize::from(get_le16(page, ENTRIES_AT)?);
+    let lowest = usize::from(get_le16(page, LOWEST_AT)?);
     match *page.get(TYPE_AT)? {
         FREE => page.get_mut(HEADER..)?.fill(0),
         // "Entries" counts references here, and "lowest" the bytes of the item.
@@ -67,7 +69,7 @@ fn clear_page(page: &mut [u8]) -> Option<()> {
         LEAF | DUPLICATES => {
             page.get_mut(HEADER + 2 * entries..lowest)?.fill(0);
             for entry in 0..entries {
-                let at = usize::from(u16_at(page, HEADER + 2 * entry)?);
+                let at = usize::from(get_le16(page, HEADER + 2 * entry)?);
                 clear_item(page, at)?;
             }
         }
@@ -80,7 +82,7 @@ fn clear_page(page: &mut [u8]) -> Option<()> {
 fn clear_item(page: &mut [u8], at: usize) -> Option<()> {
     let kind = page.get(at + 2)? & 0x7f;
     if kind == KEY_DATA {
-        let end = at + 3 + usize::from(u16_at(page, at)?);
+        let end = at + 3 + usize::from(get_le16(page, at)?);
         page.get_mut(end..end.next_multiple_of(4))?.fill(0);
     } else if OFF_PAGE.contains(&kind) {
         // Its length is elsewhere (BOVERFLOW's `unused1` and `unused2`).
@@ -88,14 +90,6 @@ fn clear_item(page: &mut [u8], at: usize) -> Option<()> {
         *page.get_mut(at + 3)? = 0;
     }
     Some(())
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
 #[cfg(test)]

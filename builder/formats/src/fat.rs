@@ -2,6 +2,7 @@
 //! its directory entries corrected where `fsck.fat` rejects them.
 //! Source: Microsoft FAT32 File System Specification 1.03.
 
+use super::bytes::{le16, le32};
 use super::tree::{Content, Tree};
 use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -10,7 +11,24 @@ use thiserror::Error;
 /// FAT32 is told from FAT16 by its number of clusters alone.
 const FAT32_MINIMUM_CLUSTERS: u64 = 65_525;
 const SECTOR: u64 = 512;
+/// Fields of the boot sector, which the specification calls `BPB_SecPerClus`, `RsvdSecCnt`,
+/// `NumFATs`, `RootEntCnt`, `TotSec16`, `FATSz16`, `TotSec32`, `FATSz32` and `RootClus`.
+const SECTORS_PER_CLUSTER: usize = 13;
+const RESERVED_SECTORS: usize = 14;
+const TABLES: usize = 16;
+const ROOT_ENTRIES: usize = 17;
+const SECTORS_16: usize = 19;
+const TABLE_SECTORS_16: usize = 22;
+const SECTORS_32: usize = 32;
+const TABLE_SECTORS_32: usize = 36;
+const ROOT_CLUSTER: usize = 44;
+/// A volume of fewer clusters is FAT12.
+const FAT16_MINIMUM_CLUSTERS: u64 = 4085;
+/// Bytes of a directory's entry, and its fields.
 const ENTRY: usize = 32;
+const ATTRIBUTES: usize = 11;
+const CLUSTER_HIGH: usize = 20;
+const CLUSTER_LOW: usize = 26;
 const ATTRIBUTE_LONG_NAME: u8 = 0x0f;
 const ATTRIBUTE_DIRECTORY: u8 = 0x10;
 const DELETED: u8 = 0xe5;
@@ -137,23 +155,22 @@ fn geometry(disk: &mut (impl Read + Seek)) -> io::Result<Geometry> {
     let mut boot = [0; 512];
     disk.seek(SeekFrom::Start(0))?;
     disk.read_exact(&mut boot)?;
-    let u16_at = |at: usize| u64::from(u16::from_le_bytes([boot[at], boot[at + 1]]));
-    let u32_at = |at: usize| {
-        u64::from(u32::from_le_bytes([boot[at], boot[at + 1], boot[at + 2], boot[at + 3]]))
-    };
+    let u16_at = |at: usize| u64::from(le16(&boot, at));
+    let u32_at = |at: usize| u64::from(le32(&boot, at));
     let or = |small: u64, large: u64| if small != 0 { small } else { large };
-    let fat = u16_at(14) * SECTOR;
-    let root_start = fat + u64::from(boot[16]) * or(u16_at(22), u32_at(36)) * SECTOR;
-    let root_length = (u16_at(17) * ENTRY as u64).next_multiple_of(SECTOR);
+    let fat = u16_at(RESERVED_SECTORS) * SECTOR;
+    let table = or(u16_at(TABLE_SECTORS_16), u32_at(TABLE_SECTORS_32)) * SECTOR;
+    let root_start = fat + u64::from(boot[TABLES]) * table;
+    let root_length = (u16_at(ROOT_ENTRIES) * ENTRY as u64).next_multiple_of(SECTOR);
     let data = root_start + root_length;
-    let cluster = u64::from(boot[13]) * SECTOR;
-    let clusters = (or(u16_at(19), u32_at(32)) * SECTOR - data) / cluster;
+    let cluster = u64::from(boot[SECTORS_PER_CLUSTER]) * SECTOR;
+    let clusters = (or(u16_at(SECTORS_16), u32_at(SECTORS_32)) * SECTOR - data) / cluster;
     let bits = match clusters {
-        0..4085 => 12,
-        4085..FAT32_MINIMUM_CLUSTERS => 16,
+        0..FAT16_MINIMUM_CLUSTERS => 12,
+        FAT16_MINIMUM_CLUSTERS..FAT32_MINIMUM_CLUSTERS => 16,
         _ => 32,
     };
-    let root = if bits == 32 { u32_at(44) as u32 } else { 0 };
+    let root = if bits == 32 { u32_at(ROOT_CLUSTER) as u32 } else { 0 };
     Ok(Geometry { bits, fat, data, cluster, root, root_region: (root_start, root_length) })
 }
 
@@ -208,7 +225,9 @@ fn correct_dot_entries(disk: &mut (impl Read + Write + Seek)) -> io::Result<()> 
 
 /// First clusters of the directories that a piece of a directory lists, `.` and `..` aside.
 fn subdirectories(bytes: &[u8]) -> Vec<u32> {
-    let is_directory = |e: &&[u8]| e[11] & ATTRIBUTE_DIRECTORY != 0 && e[11] != ATTRIBUTE_LONG_NAME;
+    let is_directory = |e: &&[u8]| {
+        e[ATTRIBUTES] & ATTRIBUTE_DIRECTORY != 0 && e[ATTRIBUTES] != ATTRIBUTE_LONG_NAME
+    };
     let entries = bytes.chunks_exact(ENTRY).take_while(|e| e[0] != 0);
     entries
         .filter(|e| e[0] != DELETED && e[0] != b'.')
@@ -218,12 +237,12 @@ fn subdirectories(bytes: &[u8]) -> Vec<u32> {
 }
 
 fn first_cluster(entry: &[u8]) -> u32 {
-    u32::from_le_bytes([entry[26], entry[27], entry[20], entry[21]])
+    u32::from(le16(entry, CLUSTER_HIGH)) << 16 | u32::from(le16(entry, CLUSTER_LOW))
 }
 
 fn move_dots_to_front(cluster: &mut [u8], root: u32) {
     let entry = |c: &[u8], i: usize| c[i * ENTRY..(i + 1) * ENTRY].to_vec();
-    let long = |e: &[u8]| e[11] == ATTRIBUTE_LONG_NAME;
+    let long = |e: &[u8]| e[ATTRIBUTES] == ATTRIBUTE_LONG_NAME;
     let first: Vec<Vec<u8>> = (0..4).map(|i| entry(cluster, i)).collect();
     if !(long(&first[0]) && first[1][0] == b'.' && long(&first[2]) && first[3].starts_with(b"..")) {
         return;
@@ -232,8 +251,8 @@ fn move_dots_to_front(cluster: &mut [u8], root: u32) {
     cluster[ENTRY..2 * ENTRY].copy_from_slice(&first[3]);
     let dotdot = &mut cluster[ENTRY..2 * ENTRY];
     if first_cluster(dotdot) == root {
-        dotdot[20..22].fill(0);
-        dotdot[26..28].fill(0);
+        dotdot[CLUSTER_HIGH..CLUSTER_HIGH + 2].fill(0);
+        dotdot[CLUSTER_LOW..CLUSTER_LOW + 2].fill(0);
     }
     for i in [2, 3] {
         cluster[i * ENTRY..(i + 1) * ENTRY].fill(0);

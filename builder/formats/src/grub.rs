@@ -5,12 +5,18 @@
 use thiserror::Error;
 
 const SECTOR: usize = 512;
+/// Bytes of the MBR that are code; its disk signature and partition table follow.
+pub const BOOT_CODE: usize = 440;
 /// u64 LBA of core.img's first sector, in boot.img.
 const KERNEL_SECTOR: usize = 0x5c;
+/// The processor's instruction that does nothing.
+const NOP: u8 = 0x90;
 /// Two bytes of code that boot.img jumps over when the BIOS passes a wrong drive number.
 const DRIVE_CHECK: usize = 0x66;
 /// The first blocklist in core.img's first sector: u64 LBA, u16 sectors, u16 segment.
 const BLOCKLIST: usize = 0x1f4;
+const BLOCKLIST_SECTORS: usize = BLOCKLIST + 8;
+const BLOCKLIST_SEGMENT: usize = BLOCKLIST + 10;
 /// Real-mode segment that the rest of core.img is loaded to: 0x8200 bytes, as the first
 /// sector is at 0x8000.
 const SEGMENT: u16 = 0x820;
@@ -30,15 +36,15 @@ pub enum Error {
 ///
 /// # Errors
 /// When `boot_img` is not one sector.
-pub fn boot_sector(boot_img: &[u8], core_lba: u64) -> Result<[u8; 440], Error> {
+pub fn boot_sector(boot_img: &[u8], core_lba: u64) -> Result<[u8; BOOT_CODE], Error> {
     if boot_img.len() != SECTOR {
         return Err(Error::BootSize(boot_img.len()));
     }
-    let mut boot = [0; 440];
-    boot.copy_from_slice(&boot_img[..440]);
+    let mut boot = [0; BOOT_CODE];
+    boot.copy_from_slice(&boot_img[..BOOT_CODE]);
     boot[KERNEL_SECTOR..KERNEL_SECTOR + 8].copy_from_slice(&core_lba.to_le_bytes());
     // As grub-setup does for hard disks: two NOPs, so that the BIOS's drive number is checked.
-    boot[DRIVE_CHECK..DRIVE_CHECK + 2].copy_from_slice(&[0x90, 0x90]);
+    boot[DRIVE_CHECK..DRIVE_CHECK + 2].copy_from_slice(&[NOP, NOP]);
     Ok(boot)
 }
 
@@ -53,8 +59,8 @@ pub fn core_image(core_img: &[u8], core_lba: u64) -> Result<Vec<u8>, Error> {
     let length =
         u16::try_from(rest).ok().filter(|&n| n > 0).ok_or(Error::CoreSize(core_img.len()))?;
     core[BLOCKLIST..BLOCKLIST + 8].copy_from_slice(&(core_lba + 1).to_le_bytes());
-    core[BLOCKLIST + 8..BLOCKLIST + 10].copy_from_slice(&length.to_le_bytes());
-    core[BLOCKLIST + 10..BLOCKLIST + 12].copy_from_slice(&SEGMENT.to_le_bytes());
+    core[BLOCKLIST_SECTORS..BLOCKLIST_SECTORS + 2].copy_from_slice(&length.to_le_bytes());
+    core[BLOCKLIST_SEGMENT..BLOCKLIST_SEGMENT + 2].copy_from_slice(&SEGMENT.to_le_bytes());
     Ok(core)
 }
 

@@ -4,9 +4,12 @@
 pub mod archive;
 pub mod area;
 pub mod berkeley;
+pub mod bytes;
 pub mod cpio;
+pub mod digest;
 pub mod ext4;
 pub mod fat;
+pub mod file_type;
 pub mod gpt;
 pub mod grub;
 pub mod iso9660;
@@ -19,3 +22,6 @@ pub mod swap;
 pub mod tree;
 pub mod vhd;
 pub mod vmdk;
+
+#[cfg(test)]
+mod tests;

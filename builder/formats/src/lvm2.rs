@@ -12,4 +12,5 @@ mod write;
 pub use layout::DATA;
 pub use model::{Group, Physical, Segment, Volume};
 pub use read::{Found, Piece, ReadError, read};
+pub use text::TextError;
 pub use write::write;

@@ -12,7 +12,7 @@ pub mod tag;
 mod write;
 
 pub use error::Malformed;
-pub use files::{DigestKind, File, flag};
+pub use files::{File, flag};
 pub use header::{Header, Which};
 pub use lead::LEAD;
 pub use opened::RpmFile;

@@ -156,23 +156,3 @@ fn geometry(sectors: u64) -> (u16, u8, u8) {
 fn checksum(bytes: &[u8]) -> u32 {
     !bytes.iter().map(|&b| u32::from(b)).sum::<u32>()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sparse::tests::{qemu_img, raw};
-
-    #[test]
-    fn qemu_img_reads_the_same() {
-        for size in [8 << 20, (8 << 20) + 512, 50 << 30] {
-            let raw = raw(size);
-            let image = tempfile::NamedTempFile::new().unwrap();
-            write(raw.as_file(), image.as_file(), [5; 16], 1_500_000_000, &mut |_, _| true)
-                .unwrap();
-            let (image, raw) = (image.path().to_str().unwrap(), raw.path().to_str().unwrap());
-            qemu_img(&["compare", "-f", "raw", "-F", "vpc", raw, image]);
-            let info = qemu_img(&["info", "-f", "vpc", image]);
-            assert!(info.contains(&format!("({size} bytes)")), "{info}");
-        }
-    }
-}

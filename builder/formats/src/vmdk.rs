@@ -143,23 +143,3 @@ fn descriptor(capacity: u64, id: u32) -> String {
 fn little_endian(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|w| w.to_le_bytes()).collect()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sparse::tests::{qemu_img, raw};
-
-    #[test]
-    fn qemu_img_reads_the_same() {
-        for size in [8 << 20, (8 << 20) + 512, 50 << 30] {
-            let raw = raw(size);
-            let image = tempfile::NamedTempFile::new().unwrap();
-            write(raw.as_file(), image.as_file(), 7, &mut |_, _| true).unwrap();
-            let (image, raw) = (image.path().to_str().unwrap(), raw.path().to_str().unwrap());
-            let said = qemu_img(&["check", "-f", "vmdk", image]);
-            assert!(said.contains("No errors"), "{said}");
-            qemu_img(&["compare", "-f", "raw", "-F", "vmdk", raw, image]);
-            assert!(qemu_img(&["info", image]).contains("create type: monolithicSparse"));
-        }
-    }
-}

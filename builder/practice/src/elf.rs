@@ -1,6 +1,8 @@
 //! The sonames an ELF file needs and has, by its program headers (System V
 //! ABI, "Dynamic Section"); only 64-bit little-endian files are read.
 
+use formats::bytes::{get_le16, get_le32, get_le64};
+
 /// What the dynamic section says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dynamic {
@@ -20,7 +22,7 @@ const EM_X86_64: u16 = 62;
 /// The dynamic section of `bytes`, or `None` when it is not a dynamic x86-64
 /// ELF file or is damaged.
 pub fn dynamic(bytes: &[u8]) -> Option<Dynamic> {
-    if bytes.get(..6)? != b"\x7fELF\x02\x01" || u16_at(bytes, 18)? != EM_X86_64 {
+    if bytes.get(..6)? != b"\x7fELF\x02\x01" || get_le16(bytes, 18)? != EM_X86_64 {
         return None;
     }
     let headers = program_headers(bytes)?;
@@ -30,7 +32,7 @@ pub fn dynamic(bytes: &[u8]) -> Option<Dynamic> {
     let pairs: Vec<(u64, u64)> = bytes
         .get(start..end)?
         .chunks_exact(16)
-        .map_while(|pair| Some((u64_at(pair, 0)?, u64_at(pair, 8)?)))
+        .map_while(|pair| Some((get_le64(pair, 0)?, get_le64(pair, 8)?)))
         .take_while(|(tag, _)| *tag != 0)
         .collect();
     let table = pairs.iter().find(|(tag, _)| *tag == DT_STRTAB)?.1;
@@ -59,28 +61,20 @@ struct Segment {
 }
 
 fn program_headers(bytes: &[u8]) -> Option<Vec<Segment>> {
-    let table = usize::try_from(u64_at(bytes, 32)?).ok()?;
-    let step = usize::from(u16_at(bytes, 54)?);
-    let count = usize::from(u16_at(bytes, 56)?);
+    let table = usize::try_from(get_le64(bytes, 32)?).ok()?;
+    let step = usize::from(get_le16(bytes, 54)?);
+    let count = usize::from(get_le16(bytes, 56)?);
     (0..count)
         .map(|index| {
             let header = bytes.get(table.checked_add(index * step)?..)?;
             Some(Segment {
-                kind: u32::from_le_bytes(header.get(..4)?.try_into().ok()?),
-                offset: u64_at(header, 8)?,
-                address: u64_at(header, 16)?,
-                size: u64_at(header, 32)?,
+                kind: get_le32(header, 0)?,
+                offset: get_le64(header, 8)?,
+                address: get_le64(header, 16)?,
+                size: get_le64(header, 32)?,
             })
         })
         .collect()
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
 
 #[cfg(test)]

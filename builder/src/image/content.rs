@@ -6,7 +6,7 @@ use super::volume::{Filesystem, Volume};
 use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
 use crate::image::listing::{Kind, Listing, Record};
-use formats::ext4;
+use formats::{ext4, file_type};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::io;
@@ -125,7 +125,7 @@ impl<'a> Content<'a> {
         };
         let what = || format!("{}: /{}", volume.what(), String::from_utf8_lossy(&path));
         let Some(inode) = reader.find(&path).or_input(what)? else { return Ok(None) };
-        if inode.mode & 0o170_000 != 0o100_000 {
+        if inode.file_type() != file_type::REGULAR {
             return Ok(None);
         }
         let mut bytes = Vec::new();
@@ -231,14 +231,14 @@ fn walk<'a>(
 
 /// An inode's record, without the digest.
 fn record(reader: &ext4::Reader<'_>, inode: &ext4::Inode) -> Result<Record, ext4::ReadError> {
-    let kind = match inode.mode & 0o170_000 {
-        0o040_000 => Kind::Dir,
-        0o100_000 => Kind::File,
-        0o120_000 => Kind::Link,
-        0o020_000 => Kind::Char,
-        0o060_000 => Kind::Block,
-        0o010_000 => Kind::Fifo,
-        0o140_000 => Kind::Socket,
+    let kind = match inode.file_type() {
+        file_type::DIRECTORY => Kind::Dir,
+        file_type::REGULAR => Kind::File,
+        file_type::SYMLINK => Kind::Link,
+        file_type::CHAR_DEVICE => Kind::Char,
+        file_type::BLOCK_DEVICE => Kind::Block,
+        file_type::FIFO => Kind::Fifo,
+        file_type::SOCKET => Kind::Socket,
         other => {
             let what = format!("inode {}: {other:o} is no file type", inode.number);
             return Err(ext4::ReadError::Damaged(what));

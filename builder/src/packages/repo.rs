@@ -12,7 +12,7 @@ pub mod version;
 
 use crate::base::error::{Class, Error, Result};
 use crate::base::interrupt;
-use crate::checksum::Known;
+use crate::packages::checksum::Known;
 use crate::packages::media::{Medium, Signing, on_disc, path_on_disc};
 use comps::{Environment, Group};
 use primary::Package;

@@ -6,7 +6,7 @@ use super::context::BuildContext;
 use crate::base::error::{Error, Result};
 use crate::base::interrupt;
 use crate::base::progress::{Progress, Unit};
-use crate::checksum::Known;
+use crate::packages::checksum::Known;
 use crate::packages::media;
 use crate::packages::media::keep::{self, Part};
 use crate::packages::repo::Repo;

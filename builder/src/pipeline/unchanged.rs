@@ -1,7 +1,7 @@
 //! Whether inputs and media are still those that a plan was made from. Nothing is decided here.
 
 use crate::base::error::{Class, Error, Result};
-use crate::checksum::Checksum;
+use crate::packages::checksum::Checksum;
 use crate::packages::repo::Catalog;
 use crate::plan::{self, Plan, Script};
 use std::collections::HashMap;

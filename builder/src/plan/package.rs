@@ -1,6 +1,6 @@
 //! A package of a plan, and how a plan's text writes it.
 
-use crate::checksum::Checksum;
+use crate::packages::checksum::Checksum;
 use serde::{Deserialize, Serialize};
 
 /// A package to install, exactly.

@@ -4,6 +4,7 @@
 use crate::base::error::{Error, Result};
 use crate::base::interrupt;
 use crate::packages::repo::package_file;
+use formats::file_type;
 use formats::rpmfile::{Contents, Item};
 use rayon::prelude::*;
 use std::ffi::OsStr;
@@ -63,11 +64,11 @@ fn entry(
     links: &mut Vec<(u64, PathBuf)>,
 ) -> io::Result<()> {
     match item.file.kind() {
-        0o040_000 => match fs::create_dir(place) {
+        file_type::DIRECTORY => match fs::create_dir(place) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             result => result,
         },
-        0o100_000 => {
+        file_type::REGULAR => {
             if item.elsewhere {
                 links.push((item.file.inode, place.to_owned()));
                 return Ok(());
@@ -83,7 +84,7 @@ fn entry(
             }
             Ok(())
         }
-        0o120_000 => {
+        file_type::SYMLINK => {
             // `/bin` and the like are there already; a link never replaces a folder.
             if fs::symlink_metadata(place).is_ok_and(|m| m.is_dir()) {
                 return Ok(());

@@ -18,6 +18,7 @@ use crate::tree;
 use crate::tree::bootstrap;
 use crate::tree::sandbox::{Bind, SILENT, Sandbox};
 use contract::assets;
+use formats::file_type::{BLOCK_DEVICE, CHAR_DEVICE};
 use job::environment;
 use rayon::prelude::*;
 use std::fs::{self, Permissions};
@@ -160,7 +161,7 @@ fn have_devices(packages: &[PackageFile]) -> Result<bool> {
         .par_iter()
         .map(|package| {
             let files = package_file::open(&package.path)?.package.files;
-            Ok(files.iter().any(|file| matches!(file.kind(), 0o020_000 | 0o060_000)))
+            Ok(files.iter().any(|file| matches!(file.kind(), CHAR_DEVICE | BLOCK_DEVICE)))
         })
         .collect();
     Ok(found?.contains(&true))

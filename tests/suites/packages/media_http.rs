@@ -1,10 +1,11 @@
 //! Fetching from servers that misbehave, in a network namespace of the test's own.
 
 use builder::base::error::{Class, Error};
-use builder::checksum::{Checksum, Kind, Known};
 use builder::packages::cache::Folder;
+use builder::packages::checksum::{Checksum, Known};
 use builder::packages::media::http::{Http, ProxyChoice, Settings};
 use builder::packages::media::{Medium, Network, keep};
+use formats::digest::DigestKind;
 use lab_tests::lab::text;
 use lab_tests::namespace::Namespace;
 use lab_tests::oracle;
@@ -38,7 +39,7 @@ impl Lab {
     }
 
     fn known(&self) -> Known {
-        let checksum = Checksum::of(Kind::Sha256, &self.bytes);
+        let checksum = Checksum::of(DigestKind::Sha256, &self.bytes);
         Known { checksum, size: self.bytes.len() as u64 }
     }
 

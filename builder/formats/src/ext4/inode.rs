@@ -46,16 +46,8 @@ impl Default for Inode {
 
 /// File type and permission bits of `st_mode`.
 pub fn mode(entry: &Entry) -> u16 {
-    let kind = match entry.content {
-        Content::Dir => 0o040_000,
-        Content::File { .. } | Content::Bytes(_) | Content::Hardlink(_) => 0o100_000,
-        Content::Symlink(_) => 0o120_000,
-        Content::CharDevice { .. } => 0o020_000,
-        Content::BlockDevice { .. } => 0o060_000,
-        Content::Fifo => 0o010_000,
-        Content::Socket => 0o140_000,
-    };
-    kind | entry.mode & 0o7777
+    // The type has no bits above the sixteenth.
+    entry.content.file_type_bits() as u16 | entry.mode & 0o7777
 }
 
 /// A directory entry's file type.

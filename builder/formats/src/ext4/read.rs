@@ -5,6 +5,8 @@
 mod data;
 
 use super::xattr;
+use crate::bytes::{le16, le32};
+use crate::file_type;
 use crate::read_at::ReadAt;
 use std::collections::{BTreeMap, HashSet};
 use std::io;
@@ -86,14 +88,6 @@ pub struct Inode {
     map: [u8; 60],
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-}
-
 fn array(bytes: &[u8], at: usize) -> [u8; 16] {
     let mut array = [0; 16];
     array.copy_from_slice(&bytes[at..at + 16]);
@@ -111,22 +105,22 @@ impl<'a> Reader<'a> {
             return Err(ReadError::NotExt4);
         }
         from.read_exact_at(&mut s, 1024)?;
-        if u16_at(&s, 56) != MAGIC {
+        if le16(&s, 56) != MAGIC {
             return Err(ReadError::NotExt4);
         }
-        let incompatible = u32_at(&s, 96);
+        let incompatible = le32(&s, 96);
         if incompatible & !READABLE != 0 {
             return Err(ReadError::Unsupported(incompatible & !READABLE));
         }
         let wide = incompatible & WIDE != 0;
-        let log_block = u32_at(&s, 24);
+        let log_block = le32(&s, 24);
         if log_block > 6 {
             return damaged(format!("superblock: blocks of 2^{log_block} KiB are not allowed"));
         }
         let block = 1024 << log_block;
         // Revision 0 has a fixed inode size.
-        let inode_size = if u32_at(&s, 76) == 0 { 128 } else { u64::from(u16_at(&s, 88)) };
-        let inodes_per_group = u32_at(&s, 40);
+        let inode_size = if le32(&s, 76) == 0 { 128 } else { u64::from(le16(&s, 88)) };
+        let inodes_per_group = le32(&s, 40);
         if inode_size < 128 || inode_size > block || inodes_per_group == 0 {
             return damaged(format!(
                 "superblock: inodes of {inode_size} bytes, {inodes_per_group} in a group"
@@ -136,11 +130,11 @@ impl<'a> Reader<'a> {
         Ok(Self {
             from,
             block,
-            inodes: u32_at(&s, 0),
+            inodes: le32(&s, 0),
             inodes_per_group,
             inode_size,
-            descriptor: if wide { u64::from(u16_at(&s, 254)).max(32) } else { 32 },
-            descriptors: (u64::from(u32_at(&s, 20)) + 1) * block,
+            descriptor: if wide { u64::from(le16(&s, 254)).max(32) } else { 32 },
+            descriptors: (u64::from(le32(&s, 20)) + 1) * block,
             uuid: array(&s, 104),
             hash_seed: array(&s, 236),
             label: String::from_utf8_lossy(label).into_owned(),
@@ -197,32 +191,32 @@ impl<'a> Reader<'a> {
         let length = self.descriptor.min(64) as usize;
         let at = self.descriptors + group * self.descriptor;
         self.from.read_exact_at(&mut d[..length], at)?;
-        let high = if length == 64 { u64::from(u32_at(&d, 40)) << 32 } else { 0 };
-        let table = u64::from(u32_at(&d, 8)) | high;
+        let high = if length == 64 { u64::from(le32(&d, 40)) << 32 } else { 0 };
+        let table = u64::from(le32(&d, 8)) | high;
         let mut b = vec![0; self.inode_size as usize];
         let at = table.checked_mul(self.block).and_then(|t| t.checked_add(index * self.inode_size));
         let at = at.ok_or_else(|| ReadError::Damaged(format!("group {group}: no inode table")))?;
         self.from.read_exact_at(&mut b, at)?;
-        let extra = if b.len() > 132 { usize::from(u16_at(&b, 128)) } else { 0 };
+        let extra = if b.len() > 132 { usize::from(le16(&b, 128)) } else { 0 };
         // Bits 32 and 33 of the seconds are in the extra field.
-        let epoch = if extra >= 12 { i64::from(u32_at(&b, 136) & 3) << 32 } else { 0 };
+        let epoch = if extra >= 12 { i64::from(le32(&b, 136) & 3) << 32 } else { 0 };
         let mut map = [0; 60];
         map.copy_from_slice(&b[40..100]);
         let mut inode = Inode {
             number,
-            mode: u16_at(&b, 0),
-            uid: u32::from(u16_at(&b, 2)) | u32::from(u16_at(&b, 120)) << 16,
-            gid: u32::from(u16_at(&b, 24)) | u32::from(u16_at(&b, 122)) << 16,
-            size: u64::from(u32_at(&b, 4)) | u64::from(u32_at(&b, 108)) << 32,
-            mtime: i64::from(u32_at(&b, 16) as i32) + epoch,
+            mode: le16(&b, 0),
+            uid: u32::from(le16(&b, 2)) | u32::from(le16(&b, 120)) << 16,
+            gid: u32::from(le16(&b, 24)) | u32::from(le16(&b, 122)) << 16,
+            size: u64::from(le32(&b, 4)) | u64::from(le32(&b, 108)) << 32,
+            mtime: i64::from(le32(&b, 16) as i32) + epoch,
             xattrs: BTreeMap::new(),
-            flags: u32_at(&b, 32),
+            flags: le32(&b, 32),
             map,
         };
         if let Some(room) = b.get(128 + extra..) {
             xattr::read_inode(room, &mut inode.xattrs);
         }
-        let attributes = u64::from(u32_at(&b, 104)) | u64::from(u16_at(&b, 118)) << 32;
+        let attributes = u64::from(le32(&b, 104)) | u64::from(le16(&b, 118)) << 32;
         if attributes != 0 {
             xattr::read_block(&self.block_at(attributes)?, &mut inode.xattrs);
         }
@@ -257,12 +251,12 @@ impl<'a> Reader<'a> {
             let mut at = 0;
             while at + 8 <= block.len() {
                 let entry = &block[at..];
-                let length = usize::from(u16_at(entry, 4));
+                let length = usize::from(le16(entry, 4));
                 let name_length = usize::from(entry[6]);
                 if length < 8 || length > entry.len() || 8 + name_length > length {
                     return damaged(format!("inode {number}: a folder's entry is damaged"));
                 }
-                let (child, name) = (u32_at(entry, 0), &entry[8..8 + name_length]);
+                let (child, name) = (le32(entry, 0), &entry[8..8 + name_length]);
                 // Inner nodes of an index look like an entry without an inode.
                 if child != 0 && name != b"." && name != b".." {
                     if name.is_empty() || name.contains(&b'/') || name.contains(&0) {
@@ -315,14 +309,19 @@ impl<'a> Reader<'a> {
 }
 
 impl Inode {
+    /// The file type's bits of its mode, see [`file_type`].
+    pub fn file_type(&self) -> u32 {
+        u32::from(self.mode) & file_type::MASK
+    }
+
     /// Whether it is a directory.
     pub fn is_directory(&self) -> bool {
-        self.mode & 0o170_000 == 0o040_000
+        self.file_type() == file_type::DIRECTORY
     }
 
     /// A device's major and minor number.
     pub fn device(&self) -> (u32, u32) {
-        match (u32_at(&self.map, 0), u32_at(&self.map, 4)) {
+        match (le32(&self.map, 0), le32(&self.map, 4)) {
             (0, new) => (new >> 8 & 0xfff, new & 0xff | new >> 12 & 0xfff00),
             (old, _) => (old >> 8 & 0xff, old & 0xff),
         }

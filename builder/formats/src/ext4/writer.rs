@@ -252,9 +252,7 @@ impl Writer<'_> {
             path: String::from_utf8_lossy(path).into_owned(),
             why,
         };
-        let attributes = Attributes::new(&entry.xattrs).map_err(|name| {
-            unsupported(format!("ext4 cannot hold the extended attribute {name}"))
-        })?;
+        let attributes = Attributes::new(&entry.xattrs).map_err(|e| unsupported(e.to_string()))?;
         if attributes.is_empty() {
             return Ok(());
         }

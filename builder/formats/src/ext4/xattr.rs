@@ -2,6 +2,7 @@
 
 use super::geometry::BLOCK;
 use std::collections::BTreeMap;
+use thiserror::Error;
 
 const MAGIC: u32 = 0xea02_0000;
 const ENTRY: usize = 16;
@@ -39,14 +40,19 @@ fn acl(value: &[u8]) -> Option<Vec<u8>> {
     Some(disk)
 }
 
-/// The attributes of one inode, ready to be laid out; `Err` has the name that ext4 cannot hold.
+/// An attribute whose name or value ext4 has no place for.
+#[derive(Debug, Error)]
+#[error("ext4 cannot hold the extended attribute {0}")]
+pub struct UnsupportedAttribute(String);
+
+/// The attributes of one inode, ready to be laid out.
 pub struct Attributes<'a>(Vec<Attribute<'a>>);
 
 impl<'a> Attributes<'a> {
-    pub fn new(all: &'a BTreeMap<Vec<u8>, Vec<u8>>) -> Result<Self, String> {
+    pub fn new(all: &'a BTreeMap<Vec<u8>, Vec<u8>>) -> Result<Self, UnsupportedAttribute> {
         let mut list = Vec::new();
         for (full, value) in all {
-            let refuse = || String::from_utf8_lossy(full).into_owned();
+            let refuse = || UnsupportedAttribute(String::from_utf8_lossy(full).into_owned());
             let (index, name) = prefix(full).filter(|(_, n)| n.len() < 256).ok_or_else(refuse)?;
             let value = if index == 2 || index == 3 {
                 acl(value).ok_or_else(refuse)?

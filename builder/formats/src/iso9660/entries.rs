@@ -52,16 +52,7 @@ pub fn ce(block: u32, offset: u32, size: u32) -> Vec<u8> {
 
 /// PX, TF and where they apply PN and SL: everything of an entry but its name.
 pub fn metadata(node: &Entry, links: u32) -> Vec<Vec<u8>> {
-    let kind = match node.content {
-        Content::Dir => 0o040_000,
-        Content::File { .. } | Content::Bytes(_) | Content::Hardlink(_) => 0o100_000,
-        Content::Symlink(_) => 0o120_000,
-        Content::CharDevice { .. } => 0o020_000,
-        Content::BlockDevice { .. } => 0o060_000,
-        Content::Fifo => 0o010_000,
-        Content::Socket => 0o140_000,
-    };
-    let mode = kind | u32::from(node.mode & 0o7777);
+    let mode = node.content.file_type_bits() | u32::from(node.mode & 0o7777);
     let px = [mode, links, node.uid, node.gid].map(both32).concat();
     let stamp = time::to_short(node.mtime);
     // Modification, access and attribute change times.

@@ -1,6 +1,7 @@
 //! Directory records (ECMA-119, 9.1) and the fields they are made of.
 
 use super::error::Error;
+use crate::bytes::{get_le16, get_le32};
 
 /// The file is hidden.
 pub const HIDDEN: u8 = 0x01;
@@ -15,12 +16,12 @@ pub const FIXED: usize = 33;
 
 /// Little-endian number at `at`, 0 past the end.
 pub fn le32(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
+    get_le32(bytes, at).unwrap_or(0)
 }
 
 /// Little-endian number at `at`, 0 past the end.
 pub fn le16(bytes: &[u8], at: usize) -> u16 {
-    bytes.get(at..at + 2).and_then(|b| b.try_into().ok()).map_or(0, u16::from_le_bytes)
+    get_le16(bytes, at).unwrap_or(0)
 }
 
 /// One directory record, borrowed from its sector.

@@ -4,6 +4,7 @@ use super::error::Error;
 use super::model::{Kind, Node};
 use super::record::le32;
 use super::time;
+use crate::file_type;
 
 /// More continuation areas than a record can need: names have 255 bytes, link targets 4095.
 const MOST_AREAS: usize = 64;
@@ -81,9 +82,9 @@ impl RockRidge {
             // The mask leaves 12 bits.
             node.mode = (mode & 0o7777) as u16;
             if node.kind == Kind::File {
-                node.kind = match mode & 0o170_000 {
-                    0o120_000 => Kind::Symlink(self.target.unwrap_or_default()),
-                    0o100_000 if !self.compressed => Kind::File,
+                node.kind = match mode & file_type::MASK {
+                    file_type::SYMLINK => Kind::Symlink(self.target.unwrap_or_default()),
+                    file_type::REGULAR if !self.compressed => Kind::File,
                     _ => Kind::Other,
                 };
             }

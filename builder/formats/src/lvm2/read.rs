@@ -1,7 +1,8 @@
 //! Volume groups read back: where on its physical volumes each logical volume is.
 
 use super::layout::{AREA_MAGIC, SECTOR, crc};
-use super::text::{self, Section, Value};
+use super::text::{self, Section, TextError, Value};
+use crate::bytes::{le32, le64};
 use crate::read_at::ReadAt;
 use std::collections::BTreeMap;
 use std::io;
@@ -19,6 +20,9 @@ pub enum ReadError {
     /// Something is not as LVM writes it.
     #[error("LVM: {0}")]
     Damaged(String),
+    /// The metadata's text is not as LVM writes it.
+    #[error("LVM: {0}")]
+    Text(#[from] TextError),
 }
 
 /// A logical volume as it was found.
@@ -57,10 +61,10 @@ pub fn read(physical: &[&dyn ReadAt]) -> Result<Vec<Found>, ReadError> {
         index.insert(label.uuid, number);
         let Some(area) = label.area else { continue };
         let Some(text) = metadata(*volume, area)? else { continue };
-        let root = text::parse(&text).map_err(ReadError::Damaged)?;
+        let root = text::parse(&text)?;
         for (name, value) in root.0 {
             let Value::Section(group) = value else { continue };
-            let number = group.number("seqno").map_err(ReadError::Damaged)?;
+            let number = group.number("seqno")?;
             if groups.get(&name).is_none_or(|(known, _)| *known < number) {
                 groups.insert(name, (number, group));
             }
@@ -68,7 +72,7 @@ pub fn read(physical: &[&dyn ReadAt]) -> Result<Vec<Found>, ReadError> {
     }
     let mut found = Vec::new();
     for (name, (_, group)) in &groups {
-        found.extend(volumes(name, group, &index).map_err(ReadError::Damaged)?);
+        found.extend(volumes(name, group, &index)?);
     }
     Ok(found)
 }
@@ -93,17 +97,17 @@ fn label(volume: &dyn ReadAt) -> Result<Label, ReadError> {
 
 fn parse_label(sector: &[u8]) -> Result<Label, ReadError> {
     let damaged = |what: &str| ReadError::Damaged(format!("the label {what}"));
-    if crc(&sector[20..]) != u32_at(sector, 16) {
+    if crc(&sector[20..]) != le32(sector, 16) {
         return Err(damaged("has a wrong checksum"));
     }
-    let at = u32_at(sector, 20) as usize;
+    let at = le32(sector, 20) as usize;
     let header = sector.get(at..).ok_or_else(|| damaged("points beyond its sector"))?;
     let uuid = header.get(..32).ok_or_else(|| damaged("points beyond its sector"))?;
     let uuid = String::from_utf8_lossy(uuid).into_owned();
     // Two lists of places, each with an empty one at its end: data, then metadata.
     let mut lists = 0;
     for place in header.get(40..).unwrap_or_default().chunks_exact(16) {
-        match (lists, (u64_at(place, 0), u64_at(place, 8))) {
+        match (lists, (le64(place, 0), le64(place, 8))) {
             (_, (0, 0)) if lists == 1 => return Ok(Label { uuid, area: None }),
             (_, (0, 0)) => lists += 1,
             (0, _) => {}
@@ -118,10 +122,10 @@ fn metadata(volume: &dyn ReadAt, (start, size): (u64, u64)) -> Result<Option<Str
     let damaged = |what: &str| ReadError::Damaged(format!("the metadata area {what}"));
     let mut header = [0; SECTOR as usize];
     volume.read_exact_at(&mut header, start)?;
-    if header[4..20] != *AREA_MAGIC || crc(&header[4..]) != u32_at(&header, 0) {
+    if header[4..20] != *AREA_MAGIC || crc(&header[4..]) != le32(&header, 0) {
         return Err(damaged("has no valid header"));
     }
-    let (offset, length) = (u64_at(&header, 40), u64_at(&header, 48));
+    let (offset, length) = (le64(&header, 40), le64(&header, 48));
     if length == 0 {
         return Ok(None);
     }
@@ -133,7 +137,7 @@ fn metadata(volume: &dyn ReadAt, (start, size): (u64, u64)) -> Result<Option<Str
     let mut bytes = vec![0; length as usize];
     volume.read_exact_at(&mut bytes[..first], start + offset)?;
     volume.read_exact_at(&mut bytes[first..], start + SECTOR)?;
-    if crc(&bytes) != u32_at(&header, 56) {
+    if crc(&bytes) != le32(&header, 56) {
         return Err(damaged("holds text with a wrong checksum"));
     }
     let text = String::from_utf8(bytes).map_err(|_| damaged("holds no text"))?;
@@ -144,7 +148,7 @@ fn volumes(
     name: &str,
     group: &Section,
     index: &BTreeMap<String, usize>,
-) -> Result<Vec<Found>, String> {
+) -> Result<Vec<Found>, ReadError> {
     let extent = group.number("extent_size")?;
     let mut physical = BTreeMap::new();
     for (key, value) in group.sections("physical_volumes") {
@@ -154,7 +158,9 @@ fn volumes(
         }
     }
     let bytes = |sectors: Option<u64>| {
-        sectors.and_then(|s| s.checked_mul(SECTOR)).ok_or("an extent lies beyond all disks")
+        sectors
+            .and_then(|s| s.checked_mul(SECTOR))
+            .ok_or_else(|| ReadError::Damaged("an extent lies beyond all disks".to_owned()))
     };
     let mut found = Vec::new();
     for (volume, section) in group.sections("logical_volumes") {
@@ -191,14 +197,6 @@ fn linear(segment: &Section) -> Option<(&str, u64)> {
         ("striped", [Value::Text(key), Value::Number(first)]) => Some((key, *first)),
         _ => None,
     }
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    bytes[at..at + 4].iter().rev().fold(0, |n, &b| n << 8 | u32::from(b))
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    bytes[at..at + 8].iter().rev().fold(0, |n, &b| n << 8 | u64::from(b))
 }
 
 #[cfg(test)]

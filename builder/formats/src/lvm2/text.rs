@@ -1,9 +1,29 @@
 //! LVM's text metadata: `key = value` and `name { … }`, in the grammar of lvm.conf(5).
 
 use std::collections::BTreeMap;
+use thiserror::Error;
 
 /// Sections deeper than this are no metadata.
 const MOST_DEPTH: usize = 16;
+
+/// What is wrong with metadata.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TextError {
+    /// A key is not there or not a number.
+    #[error("the metadata has no number {0}")]
+    NoNumber(String),
+    /// A key is not there or not a string.
+    #[error("the metadata has no text {0}")]
+    NoText(String),
+    /// The text is not in the grammar.
+    #[error("the metadata has {what} at byte {at}")]
+    Syntax {
+        /// What is there, or missing.
+        what: String,
+        /// Byte of the text.
+        at: usize,
+    },
+}
 
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,22 +46,22 @@ impl Section {
     /// The number of this key.
     ///
     /// # Errors
-    /// A text when it is not there or not a number.
-    pub fn number(&self, key: &str) -> Result<u64, String> {
+    /// [`TextError::NoNumber`] when it is not there or not a number.
+    pub fn number(&self, key: &str) -> Result<u64, TextError> {
         match self.0.get(key) {
             Some(Value::Number(number)) => Ok(*number),
-            _ => Err(format!("the metadata has no number {key}")),
+            _ => Err(TextError::NoNumber(key.to_owned())),
         }
     }
 
     /// The string of this key.
     ///
     /// # Errors
-    /// A text when it is not there or not a string.
-    pub fn text(&self, key: &str) -> Result<&str, String> {
+    /// [`TextError::NoText`] when it is not there or not a string.
+    pub fn text(&self, key: &str) -> Result<&str, TextError> {
         match self.0.get(key) {
             Some(Value::Text(text)) => Ok(text),
-            _ => Err(format!("the metadata has no text {key}")),
+            _ => Err(TextError::NoText(key.to_owned())),
         }
     }
 
@@ -66,8 +86,8 @@ impl Section {
 /// Reads a whole text.
 ///
 /// # Errors
-/// A text that says at which byte it is not what it should be.
-pub fn parse(text: &str) -> Result<Section, String> {
+/// [`TextError::Syntax`] with the byte at which it is not what it should be.
+pub fn parse(text: &str) -> Result<Section, TextError> {
     let mut reader = Reader { text, at: 0 };
     let section = reader.section(0)?;
     match reader.peek() {
@@ -82,8 +102,8 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn wrong(&self, what: &str) -> String {
-        format!("the metadata has {what} at byte {}", self.at)
+    fn wrong(&self, what: &str) -> TextError {
+        TextError::Syntax { what: what.to_owned(), at: self.at }
     }
 
     /// The next byte that is not blank or in a comment.
@@ -108,7 +128,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Up to the closing brace, which stays, or the end.
-    fn section(&mut self, depth: usize) -> Result<Section, String> {
+    fn section(&mut self, depth: usize) -> Result<Section, TextError> {
         let mut section = Section::default();
         if depth > MOST_DEPTH {
             return Err(self.wrong("sections too deep"));
@@ -135,7 +155,7 @@ impl<'a> Reader<'a> {
         Ok(section)
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), String> {
+    fn expect(&mut self, byte: u8) -> Result<(), TextError> {
         if self.peek() != Some(byte) {
             return Err(self.wrong(&format!("no `{}`", char::from(byte))));
         }
@@ -143,7 +163,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn value(&mut self) -> Result<Value, String> {
+    fn value(&mut self) -> Result<Value, TextError> {
         match self.peek() {
             Some(b'[') => {
                 self.at += 1;
@@ -161,7 +181,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn scalar(&mut self) -> Result<Value, String> {
+    fn scalar(&mut self) -> Result<Value, TextError> {
         if self.peek() == Some(b'"') {
             let rest = &self.text[self.at + 1..];
             let mut plain = String::new();

@@ -3,6 +3,7 @@
 use super::error::Malformed;
 use super::header::Header;
 use super::tag;
+use crate::file_type;
 
 /// File attributes (`rpmfileAttrs`) that matter here.
 pub mod flag {
@@ -16,39 +17,6 @@ pub mod flag {
     pub const NO_REPLACE: u32 = 1 << 4;
     /// `%ghost`: listed, not in the payload.
     pub const GHOST: u32 = 1 << 6;
-}
-
-/// How a package's file digests are made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DigestKind {
-    /// What packages without the tag have.
-    #[default]
-    Md5,
-    /// SHA-1.
-    Sha1,
-    /// SHA-224.
-    Sha224,
-    /// SHA-256: EL7's.
-    Sha256,
-    /// SHA-384.
-    Sha384,
-    /// SHA-512.
-    Sha512,
-}
-
-impl DigestKind {
-    /// By OpenPGP's number (RFC 9580, section 9.5).
-    pub fn from_number(number: u64) -> Option<Self> {
-        Some(match number {
-            1 => Self::Md5,
-            2 => Self::Sha1,
-            8 => Self::Sha256,
-            9 => Self::Sha384,
-            10 => Self::Sha512,
-            11 => Self::Sha224,
-            _ => return None,
-        })
-    }
 }
 
 /// One file of a package.
@@ -96,7 +64,7 @@ impl File {
 
     /// The file type's bits of the mode.
     pub fn kind(&self) -> u32 {
-        self.mode & 0o170_000
+        self.mode & file_type::MASK
     }
 }
 

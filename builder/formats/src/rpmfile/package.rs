@@ -1,9 +1,10 @@
 //! What a package's header says, as one value.
 
 use super::error::Malformed;
-use super::files::{DigestKind, File, files};
+use super::files::{File, files};
 use super::header::Header;
 use super::tag;
+use crate::digest::DigestKind;
 
 /// A package's header, typed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,21 +2,19 @@
 //! unless the header, which is what is signed, says the same.
 
 use super::error::Malformed;
-use super::files::{DigestKind, File, flag};
+use super::files::{File, flag};
 use super::header::Header;
 use super::package::Package;
 use super::tag;
 use crate::cpio;
+use crate::digest::DigestKind;
+use crate::file_type::{self, DIRECTORY, REGULAR, SYMLINK};
 use sha2::Digest;
 use std::collections::HashMap;
 use std::io::{self, BufRead, Read};
 
 /// Memory that one payload's decompression may take: `xz -9` needs 65 MiB.
 const MOST_MEMORY: u64 = 512 << 20;
-
-const FOLDER: u32 = 0o040_000;
-const REGULAR: u32 = 0o100_000;
-const LINK: u32 = 0o120_000;
 
 /// The uncompressed payload.
 fn uncompressed<'a>(
@@ -99,7 +97,7 @@ impl<'p> Contents<'p> {
         if std::mem::replace(&mut self.seen[n], true) {
             return fail("it is there twice");
         }
-        if entry.mode & 0o170_000 != file.kind() {
+        if entry.mode & file_type::MASK != file.kind() {
             return fail("the file list says that it is something else");
         }
         if file.is(flag::GHOST) && file.kind() == REGULAR {
@@ -109,7 +107,7 @@ impl<'p> Contents<'p> {
         let elsewhere = file.kind() == REGULAR && entry.links > 1 && size == 0 && file.size > 0;
         let expected = match file.kind() {
             REGULAR => file.size,
-            LINK => file.target.len() as u64,
+            SYMLINK => file.target.len() as u64,
             _ => 0,
         };
         if size != expected && !elsewhere {
@@ -144,7 +142,7 @@ impl<'p> Contents<'p> {
                         }
                     }
                 }
-                LINK => {
+                SYMLINK => {
                     let mut target = Vec::new();
                     self.read_to_end(&mut target).map_err(|e| Malformed::Payload(e.to_string()))?;
                     if target != file.target {
@@ -157,7 +155,7 @@ impl<'p> Contents<'p> {
         if let Some(file) = waiting.first() {
             return differ(file, "its content is missing");
         }
-        let ghosts = |file: &File| file.is(flag::GHOST) || file.kind() == FOLDER;
+        let ghosts = |file: &File| file.is(flag::GHOST) || file.kind() == DIRECTORY;
         let missing =
             self.package.files.iter().zip(&self.seen).find(|(f, seen)| !**seen && !ghosts(f));
         match missing {

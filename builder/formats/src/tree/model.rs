@@ -1,5 +1,6 @@
 //! The values.
 
+use crate::file_type;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
@@ -41,6 +42,21 @@ pub enum Content {
     Fifo,
     /// A Unix socket.
     Socket,
+}
+
+impl Content {
+    /// The file type's bits of `st_mode`; a hard link has those of a regular file.
+    pub fn file_type_bits(&self) -> u32 {
+        match self {
+            Self::Dir => file_type::DIRECTORY,
+            Self::File { .. } | Self::Bytes(_) | Self::Hardlink(_) => file_type::REGULAR,
+            Self::Symlink(_) => file_type::SYMLINK,
+            Self::CharDevice { .. } => file_type::CHAR_DEVICE,
+            Self::BlockDevice { .. } => file_type::BLOCK_DEVICE,
+            Self::Fifo => file_type::FIFO,
+            Self::Socket => file_type::SOCKET,
+        }
+    }
 }
 
 /// One inode's metadata and content (for [`Content::Hardlink`] the metadata is ignored).

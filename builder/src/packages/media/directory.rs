@@ -3,7 +3,7 @@
 use super::medium::{Medium, compare, copy_pieces, plain, search, unreadable};
 use crate::base::error::{Context, Result};
 use crate::base::files::open_regular;
-use crate::checksum::Known;
+use crate::packages::checksum::Known;
 use nix::libc;
 use std::fs::{self, File};
 use std::io::Read;

@@ -6,7 +6,7 @@
 use super::medium::{Medium, on_disc};
 use super::source::Source;
 use crate::base::error::{Error, Result};
-use crate::checksum::Known;
+use crate::packages::checksum::Known;
 use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;

@@ -15,7 +15,7 @@ use super::keep::{Part, obtain};
 use super::medium::{Medium, compare, whole};
 use super::network::Network;
 use crate::base::error::{Context, Error, Result};
-use crate::checksum::{Checksum, Known};
+use crate::packages::checksum::{Checksum, Known};
 use client::Client;
 use download::{Append, Outcome, Sink, Validators, Wanted, below};
 use pages::Page;

@@ -3,8 +3,8 @@
 
 use super::medium::Medium;
 use crate::base::error::{Context, Error, Result};
-use crate::checksum::{Checksum, Known};
 use crate::packages::cache::Folder;
+use crate::packages::checksum::{Checksum, Known};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{self, File};

@@ -2,7 +2,7 @@
 
 use super::network::Network;
 use crate::base::error::{Context, Error, Result};
-use crate::checksum::{Checksum, Known};
+use crate::packages::checksum::{Checksum, Known};
 use std::fs::File;
 use std::io::{Read, Write};
 

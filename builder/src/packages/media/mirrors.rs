@@ -4,7 +4,8 @@
 use super::http::is_url;
 use super::variables::Variables;
 use crate::base::xml::{self, Token};
-use crate::checksum::{Checksum, Kind};
+use crate::packages::checksum::Checksum;
+use formats::digest::DigestKind;
 
 /// Servers that hold the same repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,7 +55,7 @@ pub fn metalink(text: &str) -> Result<Mirrors, String> {
             Token::End("hash", value) => {
                 let kind = kind.to_ascii_lowercase();
                 // Newer kinds may stand beside those that are known here.
-                if Kind::named(&kind).is_some() {
+                if DigestKind::named(&kind).is_some() {
                     hashes.push(Checksum::parse(&kind, value).map_err(|e| format!("hash: {e}"))?);
                 }
             }
@@ -67,7 +68,7 @@ pub fn metalink(text: &str) -> Result<Mirrors, String> {
     }
     urls.sort_by_key(|(preference, _)| std::cmp::Reverse(*preference));
     // Older versions of repomd.xml are listed as well, so there may be several of one kind.
-    let best = [Kind::Sha512, Kind::Sha256, Kind::Sha1, Kind::Md5]
+    let best = [DigestKind::Sha512, DigestKind::Sha256, DigestKind::Sha1, DigestKind::Md5]
         .into_iter()
         .find(|kind| hashes.iter().any(|sum| sum.kind() == *kind));
     hashes.retain(|sum| Some(sum.kind()) == best);

@@ -7,8 +7,9 @@ use super::repomd::inside;
 use super::unpack::Records;
 use super::version::Evr;
 use crate::base::xml::{self, Attributes, Token};
-use crate::checksum::{Checksum, Kind};
+use crate::packages::checksum::Checksum;
 use crate::packages::media::path_on_disc;
+use formats::digest::DigestKind;
 use std::collections::HashMap;
 use std::io::Read;
 
@@ -89,7 +90,7 @@ impl Package {
             name: String::new(),
             evr: Evr { epoch: 0, version: String::new(), release: Some(String::new()) },
             arch: String::new(),
-            checksum: Checksum::of(Kind::Sha256, &[]),
+            checksum: Checksum::of(DigestKind::Sha256, &[]),
             size: 0,
             installed: 0,
             built: 0,

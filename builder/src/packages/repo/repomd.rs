@@ -2,7 +2,7 @@
 
 use crate::base::error::{Error, Result};
 use crate::base::xml::{self, Token};
-use crate::checksum::Checksum;
+use crate::packages::checksum::Checksum;
 
 /// More than any metadata file has as it is on the medium, compressed or not; a larger one is
 /// not read.

@@ -1,6 +1,7 @@
 use super::*;
-use crate::checksum::{Checksum, Kind};
+use crate::packages::checksum::Checksum;
 use crate::packages::repo::primary;
+use formats::digest::DigestKind;
 
 /// A catalog from lines `name version [arch]; provides …; requires …; conflicts …; obsoletes …`,
 /// where a line `repository` begins another one.
@@ -19,7 +20,7 @@ fn package(line: &str) -> String {
     let mut head = parts.next().unwrap().split_whitespace();
     let (name, version) = (head.next().unwrap(), head.next().unwrap());
     let arch = head.next().unwrap_or("x86_64");
-    let sum = Checksum::of(Kind::Sha256, format!("{name}{version}{arch}").as_bytes());
+    let sum = Checksum::of(DigestKind::Sha256, format!("{name}{version}{arch}").as_bytes());
     let sum = sum.hex();
     let mut xml = format!(
         "<package><name>{name}</name><arch>{arch}</arch><version epoch='0' ver='{version}' rel='1'/>\

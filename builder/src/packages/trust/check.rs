@@ -2,9 +2,10 @@
 
 use super::keys::{Key, Keyring, Standing, hexadecimal};
 use super::verdict::{Covers, Refusal, Signature};
+use formats::digest::DigestKind;
 use formats::iso9660::date;
 use formats::rpmfile::tag::{self, signature};
-use formats::rpmfile::{Contents, DigestKind, Header, LEAD, RpmFile};
+use formats::rpmfile::{Contents, Header, LEAD, RpmFile};
 use pgp::composed::{Deserializable, DetachedSignature};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{Signature as Packet, SignatureType};

@@ -4,6 +4,7 @@
 //! Source: kernel Documentation/driver-api/early-userspace/buffer-format.rst.
 
 use formats::cpio::{self, Header, Reader};
+use formats::file_type;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
@@ -137,7 +138,7 @@ fn write(to: &mut Vec<u8>, mut entries: Entries, time: u32) {
         }
     }
     // The data of a file with several names go with the last of them, as cpio writes them.
-    let is_linked = |h: &Header| h.links > 1 && h.mode & 0o170_000 != 0o040_000;
+    let is_linked = |h: &Header| h.links > 1 && h.mode & file_type::MASK != file_type::DIRECTORY;
     let mut links: BTreeMap<u32, (u32, usize, Vec<u8>)> = BTreeMap::new();
     for (header, data) in entries.values_mut().filter(|(h, _)| is_linked(h)) {
         let link = links.entry(header.inode).or_default();

@@ -1,6 +1,7 @@
 //! A file's data by its extent tree.
 
-use super::{EXTENTS, Inode, Reader, Result, damaged, u16_at, u32_at};
+use super::{EXTENTS, Inode, Reader, Result, damaged};
+use crate::bytes::{le16, le32};
 use std::io;
 
 const EXTENT_MAGIC: u16 = 0xf30a;
@@ -79,30 +80,30 @@ impl Reader<'_> {
         levels: u16,
         extents: &mut Vec<Extent>,
     ) -> Result<()> {
-        let entries = usize::from(u16_at(node, 2));
-        let depth = u16_at(node, 6);
-        if u16_at(node, 0) != EXTENT_MAGIC || depth > levels || 12 + entries * 12 > node.len() {
+        let entries = usize::from(le16(node, 2));
+        let depth = le16(node, 6);
+        if le16(node, 0) != EXTENT_MAGIC || depth > levels || 12 + entries * 12 > node.len() {
             return damaged(format!("inode {number}: its extent tree is damaged"));
         }
         for entry in node[12..12 + entries * 12].chunks_exact(12) {
             if depth > 0 {
                 let before = extents.len();
-                let below = u64::from(u32_at(entry, 4)) | u64::from(u16_at(entry, 8)) << 32;
+                let below = u64::from(le32(entry, 4)) | u64::from(le16(entry, 8)) << 32;
                 self.extents_in(number, &self.block_at(below)?, depth - 1, extents)?;
                 if extents.len() == before {
                     return damaged(format!("inode {number}: its extent tree has an empty branch"));
                 }
                 continue;
             }
-            let length = u64::from(u16_at(entry, 4));
-            let logical = u64::from(u32_at(entry, 0));
+            let length = u64::from(le16(entry, 4));
+            let logical = u64::from(le32(entry, 0));
             // Ascending order also bounds how many there can be.
             if extents.last().is_some_and(|e| e.logical + e.length > logical) || length == 0 {
                 return damaged(format!("inode {number}: its extents overlap"));
             }
             // Longer ones are allocated but not written: they read as zeros.
             let written = length <= LONGEST_WRITTEN;
-            let start = u64::from(u32_at(entry, 8)) | u64::from(u16_at(entry, 6)) << 32;
+            let start = u64::from(le32(entry, 8)) | u64::from(le16(entry, 6)) << 32;
             let length = if written { length } else { length - LONGEST_WRITTEN };
             extents.push(Extent { logical, length, start: written.then_some(start) });
         }

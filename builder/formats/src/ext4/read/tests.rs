@@ -52,12 +52,12 @@ fn read_all(image: &Path) -> BTreeMap<Vec<u8>, (Inode, Vec<u8>)> {
     reader
         .walk(|path, inode| {
             let mut bytes = Vec::new();
-            match inode.mode & 0o170_000 {
-                0o100_000 => reader.read(&inode, &mut |piece| {
+            match inode.file_type() {
+                file_type::REGULAR => reader.read(&inode, &mut |piece| {
                     bytes.extend_from_slice(piece);
                     Ok(())
                 })?,
-                0o120_000 => bytes = reader.target(&inode)?,
+                file_type::SYMLINK => bytes = reader.target(&inode)?,
                 _ => {}
             }
             all.insert(path.to_vec(), (inode, bytes));
@@ -178,7 +178,7 @@ fn damage_is_an_error() {
         let mut seen = 0u32;
         let walked = reader.walk(|_, inode| {
             seen += 1;
-            if inode.mode & 0o170_000 == 0o100_000 && inode.size < 64 << 20 {
+            if inode.file_type() == file_type::REGULAR && inode.size < 64 << 20 {
                 let _ = reader.read(&inode, &mut |_| Ok(()));
             }
             if seen > 10_000 { Err(ReadError::NotExt4) } else { Ok(()) }

@@ -2,8 +2,8 @@
 
 use crate::base::error::{Context, Result};
 use crate::base::interrupt;
+use formats::digest::DigestKind;
 use sha2::digest::DynDigest;
-use std::fmt;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -11,72 +11,11 @@ use std::path::{Path, PathBuf};
 /// Bytes read at a time.
 const PIECE: usize = 1 << 20;
 
-/// How a checksum is computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// MD5.
-    Md5,
-    /// SHA-1.
-    Sha1,
-    /// SHA-224.
-    Sha224,
-    /// SHA-256.
-    Sha256,
-    /// SHA-384.
-    Sha384,
-    /// SHA-512.
-    Sha512,
-}
-
-impl Kind {
-    const ALL: [Self; 6] =
-        [Self::Md5, Self::Sha1, Self::Sha224, Self::Sha256, Self::Sha384, Self::Sha512];
-
-    /// The kind called `name` in repodata (`sha256`, `sha`, …); `None` when it is not known.
-    pub fn named(name: &str) -> Option<Self> {
-        match name {
-            // What createrepo called SHA-1 first.
-            "sha" => Some(Self::Sha1),
-            _ => Self::ALL.into_iter().find(|kind| kind.as_str() == name),
-        }
-    }
-
-    /// Its name in repodata.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Md5 => "md5",
-            Self::Sha1 => "sha1",
-            Self::Sha224 => "sha224",
-            Self::Sha256 => "sha256",
-            Self::Sha384 => "sha384",
-            Self::Sha512 => "sha512",
-        }
-    }
-
-    /// Hexadecimal digits of a value.
-    pub fn digits(self) -> usize {
-        match self {
-            Self::Md5 => 32,
-            Self::Sha1 => 40,
-            Self::Sha224 => 56,
-            Self::Sha256 => 64,
-            Self::Sha384 => 96,
-            Self::Sha512 => 128,
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// A checksum: always lower-case hexadecimal of its kind's length, wherever its text is from.
 /// It can therefore be (part of) a file's name; see [`Checksum::file_name`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Checksum {
-    kind: Kind,
+    kind: DigestKind,
     hex: String,
 }
 
@@ -87,7 +26,7 @@ impl Checksum {
     /// # Errors
     /// What is wrong with the kind or the value; a value is shown shortened and escaped.
     pub fn parse(kind: &str, value: &str) -> Result<Self, String> {
-        let kind = Kind::named(kind)
+        let kind = DigestKind::named(kind)
             .ok_or_else(|| format!("checksum kind `{}` is not known", show(kind)))?;
         let digits = kind.digits();
         if value.len() != digits || !value.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -100,14 +39,14 @@ impl Checksum {
     }
 
     /// The checksum of `bytes`.
-    pub fn of(kind: Kind, bytes: &[u8]) -> Self {
+    pub fn of(kind: DigestKind, bytes: &[u8]) -> Self {
         let mut hasher = Hasher::new(kind);
         hasher.update(bytes);
         hasher.finish()
     }
 
     /// How it was computed.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> DigestKind {
         self.kind
     }
 
@@ -132,20 +71,20 @@ fn show(text: &str) -> String {
 
 /// A checksum being computed.
 pub struct Hasher {
-    kind: Kind,
+    kind: DigestKind,
     digest: Box<dyn DynDigest + Send>,
 }
 
 impl Hasher {
     /// Of nothing so far.
-    pub fn new(kind: Kind) -> Self {
+    pub fn new(kind: DigestKind) -> Self {
         let digest: Box<dyn DynDigest + Send> = match kind {
-            Kind::Md5 => Box::new(md5::Md5::default()),
-            Kind::Sha1 => Box::new(sha1::Sha1::default()),
-            Kind::Sha224 => Box::new(sha2::Sha224::default()),
-            Kind::Sha256 => Box::new(sha2::Sha256::default()),
-            Kind::Sha384 => Box::new(sha2::Sha384::default()),
-            Kind::Sha512 => Box::new(sha2::Sha512::default()),
+            DigestKind::Md5 => Box::new(md5::Md5::default()),
+            DigestKind::Sha1 => Box::new(sha1::Sha1::default()),
+            DigestKind::Sha224 => Box::new(sha2::Sha224::default()),
+            DigestKind::Sha256 => Box::new(sha2::Sha256::default()),
+            DigestKind::Sha384 => Box::new(sha2::Sha384::default()),
+            DigestKind::Sha512 => Box::new(sha2::Sha512::default()),
         };
         Self { kind, digest }
     }
@@ -226,7 +165,7 @@ mod tests {
             ("sha384", "cb00753f45a35e8b"),
             ("sha512", "ddaf35a193617aba"),
         ] {
-            let kind = Kind::named(name).unwrap();
+            let kind = DigestKind::named(name).unwrap();
             let mut hasher = Hasher::new(kind);
             hasher.update(b"a");
             hasher.update(b"bc");
@@ -236,7 +175,7 @@ mod tests {
             assert_eq!(Checksum::parse(name, sum.hex()).unwrap(), sum);
             assert_eq!(Checksum::parse(name, &sum.hex().to_uppercase()).unwrap(), sum);
         }
-        assert!(Kind::named("crc32").is_none() && Kind::named("SHA256").is_none());
+        assert!(DigestKind::named("crc32").is_none() && DigestKind::named("SHA256").is_none());
     }
 
     #[test]
