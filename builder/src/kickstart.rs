@@ -11,6 +11,7 @@ mod commands;
 mod dialect;
 mod document;
 mod include;
+mod interface;
 mod lexer;
 mod loader;
 mod model;
@@ -24,6 +25,7 @@ mod render;
 mod report;
 mod rules;
 mod sections;
+mod selection;
 mod source_map;
 mod state;
 mod system;
@@ -31,15 +33,15 @@ mod write;
 
 pub use document::Document;
 pub use include::{SourceText, expand_includes};
+pub use interface::{InterfaceKind, Ipv6, NetworkCommand};
 pub use loader::LoaderPassword;
 pub use model::{
     Bootloader, Firewall, Kickstart, Login, NewGroup, Repo, Script, Selinux, Timezone, User,
 };
-pub use network::{InterfaceKind, Ipv6, NetworkCommand};
-pub use packages::{Group, Members, Packages};
 pub use parse::parse;
 pub use password::PasswordHash;
 pub use render::{TemplateFacts, is_template, render};
 pub use report::{Fate, Line};
+pub use selection::{Group, Members, Packages};
 pub use source_map::SourceMap;
 pub use state::Text;

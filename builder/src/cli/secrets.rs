@@ -2,7 +2,7 @@
 
 use super::common::{StateArguments, json, print};
 use crate::base::error::{Error, Result};
-use crate::lab::secrets::{Item, Kind, Store, labs};
+use crate::lab::secrets::{SecretItem, SecretKind, Store, labs};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::fmt::Write;
@@ -95,12 +95,12 @@ pub fn run(a: Arguments) -> Result<()> {
 struct List<'a> {
     schema: u32,
     lab: &'a str,
-    secrets: Vec<Entry<'a>>,
+    secrets: Vec<SecretEntry<'a>>,
 }
 
 /// One secret as JSON.
 #[derive(Serialize)]
-struct Entry<'a> {
+struct SecretEntry<'a> {
     name: &'a str,
     kind: &'static str,
     /// SHA-256 of the file of its public part.
@@ -110,13 +110,13 @@ struct Entry<'a> {
     made: u64,
 }
 
-impl<'a> Entry<'a> {
-    fn of(item: &'a Item) -> Self {
+impl<'a> SecretEntry<'a> {
+    fn of(item: &'a SecretItem) -> Self {
         let kind = match item.kind {
-            Kind::Authority => "certificate authority",
-            Kind::Identity(_) => "certificate and key",
-            Kind::Ssh => "root's ssh key",
-            Kind::AdminPassword => "password",
+            SecretKind::Authority => "certificate authority",
+            SecretKind::Identity(_) => "certificate and key",
+            SecretKind::Ssh => "root's ssh key",
+            SecretKind::AdminPassword => "password",
         };
         let made = item.made.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
         Self { name: item.kind.name(), kind, fingerprint: item.fingerprint.as_deref(), made }
@@ -126,7 +126,7 @@ impl<'a> Entry<'a> {
 fn list(a: &Listing) -> Result<()> {
     let (store, lab) = a.which.store()?;
     let items = store.items()?;
-    let secrets: Vec<Entry<'_>> = items.iter().map(Entry::of).collect();
+    let secrets: Vec<SecretEntry<'_>> = items.iter().map(SecretEntry::of).collect();
     if a.json {
         return print(&json(&List { schema: SCHEMA, lab: &lab, secrets }));
     }
@@ -149,7 +149,7 @@ fn rotate(a: &Rotate) -> Result<()> {
 }
 
 /// What was made anew, and what has to be done so that the old ones are worth nothing.
-fn report(lab: &str, rotated: &[Kind], nodes: &[String]) -> String {
+fn report(lab: &str, rotated: &[SecretKind], nodes: &[String]) -> String {
     let mut text = String::new();
     for kind in rotated {
         let _ = writeln!(text, "new: {}", kind.name());
@@ -159,14 +159,15 @@ fn report(lab: &str, rotated: &[Kind], nodes: &[String]) -> String {
         "build the images of all nodes of {lab} again ({}), and start the nodes from them",
         nodes.join(", ")
     );
-    let identity = |kind: &Kind| matches!(kind, Kind::Authority | Kind::Identity(_));
+    let identity =
+        |kind: &SecretKind| matches!(kind, SecretKind::Authority | SecretKind::Identity(_));
     if rotated.iter().any(identity) {
         text.push_str(
             "until a node runs its new image, it accepts the old certificates and refuses the \
              new ones\n",
         );
     }
-    if rotated.contains(&Kind::Ssh) {
+    if rotated.contains(&SecretKind::Ssh) {
         text.push_str("until a node runs its new image, root's old ssh key logs in there\n");
     }
     text
@@ -179,13 +180,13 @@ mod tests {
     #[test]
     fn what_is_to_be_built_again_is_said() {
         let nodes = ["openstack".to_owned(), "nova01".to_owned()];
-        let lines = |rotated: &[Kind]| -> Vec<String> {
+        let lines = |rotated: &[SecretKind]| -> Vec<String> {
             report("lab", rotated, &nodes).lines().map(str::to_owned).collect()
         };
         let build = "build the images of all nodes of lab again (openstack, nova01), and start \
                      the nodes from them";
-        assert_eq!(lines(&[Kind::AdminPassword]), ["new: keystone-admin-password", build]);
-        let said = lines(&[Kind::Identity("nova01".into()), Kind::Ssh]);
+        assert_eq!(lines(&[SecretKind::AdminPassword]), ["new: keystone-admin-password", build]);
+        let said = lines(&[SecretKind::Identity("nova01".into()), SecretKind::Ssh]);
         assert_eq!(said[..3], ["new: nova01", "new: ssh", build]);
         assert!(said[3].contains("accepts the old certificates and refuses the new ones"));
         assert!(said[4].contains("old ssh key logs in"));

@@ -1,11 +1,11 @@
 //! A kickstart's meaning, as values.
 
 use super::document::Document;
+use super::interface::{InterfaceKind, NetworkCommand};
 use super::loader::LoaderPassword;
-use super::network::{InterfaceKind, NetworkCommand};
-use super::packages::Packages;
 use super::password::PasswordHash;
 use super::report::Line;
+use super::selection::Packages;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::lab::Services;
 use crate::base::place::Place;

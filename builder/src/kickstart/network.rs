@@ -1,113 +1,12 @@
 //! `network`: what an interface is to be.
 
+use super::interface::{InterfaceKind, Ipv6, NetworkCommand};
 use super::options::{self, Parsed, Value};
 use super::report::Fate;
 use super::sections::Item;
 use super::state::State;
 use crate::base::place::Place;
-use std::net::{Ipv4Addr, Ipv6Addr};
-
-/// One `network` line.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NetworkCommand {
-    /// Where it is.
-    pub place: Place,
-    /// `--device`; absent for `link`, `bootif` and no device: the lab's interface.
-    pub device: Option<String>,
-    /// What kind of interface it is.
-    pub kind: InterfaceKind,
-    /// `--bootproto`, `dhcp` if absent.
-    pub bootproto: String,
-    /// `--ip`.
-    pub ip: Option<Ipv4Addr>,
-    /// `--netmask`.
-    pub netmask: Option<Ipv4Addr>,
-    /// `--gateway`.
-    pub gateway: Option<Ipv4Addr>,
-    /// `--nameserver`.
-    pub nameservers: Vec<Ipv4Addr>,
-    /// `--hostname`.
-    pub hostname: Option<String>,
-    /// Whether it is only a host name.
-    pub hostname_only: bool,
-    /// `--onboot=no`.
-    pub off_at_boot: bool,
-    /// `--nodefroute`.
-    pub no_default_route: bool,
-    /// `--nodns`.
-    pub no_dns: bool,
-    /// `--noipv4`.
-    pub no_ipv4: bool,
-    /// `--ipv6`, `--noipv6`; absent means what EL7 does without a word.
-    pub ipv6: Option<Ipv6>,
-    /// `--ipv6gateway`.
-    pub ipv6_gateway: Option<Ipv6Addr>,
-    /// `--mtu`.
-    pub mtu: Option<u32>,
-    /// `--ethtool`: options of ethtool(8).
-    pub ethtool: Option<String>,
-}
-
-impl NetworkCommand {
-    /// The interface that the line is about; `lab` where it names none.
-    pub fn interface(&self, lab: &str) -> String {
-        let device = self.device.as_deref().unwrap_or(lab);
-        match &self.kind {
-            InterfaceKind::Vlan { name: Some(name), .. } => name.clone(),
-            InterfaceKind::Vlan { id, name: None } => format!("{device}.{id}"),
-            _ => device.to_owned(),
-        }
-    }
-}
-
-/// What a `network` line makes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum InterfaceKind {
-    /// An interface that the machine has.
-    #[default]
-    Ethernet,
-    /// `--bondslaves`, `--bondopts`.
-    Bond {
-        /// Interfaces.
-        members: Vec<String>,
-        /// `key=value` of the kernel's bonding driver.
-        options: Vec<String>,
-    },
-    /// `--vlanid` on the device that the line names.
-    Vlan {
-        /// The VLAN's number.
-        id: u16,
-        /// `--interfacename`; `DEVICE.ID` if absent.
-        name: Option<String>,
-    },
-    /// `--bridgeslaves`, `--bridgeopts`.
-    Bridge {
-        /// Interfaces.
-        members: Vec<String>,
-        /// NetworkManager's `key=value`.
-        options: Vec<String>,
-    },
-    /// `--teamslaves`, `--teamconfig`; the package teamd brings its scripts.
-    Team {
-        /// Interfaces, each with its own configuration: JSON, or nothing.
-        ports: Vec<(String, String)>,
-        /// The team's configuration: JSON, or nothing.
-        config: String,
-    },
-}
-
-/// How an interface gets IPv6 addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ipv6 {
-    /// `--noipv6`.
-    Off,
-    /// `--ipv6=auto`: router advertisements.
-    Automatic,
-    /// `--ipv6=dhcp`.
-    Dhcp,
-    /// An address and its prefix length.
-    Static(Ipv6Addr, u8),
-}
+use std::net::Ipv4Addr;
 
 /// Options that an image cannot honour, with the reason.
 const REFUSED: [(&str, &str); 5] = [
@@ -156,31 +55,15 @@ type Refused = (&'static str, String);
 /// What a line makes: an interface, and before a VLAN the bond or team that the same line
 /// makes under it.
 fn read_interfaces(parsed: &Parsed<'_>, place: Place) -> Result<Vec<NetworkCommand>, Refused> {
+    let network = read_addresses(parsed)?;
+    let (lower, kind) = read_kinds(parsed)?;
     let names: Vec<&str> = parsed.options.iter().map(|(n, _)| *n).collect();
-    let bootproto = parsed.text("--bootproto").unwrap_or_else(|| "dhcp".into());
-    if ["query", "ibft"].contains(&bootproto.as_str()) {
-        return Err(("--bootproto", format!("{bootproto} is known to the installer only")));
-    }
     let nameservers = parsed.get("--nameserver").map(|v| v.text).unwrap_or("").split(',');
     let nameservers = nameservers.map(str::trim).filter(|t| !t.is_empty());
-    let v4 = |option| parsed.get(option).map(|v| parse_address(option, v)).transpose();
-    let (ip, netmask) = (v4("--ip")?, v4("--netmask")?);
-    let mask = |mask: Ipv4Addr| u32::from(mask);
-    if netmask.is_some_and(|m| mask(m).leading_ones() != mask(m).count_ones()) {
-        return Err(("--netmask", "its ones are not in one row, as in 255.255.255.0".into()));
-    }
-    if let (Some(_), None, "static") = (ip, netmask, bootproto.as_str()) {
-        return Err(("--ip", "it needs --netmask".into()));
-    }
-    let kinds = read_kinds(parsed)?;
     let network = NetworkCommand {
         place,
         device: read_device(parsed)?,
-        kind: InterfaceKind::Ethernet,
-        bootproto,
-        ip,
-        netmask,
-        gateway: v4("--gateway")?,
+        gateway: read_address(parsed, "--gateway")?,
         nameservers: nameservers
             .map(|text| text.parse().map_err(|_| not_an_address("--nameserver", text)))
             .collect::<Result<_, _>>()?,
@@ -197,12 +80,9 @@ fn read_interfaces(parsed: &Parsed<'_>, place: Place) -> Result<Vec<NetworkComma
             .get("--ipv6gateway")
             .map(|v| v.text.parse().map_err(|_| not_an_address("--ipv6gateway", v.text)))
             .transpose()?,
-        mtu: parsed
-            .get("--mtu")
-            .filter(|v| !v.text.is_empty())
-            .map(|v| v.text.parse().map_err(|_| ("--mtu", format!("`{}` is no number", v.text))))
-            .transpose()?,
+        mtu: read_mtu(parsed)?,
         ethtool: parsed.text("--ethtool").filter(|t| !t.is_empty()),
+        ..network
     };
     let under = |kind: InterfaceKind| NetworkCommand {
         place: network.place.clone(),
@@ -214,17 +94,41 @@ fn read_interfaces(parsed: &Parsed<'_>, place: Place) -> Result<Vec<NetworkComma
         mtu: network.mtu,
         ..NetworkCommand::default()
     };
-    let (mut upper, lower) = (network.clone(), kinds.0.map(under));
-    upper.kind = kinds.1;
-    Ok(lower.into_iter().chain([upper]).collect())
+    let lower = lower.map(under);
+    Ok(lower.into_iter().chain([NetworkCommand { kind, ..network }]).collect())
+}
+
+/// Where the interface's IPv4 address comes from; nothing else of the line.
+fn read_addresses(parsed: &Parsed<'_>) -> Result<NetworkCommand, Refused> {
+    let bootproto = parsed.text("--bootproto").unwrap_or_else(|| "dhcp".into());
+    if ["query", "ibft"].contains(&bootproto.as_str()) {
+        return Err(("--bootproto", format!("{bootproto} is known to the installer only")));
+    }
+    let ip = read_address(parsed, "--ip")?;
+    let netmask = read_address(parsed, "--netmask")?;
+    let mask = |mask: Ipv4Addr| u32::from(mask);
+    if netmask.is_some_and(|m| mask(m).leading_ones() != mask(m).count_ones()) {
+        return Err(("--netmask", "its ones are not in one row, as in 255.255.255.0".into()));
+    }
+    if let (Some(_), None, "static") = (ip, netmask, bootproto.as_str()) {
+        return Err(("--ip", "it needs --netmask".into()));
+    }
+    Ok(NetworkCommand { bootproto, ip, netmask, ..NetworkCommand::default() })
+}
+
+fn read_mtu(parsed: &Parsed<'_>) -> Result<Option<u32>, Refused> {
+    let value = parsed.get("--mtu").filter(|v| !v.text.is_empty());
+    let not_a_number = |text: &str| ("--mtu", format!("`{text}` is no number"));
+    value.map(|v| v.text.parse().map_err(|_| not_a_number(v.text))).transpose()
 }
 
 fn not_an_address(option: &'static str, text: &str) -> Refused {
     (option, format!("`{text}` is not an address"))
 }
 
-fn parse_address(option: &'static str, value: &Value<'_>) -> Result<Ipv4Addr, Refused> {
-    value.text.parse().map_err(|_| not_an_address(option, value.text))
+fn read_address(parsed: &Parsed<'_>, option: &'static str) -> Result<Option<Ipv4Addr>, Refused> {
+    let parse = |v: &Value<'_>| v.text.parse().map_err(|_| not_an_address(option, v.text));
+    parsed.get(option).map(parse).transpose()
 }
 
 /// The device's name; the words for "the one that has a link" mean the lab's interface.

@@ -2,11 +2,12 @@
 
 use super::dialect::{Arguments, COMMANDS, Command, FOREIGN, Image, SECTIONS};
 use super::document::LASTING;
+use super::model::Kickstart;
 use super::options::{self, Parsed};
 use super::report::{Fate, Line};
 use super::sections::{Item, split_items};
 use super::state::{State, Text};
-use super::{Kickstart, commands, packages, rules};
+use super::{commands, packages, rules};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::nearest::nearest;
 use crate::layout::find_violations;

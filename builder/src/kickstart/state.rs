@@ -1,6 +1,6 @@
 //! What parsing gathers: the kickstart so far, its report and its diagnostics.
 
-use super::Kickstart;
+use super::model::Kickstart;
 use super::options::Parsed;
 use super::report::{Fate, Line};
 use super::sections::Item;

@@ -2,7 +2,7 @@
 
 use super::Kickstart;
 use super::document::{Document, Section, Statement};
-use super::packages::{Members, Packages};
+use super::selection::{Members, Packages};
 use std::fmt;
 
 /// Commands about storage come last, in the order in which they build on each other.

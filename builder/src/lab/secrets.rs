@@ -3,11 +3,15 @@
 //! other how they stand over mutual TLS), root's ssh key for packstack, and Keystone's
 //! administrator password. No value of them is ever printed; the plan does not depend on them.
 
+mod exchange;
 mod files;
+mod items;
+mod names;
 pub mod node_files;
 mod pki;
 mod store;
 mod values;
 
-pub use store::{Item, Kind, Store, labs};
+pub use items::{SecretItem, SecretKind};
+pub use store::{Store, labs};
 pub use values::{Identity, NodeSecrets, Secret, Subject};

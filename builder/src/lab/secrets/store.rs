@@ -1,7 +1,13 @@
 //! Where a lab's secrets are kept: one folder (0700) of files (0600). A file that is there is
 //! used; one that is not is made, so that a rebuilt image holds the same secrets.
 
+use super::exchange::{exchange, restore_interrupted};
 use super::files::Files;
+use super::items::{SecretItem, SecretKind};
+use super::names::{
+    CA_CERTIFICATE, CA_KEY, COPY, FOLDER, LOCK, PASSWORD, SSH_PRIVATE, SSH_PUBLIC, TLS,
+    certificate_file, certificate_of, key_file, operator, subject, subject_of,
+};
 use super::pki;
 use super::values::{Identity, NodeSecrets, Secret, Subject, password, ssh_pair};
 use crate::base::durable;
@@ -10,68 +16,13 @@ use crate::base::lab::LabNode;
 use crate::base::private::{self, Scratch};
 use contract::node_files::lab_key_line;
 use contract::peers::fingerprints::Fingerprints;
-use contract::peers::places::OPERATOR;
 use contract::spec::Role;
 use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
-
-/// The folder's name in the lab's state folder.
-const FOLDER: &str = "secrets";
-/// What is held while it is used; beside it, as a rotation puts another folder in its place.
-const LOCK: &str = "secrets.lock";
-/// How the directory begins that takes its place.
-const COPY: &str = ".secrets-";
-/// What the replaced one is called where the two cannot be exchanged at once.
-const OLD: &str = ".secrets-old";
-const CA_KEY: &str = "ca.key";
-const CA_CERTIFICATE: &str = "ca.crt";
-/// `tls-NAME.key`, `tls-NAME@ADDRESS.crt`.
-const TLS: &str = "tls-";
-const SSH_PRIVATE: &str = "id_rsa";
-const SSH_PUBLIC: &str = "id_rsa.pub";
-const PASSWORD: &str = "keystone-admin-password";
-
-/// What kind of secret one is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// The CA, with everything that it has signed.
-    Authority,
-    /// Certificate and key of a node or of the user's machine.
-    Identity(String),
-    /// Root's ssh key.
-    Ssh,
-    /// Keystone's administrator password.
-    AdminPassword,
-}
-
-impl Kind {
-    /// Its name on the command line.
-    pub fn name(&self) -> &str {
-        match self {
-            Kind::Authority => "ca",
-            Kind::Identity(name) => name,
-            Kind::Ssh => "ssh",
-            Kind::AdminPassword => PASSWORD,
-        }
-    }
-}
-
-/// A secret as it may be listed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Item {
-    /// What it is.
-    pub kind: Kind,
-    /// SHA-256 of the file of its public part, hexadecimal; a password has none.
-    pub fingerprint: Option<String>,
-    /// When it was made.
-    pub made: SystemTime,
-}
 
 /// The secrets of one lab, ours alone as long as this lives.
 pub struct Store {
@@ -114,9 +65,7 @@ impl Store {
             e => Error::environment(format!("{}: {e}", what())),
         })?;
         // With the lock held nobody is at work: these are of programs that were killed.
-        if !folder.exists() && folder.with_file_name(OLD).is_dir() {
-            durable::rename(&folder.with_file_name(OLD), &folder).or_environment(what)?;
-        }
+        restore_interrupted(&folder).or_environment(what)?;
         private::own_dir(&folder).or_environment(what)?;
         private::remove_dead(&lab_folder, COPY);
         private::remove_dead(&folder, durable::TEMPORARY);
@@ -197,17 +146,19 @@ impl Store {
     ///
     /// # Errors
     /// An environment error when the folder cannot be read.
-    pub fn items(&self) -> Result<Vec<Item>> {
+    pub fn items(&self) -> Result<Vec<SecretItem>> {
         let what = || format!("cannot read {}", self.files.0.display());
         let names = self.files.names()?;
         let mut items = Vec::new();
         for name in &names {
             let (kind, public) = match name.as_str() {
-                SSH_PRIVATE => (Kind::Ssh, Some(SSH_PUBLIC.to_owned())),
-                PASSWORD => (Kind::AdminPassword, None),
-                CA_KEY => (Kind::Authority, Some(CA_CERTIFICATE.to_owned())),
+                SSH_PRIVATE => (SecretKind::Ssh, Some(SSH_PUBLIC.to_owned())),
+                PASSWORD => (SecretKind::AdminPassword, None),
+                CA_KEY => (SecretKind::Authority, Some(CA_CERTIFICATE.to_owned())),
                 name => match name.strip_prefix(TLS).and_then(|n| n.strip_suffix(".key")) {
-                    Some(who) => (Kind::Identity(who.to_owned()), certificate_of(&names, who)),
+                    Some(who) => {
+                        (SecretKind::Identity(who.to_owned()), certificate_of(&names, who))
+                    }
                     None => continue,
                 },
             };
@@ -215,7 +166,7 @@ impl Store {
             let made = fs::metadata(&path).and_then(|m| m.modified()).or_environment(what)?;
             let public = public.map(|name| self.files.read(&name)).transpose()?.flatten();
             let fingerprint = public.map(|text| hex::encode(Sha256::digest(text)));
-            items.push(Item { kind, fingerprint, made });
+            items.push(SecretItem { kind, fingerprint, made });
         }
         Ok(items)
     }
@@ -225,7 +176,7 @@ impl Store {
     ///
     /// # Errors
     /// An input error for a name that is not there; an environment error when writing fails.
-    pub fn rotate(&self, names: &[String]) -> Result<Vec<Kind>> {
+    pub fn rotate(&self, names: &[String]) -> Result<Vec<SecretKind>> {
         let items = self.items()?;
         for name in names {
             if !items.iter().any(|item| item.kind.name() == name) {
@@ -234,20 +185,22 @@ impl Store {
                     .hint(format!("its secrets: {}", known.join(", "))));
             }
         }
-        let named = |kind: &Kind| names.is_empty() || names.iter().any(|n| n == kind.name());
-        let all = named(&Kind::Authority);
-        let wanted = |kind: &Kind| named(kind) || all && matches!(kind, Kind::Identity(_));
-        let chosen: Vec<Kind> = items.into_iter().map(|i| i.kind).filter(|k| wanted(k)).collect();
+        let named = |kind: &SecretKind| names.is_empty() || names.iter().any(|n| n == kind.name());
+        let all = named(&SecretKind::Authority);
+        let wanted =
+            |kind: &SecretKind| named(kind) || all && matches!(kind, SecretKind::Identity(_));
+        let chosen: Vec<SecretKind> =
+            items.into_iter().map(|i| i.kind).filter(|k| wanted(k)).collect();
         let subjects: Vec<Subject> =
             self.files.names()?.iter().filter_map(|n| subject_of(n)).collect();
         self.replaced(|new| {
             let ca = if all { new.put_authority()? } else { new.authority()? };
             for kind in &chosen {
                 match kind {
-                    Kind::Authority => {}
-                    Kind::Ssh => drop(new.put_ssh()?),
-                    Kind::AdminPassword => drop(new.put_admin_password()?),
-                    Kind::Identity(who) => {
+                    SecretKind::Authority => {}
+                    SecretKind::Ssh => drop(new.put_ssh()?),
+                    SecretKind::AdminPassword => drop(new.put_admin_password()?),
+                    SecretKind::Identity(who) => {
                         new.files.remove(&key_file(who))?;
                         for subject in subjects.iter().filter(|s| s.name == *who) {
                             new.files.remove(&certificate_file(subject))?;
@@ -348,25 +301,6 @@ impl Store {
     }
 }
 
-/// Exchanges two directories' names.
-fn exchange(copy: &Path, place: &Path) -> io::Result<()> {
-    use nix::errno::Errno;
-    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
-    match renameat2(AT_FDCWD, copy, AT_FDCWD, place, RenameFlags::RENAME_EXCHANGE) {
-        Err(Errno::ENOSYS | Errno::EINVAL) => exchange_in_steps(copy, place),
-        result => Ok(result?),
-    }
-}
-
-/// For Linux before 3.15 and filesystems without that call. Where it is cut off, [`Store::open`]
-/// puts the old directory back.
-fn exchange_in_steps(copy: &Path, place: &Path) -> io::Result<()> {
-    let old = place.with_file_name(OLD);
-    fs::rename(place, &old)?;
-    fs::rename(copy, place)?;
-    fs::rename(&old, copy)
-}
-
 /// Names of the labs below `state` that have secrets, sorted.
 pub fn labs(state: &Path) -> Vec<String> {
     let entries = fs::read_dir(state).into_iter().flatten().flatten();
@@ -374,37 +308,6 @@ pub fn labs(state: &Path) -> Vec<String> {
     let mut names: Vec<String> = names.filter(|name| Store::exists(state, name)).collect();
     names.sort();
     names
-}
-
-fn subject(node: &LabNode) -> Subject {
-    Subject { name: node.name.clone(), address: Some(node.address) }
-}
-
-fn operator() -> Subject {
-    Subject { name: OPERATOR.to_owned(), address: None }
-}
-
-fn key_file(name: &str) -> String {
-    format!("{TLS}{name}.key")
-}
-
-fn certificate_file(subject: &Subject) -> String {
-    let address = subject.address.map(|a| format!("@{a}")).unwrap_or_default();
-    format!("{TLS}{}{address}.crt", subject.name)
-}
-
-/// Whose certificate a file is, if it is one.
-fn subject_of(file: &str) -> Option<Subject> {
-    let stem = file.strip_prefix(TLS)?.strip_suffix(".crt")?;
-    let (name, address) = match stem.split_once('@') {
-        Some((name, address)) => (name, Some(address.parse().ok()?)),
-        None => (stem, None),
-    };
-    Some(Subject { name: name.to_owned(), address })
-}
-
-fn certificate_of(names: &[String], who: &str) -> Option<String> {
-    names.iter().find(|file| subject_of(file).is_some_and(|s| s.name == who)).cloned()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use super::job::{Listener, environment};
 use super::settle;
-use crate::base::error::{Context, Error, Result};
+use crate::base::error::{Class, Context, Error, Result};
 use crate::base::interrupt;
 use crate::plan::Script;
 use crate::tree;
@@ -33,53 +33,36 @@ pub fn run(post: &Post, root: &Path, listener: &mut dyn Listener) -> Result<()> 
     for (number, (script, text)) in (0..).zip(post.scripts) {
         interrupt::check()?;
         listener.at(number, post.scripts.len() as u64, &script.origin);
-        one(post, script, text, root, listener)?;
+        run_script(post, script, text, root, listener)?;
     }
     settle::settle(post.time, root, listener)
 }
 
-fn one(
+/// The file in the tree's /tmp that holds the script.
+const NAME: &str = "ks-script";
+
+fn run_script(
     post: &Post,
     script: &Script,
     text: &str,
     root: &Path,
     listener: &mut dyn Listener,
 ) -> Result<()> {
-    const NAME: &str = "ks-script";
     let what = format!("%post of {}", script.origin);
     listener.log(&format!("$ {what}"));
     let Some(folder) = tree::inside(root, "tmp")?.filter(|folder| folder.is_dir()) else {
         return Err(Error::build(format!("{what} cannot run: the image has no /tmp")));
     };
     let file = folder.join(NAME);
-    place(&file, text).or_build(|| format!("cannot write {}", file.display()))?;
-    let name = format!("/tmp/{NAME}");
-    let program = script.interpreter.split_whitespace().chain([name.as_str()]);
-    let mut sandbox = match &script.log {
-        // Inside, so that a link of the tree cannot lead the log out of it.
-        Some(log) => {
-            let redirect = "mkdir -p \"$(dirname \"$0\")\" && exec \"$@\" >\"$0\" 2>&1";
-            Sandbox::new(root, ["/bin/sh", "-c", redirect, log].into_iter().chain(program))
-        }
-        None => Sandbox::new(root, program),
-    };
-    sandbox.environment = environment(post.time);
-    sandbox.limit = Some(post.limit);
-    sandbox.silence = None;
+    write_script(&file, text).or_build(|| format!("cannot write {}", file.display()))?;
     let mut tail = Tail::default();
+    let sandbox = sandbox_of(post, script, root);
     let ended = sandbox.run(&mut |line| hear(line, &mut tail, listener));
     if let Some(log) = &script.log {
         // What went there belongs into the build log as well, and into an error.
         Sandbox::new(root, ["cat", log]).run(&mut |line| hear(line, &mut tail, listener))?;
     }
-    // The script may have put a link that leads out of the tree in the place of /tmp.
-    if let Ok(Some(file)) = tree::inside(root, &format!("tmp/{NAME}")) {
-        let removed = match fs::remove_file(&file) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            removed => removed,
-        };
-        removed.or_build(|| format!("cannot remove {}", file.display()))?;
-    }
+    remove_script(root)?;
     let said = match tail.is_empty() {
         true => "it said nothing".to_owned(),
         false => format!("its last output:\n{tail}"),
@@ -96,7 +79,7 @@ fn one(
             Ok(())
         }
         Err(mut error) => {
-            if error.class == crate::base::error::Class::Build {
+            if error.class == Class::Build {
                 error.message = format!("{what} {}; {said}", error.message);
             }
             Err(error)
@@ -104,7 +87,36 @@ fn one(
     }
 }
 
-fn place(file: &Path, text: &str) -> std::io::Result<()> {
+/// What the script runs in: its interpreter gets it by name.
+fn sandbox_of(post: &Post, script: &Script, root: &Path) -> Sandbox {
+    let name = format!("/tmp/{NAME}");
+    let program = script.interpreter.split_whitespace().chain([name.as_str()]);
+    let mut sandbox = match &script.log {
+        // Inside, so that a link of the tree cannot lead the log out of it.
+        Some(log) => {
+            let redirect = "mkdir -p \"$(dirname \"$0\")\" && exec \"$@\" >\"$0\" 2>&1";
+            Sandbox::new(root, ["/bin/sh", "-c", redirect, log].into_iter().chain(program))
+        }
+        None => Sandbox::new(root, program),
+    };
+    sandbox.environment = environment(post.time);
+    sandbox.limit = Some(post.limit);
+    sandbox.silence = None;
+    sandbox
+}
+
+/// Removes the script, which may have put a link that leads out of the tree in the place of
+/// /tmp.
+fn remove_script(root: &Path) -> Result<()> {
+    let Ok(Some(file)) = tree::inside(root, &format!("tmp/{NAME}")) else { return Ok(()) };
+    let removed = match fs::remove_file(&file) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    };
+    removed.or_build(|| format!("cannot remove {}", file.display()))
+}
+
+fn write_script(file: &Path, text: &str) -> std::io::Result<()> {
     let mut to = File::create_new(file)?;
     to.write_all(text.as_bytes())?;
     fs::set_permissions(file, Permissions::from_mode(0o700))
