@@ -32,34 +32,34 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    build: build_images::Arguments,
+    build: build_images::BuildImagesArguments,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Builds images (the default).
     #[command(after_help = EXIT_CODES)]
-    Build(build_images::Arguments),
+    Build(build_images::BuildImagesArguments),
     /// Removes from the cache what was not used for longest, or all of some kinds.
-    Clean(clean::Arguments),
+    Clean(clean::CleanArguments),
     /// Prints a kickstart in normal form, or as a node gets it.
     #[command(after_help = EXIT_CODES)]
-    Kickstart(kickstart::Arguments),
+    Kickstart(kickstart::KickstartArguments),
     /// Says what a build would do, or which packages a request would install.
-    Plan(plan::Arguments),
+    Plan(plan::PlanArguments),
     /// Makes the practice medium: install trees and ISOs laid out like CentOS 7's, from Debian packages.
-    Practice(practice::Arguments),
+    Practice(practice::PracticeArguments),
     /// Compares two builds: packages, settings, files, the text of configuration.
     #[command(after_help = "Exit codes: 0 nothing differs, 4 something differs, 2 usage or input.")]
-    Diff(diff::Arguments),
+    Diff(diff::DiffArguments),
     /// Tells what a disk image is: partitions, system, kernels, node.
-    Inspect(inspect::Arguments),
+    Inspect(inspect::InspectArguments),
     /// Checks a kickstart or a profile, and says what becomes of each line in an image.
     #[command(after_help = EXIT_CODES)]
-    Validate(validate::Arguments),
+    Validate(validate::ValidateArguments),
     /// Lists the secrets of a lab, without their values, or makes new ones.
     #[command(after_help = EXIT_CODES)]
-    Secrets(secrets::Arguments),
+    Secrets(secrets::SecretsArguments),
     /// Brings the lab's virtual machines up from the images of builds, and waits for firstboot.
     #[command(after_help = EXIT_CODES)]
     Up(vm::Up),
@@ -80,7 +80,7 @@ enum Command {
     Destroy(vm::Destroy),
     /// Compares an image with the manifest of its build: partitions, boot loader, every file.
     #[command(after_help = EXIT_CODES)]
-    Verify(verify::Arguments),
+    Verify(verify::VerifyArguments),
 }
 
 /// Runs the command line `arguments` (the program's name first) and returns the exit code.

@@ -8,6 +8,6 @@ mod opened;
 pub mod output;
 mod volume;
 
-pub use content::Content;
+pub use content::ImageContent;
 pub use opened::{Image, files};
 pub use volume::{Filesystem, Volume, uuid_text};

@@ -42,6 +42,6 @@ pub use parse::parse;
 pub use password::PasswordHash;
 pub use render::{TemplateFacts, is_template, render};
 pub use report::{Fate, Line};
-pub use selection::{Group, Members, Packages};
+pub use selection::{Members, PackageGroup, Packages};
 pub use source_map::SourceMap;
 pub use state::Text;

@@ -19,7 +19,9 @@ mod violations;
 pub use arrange::arrange;
 pub use arrangement::Arrangement;
 pub use ids::uuid_bytes;
-pub use model::{Content, Device, Files, Format, Group, Layout, Partition, Piece, Volume};
+pub use model::{
+    Device, DeviceContent, Files, Format, Layout, Partition, Piece, Volume, VolumeGroup,
+};
 pub use request::{
     Autopart, AutopartScheme, FilesystemRequest, GroupRequest, PartitionRequest, Reqpart,
     SizeRequest, StorageRequest, Target, VolumeRequest,

@@ -22,6 +22,6 @@ mod signatures;
 mod sources;
 mod unchanged;
 
-pub use options::{Options, POST_LIMIT, Select};
+pub use options::{BuildOptions, POST_LIMIT, Select};
 pub use rebuild::{Rebuild, rebuild};
 pub use recipe::{build, plan};

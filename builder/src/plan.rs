@@ -5,7 +5,7 @@ pub mod boot_config;
 pub mod node;
 mod package;
 
-pub use package::Package;
+pub use package::PlanPackage;
 
 use crate::base::error::{Error, Result};
 use crate::base::files::read_named;
@@ -64,7 +64,7 @@ pub struct Machine {
 
 /// One node's image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Node {
+pub struct PlanNode {
     /// Node name, which is also its host name.
     pub name: String,
     /// Its address.
@@ -152,7 +152,7 @@ pub struct Plan {
     /// Repositories by id.
     pub repositories: Vec<Repository>,
     /// Packages by name.
-    pub packages: Vec<Package>,
+    pub packages: Vec<PlanPackage>,
     /// What of the packages is not installed.
     #[serde(default, skip_serializing_if = "LeftOut::is_nothing")]
     pub left_out: LeftOut,
@@ -173,7 +173,7 @@ pub struct Plan {
     /// The disk.
     pub disk: Layout,
     /// The role's nodes.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<PlanNode>,
     /// Output formats.
     pub outputs: Vec<String>,
 }
@@ -296,7 +296,7 @@ impl Plan {
 /// See [`Plan::tree_digest`]; needed before the plan is whole, as the disk's identifiers
 /// derive from it.
 pub fn tree_digest(
-    packages: &[Package],
+    packages: &[PlanPackage],
     left_out: &LeftOut,
     enable: &[String],
     disable: &[String],

@@ -3,7 +3,7 @@
 use super::common::{SelectArguments, StateArguments, duration, size};
 use crate::base::error::Result;
 use crate::base::progress::Progress;
-use crate::pipeline::{self, Options};
+use crate::pipeline::{self, BuildOptions};
 use crate::plan::Plan;
 use crate::tree::sandbox::userns;
 use clap::Args;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 #[derive(Args)]
-pub struct Arguments {
+pub struct BuildImagesArguments {
     #[command(flatten)]
     select: SelectArguments,
     /// Replay this plan (`imgbuild plan`'s output, or a build's manifest.json) bit by bit. Inputs and
@@ -38,12 +38,12 @@ pub struct Arguments {
     state: StateArguments,
 }
 
-pub fn run(a: Arguments) -> Result<()> {
+pub fn run(a: BuildImagesArguments) -> Result<()> {
     // Before anything starts a thread.
     userns::become_root()?;
     let mut progress = Progress::new(a.select.common.progress);
     let plan = a.plan.as_deref().map(Plan::read).transpose()?;
-    let options = Options {
+    let options = BuildOptions {
         output: a.output,
         force: a.force,
         firstboot: a.firstboot,

@@ -2,7 +2,7 @@
 
 use super::common::{Common, print, size};
 use crate::base::error::Result;
-use crate::packages::cache::{self, Folder, Kind, Removal, Selection};
+use crate::packages::cache::{self, CacheKind, Folder, Removal, Selection};
 use crate::spec::show_size;
 use crate::tree::sandbox::userns;
 use clap::Args;
@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 const SCHEMA: u32 = 1;
 
 #[derive(Args)]
-pub struct Arguments {
+pub struct CleanArguments {
     /// Remove everything that no running build uses, the practice medium too. What killed builds
     /// left in the cache is always removed.
     #[arg(long)]
@@ -50,20 +50,21 @@ pub struct Arguments {
     common: Common,
 }
 
-impl Arguments {
+impl CleanArguments {
     fn selection(&self) -> Selection {
         let named = [
-            (self.trees, Kind::Trees),
-            (self.packages, Kind::Packages),
-            (self.metadata, Kind::Metadata),
-            (self.practice, Kind::Practice),
-            (self.logs, Kind::Logs),
+            (self.trees, CacheKind::Trees),
+            (self.packages, CacheKind::Packages),
+            (self.metadata, CacheKind::Metadata),
+            (self.practice, CacheKind::Practice),
+            (self.logs, CacheKind::Logs),
         ];
-        let named: Vec<Kind> = named.into_iter().filter(|(is, _)| *is).map(|(_, k)| k).collect();
+        let named: Vec<CacheKind> =
+            named.into_iter().filter(|(is, _)| *is).map(|(_, k)| k).collect();
         let (kinds, keep) = if self.all {
-            (Kind::ALL.to_vec(), 0)
+            (CacheKind::ALL.to_vec(), 0)
         } else if named.is_empty() {
-            (Kind::AUTOMATIC.to_vec(), self.cache_size.unwrap_or(cache::DEFAULT_LIMIT))
+            (CacheKind::AUTOMATIC.to_vec(), self.cache_size.unwrap_or(cache::DEFAULT_LIMIT))
         } else {
             (named, 0)
         };
@@ -71,7 +72,7 @@ impl Arguments {
     }
 }
 
-pub fn run(a: Arguments) -> Result<()> {
+pub fn run(a: CleanArguments) -> Result<()> {
     let folder = Folder::new(a.common.cache()?);
     // Only root may remove files of other owners, which trees have.
     if folder.root().join("trees").is_dir() {
@@ -118,9 +119,9 @@ fn to_json(root: &Path, selection: &Selection, dry_run: bool, removals: &[Remova
 fn to_text(root: &Path, dry_run: bool, removals: &[Removal], now: SystemTime) -> String {
     let verb = if dry_run { "would remove" } else { "removed" };
     let mut text = String::new();
-    for kind in Kind::ALL {
+    for kind in CacheKind::ALL {
         let of_kind = |r: &&Removal| r.entry.kind == kind;
-        let large = matches!(kind, Kind::Trees | Kind::Practice | Kind::Leftovers);
+        let large = matches!(kind, CacheKind::Trees | CacheKind::Practice | CacheKind::Leftovers);
         for r in removals.iter().filter(of_kind).filter(|r| r.removed && large) {
             text.push_str(&format!(
                 "{verb} {}: {}, last used {}\n",

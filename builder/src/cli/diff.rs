@@ -3,7 +3,7 @@
 use super::common::{OutputArguments, json, print};
 use crate::base::error::{Error, Result};
 use crate::base::progress::Progress;
-use crate::provenance::diff::{self, File, Report, Subject};
+use crate::provenance::diff::{self, DiffReport, File, Subject};
 use clap::Args;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 const SHOWN: usize = 200;
 
 #[derive(Args)]
-pub struct Arguments {
+pub struct DiffArguments {
     /// The first: an image, a build's output folder or manifest.json, or a plan.
     old: PathBuf,
     /// The second.
@@ -21,7 +21,7 @@ pub struct Arguments {
     output: OutputArguments,
 }
 
-pub fn run(a: Arguments) -> Result<()> {
+pub fn run(a: DiffArguments) -> Result<()> {
     let mut progress = Progress::new(a.output.progress);
     let (old, new) = (Subject::open(&a.old)?, Subject::open(&a.new)?);
     let report = diff::diff(&old, &new, &mut progress)?;
@@ -40,7 +40,7 @@ pub fn run(a: Arguments) -> Result<()> {
     )))
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &DiffReport) -> String {
     let mut text = String::new();
     for package in &report.packages {
         let name = &package.name;

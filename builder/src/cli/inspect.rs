@@ -9,14 +9,14 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 #[derive(Args)]
-pub struct Arguments {
+pub struct InspectArguments {
     /// The image, raw or qcow2.
     image: PathBuf,
     #[command(flatten)]
     output: OutputArguments,
 }
 
-pub fn run(a: Arguments) -> Result<()> {
+pub fn run(a: InspectArguments) -> Result<()> {
     let description = inspect::inspect(&a.image)?;
     print(&if a.output.json { json(&description) } else { text(&description) })
 }

@@ -7,13 +7,13 @@ use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 #[derive(Args)]
-pub struct Arguments {
+pub struct KickstartArguments {
     #[command(subcommand)]
-    command: Command,
+    command: KickstartCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum KickstartCommand {
     /// Prints a kickstart in normal form: included files in their place, each command as it
     /// takes effect, in a fixed order. It means the same.
     Normalize {
@@ -26,10 +26,10 @@ enum Command {
     Render(SpecArguments),
 }
 
-pub fn run(a: Arguments) -> Result<()> {
+pub fn run(a: KickstartArguments) -> Result<()> {
     let directory = working_folder()?;
     match a.command {
-        Command::Normalize { file } => {
+        KickstartCommand::Normalize { file } => {
             let read = spec::load_kickstart(&file, &directory)?;
             if read.sample {
                 let message = format!("{} has names in double braces", file.display());
@@ -38,7 +38,7 @@ pub fn run(a: Arguments) -> Result<()> {
             }
             print(&read.kickstart.normalized())
         }
-        Command::Render(spec) => {
+        KickstartCommand::Render(spec) => {
             let spec = spec.load(&directory)?;
             let mut texts = spec.rendered.iter();
             match (texts.next(), texts.next()) {

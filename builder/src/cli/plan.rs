@@ -9,7 +9,7 @@ use crate::pipeline::{self, bare};
 use clap::Args;
 
 #[derive(Args)]
-pub struct Arguments {
+pub struct PlanArguments {
     #[command(flatten)]
     select: SelectArguments,
     /// Without a profile: choose these packages from the media. NAME, NAME.ARCH, NEVRA, @GROUP,
@@ -31,7 +31,7 @@ pub struct Arguments {
     json: bool,
 }
 
-pub fn run(a: Arguments) -> Result<()> {
+pub fn run(a: PlanArguments) -> Result<()> {
     let mut progress = Progress::new(a.select.common.progress);
     if a.install.is_empty() {
         let plan = pipeline::plan(&a.select.select()?, &mut progress)?;

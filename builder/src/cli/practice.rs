@@ -8,7 +8,7 @@ use clap::Args;
 use std::path::PathBuf;
 
 #[derive(Args)]
-pub struct Arguments {
+pub struct PracticeArguments {
     /// Where the trees and ISOs go.
     #[arg(long, value_name = "DIR")]
     output: PathBuf,
@@ -16,7 +16,7 @@ pub struct Arguments {
     common: Common,
 }
 
-pub fn run(a: Arguments) -> Result<()> {
+pub fn run(a: PracticeArguments) -> Result<()> {
     let mut progress = Progress::new(a.common.progress);
     progress.stage("practice medium", Unit::Steps);
     let work = a.common.cache()?.join("debs");

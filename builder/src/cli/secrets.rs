@@ -14,15 +14,15 @@ const DAY: u64 = 24 * 60 * 60;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub struct Arguments {
+pub struct SecretsArguments {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<SecretsCommand>,
     #[command(flatten)]
     which: Which,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum SecretsCommand {
     /// Says which secrets there are (the default): never their values.
     List(Listing),
     /// Makes secrets anew. The old ones are worth nothing once the images of all nodes are
@@ -83,11 +83,11 @@ impl Which {
     }
 }
 
-pub fn run(a: Arguments) -> Result<()> {
+pub fn run(a: SecretsArguments) -> Result<()> {
     match a.command {
         None => list(&Listing { json: false, which: a.which }),
-        Some(Command::List(a)) => list(&a),
-        Some(Command::Rotate(a)) => rotate(&a),
+        Some(SecretsCommand::List(a)) => list(&a),
+        Some(SecretsCommand::Rotate(a)) => rotate(&a),
     }
 }
 

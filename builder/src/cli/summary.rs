@@ -1,7 +1,7 @@
 //! Plans for people to read.
 
 use crate::pipeline::bare::Selection;
-use crate::plan::{Package, Plan, Repository};
+use crate::plan::{Plan, PlanPackage, Repository};
 use crate::spec::show_size as size;
 use std::fmt::Write as _;
 
@@ -48,11 +48,11 @@ fn practice(practice: bool) -> &'static str {
 fn packages(
     text: &mut String,
     repositories: &[Repository],
-    packages: &[Package],
+    packages: &[PlanPackage],
     skipped: &[String],
 ) {
     for repository in repositories {
-        let own: Vec<&Package> = packages.iter().filter(|p| p.repo == repository.id).collect();
+        let own: Vec<&PlanPackage> = packages.iter().filter(|p| p.repo == repository.id).collect();
         let _ = writeln!(
             text,
             "\n{}: {} of {} packages, {}",

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 /// cannot have is no error of a kickstart by itself: --report shows it, and a build stops
 /// at it.
 #[derive(Args)]
-pub struct Arguments {
+pub struct ValidateArguments {
     /// A kickstart by itself, in the RHEL 7 dialect.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["profile", "lab", "node"])]
     kickstart: Option<PathBuf>,
@@ -29,16 +29,16 @@ pub struct Arguments {
 
 /// What `--json` prints.
 #[derive(Serialize)]
-struct Outcome<'a> {
+struct ValidationOutcome<'a> {
     ok: bool,
-    errors: Vec<Entry<'a>>,
-    warnings: Vec<Entry<'a>>,
+    errors: Vec<DiagnosticEntry<'a>>,
+    warnings: Vec<DiagnosticEntry<'a>>,
     report: &'a [Line],
 }
 
 /// A diagnostic with every key, whether it has it or not.
 #[derive(Serialize)]
-struct Entry<'a> {
+struct DiagnosticEntry<'a> {
     file: &'a str,
     line: usize,
     column: usize,
@@ -48,7 +48,7 @@ struct Entry<'a> {
     hint: Option<&'a str>,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> DiagnosticEntry<'a> {
     fn all(diagnostics: &'a [Diagnostic]) -> Vec<Self> {
         let entry = |d: &'a Diagnostic| Self {
             file: &d.place.file,
@@ -65,7 +65,7 @@ impl<'a> Entry<'a> {
 /// Warnings and report of what was read, or its errors.
 type Checked = std::result::Result<(Vec<Diagnostic>, Vec<Line>), Diagnostics>;
 
-pub fn run(a: Arguments) -> Result<()> {
+pub fn run(a: ValidateArguments) -> Result<()> {
     let directory = super::common::working_folder()?;
     let (name, checked): (String, Checked) = match &a.kickstart {
         Some(path) => {
@@ -86,10 +86,10 @@ pub fn run(a: Arguments) -> Result<()> {
     };
     let ok = errors.0.is_empty();
     if a.json {
-        let outcome = Outcome {
+        let outcome = ValidationOutcome {
             ok,
-            errors: Entry::all(&errors.0),
-            warnings: Entry::all(&warnings),
+            errors: DiagnosticEntry::all(&errors.0),
+            warnings: DiagnosticEntry::all(&warnings),
             report: &report,
         };
         let text = serde_json::to_string_pretty(&outcome)

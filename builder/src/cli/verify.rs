@@ -4,7 +4,7 @@ use super::common::{Common, StateArguments, json, print};
 use crate::base::error::{Error, Result};
 use crate::base::progress::Progress;
 use crate::pipeline::{Rebuild, rebuild};
-use crate::provenance::verify::{self, Report};
+use crate::provenance::verify::{self, VerifyReport};
 use crate::tree::sandbox::userns;
 use clap::Args;
 use std::fmt::Write;
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 const SHOWN: usize = 100;
 
 #[derive(Args)]
-pub struct Arguments {
+pub struct VerifyArguments {
     /// The image, raw or qcow2.
     image: PathBuf,
     /// The manifest of its build; by default `manifest.json` beside it.
@@ -41,7 +41,7 @@ pub struct Arguments {
     common: Common,
 }
 
-pub fn run(a: Arguments) -> Result<()> {
+pub fn run(a: VerifyArguments) -> Result<()> {
     if a.rebuild {
         // Before anything starts a thread.
         userns::become_root()?;
@@ -74,7 +74,7 @@ pub fn run(a: Arguments) -> Result<()> {
     )))
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &VerifyReport) -> String {
     let mut text = String::new();
     for difference in report.differences.iter().take(SHOWN) {
         let _ = writeln!(text, "{difference}");

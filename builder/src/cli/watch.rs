@@ -5,7 +5,7 @@ use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
 use crate::base::progress::Mode;
 use crate::lab::vm;
-use crate::lab::watch::{Row, Target, View, look};
+use crate::lab::watch::{Row, View, WatchTarget, look};
 use clap::Args;
 use contract::peers::tls::Pki;
 use contract::peers::wire::PeerState;
@@ -46,7 +46,7 @@ pub struct Watch {
 
 pub fn run(a: Watch) -> Result<()> {
     let (store, lab) = a.which.store()?;
-    let all = store.nodes()?.into_iter().map(|(name, address)| Target { name, address });
+    let all = store.nodes()?.into_iter().map(|(name, address)| WatchTarget { name, address });
     let targets = choose(all.collect(), &a.nodes)?;
     let (ca, own, known) = store.operator()?;
     // Others may build while we watch.
@@ -89,7 +89,7 @@ pub fn run(a: Watch) -> Result<()> {
     }
 }
 
-fn choose(all: Vec<Target>, names: &[String]) -> Result<Vec<Target>> {
+fn choose(all: Vec<WatchTarget>, names: &[String]) -> Result<Vec<WatchTarget>> {
     if names.is_empty() {
         return Ok(all);
     }

@@ -5,14 +5,14 @@ use super::opened::Image;
 use super::volume::{Filesystem, Volume};
 use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
-use crate::image::listing::{Kind, Listing, Record};
+use crate::image::listing::{FileKind, Listing, Record};
 use formats::{ext4, file_type};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::io;
 
 /// The volumes of an image and where they are mounted.
-pub struct Content<'a> {
+pub struct ImageContent<'a> {
     /// Volume and mount point (relative, empty for the root filesystem), the root first.
     mounts: Vec<(Volume<'a>, Vec<u8>)>,
     /// What is in the image and cannot be read, in words.
@@ -27,7 +27,7 @@ struct Pending<'a> {
     first_block: u64,
 }
 
-impl<'a> Content<'a> {
+impl<'a> ImageContent<'a> {
     /// Finds the root filesystem and what belongs below it.
     ///
     /// # Errors
@@ -218,7 +218,7 @@ fn walk<'a>(
     let walked = reader.walk(|path, inode| {
         let record = record(reader, &inode)?;
         let path = below(mount, path);
-        if record.kind == Kind::File {
+        if record.kind == FileKind::File {
             let first_block = reader.first_block(&inode)?;
             pending.push(Pending { path: path.clone(), inode, reader, first_block });
         }
@@ -232,13 +232,13 @@ fn walk<'a>(
 /// An inode's record, without the digest.
 fn record(reader: &ext4::Reader<'_>, inode: &ext4::Inode) -> Result<Record, ext4::ReadError> {
     let kind = match inode.file_type() {
-        file_type::DIRECTORY => Kind::Dir,
-        file_type::REGULAR => Kind::File,
-        file_type::SYMLINK => Kind::Link,
-        file_type::CHAR_DEVICE => Kind::Char,
-        file_type::BLOCK_DEVICE => Kind::Block,
-        file_type::FIFO => Kind::Fifo,
-        file_type::SOCKET => Kind::Socket,
+        file_type::DIRECTORY => FileKind::Dir,
+        file_type::REGULAR => FileKind::File,
+        file_type::SYMLINK => FileKind::Link,
+        file_type::CHAR_DEVICE => FileKind::Char,
+        file_type::BLOCK_DEVICE => FileKind::Block,
+        file_type::FIFO => FileKind::Fifo,
+        file_type::SOCKET => FileKind::Socket,
         other => {
             let what = format!("inode {}: {other:o} is no file type", inode.number);
             return Err(ext4::ReadError::Damaged(what));
@@ -249,11 +249,15 @@ fn record(reader: &ext4::Reader<'_>, inode: &ext4::Inode) -> Result<Record, ext4
         mode: inode.mode & 0o7777,
         uid: inode.uid,
         gid: inode.gid,
-        size: if kind == Kind::File { inode.size } else { 0 },
+        size: if kind == FileKind::File { inode.size } else { 0 },
         mtime: inode.mtime,
         sha256: String::new(),
-        target: if kind == Kind::Link { reader.target(inode)? } else { Vec::new() },
-        device: if matches!(kind, Kind::Char | Kind::Block) { inode.device() } else { (0, 0) },
+        target: if kind == FileKind::Link { reader.target(inode)? } else { Vec::new() },
+        device: if matches!(kind, FileKind::Char | FileKind::Block) {
+            inode.device()
+        } else {
+            (0, 0)
+        },
         xattrs: inode.xattrs.clone(),
     })
 }

@@ -17,7 +17,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// What goes onto one disk.
-pub struct Content<'a> {
+pub struct DiskContent<'a> {
     /// The tree of all filesystems but the ESP, boot loader files included.
     pub root: &'a Tree,
     /// The ESP's tree.
@@ -53,7 +53,7 @@ pub fn check(layout: &Layout) -> Result<()> {
 pub fn write(
     path: &Path,
     layout: &Layout,
-    content: &Content,
+    content: &DiskContent,
     log: &mut dyn FnMut(&str),
     progress: &mut (dyn FnMut(u64, u64) + Send),
 ) -> Result<()> {
@@ -79,7 +79,7 @@ pub fn write(
         lvm2::write(&file, &volume_group(layout, group, content.time)?).or_build(what)?;
     }
     for device in layout.devices() {
-        if let layout::Content::Swap { uuid, label, .. } = device.content {
+        if let layout::DeviceContent::Swap { uuid, label, .. } = device.content {
             let label = label.as_deref().unwrap_or_default();
             swap::write(&area(&file, &device), uuid_bytes(uuid)?, label).or_build(what)?;
         }
@@ -108,11 +108,11 @@ fn write_table(file: &File, layout: &Layout, boot: &[u8; 440]) -> Result<()> {
 }
 
 /// A group in LVM's terms: where its logical volumes are is told in extents.
-fn volume_group(layout: &Layout, group: &layout::Group, time: i64) -> Result<lvm2::Group> {
+fn volume_group(layout: &Layout, group: &layout::VolumeGroup, time: i64) -> Result<lvm2::Group> {
     let physical: Vec<lvm2::Physical> = (1..)
         .zip(&layout.partitions)
         .filter_map(|(number, p)| match &p.content {
-            layout::Content::Physical { group: name, uuid } if *name == group.name => {
+            layout::DeviceContent::Physical { group: name, uuid } if *name == group.name => {
                 let device = format!("/dev/vda{number}");
                 Some(lvm2::Physical { uuid: uuid.clone(), device, offset: p.offset, size: p.size })
             }
@@ -144,7 +144,7 @@ fn area<'a>(file: &'a File, device: &Device<'_>) -> Area<'a> {
 fn write_filesystems(
     file: &File,
     layout: &Layout,
-    content: &Content,
+    content: &DiskContent,
     log: &mut dyn FnMut(&str),
     progress: &mut (dyn FnMut(u64, u64) + Send),
 ) -> Result<()> {
@@ -196,7 +196,7 @@ fn write_filesystems(
     Ok(())
 }
 
-fn write_esp(file: &File, device: &Device<'_>, files: &Files, content: &Content) -> Result<()> {
+fn write_esp(file: &File, device: &Device<'_>, files: &Files, content: &DiskContent) -> Result<()> {
     let mut stream = Stream { area: area(file, device), at: 0 };
     let serial = u32::from_str_radix(&files.uuid.replace('-', ""), 16)
         .or_build(|| format!("`{}` is no FAT serial number", files.uuid))?;

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 pub use mtree::parse;
-pub use record::{Kind, Listing, Record};
+pub use record::{FileKind, Listing, Record};
 
 /// Digests of files, kept by their path so that nodes of a role share them.
 #[derive(Default)]
@@ -71,7 +71,7 @@ pub fn of_trees(root: &Tree, esp: &Tree, digests: &mut Digests) -> Result<Listin
         listing.insert(path.clone(), of_entry(entry, digests));
     }
     for (path, entry) in esp.entries.iter().filter(|(path, _)| !path.is_empty()) {
-        let kind = if entry.content == Content::Dir { Kind::Dir } else { Kind::File };
+        let kind = if entry.content == Content::Dir { FileKind::Dir } else { FileKind::File };
         let record = Record::of_fat(kind, entry.size(), digests.of(&entry.content));
         listing.insert([ESP, path].concat(), record);
     }
@@ -83,14 +83,14 @@ pub const ESP: &[u8] = b"boot/efi/";
 
 fn of_entry(entry: &Entry, digests: &Digests) -> Record {
     let (kind, target, device) = match &entry.content {
-        Content::Dir => (Kind::Dir, Vec::new(), (0, 0)),
-        Content::Symlink(target) => (Kind::Link, target.clone(), (0, 0)),
-        Content::CharDevice { major, minor } => (Kind::Char, Vec::new(), (*major, *minor)),
-        Content::BlockDevice { major, minor } => (Kind::Block, Vec::new(), (*major, *minor)),
-        Content::Fifo => (Kind::Fifo, Vec::new(), (0, 0)),
-        Content::Socket => (Kind::Socket, Vec::new(), (0, 0)),
+        Content::Dir => (FileKind::Dir, Vec::new(), (0, 0)),
+        Content::Symlink(target) => (FileKind::Link, target.clone(), (0, 0)),
+        Content::CharDevice { major, minor } => (FileKind::Char, Vec::new(), (*major, *minor)),
+        Content::BlockDevice { major, minor } => (FileKind::Block, Vec::new(), (*major, *minor)),
+        Content::Fifo => (FileKind::Fifo, Vec::new(), (0, 0)),
+        Content::Socket => (FileKind::Socket, Vec::new(), (0, 0)),
         Content::File { .. } | Content::Bytes(_) | Content::Hardlink(_) => {
-            (Kind::File, Vec::new(), (0, 0))
+            (FileKind::File, Vec::new(), (0, 0))
         }
     };
     Record {

@@ -1,7 +1,7 @@
 //! What is in a partition or a logical volume.
 
 use crate::base::error::{Context, Error, Result};
-use crate::image::listing::{Kind, Record};
+use crate::image::listing::{FileKind, Record};
 use formats::ext4;
 use formats::read_at::{Joined, ReadAt, Stream};
 use sha2::{Digest, Sha256};
@@ -117,7 +117,7 @@ impl<'a> Volume<'a> {
                     )));
                 }
                 if entry.is_dir() {
-                    let record = Record::of_fat(Kind::Dir, 0, String::new());
+                    let record = Record::of_fat(FileKind::Dir, 0, String::new());
                     found.push((path.clone().into_bytes(), record));
                     pending.push((path, entry.to_dir()));
                     continue;
@@ -126,7 +126,8 @@ impl<'a> Volume<'a> {
                 std::io::copy(&mut entry.to_file(), &mut hasher)
                     .or_input(|| format!("{}: {path}", self.what()))?;
                 let digest = hex::encode(hasher.finalize());
-                found.push((path.into_bytes(), Record::of_fat(Kind::File, entry.len(), digest)));
+                found
+                    .push((path.into_bytes(), Record::of_fat(FileKind::File, entry.len(), digest)));
             }
         }
         Ok(found)

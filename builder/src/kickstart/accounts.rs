@@ -1,14 +1,14 @@
 //! `rootpw`, `user`, `group`.
 
 use super::model::{Login, NewGroup, User};
-use super::options::{Parsed, Value};
+use super::options::{OptionValue, Parsed};
 use super::password::PasswordHash;
 use super::report::Fate;
-use super::sections::Item;
+use super::sections::KickstartItem;
 use super::state::State;
 
 /// `rootpw`.
-pub fn rootpw(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn rootpw(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     let password = parsed.arguments.first();
     if password.is_none_or(|w| w.text.is_empty()) && !parsed.has("--lock") {
         let hint = "write a password, or --lock";
@@ -24,7 +24,7 @@ pub fn rootpw(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 /// The login of an account; `None` after an error.
 fn read_login(
     state: &mut State<'_>,
-    item: &Item<'_>,
+    item: &KickstartItem<'_>,
     parsed: &Parsed<'_>,
     password: Option<(&str, usize)>,
     name: &str,
@@ -75,7 +75,7 @@ fn read_login(
 }
 
 /// `group`.
-pub fn group(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn group(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     let Some(name) = read_account_name(state, item, parsed) else { return };
     let Some(gid) = read_id(state, item, parsed, "--gid") else { return };
     state.kickstart.groups.push(NewGroup { name, gid });
@@ -83,7 +83,7 @@ pub fn group(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 }
 
 /// `user`.
-pub fn user(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn user(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     let Some(name) = read_account_name(state, item, parsed) else { return };
     let (Some(uid), Some(gid)) =
         (read_id(state, item, parsed, "--uid"), read_id(state, item, parsed, "--gid"))
@@ -121,10 +121,10 @@ pub fn user(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 /// `--name` as useradd and groupadd take it.
 fn read_account_name(
     state: &mut State<'_>,
-    item: &Item<'_>,
+    item: &KickstartItem<'_>,
     parsed: &Parsed<'_>,
 ) -> Option<String> {
-    let Value { text, word } = parsed.get("--name")?;
+    let OptionValue { text, word } = parsed.get("--name")?;
     let ok = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
     let starts = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     if starts && text.len() <= 32 && text.bytes().all(ok) {
@@ -140,7 +140,7 @@ fn read_account_name(
 /// A user or group number: `Some(None)` when not given, `None` after an error.
 fn read_id(
     state: &mut State<'_>,
-    item: &Item<'_>,
+    item: &KickstartItem<'_>,
     parsed: &Parsed<'_>,
     option: &str,
 ) -> Option<Option<u32>> {

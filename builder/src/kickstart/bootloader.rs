@@ -3,7 +3,7 @@
 use super::loader::LoaderPassword;
 use super::options::Parsed;
 use super::report::Fate;
-use super::sections::Item;
+use super::sections::KickstartItem;
 use super::state::State;
 
 /// Options of `bootloader` that mean other boot loaders or none.
@@ -16,7 +16,7 @@ const REFUSED: [(&str, &str); 5] = [
 ];
 
 /// `bootloader`.
-pub fn bootloader(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn bootloader(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     if let Some((option, why)) = REFUSED.into_iter().find(|(option, _)| parsed.has(option)) {
         return state.report(item, Fate::Refused, format!("{option}: {why}"));
     }
@@ -57,7 +57,7 @@ pub fn bootloader(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 }
 
 /// The disk that the boot loader goes to, if the line names one; it has to be the image's.
-fn read_boot_drive(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+fn read_boot_drive(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     let first = parsed.list("--driveorder").into_iter().next();
     let drive = parsed.text("--boot-drive").filter(|d| !d.is_empty()).or(first);
     let place = state.place_of(item);
@@ -68,7 +68,7 @@ fn read_boot_drive(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) 
 /// `--password`; an error is in the report already.
 fn read_password(
     state: &mut State<'_>,
-    item: &Item<'_>,
+    item: &KickstartItem<'_>,
     parsed: &Parsed<'_>,
 ) -> Result<Option<LoaderPassword>, ()> {
     let Some(value) = parsed.get("--password") else { return Ok(None) };

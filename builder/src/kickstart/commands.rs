@@ -3,12 +3,12 @@
 use super::model::Script;
 use super::options::Parsed;
 use super::report::Fate;
-use super::sections::Item;
+use super::sections::KickstartItem;
 use super::state::State;
 use super::{accounts, bootloader, network, partitions, system};
 
 /// Takes a command or section into the kickstart and reports what becomes of it.
-pub fn apply(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn apply(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     match item.words[0].text.as_str() {
         "auth" | "authconfig" => system::authconfig(state, item, parsed),
         "autopart" => partitions::autopart(state, item, parsed),
@@ -44,7 +44,7 @@ pub fn apply(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     }
 }
 
-fn firstboot(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+fn firstboot(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     if parsed.has("--enabled") || parsed.has("--reconfig") {
         let why = "nobody sits before a node to answer Initial Setup: write firstboot --disable";
         return state.report(item, Fate::Refused, why);
@@ -53,7 +53,7 @@ fn firstboot(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     state.report(item, Fate::Honoured, why);
 }
 
-fn addon(state: &mut State<'_>, item: &Item<'_>) {
+fn addon(state: &mut State<'_>, item: &KickstartItem<'_>) {
     let words: Vec<&str> = item.words.iter().skip(1).map(|w| w.text.as_str()).collect();
     if words.contains(&"--disable") || words.contains(&"--disabled") {
         let why = "an add-on that is off changes nothing";
@@ -84,7 +84,7 @@ fn find_node_word(line: &str) -> Option<&'static str> {
     WORDS.into_iter().find(|word| !text.starts_with('#') && text.contains(word))
 }
 
-fn post(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+fn post(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     let lines = item.body.iter().flatten();
     for (number, line) in lines.clone().filter(|(_, l)| l.trim_start().starts_with("%include")) {
         state.refuse_inclusion(*number, 1, line);

@@ -3,7 +3,7 @@
 
 use super::dialect::{Arguments, COMMANDS, Command};
 use super::options::{Parsed, boolean, option_names};
-use super::sections::Item;
+use super::sections::KickstartItem;
 use std::fmt;
 
 /// The whole file. [`fmt::Display`] writes it.
@@ -75,7 +75,7 @@ const CHOICES: [&[&str]; 5] = [
 
 impl Document {
     /// Takes a command or section in.
-    pub(super) fn add(&mut self, command: &Command, item: &Item<'_>, parsed: &Parsed<'_>) {
+    pub(super) fn add(&mut self, command: &Command, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
         let statement = statement(command, parsed);
         let Some(body) = &item.body else {
             return self.command(command, statement);

@@ -1,9 +1,9 @@
 //! `network`: what an interface is to be.
 
 use super::interface::{InterfaceKind, Ipv6, NetworkCommand};
-use super::options::{self, Parsed, Value};
+use super::options::{self, OptionValue, Parsed};
 use super::report::Fate;
-use super::sections::Item;
+use super::sections::KickstartItem;
 use super::state::State;
 use crate::base::place::Place;
 use std::net::Ipv4Addr;
@@ -18,7 +18,7 @@ const REFUSED: [(&str, &str); 5] = [
 ];
 
 /// `network`.
-pub fn network(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn network(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     if let Some((option, why)) = REFUSED.into_iter().find(|(o, _)| parsed.filled(o)) {
         return state.refuse(item, option_column(item, parsed, option), format!("{option}: {why}"));
     }
@@ -46,7 +46,7 @@ pub fn network(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
     }
 }
 
-fn option_column(item: &Item<'_>, parsed: &Parsed<'_>, option: &str) -> usize {
+fn option_column(item: &KickstartItem<'_>, parsed: &Parsed<'_>, option: &str) -> usize {
     parsed.get(option).map_or(item.words[0].column, |v| v.word.column)
 }
 
@@ -127,7 +127,7 @@ fn not_an_address(option: &'static str, text: &str) -> Refused {
 }
 
 fn read_address(parsed: &Parsed<'_>, option: &'static str) -> Result<Option<Ipv4Addr>, Refused> {
-    let parse = |v: &Value<'_>| v.text.parse().map_err(|_| not_an_address(option, v.text));
+    let parse = |v: &OptionValue<'_>| v.text.parse().map_err(|_| not_an_address(option, v.text));
     parsed.get(option).map(parse).transpose()
 }
 

@@ -11,14 +11,14 @@ use crate::base::place::Place;
 pub struct Parsed<'a> {
     /// Options by their first name (`--fstype`), in the order of their last use (of those
     /// whose uses add up: of all uses), with their values.
-    pub options: Vec<(&'static str, Value<'a>)>,
+    pub options: Vec<(&'static str, OptionValue<'a>)>,
     /// Arguments.
     pub arguments: Vec<&'a Word>,
 }
 
 /// An option's value and the word it stood in.
 #[derive(Clone, Copy, Debug)]
-pub struct Value<'a> {
+pub struct OptionValue<'a> {
     /// The text after `=` or in the next word; empty for a flag.
     pub text: &'a str,
     /// The word, for its column.
@@ -32,7 +32,7 @@ impl<'a> Parsed<'a> {
     }
 
     /// The value of the option; of several the last one counts.
-    pub fn get(&self, name: &str) -> Option<&Value<'a>> {
+    pub fn get(&self, name: &str) -> Option<&OptionValue<'a>> {
         self.options.iter().rev().find(|(n, _)| *n == name).map(|(_, value)| value)
     }
 
@@ -144,7 +144,7 @@ pub fn parse<'a>(
                     Ok(text) => {
                         let name = option.names[0];
                         parsed.options.retain(|(n, _)| *n != name || option.repeats);
-                        parsed.options.push((name, Value { text, word }));
+                        parsed.options.push((name, OptionValue { text, word }));
                     }
                     Err(error) => errors.push(error),
                 }

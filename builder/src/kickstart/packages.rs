@@ -2,8 +2,8 @@
 
 use super::options::Parsed;
 use super::report::Fate;
-use super::sections::Item;
-use super::selection::{Group, Members};
+use super::sections::KickstartItem;
+use super::selection::{Members, PackageGroup};
 use super::state::State;
 
 /// What options change, in words.
@@ -21,7 +21,7 @@ const REFUSED: [(&str, &str); 2] = [
 
 /// Takes the section into the kickstart. The entries of several sections add up; of their
 /// flags the last section's count.
-pub fn apply(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn apply(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     let packages = &mut state.kickstart.packages;
     packages.no_core = parsed.has("--nocore");
     packages.ignore_missing = parsed.has("--ignoremissing");
@@ -113,7 +113,7 @@ fn add_group(state: &mut State<'_>, line: usize, column: usize, text: &str) {
     let name = name.join(" ");
     let groups = &mut state.kickstart.packages.groups;
     if !groups.iter().any(|g| g.name == name) {
-        groups.push(Group { name, members });
+        groups.push(PackageGroup { name, members });
     }
 }
 

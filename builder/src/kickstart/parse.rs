@@ -5,7 +5,7 @@ use super::document::LASTING;
 use super::model::Kickstart;
 use super::options::{self, Parsed};
 use super::report::{Fate, Line};
-use super::sections::{Item, split_items};
+use super::sections::{KickstartItem, split_items};
 use super::state::{State, Text};
 use super::{commands, packages, rules};
 use crate::base::diagnostic::Diagnostic;
@@ -45,7 +45,7 @@ fn refuse_storage(kickstart: &mut Kickstart) {
     }
 }
 
-fn parse_item<'a>(state: &mut State<'a>, item: &'a Item<'a>) {
+fn parse_item<'a>(state: &mut State<'a>, item: &'a KickstartItem<'a>) {
     let Some((name, rest)) = item.words.split_first() else { return };
     if name.text.starts_with('%') && item.body.is_none() {
         let words: Vec<&str> = item.words.iter().map(|w| w.text.as_str()).collect();
@@ -71,7 +71,7 @@ fn parse_item<'a>(state: &mut State<'a>, item: &'a Item<'a>) {
 /// later line is named.
 fn merge_repeated<'a>(
     state: &mut State<'a>,
-    item: &Item<'_>,
+    item: &KickstartItem<'_>,
     command: &Command,
     parsed: Parsed<'a>,
 ) -> Parsed<'a> {
@@ -109,7 +109,7 @@ fn note_repeats(report: &mut [Line], repeated: &HashMap<&'static str, (String, u
     }
 }
 
-fn refuse_unknown(state: &mut State<'_>, item: &Item<'_>, table: &[Command]) {
+fn refuse_unknown(state: &mut State<'_>, item: &KickstartItem<'_>, table: &[Command]) {
     let word = &item.words[0];
     let hint = match FOREIGN.iter().find(|(name, _)| *name == word.text) {
         Some((_, hint)) => (*hint).to_owned(),
@@ -124,7 +124,12 @@ fn refuse_unknown(state: &mut State<'_>, item: &Item<'_>, table: &[Command]) {
     state.error(item.line, word.column, format!("RHEL 7 has no command `{}`", word.text), hint);
 }
 
-fn apply<'a>(state: &mut State<'a>, item: &Item<'_>, command: &Command, parsed: Parsed<'a>) {
+fn apply<'a>(
+    state: &mut State<'a>,
+    item: &KickstartItem<'_>,
+    command: &Command,
+    parsed: Parsed<'a>,
+) {
     if let Some((message, hint)) = rules::find_violation(item, &parsed, &state.seen) {
         return state.error(item.line, item.words[0].column, message, hint);
     }

@@ -3,7 +3,7 @@
 
 use super::options::Parsed;
 use super::report::Fate;
-use super::sections::Item;
+use super::sections::KickstartItem;
 use super::state::State;
 use crate::layout::{
     Autopart, AutopartScheme, FilesystemRequest, GroupRequest, PartitionRequest, Reqpart,
@@ -24,7 +24,7 @@ const REFUSED: [(&str, &str); 9] = [
 ];
 
 /// The first option that no image can have, after reporting it.
-fn refuse_option(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) -> bool {
+fn refuse_option(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) -> bool {
     let Some((option, why)) = REFUSED.into_iter().find(|(option, _)| parsed.has(option)) else {
         return false;
     };
@@ -33,7 +33,7 @@ fn refuse_option(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) ->
 }
 
 /// `part`, `partition`.
-pub fn part(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn part(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     let Some(word) = parsed.arguments.first() else { return };
     if refuse_option(state, item, parsed) {
         return;
@@ -61,7 +61,7 @@ pub fn part(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 }
 
 /// `volgroup`.
-pub fn volgroup(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn volgroup(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     let Some((name, members)) = parsed.arguments.split_first() else { return };
     if refuse_option(state, item, parsed) {
         return;
@@ -79,7 +79,7 @@ pub fn volgroup(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 }
 
 /// `logvol`.
-pub fn logvol(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn logvol(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     let Some(word) = parsed.arguments.first() else { return };
     if refuse_option(state, item, parsed) {
         return;
@@ -98,7 +98,7 @@ pub fn logvol(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 }
 
 /// `autopart`.
-pub fn autopart(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn autopart(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     if refuse_option(state, item, parsed) {
         return;
     }
@@ -123,14 +123,14 @@ pub fn autopart(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 }
 
 /// `reqpart`.
-pub fn reqpart(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn reqpart(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     let reqpart = Reqpart { place: state.place_of(item), boot: parsed.has("--add-boot") };
     state.kickstart.storage.reqpart = Some(reqpart);
     state.report(item, Fate::Translated, "a BIOS boot partition and an EFI system partition");
 }
 
 /// `clearpart`: on a new disk only its label matters.
-pub fn clearpart(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn clearpart(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     if let Some(label) = parsed.get("--disklabel")
         && !["", "gpt"].contains(&label.text)
     {
@@ -145,7 +145,11 @@ pub fn clearpart(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 }
 
 /// Sizes in range, or `None` after the line was refused.
-fn read_size(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) -> Option<SizeRequest> {
+fn read_size(
+    state: &mut State<'_>,
+    item: &KickstartItem<'_>,
+    parsed: &Parsed<'_>,
+) -> Option<SizeRequest> {
     /// 16 TiB: the end of ext4 without `64bit`, and of what EL7 takes.
     const MAX_MIB: i64 = 16 << 20;
     for option in ["--size", "--maxsize"] {

@@ -5,11 +5,15 @@ mod storage;
 mod violation;
 
 use super::options::Parsed;
-use super::sections::Item;
+use super::sections::KickstartItem;
 use violation::{Violation, check_excluding, check_one_of};
 
 /// The first rule that the line breaks; `seen` are the commands before it.
-pub fn find_violation(item: &Item<'_>, parsed: &Parsed<'_>, seen: &[&str]) -> Option<Violation> {
+pub fn find_violation(
+    item: &KickstartItem<'_>,
+    parsed: &Parsed<'_>,
+    seen: &[&str],
+) -> Option<Violation> {
     let command = item.words[0].text.as_str();
     if let Some(violation) = storage::find_conflict(command, seen) {
         return Some(violation);

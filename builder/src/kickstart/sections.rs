@@ -8,7 +8,7 @@ use crate::base::place::Place;
 
 /// One command, or one section with its body.
 #[derive(Debug)]
-pub struct Item<'a> {
+pub struct KickstartItem<'a> {
     /// Line of the command or of the section's header, from 1.
     pub line: usize,
     /// The words; the first is the command or the section's name.
@@ -23,10 +23,10 @@ fn find_section(name: &str) -> Option<&'static Command> {
 
 /// Splits the text. Lines with errors are left out of the items; the errors' places are in the
 /// text, without a file.
-pub fn split_items(text: &str) -> (Vec<Item<'_>>, Vec<Diagnostic>) {
-    let mut items: Vec<Item<'_>> = Vec::new();
+pub fn split_items(text: &str) -> (Vec<KickstartItem<'_>>, Vec<Diagnostic>) {
+    let mut items: Vec<KickstartItem<'_>> = Vec::new();
     let mut errors = Vec::new();
-    let mut open: Option<Item<'_>> = None;
+    let mut open: Option<KickstartItem<'_>> = None;
     for (line, number) in text.lines().zip(1..) {
         if let Some(section) = &mut open {
             if !ends_section(line) {
@@ -57,9 +57,9 @@ pub fn split_items(text: &str) -> (Vec<Item<'_>>, Vec<Diagnostic>) {
         };
         let Some(first) = words.first() else { continue };
         if !first.text.starts_with('%') || is_inclusion(&first.text) {
-            items.push(Item { line: number, words, body: None });
+            items.push(KickstartItem { line: number, words, body: None });
         } else if find_section(&first.text).is_some() {
-            open = Some(Item { line: number, words, body: Some(Vec::new()) });
+            open = Some(KickstartItem { line: number, words, body: Some(Vec::new()) });
         } else {
             errors.push(unknown_section(number, first));
         }
@@ -79,7 +79,7 @@ fn ends_section(line: &str) -> bool {
     first == "%end" || find_section(first).is_some()
 }
 
-fn unended_section(item: &Item<'_>) -> Diagnostic {
+fn unended_section(item: &KickstartItem<'_>) -> Diagnostic {
     let name = item.words.first().map_or("", |w| w.text.as_str());
     let place = Place::new("", item.line, item.words.first().map_or(1, |w| w.column));
     Diagnostic::error(place, format!("the section {name} does not end"))

@@ -14,7 +14,7 @@ pub struct Packages {
     /// `@^environment`.
     pub environment: Option<String>,
     /// `@group`, in order, without repeats.
-    pub groups: Vec<Group>,
+    pub groups: Vec<PackageGroup>,
     /// Names and globs, in order, without repeats.
     pub names: Vec<String>,
     /// `-name`: names and globs, in order, without repeats.
@@ -25,7 +25,7 @@ pub struct Packages {
 
 /// A group asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Group {
+pub struct PackageGroup {
     /// Its id or its name as shown to users.
     pub name: String,
     /// Which of its packages.

@@ -3,7 +3,7 @@
 use super::model::Kickstart;
 use super::options::Parsed;
 use super::report::{Fate, Line};
-use super::sections::Item;
+use super::sections::KickstartItem;
 use super::source_map::SourceMap;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::place::Place;
@@ -64,7 +64,7 @@ impl State<'_> {
     }
 
     /// Where the user wrote the command or section.
-    pub fn place_of(&self, item: &Item<'_>) -> Place {
+    pub fn place_of(&self, item: &KickstartItem<'_>) -> Place {
         self.place(item.line, item.words.first().map_or(1, |w| w.column))
     }
 
@@ -98,17 +98,23 @@ impl State<'_> {
     }
 
     /// Notes what becomes of a command or section.
-    pub fn report(&mut self, item: &Item<'_>, fate: Fate, why: impl Into<String>) {
+    pub fn report(&mut self, item: &KickstartItem<'_>, fate: Fate, why: impl Into<String>) {
         let column = item.words.first().map_or(1, |w| w.column);
         self.report_at(item, column, fate, why);
     }
 
     /// Notes that an image cannot have what is at `column`.
-    pub fn refuse(&mut self, item: &Item<'_>, column: usize, why: impl Into<String>) {
+    pub fn refuse(&mut self, item: &KickstartItem<'_>, column: usize, why: impl Into<String>) {
         self.report_at(item, column, Fate::Refused, why);
     }
 
-    fn report_at(&mut self, item: &Item<'_>, column: usize, fate: Fate, why: impl Into<String>) {
+    fn report_at(
+        &mut self,
+        item: &KickstartItem<'_>,
+        column: usize,
+        fate: Fate,
+        why: impl Into<String>,
+    ) {
         let command = item.words.first().map_or_else(String::new, |w| w.text.clone());
         let place = self.place(item.line, column);
         self.kickstart.report.push(Line { place, command, fate, why: why.into() });

@@ -3,12 +3,12 @@
 use super::model::{Firewall, Repo, Script, Selinux, Timezone};
 use super::options::Parsed;
 use super::report::Fate;
-use super::sections::Item;
+use super::sections::KickstartItem;
 use super::state::State;
 use crate::base::lab::Services;
 
 /// `auth`, `authconfig`: what EL7 does without it, else authconfig itself, as in Anaconda.
-pub fn authconfig(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn authconfig(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     const DEFAULTS: [&str; 5] =
         ["--enableshadow", "--useshadow", "--passalgo=sha512", "--updateall", "--kickstart"];
     state.kickstart.post.retain(|script| !script.authconfig);
@@ -40,7 +40,7 @@ fn quote_for_shell(word: &str) -> String {
 }
 
 /// `lang`.
-pub fn lang(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn lang(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     let Some(word) = parsed.arguments.first() else { return };
     if !word.text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.@-".contains(&b))
         || word.text.is_empty()
@@ -60,7 +60,7 @@ pub fn lang(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 }
 
 /// `keyboard`.
-pub fn keyboard(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn keyboard(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     let at = item.words[0].column;
     if let Some(extra) = parsed.arguments.get(1) {
         let hint = "keyboard takes one argument";
@@ -88,7 +88,7 @@ pub fn keyboard(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 }
 
 /// `timezone`.
-pub fn timezone(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn timezone(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     let at = item.words[0].column;
     if let Some(extra) = parsed.arguments.get(1) {
         let hint = "timezone takes one argument";
@@ -125,7 +125,7 @@ pub fn timezone(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 }
 
 /// `selinux`.
-pub fn selinux(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn selinux(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     let modes = [
         ("--enforcing", Selinux::Enforcing),
         ("--permissive", Selinux::Permissive),
@@ -138,7 +138,7 @@ pub fn selinux(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 }
 
 /// `firewall`: as Anaconda's firewall-offline-cmd leaves firewalld's default zone.
-pub fn firewall(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn firewall(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     let on = parsed.options.iter().rev().find_map(|(name, _)| match *name {
         "--disabled" => Some(false),
         "--enabled" => Some(true),
@@ -199,7 +199,7 @@ fn parse_port(text: &str) -> Option<(String, String)> {
 }
 
 /// `repo`: an image's packages come from its media; `--install` leaves it to the node.
-pub fn repo(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn repo(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     let from = "packages come from --media or the lab file's repositories, and what they lack is \
                 reported when an image is planned";
     if !parsed.has("--install") {
@@ -227,7 +227,7 @@ pub fn repo(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
 }
 
 /// `services`.
-pub fn services(state: &mut State<'_>, item: &Item<'_>, parsed: &Parsed<'_>) {
+pub fn services(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     let (enabled, disabled) = (parsed.list("--enabled"), parsed.list("--disabled"));
     let at = item.words[0].column;
     if enabled.is_empty()

@@ -26,7 +26,7 @@ mod virsh;
 mod watch;
 
 pub use options::{Accelerator, Backend, Firmware, Up};
-pub use status::{Lab as LabStatus, Node as NodeStatus, Power, status};
+pub use status::{LabStatus, NodeStatus, Power, status};
 
 use crate::base::error::{Context, Result};
 use crate::base::interrupt;

@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(4);
 
 /// A node to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct WatchTarget {
     /// Its name, as in its certificate.
     pub name: String,
     /// Its address on the lab network.
@@ -69,7 +69,7 @@ struct Status {
 }
 
 /// Asks all `targets` at once.
-pub fn look(lab: &str, pki: &Pki, targets: &[Target]) -> View {
+pub fn look(lab: &str, pki: &Pki, targets: &[WatchTarget]) -> View {
     let answers: Vec<Result<Status, String>> = std::thread::scope(|scope| {
         let asked: Vec<_> = targets.iter().map(|t| scope.spawn(|| ask(pki, t))).collect();
         asked.into_iter().map(|a| a.join().unwrap_or_else(|_| Err("not asked".into()))).collect()
@@ -93,7 +93,7 @@ pub fn look(lab: &str, pki: &Pki, targets: &[Target]) -> View {
     View { schema: SCHEMA, lab: lab.to_owned(), state, nodes }
 }
 
-fn ask(pki: &Pki, target: &Target) -> Result<Status, String> {
+fn ask(pki: &Pki, target: &WatchTarget) -> Result<Status, String> {
     let at = (target.address, PORT).into();
     let body = client::ask_once(pki, at, &target.name, wire::STATE, LIMIT)
         .map_err(|e| client::describe_revoked(&e, &target.name).unwrap_or_else(|| e.to_string()))?;
@@ -101,7 +101,7 @@ fn ask(pki: &Pki, target: &Target) -> Result<Status, String> {
 }
 
 /// By the node's own word.
-fn own(target: &Target, status: &Status) -> Row {
+fn own(target: &WatchTarget, status: &Status) -> Row {
     let step = find_current(&status.steps);
     Row {
         node: target.name.clone(),
@@ -116,7 +116,12 @@ fn own(target: &Target, status: &Status) -> Row {
 }
 
 /// By the word of the node that heard of it last.
-fn told(target: &Target, why: &str, targets: &[Target], answers: &[Result<Status, String>]) -> Row {
+fn told(
+    target: &WatchTarget,
+    why: &str,
+    targets: &[WatchTarget],
+    answers: &[Result<Status, String>],
+) -> Row {
     let heard = targets.iter().zip(answers).filter_map(|(by, answer)| {
         let peers = &answer.as_ref().ok()?.peers;
         let peer = peers.iter().find(|p| p.node == target.name)?;
@@ -143,8 +148,8 @@ fn told(target: &Target, why: &str, targets: &[Target], answers: &[Result<Status
 mod tests {
     use super::*;
 
-    fn target(name: &str, last: u8) -> Target {
-        Target { name: name.into(), address: [192, 168, 1, last].into() }
+    fn target(name: &str, last: u8) -> WatchTarget {
+        WatchTarget { name: name.into(), address: [192, 168, 1, last].into() }
     }
 
     fn answer(peers: &str) -> Result<Status, String> {

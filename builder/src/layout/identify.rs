@@ -2,7 +2,7 @@
 
 use super::arrangement::{ArrangedGroup, ArrangedPartition, Arrangement};
 use super::ids::{lvm_uuid, serial, uuid};
-use super::model::{Content, Files, Format, Group, Layout, Partition, Volume};
+use super::model::{DeviceContent, Files, Format, Layout, Partition, Volume, VolumeGroup};
 use super::request::{FilesystemRequest, Target};
 
 impl Arrangement {
@@ -37,8 +37,8 @@ impl Arrangement {
 fn identify_partition(part: &ArrangedPartition, swap_key: &str, seed: &str) -> Partition {
     let target = &part.request.target;
     let content = match (target, &part.group) {
-        (Target::BiosBoot, _) => Content::BiosBoot,
-        (_, Some(group)) => Content::Physical {
+        (Target::BiosBoot, _) => DeviceContent::BiosBoot,
+        (_, Some(group)) => DeviceContent::Physical {
             group: group.clone(),
             uuid: lvm_uuid(seed, &format!("physical volume {}", target.as_str())),
         },
@@ -63,7 +63,7 @@ fn partition_name(target: &Target) -> String {
     }
 }
 
-fn identify_group(group: &ArrangedGroup, seed: &str) -> Group {
+fn identify_group(group: &ArrangedGroup, seed: &str) -> VolumeGroup {
     let volumes = group.volumes.iter().map(|volume| {
         let request = &volume.request;
         let what = format!("{}/{}", group.name, request.name);
@@ -75,7 +75,7 @@ fn identify_group(group: &ArrangedGroup, seed: &str) -> Group {
             content: identify_content(&request.target, &request.filesystem, &what, seed),
         }
     });
-    Group {
+    VolumeGroup {
         name: group.name.clone(),
         uuid: lvm_uuid(seed, &format!("volume group {}", group.name)),
         extent: group.extent_bytes,
@@ -89,14 +89,18 @@ fn identify_content(
     filesystem: &FilesystemRequest,
     swap_key: &str,
     seed: &str,
-) -> Content {
+) -> DeviceContent {
     let (label, options) = (filesystem.label.clone(), filesystem.options.clone());
     let Target::Mount(mount) = target else {
-        return Content::Swap { uuid: uuid(seed, &format!("swap {swap_key}")), label, options };
+        return DeviceContent::Swap {
+            uuid: uuid(seed, &format!("swap {swap_key}")),
+            label,
+            options,
+        };
     };
     let format = Format::of_mount(mount, filesystem.kind.as_deref());
     let what = format!("filesystem {mount}");
-    Content::Files(Files {
+    DeviceContent::Files(Files {
         mount: mount.clone(),
         format,
         uuid: if format == Format::Efi { serial(seed, &what) } else { uuid(seed, &what) },

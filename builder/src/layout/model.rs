@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// What a partition or a logical volume holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Content {
+pub enum DeviceContent {
     /// GRUB's core.img for BIOS machines; no filesystem.
     BiosBoot,
     /// A physical volume of a volume group.
@@ -90,7 +90,7 @@ pub struct Partition {
     /// GPT unique GUID, textual.
     pub guid: String,
     /// What it holds.
-    pub content: Content,
+    pub content: DeviceContent,
 }
 
 impl Partition {
@@ -108,20 +108,20 @@ impl Partition {
     /// manual for BIOS boot; UAPI discoverable partitions for the others).
     pub fn type_guid(&self) -> &'static str {
         match &self.content {
-            Content::BiosBoot => "21686148-6449-6E6F-744E-656564454649",
-            Content::Files(Files { format: Format::Efi, .. }) => {
+            DeviceContent::BiosBoot => "21686148-6449-6E6F-744E-656564454649",
+            DeviceContent::Files(Files { format: Format::Efi, .. }) => {
                 "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
             }
-            Content::Files(_) => "0FC63DAF-8483-4772-8E79-3D69D8477DE4",
-            Content::Swap { .. } => "0657FD6D-A4AB-43C4-84E5-0933C84B4F4F",
-            Content::Physical { .. } => "E6D6D379-F507-44C2-A23C-238F2A3DF928",
+            DeviceContent::Files(_) => "0FC63DAF-8483-4772-8E79-3D69D8477DE4",
+            DeviceContent::Swap { .. } => "0657FD6D-A4AB-43C4-84E5-0933C84B4F4F",
+            DeviceContent::Physical { .. } => "E6D6D379-F507-44C2-A23C-238F2A3DF928",
         }
     }
 }
 
 /// An LVM volume group on partitions of the disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Group {
+pub struct VolumeGroup {
     /// Its name.
     pub name: String,
     /// Its UUID in LVM's form.
@@ -153,7 +153,7 @@ pub struct Volume {
     /// Where it is: whole extents, in its own order.
     pub pieces: Vec<Piece>,
     /// What it holds.
-    pub content: Content,
+    pub content: DeviceContent,
 }
 
 /// A disk and its identifiers. All nodes of a role share it: cloned machines may
@@ -167,7 +167,7 @@ pub struct Layout {
     /// Partitions by offset.
     pub partitions: Vec<Partition>,
     /// Volume groups.
-    pub groups: Vec<Group>,
+    pub groups: Vec<VolumeGroup>,
     /// The seed of ext4's directory hashes, textual.
     pub hash_seed: String,
 }
@@ -182,7 +182,7 @@ pub struct Device<'a> {
     /// Group and volume, for a logical volume.
     pub volume: Option<(&'a str, &'a str)>,
     /// What it holds.
-    pub content: &'a Content,
+    pub content: &'a DeviceContent,
 }
 
 impl Device<'_> {
@@ -193,10 +193,10 @@ impl Device<'_> {
             (Some((group, name)), _) => {
                 format!("/dev/mapper/{}-{}", group.replace('-', "--"), name.replace('-', "--"))
             }
-            (None, Content::Files(Files { uuid, .. }) | Content::Swap { uuid, .. }) => {
+            (None, DeviceContent::Files(Files { uuid, .. }) | DeviceContent::Swap { uuid, .. }) => {
                 format!("UUID={uuid}")
             }
-            (None, Content::BiosBoot | Content::Physical { .. }) => String::new(),
+            (None, DeviceContent::BiosBoot | DeviceContent::Physical { .. }) => String::new(),
         }
     }
 }
@@ -212,7 +212,7 @@ impl Layout {
             !matches!(files.mount.as_str(), "/boot" | "/boot/efi" | "/home" | "/tmp")
         };
         let sizes = self.devices().filter_map(|d| match d.content {
-            Content::Files(files) if holds(files) => Some(d.size),
+            DeviceContent::Files(files) if holds(files) => Some(d.size),
             _ => None,
         });
         let have: u64 = sizes.sum();
@@ -253,7 +253,7 @@ impl Layout {
         let mut found: Vec<_> = self
             .devices()
             .filter_map(|d| match d.content {
-                Content::Files(files) => Some((d.clone(), files)),
+                DeviceContent::Files(files) => Some((d.clone(), files)),
                 _ => None,
             })
             .collect();
@@ -274,7 +274,7 @@ impl Layout {
 
     /// The BIOS boot partition.
     pub fn bios_boot(&self) -> Option<&Partition> {
-        self.partitions.iter().find(|p| p.content == Content::BiosBoot)
+        self.partitions.iter().find(|p| p.content == DeviceContent::BiosBoot)
     }
 
     /// Whether any filesystem is of this kind.

@@ -37,10 +37,10 @@ fn storage(text: &str) -> StorageRequest {
 /// MiB of each partition and logical volume, by what it is for.
 fn sizes(layout: &Layout) -> Vec<(String, u64)> {
     let name = |d: &Device<'_>| match d.content {
-        Content::BiosBoot => "biosboot".to_owned(),
-        Content::Physical { group, .. } => format!("pv of {group}"),
-        Content::Swap { .. } => "swap".to_owned(),
-        Content::Files(files) => format!("{} {}", files.mount, files.format.as_str()),
+        DeviceContent::BiosBoot => "biosboot".to_owned(),
+        DeviceContent::Physical { group, .. } => format!("pv of {group}"),
+        DeviceContent::Swap { .. } => "swap".to_owned(),
+        DeviceContent::Files(files) => format!("{} {}", files.mount, files.format.as_str()),
     };
     layout.devices().map(|d| (name(&d), d.size / MIB)).collect()
 }
@@ -274,7 +274,7 @@ fn swap_areas_at_equal_lines_of_two_files_differ() {
     storage.partitions = vec![swap("main.ks"), swap("disk.ks")];
     let layout = arranged(&storage, GIB, GIB);
     let uuid = |n: usize| match &layout.partitions[n].content {
-        Content::Swap { uuid, .. } => uuid.clone(),
+        DeviceContent::Swap { uuid, .. } => uuid.clone(),
         other => panic!("{other:?}"),
     };
     assert_ne!(uuid(0), uuid(1));

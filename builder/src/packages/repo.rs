@@ -14,7 +14,7 @@ use crate::base::error::{Class, Error, Result};
 use crate::base::interrupt;
 use crate::packages::checksum::Known;
 use crate::packages::media::{Medium, Signing, on_disc, path_on_disc};
-use comps::{Environment, Group};
+use comps::{CompsGroup, Environment};
 use primary::Package;
 use repomd::{Data, MOST_METADATA, MOST_REPOMD};
 use sha2::{Digest, Sha256};
@@ -98,7 +98,7 @@ pub struct Catalog {
     /// Packages of all repositories.
     pub packages: Vec<Package>,
     /// Groups; those of one id are merged.
-    pub groups: Vec<Group>,
+    pub groups: Vec<CompsGroup>,
     /// Environments; those of one id are merged.
     pub environments: Vec<Environment>,
     /// What repositories have that is not used here.
@@ -177,7 +177,7 @@ impl Catalog {
         Ok(())
     }
 
-    fn merge(&mut self, groups: Vec<Group>, environments: Vec<Environment>) {
+    fn merge(&mut self, groups: Vec<CompsGroup>, environments: Vec<Environment>) {
         for group in groups {
             match self.groups.iter_mut().find(|g| g.id == group.id) {
                 Some(there) => there.merge(group),

@@ -5,7 +5,7 @@ use super::{planning, sources};
 use crate::base::error::Result;
 use crate::base::progress::{Progress, Unit};
 use crate::packages::solve::{self, Request};
-use crate::plan::{self, Package, Repository};
+use crate::plan::{self, PlanPackage, Repository};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ pub struct Selection {
     /// Repositories by id.
     pub repositories: Vec<Repository>,
     /// Packages by name.
-    pub packages: Vec<Package>,
+    pub packages: Vec<PlanPackage>,
     /// Asked for but not on the media, and why that is no error.
     pub skipped: Vec<String>,
 }

@@ -10,12 +10,12 @@ use crate::base::interrupt;
 use crate::base::lab::ImageFormat;
 use crate::base::private;
 use crate::base::progress::Unit;
-use crate::image::disk::{self, Content};
+use crate::image::disk::{self, DiskContent};
 use crate::image::listing::Digests;
 use crate::image::output::{Staging, libvirt, sha256};
 use crate::lab::secrets::NodeSecrets;
 use crate::layout::{self, Layout, uuid_bytes};
-use crate::plan::{Node, Plan};
+use crate::plan::{Plan, PlanNode};
 use crate::provenance::manifest::{self, Output};
 use crate::tree;
 use crate::tree::bootloader;
@@ -56,7 +56,7 @@ fn formats(plan: &Plan) -> Vec<ImageFormat> {
 /// What was written.
 pub struct Disks {
     /// What the nodes' images hold.
-    pub nodes: Vec<manifest::Node>,
+    pub nodes: Vec<manifest::ManifestNode>,
     /// The files.
     pub outputs: Vec<Output>,
 }
@@ -100,7 +100,7 @@ pub fn write(
         if let Some(contexts) = contexts {
             contexts.label(&mut tree);
         }
-        let content = Content {
+        let content = DiskContent {
             root: &tree,
             esp,
             boot_img: &boot_img,
@@ -142,10 +142,10 @@ impl Writer<'_, '_> {
     /// One node's files in every format, and what they hold.
     fn node(
         &mut self,
-        node: &Node,
-        content: &Content,
+        node: &PlanNode,
+        content: &DiskContent,
         digests: &mut Digests,
-    ) -> Result<manifest::Node> {
+    ) -> Result<manifest::ManifestNode> {
         let formats = formats(self.plan);
         let file = |format: ImageFormat| format!("{}.{}", node.name, format.extension());
         // The raw image is what the others are made from, and an output only where asked for.
@@ -186,7 +186,7 @@ impl Writer<'_, '_> {
     }
 
     /// Describes the node's machine to libvirt, where there is a disk for it.
-    fn describe(&self, node: &Node, formats: &[ImageFormat]) -> Result<()> {
+    fn describe(&self, node: &PlanNode, formats: &[ImageFormat]) -> Result<()> {
         let file = |format: ImageFormat| format!("{}.{}", node.name, format.extension());
         let image = formats.iter().find_map(|f| Some((file(*f), f.qemu()?)));
         if let Some((image, format)) = image {
@@ -211,7 +211,13 @@ impl Writer<'_, '_> {
     }
 
     /// Writes another disk format from the raw image.
-    fn convert(&mut self, format: ImageFormat, node: &Node, raw: &Path, path: &Path) -> Result<()> {
+    fn convert(
+        &mut self,
+        format: ImageFormat,
+        node: &PlanNode,
+        raw: &Path,
+        path: &Path,
+    ) -> Result<()> {
         let what = || format!("cannot write {}", path.display());
         let from = File::open(raw).or_build(what)?;
         if format == ImageFormat::Qcow2Overlay && self.base.is_none() {
@@ -256,7 +262,7 @@ impl Writer<'_, '_> {
     }
 
     /// Writes the whole tree, the ESP's files at their place in it, as an archive.
-    fn archive(&mut self, content: &Content, path: &Path) -> Result<()> {
+    fn archive(&mut self, content: &DiskContent, path: &Path) -> Result<()> {
         let what = || format!("cannot write {}", path.display());
         let mut tree: Tree = content.root.clone();
         for (name, entry) in content.esp.entries.iter().filter(|(name, _)| !name.is_empty()) {

@@ -10,7 +10,7 @@ use crate::packages::checksum::Known;
 use crate::packages::media;
 use crate::packages::media::keep::{self, Part};
 use crate::packages::repo::Repo;
-use crate::plan::Package;
+use crate::plan::PlanPackage;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -107,7 +107,7 @@ impl Work<'_> {
 
 fn package(
     context: &BuildContext,
-    package: &Package,
+    package: &PlanPackage,
     again: bool,
     advance: &(dyn Fn(u64) + Sync),
 ) -> Result<PathBuf> {
@@ -125,13 +125,13 @@ fn package(
     keep::obtain(cache, Part::Packages, medium, &package.location, &known, advance).map_err(name)
 }
 
-fn repository<'a>(context: &'a BuildContext, package: &Package) -> Result<&'a Repo> {
+fn repository<'a>(context: &'a BuildContext, package: &PlanPackage) -> Result<&'a Repo> {
     context.catalog.repos.iter().find(|r| r.id == package.repo).ok_or_else(|| {
         Error::build(format!("{}: its repository {} is gone", package.nevra(), package.repo))
     })
 }
 
-fn known(package: &Package) -> Known {
+fn known(package: &PlanPackage) -> Known {
     Known { checksum: package.checksum.clone(), size: package.size }
 }
 

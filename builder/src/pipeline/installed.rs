@@ -2,13 +2,13 @@
 
 use super::context::BuildContext;
 use super::keys::Check;
-use super::options::Options;
+use super::options::BuildOptions;
 use super::reporter::Reporter;
 use super::signatures::{self, Signatures};
 use super::{fetch, unchanged};
 use crate::base::error::Result;
 use crate::base::progress::{Progress, Unit};
-use crate::packages::trust::report::Report;
+use crate::packages::trust::report::TrustReport;
 use crate::provenance::inventory;
 use crate::tree::install::{self, Job, PackageFile};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub struct Installed {
     /// Its directory.
     pub directory: PathBuf,
     /// What was found out about its packages' signatures.
-    pub trust: Report,
+    pub trust: TrustReport,
 }
 
 /// Installs the plan's packages, unless the cache has their tree.
@@ -26,7 +26,7 @@ pub struct Installed {
 /// # Errors
 /// What packages, their signatures or their installation fail with.
 pub fn install(
-    options: &Options,
+    options: &BuildOptions,
     context: &BuildContext,
     checks: &[Check],
     reporter: &mut Reporter<'_>,
@@ -60,7 +60,7 @@ fn fetched(
 /// The role's tree: from the cache, or installed by the target's own rpm; with the signatures
 /// of its packages, which are asked for again when the cached tree was made on other terms.
 fn install_tree(
-    options: &Options,
+    options: &BuildOptions,
     context: &BuildContext,
     checks: &[Check],
     reporter: &mut Reporter<'_>,

@@ -69,7 +69,7 @@ impl Select {
 }
 
 /// A build.
-pub struct Options {
+pub struct BuildOptions {
     /// What from what.
     pub select: Select,
     /// The plan to replay; without one, it is made.

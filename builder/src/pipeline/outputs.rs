@@ -3,7 +3,7 @@
 use super::context::BuildContext;
 use super::disks::{self, Disks};
 use super::installed::Installed;
-use super::options::Options;
+use super::options::BuildOptions;
 use super::planning;
 use super::record;
 use super::reporter::Reporter;
@@ -37,7 +37,11 @@ impl Outputs {
     ///
     /// # Errors
     /// An environment error when there is not, an input error when their names are taken.
-    pub fn reserve(options: &Options, context: &BuildContext, progress: &Progress) -> Result<Self> {
+    pub fn reserve(
+        options: &BuildOptions,
+        context: &BuildContext,
+        progress: &Progress,
+    ) -> Result<Self> {
         let plan = &context.plan;
         let mut names: Vec<String> = plan.nodes.iter().flat_map(|n| n.outputs.clone()).collect();
         names.extend(disks::shared(plan));
@@ -126,7 +130,7 @@ fn write(staging: &Staging, name: &str, bytes: &[u8]) -> Result<()> {
 
 /// Room for the tree (with a bootstrap root) if it is not there yet, and for the images: a
 /// sparse raw one at a time and what is kept of each.
-fn check_space(options: &Options, context: &BuildContext) -> Result<()> {
+fn check_space(options: &BuildOptions, context: &BuildContext) -> Result<()> {
     let installed = planning::installed(&context.catalog, &context.plan);
     let cached = options.select.trees().has(&context.plan.tree_digest());
     if !cached {

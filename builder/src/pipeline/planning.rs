@@ -10,7 +10,7 @@ use crate::kickstart::{Members, Packages};
 use crate::packages::checksum::Checksum;
 use crate::packages::repo::{self, Catalog};
 use crate::packages::solve::{self, Request};
-use crate::plan::{self, Lab, LeftOut, Machine, Node, Package, Plan, Repository, Script};
+use crate::plan::{self, Lab, LeftOut, Machine, Plan, PlanNode, PlanPackage, Repository, Script};
 use crate::spec::Spec;
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ pub fn plan(inputs: Inputs, media: Media, progress: &mut Progress) -> Result<Pla
 
 /// The packages of a plan and what is known of them together.
 struct PlannedPackages {
-    packages: Vec<Package>,
+    packages: Vec<PlanPackage>,
     /// Bytes of their files.
     content: u64,
     /// When the last of them was built.
@@ -68,7 +68,7 @@ fn decide(inputs: &Inputs, media: &Media, formats: &[ImageFormat]) -> Result<(Pl
         return Err(Error::input("the image has no rpm, which has to install it")
             .hint("name the package `rpm` (or the group @core) in the kickstart's %packages"));
     }
-    let packages: Vec<Package> = solution
+    let packages: Vec<PlanPackage> = solution
         .packages
         .iter()
         .map(|id| package(catalog, *id, bootstrap.contains(id)))
@@ -108,7 +108,7 @@ fn assemble(
     let mut extensions: Vec<&str> = formats.iter().map(|f| f.extension()).collect();
     // libvirt's description of the machine, where there is a disk for it.
     extensions.extend(formats.iter().any(|f| f.qemu().is_some()).then_some("xml"));
-    let node = |n: &LabNode| Node {
+    let node = |n: &LabNode| PlanNode {
         name: n.name.clone(),
         address: n.address,
         mac: n.hardware_address(&spec.lab),
@@ -199,7 +199,7 @@ pub fn repositories(catalog: &Catalog) -> Vec<Repository> {
     catalog.repos.iter().map(repository).collect()
 }
 
-pub fn package(catalog: &Catalog, id: solve::Id, bootstrap: bool) -> Result<Package> {
+pub fn package(catalog: &Catalog, id: solve::Id, bootstrap: bool) -> Result<PlanPackage> {
     let p = &catalog.packages[id];
     let repo = &catalog.repos[p.repo];
     let location = repo.path(&p.location);
@@ -207,7 +207,7 @@ pub fn package(catalog: &Catalog, id: solve::Id, bootstrap: bool) -> Result<Pack
         e.message = format!("{}: {}", p.nevra(), e.message);
         e
     })?;
-    Ok(Package {
+    Ok(PlanPackage {
         name: p.name.clone(),
         epoch: p.evr.epoch,
         version: p.evr.version.clone(),

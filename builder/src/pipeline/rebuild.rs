@@ -1,6 +1,6 @@
 //! An image against one that is built again from the plan in its manifest.
 
-use super::options::{Options, POST_LIMIT, Select};
+use super::options::{BuildOptions, POST_LIMIT, Select};
 use super::overlay;
 use super::recipe::build;
 use crate::base::durable;
@@ -12,7 +12,7 @@ use crate::lab::secrets::Store;
 use crate::packages::cache;
 use crate::provenance::diff::{self, Subject};
 use crate::provenance::manifest::Manifest;
-use crate::provenance::verify::{Difference, Report, SCHEMA};
+use crate::provenance::verify::{Difference, SCHEMA, VerifyReport};
 use std::path::{Path, PathBuf};
 
 /// What to rebuild from what.
@@ -40,7 +40,7 @@ pub struct Rebuild {
 /// # Errors
 /// A verification error when inputs, media or firstboot are no longer those of the build, and
 /// whatever a build fails with.
-pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<Report> {
+pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<VerifyReport> {
     let image = &request.image;
     let place = request.manifest.clone().unwrap_or_else(|| image.with_file_name("manifest.json"));
     let manifest = Manifest::read(&place)?;
@@ -74,7 +74,7 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<Report> {
     if !request.media.is_empty() {
         select.media.clone_from(&request.media);
     }
-    let options = Options {
+    let options = BuildOptions {
         select,
         plan: Some(manifest.plan.clone()),
         output: folder.path().to_owned(),
@@ -88,7 +88,7 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<Report> {
     let again = folder.path().join(&name);
     let differences = compare(image, &again, output.size, progress)?;
     progress.finish();
-    Ok(Report {
+    Ok(VerifyReport {
         schema: SCHEMA,
         image: image.clone(),
         manifest: place,

@@ -3,7 +3,7 @@
 use super::context::BuildContext;
 use super::inputs::Inputs;
 use super::log::Log;
-use super::options::{Options, Select};
+use super::options::{BuildOptions, Select};
 use super::outputs::Outputs;
 use super::planning::{self, Planned};
 use super::reporter::Reporter;
@@ -11,7 +11,7 @@ use super::{disks, installed, keys, overlay, role};
 use crate::base::error::Result;
 use crate::base::progress::Progress;
 use crate::lab::secrets::{NodeSecrets, Store};
-use crate::packages::cache::{self, Folder, Kind, Selection};
+use crate::packages::cache::{self, CacheKind, Folder, Selection};
 use crate::plan::Plan;
 use crate::spec::show_size;
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ pub fn plan(select: &Select, progress: &mut Progress) -> Result<Plan> {
 }
 
 /// Makes the images of every node asked for: each stage's result is the next one's input.
-fn build_images(options: &Options, reporter: &mut Reporter<'_>) -> Result<()> {
+fn build_images(options: &BuildOptions, reporter: &mut Reporter<'_>) -> Result<()> {
     let firstboot = overlay::firstboot_binary(options.firstboot.as_deref())?;
     let mut spec = Inputs::load(&options.select, options.plan.as_ref())?;
     let media = spec.read_media(&options.select, reporter.progress)?;
@@ -51,7 +51,7 @@ fn build_images(options: &Options, reporter: &mut Reporter<'_>) -> Result<()> {
 ///
 /// # Errors
 /// See [`crate::base::error::Error`]; nothing is left in the output folder then.
-pub fn build(options: &Options, progress: &mut Progress) -> Result<()> {
+pub fn build(options: &BuildOptions, progress: &mut Progress) -> Result<()> {
     let started = SystemTime::now();
     let cache = Folder::new(&options.select.cache);
     let mut log = Log::create(&cache)?;
@@ -86,13 +86,13 @@ pub fn build(options: &Options, progress: &mut Progress) -> Result<()> {
 }
 
 /// Keeps the cache within bounds. That it cannot be is no reason for a build to fail.
-fn trim(options: &Options, started: SystemTime, progress: &Progress) {
+fn trim(options: &BuildOptions, started: SystemTime, progress: &Progress) {
     let folder = Folder::new(&options.select.cache);
     if folder.is_read_only() {
         return;
     }
     let selection = Selection {
-        kinds: Kind::AUTOMATIC.to_vec(),
+        kinds: CacheKind::AUTOMATIC.to_vec(),
         keep: options.cache_limit,
         unused_since: Some(started),
     };
@@ -113,7 +113,7 @@ fn trim(options: &Options, started: SystemTime, progress: &Progress) {
 
 /// The secrets of the lab's nodes; made now, if this is the lab's first build.
 fn secrets(
-    options: &Options,
+    options: &BuildOptions,
     context: &BuildContext,
     progress: &Progress,
 ) -> Result<BTreeMap<String, NodeSecrets>> {

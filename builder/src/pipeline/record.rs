@@ -2,11 +2,11 @@
 //! and the boot loader outside them.
 
 use crate::base::error::{Context as _, Result};
-use crate::image::disk::Content;
+use crate::image::disk::DiskContent;
 use crate::image::listing::{self, Digests};
 use crate::image::output::{Staging, compressed};
 use crate::layout::Layout;
-use crate::provenance::manifest::{Node, Region};
+use crate::provenance::manifest::{ManifestNode, Region};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -25,17 +25,17 @@ pub fn node(
     name: &str,
     raw: &Path,
     layout: &Layout,
-    content: &Content,
+    content: &DiskContent,
     digests: &mut Digests,
     staging: &Staging,
-) -> Result<Node> {
+) -> Result<ManifestNode> {
     let listing = listing::of_trees(content.root, content.esp, digests)?;
     let file = listing_name(name);
     // Digests of files such as /etc/shadow let their content be guessed at.
     compressed(&staging.path(&file), listing::to_text(&listing).as_bytes())?;
     // An archive of the tree alone has no disk.
     let boot = if raw.exists() { boot(raw, layout)? } else { Vec::new() };
-    Ok(Node { name: name.to_owned(), listing: file, boot })
+    Ok(ManifestNode { name: name.to_owned(), listing: file, boot })
 }
 
 fn boot(raw: &Path, layout: &Layout) -> Result<Vec<Region>> {

@@ -1,7 +1,7 @@
 //! Installed tree + the role's files + `%post` → the tree that the role's nodes share.
 
 use super::context::BuildContext;
-use super::options::Options;
+use super::options::BuildOptions;
 use super::overlay::{self, Firstboot};
 use super::reporter::Reporter;
 use crate::base::error::{Context as _, Error, Result};
@@ -41,7 +41,7 @@ pub struct Role {
 /// # Errors
 /// A build error, of a failed `%post` too; an input error of the kickstart's accounts.
 pub fn make(
-    options: &Options,
+    options: &BuildOptions,
     context: &BuildContext,
     folder: &Path,
     firstboot: &Firstboot,
@@ -110,7 +110,7 @@ fn refuse_enforcing(tree: &Tree) -> Result<()> {
 /// The folder of the tree after `%post`: from the cache, or a copy of `tree` that the scripts
 /// have run in. rpm does not run for it.
 fn scripted(
-    options: &Options,
+    options: &BuildOptions,
     context: &BuildContext,
     digest: &str,
     tree: &Tree,

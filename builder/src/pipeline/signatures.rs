@@ -6,7 +6,7 @@ use crate::base::durable;
 use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
 use crate::packages::trust::{self, Covers, Keyring, Refusal, Signature, report};
-use crate::plan::{Package, Plan};
+use crate::plan::{Plan, PlanPackage};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -29,7 +29,7 @@ pub type Signatures = BTreeMap<String, Signature>;
 pub fn check(plan: &Plan, files: &[PathBuf], checks: &[Check]) -> Result<Signatures> {
     let rings = rings(checks);
     let now = now();
-    let outcome: Vec<(&Package, Result<Signature, Refusal>)> = plan
+    let outcome: Vec<(&PlanPackage, Result<Signature, Refusal>)> = plan
         .packages
         .par_iter()
         .zip(files)
@@ -68,7 +68,7 @@ fn now() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-fn not_trusted(refused: &[(&Package, Refusal)], rings: &HashMap<&str, &Keyring>) -> Error {
+fn not_trusted(refused: &[(&PlanPackage, Refusal)], rings: &HashMap<&str, &Keyring>) -> Error {
     let count = refused.len();
     let mut lines = vec![match count {
         1 => "a package is not trusted:".to_owned(),
@@ -91,7 +91,7 @@ fn not_trusted(refused: &[(&Package, Refusal)], rings: &HashMap<&str, &Keyring>)
 }
 
 /// What helps, by what is wrong.
-fn hint(refused: &[(&Package, Refusal)], repositories: &[&str]) -> String {
+fn hint(refused: &[(&PlanPackage, Refusal)], repositories: &[&str]) -> String {
     let damaged = refused.iter().any(|(_, why)| {
         !matches!(
             why,
@@ -131,7 +131,7 @@ pub fn kept(plan: &Plan, checks: &[Check], folder: &Path) -> Option<Signatures> 
     let signatures: Signatures = serde_json::from_slice(&bytes).ok()?;
     let rings = rings(checks);
     let now = now();
-    let answers = |package: &Package| match rings.get(package.repo.as_str()) {
+    let answers = |package: &PlanPackage| match rings.get(package.repo.as_str()) {
         None => true,
         Some(ring) => signatures
             .get(package.checksum.hex())
@@ -141,7 +141,7 @@ pub fn kept(plan: &Plan, checks: &[Check], folder: &Path) -> Option<Signatures> 
 }
 
 /// What the manifest says.
-pub fn report(plan: &Plan, checks: &[Check], signatures: &Signatures) -> report::Report {
+pub fn report(plan: &Plan, checks: &[Check], signatures: &Signatures) -> report::TrustReport {
     let used = |check: &&Check| plan.packages.iter().any(|p| p.repo == check.repo);
     let repository = |check: &Check| report::Repository {
         id: check.repo.clone(),
@@ -150,21 +150,21 @@ pub fn report(plan: &Plan, checks: &[Check], signatures: &Signatures) -> report:
         keys: check.keys.as_ref().map(report::Key::of).unwrap_or_default(),
     };
     let rings = rings(checks);
-    let package = |p: &Package| report::Package {
+    let package = |p: &PlanPackage| report::TrustedPackage {
         nevra: p.nevra(),
         repo: p.repo.clone(),
         signature: rings
             .get(p.repo.as_str())
             .and_then(|_| signatures.get(p.checksum.hex()).cloned()),
     };
-    report::Report {
+    report::TrustReport {
         repositories: checks.iter().filter(used).map(repository).collect(),
         packages: plan.packages.iter().map(package).collect(),
     }
 }
 
 /// A warning for each way in which signatures are weak, naming packages.
-pub fn weaknesses(report: &report::Report) -> Vec<String> {
+pub fn weaknesses(report: &report::TrustReport) -> Vec<String> {
     let mut weak: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut by_file = Vec::new();
     for package in &report.packages {

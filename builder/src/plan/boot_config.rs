@@ -1,7 +1,7 @@
 //! The text files of the boot loader and fstab.
 
 use crate::kickstart::LoaderPassword;
-use crate::layout::{Content, Files, Format, Layout};
+use crate::layout::{DeviceContent, Files, Format, Layout};
 
 /// An installed kernel with its initramfs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub fn fstab(layout: &Layout) -> String {
         text += &format!("UUID={uuid} {mount} {} {options} {checks}\n", format.as_str());
     }
     for device in layout.devices() {
-        if let Content::Swap { uuid, options, .. } = device.content {
+        if let DeviceContent::Swap { uuid, options, .. } = device.content {
             let options = options.as_deref().unwrap_or("defaults");
             text += &format!("UUID={uuid} swap swap {options} 0 0\n");
         }
@@ -57,9 +57,9 @@ pub fn fstab(layout: &Layout) -> String {
 /// Anaconda names them (dracut.cmdline(7)).
 pub fn arguments(layout: &Layout, own: &str) -> String {
     let early = layout.devices().filter(|d| match d.content {
-        Content::Files(files) => matches!(files.mount.as_str(), "/" | "/usr"),
-        Content::Swap { .. } => true,
-        Content::BiosBoot | Content::Physical { .. } => false,
+        DeviceContent::Files(files) => matches!(files.mount.as_str(), "/" | "/usr"),
+        DeviceContent::Swap { .. } => true,
+        DeviceContent::BiosBoot | DeviceContent::Physical { .. } => false,
     });
     let mut words: Vec<String> = early
         .filter_map(|d| d.volume.map(|(group, name)| format!("rd.lvm.lv={group}/{name}")))

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// A package to install, exactly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Text", into = "Text")]
-pub struct Package {
+pub struct PlanPackage {
     /// Name.
     pub name: String,
     /// Epoch, 0 when the package has none.
@@ -29,7 +29,7 @@ pub struct Package {
     pub bootstrap: bool,
 }
 
-impl Package {
+impl PlanPackage {
     /// `[epoch:]version-release`.
     pub fn evr(&self) -> String {
         let epoch = if self.epoch == 0 { String::new() } else { format!("{}:", self.epoch) };
@@ -59,10 +59,10 @@ struct Text {
     bootstrap: bool,
 }
 
-impl From<Package> for Text {
-    fn from(package: Package) -> Self {
-        let Package { name, epoch, version, release, arch, repo, location, .. } = package;
-        let Package { checksum, size, bootstrap, .. } = package;
+impl From<PlanPackage> for Text {
+    fn from(package: PlanPackage) -> Self {
+        let PlanPackage { name, epoch, version, release, arch, repo, location, .. } = package;
+        let PlanPackage { checksum, size, bootstrap, .. } = package;
         Self {
             name,
             epoch,
@@ -79,7 +79,7 @@ impl From<Package> for Text {
     }
 }
 
-impl TryFrom<Text> for Package {
+impl TryFrom<Text> for PlanPackage {
     type Error = String;
 
     fn try_from(text: Text) -> Result<Self, String> {

@@ -19,7 +19,7 @@ pub const SCHEMA: u32 = 1;
 
 /// Two builds compared.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Report {
+pub struct DiffReport {
     /// [`SCHEMA`].
     pub schema: u32,
     /// The first, as the user named it.
@@ -29,7 +29,7 @@ pub struct Report {
     /// Whether nothing differs.
     pub same: bool,
     /// Packages, where both are known.
-    pub packages: Vec<Package>,
+    pub packages: Vec<PackageDifference>,
     /// What the plans decide beyond packages, where both are known.
     pub settings: Vec<Setting>,
     /// Files, where both are known.
@@ -40,7 +40,7 @@ pub struct Report {
 
 /// A package that only one has, or has in another version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Package {
+pub struct PackageDifference {
     /// `name.arch`.
     pub name: String,
     /// The old versions; several for what may be installed more than once.
@@ -67,12 +67,12 @@ pub struct File {
 ///
 /// # Errors
 /// An input error when something cannot be read.
-pub fn diff(old: &Subject, new: &Subject, progress: &mut Progress) -> Result<Report> {
-    let mut report = Report {
+pub fn diff(old: &Subject, new: &Subject, progress: &mut Progress) -> Result<DiffReport> {
+    let mut report = DiffReport {
         schema: SCHEMA,
         old: old.name.clone(),
         new: new.name.clone(),
-        ..Report::default()
+        ..DiffReport::default()
     };
     match (&old.plan, &new.plan) {
         (Some(a), Some(b)) => {
@@ -91,17 +91,17 @@ pub fn diff(old: &Subject, new: &Subject, progress: &mut Progress) -> Result<Rep
     Ok(report)
 }
 
-fn packages(old: &crate::plan::Plan, new: &crate::plan::Plan) -> Vec<Package> {
+fn packages(old: &crate::plan::Plan, new: &crate::plan::Plan) -> Vec<PackageDifference> {
     let keys = |plan: &crate::plan::Plan| -> BTreeSet<(String, String)> {
         plan.packages.iter().map(|p| (p.name.clone(), p.arch.clone())).collect()
     };
     let versions = |plan: &crate::plan::Plan, key: &(String, String)| -> Vec<String> {
         let of = plan.packages.iter().filter(|p| p.name == key.0 && p.arch == key.1);
-        of.map(crate::plan::Package::evr).collect()
+        of.map(crate::plan::PlanPackage::evr).collect()
     };
     keys(old)
         .union(&keys(new))
-        .map(|key| Package {
+        .map(|key| PackageDifference {
             name: format!("{}.{}", key.0, key.1),
             old: versions(old, key),
             new: versions(new, key),
@@ -111,7 +111,12 @@ fn packages(old: &crate::plan::Plan, new: &crate::plan::Plan) -> Vec<Package> {
 }
 
 /// Nodes of one name, or the only ones, are compared with each other.
-fn nodes(old: &Subject, new: &Subject, report: &mut Report, progress: &mut Progress) -> Result<()> {
+fn nodes(
+    old: &Subject,
+    new: &Subject,
+    report: &mut DiffReport,
+    progress: &mut Progress,
+) -> Result<()> {
     if let ([a], [b]) = (old.nodes.as_slice(), new.nodes.as_slice()) {
         return files("", a, b, report, progress);
     }
@@ -128,9 +133,9 @@ fn nodes(old: &Subject, new: &Subject, report: &mut Report, progress: &mut Progr
 
 fn files(
     node: &str,
-    old: &subject::Node,
-    new: &subject::Node,
-    report: &mut Report,
+    old: &subject::SubjectNode,
+    new: &subject::SubjectNode,
+    report: &mut DiffReport,
     progress: &mut Progress,
 ) -> Result<()> {
     let (before, after) = (old.listing(progress)?, new.listing(progress)?);

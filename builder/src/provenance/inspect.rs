@@ -1,7 +1,7 @@
 //! What a disk image is: format, partitions, system, kernels, node.
 
 use crate::base::error::Result;
-use crate::image::{Content, Filesystem, Image, Volume, uuid_text};
+use crate::image::{Filesystem, Image, ImageContent, Volume, uuid_text};
 use crate::provenance::manifest::Manifest;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub struct Description {
     pub kernels: Vec<String>,
     /// The node's firstboot spec: lab, name, role, address, plan.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub node: Option<Node>,
+    pub node: Option<InspectedNode>,
     /// Packages, where a manifest is beside the image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub packages: Option<u64>,
@@ -74,7 +74,7 @@ pub struct LogicalVolume {
 
 /// Whose image it is, by the firstboot spec in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Node {
+pub struct InspectedNode {
     /// The lab.
     pub lab: String,
     /// The node.
@@ -108,7 +108,7 @@ pub fn inspect(path: &Path) -> Result<Description> {
         packages: None,
         notes: image.table.damage.iter().cloned().collect(),
     };
-    match Content::of(&image) {
+    match ImageContent::of(&image) {
         Ok(content) => inside(&content, &mut description)?,
         Err(e) => description.notes.push(e.to_string()),
     }
@@ -151,7 +151,7 @@ fn volumes(image: &Image) -> Result<(Vec<Partition>, Vec<LogicalVolume>)> {
     Ok((partitions, logical))
 }
 
-fn inside(content: &Content<'_>, description: &mut Description) -> Result<()> {
+fn inside(content: &ImageContent<'_>, description: &mut Description) -> Result<()> {
     const MOST: u64 = 1 << 20;
     let text = |path: &str| -> Result<Option<String>> {
         let bytes = content.read(path.as_bytes(), MOST)?;
@@ -175,13 +175,13 @@ fn inside(content: &Content<'_>, description: &mut Description) -> Result<()> {
 }
 
 /// By key, not as a whole: the image may be of another version of firstboot.
-fn node(spec: &str) -> Option<Node> {
+fn node(spec: &str) -> Option<InspectedNode> {
     let spec: toml::Value = toml::from_str(spec).ok()?;
     let text = |keys: &[&str]| {
         let value = keys.iter().try_fold(&spec, |value, key| value.get(key));
         value.and_then(toml::Value::as_str).unwrap_or_default().to_owned()
     };
-    Some(Node {
+    Some(InspectedNode {
         lab: text(&["lab"]),
         name: text(&["node", "name"]),
         role: text(&["node", "role"]),

@@ -57,7 +57,7 @@ pub fn write(folder: &Path, packages: &[&Path]) -> Result<()> {
 ///
 /// # Errors
 /// A build error when it is not there or lacks one of them.
-pub fn read(folder: &Path, packages: &[plan::Package]) -> Result<Vec<About>> {
+pub fn read(folder: &Path, packages: &[plan::PlanPackage]) -> Result<Vec<About>> {
     let place = folder.join(FILE);
     let what = || format!("cannot read {}", place.display());
     let text = fs::read(&place).or_build(what)?;

@@ -2,7 +2,7 @@
 
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::read_named;
-use crate::packages::trust::report::Report;
+use crate::packages::trust::report::TrustReport;
 use crate::plan::Plan;
 use crate::provenance::inventory::About;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub const SCHEMA: u32 = 3;
 
 /// One installed package.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Package {
+pub struct ManifestPackage {
     /// Name.
     pub name: String,
     /// `name-[epoch:]version-release.arch`.
@@ -65,7 +65,7 @@ pub struct Region {
 
 /// What one node's images hold, whatever their format.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Node {
+pub struct ManifestNode {
     /// Its name.
     pub name: String,
     /// The file in the output folder that lists every path of its filesystems.
@@ -90,11 +90,11 @@ pub struct Manifest {
     /// Said aloud, so that nobody takes a practice image for CentOS.
     pub practice_media: bool,
     /// Who vouches for the packages.
-    pub trust: Report,
+    pub trust: TrustReport,
     /// The packages, in the plan's order.
-    pub packages: Vec<Package>,
+    pub packages: Vec<ManifestPackage>,
     /// The nodes.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<ManifestNode>,
     /// The image files.
     pub files: Vec<Output>,
     /// The plan, which `imgbuild build --plan` replays.
@@ -107,8 +107,8 @@ impl Manifest {
         plan: &Plan,
         about: &[About],
         firstboot_sha256: String,
-        trust: Report,
-        nodes: Vec<Node>,
+        trust: TrustReport,
+        nodes: Vec<ManifestNode>,
         files: Vec<Output>,
     ) -> Self {
         Self {
@@ -177,7 +177,7 @@ impl Manifest {
     ///
     /// # Errors
     /// An input error when it cannot be told.
-    pub fn node_of(&self, image: &Path) -> Result<&Node> {
+    pub fn node_of(&self, image: &Path) -> Result<&ManifestNode> {
         let name = image.file_name().unwrap_or_default().to_string_lossy();
         let stem = image.file_stem().unwrap_or_default().to_string_lossy();
         let known = self.files.iter().find(|f| f.file == name).map(|f| f.node.as_str());
@@ -194,9 +194,9 @@ impl Manifest {
     }
 }
 
-fn packages(plan: &Plan, about: &[About], trust: &Report) -> Vec<Package> {
+fn packages(plan: &Plan, about: &[About], trust: &TrustReport) -> Vec<ManifestPackage> {
     let all = plan.packages.iter().zip(about).zip(&trust.packages);
-    all.map(|((planned, about), trust)| Package {
+    all.map(|((planned, about), trust)| ManifestPackage {
         name: planned.name.clone(),
         nevra: planned.nevra(),
         sha256: planned.checksum.hex().to_owned(),

@@ -3,7 +3,7 @@
 
 mod licence;
 
-use crate::plan::{Package, Plan};
+use crate::plan::{Plan, PlanPackage};
 use crate::provenance::inventory::About;
 use formats::iso9660::timestamp;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ const UNKNOWN: &str = "NOASSERTION";
 pub fn spdx(plan: &Plan, about: &[About]) -> String {
     let mut licences = BTreeMap::new();
     let mut packages: Vec<Value> = plan.nodes.iter().map(|n| image(&n.name, plan)).collect();
-    let describe = |n: &crate::plan::Node| relation(DOCUMENT, "DESCRIBES", &image_id(&n.name));
+    let describe = |n: &crate::plan::PlanNode| relation(DOCUMENT, "DESCRIBES", &image_id(&n.name));
     let mut relations: Vec<Value> = plan.nodes.iter().map(describe).collect();
     for (number, (package, about)) in plan.packages.iter().zip(about).enumerate() {
         let id = format!("SPDXRef-Package-{number}-{}", identifier(&package.name));
@@ -80,7 +80,7 @@ fn image(node: &str, plan: &Plan) -> Value {
     })
 }
 
-fn one(id: &str, package: &Package, about: &About, declared: &str, practice: bool) -> Value {
+fn one(id: &str, package: &PlanPackage, about: &About, declared: &str, practice: bool) -> Value {
     let mut value = json!({
         "SPDXID": id,
         "name": package.name,
@@ -117,7 +117,7 @@ fn one(id: &str, package: &Package, about: &About, declared: &str, practice: boo
 }
 
 /// A package URL (purl-spec, type `rpm`).
-fn purl(package: &Package, vendor: &str, practice: bool) -> String {
+fn purl(package: &PlanPackage, vendor: &str, practice: bool) -> String {
     let namespace = match vendor {
         _ if practice => "practice",
         vendor if vendor.contains("Red Hat") => "redhat",

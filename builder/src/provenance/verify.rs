@@ -5,7 +5,7 @@ use crate::base::error::{Context, Error, Result};
 use crate::base::progress::{Progress, Unit};
 use crate::image::listing::{self, Change, Listing};
 use crate::image::output;
-use crate::image::{Content, Image, uuid_text};
+use crate::image::{Image, ImageContent, uuid_text};
 use crate::layout::Layout;
 use crate::provenance::manifest::{Manifest, Region};
 use serde::Serialize;
@@ -17,7 +17,7 @@ pub const SCHEMA: u32 = 1;
 
 /// What `verify` found out.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct VerifyReport {
     /// [`SCHEMA`].
     pub schema: u32,
     /// The image.
@@ -80,12 +80,16 @@ impl std::fmt::Display for Difference {
 ///
 /// # Errors
 /// An input error when the image or the manifest cannot be read.
-pub fn verify(path: &Path, manifest: Option<&Path>, progress: &mut Progress) -> Result<Report> {
+pub fn verify(
+    path: &Path,
+    manifest: Option<&Path>,
+    progress: &mut Progress,
+) -> Result<VerifyReport> {
     let place = manifest.map_or_else(|| path.with_file_name("manifest.json"), Path::to_owned);
     let manifest = Manifest::read(&place)?;
     let node = manifest.node_of(path)?;
     let image = Image::open(path)?;
-    let mut report = Report {
+    let mut report = VerifyReport {
         schema: SCHEMA,
         image: path.to_owned(),
         manifest: place.clone(),
@@ -105,7 +109,7 @@ pub fn verify(path: &Path, manifest: Option<&Path>, progress: &mut Progress) -> 
     report.differences = disk(&image, &manifest.plan.disk);
     report.differences.extend(boot(&image, &node.boot)?);
     let expected = read_listing(&place.with_file_name(&node.listing))?;
-    match Content::of(&image) {
+    match ImageContent::of(&image) {
         Ok(content) => {
             progress.stage("reading the image's files", Unit::Bytes);
             report.differences.extend(filesystems(&content, &manifest.plan.disk));
@@ -197,7 +201,7 @@ fn disk(image: &Image, layout: &Layout) -> Vec<Difference> {
     differences
 }
 
-fn filesystems(content: &Content<'_>, layout: &Layout) -> Vec<Difference> {
+fn filesystems(content: &ImageContent<'_>, layout: &Layout) -> Vec<Difference> {
     let expected = layout.filesystems();
     let mut differences = Vec::new();
     for (mount, uuid) in content.uuids() {

@@ -1,7 +1,7 @@
 //! The lab file: network, nodes, repositories.
 
 use super::files::InputFile;
-use super::reader::{At, Reader, Table};
+use super::reader::{At, SpecReader, Table};
 use super::units::{
     HOST_NAME_HINT, ROLE_HINT, SUBNET_HINT, check_host_name, check_interface, check_name,
     parse_mac, parse_role,
@@ -55,7 +55,7 @@ pub struct LabFile {
 
 /// Reads the lab file.
 pub fn read_lab(file: &InputFile, home: Option<&Path>) -> (LabFile, Diagnostics) {
-    let reader = Reader::new(&file.name, &file.text);
+    let reader = SpecReader::new(&file.name, &file.text);
     let document = reader.parse();
     let root = reader.root(&document, &KEYS);
     let name = root.parsed(

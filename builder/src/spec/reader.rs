@@ -43,7 +43,7 @@ impl<T> At<T> {
 }
 
 /// One document being read.
-pub struct Reader<'a> {
+pub struct SpecReader<'a> {
     file: &'a str,
     text: &'a str,
     lines: LineIndex<'a>,
@@ -51,7 +51,7 @@ pub struct Reader<'a> {
     syntax: RefCell<Vec<Diagnostic>>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> SpecReader<'a> {
     /// A reader of `text`, called `file` in messages.
     pub fn new(file: &'a str, text: &'a str) -> Self {
         let lines = LineIndex::new(text);
@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
 
 /// A table of the document.
 pub struct Table<'r, 'a> {
-    reader: &'r Reader<'a>,
+    reader: &'r SpecReader<'a>,
     table: &'r DeTable<'a>,
     path: String,
     start: usize,

@@ -1,7 +1,7 @@
 //! The role file: machine, services, kickstart, outputs.
 
 use super::files::InputFile;
-use super::reader::{At, Reader, Table};
+use super::reader::{At, SpecReader, Table};
 use super::units::{
     InvalidValue, ROLE_HINT, SIZE_HINT, check_interface, parse_role, parse_size, show_size,
 };
@@ -45,7 +45,7 @@ pub struct RoleFile {
 
 /// Reads the role file.
 pub fn read_role(file: &InputFile) -> (RoleFile, Diagnostics) {
-    let reader = Reader::new(&file.name, &file.text);
+    let reader = SpecReader::new(&file.name, &file.text);
     let document = reader.parse();
     let root = reader.root(&document, &KEYS);
     let role = root.parsed(root.need_text("role", "\"compute\""), ROLE_HINT, parse_role);

@@ -5,7 +5,7 @@
 mod kind;
 pub mod spec;
 
-pub use kind::Kind;
+pub use kind::SeFileKind;
 
 use crate::base::error::{Context, Result};
 use crate::tree;
@@ -74,7 +74,7 @@ impl Contexts {
     }
 
     /// The context of an absolute path; `None` where the policy gives none.
-    pub fn lookup(&self, path: &[u8], kind: Kind) -> Option<&str> {
+    pub fn lookup(&self, path: &[u8], kind: SeFileKind) -> Option<&str> {
         let local = self.local.apply(path);
         let distribution = self.distribution.apply(local.as_deref().unwrap_or(path));
         let path = distribution.as_deref().or(local.as_deref()).unwrap_or(path);
@@ -100,15 +100,15 @@ impl Contexts {
 }
 
 /// `None` for a further name of a file: the label is the file's.
-fn kind(content: &Content) -> Option<Kind> {
+fn kind(content: &Content) -> Option<SeFileKind> {
     Some(match content {
-        Content::Dir => Kind::Folder,
-        Content::File { .. } | Content::Bytes(_) => Kind::File,
-        Content::Symlink(_) => Kind::Link,
-        Content::CharDevice { .. } => Kind::CharDevice,
-        Content::BlockDevice { .. } => Kind::BlockDevice,
-        Content::Fifo => Kind::Fifo,
-        Content::Socket => Kind::Socket,
+        Content::Dir => SeFileKind::Folder,
+        Content::File { .. } | Content::Bytes(_) => SeFileKind::File,
+        Content::Symlink(_) => SeFileKind::Link,
+        Content::CharDevice { .. } => SeFileKind::CharDevice,
+        Content::BlockDevice { .. } => SeFileKind::BlockDevice,
+        Content::Fifo => SeFileKind::Fifo,
+        Content::Socket => SeFileKind::Socket,
         Content::Hardlink(_) => return None,
     })
 }
@@ -143,15 +143,15 @@ mod tests {
             ("fc.local", "/etc/x -l link\n"),
             ("fc.subs", "/opt/etc /etc\n"),
         ]);
-        let file = |path: &str| contexts.lookup(path.as_bytes(), Kind::File);
+        let file = |path: &str| contexts.lookup(path.as_bytes(), SeFileKind::File);
         assert_eq!(file("/etc/passwd"), Some("fixed"));
         assert_eq!(file("/etc/profile"), Some("p"));
         assert_eq!(file("/etc/x"), Some("etc"));
         assert_eq!(file("/etc/none/x"), None);
         assert_eq!(file("/opt/etc/passwd"), Some("fixed"));
         assert_eq!(file("/opt/etcetera"), None);
-        assert_eq!(contexts.lookup(b"/etc/x", Kind::Link), Some("link"));
-        assert_eq!(contexts.lookup(b"/etc/p", Kind::Folder), Some("etc"));
+        assert_eq!(contexts.lookup(b"/etc/x", SeFileKind::Link), Some("link"));
+        assert_eq!(contexts.lookup(b"/etc/p", SeFileKind::Folder), Some("etc"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::files::{Zeroed, file, path};
 use super::seeds::trimmed;
 use crate::lab::text;
 use crate::oracle;
-use builder::image::{Content as ImageContent, Image};
+use builder::image::{Image, ImageContent};
 use formats::tree::{Content, Entry, Tree};
 use formats::{berkeley, ext4, gpt, iso9660, lvm2, qcow2};
 use std::fs::{self, File};

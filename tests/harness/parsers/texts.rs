@@ -166,7 +166,7 @@ pub(super) fn selinux(data: &[u8]) -> bool {
     for path in [&b"/usr/bin/su"[..], b"/home/user/.ssh/key", b"/"] {
         let path = substitutions.apply(path).unwrap_or_else(|| path.to_vec());
         let matching =
-            specs.iter().filter(|s| s.matches(&path, builder::tree::selinux::Kind::File));
+            specs.iter().filter(|s| s.matches(&path, builder::tree::selinux::SeFileKind::File));
         let _ = matching.count();
     }
     true

@@ -1,6 +1,6 @@
 //! Labels from a real policy (Debian's selinux-policy-default), judged by libselinux.
 
-use builder::tree::selinux::{Contexts, Kind};
+use builder::tree::selinux::{Contexts, SeFileKind};
 use lab_tests::oracle;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -38,13 +38,13 @@ fn labels_are_what_libselinux_says() {
     assert!(paths.len() > 5000, "{}", paths.len());
     let mut differing = Vec::new();
     for (name, kind) in [
-        ("file", Kind::File),
-        ("dir", Kind::Folder),
-        ("lnk_file", Kind::Link),
-        ("sock_file", Kind::Socket),
-        ("chr_file", Kind::CharDevice),
-        ("blk_file", Kind::BlockDevice),
-        ("pipe", Kind::Fifo),
+        ("file", SeFileKind::File),
+        ("dir", SeFileKind::Folder),
+        ("lnk_file", SeFileKind::Link),
+        ("sock_file", SeFileKind::Socket),
+        ("chr_file", SeFileKind::CharDevice),
+        ("blk_file", SeFileKind::BlockDevice),
+        ("pipe", SeFileKind::Fifo),
     ] {
         for some in paths.chunks(2000) {
             let options = ["-n", "-N", "-m", name].map(str::to_owned);

@@ -2,26 +2,26 @@
 //! it. Extended attributes, for which mtree has no keyword, are its `tags`: `NAME:VALUE`,...
 //! with values in hexadecimal. Other readers leave tags aside.
 
-use super::record::{Kind, Listing, Record};
+use super::record::{FileKind, Listing, Record};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-const KINDS: [(Kind, &str); 7] = [
-    (Kind::File, "file"),
-    (Kind::Dir, "dir"),
-    (Kind::Link, "link"),
-    (Kind::Char, "char"),
-    (Kind::Block, "block"),
-    (Kind::Fifo, "fifo"),
-    (Kind::Socket, "socket"),
+const KINDS: [(FileKind, &str); 7] = [
+    (FileKind::File, "file"),
+    (FileKind::Dir, "dir"),
+    (FileKind::Link, "link"),
+    (FileKind::Char, "char"),
+    (FileKind::Block, "block"),
+    (FileKind::Fifo, "fifo"),
+    (FileKind::Socket, "socket"),
 ];
 
 /// Keywords that belong to some types only.
-const SPECIAL: [(&str, &[Kind]); 4] = [
-    ("link", &[Kind::Link]),
-    ("device", &[Kind::Char, Kind::Block]),
-    ("size", &[Kind::File]),
-    ("sha256digest", &[Kind::File]),
+const SPECIAL: [(&str, &[FileKind]); 4] = [
+    ("link", &[FileKind::Link]),
+    ("device", &[FileKind::Char, FileKind::Block]),
+    ("size", &[FileKind::File]),
+    ("sha256digest", &[FileKind::File]),
 ];
 
 /// The listing as text.
@@ -40,17 +40,17 @@ pub fn write(listing: &Listing) -> String {
             record.mode, record.uid, record.gid, record.mtime
         );
         match record.kind {
-            Kind::File => {
+            FileKind::File => {
                 let _ = write!(text, " size={} sha256digest={}", record.size, record.sha256);
             }
-            Kind::Link => {
+            FileKind::Link => {
                 text.push_str(" link=");
                 escape(&record.target, &mut text);
             }
-            Kind::Char | Kind::Block => {
+            FileKind::Char | FileKind::Block => {
                 let _ = write!(text, " device=native,{},{}", record.device.0, record.device.1);
             }
-            Kind::Dir | Kind::Fifo | Kind::Socket => {}
+            FileKind::Dir | FileKind::Fifo | FileKind::Socket => {}
         }
         for (number, (name, value)) in record.xattrs.iter().enumerate() {
             text.push_str(if number == 0 { " tags=" } else { "," });
@@ -108,7 +108,7 @@ fn record(line: &str) -> Option<(Vec<u8>, Record)> {
     let mut words = line.split(' ');
     let path = words.next()?.strip_prefix('.')?;
     let mut record = Record {
-        kind: Kind::File,
+        kind: FileKind::File,
         mode: 0,
         uid: 0,
         gid: 0,
@@ -119,7 +119,7 @@ fn record(line: &str) -> Option<(Vec<u8>, Record)> {
         device: (0, 0),
         xattrs: BTreeMap::new(),
     };
-    let mut kinds: Option<&[Kind]> = None;
+    let mut kinds: Option<&[FileKind]> = None;
     for word in words {
         let (key, value) = word.split_once('=')?;
         if let Some((_, of)) = SPECIAL.iter().find(|(special, _)| *special == key) {
@@ -173,16 +173,16 @@ mod tests {
                 (b"security.capability".to_vec(), vec![1, 0, 0xff]),
                 (b"user.a:b,c".to_vec(), Vec::new()),
             ]),
-            ..Record::of_fat(Kind::File, 0, String::new())
+            ..Record::of_fat(FileKind::File, 0, String::new())
         };
         let link = Record {
             target: b"../a b\\c".to_vec(),
-            ..Record::of_fat(Kind::Link, 0, String::new())
+            ..Record::of_fat(FileKind::Link, 0, String::new())
         };
         let device =
-            Record { device: (259, 70_000), ..Record::of_fat(Kind::Block, 0, String::new()) };
+            Record { device: (259, 70_000), ..Record::of_fat(FileKind::Block, 0, String::new()) };
         let listing = Listing::from([
-            (Vec::new(), Record::of_fat(Kind::Dir, 0, String::new())),
+            (Vec::new(), Record::of_fat(FileKind::Dir, 0, String::new())),
             (b"usr/a b\n#\xff=".to_vec(), file),
             (b"link".to_vec(), link),
             (b"dev/x".to_vec(), device),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// What a path is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// Regular file.
     File,
     /// Directory.
@@ -25,7 +25,7 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// What it is.
-    pub kind: Kind,
+    pub kind: FileKind,
     /// Permission bits.
     pub mode: u16,
     /// Owner.
@@ -48,7 +48,7 @@ pub struct Record {
 
 impl Record {
     /// What a FAT filesystem knows of a file, as the image's fstab mounts it.
-    pub fn of_fat(kind: Kind, size: u64, sha256: String) -> Self {
+    pub fn of_fat(kind: FileKind, size: u64, sha256: String) -> Self {
         Self {
             kind,
             mode: 0o700,

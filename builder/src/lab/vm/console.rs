@@ -40,7 +40,7 @@ pub enum Phase {
 
 /// What a node's console has shown since its machine was last started.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
+pub struct ConsoleReport {
     /// The last verdict of firstboot's.
     pub readiness: Readiness,
     /// The last line: firstboot's, once there is one.
@@ -51,14 +51,14 @@ pub struct Report {
     pub length: u64,
 }
 
-impl Default for Report {
+impl Default for ConsoleReport {
     fn default() -> Self {
         Self { readiness: Readiness::Working, last: String::new(), phase: Phase::Loader, length: 0 }
     }
 }
 
 /// Reads the log from byte `start` on, as written by node `name`.
-pub fn report(log: &Path, start: u64, name: &str) -> Report {
+pub fn report(log: &Path, start: u64, name: &str) -> ConsoleReport {
     let mut bytes = Vec::new();
     let read = File::open(log).and_then(|mut file| {
         // libvirt's virtlogd begins a new file when one is large.
@@ -72,7 +72,7 @@ pub fn report(log: &Path, start: u64, name: &str) -> Report {
     }
     let text = plain(&String::from_utf8_lossy(&bytes));
     let (readiness, last) = judge(&text, name);
-    Report { readiness, last, phase: phase(&text), length: bytes.len() as u64 }
+    ConsoleReport { readiness, last, phase: phase(&text), length: bytes.len() as u64 }
 }
 
 /// What GRUB shows when it waits for somebody: menu, command line, rescue mode, an error.

@@ -1,12 +1,12 @@
 //! Whether a machine that is on still runs: by QEMU's run state, and by a console on which the
 //! system does not begin.
 
-use super::console::{Phase, Report};
+use super::console::{ConsoleReport, Phase};
 use super::directory::LOG;
 use super::handle::Machine;
 use super::probe;
 use super::processor::KVM;
-use super::state::Node;
+use super::state::VmNode;
 use crate::base::error::Result;
 use std::fs;
 use std::path::Path;
@@ -50,7 +50,7 @@ pub struct Health {
 ///
 /// # Errors
 /// When what runs it does not answer.
-pub fn of(node: &Node, directory: &Path) -> Result<Health> {
+pub fn of(node: &VmNode, directory: &Path) -> Result<Health> {
     let on = node.alive()?;
     let run_state = match &node.machine {
         Some(machine) if on => machine.run_state(directory)?,
@@ -61,7 +61,7 @@ pub fn of(node: &Node, directory: &Path) -> Result<Health> {
 
 impl Health {
     /// Why the machine will not go on, if so. One that somebody paused will.
-    pub fn stop(&self, node: &Node, directory: &Path) -> Option<Stop> {
+    pub fn stop(&self, node: &VmNode, directory: &Path) -> Option<Stop> {
         if !self.on {
             return Some(Stop::Machine("its machine has ended".into()));
         }
@@ -102,7 +102,7 @@ fn qemu_log(directory: &Path) -> String {
 }
 
 /// Whether KVM has not shown yet that it can run this node's system.
-pub fn is_unproven(node: &Node, report: &Report) -> bool {
+pub fn is_unproven(node: &VmNode, report: &ConsoleReport) -> bool {
     node.accelerator == KVM && report.phase != Phase::System
 }
 
@@ -116,7 +116,7 @@ impl Silence {
     pub fn judge(
         &mut self,
         accelerator: &str,
-        report: &Report,
+        report: &ConsoleReport,
         used: impl FnOnce() -> Option<Duration>,
     ) -> Option<Stop> {
         if accelerator != KVM || report.phase != Phase::Loader {
@@ -152,8 +152,8 @@ impl Silence {
 mod tests {
     use super::*;
 
-    fn node(accelerator: &str) -> Node {
-        Node {
+    fn node(accelerator: &str) -> VmNode {
+        VmNode {
             role: "compute".into(),
             address: [192, 168, 1, 11].into(),
             image: "nova01.qcow2".into(),
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn only_a_boot_loader_under_kvm_is_too_silent() {
-        let report = |phase| Report { phase, ..Report::default() };
+        let report = |phase| ConsoleReport { phase, ..ConsoleReport::default() };
         let judge = |accelerator: &str, phase| {
             let mut silence = Silence::default();
             assert_eq!(silence.judge(accelerator, &report(phase), || Some(SILENCE)), None);

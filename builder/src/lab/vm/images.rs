@@ -50,7 +50,7 @@ struct Plan {
     lab: plan::Lab,
     machine: plan::Machine,
     disk: Disk,
-    nodes: Vec<plan::Node>,
+    nodes: Vec<plan::PlanNode>,
 }
 
 #[derive(Deserialize)]
@@ -137,7 +137,7 @@ fn parse(path: &Path) -> Result<Manifest> {
 
 fn of_manifest(manifest: &Manifest, folder: &Path) -> Result<Vec<Machine>> {
     let plan = &manifest.plan;
-    let machine = |node: &plan::Node| {
+    let machine = |node: &plan::PlanNode| {
         let image = ImageFormat::ALL.iter().find_map(|format| {
             let name = format!("{}.{}", node.name, format.extension());
             let file = manifest.files.iter().find(|f| f.file == name)?;

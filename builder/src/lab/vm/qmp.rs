@@ -16,13 +16,13 @@ pub const SOCKET: &str = "control";
 #[derive(Deserialize)]
 struct Message {
     event: Option<String>,
-    error: Option<Refusal>,
+    error: Option<QmpRefusal>,
     #[serde(default, rename = "return")]
     result: Value,
 }
 
 #[derive(Deserialize)]
-struct Refusal {
+struct QmpRefusal {
     desc: String,
 }
 

@@ -5,7 +5,7 @@ use super::handle;
 use super::images::Machine;
 use super::options::{Backend, Up};
 use super::processor::{KVM, TCG};
-use super::state::{self, Held, Node, State};
+use super::state::{self, Held, State, VmNode};
 use super::virsh::Connection;
 use super::watch::Failure;
 use super::{domain, network, qemu};
@@ -252,7 +252,7 @@ impl Runner<'_> {
                 firmware: self.options.firmware,
             })?),
         };
-        let node = Node {
+        let node = VmNode {
             role: machine.role.clone(),
             address: machine.address,
             image: machine.image.clone(),

@@ -30,7 +30,7 @@ pub struct State {
     /// The lab network, while it is up.
     pub network: Option<Network>,
     /// Machines by name.
-    pub nodes: BTreeMap<String, Node>,
+    pub nodes: BTreeMap<String, VmNode>,
 }
 
 impl State {
@@ -55,7 +55,7 @@ impl State {
     ) -> Result<Vec<&'a String>> {
         let mut running = Vec::new();
         for name in names {
-            if self.nodes.get(name).map_or(Ok(false), Node::alive)? {
+            if self.nodes.get(name).map_or(Ok(false), VmNode::alive)? {
                 running.push(name);
             }
         }
@@ -65,7 +65,7 @@ impl State {
 
 /// One machine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Node {
+pub struct VmNode {
     /// Role name.
     pub role: String,
     /// Address on the lab network.
@@ -82,7 +82,7 @@ pub struct Node {
     pub accelerator: String,
 }
 
-impl Node {
+impl VmNode {
     /// Whether its machine runs.
     ///
     /// # Errors

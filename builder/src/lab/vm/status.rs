@@ -2,7 +2,7 @@
 
 use super::console::{self, Readiness};
 use super::health::{self, Stop};
-use super::state::{self, Folder, Node as Remembered};
+use super::state::{self, Folder, VmNode};
 use crate::base::error::Result;
 use serde::Serialize;
 use std::net::Ipv4Addr;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// A lab.
 #[derive(Clone, Debug, Serialize)]
-pub struct Lab {
+pub struct LabStatus {
     /// Its name.
     pub name: String,
     /// Its network.
@@ -18,7 +18,7 @@ pub struct Lab {
     /// Whether the network is up.
     pub network_up: bool,
     /// Its machines by address.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<NodeStatus>,
 }
 
 /// Whether a machine runs.
@@ -33,7 +33,7 @@ pub enum Power {
 
 /// A machine.
 #[derive(Clone, Debug, Serialize)]
-pub struct Node {
+pub struct NodeStatus {
     /// Node name.
     pub name: String,
     /// Role name.
@@ -62,7 +62,7 @@ pub struct Node {
     pub console: PathBuf,
 }
 
-impl Node {
+impl NodeStatus {
     /// One word for people.
     pub fn word(&self) -> &'static str {
         match (self.power, self.firstboot) {
@@ -80,7 +80,7 @@ impl Node {
 ///
 /// # Errors
 /// When a lab or node is not known, a state cannot be read, or libvirt does not answer.
-pub fn status(base: &Path, lab: Option<&str>, names: &[String]) -> Result<Vec<Lab>> {
+pub fn status(base: &Path, lab: Option<&str>, names: &[String]) -> Result<Vec<LabStatus>> {
     let folders = match lab {
         None if names.is_empty() => {
             state::labs(base).iter().map(|name| Folder::new(base, name)).collect()
@@ -90,13 +90,13 @@ pub fn status(base: &Path, lab: Option<&str>, names: &[String]) -> Result<Vec<La
     folders.iter().map(|folder| of_lab(folder, names)).collect()
 }
 
-fn of_lab(folder: &Folder, names: &[String]) -> Result<Lab> {
+fn of_lab(folder: &Folder, names: &[String]) -> Result<LabStatus> {
     let state = folder.read()?;
     let names = state::choose(&state, names)?;
     let nodes = names.iter().map(|name| of_node(folder, name, &state.nodes[name]));
-    let mut nodes = nodes.collect::<Result<Vec<Node>>>()?;
+    let mut nodes = nodes.collect::<Result<Vec<NodeStatus>>>()?;
     nodes.sort_by_key(|n| n.address);
-    Ok(Lab {
+    Ok(LabStatus {
         name: state.lab.name.clone(),
         network: format!("{}/{}", state.lab.network, state.lab.prefix),
         network_up: state.network_up()?.is_some(),
@@ -104,7 +104,7 @@ fn of_lab(folder: &Folder, names: &[String]) -> Result<Lab> {
     })
 }
 
-fn of_node(folder: &Folder, name: &str, node: &Remembered) -> Result<Node> {
+fn of_node(folder: &Folder, name: &str, node: &VmNode) -> Result<NodeStatus> {
     let console = folder.console(name);
     let directory = folder.node(name);
     let health = health::of(node, &directory)?;
@@ -113,7 +113,7 @@ fn of_node(folder: &Folder, name: &str, node: &Remembered) -> Result<Node> {
     let stopped = stop.map(Stop::reason);
     let report = console::report(&console, node.log_start, name);
     let said = stopped.clone().unwrap_or(report.last);
-    Ok(Node {
+    Ok(NodeStatus {
         name: name.to_owned(),
         role: node.role.clone(),
         address: node.address,

@@ -43,7 +43,7 @@ impl Host {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Record {
+struct VerdictRecord {
     schema: u32,
     host: Host,
     /// Why KVM does not work here; absent where it does.
@@ -65,7 +65,7 @@ impl Verdicts {
     /// What is known: that KVM works, or why it does not. `None` where nothing is, or what is
     /// known is of another host, kernel or QEMU, or cannot be read.
     pub fn read(&self) -> Option<std::result::Result<(), String>> {
-        let record: Record = serde_json::from_slice(&fs::read(&self.path).ok()?).ok()?;
+        let record: VerdictRecord = serde_json::from_slice(&fs::read(&self.path).ok()?).ok()?;
         let known = record.schema == SCHEMA && record.host == self.host;
         known.then_some(record.failure.map_or(Ok(()), Err))
     }
@@ -77,7 +77,7 @@ impl Verdicts {
     pub fn write(&self, verdict: &std::result::Result<(), String>) -> Result<()> {
         let what = || format!("cannot write {}", self.path.display());
         let failure = verdict.as_ref().err().cloned();
-        let record = Record { schema: SCHEMA, host: self.host.clone(), failure };
+        let record = VerdictRecord { schema: SCHEMA, host: self.host.clone(), failure };
         let text = serde_json::to_vec_pretty(&record).or_environment(what)?;
         let directory = self.path.parent().unwrap_or(Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(directory).or_environment(what)?;

@@ -2,7 +2,7 @@
 
 use super::console::{self, Readiness};
 use super::health::{self, Silence, Stop};
-use super::state::{Folder, Node, State};
+use super::state::{Folder, State, VmNode};
 use crate::base::error::{Error, Result};
 use crate::base::interrupt;
 use crate::base::progress::{Progress, Unit};
@@ -139,7 +139,7 @@ impl<'a> Watch<'a> {
 }
 
 impl Waiting {
-    fn look(&mut self, folder: &Folder, node: &Node, timeout: Duration) -> Result<Look> {
+    fn look(&mut self, folder: &Folder, node: &VmNode, timeout: Duration) -> Result<Look> {
         let directory = folder.node(&self.name);
         // Before the console is read: what a machine wrote last counts after its end.
         let health = health::of(node, &directory)?;

@@ -2,7 +2,7 @@
 
 use super::dead;
 use super::directory::Folder;
-use super::survey::{self, Entry, Kind};
+use super::survey::{self, CacheEntry, CacheKind};
 use crate::base::error::{Context, Result};
 use crate::base::interrupt;
 use crate::base::private;
@@ -15,7 +15,7 @@ use std::time::SystemTime;
 #[derive(Clone, Debug)]
 pub struct Selection {
     /// Of these kinds.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<CacheKind>,
     /// Until these kinds together have no more bytes than this.
     pub keep: u64,
     /// Only if not used since.
@@ -26,7 +26,7 @@ pub struct Selection {
 #[derive(Clone, Debug)]
 pub struct Removal {
     /// The entry.
-    pub entry: Entry,
+    pub entry: CacheEntry,
     /// Whether it is removed (or would be).
     pub removed: bool,
     /// Why it stays although it was to go.
@@ -44,7 +44,7 @@ pub fn clean(folder: &Folder, selection: &Selection, dry_run: bool) -> Result<Ve
         return Ok(Vec::new());
     }
     let mut entries = survey::survey(folder.root())?;
-    let dead = |entry: &Entry| entry.kind == Kind::Leftovers;
+    let dead = |entry: &CacheEntry| entry.kind == CacheKind::Leftovers;
     entries.retain(|entry| dead(entry) || selection.kinds.contains(&entry.kind));
     entries.sort_by(|a, b| (a.used, &a.path).cmp(&(b.used, &b.path)));
     let mut total: u64 = entries.iter().filter(|e| !dead(e)).map(|entry| entry.bytes).sum();
@@ -95,7 +95,7 @@ fn remove_dead(folder: &Folder, path: &Path, dry_run: bool) -> Result<(), String
 /// Removes an entry unless it is in use; the error says why it stays.
 fn remove(
     folder: &Folder,
-    entry: &Entry,
+    entry: &CacheEntry,
     unused_since: Option<SystemTime>,
     dry_run: bool,
 ) -> Result<(), String> {
@@ -149,7 +149,7 @@ mod tests {
     }
 
     fn all(keep: u64) -> Selection {
-        Selection { kinds: Kind::ALL.to_vec(), keep, unused_since: None }
+        Selection { kinds: CacheKind::ALL.to_vec(), keep, unused_since: None }
     }
 
     fn removed(folder: &Folder, selection: &Selection, dry_run: bool) -> Vec<String> {

@@ -14,7 +14,7 @@ use std::time::SystemTime;
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum CacheKind {
     /// An installed tree.
     Trees,
     /// A package, or a part of a download.
@@ -29,7 +29,7 @@ pub enum Kind {
     Leftovers,
 }
 
-impl Kind {
+impl CacheKind {
     /// Every kind, in the order they are shown.
     pub const ALL: [Self; 6] =
         [Self::Trees, Self::Packages, Self::Metadata, Self::Practice, Self::Logs, Self::Leftovers];
@@ -53,9 +53,9 @@ impl Kind {
 
 /// One thing in the cache that can be removed by itself.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct CacheEntry {
     /// What it is.
-    pub kind: Kind,
+    pub kind: CacheKind,
     /// Where it is.
     pub path: PathBuf,
     /// Bytes of disk that it takes.
@@ -70,21 +70,24 @@ pub struct Entry {
 ///
 /// # Errors
 /// An environment error naming what cannot be read; interruption.
-pub fn survey(root: &Path) -> Result<Vec<Entry>> {
+pub fn survey(root: &Path) -> Result<Vec<CacheEntry>> {
     let mut found = Vec::new();
-    let file = |folder: &str, kind: Kind, named: &dyn Fn(&str) -> bool| -> Result<Vec<Entry>> {
-        Ok(list(&root.join(folder))?
-            .into_iter()
-            .filter(|(path, meta)| meta.is_file() && named(name(path)))
-            .map(|(path, meta)| entry(kind, path, &meta, false))
-            .collect())
-    };
-    found.extend(file("packages", Kind::Packages, &|n| n.strip_suffix(".rpm").is_some_and(hex))?);
-    found.extend(file("metadata", Kind::Metadata, &hex)?);
-    found.extend(file("pages", Kind::Metadata, &hex)?);
-    found.extend(file("logs", Kind::Logs, &is_log)?);
-    let partial = file("partial", Kind::Packages, &|n| hex(n) || n.starts_with(".tmp"))?;
-    found.extend(partial.into_iter().map(|e| Entry { busy: is_locked(&e.path), ..e }));
+    let file =
+        |folder: &str, kind: CacheKind, named: &dyn Fn(&str) -> bool| -> Result<Vec<CacheEntry>> {
+            Ok(list(&root.join(folder))?
+                .into_iter()
+                .filter(|(path, meta)| meta.is_file() && named(name(path)))
+                .map(|(path, meta)| entry(kind, path, &meta, false))
+                .collect())
+        };
+    found.extend(file("packages", CacheKind::Packages, &|n| {
+        n.strip_suffix(".rpm").is_some_and(hex)
+    })?);
+    found.extend(file("metadata", CacheKind::Metadata, &hex)?);
+    found.extend(file("pages", CacheKind::Metadata, &hex)?);
+    found.extend(file("logs", CacheKind::Logs, &is_log)?);
+    let partial = file("partial", CacheKind::Packages, &|n| hex(n) || n.starts_with(".tmp"))?;
+    found.extend(partial.into_iter().map(|e| CacheEntry { busy: is_locked(&e.path), ..e }));
     found.extend(leftovers(root)?);
     found.extend(trees(root)?);
     let making = is_locked(&root.join("debs/lock"));
@@ -95,7 +98,7 @@ pub fn survey(root: &Path) -> Result<Vec<Entry>> {
         match fs::symlink_metadata(&path) {
             Ok(meta) if meta.is_dir() && ours => {
                 let bytes = size(&path)?;
-                found.push(Entry { bytes, ..entry(Kind::Practice, path, &meta, making) });
+                found.push(CacheEntry { bytes, ..entry(CacheKind::Practice, path, &meta, making) });
             }
             _ => {}
         }
@@ -103,19 +106,19 @@ pub fn survey(root: &Path) -> Result<Vec<Entry>> {
     Ok(found)
 }
 
-fn leftovers(root: &Path) -> Result<Vec<Entry>> {
+fn leftovers(root: &Path) -> Result<Vec<CacheEntry>> {
     let mut found = Vec::new();
     for path in dead::find(root) {
         // Gone since: somebody else cleans up.
         let Ok(meta) = fs::symlink_metadata(&path) else { continue };
         let bytes = if meta.is_dir() { size(&path)? } else { meta.blocks() * 512 };
-        found.push(Entry { bytes, ..entry(Kind::Leftovers, path, &meta, false) });
+        found.push(CacheEntry { bytes, ..entry(CacheKind::Leftovers, path, &meta, false) });
     }
     Ok(found)
 }
 
 /// Installed trees, and those that are being made.
-fn trees(root: &Path) -> Result<Vec<Entry>> {
+fn trees(root: &Path) -> Result<Vec<CacheEntry>> {
     let mut found = Vec::new();
     for folder in dead::trees(root) {
         let making = is_locked(&folder.join("lock"));
@@ -123,9 +126,12 @@ fn trees(root: &Path) -> Result<Vec<Entry>> {
             if hex(name(&path)) {
                 // A finished tree does not change, so it is measured once.
                 let bytes = remembered(root, &path)?;
-                found.push(Entry { bytes, ..entry(Kind::Trees, path, &meta, false) });
+                found.push(CacheEntry { bytes, ..entry(CacheKind::Trees, path, &meta, false) });
             } else if name(&path).starts_with(dead::TREE) && (making || is_locked(&path)) {
-                found.push(Entry { bytes: size(&path)?, ..entry(Kind::Trees, path, &meta, true) });
+                found.push(CacheEntry {
+                    bytes: size(&path)?,
+                    ..entry(CacheKind::Trees, path, &meta, true)
+                });
             }
         }
     }
@@ -150,9 +156,9 @@ fn remembered(root: &Path, tree: &Path) -> Result<u64> {
     Ok(bytes)
 }
 
-fn entry(kind: Kind, path: PathBuf, meta: &Metadata, busy: bool) -> Entry {
+fn entry(kind: CacheKind, path: PathBuf, meta: &Metadata, busy: bool) -> CacheEntry {
     let used = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-    Entry { kind, path, bytes: meta.blocks() * 512, used, busy }
+    CacheEntry { kind, path, bytes: meta.blocks() * 512, used, busy }
 }
 
 fn name(path: &Path) -> &str {

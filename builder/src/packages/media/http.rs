@@ -17,7 +17,7 @@ use super::network::Network;
 use crate::base::error::{Context, Error, Result};
 use crate::packages::checksum::{Checksum, Known};
 use client::Client;
-use download::{Append, Outcome, Sink, Validators, Wanted, below};
+use download::{Append, DownloadOutcome, Sink, Validators, Wanted, below};
 use pages::Page;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -66,7 +66,7 @@ impl Http {
         at_hand: Option<&Validators>,
         advance: &(dyn Fn(u64) + Sync),
         sink: &mut dyn Sink,
-    ) -> Result<Outcome> {
+    ) -> Result<DownloadOutcome> {
         let mut urls = if path.is_empty() { self.bases.clone() } else { below(&self.bases, path) };
         if self.network.offline {
             return Err(offline(&urls[0]));
@@ -75,7 +75,7 @@ impl Http {
         urls.rotate_left(first);
         let wanted = Wanted { urls: &urls, limit, known, at_hand, advance };
         let outcome = download::fetch(&self.client, &wanted, sink)?;
-        if let Outcome::Fetched(index, _) = &outcome {
+        if let DownloadOutcome::Fetched(index, _) = &outcome {
             self.preferred.store((first + index) % urls.len(), Ordering::Relaxed);
         }
         Ok(outcome)
@@ -97,12 +97,14 @@ impl Http {
         let at_hand = kept.as_ref().map(|page| &page.validators);
         let limit = limit.min(PAGE_MAX);
         match (self.fetch(path, limit, false, at_hand, &|_| (), &mut bytes)?, kept) {
-            (Outcome::Fetched(_, validators), _) => {
+            (DownloadOutcome::Fetched(_, validators), _) => {
                 let page = Page { validators, bytes };
                 pages::store(&self.network.cache, &url, &page)?;
                 Ok(page.bytes)
             }
-            (Outcome::Unchanged, kept) => Ok(kept.map(|page| page.bytes).unwrap_or_default()),
+            (DownloadOutcome::Unchanged, kept) => {
+                Ok(kept.map(|page| page.bytes).unwrap_or_default())
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// A `.repo` file.
-pub struct File {
+pub struct RepoFile {
     /// Its name for messages.
     pub name: String,
     /// Its repositories.
@@ -102,12 +102,12 @@ const PASSED_OVER: [&str; 25] = [
 ///
 /// # Errors
 /// Every problem with it, with its line.
-pub fn parse(name: &str, text: &str, variables: &Variables) -> Result<File> {
+pub fn parse(name: &str, text: &str, variables: &Variables) -> Result<RepoFile> {
     let mut problems = Vec::new();
     let mut warnings = Vec::new();
     let mut sections = Vec::new();
     for raw in sections_of(name, text, &mut problems) {
-        let mut reader = Options { file: name, raw: &raw, variables, problems: &mut problems };
+        let mut reader = OptionReader { file: name, raw: &raw, variables, problems: &mut problems };
         sections.push(reader.section());
         for (key, (line, _)) in &raw.options {
             if READ.contains(&key.as_str()) || PASSED_OVER.contains(&key.as_str()) {
@@ -128,7 +128,7 @@ pub fn parse(name: &str, text: &str, variables: &Variables) -> Result<File> {
         problems.push(Diagnostic::of_file(name, "no repository in this file").hint(hint));
     }
     if problems.is_empty() {
-        return Ok(File { name: name.to_owned(), sections, warnings });
+        return Ok(RepoFile { name: name.to_owned(), sections, warnings });
     }
     problems.sort();
     Err(Diagnostics(problems).into())
@@ -190,14 +190,14 @@ fn sections_of(name: &str, text: &str, problems: &mut Vec<Diagnostic>) -> Vec<Ra
 }
 
 /// Typed access to a section's options.
-struct Options<'a> {
+struct OptionReader<'a> {
     file: &'a str,
     raw: &'a Raw,
     variables: &'a Variables,
     problems: &'a mut Vec<Diagnostic>,
 }
 
-impl Options<'_> {
+impl OptionReader<'_> {
     fn section(&mut self) -> Section {
         let signing = Signing {
             packages: self.boolean("gpgcheck"),

@@ -79,7 +79,11 @@ impl Access {
     }
 
     /// The enabled repositories of a `.repo` file.
-    fn repositories(&self, file: &repofile::File, notes: &mut Vec<String>) -> Result<Vec<Source>> {
+    fn repositories(
+        &self,
+        file: &repofile::RepoFile,
+        notes: &mut Vec<String>,
+    ) -> Result<Vec<Source>> {
         notes.extend(file.warnings.iter().map(|w| format!("warning: {w}")));
         let mut sources = Vec::new();
         for section in &file.sections {

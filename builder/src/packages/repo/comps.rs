@@ -5,7 +5,7 @@ use std::io::Read;
 
 /// A package group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Group {
+pub struct CompsGroup {
     /// Its id, `core`.
     pub id: String,
     /// Its title, `Core`.
@@ -31,7 +31,7 @@ pub struct Environment {
     pub groups: Vec<String>,
 }
 
-impl Group {
+impl CompsGroup {
     /// Adds what another repository says of the same group.
     pub fn merge(&mut self, other: Self) {
         add(&mut self.mandatory, other.mandatory);
@@ -60,12 +60,12 @@ fn add<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
 ///
 /// # Errors
 /// What is wrong with the XML and at which byte.
-pub fn parse(bytes: &[u8]) -> Result<(Vec<Group>, Vec<Environment>), String> {
+pub fn parse(bytes: &[u8]) -> Result<(Vec<CompsGroup>, Vec<Environment>), String> {
     read(bytes)
 }
 
 /// As [`parse`], piece by piece.
-pub(super) fn read(from: impl Read) -> Result<(Vec<Group>, Vec<Environment>), String> {
+pub(super) fn read(from: impl Read) -> Result<(Vec<CompsGroup>, Vec<Environment>), String> {
     let mut reading = Reading::default();
     xml::parse(from, |token| reading.token(token))?;
     Ok((reading.groups, reading.environments))
@@ -74,9 +74,9 @@ pub(super) fn read(from: impl Read) -> Result<(Vec<Group>, Vec<Environment>), St
 /// What has been read so far.
 #[derive(Default)]
 struct Reading {
-    groups: Vec<Group>,
+    groups: Vec<CompsGroup>,
     environments: Vec<Environment>,
-    group: Option<Group>,
+    group: Option<CompsGroup>,
     environment: Option<Environment>,
     /// Type and condition of the member being read.
     member: (String, String),
@@ -87,7 +87,7 @@ struct Reading {
 impl Reading {
     fn token(&mut self, token: Token) -> Result<(), String> {
         match token {
-            Token::Start("group", _) => self.group = Some(Group::default()),
+            Token::Start("group", _) => self.group = Some(CompsGroup::default()),
             Token::Start("environment", _) => self.environment = Some(Environment::default()),
             Token::Start("packagereq", attributes) => {
                 self.member = (attributes.get("type")?, attributes.get("requires")?);
@@ -112,7 +112,7 @@ impl Reading {
     }
 }
 
-fn of_group(group: &mut Group, name: &str, text: &str, (kind, condition): &(String, String)) {
+fn of_group(group: &mut CompsGroup, name: &str, text: &str, (kind, condition): &(String, String)) {
     match name {
         "id" => text.clone_into(&mut group.id),
         // The first one is the untranslated one.

@@ -2,7 +2,7 @@
 //! schema of createrepo_c's `sqlite.c` documentation.
 
 use super::primary::{Compare, Package, Relation, located};
-use super::sqlite::{Database, Value};
+use super::sqlite::{Database, SqliteValue};
 use super::unpack::Records;
 use super::version::Evr;
 use std::collections::HashMap;
@@ -38,7 +38,7 @@ pub fn packages(bytes: Vec<u8>, repo: usize) -> Result<Vec<Package>, String> {
         packages.push(package(row, repo)?);
         Ok(())
     })?;
-    let owner = |key: Value<'_>| {
+    let owner = |key: SqliteValue<'_>| {
         keys.get(&key.number()?).copied().ok_or_else(|| format!("no package has the key {key:?}"))
     };
     for table in ["provides", "requires", "conflicts", "obsoletes"] {
@@ -64,7 +64,7 @@ pub fn packages(bytes: Vec<u8>, repo: usize) -> Result<Vec<Package>, String> {
     Ok(packages)
 }
 
-fn package(row: &[Value<'_>], repo: usize) -> Result<Package, String> {
+fn package(row: &[SqliteValue<'_>], repo: usize) -> Result<Package, String> {
     let text = |n: usize| row[n].text().map(str::to_owned);
     let epoch = row[5].text()?;
     let mut package = Package::empty(repo);
@@ -82,7 +82,7 @@ fn package(row: &[Value<'_>], repo: usize) -> Result<Package, String> {
     package.complete((row[12].text()?, row[1].text()?))
 }
 
-fn relation(row: &[Value<'_>]) -> Result<Relation, String> {
+fn relation(row: &[SqliteValue<'_>]) -> Result<Relation, String> {
     let name = row[1].text()?.to_owned();
     let Some(compare) = Compare::of_flags(row[2].text()?) else {
         return Ok(Relation { name, version: None });

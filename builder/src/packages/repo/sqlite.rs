@@ -20,7 +20,7 @@ pub struct Database {
 
 /// A value of a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Value<'r> {
+pub enum SqliteValue<'r> {
     /// NULL, also that of columns added after the row was written.
     Null,
     /// An integer.
@@ -34,7 +34,7 @@ pub enum Value<'r> {
 /// Gets each cell of a table: row number, payload, and its byte offset in the file.
 type OnCell<'a> = dyn FnMut(i64, &[u8], usize) -> Result<(), String> + 'a;
 
-impl<'r> Value<'r> {
+impl<'r> SqliteValue<'r> {
     /// Text; NULL is empty.
     pub fn text(self) -> Result<&'r str, String> {
         match self {
@@ -93,7 +93,7 @@ impl Database {
         &self,
         table: &str,
         columns: &[&str],
-        on: &mut dyn FnMut(&[Value]) -> Result<(), String>,
+        on: &mut dyn FnMut(&[SqliteValue]) -> Result<(), String>,
     ) -> Result<(), String> {
         let Table { root, columns: known, row_number } = self.table(table)?;
         let place = |column: &&str| {
@@ -105,10 +105,10 @@ impl Database {
         self.walk(root, 0, &mut pages, &mut |row, payload, at| {
             let mut values = Vec::with_capacity(places.len());
             let record =
-                Record::read(payload).map_err(|e| format!("{e} of the row at byte {at}"))?;
+                SqliteRecord::read(payload).map_err(|e| format!("{e} of the row at byte {at}"))?;
             for &place in &places {
                 let value = match row_number {
-                    Some(own) if own == place => Value::Integer(row),
+                    Some(own) if own == place => SqliteValue::Integer(row),
                     _ => record.value(place).map_err(|e| format!("{e} of the row at byte {at}"))?,
                 };
                 values.push(value);
@@ -122,8 +122,10 @@ impl Database {
         let mut found = None;
         let mut pages = self.bytes.len() / self.page_size;
         self.walk(1, 0, &mut pages, &mut |_, payload, _| {
-            let record = Record::read(payload)?;
-            if record.value(0)? == Value::Text("table") && record.value(1)? == Value::Text(name) {
+            let record = SqliteRecord::read(payload)?;
+            if record.value(0)? == SqliteValue::Text("table")
+                && record.value(1)? == SqliteValue::Text(name)
+            {
                 let root = usize::try_from(record.value(3)?.number()?).unwrap_or(usize::MAX);
                 let (columns, row_number) = columns(record.value(4)?.text()?);
                 found = Some(Table { root, columns, row_number });
@@ -206,12 +208,12 @@ impl Database {
 }
 
 /// A row: the types of its values, and where they begin.
-struct Record<'p> {
+struct SqliteRecord<'p> {
     payload: &'p [u8],
     types: Vec<(i64, usize)>,
 }
 
-impl<'p> Record<'p> {
+impl<'p> SqliteRecord<'p> {
     fn read(payload: &'p [u8]) -> Result<Self, String> {
         let damaged = || "damaged head".to_owned();
         let mut rest = payload;
@@ -228,21 +230,21 @@ impl<'p> Record<'p> {
         Ok(Self { payload, types })
     }
 
-    fn value(&self, place: usize) -> Result<Value<'p>, String> {
-        let Some(&(kind, at)) = self.types.get(place) else { return Ok(Value::Null) };
+    fn value(&self, place: usize) -> Result<SqliteValue<'p>, String> {
+        let Some(&(kind, at)) = self.types.get(place) else { return Ok(SqliteValue::Null) };
         let size = size(kind).unwrap_or(0);
         let bytes = at.checked_add(size).and_then(|end| self.payload.get(at..end));
         let bytes = bytes.ok_or_else(|| format!("column {place} is beyond the end"))?;
         Ok(match kind {
-            0 => Value::Null,
-            1..=6 => Value::Integer(integer(bytes)),
-            8 => Value::Integer(0),
-            9 => Value::Integer(1),
+            0 => SqliteValue::Null,
+            1..=6 => SqliteValue::Integer(integer(bytes)),
+            8 => SqliteValue::Integer(0),
+            9 => SqliteValue::Integer(1),
             13.. if kind % 2 == 1 => {
                 let text = std::str::from_utf8(bytes);
-                Value::Text(text.map_err(|_| format!("column {place} is not UTF-8"))?)
+                SqliteValue::Text(text.map_err(|_| format!("column {place} is not UTF-8"))?)
             }
-            _ => Value::Other,
+            _ => SqliteValue::Other,
         })
     }
 }

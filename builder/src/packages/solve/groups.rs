@@ -3,20 +3,20 @@
 use super::best::choose;
 use super::chosen::Reason;
 use super::index::Id;
-use super::outcome::Outcome;
+use super::outcome::SelectionOutcome;
 use super::request::Request;
 use super::transaction::Transaction;
 use super::unsolvable::nearest;
 use crate::base::error::Result;
 use crate::base::glob;
-use crate::packages::repo::comps::Group;
+use crate::packages::repo::comps::CompsGroup;
 
 /// Chooses the groups of an environment, named by its id or title.
 pub fn environment(
     transaction: &mut Transaction<'_, '_>,
     request: &Request,
     name: &str,
-    out: &mut Outcome,
+    out: &mut SelectionOutcome,
 ) -> Result<()> {
     let catalog = transaction.chosen.index.catalog;
     let all = catalog.environments.iter().map(|e| (e.id.as_str(), e.name.as_str()));
@@ -49,7 +49,7 @@ pub fn group(
     transaction: &mut Transaction<'_, '_>,
     request: &Request,
     name: &str,
-    out: &mut Outcome,
+    out: &mut SelectionOutcome,
 ) -> Result<()> {
     let catalog = transaction.chosen.index.catalog;
     let found = matching(name, catalog.groups.iter().map(|g| (g.id.as_str(), g.name.as_str())));
@@ -78,8 +78,8 @@ fn matching<'c>(name: &str, all: impl Iterator<Item = (&'c str, &'c str)> + Clon
 fn members(
     transaction: &mut Transaction<'_, '_>,
     request: &Request,
-    group: &Group,
-    out: &mut Outcome,
+    group: &CompsGroup,
+    out: &mut SelectionOutcome,
 ) -> Result<()> {
     let mut names: Vec<&String> = group.mandatory.iter().collect();
     if !request.without_defaults.contains(&group.id) {

@@ -2,7 +2,7 @@
 
 /// What became of a request's words.
 #[derive(Default)]
-pub struct Outcome {
+pub struct SelectionOutcome {
     /// Words that name nothing, as sentences.
     pub problems: Vec<String>,
     /// What is left out, and why that is no error.

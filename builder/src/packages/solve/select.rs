@@ -3,7 +3,7 @@
 use super::best::{best_of, choose};
 use super::chosen::Reason;
 use super::index::Id;
-use super::outcome::Outcome;
+use super::outcome::SelectionOutcome;
 use super::request::Request;
 use super::transaction::Transaction;
 use super::unsolvable::nearest;
@@ -13,8 +13,11 @@ use crate::base::glob;
 use crate::packages::repo::primary::{Package, Relation};
 
 /// Chooses what every word of a request names, in the order of the request.
-pub fn select(transaction: &mut Transaction<'_, '_>, request: &Request) -> Result<Outcome> {
-    let mut out = Outcome::default();
+pub fn select(
+    transaction: &mut Transaction<'_, '_>,
+    request: &Request,
+) -> Result<SelectionOutcome> {
+    let mut out = SelectionOutcome::default();
     for word in &request.install {
         if let Some(name) = word.strip_prefix("@^") {
             groups::environment(transaction, request, name.trim(), &mut out)?;

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 /// Who vouches for the packages of an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
+pub struct TrustReport {
     /// The repositories that packages come from.
     pub repositories: Vec<Repository>,
     /// Every package, in the plan's order.
-    pub packages: Vec<Package>,
+    pub packages: Vec<TrustedPackage>,
 }
 
 /// A repository and the keys that its packages had to be signed by.
@@ -40,7 +40,7 @@ pub struct Key {
 
 /// A package and its signature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Package {
+pub struct TrustedPackage {
     /// `name-[epoch:]version-release.arch`.
     pub nevra: String,
     /// Its repository's id.

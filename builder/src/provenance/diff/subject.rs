@@ -4,7 +4,7 @@ use crate::base::error::{Context, Result};
 use crate::base::files::open_regular;
 use crate::base::progress::{Progress, Unit};
 use crate::image::listing::Listing;
-use crate::image::{Content, Image};
+use crate::image::{Image, ImageContent};
 use crate::plan::Plan;
 use crate::provenance::manifest::Manifest;
 use crate::provenance::verify::read_listing;
@@ -18,11 +18,11 @@ pub struct Subject {
     /// Its plan, if it is known.
     pub plan: Option<Plan>,
     /// Its nodes; none for a plan.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<SubjectNode>,
 }
 
 /// One node's files.
-pub struct Node {
+pub struct SubjectNode {
     /// Its name; an image's file name where there is no manifest.
     pub name: String,
     /// Its image, where there is one to read.
@@ -57,7 +57,7 @@ impl Subject {
         let manifest = if manifest.exists() { Some(Manifest::read(&manifest)?) } else { None };
         let node = manifest.as_ref().and_then(|m| m.node_of(path).ok());
         let known = node.map_or_else(|| name.clone(), |n| n.name.clone());
-        let node = Node { name: known, image: Some(path.to_owned()), listing: None };
+        let node = SubjectNode { name: known, image: Some(path.to_owned()), listing: None };
         Ok(Self { name, plan: manifest.map(|m| m.plan), nodes: vec![node] })
     }
 
@@ -70,7 +70,7 @@ impl Subject {
         let nodes = manifest
             .nodes
             .iter()
-            .map(|n| Node {
+            .map(|n| SubjectNode {
                 name: n.name.clone(),
                 image: image(&n.name),
                 listing: Some(path.with_file_name(&n.listing)),
@@ -80,7 +80,7 @@ impl Subject {
     }
 }
 
-impl Node {
+impl SubjectNode {
     /// Every path of the node: from the list of its build, or read from the image.
     ///
     /// # Errors
@@ -92,7 +92,7 @@ impl Node {
         let Some(image) = &self.image else { return Ok(Listing::new()) };
         progress.stage(&format!("reading the files of {}", self.name), Unit::Bytes);
         let image = Image::open(image)?;
-        let content = Content::of(&image)?;
+        let content = ImageContent::of(&image)?;
         content.listing(&mut |done, total| progress.at(done, total, ""))
     }
 }

@@ -1,9 +1,9 @@
 //! The lines that differ in text files. What not everybody on the node may read is not shown.
 
-use super::subject::Node;
+use super::subject::SubjectNode;
 use crate::base::error::Result;
 use crate::image::listing::Record;
-use crate::image::{Content, Image};
+use crate::image::{Image, ImageContent};
 use similar::TextDiff;
 
 /// Larger files are data, not configuration.
@@ -22,7 +22,7 @@ pub struct Texts {
 
 impl Texts {
     /// Of two nodes; without an image on both sides there are none.
-    pub fn new(old: &Node, new: &Node) -> Result<Self> {
+    pub fn new(old: &SubjectNode, new: &SubjectNode) -> Result<Self> {
         let images = match (&old.image, &new.image) {
             (Some(a), Some(b)) => Some((Image::open(a)?, Image::open(b)?)),
             _ => None,
@@ -45,7 +45,7 @@ impl Texts {
 
 /// Text without a secret in it.
 fn read(image: &Image, path: &[u8]) -> Result<Option<String>> {
-    let bytes = Content::of(image)?.read(path, MOST_BYTES)?;
+    let bytes = ImageContent::of(image)?.read(path, MOST_BYTES)?;
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
     let plain = |text: &String| !text.contains(|c: char| c.is_control() && !"\n\t".contains(c));
     Ok(text.filter(plain).filter(|text| !text.contains("PRIVATE KEY")))

@@ -2,7 +2,7 @@
 //! capabilities, the filter of system calls; and the first process, which reaps.
 
 use super::shifted::Shifted;
-use super::specification::{ARGUMENT, Report, Sandbox};
+use super::specification::{ARGUMENT, Sandbox, SandboxReport};
 use super::{capabilities, limits, mounts, remount, seccomp, userns};
 use nix::libc;
 use nix::mount::{MsFlags, mount};
@@ -138,13 +138,13 @@ fn first_process(sandbox: &Sandbox, shifted: io::Result<Shifted>) -> Result<i32>
             setgroups(&[])?;
         }
     }
-    report(&Report { lacking })?;
+    report(&SandboxReport { lacking })?;
     confine(sandbox)?;
     run(sandbox)
 }
 
 /// Tells imgbuild on its socket, which nothing inside gets to see.
-fn report(report: &Report) -> Result<()> {
+fn report(report: &SandboxReport) -> Result<()> {
     let text = serde_json::to_string(report)?;
     // SAFETY: the descriptor is open; it stays with standard input.
     let written = unsafe { libc::write(0, text.as_ptr().cast(), text.len()) };

@@ -8,7 +8,7 @@
 mod calls;
 mod program;
 
-use calls::{Call, REFUSED, Refusal};
+use calls::{Call, CallRefusal, REFUSED};
 use nix::libc;
 use program::Program;
 use std::io;
@@ -62,23 +62,23 @@ fn part(number: impl Fn(&Call) -> Option<u32>, foreign: Option<u32>) -> Program 
         let Some(number) = number(call) else { continue };
         let mut answer = Program::default();
         match call.refusal {
-            Refusal::Always(error) => answer.refuse(error),
-            Refusal::Bits { argument, bits, error } => {
+            CallRefusal::Always(error) => answer.refuse(error),
+            CallRefusal::Bits { argument, bits, error } => {
                 answer.load_argument(argument);
                 answer.refuse_bits(bits, error);
                 answer.allow();
             }
-            Refusal::Values { argument, values, error } => {
+            CallRefusal::Values { argument, values, error } => {
                 answer.load_argument(argument);
                 values.iter().for_each(|&value| answer.refuse_value(value, error));
                 answer.allow();
             }
-            Refusal::AllBut { argument, values, error } => {
+            CallRefusal::AllBut { argument, values, error } => {
                 answer.load_argument(argument);
                 values.iter().for_each(|&value| answer.allow_value(value));
                 answer.refuse(error);
             }
-            Refusal::Families { values, netlink } => {
+            CallRefusal::Families { values, netlink } => {
                 answer.load_argument(0);
                 values.iter().for_each(|&value| answer.allow_value(value));
                 answer.refuse_unless(libc::AF_NETLINK as u32, libc::EAFNOSUPPORT);

@@ -57,7 +57,7 @@ pub struct Sandbox {
 
 /// What the inside tells before the program starts.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Report {
+pub(super) struct SandboxReport {
     /// Why the host's root has no user namespace for it.
     pub(super) lacking: Option<String>,
 }

@@ -2,7 +2,7 @@
 
 /// What kind of file a specification is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum SeFileKind {
     /// `--`
     File,
     /// `-d`

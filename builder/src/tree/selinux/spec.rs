@@ -1,6 +1,6 @@
 //! One line of `file_contexts`, and the path substitutions.
 
-use super::kind::Kind;
+use super::kind::SeFileKind;
 use crate::base::error::{Error, Result};
 use rayon::prelude::*;
 use regex::bytes::{Regex, RegexBuilder};
@@ -11,7 +11,7 @@ pub struct Spec {
     regex: Regex,
     /// Every path that matches begins with it, which rules most specifications out.
     prefix: Vec<u8>,
-    kind: Option<Kind>,
+    kind: Option<SeFileKind>,
     /// `None` for `<<none>>`.
     pub context: Option<String>,
     /// Whether the expression has no metacharacter.
@@ -60,22 +60,22 @@ impl Spec {
     }
 
     /// Whether it is for this path.
-    pub fn matches(&self, path: &[u8], kind: Kind) -> bool {
+    pub fn matches(&self, path: &[u8], kind: SeFileKind) -> bool {
         self.kind.is_none_or(|own| own == kind)
             && path.starts_with(&self.prefix)
             && self.regex.is_match(path)
     }
 }
 
-fn file_type(field: &str) -> std::result::Result<Kind, String> {
+fn file_type(field: &str) -> std::result::Result<SeFileKind, String> {
     Ok(match field {
-        "--" => Kind::File,
-        "-d" => Kind::Folder,
-        "-l" => Kind::Link,
-        "-c" => Kind::CharDevice,
-        "-b" => Kind::BlockDevice,
-        "-p" => Kind::Fifo,
-        "-s" => Kind::Socket,
+        "--" => SeFileKind::File,
+        "-d" => SeFileKind::Folder,
+        "-l" => SeFileKind::Link,
+        "-c" => SeFileKind::CharDevice,
+        "-b" => SeFileKind::BlockDevice,
+        "-p" => SeFileKind::Fifo,
+        "-s" => SeFileKind::Socket,
         other => return Err(format!("`{other}` is no file type")),
     })
 }

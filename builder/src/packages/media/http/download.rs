@@ -120,7 +120,7 @@ pub struct Wanted<'a> {
 }
 
 /// How fetching ended well.
-pub enum Outcome {
+pub enum DownloadOutcome {
     /// The file is whole; which of the URLs gave it, and what tells its version.
     Fetched(usize, Validators),
     /// The version at hand is the right one.
@@ -131,7 +131,7 @@ pub enum Outcome {
 ///
 /// # Errors
 /// Interruption, or an input error with every server's last word.
-pub fn fetch(client: &Client, wanted: &Wanted, sink: &mut dyn Sink) -> Result<Outcome> {
+pub fn fetch(client: &Client, wanted: &Wanted, sink: &mut dyn Sink) -> Result<DownloadOutcome> {
     let mut run = Run {
         client,
         wanted,
@@ -191,7 +191,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn attempt(&mut self, server: usize) -> Result<Outcome, Failure> {
+    fn attempt(&mut self, server: usize) -> Result<DownloadOutcome, Failure> {
         let local = |e: std::io::Error| Failure::Final(format!("cannot keep what came: {e}"));
         let mine = self.validators.0 == server;
         let version = self.validators.1.strong().filter(|_| mine);
@@ -211,7 +211,7 @@ impl Run<'_> {
             answer = self.client.get(&self.wanted.urls[server], &[])?;
         }
         match answer.head.status {
-            304 if self.wanted.at_hand.is_some() => return Ok(Outcome::Unchanged),
+            304 if self.wanted.at_hand.is_some() => return Ok(DownloadOutcome::Unchanged),
             304 | 416 => {
                 let why =
                     format!("the server answered {}, which makes no sense", answer.head.status);
@@ -224,7 +224,7 @@ impl Run<'_> {
         }
         self.validators = (server, Validators::of(&answer.head));
         self.receive(answer)?;
-        Ok(Outcome::Fetched(server, self.validators.1.clone()))
+        Ok(DownloadOutcome::Fetched(server, self.validators.1.clone()))
     }
 
     fn receive(&mut self, mut answer: Answer) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use nix::libc;
 
 /// When a call is refused, and with which error. Arguments count from 0.
 #[derive(Clone, Copy)]
-pub enum Refusal {
+pub enum CallRefusal {
     /// Whatever its arguments are.
     Always(i32),
     /// With any of these bits in an argument.
@@ -28,19 +28,24 @@ pub struct Call {
     /// Its number for 32-bit programs.
     pub short: Option<u32>,
     /// When it is refused.
-    pub refusal: Refusal,
+    pub refusal: CallRefusal,
 }
 
-const fn call(name: &'static str, long: Option<u32>, short: Option<u32>, refusal: Refusal) -> Call {
+const fn call(
+    name: &'static str,
+    long: Option<u32>,
+    short: Option<u32>,
+    refusal: CallRefusal,
+) -> Call {
     Call { name, long, short, refusal }
 }
 
-const NO: Refusal = Refusal::Always(libc::EPERM);
+const NO: CallRefusal = CallRefusal::Always(libc::EPERM);
 /// Programs do without a call that does not exist.
-const ABSENT: Refusal = Refusal::Always(libc::ENOSYS);
+const ABSENT: CallRefusal = CallRefusal::Always(libc::ENOSYS);
 /// A user namespace would give every capability over new namespaces.
-const NEW_USER: Refusal =
-    Refusal::Bits { argument: 0, bits: libc::CLONE_NEWUSER as u32, error: libc::EPERM };
+const NEW_USER: CallRefusal =
+    CallRefusal::Bits { argument: 0, bits: libc::CLONE_NEWUSER as u32, error: libc::EPERM };
 /// Plain, 32-bit, with a short `uname -r`, and without address randomisation; the last asks.
 const PERSONALITIES: &[u32] = &[0, 8, 0x2_0000, 0x2_0008, 0x4_0000, 0x4_0008, 0xffff_ffff];
 /// TIOCSTI and TIOCLINUX, which type into a terminal.
@@ -125,25 +130,25 @@ pub const REFUSED: &[Call] = &[
         "socket",
         Some(41),
         Some(359),
-        Refusal::Families { values: FAMILIES, netlink: libc::NETLINK_ROUTE as u32 },
+        CallRefusal::Families { values: FAMILIES, netlink: libc::NETLINK_ROUTE as u32 },
     ),
     // Its arguments are in memory; the 32-bit library does without sockets.
     call(
         "socketcall",
         None,
         Some(102),
-        Refusal::Values { argument: 0, values: &[1], error: libc::EAFNOSUPPORT },
+        CallRefusal::Values { argument: 0, values: &[1], error: libc::EAFNOSUPPORT },
     ),
     call(
         "ioctl",
         Some(16),
         Some(54),
-        Refusal::Values { argument: 1, values: TYPING, error: libc::EPERM },
+        CallRefusal::Values { argument: 1, values: TYPING, error: libc::EPERM },
     ),
     call(
         "personality",
         Some(135),
         Some(136),
-        Refusal::AllBut { argument: 0, values: PERSONALITIES, error: libc::EPERM },
+        CallRefusal::AllBut { argument: 0, values: PERSONALITIES, error: libc::EPERM },
     ),
 ];
