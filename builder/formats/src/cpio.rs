@@ -11,7 +11,7 @@ const LONGEST_NAME: u32 = 4096 * 4;
 
 /// Why an archive was refused.
 #[derive(Debug, Error)]
-pub enum Error {
+pub enum CpioError {
     /// The archive ends inside an entry, or the stream below failed.
     #[error("archive at byte {offset}: {source}")]
     Io {
@@ -52,13 +52,13 @@ pub struct Header {
 }
 
 /// Reads an archive entry by entry.
-pub struct Reader<R> {
+pub struct CpioReader<R> {
     from: R,
     offset: u64,
     left: u32,
 }
 
-impl<R: Read> Reader<R> {
+impl<R: Read> CpioReader<R> {
     /// Over the uncompressed archive.
     pub fn new(from: R) -> Self {
         Self { from, offset: 0, left: 0 }
@@ -69,7 +69,7 @@ impl<R: Read> Reader<R> {
     ///
     /// # Errors
     /// When the archive is truncated or malformed.
-    pub fn next_entry(&mut self) -> Result<Option<Header>, Error> {
+    pub fn next_entry(&mut self) -> Result<Option<Header>, CpioError> {
         let mut sink = [0; 8192];
         while self.left > 0 {
             let want = sink.len().min(self.left as usize);
@@ -78,7 +78,7 @@ impl<R: Read> Reader<R> {
         }
         self.align()?;
         let at = self.offset;
-        let malformed = |what| Error::Malformed { offset: at, what };
+        let malformed = |what| CpioError::Malformed { offset: at, what };
         let mut header = [0; HEADER];
         self.exact(&mut header)?;
         if !matches!(&header[..6], b"070701" | b"070702") {
@@ -118,21 +118,21 @@ impl<R: Read> Reader<R> {
         }))
     }
 
-    fn exact(&mut self, buffer: &mut [u8]) -> Result<(), Error> {
+    fn exact(&mut self, buffer: &mut [u8]) -> Result<(), CpioError> {
         let offset = self.offset;
-        self.from.read_exact(buffer).map_err(|source| Error::Io { offset, source })?;
+        self.from.read_exact(buffer).map_err(|source| CpioError::Io { offset, source })?;
         self.offset += buffer.len() as u64;
         Ok(())
     }
 
-    fn align(&mut self) -> Result<(), Error> {
+    fn align(&mut self) -> Result<(), CpioError> {
         let padding = (4 - (self.offset % 4) as usize) % 4;
         self.exact(&mut [0; 3][..padding])
     }
 }
 
 /// Reads the data of the entry whose header was read last.
-impl<R: Read> Read for Reader<R> {
+impl<R: Read> Read for CpioReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let want = buffer.len().min(self.left as usize);
         // Some decompressors take a read into nothing for an error.
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn reads_back_and_refuses_every_truncation() {
         let archive = sample();
-        let mut reader = Reader::new(archive.as_slice());
+        let mut reader = CpioReader::new(archive.as_slice());
         assert_eq!(reader.next_entry().unwrap().unwrap().name, b"bin");
         assert_eq!(reader.next_entry().unwrap().unwrap().size, 5);
         let mut data = Vec::new();
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(reader.next_entry().unwrap().unwrap().device, (5, 1));
         assert!(reader.next_entry().unwrap().is_none());
         for end in 0..archive.len() - 4 {
-            let mut reader = Reader::new(&archive[..end]);
+            let mut reader = CpioReader::new(&archive[..end]);
             while let Ok(entry) = reader.next_entry() {
                 assert!(entry.is_some(), "cut at {end}");
             }

@@ -15,8 +15,8 @@ mod superblock;
 mod writer;
 mod xattr;
 
-pub use error::Error;
-pub use options::Options;
-pub use read::{Inode, ReadError, Reader};
+pub use error::Ext4Error;
+pub use options::Ext4Options;
+pub use read::{Ext4Reader, Inode, ReadError};
 pub use size::required_size;
 pub use writer::write;

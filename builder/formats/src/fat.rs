@@ -35,7 +35,7 @@ const DELETED: u8 = 0xe5;
 
 /// What the filesystem is to be.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct FatOptions {
     /// Size of the region in bytes.
     pub size: u64,
     /// Volume serial number.
@@ -48,7 +48,7 @@ pub struct Options {
 
 /// Why no filesystem was written.
 #[derive(Debug, Error)]
-pub enum Error {
+pub enum FatError {
     /// The region is too small for FAT32.
     #[error("FAT32 needs at least {need} bytes, the region has {have}")]
     TooSmall {
@@ -77,24 +77,24 @@ pub enum Error {
 /// When the region is too small or full, an entry is neither directory nor file, or I/O fails.
 pub fn write<S: Read + Write + Seek>(
     out: &mut S,
-    options: &Options,
+    options: &FatOptions,
     tree: &Tree,
-) -> Result<(), Error> {
+) -> Result<(), FatError> {
     // Reserved sectors and two tables of 4 bytes a cluster come on top.
     let need = FAT32_MINIMUM_CLUSTERS * (SECTOR + 8) + 64 * SECTOR;
     if options.fat32 && options.size < need {
-        return Err(Error::TooSmall { need, have: options.size });
+        return Err(FatError::TooSmall { need, have: options.size });
     }
     let io = |path: &str| {
         let path = path.to_owned();
-        move |source| Error::Io { path, source }
+        move |source| FatError::Io { path, source }
     };
     let mut label = [b' '; 11];
     for (to, from) in label.iter_mut().zip(options.label.bytes()) {
         *to = from;
     }
     let sectors =
-        u32::try_from(options.size / SECTOR).map_err(|_| Error::Unsupported("2 TiB".into()))?;
+        u32::try_from(options.size / SECTOR).map_err(|_| FatError::Unsupported("2 TiB".into()))?;
     let mut format = FormatVolumeOptions::new()
         .volume_id(options.serial)
         .volume_label(label)
@@ -112,7 +112,7 @@ pub fn write<S: Read + Write + Seek>(
         let root = filesystem.root_dir();
         for (path, entry) in &tree.entries {
             let path = std::str::from_utf8(path)
-                .map_err(|_| Error::Unsupported("a non-UTF-8 name".into()))?;
+                .map_err(|_| FatError::Unsupported("a non-UTF-8 name".into()))?;
             match &entry.content {
                 Content::Dir if path.is_empty() => {}
                 Content::Dir => drop(root.create_dir(path).map_err(io(path))?),
@@ -122,7 +122,7 @@ pub fn write<S: Read + Write + Seek>(
                     io::copy(&mut from, &mut file).and_then(|_| file.flush()).map_err(io(path))?;
                 }
                 _ => {
-                    return Err(Error::Unsupported(format!(
+                    return Err(FatError::Unsupported(format!(
                         "{path}, which is neither directory nor file"
                     )));
                 }
@@ -266,8 +266,8 @@ mod tests {
     use crate::tree::Entry;
     use std::process::Command;
 
-    fn options(size: u64) -> Options {
-        Options { size, serial: 0x1234_abcd, label: "ESP".into(), fat32: size >= 40 << 20 }
+    fn options(size: u64) -> FatOptions {
+        FatOptions { size, serial: 0x1234_abcd, label: "ESP".into(), fat32: size >= 40 << 20 }
     }
 
     #[test]
@@ -302,10 +302,10 @@ mod tests {
     fn too_small_is_refused() {
         let error = write(
             &mut io::Cursor::new(vec![0; 1 << 20]),
-            &Options { fat32: true, ..options(1 << 20) },
+            &FatOptions { fat32: true, ..options(1 << 20) },
             &Tree::default(),
         )
         .unwrap_err();
-        assert!(matches!(error, Error::TooSmall { have: 1_048_576, .. }));
+        assert!(matches!(error, FatError::TooSmall { have: 1_048_576, .. }));
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 /// Why no table was written or read.
 #[derive(Debug, Error)]
-pub enum Error {
+pub enum GptError {
     /// The table itself.
     #[error("{0}")]
     Table(#[from] gpt::GptError),
@@ -24,7 +24,7 @@ pub enum Error {
 
 /// One entry of the table.
 #[derive(Clone, Debug)]
-pub struct Partition {
+pub struct GptPartition {
     /// Name, at most 36 UTF-16 units.
     pub name: String,
     /// Type GUID, bytes in textual order.
@@ -48,9 +48,9 @@ pub fn write(
     disk: &File,
     size: u64,
     guid: [u8; 16],
-    partitions: &[Partition],
+    partitions: &[GptPartition],
     boot: Option<&[u8; 440]>,
-) -> Result<(), Error> {
+) -> Result<(), GptError> {
     let blocks = u32::try_from(size / 512 - 1).unwrap_or(u32::MAX);
     gpt::mbr::ProtectiveMBR::with_lb_size(blocks).overwrite_lba0(&mut &*disk)?;
     if let Some(boot) = boot {
@@ -89,7 +89,7 @@ pub struct Table {
     /// The disk's GUID, bytes in textual order.
     pub guid: [u8; 16],
     /// Partitions by their number in the table, which is from 1.
-    pub partitions: BTreeMap<u32, Partition>,
+    pub partitions: BTreeMap<u32, GptPartition>,
     /// What is wrong with one of the two copies of the table; the other one was read.
     pub damage: Option<String>,
 }
@@ -98,7 +98,7 @@ pub struct Table {
 ///
 /// # Errors
 /// When neither copy of the table can be read.
-pub fn read(disk: &dyn ReadAt) -> Result<Table, Error> {
+pub fn read(disk: &dyn ReadAt) -> Result<Table, GptError> {
     let table = gpt::GptConfig::new()
         .writable(false)
         .logical_block_size(gpt::disk::LogicalBlockSize::Lb512)
@@ -108,7 +108,7 @@ pub fn read(disk: &dyn ReadAt) -> Result<Table, Error> {
         (_, Err(e)) => Some(format!("backup of the partition table: {e}")),
         (Ok(_), Ok(_)) => None,
     };
-    let partition = |p: &gpt::partition::Partition| Partition {
+    let partition = |p: &gpt::partition::Partition| GptPartition {
         name: p.name.clone(),
         type_guid: *p.part_type_guid.guid.as_bytes(),
         guid: *p.part_guid.as_bytes(),
@@ -131,7 +131,7 @@ mod tests {
         let size = 64 << 20;
         image.as_file().set_len(size).unwrap();
         let linux = Uuid::parse_str("0FC63DAF-8483-4772-8E79-3D69D8477DE4").unwrap();
-        let partition = |n: u8, first, last| Partition {
+        let partition = |n: u8, first, last| GptPartition {
             name: format!("part {n}"),
             type_guid: *linux.as_bytes(),
             guid: [n; 16],

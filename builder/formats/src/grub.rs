@@ -23,7 +23,7 @@ const SEGMENT: u16 = 0x820;
 
 /// Why the images do not serve.
 #[derive(Debug, Error, PartialEq, Eq)]
-pub enum Error {
+pub enum GrubError {
     /// boot.img is one sector.
     #[error("boot.img has {0} bytes instead of 512")]
     BootSize(usize),
@@ -36,9 +36,9 @@ pub enum Error {
 ///
 /// # Errors
 /// When `boot_img` is not one sector.
-pub fn boot_sector(boot_img: &[u8], core_lba: u64) -> Result<[u8; BOOT_CODE], Error> {
+pub fn boot_sector(boot_img: &[u8], core_lba: u64) -> Result<[u8; BOOT_CODE], GrubError> {
     if boot_img.len() != SECTOR {
-        return Err(Error::BootSize(boot_img.len()));
+        return Err(GrubError::BootSize(boot_img.len()));
     }
     let mut boot = [0; BOOT_CODE];
     boot.copy_from_slice(&boot_img[..BOOT_CODE]);
@@ -52,12 +52,12 @@ pub fn boot_sector(boot_img: &[u8], core_lba: u64) -> Result<[u8; BOOT_CODE], Er
 ///
 /// # Errors
 /// When the size cannot be that of a core.img.
-pub fn core_image(core_img: &[u8], core_lba: u64) -> Result<Vec<u8>, Error> {
+pub fn core_image(core_img: &[u8], core_lba: u64) -> Result<Vec<u8>, GrubError> {
     let mut core = core_img.to_vec();
     core.resize(core.len().next_multiple_of(SECTOR), 0);
     let rest = (core.len() / SECTOR).saturating_sub(1);
     let length =
-        u16::try_from(rest).ok().filter(|&n| n > 0).ok_or(Error::CoreSize(core_img.len()))?;
+        u16::try_from(rest).ok().filter(|&n| n > 0).ok_or(GrubError::CoreSize(core_img.len()))?;
     core[BLOCKLIST..BLOCKLIST + 8].copy_from_slice(&(core_lba + 1).to_le_bytes());
     core[BLOCKLIST_SECTORS..BLOCKLIST_SECTORS + 2].copy_from_slice(&length.to_le_bytes());
     core[BLOCKLIST_SEGMENT..BLOCKLIST_SEGMENT + 2].copy_from_slice(&SEGMENT.to_le_bytes());
@@ -70,9 +70,9 @@ mod tests {
 
     #[test]
     fn wrong_sizes_are_refused() {
-        assert_eq!(boot_sector(&[0; 100], 34).unwrap_err(), Error::BootSize(100));
-        assert_eq!(core_image(&[0; 512], 34).unwrap_err(), Error::CoreSize(512));
-        assert_eq!(core_image(&[], 34).unwrap_err(), Error::CoreSize(0));
+        assert_eq!(boot_sector(&[0; 100], 34).unwrap_err(), GrubError::BootSize(100));
+        assert_eq!(core_image(&[0; 512], 34).unwrap_err(), GrubError::CoreSize(512));
+        assert_eq!(core_image(&[], 34).unwrap_err(), GrubError::CoreSize(0));
     }
 
     #[test]

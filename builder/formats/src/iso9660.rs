@@ -18,10 +18,10 @@ mod volume;
 mod write;
 
 pub use eltorito::{Boot, Platform};
-pub use error::{Error, WriteError};
-pub use extents::{ExtentReader, OwnedReader, Reader};
+pub use error::{IsoError, IsoWriteError};
+pub use extents::{ExtentReader, FileReader, OwnedReader};
 pub use image::Iso;
-pub use model::{Extent, Kind, Names, Node, SECTOR};
+pub use model::{Extent, IsoNode, Names, NodeKind, SECTOR};
 pub use node::plain_name;
 pub use time::{date, timestamp};
-pub use write::{Options, write};
+pub use write::{IsoOptions, write};

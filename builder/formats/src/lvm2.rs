@@ -10,7 +10,7 @@ mod text;
 mod write;
 
 pub use layout::DATA;
-pub use model::{Group, Physical, Segment, Volume};
+pub use model::{Physical, Segment, Volume, VolumeGroup};
 pub use read::{Found, Piece, ReadError, read};
 pub use text::TextError;
 pub use write::write;

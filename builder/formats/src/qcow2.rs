@@ -12,7 +12,7 @@ mod tables;
 mod tests;
 mod write;
 
-pub use error::Error;
+pub use error::Qcow2Error;
 pub use model::{Backing, Compression};
-pub use read::{MAGIC, ReadError, Reader};
+pub use read::{MAGIC, Qcow2Reader, ReadError};
 pub use write::{overlay, write};

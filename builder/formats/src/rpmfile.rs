@@ -12,10 +12,10 @@ pub mod tag;
 mod write;
 
 pub use error::Malformed;
-pub use files::{File, flag};
+pub use files::{PackagedFile, flag};
 pub use header::{Header, Which};
 pub use lead::LEAD;
 pub use opened::RpmFile;
-pub use package::{Dependency, Package, Scriptlet, Trigger, When};
-pub use payload::{Contents, Item};
-pub use write::{Value, package as with_signatures};
+pub use package::{Dependency, RpmPackage, Scriptlet, Trigger, When};
+pub use payload::{Contents, PayloadItem};
+pub use write::{SignatureValue, package as with_signatures};

@@ -23,7 +23,7 @@ const EPOCH: i64 = 946_684_800;
 
 /// Why no image was written.
 #[derive(Debug, Error)]
-pub enum Error {
+pub enum VhdError {
     /// Reading or writing failed.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -47,10 +47,10 @@ pub fn write(
     uuid: [u8; 16],
     time: i64,
     progress: &mut dyn FnMut(u64, u64) -> bool,
-) -> Result<(), Error> {
+) -> Result<(), VhdError> {
     let size = raw.metadata()?.len();
     if size > MAX {
-        return Err(Error::TooLarge(size));
+        return Err(VhdError::TooLarge(size));
     }
     let blocks = size.div_ceil(BLOCK);
     let mut table = vec![UNUSED; blocks as usize];
@@ -68,7 +68,7 @@ pub fn write(
             next += BITMAP + BLOCK;
         }
         if !progress(done * BLOCK, occupied.len() as u64 * BLOCK) {
-            return Err(Error::Stopped);
+            return Err(VhdError::Stopped);
         }
     }
     let bytes: Vec<u8> = table.iter().flat_map(|e| e.to_be_bytes()).collect();

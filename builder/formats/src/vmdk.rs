@@ -22,7 +22,7 @@ const MAX: u64 = 2 << 40;
 
 /// Why no image was written.
 #[derive(Debug, Error)]
-pub enum Error {
+pub enum VmdkError {
     /// Reading or writing failed.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -71,10 +71,10 @@ pub fn write(
     out: &File,
     id: u32,
     progress: &mut dyn FnMut(u64, u64) -> bool,
-) -> Result<(), Error> {
+) -> Result<(), VmdkError> {
     let size = raw.metadata()?.len();
     if size > MAX {
-        return Err(Error::TooLarge(size));
+        return Err(VmdkError::TooLarge(size));
     }
     let places = Places::new(size / SECTOR);
     let mut entries = vec![0u32; places.grains as usize];
@@ -92,7 +92,7 @@ pub fn write(
             next += GRAIN;
         }
         if done % 64 == 0 && !progress(done * bytes, occupied.len() as u64 * bytes) {
-            return Err(Error::Stopped);
+            return Err(VmdkError::Stopped);
         }
     }
     out.set_len(next * SECTOR)?;

@@ -2,7 +2,7 @@
 
 use super::closure::{Index, Source};
 use super::convert;
-use super::package::{Item, Kind};
+use super::package::{ItemKind, RpmItem};
 use crate::error::{Context, Error, Result};
 use flate2::{Compression, write::GzEncoder};
 use formats::tree::{Content, Entry, Tree};
@@ -49,7 +49,7 @@ const BUSYBOX_DIRS: &[&str] =
     &["bin", "dev", "etc", "mnt", "modules", "proc", "root", "run", "sys", "tmp"];
 
 /// Files gathered from packages, by path on the medium.
-struct Gathered(BTreeMap<String, Item>);
+struct Gathered(BTreeMap<String, RpmItem>);
 
 impl Gathered {
     fn of(sources: &[&Source]) -> Result<Self> {
@@ -67,8 +67,8 @@ impl Gathered {
         let found = self
             .0
             .values()
-            .find(|item| item.path.ends_with(end) && matches!(item.kind, Kind::File(_)));
-        found.and_then(Item::bytes).ok_or_else(|| {
+            .find(|item| item.path.ends_with(end) && matches!(item.kind, ItemKind::File(_)));
+        found.and_then(RpmItem::bytes).ok_or_else(|| {
             Error::build(format!("no Debian package of the medium has a file {end}"))
         })
     }
@@ -76,7 +76,7 @@ impl Gathered {
     /// The file whose path starts with `start`.
     fn file_starting(&self, start: &str) -> Result<&[u8]> {
         let found = self.0.values().find(|item| item.path.starts_with(start));
-        found.and_then(Item::bytes).ok_or_else(|| {
+        found.and_then(RpmItem::bytes).ok_or_else(|| {
             Error::build(format!("no Debian package of the medium has a file {start}…"))
         })
     }
@@ -125,7 +125,7 @@ fn efi_image(files: &[(&str, &[u8])]) -> Result<Vec<u8>> {
     }
     let needed: usize = files.iter().map(|(_, bytes)| bytes.len().next_multiple_of(4096)).sum();
     let size = (needed + needed / 16 + (512 << 10)).next_multiple_of(1 << 20);
-    let options = fat::Options {
+    let options = fat::FatOptions {
         size: size as u64,
         serial: 0x5052_4143,
         label: "PRACTICE".into(),

@@ -22,7 +22,7 @@ pub struct Source {
 
 /// An RPM to be made of one or more Debian packages.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct RpmTarget {
     /// The RPM's name.
     pub name: String,
     /// Where it goes.
@@ -35,7 +35,7 @@ pub struct Target {
 #[derive(Debug, Default)]
 pub struct Index {
     /// RPMs by name.
-    pub targets: BTreeMap<String, Target>,
+    pub targets: BTreeMap<String, RpmTarget>,
     /// Each RPM's version, those made here included.
     pub versions: BTreeMap<String, Evr>,
     /// Debian package to RPM.
@@ -70,7 +70,7 @@ impl Index {
             }
         }
         self.rpm_of.insert(debian.clone(), name.clone());
-        let target = self.targets.entry(name.clone()).or_insert_with(|| Target {
+        let target = self.targets.entry(name.clone()).or_insert_with(|| RpmTarget {
             name,
             repository: names::repository(&debian),
             sources: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-struct Group {
+struct CompsGroup {
     id: &'static str,
     name: &'static str,
     about: &'static str,
@@ -11,8 +11,8 @@ struct Group {
     optional: &'static [&'static str],
 }
 
-const GROUPS: &[Group] = &[
-    Group {
+const GROUPS: &[CompsGroup] = &[
+    CompsGroup {
         id: "core",
         name: "Core",
         about: "Smallest possible installation.",
@@ -59,7 +59,7 @@ const GROUPS: &[Group] = &[
         default: &[],
         optional: &["dracut-network"],
     },
-    Group {
+    CompsGroup {
         id: "base",
         name: "Base",
         about: "The basic installation of the practice medium.",
@@ -80,7 +80,7 @@ const GROUPS: &[Group] = &[
         default: &["mokutil", "os-prober"],
         optional: &[],
     },
-    Group {
+    CompsGroup {
         id: "lab-boot",
         name: "Boot loaders and kernel (lab)",
         about: "What anaconda adds by itself.",
@@ -99,7 +99,7 @@ const GROUPS: &[Group] = &[
         default: &[],
         optional: &[],
     },
-    Group {
+    CompsGroup {
         id: "virtualization-hypervisor",
         name: "Virtualization Hypervisor",
         about: "Smallest possible virtualization host installation.",
@@ -112,7 +112,7 @@ const GROUPS: &[Group] = &[
         default: &["qemu-img-ev"],
         optional: &[],
     },
-    Group {
+    CompsGroup {
         id: "network-server",
         name: "Network Infrastructure Server",
         about: "Open vSwitch and time.",

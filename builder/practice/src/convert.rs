@@ -1,8 +1,8 @@
 //! One RPM out of its Debian packages: files placed and dressed, dependencies
 //! mapped, sonames read, our scriptlets added.
 
-use super::closure::{Index, Source, Target};
-use super::package::{Item, Kind, Rpm, Scripts};
+use super::closure::{Index, RpmTarget, Source};
+use super::package::{ItemKind, Rpm, RpmItem, Scripts};
 use super::version::Evr;
 use super::{deb, deps, elf, filter, generated, scripts};
 use crate::error::{Context, Result};
@@ -10,19 +10,19 @@ use rpm::Dependency;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads a Debian package's files as they are placed on the medium.
-pub fn placed(source: &Source) -> Result<Vec<Item>> {
+pub fn placed(source: &Source) -> Result<Vec<RpmItem>> {
     deb::items(&source.path, &source.control, filter::place)
         .or_build(|| format!("cannot unpack {}", source.path.display()))
 }
 
 /// Makes the RPM of `target`.
-pub fn convert(target: &Target, index: &Index) -> Result<Rpm> {
-    let mut items: BTreeMap<String, Item> = BTreeMap::new();
+pub fn convert(target: &RpmTarget, index: &Index) -> Result<Rpm> {
+    let mut items: BTreeMap<String, RpmItem> = BTreeMap::new();
     let mut requires = Vec::new();
     for source in &target.sources {
         for mut item in placed(source)? {
-            if let Kind::File(bytes) = item.kind {
-                item.kind = Kind::File(filter::rewritten(&item.path, bytes));
+            if let ItemKind::File(bytes) = item.kind {
+                item.kind = ItemKind::File(filter::rewritten(&item.path, bytes));
             }
             items.entry(item.path.clone()).or_insert(item);
         }
@@ -60,7 +60,7 @@ pub fn convert(target: &Target, index: &Index) -> Result<Rpm> {
 }
 
 /// Makes a package that has no Debian counterpart.
-pub fn generate(package: &generated::Package, time: u32) -> Rpm {
+pub fn generate(package: &generated::GeneratedPackage, time: u32) -> Rpm {
     let rpm = Rpm {
         name: package.name.into(),
         evr: Evr::own(package.version),
@@ -102,7 +102,7 @@ fn drop_standard_folders(rpm: &mut Rpm) {
     if rpm.name != "filesystem" {
         let standard: BTreeSet<String> =
             generated::folders().map(|(path, _)| path.into()).collect();
-        rpm.items.retain(|item| item.kind != Kind::Dir || !standard.contains(&item.path));
+        rpm.items.retain(|item| item.kind != ItemKind::Dir || !standard.contains(&item.path));
     }
 }
 

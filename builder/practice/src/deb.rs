@@ -1,7 +1,7 @@
 //! Reads Debian packages: an `ar` archive of a control and a data tar archive
-//! (deb(5)), as a control stanza and a list of [`Item`]s.
+//! (deb(5)), as a control stanza and a list of [`RpmItem`]s.
 
-use super::package::{Item, Kind};
+use super::package::{ItemKind, RpmItem};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -75,7 +75,7 @@ pub fn items(
     path: &Path,
     control: &Control,
     keep: impl Fn(&str) -> Option<String>,
-) -> io::Result<Vec<Item>> {
+) -> io::Result<Vec<RpmItem>> {
     let mut archive = member(path, "data.tar")?;
     let mut items = Vec::new();
     let mut room = DATA_LIMIT;
@@ -88,7 +88,7 @@ pub fn items(
         let owner = |name: Option<&[u8]>| {
             name.map_or_else(|| "root".into(), |n| String::from_utf8_lossy(n).into_owned())
         };
-        items.push(Item {
+        items.push(RpmItem {
             mode: (header.mode()? & 0o7777) as u16,
             user: owner(header.username_bytes()),
             group: owner(header.groupname_bytes()),
@@ -107,24 +107,24 @@ fn kind(
     keep: &impl Fn(&str) -> Option<String>,
     path: &str,
     room: &mut u64,
-) -> io::Result<Option<Kind>> {
+) -> io::Result<Option<ItemKind>> {
     let target = |entry: &tar::Entry<'_, Box<dyn Read>>| -> io::Result<String> {
         let link = entry.link_name()?.ok_or_else(|| invalid("a link without a target"))?;
         Ok(link.to_string_lossy().into_owned())
     };
     Ok(match entry.header().entry_type() {
-        tar::EntryType::Directory => Some(Kind::Dir),
+        tar::EntryType::Directory => Some(ItemKind::Dir),
         tar::EntryType::Regular => {
             *room = room.checked_sub(entry.size()).ok_or_else(|| invalid("unpacks too large"))?;
             let mut bytes = Vec::new();
             entry.read_to_end(&mut bytes)?;
-            Some(Kind::File(bytes))
+            Some(ItemKind::File(bytes))
         }
-        tar::EntryType::Symlink => Some(Kind::Symlink(target(entry)?)),
+        tar::EntryType::Symlink => Some(ItemKind::Symlink(target(entry)?)),
         tar::EntryType::Link => {
             let first = absolute(&target(entry)?);
             let first = keep(&first).ok_or_else(|| invalid("hard link to a dropped file"))?;
-            Some(Kind::Symlink(relative(path, &first)))
+            Some(ItemKind::Symlink(relative(path, &first)))
         }
         // Debian packages hold nothing else.
         _ => None,
@@ -232,9 +232,9 @@ mod tests {
             let find = |path: &str| items.iter().find(|item| item.path == path).expect("item");
             assert!(items.iter().all(|item| item.path != "/etc"));
             assert!(find("/etc/probe.conf").config);
-            assert_eq!(find("/usr/bin/probe").kind, Kind::File(b"binary".to_vec()));
-            assert_eq!(find("/usr/bin/zlink").kind, Kind::Symlink("probe".into()));
-            assert_eq!(find("/usr/bin/sym").kind, Kind::Symlink("probe".into()));
+            assert_eq!(find("/usr/bin/probe").kind, ItemKind::File(b"binary".to_vec()));
+            assert_eq!(find("/usr/bin/zlink").kind, ItemKind::Symlink("probe".into()));
+            assert_eq!(find("/usr/bin/sym").kind, ItemKind::Symlink("probe".into()));
             assert_eq!(find("/usr/bin").user, "root");
         }
     }

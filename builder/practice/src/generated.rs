@@ -2,7 +2,7 @@
 //! that a kickstart asks for.
 
 /// A package made here.
-pub struct Package {
+pub struct GeneratedPackage {
     /// RPM name.
     pub name: &'static str,
     /// Version; the release is the practice release.
@@ -14,32 +14,32 @@ pub struct Package {
 }
 
 /// All of them; `setup` exists too, together with Debian's netbase.
-pub const PACKAGES: &[Package] = &[
-    Package {
+pub const PACKAGES: &[GeneratedPackage] = &[
+    GeneratedPackage {
         name: "filesystem",
         version: "3.2",
         summary: "The folders of the practice medium, with /usr merged",
         requires: &[],
     },
-    Package {
+    GeneratedPackage {
         name: "basesystem",
         version: "10.0",
         summary: "Installs setup and filesystem before anything else",
         requires: &["setup", "filesystem"],
     },
-    Package {
+    GeneratedPackage {
         name: "centos-release",
         version: "7",
         summary: "Says that this is practice media and not CentOS; service presets",
         requires: &[],
     },
-    Package {
+    GeneratedPackage {
         name: "rootfiles",
         version: "8.1",
         summary: "The root user's shell files",
         requires: &[],
     },
-    Package {
+    GeneratedPackage {
         name: "initscripts",
         version: "9.49.41",
         summary: "The network service, which reads ifcfg files",
@@ -56,19 +56,19 @@ pub const PACKAGES: &[Package] = &[
             "util-linux",
         ],
     },
-    Package {
+    GeneratedPackage {
         name: "passwd",
         version: "0.79",
         summary: "Empty; on the practice medium shadow-utils has the passwd command",
         requires: &["shadow-utils"],
     },
-    Package {
+    GeneratedPackage {
         name: "grub2",
         version: "2.06",
         summary: "Empty; needs GRUB for BIOS machines",
         requires: &["grub2-pc"],
     },
-    Package {
+    GeneratedPackage {
         name: "grub2-pc",
         version: "2.06",
         summary: "Empty; needs what boots BIOS machines",

@@ -30,7 +30,7 @@ pub fn write(root: &Path, time: u32, progress: Progress<'_>, cancel: Cancel<'_>)
         let what = || format!("cannot write {}", path.display());
         let mut out = BufWriter::with_capacity(1 << 20, File::create_new(&path).or_build(what)?);
         let boot = if folder == "os" { boot() } else { Vec::new() };
-        let options = iso9660::Options { volume_id: volume.to_owned(), time: time.into(), boot };
+        let options = iso9660::IsoOptions { volume_id: volume.to_owned(), time: time.into(), boot };
         iso9660::write(&mut out, &options, &tree).or_build(what)?;
         out.flush().or_build(what)?;
     }

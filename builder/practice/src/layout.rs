@@ -1,7 +1,7 @@
 //! Puts the medium together: download, convert, describe, lay out, publish.
 
 use super::apt::Apt;
-use super::closure::{self, Index, Source, Target};
+use super::closure::{self, Index, RpmTarget, Source};
 use super::names::{self, Repository};
 use super::sign::{KEY_FILE, Signer};
 use super::{boot, comps, convert, generated, images, repodata};
@@ -122,8 +122,8 @@ fn build(
 
 /// A package of either kind.
 enum Job<'a> {
-    Debian(&'a Target),
-    Own(&'a generated::Package),
+    Debian(&'a RpmTarget),
+    Own(&'a generated::GeneratedPackage),
 }
 
 fn convert_all(
@@ -180,12 +180,12 @@ fn weight(job: &Job<'_>) -> u64 {
 fn describe(root: &Path, progress: Progress<'_>, cancel: Cancel<'_>) -> Result<()> {
     let comps = comps::text();
     let total = REPOSITORIES.len() as u64;
-    let mut done: Vec<Vec<repodata::Record>> = Vec::new();
+    let mut done: Vec<Vec<repodata::PackageRecord>> = Vec::new();
     for repository in REPOSITORIES {
         progress(Stage::Metadata, done.len() as u64, total);
         let groups = (repository == Repository::Os).then_some(comps.as_str());
         let records = repodata::write(&root.join(folder(repository)), groups, cancel)?;
-        let others: Vec<&[repodata::Record]> = done.iter().map(Vec::as_slice).collect();
+        let others: Vec<&[repodata::PackageRecord]> = done.iter().map(Vec::as_slice).collect();
         let mut unmet = repodata::unmet(&records, &others);
         if groups.is_some() {
             let has = |name: &str| records.iter().any(|record| record.name == name);

@@ -6,9 +6,9 @@ use crate::error::{Context, Result};
 use rpm::{BuildConfig, CompressionWithLevel, Dependency, FileMode, FileOptions, Scriptlet};
 use std::path::{Path, PathBuf};
 
-/// What an [`Item`] is.
+/// What an [`RpmItem`] is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ItemKind {
     /// A directory.
     Dir,
     /// A regular file and its bytes.
@@ -21,7 +21,7 @@ pub enum Kind {
 
 /// One file of a package.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Item {
+pub struct RpmItem {
     /// Absolute path.
     pub path: String,
     /// Permission bits.
@@ -37,23 +37,23 @@ pub struct Item {
     /// File capabilities, as `cap_to_text(3)` writes them.
     pub caps: Option<&'static str>,
     /// What it is.
-    pub kind: Kind,
+    pub kind: ItemKind,
 }
 
-impl Item {
-    fn new(path: &str, mode: u16, kind: Kind) -> Self {
+impl RpmItem {
+    fn new(path: &str, mode: u16, kind: ItemKind) -> Self {
         let (user, group) = ("root".to_string(), "root".to_string());
         Self { path: path.into(), mode, user, group, mtime: 0, config: false, caps: None, kind }
     }
 
     /// A root-owned directory.
     pub fn dir(path: &str, mode: u16) -> Self {
-        Self::new(path, mode, Kind::Dir)
+        Self::new(path, mode, ItemKind::Dir)
     }
 
     /// A root-owned file.
     pub fn file(path: &str, mode: u16, bytes: impl Into<Vec<u8>>) -> Self {
-        Self::new(path, mode, Kind::File(bytes.into()))
+        Self::new(path, mode, ItemKind::File(bytes.into()))
     }
 
     /// A root-owned configuration file.
@@ -63,18 +63,18 @@ impl Item {
 
     /// A symbolic link.
     pub fn link(path: &str, target: &str) -> Self {
-        Self::new(path, 0o777, Kind::Symlink(target.into()))
+        Self::new(path, 0o777, ItemKind::Symlink(target.into()))
     }
 
     /// A file listed but not shipped.
     pub fn ghost(path: &str, mode: u16) -> Self {
-        Self::new(path, mode, Kind::Ghost)
+        Self::new(path, mode, ItemKind::Ghost)
     }
 
     /// Its bytes, when it is a regular file.
     pub fn bytes(&self) -> Option<&[u8]> {
         match &self.kind {
-            Kind::File(bytes) => Some(bytes),
+            ItemKind::File(bytes) => Some(bytes),
             _ => None,
         }
     }
@@ -111,7 +111,7 @@ pub struct Rpm {
     /// Build time, seconds since 1970; no file is newer.
     pub time: u32,
     /// Files.
-    pub items: Vec<Item>,
+    pub items: Vec<RpmItem>,
     /// Needed packages, sonames and paths.
     pub requires: Vec<Dependency>,
     /// Offered names and sonames, beside its own.
@@ -209,7 +209,7 @@ fn add_scripts(builder: &mut rpm::PackageBuilder, scripts: Scripts) {
 
 fn add_item(
     builder: &mut rpm::PackageBuilder,
-    item: Item,
+    item: RpmItem,
     time: u32,
 ) -> std::result::Result<(), rpm::Error> {
     let mtime = item.mtime.min(time).into();
@@ -218,18 +218,18 @@ fn add_item(
         if item.config { options.config().noreplace() } else { options }
     };
     match item.kind {
-        Kind::Dir => {
+        ItemKind::Dir => {
             let options = FileOptions::dir(&item.path).mode(FileMode::dir(item.mode));
             builder.with_dir_entry(dress(options))?;
         }
-        Kind::Symlink(target) => {
+        ItemKind::Symlink(target) => {
             builder.with_symlink(dress(FileOptions::symlink(&item.path, target)))?;
         }
-        Kind::Ghost => {
+        ItemKind::Ghost => {
             let options = FileOptions::ghost(&item.path).mode(FileMode::regular(item.mode));
             builder.with_ghost(dress(options))?;
         }
-        Kind::File(bytes) => {
+        ItemKind::File(bytes) => {
             let mut options = FileOptions::new(&item.path).mode(FileMode::regular(item.mode));
             if let Some(caps) = item.caps {
                 options = options.caps(caps)?;
@@ -247,10 +247,10 @@ pub mod tests {
 
     /// A package with one of everything.
     pub fn sample(name: &str) -> Rpm {
-        let mut dressed = Item::file(&format!("/usr/bin/{name}"), 0o755, "#!/bin/sh\n");
+        let mut dressed = RpmItem::file(&format!("/usr/bin/{name}"), 0o755, "#!/bin/sh\n");
         dressed.caps = Some("cap_net_raw=ep");
         dressed.mtime = 1_000_000_000;
-        let mut owned = Item::dir(&format!("/var/lib/{name}"), 0o1730);
+        let mut owned = RpmItem::dir(&format!("/var/lib/{name}"), 0o1730);
         owned.group = "crontab".into();
         Rpm {
             name: name.into(),
@@ -262,9 +262,9 @@ pub mod tests {
             items: vec![
                 dressed,
                 owned,
-                Item::config(&format!("/etc/{name}.conf"), 0o640, "x=1\n"),
-                Item::link(&format!("/usr/bin/{name}-link"), name),
-                Item::ghost(&format!("/var/log/{name}.log"), 0o600),
+                RpmItem::config(&format!("/etc/{name}.conf"), 0o640, "x=1\n"),
+                RpmItem::link(&format!("/usr/bin/{name}-link"), name),
+                RpmItem::ghost(&format!("/var/log/{name}.log"), 0o600),
             ],
             requires: vec![Dependency::greater_eq("glibc", "2.36-9"), Dependency::script_pre("b")],
             provides: vec![Dependency::any("libsample.so.1()(64bit)")],

@@ -8,5 +8,5 @@ mod tests;
 mod write;
 
 pub use needs::unmet;
-pub use record::Record;
+pub use record::PackageRecord;
 pub use write::write;

@@ -5,7 +5,7 @@
 mod tables;
 
 use super::generated;
-use super::package::{Item, Kind, Rpm};
+use super::package::{ItemKind, Rpm, RpmItem};
 use rpm::Dependency;
 use tables::{DRESS, FILES, FIXED, FOLDERS, GROUPS, LINKS, PROVIDES, REQUIRES, USERS, User};
 
@@ -30,7 +30,7 @@ pub fn complete(rpm: &mut Rpm) {
     add_ldconfig(rpm);
 }
 
-fn put(rpm: &mut Rpm, item: Item) {
+fn put(rpm: &mut Rpm, item: RpmItem) {
     rpm.items.retain(|old| old.path != item.path);
     rpm.items.push(item);
 }
@@ -38,16 +38,16 @@ fn put(rpm: &mut Rpm, item: Item) {
 fn add_files(rpm: &mut Rpm) {
     let name = rpm.name.clone();
     for (_, path, mode, text) in FILES.iter().filter(|row| row.0 == name) {
-        put(rpm, Item::config(path, *mode, *text));
+        put(rpm, RpmItem::config(path, *mode, *text));
     }
     for (_, path, mode, text) in FIXED.iter().filter(|row| row.0 == name) {
-        put(rpm, Item::file(path, *mode, *text));
+        put(rpm, RpmItem::file(path, *mode, *text));
     }
     for (_, path, mode) in FOLDERS.iter().filter(|row| row.0 == name) {
-        put(rpm, Item::dir(path, *mode));
+        put(rpm, RpmItem::dir(path, *mode));
     }
     for (_, path, target) in LINKS.iter().filter(|row| row.0 == name) {
-        put(rpm, Item::link(path, target));
+        put(rpm, RpmItem::link(path, target));
     }
 }
 
@@ -68,8 +68,8 @@ fn special(rpm: &mut Rpm) {
     match rpm.name.as_str() {
         "filesystem" => filesystem(rpm),
         "setup" => {
-            put(rpm, Item::config("/etc/shadow", 0o000, shadow(include_str!("files/passwd"))));
-            put(rpm, Item::config("/etc/gshadow", 0o000, gshadow(include_str!("files/group"))));
+            put(rpm, RpmItem::config("/etc/shadow", 0o000, shadow(include_str!("files/passwd"))));
+            put(rpm, RpmItem::config("/etc/gshadow", 0o000, gshadow(include_str!("files/group"))));
         }
         "kernel" => kernel(rpm),
         "grub2-tools" => grub_names(rpm),
@@ -87,14 +87,14 @@ fn special(rpm: &mut Rpm) {
             let entry = "shimx64.efi,imgbuild practice medium,,Practice medium boot entry\n";
             let utf16 = std::iter::once(0xfeff).chain(entry.encode_utf16());
             let bytes: Vec<u8> = utf16.flat_map(u16::to_le_bytes).collect();
-            put(rpm, Item::file("/boot/efi/EFI/centos/BOOTX64.CSV", 0o700, bytes));
+            put(rpm, RpmItem::file("/boot/efi/EFI/centos/BOOTX64.CSV", 0o700, bytes));
         }
         "ca-certificates" => certificates(rpm),
         "openssh-server" => {
             let template = "/usr/share/openssh/sshd_config";
             let text = rpm.items.iter().find(|item| item.path == template);
-            if let Some(bytes) = text.and_then(Item::bytes).map(<[u8]>::to_vec) {
-                put(rpm, Item::config("/etc/ssh/sshd_config", 0o600, bytes));
+            if let Some(bytes) = text.and_then(RpmItem::bytes).map(<[u8]>::to_vec) {
+                put(rpm, RpmItem::config("/etc/ssh/sshd_config", 0o600, bytes));
             }
         }
         "basesystem" => {
@@ -110,8 +110,8 @@ fn special(rpm: &mut Rpm) {
 }
 
 fn filesystem(rpm: &mut Rpm) {
-    rpm.items.extend(generated::folders().map(|(path, mode)| Item::dir(path, mode)));
-    rpm.items.extend(generated::LINKS.iter().map(|(path, target)| Item::link(path, target)));
+    rpm.items.extend(generated::folders().map(|(path, mode)| RpmItem::dir(path, mode)));
+    rpm.items.extend(generated::LINKS.iter().map(|(path, target)| RpmItem::link(path, target)));
     rpm.requires.push(Dependency::script_pre("setup"));
 }
 
@@ -129,7 +129,7 @@ fn gshadow(group: &str) -> String {
 fn kernel(rpm: &mut Rpm) {
     let release = rpm.items.iter().find_map(|item| item.path.strip_prefix("/boot/vmlinuz-"));
     let Some(release) = release.map(str::to_string) else { return };
-    put(rpm, Item::ghost(&format!("/boot/initramfs-{release}.img"), 0o600));
+    put(rpm, RpmItem::ghost(&format!("/boot/initramfs-{release}.img"), 0o600));
     rpm.provides.push(Dependency::eq("kernel-uname-r", release.clone()));
     let script = include_str!("files/kernel.posttrans").replace("@RELEASE@", &release);
     rpm.scripts.posttrans.push_str(&script);
@@ -143,7 +143,7 @@ fn grub_names(rpm: &mut Rpm) {
     for path in paths {
         let Some((folder, name)) = path.rsplit_once('/') else { continue };
         if let Some(rest) = name.strip_prefix("grub-").filter(|_| folder.ends_with("bin")) {
-            put(rpm, Item::link(&format!("{folder}/grub2-{rest}"), name));
+            put(rpm, RpmItem::link(&format!("{folder}/grub2-{rest}"), name));
         }
     }
 }
@@ -154,10 +154,10 @@ fn efi_files(rpm: &mut Rpm, places: &[(&str, &str)]) {
         let source = rpm.items.iter().find(|item| item.path.ends_with(name));
         let Some(source) = source.cloned() else { continue };
         let path = format!("/boot/efi/EFI/{place}");
-        put(rpm, Item { path, mode: 0o700, ..source });
+        put(rpm, RpmItem { path, mode: 0o700, ..source });
     }
     for folder in ["/boot/efi/EFI", "/boot/efi/EFI/BOOT", "/boot/efi/EFI/centos"] {
-        put(rpm, Item::dir(folder, 0o700));
+        put(rpm, RpmItem::dir(folder, 0o700));
     }
 }
 
@@ -167,7 +167,7 @@ fn certificates(rpm: &mut Rpm) {
     for item in rpm.items.iter().filter(|item| item.path.ends_with(".crt")) {
         bundle.extend_from_slice(item.bytes().unwrap_or_default());
     }
-    put(rpm, Item::file("/etc/ssl/certs/ca-certificates.crt", 0o644, bundle));
+    put(rpm, RpmItem::file("/etc/ssl/certs/ca-certificates.crt", 0o644, bundle));
 }
 
 fn add_users(rpm: &mut Rpm) {
@@ -213,16 +213,16 @@ fn add_units(rpm: &mut Rpm) {
     rpm.requires.push(Dependency::script_post("systemd"));
 }
 
-fn installable(item: &Item) -> Option<String> {
+fn installable(item: &RpmItem) -> Option<String> {
     let name = item.path.strip_prefix("/usr/lib/systemd/system/")?;
-    let Kind::File(bytes) = &item.kind else { return None };
+    let ItemKind::File(bytes) = &item.kind else { return None };
     let text = String::from_utf8_lossy(bytes);
     let template = name.contains("@.");
     (!name.contains('/') && !template && text.contains("[Install]")).then(|| name.to_string())
 }
 
 fn add_ldconfig(rpm: &mut Rpm) {
-    let library = |item: &Item| {
+    let library = |item: &RpmItem| {
         let name = item.path.strip_prefix("/usr/lib/x86_64-linux-gnu/");
         name.is_some_and(|name| !name.contains('/') && name.contains(".so"))
     };
@@ -285,18 +285,18 @@ mod tests {
     #[test]
     fn kernel_makes_its_initramfs() {
         let mut rpm = bare("kernel");
-        rpm.items = vec![Item::file("/boot/vmlinuz-6.1.0-9-cloud-amd64", 0o644, "MZ")];
+        rpm.items = vec![RpmItem::file("/boot/vmlinuz-6.1.0-9-cloud-amd64", 0o644, "MZ")];
         complete(&mut rpm);
         let script = &rpm.scripts.posttrans;
         assert!(script.contains("/boot/initramfs-6.1.0-9-cloud-amd64.img"), "{script}");
         assert!(!script.contains('@'));
-        assert!(rpm.items.iter().any(|item| item.kind == Kind::Ghost));
+        assert!(rpm.items.iter().any(|item| item.kind == ItemKind::Ghost));
         assert!(rpm.provides.iter().any(|provide| provide.name == "kernel-uname-r"));
     }
 
     #[test]
     fn libraries_run_ldconfig_but_not_before_the_shell() {
-        let library = Item::file("/usr/lib/x86_64-linux-gnu/libx.so.1", 0o644, "");
+        let library = RpmItem::file("/usr/lib/x86_64-linux-gnu/libx.so.1", 0o644, "");
         for (name, post) in [("libx", true), ("ncurses-libs", false)] {
             let mut rpm = bare(name);
             rpm.items = vec![library.clone()];
@@ -309,7 +309,8 @@ mod tests {
     #[test]
     fn efi_programs_lie_where_centos_has_them() {
         let mut rpm = bare("shim-x64");
-        let signed = |name: &str| Item::file(&format!("/usr/lib/shim/{name}.signed"), 0o644, name);
+        let signed =
+            |name: &str| RpmItem::file(&format!("/usr/lib/shim/{name}.signed"), 0o644, name);
         rpm.items = ["shimx64.efi", "mmx64.efi", "fbx64.efi"].map(signed).to_vec();
         complete(&mut rpm);
         for path in ["BOOT/BOOTX64.EFI", "centos/shimx64.efi", "centos/BOOTX64.CSV"] {
@@ -346,7 +347,7 @@ mod tests {
         .to_vec();
         for name in ["chrony", "dbus", "systemd", "libvirt-daemon", "kernel"] {
             let mut rpm = bare(name);
-            rpm.items = vec![Item::file("/boot/vmlinuz-6.1", 0o644, "")];
+            rpm.items = vec![RpmItem::file("/boot/vmlinuz-6.1", 0o644, "")];
             complete(&mut rpm);
             let Scripts { pre, post, preun, postun, posttrans } = rpm.scripts;
             texts.extend([pre, post, preun, postun, posttrans]);

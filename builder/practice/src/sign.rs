@@ -6,7 +6,7 @@
 //! medium everywhere. Nodes never get it.
 
 use crate::error::{Context, Result};
-use formats::rpmfile::{LEAD, RpmFile, Value, tag::signature, with_signatures};
+use formats::rpmfile::{LEAD, RpmFile, SignatureValue, tag::signature, with_signatures};
 use pgp::composed::{ArmorOptions, KeyType, SignedKeyDetails, SignedPublicKey};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::crypto::public_key::PublicKeyAlgorithm;
@@ -65,15 +65,15 @@ impl Signer {
         let time = Timestamp::from_secs(time.max(self.made.as_secs()));
         let sign = |data: &[u8]| self.packet(data, time).or_build(what);
         let mut entries = vec![
-            (signature::RSA_HEADER, Value::Binary(sign(header)?)),
-            (signature::SHA1_HEADER, Value::Text(hex::encode(sha1::Sha1::digest(header)))),
-            (signature::SHA256_HEADER, Value::Text(hex::encode(Sha256::digest(header)))),
-            (signature::SIZE, Value::Number(whole.len() as u32)),
-            (signature::PGP, Value::Binary(sign(whole)?)),
-            (signature::MD5, Value::Binary(md5::Md5::digest(whole).to_vec())),
+            (signature::RSA_HEADER, SignatureValue::Binary(sign(header)?)),
+            (signature::SHA1_HEADER, SignatureValue::Text(hex::encode(sha1::Sha1::digest(header)))),
+            (signature::SHA256_HEADER, SignatureValue::Text(hex::encode(Sha256::digest(header)))),
+            (signature::SIZE, SignatureValue::Number(whole.len() as u32)),
+            (signature::PGP, SignatureValue::Binary(sign(whole)?)),
+            (signature::MD5, SignatureValue::Binary(md5::Md5::digest(whole).to_vec())),
         ];
         if let Some(size) = rpm.signature.number(signature::PAYLOAD_SIZE) {
-            entries.push((signature::PAYLOAD_SIZE, Value::Number(size as u32)));
+            entries.push((signature::PAYLOAD_SIZE, SignatureValue::Number(size as u32)));
         }
         Ok(with_signatures(&file[..LEAD], &entries, whole))
     }

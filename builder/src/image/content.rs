@@ -23,7 +23,7 @@ pub struct ImageContent<'a> {
 struct Pending<'a> {
     path: Vec<u8>,
     inode: ext4::Inode,
-    reader: &'a ext4::Reader<'a>,
+    reader: &'a ext4::Ext4Reader<'a>,
     first_block: u64,
 }
 
@@ -207,7 +207,7 @@ fn below(mount: &[u8], path: &[u8]) -> Vec<u8> {
 }
 
 fn walk<'a>(
-    reader: &'a ext4::Reader<'a>,
+    reader: &'a ext4::Ext4Reader<'a>,
     volume: &Volume<'_>,
     mount: &[u8],
     listing: &mut Listing,
@@ -230,7 +230,7 @@ fn walk<'a>(
 }
 
 /// An inode's record, without the digest.
-fn record(reader: &ext4::Reader<'_>, inode: &ext4::Inode) -> Result<Record, ext4::ReadError> {
+fn record(reader: &ext4::Ext4Reader<'_>, inode: &ext4::Inode) -> Result<Record, ext4::ReadError> {
     let kind = match inode.file_type() {
         file_type::DIRECTORY => FileKind::Dir,
         file_type::REGULAR => FileKind::File,

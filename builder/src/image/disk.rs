@@ -93,7 +93,7 @@ fn write_table(file: &File, layout: &Layout, boot: &[u8; 440]) -> Result<()> {
         .partitions
         .iter()
         .map(|p| {
-            Ok(gpt::Partition {
+            Ok(gpt::GptPartition {
                 name: p.name.clone(),
                 type_guid: uuid_bytes(p.type_guid())?,
                 guid: uuid_bytes(&p.guid)?,
@@ -108,7 +108,11 @@ fn write_table(file: &File, layout: &Layout, boot: &[u8; 440]) -> Result<()> {
 }
 
 /// A group in LVM's terms: where its logical volumes are is told in extents.
-fn volume_group(layout: &Layout, group: &layout::VolumeGroup, time: i64) -> Result<lvm2::Group> {
+fn volume_group(
+    layout: &Layout,
+    group: &layout::VolumeGroup,
+    time: i64,
+) -> Result<lvm2::VolumeGroup> {
     let physical: Vec<lvm2::Physical> = (1..)
         .zip(&layout.partitions)
         .filter_map(|(number, p)| match &p.content {
@@ -133,7 +137,7 @@ fn volume_group(layout: &Layout, group: &layout::VolumeGroup, time: i64) -> Resu
     };
     let volumes = group.volumes.iter().map(volume).collect::<Result<_>>()?;
     let (name, uuid, extent) = (group.name.clone(), group.uuid.clone(), group.extent);
-    Ok(lvm2::Group { name, uuid, extent, physical, volumes, time })
+    Ok(lvm2::VolumeGroup { name, uuid, extent, physical, volumes, time })
 }
 
 /// A partition or logical volume in the image.
@@ -175,7 +179,7 @@ fn write_filesystems(
                 xfs::write(&place, files, tree, log, &mut |done| progress(before + done, total))?;
             }
             Format::Ext4 | Format::Efi => {
-                let options = ext4::Options {
+                let options = ext4::Ext4Options {
                     uuid: uuid_bytes(&files.uuid)?,
                     hash_seed: uuid_bytes(&layout.hash_seed)?,
                     label: files.label.clone().unwrap_or_default(),
@@ -200,7 +204,7 @@ fn write_esp(file: &File, device: &Device<'_>, files: &Files, content: &DiskCont
     let mut stream = Stream { area: area(file, device), at: 0 };
     let serial = u32::from_str_radix(&files.uuid.replace('-', ""), 16)
         .or_build(|| format!("`{}` is no FAT serial number", files.uuid))?;
-    let options = fat::Options {
+    let options = fat::FatOptions {
         size: device.size,
         serial,
         label: files.label.clone().unwrap_or_else(|| "ESP".to_owned()),

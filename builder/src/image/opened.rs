@@ -120,7 +120,7 @@ fn disk(path: &Path, files: &mut Vec<PathBuf>) -> Result<(Box<dyn ReadAt>, &'sta
     if there < magic.len() || magic != qcow2::MAGIC {
         return Ok((Box::new(Plain::new(file).or_input(what)?), "raw"));
     }
-    let mut image = qcow2::Reader::open(file).or_input(what)?;
+    let mut image = qcow2::Qcow2Reader::open(file).or_input(what)?;
     if let Some(name) = image.backing_name().map(str::to_owned) {
         if files.len() > MOST_BACKING {
             return Err(Error::input(format!(

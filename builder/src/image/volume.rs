@@ -81,9 +81,11 @@ impl<'a> Volume<'a> {
     ///
     /// # Errors
     /// An input error when it is damaged or uses what is not supported.
-    pub fn ext4(&self) -> Result<Option<ext4::Reader<'_>>> {
+    pub fn ext4(&self) -> Result<Option<ext4::Ext4Reader<'_>>> {
         match self.filesystem {
-            Filesystem::Ext4 => ext4::Reader::open(self.bytes()).map(Some).or_input(|| self.what()),
+            Filesystem::Ext4 => {
+                ext4::Ext4Reader::open(self.bytes()).map(Some).or_input(|| self.what())
+            }
             _ => Ok(None),
         }
     }
@@ -187,7 +189,7 @@ mod tests {
             let content = Content::Bytes(vec![7; 600]);
             tree.put(&format!("D/F{number}"), Entry::new(0o644, 0, content));
         }
-        let options = fat::Options { size, serial: 1, label: "X".into(), fat32: true };
+        let options = fat::FatOptions { size, serial: 1, label: "X".into(), fat32: true };
         fat::write(&mut file, &options, &tree).unwrap();
         file
     }

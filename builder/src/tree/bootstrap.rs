@@ -5,7 +5,7 @@ use crate::base::error::{Error, Result};
 use crate::base::interrupt;
 use crate::packages::repo::package_file;
 use formats::file_type;
-use formats::rpmfile::{Contents, Item};
+use formats::rpmfile::{Contents, PayloadItem};
 use rayon::prelude::*;
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
@@ -59,7 +59,7 @@ fn unpack_one(package: &Path, root: &Path) -> Result<()> {
 
 fn entry(
     contents: &mut Contents<'_>,
-    item: &Item<'_>,
+    item: &PayloadItem<'_>,
     place: &Path,
     links: &mut Vec<(u64, PathBuf)>,
 ) -> io::Result<()> {

@@ -34,7 +34,7 @@ const MAX_SAME_NAME: usize = 3;
 /// Circles, by the crate and one of their modules.
 const KNOWN_CIRCLES: &[(&str, &str)] = &[];
 /// Type names in too many modules.
-const KNOWN_NAMES: &[&str] = &["Error", "Reader"];
+const KNOWN_NAMES: &[&str] = &[];
 /// Functions and files that are too long, by the end of the file's name.
 const KNOWN_LONG: &[&str] = &[];
 

@@ -55,7 +55,7 @@ pub(super) fn berkeley_seeds() -> Vec<Vec<u8>> {
 
 pub(super) fn ext4(data: &[u8]) -> bool {
     let disk = Zeroed::new(data, DISK);
-    let Ok(reader) = ext4::Reader::open(&disk) else { return false };
+    let Ok(reader) = ext4::Ext4Reader::open(&disk) else { return false };
     let mut left = 2_000;
     let walked = reader.walk(|_, inode| -> Result<(), ext4::ReadError> {
         left -= 1;
@@ -120,10 +120,10 @@ pub(super) fn gpt(data: &[u8]) -> bool {
 
 /// Writes a table with these partitions (first block and number of blocks).
 fn write_gpt(disk: &File, partitions: &[(u64, u64, &str)]) {
-    let all: Vec<gpt::Partition> = partitions
+    let all: Vec<gpt::GptPartition> = partitions
         .iter()
         .zip(1..)
-        .map(|((first, blocks, name), number)| gpt::Partition {
+        .map(|((first, blocks, name), number)| gpt::GptPartition {
             name: (*name).to_owned(),
             type_guid: [
                 0xaf, 0x3d, 0xc6, 0x0f, 0x83, 0x84, 0x72, 0x47, 0x8e, 0x79, 0x3d, 0x69, 0xd8, 0x47,
@@ -193,7 +193,7 @@ pub(super) fn iso_seeds() -> Vec<Vec<u8>> {
         load_sectors: 4,
     };
     let options =
-        iso9660::Options { volume_id: "SEED".to_owned(), time: 1_500_000_000, boot: vec![boot] };
+        iso9660::IsoOptions { volume_id: "SEED".to_owned(), time: 1_500_000_000, boot: vec![boot] };
     let mut image = Vec::new();
     iso9660::write(&mut image, &options, &tree).expect("an ISO image");
     vec![image]
@@ -214,7 +214,7 @@ pub(super) fn lvm2_seeds() -> Vec<Vec<u8>> {
         uuid: uuid(digit),
         segments: vec![lvm2::Segment { physical: 0, first, extents }],
     };
-    let group = lvm2::Group {
+    let group = lvm2::VolumeGroup {
         name: "centos".to_owned(),
         uuid: uuid("a"),
         extent: 4 * MIB,
@@ -232,7 +232,7 @@ pub(super) fn lvm2_seeds() -> Vec<Vec<u8>> {
 
 pub(super) fn qcow2(data: &[u8]) -> bool {
     use formats::read_at::ReadAt;
-    let Ok(reader) = qcow2::Reader::open(file(data, 0)) else { return false };
+    let Ok(reader) = qcow2::Qcow2Reader::open(file(data, 0)) else { return false };
     let mut piece = vec![0; 1 << 16];
     let mut good = true;
     for at in (0..reader.size().min(8 * MIB)).step_by(piece.len()) {

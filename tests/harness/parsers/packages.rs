@@ -19,7 +19,7 @@ const MOST_READ: u64 = 16 << 20;
 const NOW: i64 = 1_600_000_000;
 
 pub(super) fn cpio(data: &[u8]) -> bool {
-    let mut reader = archive::Reader::new(data);
+    let mut reader = archive::CpioReader::new(data);
     loop {
         match reader.next_entry() {
             Ok(Some(_)) => {

@@ -1,7 +1,7 @@
 //! ISO 9660: our reader and our writer against xorriso, isoinfo and genisoimage.
 
 use formats::iso9660::{
-    Boot, Error, Iso, Kind, Node, Options, Platform, SECTOR, WriteError, write,
+    Boot, Iso, IsoError, IsoNode, IsoOptions, IsoWriteError, NodeKind, Platform, SECTOR, write,
 };
 use formats::tree::{Content, Entry, Tree};
 use lab_tests::oracle;
@@ -16,16 +16,16 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// What `xorriso -exec lsdl` says of a node: `-rw-r--r-- 1 0 0 12 … 'path' [-> 'target']`.
-fn lsdl(mode_letter: char, path: &str, node: &Node) -> String {
+fn lsdl(mode_letter: char, path: &str, node: &IsoNode) -> String {
     let mut bits = String::from(mode_letter);
     for shift in [6, 3, 0] {
         for (bit, letter) in [(4, 'r'), (2, 'w'), (1, 'x')] {
             bits.push(if node.mode >> shift & bit == 0 { '-' } else { letter });
         }
     }
-    let size = if node.kind == Kind::File { node.size } else { 0 };
+    let size = if node.kind == NodeKind::File { node.size } else { 0 };
     let target = match &node.kind {
-        Kind::Symlink(target) => format!(" -> '{}'", text(target)),
+        NodeKind::Symlink(target) => format!(" -> '{}'", text(target)),
         _ => String::new(),
     };
     format!("{bits} {} {} {size} '/{path}'{target}", node.uid, node.gid)
@@ -33,11 +33,11 @@ fn lsdl(mode_letter: char, path: &str, node: &Node) -> String {
 
 /// Our view of the tree as `xorriso`'s listing has it.
 fn listing(iso: &Iso) -> Vec<String> {
-    let line = |(path, node): (Vec<u8>, Node)| {
+    let line = |(path, node): (Vec<u8>, IsoNode)| {
         let letter = match node.kind {
-            Kind::Dir => 'd',
-            Kind::Symlink(_) => 'l',
-            Kind::File | Kind::Other => '-',
+            NodeKind::Dir => 'd',
+            NodeKind::Symlink(_) => 'l',
+            NodeKind::File | NodeKind::Other => '-',
         };
         lsdl(letter, &text(&path), &node)
     };
@@ -143,7 +143,7 @@ fn truncated_and_corrupted_images_are_refused() {
     let half = whole.len() / 2;
     fs::write(&cut, &whole[..half]).expect("write");
     match Iso::open(File::open(&cut).expect("open")) {
-        Err(Error::Truncated { need, have, .. }) => {
+        Err(IsoError::Truncated { need, have, .. }) => {
             assert_eq!((need as usize, have as usize), (whole.len(), half));
         }
         other => panic!("{:?}", other.err()),
@@ -155,7 +155,7 @@ fn truncated_and_corrupted_images_are_refused() {
     let iso = Iso::open(file).expect("directories are at the front");
     let node = iso.lookup("glibc-2.17-260.el7.x86_64.rpm").expect("lookup").expect("present");
     let error = iso.reader(&node).err().expect("cut off");
-    assert!(matches!(error, Error::Truncated { have, .. } if have == half as u64), "{error}");
+    assert!(matches!(error, IsoError::Truncated { have, .. } if have == half as u64), "{error}");
     assert!(error.to_string().contains("glibc-2.17"), "{error}");
     // Any byte of the directories may be wrong.
     for at in (16 * 2048..48 * 2048).step_by(37) {
@@ -196,14 +196,14 @@ fn lab_tree() -> Tree {
     tree
 }
 
-fn options() -> Options {
+fn options() -> IsoOptions {
     let boot = |platform, path: &str, boot_info_table, load_sectors| Boot {
         platform,
         path: path.to_owned(),
         boot_info_table,
         load_sectors,
     };
-    Options {
+    IsoOptions {
         volume_id: "LAB_7-x".to_uppercase(),
         time: TIME,
         boot: vec![
@@ -228,11 +228,11 @@ fn tree_listing(tree: &Tree) -> Vec<String> {
             _ => entry,
         };
         let (letter, kind) = match &shown.content {
-            Content::Dir => ('d', Kind::Dir),
-            Content::Symlink(target) => ('l', Kind::Symlink(target.clone())),
-            _ => ('-', Kind::File),
+            Content::Dir => ('d', NodeKind::Dir),
+            Content::Symlink(target) => ('l', NodeKind::Symlink(target.clone())),
+            _ => ('-', NodeKind::File),
         };
-        let node = Node {
+        let node = IsoNode {
             name: Vec::new(),
             kind,
             mode: shown.mode,
@@ -321,7 +321,7 @@ fn files_of_four_gibibytes_and_more() {
     tree.put("z", Entry::new(0o644, TIME, Content::Bytes(b"after\n".to_vec())));
     let path = folder.path().join("big.iso");
     let mut out = File::create(&path).expect("create");
-    let options = Options { boot: Vec::new(), ..options() };
+    let options = IsoOptions { boot: Vec::new(), ..options() };
     write(&mut out, &options, &tree).expect("image");
     let iso = Iso::open(File::open(&path).expect("open")).expect("image");
     assert_eq!(xorriso_listing(&path), listing(&iso));
@@ -350,7 +350,7 @@ fn link_targets_over_several_continuation_areas() {
         tree.put(&format!("{number}{}", "l".repeat(254)), Entry::new(0o777, TIME, link));
     }
     let path = folder.path().join("links.iso");
-    let options = Options { boot: Vec::new(), ..options() };
+    let options = IsoOptions { boot: Vec::new(), ..options() };
     write(&mut File::create(&path).expect("create"), &options, &tree).expect("image");
     let iso = Iso::open(File::open(&path).expect("open")).expect("image");
     assert_eq!(listing(&iso), tree_listing(&tree));
@@ -358,12 +358,12 @@ fn link_targets_over_several_continuation_areas() {
 
 #[test]
 fn what_the_format_cannot_take_is_refused() {
-    let refuse = |options: &Options, tree: &Tree| {
+    let refuse = |options: &IsoOptions, tree: &Tree| {
         write(&mut std::io::sink(), options, tree).expect_err("refused")
     };
     let tree = lab_tree();
-    let lower = Options { volume_id: "lab".into(), ..options() };
-    assert!(matches!(refuse(&lower, &tree), WriteError::VolumeId(_)));
+    let lower = IsoOptions { volume_id: "lab".into(), ..options() };
+    assert!(matches!(refuse(&lower, &tree), IsoWriteError::VolumeId(_)));
     let mut lost = options();
     lost.boot[0].path = "isolinux/none.bin".into();
     assert!(refuse(&lost, &tree).to_string().starts_with("/isolinux/none.bin: "));

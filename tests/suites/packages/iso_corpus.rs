@@ -1,7 +1,7 @@
 //! ISO 9660 images as isoinfo and xorriso list them (recorded answers), and images that are wrong
 //! in every way.
 
-use formats::iso9660::{Error, Iso, Kind, Names, Node, Options, plain_name, write};
+use formats::iso9660::{Iso, IsoError, IsoNode, IsoOptions, Names, NodeKind, plain_name, write};
 use formats::tree::{Content, Entry, Tree};
 use lab_tests::alone::is_alone;
 use lab_tests::lab::text;
@@ -92,11 +92,11 @@ fn isoinfo(listing: &str, names: Names) -> Vec<Line> {
     lines
 }
 
-fn mode(node: &Node, names: Names) -> String {
+fn mode(node: &IsoNode, names: Names) -> String {
     let mut mode = String::from(match node.kind {
-        Kind::Dir => 'd',
-        Kind::Symlink(_) => 'l',
-        Kind::File | Kind::Other => '-',
+        NodeKind::Dir => 'd',
+        NodeKind::Symlink(_) => 'l',
+        NodeKind::File | NodeKind::Other => '-',
     });
     if names == Names::RockRidge {
         for shift in [6, 3, 0] {
@@ -111,11 +111,11 @@ fn mode(node: &Node, names: Names) -> String {
 fn ours(image: &Path, names: Names) -> Vec<Line> {
     let iso = Iso::with_names(File::open(image).expect("open"), &[names]).expect("image");
     assert_eq!(iso.names(), names);
-    let line = |(path, node): (Vec<u8>, Node)| Line {
+    let line = |(path, node): (Vec<u8>, IsoNode)| Line {
         path: String::from_utf8_lossy(&path).into_owned(),
         mode: mode(&node, names),
         owner: (node.uid, node.gid),
-        size: if node.kind == Kind::Dir { 0 } else { node.size },
+        size: if node.kind == NodeKind::Dir { 0 } else { node.size },
         block: Some(node.extents[0].offset / 2048).filter(|_| node.size > 0),
     };
     let mut lines: Vec<Line> = iso.walk().expect("walk").into_iter().map(line).collect();
@@ -161,12 +161,12 @@ fn listing(iso: &Iso) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for (path, node) in &nodes {
         let target = match &node.kind {
-            Kind::Symlink(target) => {
+            NodeKind::Symlink(target) => {
                 format!(" -> '{}'", String::from_utf8_lossy(target).trim_end_matches('/'))
             }
             _ => String::new(),
         };
-        let size = if node.kind == Kind::File { node.size } else { 0 };
+        let size = if node.kind == NodeKind::File { node.size } else { 0 };
         let path = String::from_utf8_lossy(path);
         let (mode, day) = (mode(node, Names::RockRidge), day(node.mtime));
         lines.push(format!("{mode} {} {} {size} {day} '/{path}'{target}", node.uid, node.gid));
@@ -207,7 +207,7 @@ fn listings_and_contents_are_xorriso_s() {
         if name.contains("zisofs") {
             let iso = Iso::open(File::open(&image).expect("open")).expect(&name);
             let nodes = iso.walk().expect("walk");
-            assert_eq!(nodes.iter().filter(|(_, node)| node.kind == Kind::Other).count(), 2);
+            assert_eq!(nodes.iter().filter(|(_, node)| node.kind == NodeKind::Other).count(), 2);
             continue;
         }
         let expected = |what: &str| {
@@ -256,10 +256,10 @@ fn malformed_images_end_in_an_error() {
     let looped = folder.path().join("test_read_format_iso_rockridge_ce_loop.iso");
     let opened = Iso::open(File::open(looped).expect("open"));
     let error = opened.and_then(|iso| iso.walk().map(drop)).expect_err("a loop");
-    assert!(matches!(error, Error::Malformed { offset, .. } if offset > 32768), "{error}");
+    assert!(matches!(error, IsoError::Malformed { offset, .. } if offset > 32768), "{error}");
     let descriptors = folder.path().join("volrecords.iso");
     let opened = Iso::open(File::open(descriptors).expect("open"));
-    assert!(matches!(opened, Err(Error::NotIso)));
+    assert!(matches!(opened, Err(IsoError::NotIso)));
 }
 
 /// Ends the test run when the image that is being read takes minutes.
@@ -290,7 +290,7 @@ fn awkward() -> Vec<u8> {
     }
     put(&"l".repeat(250), Content::Symlink(vec!["e".repeat(199); 9].join("/").into_bytes()));
     put("1/2/3/4/5/6/7/8/9/10/bottom", Content::Bytes(b"deep".to_vec()));
-    let options = Options { volume_id: "AWKWARD".into(), time: 1_500_000_000, boot: Vec::new() };
+    let options = IsoOptions { volume_id: "AWKWARD".into(), time: 1_500_000_000, boot: Vec::new() };
     let mut bytes = Vec::new();
     write(&mut std::io::Cursor::new(&mut bytes), &options, &tree).expect("image");
     bytes
@@ -362,7 +362,7 @@ fn paths_that_no_system_has_are_refused() {
     let mut tree = Tree::default();
     let path = vec!["d".repeat(200); 25].join("/");
     tree.put(&path, Entry::new(0o644, 0, Content::Bytes(Vec::new())));
-    let options = Options { volume_id: "DEEP".into(), time: 0, boot: Vec::new() };
+    let options = IsoOptions { volume_id: "DEEP".into(), time: 0, boot: Vec::new() };
     let image = folder.path().join("deep.iso");
     write(&mut File::create(&image).expect("file"), &options, &tree).expect("image");
     let iso = Iso::open(File::open(&image).expect("open")).expect("image");

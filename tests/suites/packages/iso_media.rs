@@ -2,7 +2,7 @@
 //! and images without Rock Ridge.
 
 use builder::packages::media;
-use formats::iso9660::{Iso, Kind};
+use formats::iso9660::{Iso, NodeKind};
 use lab_tests::lab::text;
 use lab_tests::{oracle, product};
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ fn practice_isos_hold_what_their_trees_hold() {
         let iso = Iso::open(File::open(&image).expect("open")).expect("image");
         let mut expected = files(&practice.join(part));
         for (path, node) in iso.walk().expect("walk") {
-            if node.kind != Kind::File {
+            if node.kind != NodeKind::File {
                 continue;
             }
             let path = String::from_utf8(path).expect("UTF-8");

@@ -2,7 +2,7 @@
 //! of all EL7 packages at hand as Debian's rpm does.
 
 use builder::packages::repo::package_file;
-use formats::rpmfile::{Dependency, Package, When};
+use formats::rpmfile::{Dependency, RpmPackage, When};
 use lab_tests::lab::text;
 use lab_tests::{oracle, product};
 use std::fs;
@@ -25,9 +25,9 @@ fn rows(table: &str) -> Vec<Vec<String>> {
     table.lines().skip(1).map(row).collect()
 }
 
-fn corpus(shared: &Path) -> Vec<(PathBuf, Package)> {
+fn corpus(shared: &Path) -> Vec<(PathBuf, RpmPackage)> {
     let folder = shared.join("corpus/rpm/packages");
-    let mut packages: Vec<(PathBuf, Package)> = fs::read_dir(folder)
+    let mut packages: Vec<(PathBuf, RpmPackage)> = fs::read_dir(folder)
         .expect("packages")
         .map(|entry| entry.expect("entry").path())
         .map(|path| (path.clone(), package_file::open(&path).expect("a package").package))
@@ -208,7 +208,7 @@ const QUERY: &str = "P|%{NAME}|%{EPOCH}|%{VERSION}|%{RELEASE}|%{ARCH}|%{BUILDTIM
     %|VERIFYSCRIPT?{S|%{VERIFYSCRIPTPROG}|%{VERIFYSCRIPT}\\n}|";
 
 /// The same of our reading.
-fn as_queried(package: &Package) -> String {
+fn as_queried(package: &RpmPackage) -> String {
     let p = package;
     let epoch = p.epoch.map_or_else(|| "(none)".to_owned(), |e| e.to_string());
     let mut text = format!(

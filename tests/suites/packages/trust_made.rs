@@ -2,7 +2,7 @@
 //! what is refused and in which words.
 
 use builder::packages::trust::{self, Covers, Keyring, Refusal, Signature};
-use formats::rpmfile::{LEAD, RpmFile, Value, tag::signature, with_signatures};
+use formats::rpmfile::{LEAD, RpmFile, SignatureValue, tag::signature, with_signatures};
 use lab_tests::lab::text;
 use lab_tests::rawrpm::{self, File};
 use lab_tests::{oracle, product};
@@ -180,7 +180,11 @@ fn header_signature_only(signed: &[u8]) -> Vec<u8> {
     let padded = rpm.signature.bytes().len().next_multiple_of(8);
     let tag = signature::RSA_HEADER;
     let made = rpm.signature.binary(tag).expect("a signature").to_vec();
-    with_signatures(&signed[..LEAD], &[(tag, Value::Binary(made))], &signed[LEAD + padded..])
+    with_signatures(
+        &signed[..LEAD],
+        &[(tag, SignatureValue::Binary(made))],
+        &signed[LEAD + padded..],
+    )
 }
 
 /// An EL7 package without the signature of its payload: every file is compared with the header.
@@ -242,7 +246,7 @@ fn another_payload_under_a_signed_header_is_refused() {
     let sign = |file: Vec<u8>| {
         let rpm = RpmFile::read(file.as_slice()).expect("a package");
         let padded = rpm.signature.bytes().len().next_multiple_of(8);
-        let entries = [(signature::RSA_HEADER, Value::Binary(made.clone()))];
+        let entries = [(signature::RSA_HEADER, SignatureValue::Binary(made.clone()))];
         with_signatures(&file[..LEAD], &entries, &file[LEAD + padded..])
     };
     let ring = gpg.ring("me@x");

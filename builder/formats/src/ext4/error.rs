@@ -5,7 +5,7 @@ use thiserror::Error;
 
 /// Why no filesystem was written.
 #[derive(Debug, Error)]
-pub enum Error {
+pub enum Ext4Error {
     /// The region is too small for any filesystem, or for these files.
     #[error("the filesystem has {have} bytes, its content needs about {need}")]
     TooSmall {

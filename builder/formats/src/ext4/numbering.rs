@@ -1,6 +1,6 @@
 //! Which inode each entry of a tree has, and what each directory lists.
 
-use super::error::Error;
+use super::error::Ext4Error;
 use super::inode;
 use crate::tree::{Content, Tree};
 use std::collections::HashMap;
@@ -22,8 +22,8 @@ pub struct Names<'a> {
 }
 
 /// Gives every entry its inode, and every directory its list.
-pub fn number_entries(tree: &Tree) -> Result<Names<'_>, Error> {
-    let unsupported = |path: &[u8], why: &str| Error::Unsupported {
+pub fn number_entries(tree: &Tree) -> Result<Names<'_>, Ext4Error> {
+    let unsupported = |path: &[u8], why: &str| Ext4Error::Unsupported {
         path: String::from_utf8_lossy(path).into_owned(),
         why: why.to_owned(),
     };

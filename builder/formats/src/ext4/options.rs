@@ -2,7 +2,7 @@
 
 /// What the filesystem is to be.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct Ext4Options {
     /// Filesystem UUID, bytes in textual order.
     pub uuid: [u8; 16],
     /// Seed of directory hashes.

@@ -49,7 +49,7 @@ fn damaged<T>(what: String) -> Result<T> {
 }
 
 /// A filesystem's constants.
-pub struct Reader<'a> {
+pub struct Ext4Reader<'a> {
     from: &'a dyn ReadAt,
     block: u64,
     inodes: u32,
@@ -94,7 +94,7 @@ fn array(bytes: &[u8], at: usize) -> [u8; 16] {
     array
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Ext4Reader<'a> {
     /// Reads the superblock of the filesystem that begins at the first byte of `from`.
     ///
     /// # Errors

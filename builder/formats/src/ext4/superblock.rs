@@ -3,7 +3,7 @@
 
 use super::geometry::{BLOCK, GROUP_BLOCKS, Geometry, INODE, LOG_FLEX};
 use super::inode::EXTRA_SIZE;
-use super::options::Options;
+use super::options::Ext4Options;
 
 const COMPAT: u32 = 0x04 | 0x08 | 0x10 | 0x20; // has_journal ext_attr resize_inode dir_index
 const INCOMPAT: u32 = 0x02 | 0x40 | 0x200; // filetype extents flex_bg
@@ -25,7 +25,7 @@ pub struct Totals {
 /// The superblock of the copy in `group`.
 pub fn superblock(
     g: &Geometry,
-    o: &Options,
+    o: &Ext4Options,
     totals: &Totals,
     journal: (&[u8; 60], u64),
     group: u64,
@@ -78,7 +78,7 @@ pub fn superblock(
 }
 
 /// One group's counts.
-pub struct Group {
+pub struct GroupCounts {
     pub free_blocks: u64,
     pub free_inodes: u64,
     pub unused_inodes: u64,
@@ -87,7 +87,7 @@ pub struct Group {
 }
 
 /// A group's descriptor with its checksum.
-pub fn descriptor(g: &Geometry, uuid: &[u8; 16], number: u64, group: &Group) -> [u8; 32] {
+pub fn descriptor(g: &Geometry, uuid: &[u8; 16], number: u64, group: &GroupCounts) -> [u8; 32] {
     let mut b = [0; 32];
     let mut put = |at: usize, bytes: &[u8]| b[at..at + bytes.len()].copy_from_slice(bytes);
     put(0, &(g.block_bitmap(number) as u32).to_le_bytes());

@@ -1,14 +1,14 @@
 //! Puts the pieces in their places.
 
 use super::alloc::{Allocator, Run};
-use super::error::Error;
+use super::error::Ext4Error;
 use super::geometry::{BLOCK, Geometry, INODE};
 use super::inode::{self, ATTRIBUTE_ROOM, FAST_SYMLINK, Inode};
 use super::numbering::{LOST_FOUND, Names, ROOT, number_entries};
-use super::options::Options;
+use super::options::Ext4Options;
 use super::size::required_size;
 use super::superblock::{
-    self, BLOCK_UNINIT, Group, INODE_UNINIT, INODE_ZEROED, RESIZE_SIZE, Totals,
+    self, BLOCK_UNINIT, GroupCounts, INODE_UNINIT, INODE_ZEROED, RESIZE_SIZE, Totals,
 };
 use super::xattr::Attributes;
 use crate::area::Area;
@@ -24,7 +24,7 @@ const CHUNK: usize = 1 << 20;
 struct Writer<'a> {
     out: &'a Area<'a>,
     geometry: Geometry,
-    options: &'a Options,
+    options: &'a Ext4Options,
     allocator: Allocator,
     /// The inode tables' used part, by inode number.
     inodes: Vec<u8>,
@@ -40,11 +40,11 @@ struct Writer<'a> {
 /// When the tree does not fit or cannot be represented, or I/O fails.
 pub fn write(
     out: &Area<'_>,
-    options: &Options,
+    options: &Ext4Options,
     tree: &Tree,
     progress: &mut dyn FnMut(u64) -> bool,
-) -> Result<(), Error> {
-    let too_small = || Error::TooSmall { need: required_size(tree), have: out.size() };
+) -> Result<(), Ext4Error> {
+    let too_small = || Ext4Error::TooSmall { need: required_size(tree), have: out.size() };
     let geometry = Geometry::new(out.size()).ok_or_else(too_small)?;
     let mut with_lost_found;
     let tree = if tree.get("lost+found").is_some() {
@@ -57,7 +57,7 @@ pub fn write(
     let names = number_entries(tree)?;
     let inodes = geometry.inodes_per_group * geometry.groups;
     if u64::from(names.last) > inodes {
-        return Err(Error::TooManyFiles { need: names.last.into(), have: inodes });
+        return Err(Ext4Error::TooManyFiles { need: names.last.into(), have: inodes });
     }
     let mut writer = Writer {
         out,
@@ -84,11 +84,11 @@ impl Writer<'_> {
         self.out.write_all_at(bytes, block * BLOCK)
     }
 
-    fn allocate(&mut self, blocks: u64) -> Result<Vec<Run>, Error> {
+    fn allocate(&mut self, blocks: u64) -> Result<Vec<Run>, Ext4Error> {
         let have = self.out.size();
         // What was asked for so far, and this: at least so much is needed.
         let need = have + blocks * BLOCK;
-        self.allocator.allocate(blocks).ok_or(Error::TooSmall { need, have })
+        self.allocator.allocate(blocks).ok_or(Ext4Error::TooSmall { need, have })
     }
 
     fn store(&mut self, number: u32, bytes: &[u8]) {
@@ -97,19 +97,19 @@ impl Writer<'_> {
     }
 
     /// Maps runs into an inode and writes the extent tree's leaves.
-    fn map(&mut self, inode: &mut Inode, runs: &[Run]) -> Result<(), Error> {
+    fn map(&mut self, inode: &mut Inode, runs: &[Run]) -> Result<(), Ext4Error> {
         let have = self.out.size();
         let allocator = &mut self.allocator;
         let leaves = inode
             .map_runs(runs, || allocator.allocate(1)?.first().map(|run| run.0))
-            .ok_or(Error::TooSmall { need: have + BLOCK, have })?;
+            .ok_or(Ext4Error::TooSmall { need: have + BLOCK, have })?;
         for (block, bytes) in leaves {
             self.put(block, &bytes)?;
         }
         Ok(())
     }
 
-    fn journal(&mut self) -> Result<Inode, Error> {
+    fn journal(&mut self) -> Result<Inode, Ext4Error> {
         let blocks = superblock::journal_blocks(self.geometry.blocks);
         let runs = self.allocate(blocks)?;
         let mut inode = Inode { size: blocks * BLOCK, links: 1, ..Inode::default() };
@@ -120,7 +120,7 @@ impl Writer<'_> {
         Ok(inode)
     }
 
-    fn resize_inode(&mut self) -> Result<(), Error> {
+    fn resize_inode(&mut self) -> Result<(), Ext4Error> {
         let indirect = self.allocate(1)?[0].0;
         let blocks = superblock::resize_blocks(&self.geometry, indirect);
         let copies = (1..self.geometry.groups).filter(|&g| Geometry::has_super(g)).count() as u64;
@@ -146,7 +146,7 @@ impl Writer<'_> {
         entry: &Entry,
         names: &Names,
         progress: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Ext4Error> {
         let number = names.numbers[path];
         let mut inode =
             Inode { links: names.links[&number], size: entry.size(), ..Inode::default() };
@@ -191,7 +191,7 @@ impl Writer<'_> {
     }
 
     /// Data at hand: directories and long symbolic links.
-    fn data(&mut self, inode: &mut Inode, data: &[u8]) -> Result<(), Error> {
+    fn data(&mut self, inode: &mut Inode, data: &[u8]) -> Result<(), Ext4Error> {
         let runs = self.allocate((data.len() as u64).div_ceil(BLOCK))?;
         let mut rest = data;
         for &(start, length) in &runs {
@@ -209,9 +209,9 @@ impl Writer<'_> {
         entry: &Entry,
         inode: &mut Inode,
         progress: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Ext4Error> {
         let read =
-            |source| Error::Read { path: String::from_utf8_lossy(path).into_owned(), source };
+            |source| Ext4Error::Read { path: String::from_utf8_lossy(path).into_owned(), source };
         let runs = self.allocate(entry.size().div_ceil(BLOCK))?;
         self.map(inode, &runs)?;
         let mut from = entry.open().map_err(read)?;
@@ -231,7 +231,7 @@ impl Writer<'_> {
         if from.read(&mut [0]).map_err(read)? != 0 {
             return Err(read(io::Error::other("it grew while it was read")));
         }
-        if progress(self.written) { Ok(()) } else { Err(Error::Stopped) }
+        if progress(self.written) { Ok(()) } else { Err(Ext4Error::Stopped) }
     }
 
     /// Blocks of zeros are there already.
@@ -247,8 +247,13 @@ impl Writer<'_> {
         self.out.write_all_at(bytes, at)
     }
 
-    fn attributes(&mut self, path: &[u8], entry: &Entry, inode: &mut Inode) -> Result<(), Error> {
-        let unsupported = |why: String| Error::Unsupported {
+    fn attributes(
+        &mut self,
+        path: &[u8],
+        entry: &Entry,
+        inode: &mut Inode,
+    ) -> Result<(), Ext4Error> {
+        let unsupported = |why: String| Ext4Error::Unsupported {
             path: String::from_utf8_lossy(path).into_owned(),
             why,
         };
@@ -272,7 +277,7 @@ impl Writer<'_> {
     }
 
     /// Bitmaps, inode tables, descriptors and superblocks.
-    fn finish(&mut self, names: &Names, journal: &Inode) -> Result<(), Error> {
+    fn finish(&mut self, names: &Names, journal: &Inode) -> Result<(), Ext4Error> {
         let g = self.geometry.clone();
         let per_group = g.inodes_per_group;
         let last = u64::from(names.last);
@@ -297,7 +302,7 @@ impl Writer<'_> {
                 Some(bitmap) => self.put(g.block_bitmap(group), &bitmap)?,
                 None => flags |= BLOCK_UNINIT,
             }
-            let counts = Group {
+            let counts = GroupCounts {
                 free_blocks: g.group_size(group) - self.allocator.used(group),
                 free_inodes: per_group - used_inodes,
                 unused_inodes: per_group - used_inodes,

@@ -1,7 +1,7 @@
 //! El Torito 1.0 boot catalogues (with UEFI 2.10, 13.3.2.1 for the EFI platform), and the boot
 //! information table that isolinux wants in its image.
 
-use super::error::WriteError;
+use super::error::IsoWriteError;
 use super::model::SECTOR;
 
 /// The catalogue has one sector of 32-byte entries: one for validation, then one for the
@@ -83,9 +83,9 @@ pub fn catalogue(boot: &[Boot], images: &[(u32, u64)]) -> [u8; SECTOR as usize] 
 }
 
 /// Puts the boot information table into a boot image that starts at `sector`.
-pub fn patch(image: &mut [u8], sector: u32, path: &str) -> Result<(), WriteError> {
+pub fn patch(image: &mut [u8], sector: u32, path: &str) -> Result<(), IsoWriteError> {
     if image.len() < TABLE.end {
-        return Err(WriteError::path(path.as_bytes(), "too short for a boot information table"));
+        return Err(IsoWriteError::path(path.as_bytes(), "too short for a boot information table"));
     }
     let sum = image[TABLE.end..].chunks(4).fold(0u32, |sum, chunk| {
         let mut word = [0; 4];

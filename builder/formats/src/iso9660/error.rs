@@ -5,7 +5,7 @@ use thiserror::Error;
 
 /// Why an image could not be read.
 #[derive(Debug, Error)]
-pub enum Error {
+pub enum IsoError {
     /// Reading the image failed.
     #[error("cannot read at byte {offset}: {source}")]
     Io {
@@ -51,7 +51,7 @@ pub enum Error {
 
 /// Why an image could not be written.
 #[derive(Debug, Error)]
-pub enum WriteError {
+pub enum IsoWriteError {
     /// Writing the image failed.
     #[error("cannot write the image: {0}")]
     Io(#[from] io::Error),
@@ -79,7 +79,7 @@ pub enum WriteError {
     TooLarge(&'static str),
 }
 
-impl WriteError {
+impl IsoWriteError {
     pub(super) fn path(path: &[u8], why: &'static str) -> Self {
         Self::Path { path: format!("/{}", String::from_utf8_lossy(path)), why }
     }

@@ -1,15 +1,15 @@
 //! The data of one file: its extents as one run of bytes.
 
-use super::error::Error;
+use super::error::IsoError;
 use super::image::Iso;
-use super::model::{Extent, Kind, Node};
+use super::model::{Extent, IsoNode, NodeKind};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Deref;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 /// A file's data, borrowing the image.
-pub type Reader<'a> = ExtentReader<&'a Iso>;
+pub type FileReader<'a> = ExtentReader<&'a Iso>;
 /// A file's data, keeping the image open.
 pub type OwnedReader = ExtentReader<Arc<Iso>>;
 
@@ -23,9 +23,9 @@ pub struct ExtentReader<I> {
 }
 
 impl<I: Deref<Target = Iso>> ExtentReader<I> {
-    pub(super) fn new(iso: I, node: &Node) -> Result<Self, Error> {
-        if node.kind != Kind::File {
-            return Err(Error::Kind { name: node.text(), wanted: "regular file" });
+    pub(super) fn new(iso: I, node: &IsoNode) -> Result<Self, IsoError> {
+        if node.kind != NodeKind::File {
+            return Err(IsoError::Kind { name: node.text(), wanted: "regular file" });
         }
         let (mut extents, mut size) = (Vec::new(), 0u64);
         for extent in &node.extents {

@@ -1,7 +1,7 @@
 //! The open image and its bytes.
 
-use super::error::Error;
-use super::model::{Extent, Names, Node};
+use super::error::IsoError;
+use super::model::{Extent, IsoNode, Names};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
@@ -14,15 +14,19 @@ pub struct Iso {
     /// Bytes to skip in every system use area but the root's own.
     pub(super) skip: usize,
     pub(super) volume_id: String,
-    pub(super) root: Node,
+    pub(super) root: IsoNode,
 }
 
 impl Iso {
     /// That an extent lies within the image.
-    pub(super) fn check(&self, extent: Extent, what: impl FnOnce() -> String) -> Result<(), Error> {
+    pub(super) fn check(
+        &self,
+        extent: Extent,
+        what: impl FnOnce() -> String,
+    ) -> Result<(), IsoError> {
         let need = extent.offset.saturating_add(extent.size);
         if extent.size > 0 && need > self.length {
-            return Err(Error::Truncated {
+            return Err(IsoError::Truncated {
                 what: what(),
                 offset: extent.offset,
                 need,
@@ -33,11 +37,11 @@ impl Iso {
     }
 
     /// Reads `size` bytes from `offset` on.
-    pub(super) fn bytes(&self, offset: u64, size: usize) -> Result<Vec<u8>, Error> {
+    pub(super) fn bytes(&self, offset: u64, size: usize) -> Result<Vec<u8>, IsoError> {
         let mut bytes = vec![0; size];
         self.file
             .read_exact_at(&mut bytes, offset)
-            .map_err(|source| Error::Io { offset, source })?;
+            .map_err(|source| IsoError::Io { offset, source })?;
         Ok(bytes)
     }
 }

@@ -1,7 +1,7 @@
 //! Where everything of a new image goes: directories with their records, continuation
 //! areas and file data, from a tree.
 
-use super::error::WriteError;
+use super::error::IsoWriteError;
 use super::model::SECTOR;
 use super::{entries, names, record};
 use crate::tree::{Content, Entry, Tree};
@@ -12,7 +12,7 @@ pub const EXTENT_MAX: u64 = (u32::MAX as u64) / SECTOR * SECTOR;
 
 /// What a record points at.
 #[derive(Clone, Copy)]
-pub enum Target {
+pub enum RecordTarget {
     /// A directory, by number.
     Dir(usize),
     /// An extent of a file: the file's number, the bytes before the extent, its length.
@@ -24,7 +24,7 @@ pub enum Target {
 /// One directory record to be.
 pub struct NewRecord {
     pub identifier: Vec<u8>,
-    pub target: Target,
+    pub target: RecordTarget,
     pub mtime: i64,
     pub flags: u8,
     /// The record's own system use area and its continuations, without their CE entries.
@@ -89,7 +89,7 @@ fn fixed(identifier: &[u8]) -> usize {
 /// A record with its entries distributed.
 fn new_record(
     identifier: Vec<u8>,
-    target: Target,
+    target: RecordTarget,
     mtime: i64,
     flags: u8,
     system_use: Vec<Vec<u8>>,
@@ -99,10 +99,10 @@ fn new_record(
 }
 
 /// The layout of `tree`.
-pub fn plan(tree: &Tree) -> Result<Layout<'_>, WriteError> {
+pub fn plan(tree: &Tree) -> Result<Layout<'_>, IsoWriteError> {
     let (source, files) = collect(tree)?;
     let root = tree.get("").filter(|root| root.content == Content::Dir);
-    let root = root.ok_or_else(|| WriteError::path(b"", "no root directory in the tree"))?;
+    let root = root.ok_or_else(|| IsoWriteError::path(b"", "no root directory in the tree"))?;
     let mut layout = Layout { dirs: vec![dir(b"", root, 0, vec![0])], files };
     let mut number = 0;
     let mut placed = 1;
@@ -115,7 +115,7 @@ pub fn plan(tree: &Tree) -> Result<Layout<'_>, WriteError> {
         let lost = source.children.keys().find(|parent| {
             tree.entries.get(**parent).is_none_or(|entry| entry.content != Content::Dir)
         });
-        return Err(WriteError::path(lost.copied().unwrap_or_default(), "is no directory"));
+        return Err(IsoWriteError::path(lost.copied().unwrap_or_default(), "is no directory"));
     }
     Ok(layout)
 }
@@ -134,7 +134,7 @@ fn dir<'a>(path: &'a [u8], entry: &'a Entry, parent: usize, identifier: Vec<u8>)
 }
 
 /// Sorts the tree's entries by parent, and numbers the files that have data.
-fn collect(tree: &Tree) -> Result<(Source<'_>, Vec<FileData<'_>>), WriteError> {
+fn collect(tree: &Tree) -> Result<(Source<'_>, Vec<FileData<'_>>), IsoWriteError> {
     let mut source =
         Source { children: BTreeMap::new(), numbers: HashMap::new(), links: HashMap::new() };
     let mut files = Vec::new();
@@ -143,19 +143,19 @@ fn collect(tree: &Tree) -> Result<(Source<'_>, Vec<FileData<'_>>), WriteError> {
         let (parent, name) =
             slash.map_or((&path[..0], &path[..]), |at| (&path[..at], &path[at + 1..]));
         if name.is_empty() || name.len() > 255 || path.contains(&0) {
-            return Err(WriteError::path(path, "a name has 1 to 255 bytes and no zero byte"));
+            return Err(IsoWriteError::path(path, "a name has 1 to 255 bytes and no zero byte"));
         }
         let (shown, shown_path) = match &entry.content {
             Content::Hardlink(to) => match tree.entries.get_key_value(to) {
                 Some((path, to)) if !matches!(to.content, Content::Hardlink(_) | Content::Dir) => {
                     (to, path)
                 }
-                _ => return Err(WriteError::path(path, "hard link to nothing")),
+                _ => return Err(IsoWriteError::path(path, "hard link to nothing")),
             },
             _ => (entry, path),
         };
         if matches!(&shown.content, Content::Symlink(target) if target.len() > 4096) {
-            return Err(WriteError::path(path, "link target longer than 4096 bytes"));
+            return Err(IsoWriteError::path(path, "link target longer than 4096 bytes"));
         }
         *source.links.entry(shown_path).or_insert(0) += 1;
         if entry.size() > 0 {
@@ -189,12 +189,12 @@ fn fill<'a>(layout: &mut Layout<'a>, number: usize, source: &Source<'a>) -> usiz
             own.insert(0, entries::sp());
             own.push(entries::er());
         }
-        new_record(vec![0], Target::Dir(number), entry.mtime, record::DIRECTORY, own)
+        new_record(vec![0], RecordTarget::Dir(number), entry.mtime, record::DIRECTORY, own)
     };
     let up = layout.dirs[parent].entry;
     let up = new_record(
         vec![1],
-        Target::Dir(parent),
+        RecordTarget::Dir(parent),
         up.mtime,
         record::DIRECTORY,
         entries::metadata(up, 2),
@@ -205,7 +205,7 @@ fn fill<'a>(layout: &mut Layout<'a>, number: usize, source: &Source<'a>) -> usiz
         if is_dir {
             let mut system_use = entries::metadata(entry, 2);
             system_use.extend(entries::nm(name));
-            let target = Target::Dir(layout.dirs.len());
+            let target = RecordTarget::Dir(layout.dirs.len());
             layout.dirs.push(dir(path, entry, number, identifier.clone()));
             let flags = record::DIRECTORY;
             records.push(new_record(identifier, target, entry.mtime, flags, system_use));
@@ -237,7 +237,8 @@ fn file_records(
         let part = (size - done).min(EXTENT_MAX);
         let last = done + part == size;
         // A part fits by its limit.
-        let target = file.map_or(Target::Nothing, |file| Target::File(file, done, part as u32));
+        let target =
+            file.map_or(RecordTarget::Nothing, |file| RecordTarget::File(file, done, part as u32));
         let flags = if last { 0 } else { record::MULTI_EXTENT };
         let identifier = identifier.to_vec();
         records.push(new_record(identifier, target, entry.mtime, flags, system_use.clone()));

@@ -16,7 +16,7 @@ pub enum Names {
 
 /// What a node is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum NodeKind {
     /// A directory.
     Dir,
     /// A regular file.
@@ -39,12 +39,12 @@ pub struct Extent {
 
 /// One file, directory or symbolic link of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Node {
+pub struct IsoNode {
     /// Name within its directory: Rock Ridge's, else Joliet's in UTF-8, else ISO 9660's
     /// without version and trailing dot. Empty for the root.
     pub name: Vec<u8>,
     /// What it is.
-    pub kind: Kind,
+    pub kind: NodeKind,
     /// Permission bits (0..=0o7777); 0555 where the image records none, as Linux has it.
     pub mode: u16,
     /// Owner; 0 where the image records none.

@@ -1,10 +1,10 @@
 //! Nodes from directory records.
 
-use super::model::{Extent, Kind, Node};
-use super::record::Record;
+use super::model::{Extent, IsoNode, NodeKind};
+use super::record::DirectoryRecord;
 use super::time;
 
-impl Node {
+impl IsoNode {
     /// The name for messages.
     pub(super) fn text(&self) -> String {
         String::from_utf8_lossy(&self.name).into_owned()
@@ -12,8 +12,13 @@ impl Node {
 }
 
 /// The node of a record without Rock Ridge.
-pub fn described(record: &Record, kind: Kind, name: Vec<u8>, extents: Vec<Extent>) -> Node {
-    Node {
+pub fn described(
+    record: &DirectoryRecord,
+    kind: NodeKind,
+    name: Vec<u8>,
+    extents: Vec<Extent>,
+) -> IsoNode {
+    IsoNode {
         name,
         mode: 0o555,
         kind,

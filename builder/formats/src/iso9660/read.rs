@@ -1,11 +1,11 @@
 //! Reading an image in place.
 
-use super::error::Error;
-use super::extents::{ExtentReader, OwnedReader, Reader};
+use super::error::IsoError;
+use super::extents::{ExtentReader, FileReader, OwnedReader};
 use super::image::Iso;
-use super::model::{Extent, Kind, Names, Node, SECTOR};
+use super::model::{Extent, IsoNode, Names, NodeKind, SECTOR};
 use super::node;
-use super::record::{self, Record};
+use super::record::{self, DirectoryRecord};
 use super::rockridge::{self, Continuation, RockRidge};
 use super::volume::{self, Descriptor};
 use std::collections::HashSet;
@@ -29,7 +29,7 @@ impl Iso {
     ///
     /// # Errors
     /// When it is no ISO 9660 image, shorter than its volume descriptor says, or malformed.
-    pub fn open(file: File) -> Result<Self, Error> {
+    pub fn open(file: File) -> Result<Self, IsoError> {
         Self::with_names(file, &[Names::RockRidge, Names::Joliet])
     }
 
@@ -37,12 +37,12 @@ impl Iso {
     ///
     /// # Errors
     /// As [`Iso::open`].
-    pub fn with_names(file: File, wanted: &[Names]) -> Result<Self, Error> {
-        let length = file.metadata().map_err(|source| Error::Io { offset: 0, source })?.len();
+    pub fn with_names(file: File, wanted: &[Names]) -> Result<Self, IsoError> {
+        let length = file.metadata().map_err(|source| IsoError::Io { offset: 0, source })?.len();
         let volumes = volume::read(&file, length)?;
         let primary = &volumes.primary;
         if primary.size > length {
-            return Err(Error::Truncated {
+            return Err(IsoError::Truncated {
                 what: "volume".into(),
                 offset: 0,
                 need: primary.size,
@@ -88,7 +88,7 @@ impl Iso {
     }
 
     /// The root directory.
-    pub fn root(&self) -> Node {
+    pub fn root(&self) -> IsoNode {
         self.root.clone()
     }
 
@@ -97,9 +97,9 @@ impl Iso {
     ///
     /// # Errors
     /// When `directory` is none, lies outside of the image, or is malformed.
-    pub fn read_dir(&self, directory: &Node) -> Result<Vec<Node>, Error> {
-        if directory.kind != Kind::Dir {
-            return Err(Error::Kind { name: directory.text(), wanted: "directory" });
+    pub fn read_dir(&self, directory: &IsoNode) -> Result<Vec<IsoNode>, IsoError> {
+        if directory.kind != NodeKind::Dir {
+            return Err(IsoError::Kind { name: directory.text(), wanted: "directory" });
         }
         let mut nodes = Vec::new();
         let mut budget = DIRECTORY_MAX;
@@ -120,7 +120,7 @@ impl Iso {
                 extents.push(extent);
                 nodes.extend(self.node(record, extents, &mut budget)?);
                 if nodes.len() > NODES_MAX {
-                    return Err(Error::Malformed { offset: record.at, what: TOO_MANY });
+                    return Err(IsoError::Malformed { offset: record.at, what: TOO_MANY });
                 }
                 Ok(())
             })?;
@@ -133,10 +133,10 @@ impl Iso {
     ///
     /// # Errors
     /// When a directory on the way cannot be read.
-    pub fn lookup(&self, path: &str) -> Result<Option<Node>, Error> {
+    pub fn lookup(&self, path: &str) -> Result<Option<IsoNode>, IsoError> {
         let mut node = self.root();
         for name in path.split('/').filter(|name| !name.is_empty()) {
-            if node.kind != Kind::Dir {
+            if node.kind != NodeKind::Dir {
                 return Ok(None);
             }
             let found = self.read_dir(&node)?.into_iter().find(|child| match self.names {
@@ -156,13 +156,13 @@ impl Iso {
     /// # Errors
     /// When a directory cannot be read or is its own descendant, at more than a million nodes,
     /// or at a path longer than Linux has them.
-    pub fn walk(&self) -> Result<Vec<(Vec<u8>, Node)>, Error> {
+    pub fn walk(&self) -> Result<Vec<(Vec<u8>, IsoNode)>, IsoError> {
         let (mut found, mut seen) = (Vec::new(), HashSet::new());
         let mut open = vec![(Vec::new(), self.root())];
         while let Some((path, directory)) = open.pop() {
             let offset = directory.extents.first().map_or(0, |extent| extent.offset);
             if !seen.insert(offset) {
-                return Err(Error::Malformed { offset, what: "directory reached twice" });
+                return Err(IsoError::Malformed { offset, what: "directory reached twice" });
             }
             for node in self.read_dir(&directory)? {
                 let mut path = path.clone();
@@ -171,15 +171,18 @@ impl Iso {
                 }
                 path.extend_from_slice(&node.name);
                 if path.len() > PATH_MAX {
-                    return Err(Error::Malformed { offset, what: "path longer than 4096 bytes" });
+                    return Err(IsoError::Malformed {
+                        offset,
+                        what: "path longer than 4096 bytes",
+                    });
                 }
-                if node.kind == Kind::Dir {
+                if node.kind == NodeKind::Dir {
                     open.push((path.clone(), node.clone()));
                 }
                 found.push((path, node));
             }
             if found.len() > NODES_MAX {
-                return Err(Error::Malformed { offset, what: TOO_MANY });
+                return Err(IsoError::Malformed { offset, what: TOO_MANY });
             }
         }
         Ok(found)
@@ -189,7 +192,7 @@ impl Iso {
     ///
     /// # Errors
     /// When `node` is no file, or a part of it lies outside of the image.
-    pub fn reader(&self, node: &Node) -> Result<Reader<'_>, Error> {
+    pub fn reader(&self, node: &IsoNode) -> Result<FileReader<'_>, IsoError> {
         ExtentReader::new(self, node)
     }
 
@@ -197,7 +200,7 @@ impl Iso {
     ///
     /// # Errors
     /// As [`Iso::reader`].
-    pub fn owned_reader(self: &Arc<Self>, node: &Node) -> Result<OwnedReader, Error> {
+    pub fn owned_reader(self: &Arc<Self>, node: &IsoNode) -> Result<OwnedReader, IsoError> {
         ExtentReader::new(Arc::clone(self), node)
     }
 
@@ -205,11 +208,11 @@ impl Iso {
     fn each_record(
         &self,
         extent: Extent,
-        mut each: impl FnMut(&Record) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+        mut each: impl FnMut(&DirectoryRecord) -> Result<(), IsoError>,
+    ) -> Result<(), IsoError> {
         self.check(extent, || "directory".into())?;
         if extent.size > DIRECTORY_MAX {
-            return Err(Error::Malformed {
+            return Err(IsoError::Malformed {
                 offset: extent.offset,
                 what: "directory larger than 64 MiB",
             });
@@ -221,7 +224,9 @@ impl Iso {
             // Never more than a sector, so it fits any usize.
             let sector = self.bytes(offset, size as usize)?;
             let mut at = 0;
-            while let Some((record, length)) = Record::parse(&sector[at..], offset + at as u64)? {
+            while let Some((record, length)) =
+                DirectoryRecord::parse(&sector[at..], offset + at as u64)?
+            {
                 each(&record)?;
                 at += length;
             }
@@ -234,20 +239,20 @@ impl Iso {
     fn own_record<T>(
         &self,
         offset: u64,
-        take: impl FnOnce(&Record) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+        take: impl FnOnce(&DirectoryRecord) -> Result<T, IsoError>,
+    ) -> Result<T, IsoError> {
         let extent = Extent { offset, size: SECTOR.min(self.length.saturating_sub(offset)) };
         self.check(Extent { offset, size: 34 }, || "directory".into())?;
         let sector = self.bytes(offset, extent.size as usize)?;
-        match Record::parse(&sector, offset)? {
+        match DirectoryRecord::parse(&sector, offset)? {
             Some((record, _)) if record.name == [0] => take(&record),
-            _ => Err(Error::Malformed { offset, what: "directory without a record of itself" }),
+            _ => Err(IsoError::Malformed { offset, what: "directory without a record of itself" }),
         }
     }
 
     /// If the primary tree has Rock Ridge: where it starts in the root's own system use area,
     /// and how many bytes to skip in all others.
-    fn rock_ridge_skip(&self) -> Result<Option<(usize, usize)>, Error> {
+    fn rock_ridge_skip(&self) -> Result<Option<(usize, usize)>, IsoError> {
         self.own_record(self.root.extents[0].offset, |record| {
             let Some((start, skip)) = rockridge::skip(record.system_use) else { return Ok(None) };
             let found = self.rock_ridge(record, start, &mut DIRECTORY_MAX.clone())?;
@@ -256,27 +261,30 @@ impl Iso {
     }
 
     /// A directory's nameless node from the record of itself.
-    fn own_node(&self, offset: u64, skip: usize) -> Result<Node, Error> {
+    fn own_node(&self, offset: u64, skip: usize) -> Result<IsoNode, IsoError> {
         self.own_record(offset, |record| {
             let extent = Extent { offset, size: record.size };
             let found = self.rock_ridge(record, skip, &mut DIRECTORY_MAX.clone())?;
-            Ok(found.apply(node::described(record, Kind::Dir, Vec::new(), vec![extent])))
+            Ok(found.apply(node::described(record, NodeKind::Dir, Vec::new(), vec![extent])))
         })
     }
 
     fn rock_ridge(
         &self,
-        record: &Record,
+        record: &DirectoryRecord,
         skip: usize,
         budget: &mut u64,
-    ) -> Result<RockRidge, Error> {
+    ) -> Result<RockRidge, IsoError> {
         let area = record.system_use.get(skip..).unwrap_or_default();
         RockRidge::parse(area, record.at, |Continuation { block, offset, size }| {
             let at = u64::from(block) * self.block + u64::from(offset);
             let extent = Extent { offset: at, size: size.into() };
             self.check(extent, || "continuation area".into())?;
             if size > AREA_MAX || u64::from(size) > *budget {
-                return Err(Error::Malformed { offset: at, what: "continuation area too large" });
+                return Err(IsoError::Malformed {
+                    offset: at,
+                    what: "continuation area too large",
+                });
             }
             *budget -= u64::from(size);
             Ok((self.bytes(at, size as usize)?, at))
@@ -286,13 +294,13 @@ impl Iso {
     /// The node of a record, or `None` for a relocated directory's hiding place.
     fn node(
         &self,
-        record: &Record,
+        record: &DirectoryRecord,
         extents: Vec<Extent>,
         budget: &mut u64,
-    ) -> Result<Option<Node>, Error> {
+    ) -> Result<Option<IsoNode>, IsoError> {
         let is_dir = record.flags & record::DIRECTORY != 0;
-        let plain = if is_dir { Kind::Dir } else { Kind::File };
-        let kind = if record.interleaved && !is_dir { Kind::Other } else { plain };
+        let plain = if is_dir { NodeKind::Dir } else { NodeKind::File };
+        let kind = if record.interleaved && !is_dir { NodeKind::Other } else { plain };
         let node = match self.names {
             Names::Plain => node::described(record, kind, node::plain_name(record.name), extents),
             Names::Joliet => node::described(record, kind, node::joliet_name(record.name), extents),
@@ -304,7 +312,7 @@ impl Iso {
                 let name = found.name.take().unwrap_or_else(|| node::plain_name(record.name));
                 match found.child {
                     Some(block) => {
-                        Node { name, ..self.own_node(u64::from(block) * self.block, self.skip)? }
+                        IsoNode { name, ..self.own_node(u64::from(block) * self.block, self.skip)? }
                     }
                     None => found.apply(node::described(record, kind, name, extents)),
                 }
@@ -312,20 +320,20 @@ impl Iso {
         };
         let reserved = matches!(&node.name[..], b"" | b"." | b"..");
         if reserved || node.name.iter().any(|byte| matches!(byte, b'/' | 0)) {
-            return Err(Error::Malformed { offset: record.at, what: "name of a file" });
+            return Err(IsoError::Malformed { offset: record.at, what: "name of a file" });
         }
         Ok(Some(node))
     }
 }
 
 /// The root directory's node from a volume descriptor.
-fn root(volume: &Descriptor) -> Result<Node, Error> {
-    let malformed = |what| Error::Malformed { offset: volume.root_at(), what };
-    let (record, _) = Record::parse(&volume.root, volume.root_at())?
+fn root(volume: &Descriptor) -> Result<IsoNode, IsoError> {
+    let malformed = |what| IsoError::Malformed { offset: volume.root_at(), what };
+    let (record, _) = DirectoryRecord::parse(&volume.root, volume.root_at())?
         .ok_or_else(|| malformed("no root directory"))?;
     if record.flags & record::DIRECTORY == 0 {
         return Err(malformed("root is no directory"));
     }
     let extent = Extent { offset: record.block * volume.block, size: record.size };
-    Ok(node::described(&record, Kind::Dir, Vec::new(), vec![extent]))
+    Ok(node::described(&record, NodeKind::Dir, Vec::new(), vec![extent]))
 }

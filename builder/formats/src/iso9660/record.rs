@@ -1,6 +1,6 @@
 //! Directory records (ECMA-119, 9.1) and the fields they are made of.
 
-use super::error::Error;
+use super::error::IsoError;
 use crate::bytes::{get_le16, get_le32};
 
 /// The file is hidden.
@@ -25,7 +25,7 @@ pub fn le16(bytes: &[u8], at: usize) -> u16 {
 }
 
 /// One directory record, borrowed from its sector.
-pub struct Record<'a> {
+pub struct DirectoryRecord<'a> {
     /// Where it is in the image, for messages.
     pub at: u64,
     /// First block, the extended attribute record skipped.
@@ -44,11 +44,11 @@ pub struct Record<'a> {
     pub system_use: &'a [u8],
 }
 
-impl<'a> Record<'a> {
+impl<'a> DirectoryRecord<'a> {
     /// Reads the record at the start of `bytes` (the rest of a sector), which is at byte `at`
     /// of the image. Gives the record and its length, or `None` at the sector's padding.
-    pub fn parse(bytes: &'a [u8], at: u64) -> Result<Option<(Self, usize)>, Error> {
-        let malformed = |what| Error::Malformed { offset: at, what };
+    pub fn parse(bytes: &'a [u8], at: u64) -> Result<Option<(Self, usize)>, IsoError> {
+        let malformed = |what| IsoError::Malformed { offset: at, what };
         let length = usize::from(bytes.first().copied().unwrap_or(0));
         if length == 0 {
             return Ok(None);

@@ -1,7 +1,7 @@
 //! System use entries: SUSP 1.12 (SP, CE, ST, ER) and RRIP 1.12 (NM, PX, SL, TF, CL, RE).
 
-use super::error::Error;
-use super::model::{Kind, Node};
+use super::error::IsoError;
+use super::model::{IsoNode, NodeKind};
 use super::record::le32;
 use super::time;
 use crate::file_type;
@@ -59,14 +59,14 @@ impl RockRidge {
     pub fn parse(
         area: &[u8],
         at: u64,
-        mut fetch: impl FnMut(Continuation) -> Result<(Vec<u8>, u64), Error>,
-    ) -> Result<Self, Error> {
+        mut fetch: impl FnMut(Continuation) -> Result<(Vec<u8>, u64), IsoError>,
+    ) -> Result<Self, IsoError> {
         let mut found = Self::default();
         let mut seen = Vec::new();
         let mut next = found.entries(area, at)?;
         while let Some(continuation) = next {
             if seen.contains(&continuation) || seen.len() == MOST_AREAS {
-                return Err(Error::Malformed { offset: at, what: "continuation areas loop" });
+                return Err(IsoError::Malformed { offset: at, what: "continuation areas loop" });
             }
             seen.push(continuation);
             let (area, at) = fetch(continuation)?;
@@ -76,16 +76,16 @@ impl RockRidge {
     }
 
     /// `node`, of whose record these are the entries, with what they say.
-    pub fn apply(self, mut node: Node) -> Node {
+    pub fn apply(self, mut node: IsoNode) -> IsoNode {
         if let Some((mode, uid, gid)) = self.px {
             (node.uid, node.gid) = (uid, gid);
             // The mask leaves 12 bits.
             node.mode = (mode & 0o7777) as u16;
-            if node.kind == Kind::File {
+            if node.kind == NodeKind::File {
                 node.kind = match mode & file_type::MASK {
-                    file_type::SYMLINK => Kind::Symlink(self.target.unwrap_or_default()),
-                    file_type::REGULAR if !self.compressed => Kind::File,
-                    _ => Kind::Other,
+                    file_type::SYMLINK => NodeKind::Symlink(self.target.unwrap_or_default()),
+                    file_type::REGULAR if !self.compressed => NodeKind::File,
+                    _ => NodeKind::Other,
                 };
             }
         }
@@ -94,7 +94,7 @@ impl RockRidge {
     }
 
     /// Reads one area; gives the continuation it names.
-    fn entries(&mut self, area: &[u8], at: u64) -> Result<Option<Continuation>, Error> {
+    fn entries(&mut self, area: &[u8], at: u64) -> Result<Option<Continuation>, IsoError> {
         let mut continuation = None;
         let mut rest = area;
         while let [first, _, length, _version, ..] = *rest {
@@ -105,7 +105,7 @@ impl RockRidge {
             let entry = rest
                 .get(..usize::from(length))
                 .filter(|entry| entry.len() >= 4)
-                .ok_or(Error::Malformed { offset, what: "length of the system use entry" })?;
+                .ok_or(IsoError::Malformed { offset, what: "length of the system use entry" })?;
             match &entry[..2] {
                 b"ST" => break,
                 b"CE" if entry.len() >= 28 => {
@@ -122,7 +122,7 @@ impl RockRidge {
         Ok(continuation)
     }
 
-    fn entry(&mut self, entry: &[u8], offset: u64) -> Result<(), Error> {
+    fn entry(&mut self, entry: &[u8], offset: u64) -> Result<(), IsoError> {
         match &entry[..2] {
             b"NM" if entry.len() >= 5 => self.nm(entry, offset)?,
             b"SL" if entry.len() >= 5 => self.sl(&entry[5..], offset)?,
@@ -144,7 +144,7 @@ impl RockRidge {
         Ok(())
     }
 
-    fn nm(&mut self, entry: &[u8], offset: u64) -> Result<(), Error> {
+    fn nm(&mut self, entry: &[u8], offset: u64) -> Result<(), IsoError> {
         if self.name.is_some() && !self.name_continues {
             return Ok(());
         }
@@ -156,18 +156,18 @@ impl RockRidge {
         let name = self.name.get_or_insert_default();
         name.extend_from_slice(&entry[5..]);
         if name.len() > NAME_MAX {
-            return Err(Error::Malformed { offset, what: "name longer than 255 bytes" });
+            return Err(IsoError::Malformed { offset, what: "name longer than 255 bytes" });
         }
         Ok(())
     }
 
-    fn sl(&mut self, components: &[u8], offset: u64) -> Result<(), Error> {
+    fn sl(&mut self, components: &[u8], offset: u64) -> Result<(), IsoError> {
         let target = self.target.get_or_insert_default();
         let mut rest = components;
         while let [flags, length, ref after @ ..] = *rest {
             let (content, after) = after
                 .split_at_checked(usize::from(length))
-                .ok_or(Error::Malformed { offset, what: "symbolic link component" })?;
+                .ok_or(IsoError::Malformed { offset, what: "symbolic link component" })?;
             if flags & 8 != 0 {
                 target.clear();
                 target.push(b'/');
@@ -184,7 +184,7 @@ impl RockRidge {
             }
             self.component_continues = flags & 1 != 0;
             if target.len() > TARGET_MAX {
-                return Err(Error::Malformed {
+                return Err(IsoError::Malformed {
                     offset,
                     what: "link target longer than 4096 bytes",
                 });

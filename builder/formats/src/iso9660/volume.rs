@@ -1,6 +1,6 @@
 //! Volume descriptors (ECMA-119, 8): which of them to read, and what they say.
 
-use super::error::Error;
+use super::error::IsoError;
 use super::model::SECTOR;
 use super::record::{le16, le32};
 use std::fs::File;
@@ -36,10 +36,10 @@ pub struct Descriptors {
 }
 
 impl Descriptor {
-    fn parse(sector: &[u8; SECTOR as usize], at: u64) -> Result<Self, Error> {
+    fn parse(sector: &[u8; SECTOR as usize], at: u64) -> Result<Self, IsoError> {
         let block = u64::from(le16(sector, 128));
         if !matches!(block, 512 | 1024 | 2048) {
-            return Err(Error::Malformed { offset: at + 128, what: "logical block size" });
+            return Err(IsoError::Malformed { offset: at + 128, what: "logical block size" });
         }
         let mut root = [0; 34];
         root.copy_from_slice(&sector[ROOT_RECORD..ROOT_RECORD + 34]);
@@ -54,7 +54,7 @@ impl Descriptor {
 }
 
 /// Reads the descriptor set of an image of `length` bytes.
-pub fn read(file: &File, length: u64) -> Result<Descriptors, Error> {
+pub fn read(file: &File, length: u64) -> Result<Descriptors, IsoError> {
     let (mut primary, mut joliet) = (None, None);
     for number in FIRST..FIRST + MOST {
         let at = number * SECTOR;
@@ -62,7 +62,8 @@ pub fn read(file: &File, length: u64) -> Result<Descriptors, Error> {
             break;
         }
         let mut sector = [0; SECTOR as usize];
-        file.read_exact_at(&mut sector, at).map_err(|source| Error::Io { offset: at, source })?;
+        file.read_exact_at(&mut sector, at)
+            .map_err(|source| IsoError::Io { offset: at, source })?;
         if &sector[1..6] != b"CD001" {
             break;
         }
@@ -75,5 +76,5 @@ pub fn read(file: &File, length: u64) -> Result<Descriptors, Error> {
             _ => {}
         }
     }
-    Ok(Descriptors { primary: primary.ok_or(Error::NotIso)?, joliet })
+    Ok(Descriptors { primary: primary.ok_or(IsoError::NotIso)?, joliet })
 }

@@ -2,8 +2,8 @@
 
 use super::eltorito::{self, Boot};
 use super::entries::{both32, ce};
-use super::error::WriteError;
-use super::layout::{self, Dir, EXTENT_MAX, Layout, NewRecord, Target};
+use super::error::IsoWriteError;
+use super::layout::{self, Dir, EXTENT_MAX, Layout, NewRecord, RecordTarget};
 use super::model::SECTOR;
 use super::{time, volume};
 use crate::tree::Tree;
@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 
 /// What an image is besides its tree.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct IsoOptions {
     /// Volume identifier: 1 to 32 characters of `A-Z0-9_-` (media have `-` though ECMA-119
     /// does not).
     pub volume_id: String,
@@ -40,13 +40,13 @@ struct Places {
 /// # Errors
 /// When the tree or an option does not fit the format, a file cannot be read or has not the
 /// size that its entry declares, or writing fails.
-pub fn write(out: &mut impl Write, options: &Options, tree: &Tree) -> Result<(), WriteError> {
+pub fn write(out: &mut impl Write, options: &IsoOptions, tree: &Tree) -> Result<(), IsoWriteError> {
     let legal = |byte: u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-');
     if !(1..=32).contains(&options.volume_id.len()) || !options.volume_id.bytes().all(legal) {
-        return Err(WriteError::VolumeId(options.volume_id.clone()));
+        return Err(IsoWriteError::VolumeId(options.volume_id.clone()));
     }
     if options.boot.len() > eltorito::BOOT_MAX {
-        return Err(WriteError::TooLarge("more than 32 boot images"));
+        return Err(IsoWriteError::TooLarge("more than 32 boot images"));
     }
     let mut layout = layout::plan(tree)?;
     let images = boot_files(options, &layout)?;
@@ -84,15 +84,15 @@ pub fn write(out: &mut impl Write, options: &Options, tree: &Tree) -> Result<(),
 }
 
 /// The file numbers of the boot images.
-fn boot_files(options: &Options, layout: &Layout) -> Result<Vec<usize>, WriteError> {
+fn boot_files(options: &IsoOptions, layout: &Layout) -> Result<Vec<usize>, IsoWriteError> {
     let number = |boot: &Boot| {
         let path = boot.path.as_bytes();
         let number = layout.files.iter().position(|file| file.path == path);
         let number = number.ok_or_else(|| {
-            WriteError::path(path, "boot image is no regular file of the tree with data")
+            IsoWriteError::path(path, "boot image is no regular file of the tree with data")
         })?;
         if boot.boot_info_table && layout.files[number].entry.size() > eltorito::PATCHED_MAX {
-            return Err(WriteError::path(path, "boot image to patch is larger than 32 MiB"));
+            return Err(IsoWriteError::path(path, "boot image to patch is larger than 32 MiB"));
         }
         Ok(number)
     };
@@ -100,16 +100,16 @@ fn boot_files(options: &Options, layout: &Layout) -> Result<Vec<usize>, WriteErr
 }
 
 /// Gives out the sectors.
-fn place(layout: &mut Layout, boots: bool) -> Result<Places, WriteError> {
+fn place(layout: &mut Layout, boots: bool) -> Result<Places, IsoWriteError> {
     let mut next = volume::FIRST + 2 + u64::from(boots);
     let mut take = |sectors: u64| {
         let first = next;
         next += sectors;
-        u32::try_from(next).map_err(|_| WriteError::TooLarge("more than 8 TiB"))?;
-        u32::try_from(first).map_err(|_| WriteError::TooLarge("more than 8 TiB"))
+        u32::try_from(next).map_err(|_| IsoWriteError::TooLarge("more than 8 TiB"))?;
+        u32::try_from(first).map_err(|_| IsoWriteError::TooLarge("more than 8 TiB"))
     };
     if layout.dirs.len() > usize::from(u16::MAX) {
-        return Err(WriteError::TooLarge("more than 65535 directories"));
+        return Err(IsoWriteError::TooLarge("more than 65535 directories"));
     }
     let size: usize = layout.dirs.iter().map(|dir| table_entry(dir, [0; 4], [0; 2]).len()).sum();
     let table_sectors = (size as u64).div_ceil(SECTOR);
@@ -148,7 +148,7 @@ fn table_entry(dir: &Dir, sector: [u8; 4], parent: [u8; 2]) -> Vec<u8> {
 }
 
 /// The primary volume descriptor (ECMA-119, 8.4).
-fn primary(options: &Options, layout: &Layout, places: &Places) -> [u8; SECTOR as usize] {
+fn primary(options: &IsoOptions, layout: &Layout, places: &Places) -> [u8; SECTOR as usize] {
     let mut sector = [0; SECTOR as usize];
     let mut put = |at: usize, bytes: &[u8]| sector[at..at + bytes.len()].copy_from_slice(bytes);
     put(0, b"\x01CD001\x01");
@@ -164,7 +164,7 @@ fn primary(options: &Options, layout: &Layout, places: &Places) -> [u8; SECTOR a
     let root = &layout.dirs[0];
     let bare = NewRecord {
         identifier: vec![0],
-        target: Target::Dir(0),
+        target: RecordTarget::Dir(0),
         mtime: root.entry.mtime,
         flags: super::record::DIRECTORY,
         areas: vec![Vec::new()],
@@ -186,15 +186,15 @@ fn primary(options: &Options, layout: &Layout, places: &Places) -> [u8; SECTOR a
 /// first sector of its directory's continuation areas.
 fn record_bytes(record: &NewRecord, layout: &Layout, continuation: u32) -> (Vec<u8>, Vec<Vec<u8>>) {
     let (sector, size) = match record.target {
-        Target::Dir(number) => {
+        RecordTarget::Dir(number) => {
             let dir = &layout.dirs[number];
             (dir.sector, dir.sectors * SECTOR as u32)
         }
         // An image's sectors fit 32 bits, so the sector of a part of a file does.
-        Target::File(number, before, size) => {
+        RecordTarget::File(number, before, size) => {
             (layout.files[number].sector + (before / SECTOR) as u32, size)
         }
-        Target::Nothing => (0, 0),
+        RecordTarget::Nothing => (0, 0),
     };
     let mut areas = record.areas.clone();
     for (number, (block, offset)) in record.places.iter().enumerate() {
@@ -216,7 +216,7 @@ fn record_bytes(record: &NewRecord, layout: &Layout, continuation: u32) -> (Vec<
 }
 
 /// Writes a directory's records, then its continuation areas.
-fn write_dir(out: &mut impl Write, dir: &Dir, layout: &Layout) -> Result<(), WriteError> {
+fn write_dir(out: &mut impl Write, dir: &Dir, layout: &Layout) -> Result<(), IsoWriteError> {
     let sector_size = SECTOR as usize;
     let (mut records, mut continuations) = (Vec::new(), Vec::new());
     for record in &dir.records {
@@ -243,10 +243,10 @@ fn write_file(
     layout: &Layout,
     number: usize,
     patched: bool,
-) -> Result<(), WriteError> {
+) -> Result<(), IsoWriteError> {
     let file = &layout.files[number];
     let path = || format!("/{}", String::from_utf8_lossy(file.path));
-    let failed = |source| WriteError::File { path: path(), source };
+    let failed = |source| IsoWriteError::File { path: path(), source };
     let size = file.entry.size();
     let mut reader = file.entry.open().map_err(failed)?.take(size);
     let mut done = 0;
@@ -267,17 +267,17 @@ fn write_file(
     }
     let mut rest = reader.into_inner();
     if done != size || rest.read(&mut buffer[..1]).map_err(failed)? != 0 {
-        return Err(WriteError::path(file.path, "its length changed while it was read"));
+        return Err(IsoWriteError::path(file.path, "its length changed while it was read"));
     }
     pad_sector(out, size)
 }
 
 /// Zeros after `written` bytes up to a sector's end.
-fn pad_sector(out: &mut impl Write, written: u64) -> Result<(), WriteError> {
+fn pad_sector(out: &mut impl Write, written: u64) -> Result<(), IsoWriteError> {
     pad(out, written.next_multiple_of(SECTOR) - written)
 }
 
-fn pad(out: &mut impl Write, size: u64) -> Result<(), WriteError> {
+fn pad(out: &mut impl Write, size: u64) -> Result<(), IsoWriteError> {
     io::copy(&mut io::repeat(0).take(size), out)?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::layout::DATA;
 
 /// A volume group, all physical volumes of which are in one file.
 #[derive(Clone, Debug)]
-pub struct Group {
+pub struct VolumeGroup {
     /// Its name.
     pub name: String,
     /// Its UUID in LVM's form, with hyphens.

@@ -1,7 +1,7 @@
 //! Volume groups read back: where on its physical volumes each logical volume is.
 
 use super::layout::{AREA_MAGIC, SECTOR, crc};
-use super::text::{self, Section, TextError, Value};
+use super::text::{self, Section, TextError, TextValue};
 use crate::bytes::{le32, le64};
 use crate::read_at::ReadAt;
 use std::collections::BTreeMap;
@@ -63,7 +63,7 @@ pub fn read(physical: &[&dyn ReadAt]) -> Result<Vec<Found>, ReadError> {
         let Some(text) = metadata(*volume, area)? else { continue };
         let root = text::parse(&text)?;
         for (name, value) in root.0 {
-            let Value::Section(group) = value else { continue };
+            let TextValue::Section(group) = value else { continue };
             let number = group.number("seqno")?;
             if groups.get(&name).is_none_or(|(known, _)| *known < number) {
                 groups.insert(name, (number, group));
@@ -192,9 +192,9 @@ fn volumes(
 
 /// The physical volume's key and first extent of a segment with a single stripe.
 fn linear(segment: &Section) -> Option<(&str, u64)> {
-    let Some(Value::List(stripes)) = segment.0.get("stripes") else { return None };
+    let Some(TextValue::List(stripes)) = segment.0.get("stripes") else { return None };
     match (segment.text("type").ok()?, stripes.as_slice()) {
-        ("striped", [Value::Text(key), Value::Number(first)]) => Some((key, *first)),
+        ("striped", [TextValue::Text(key), TextValue::Number(first)]) => Some((key, *first)),
         _ => None,
     }
 }

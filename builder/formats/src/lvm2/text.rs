@@ -27,20 +27,20 @@ pub enum TextError {
 
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
+pub enum TextValue {
     /// A whole number.
     Number(u64),
     /// A string.
     Text(String),
     /// `[a, b]`.
-    List(Vec<Value>),
+    List(Vec<TextValue>),
     /// `name { … }`.
     Section(Section),
 }
 
 /// What is between braces, or the whole text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Section(pub BTreeMap<String, Value>);
+pub struct Section(pub BTreeMap<String, TextValue>);
 
 impl Section {
     /// The number of this key.
@@ -49,7 +49,7 @@ impl Section {
     /// [`TextError::NoNumber`] when it is not there or not a number.
     pub fn number(&self, key: &str) -> Result<u64, TextError> {
         match self.0.get(key) {
-            Some(Value::Number(number)) => Ok(*number),
+            Some(TextValue::Number(number)) => Ok(*number),
             _ => Err(TextError::NoNumber(key.to_owned())),
         }
     }
@@ -60,7 +60,7 @@ impl Section {
     /// [`TextError::NoText`] when it is not there or not a string.
     pub fn text(&self, key: &str) -> Result<&str, TextError> {
         match self.0.get(key) {
-            Some(Value::Text(text)) => Ok(text),
+            Some(TextValue::Text(text)) => Ok(text),
             _ => Err(TextError::NoText(key.to_owned())),
         }
     }
@@ -68,7 +68,7 @@ impl Section {
     /// The sections in this one.
     pub fn all(&self) -> impl Iterator<Item = (&str, &Section)> {
         self.0.iter().filter_map(|(key, value)| match value {
-            Value::Section(section) => Some((key.as_str(), section)),
+            TextValue::Section(section) => Some((key.as_str(), section)),
             _ => None,
         })
     }
@@ -76,7 +76,7 @@ impl Section {
     /// The sections in the section `key`, if there is one.
     pub fn sections(&self, key: &str) -> impl Iterator<Item = (&str, &Section)> {
         let section = match self.0.get(key) {
-            Some(Value::Section(section)) => Some(section),
+            Some(TextValue::Section(section)) => Some(section),
             _ => None,
         };
         section.into_iter().flat_map(Section::all)
@@ -88,7 +88,7 @@ impl Section {
 /// # Errors
 /// [`TextError::Syntax`] with the byte at which it is not what it should be.
 pub fn parse(text: &str) -> Result<Section, TextError> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = TextReader { text, at: 0 };
     let section = reader.section(0)?;
     match reader.peek() {
         None => Ok(section),
@@ -96,12 +96,12 @@ pub fn parse(text: &str) -> Result<Section, TextError> {
     }
 }
 
-struct Reader<'a> {
+struct TextReader<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> TextReader<'a> {
     fn wrong(&self, what: &str) -> TextError {
         TextError::Syntax { what: what.to_owned(), at: self.at }
     }
@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
                     self.at += 1;
                     let inner = self.section(depth + 1)?;
                     self.expect(b'}')?;
-                    Value::Section(inner)
+                    TextValue::Section(inner)
                 }
                 _ => {
                     self.expect(b'=')?;
@@ -163,7 +163,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn value(&mut self) -> Result<Value, TextError> {
+    fn value(&mut self) -> Result<TextValue, TextError> {
         match self.peek() {
             Some(b'[') => {
                 self.at += 1;
@@ -175,13 +175,13 @@ impl<'a> Reader<'a> {
                         self.at += 1;
                     }
                 }
-                self.expect(b']').map(|()| Value::List(list))
+                self.expect(b']').map(|()| TextValue::List(list))
             }
             _ => self.scalar(),
         }
     }
 
-    fn scalar(&mut self) -> Result<Value, TextError> {
+    fn scalar(&mut self) -> Result<TextValue, TextError> {
         if self.peek() == Some(b'"') {
             let rest = &self.text[self.at + 1..];
             let mut plain = String::new();
@@ -190,7 +190,7 @@ impl<'a> Reader<'a> {
                 match letter {
                     '"' => {
                         self.at += at + 2;
-                        return Ok(Value::Text(plain));
+                        return Ok(TextValue::Text(plain));
                     }
                     '\\' => plain.extend(letters.next().map(|(_, c)| c)),
                     letter => plain.push(letter),
@@ -199,7 +199,7 @@ impl<'a> Reader<'a> {
             return Err(self.wrong("a string without end"));
         }
         let at = self.at;
-        self.word().parse().map(Value::Number).map_err(|_| {
+        self.word().parse().map(TextValue::Number).map_err(|_| {
             self.at = at;
             self.wrong("no number")
         })
@@ -218,8 +218,11 @@ mod tests {
         assert_eq!(name, "a-b");
         assert_eq!(section.number("n"), Ok(12));
         assert_eq!(section.text("s"), Ok("x \"y\""));
-        assert_eq!(section.0["l"], Value::List(vec![Value::Text("p".into()), Value::Number(3)]));
-        assert_eq!(section.0["e"], Value::List(Vec::new()));
+        assert_eq!(
+            section.0["l"],
+            TextValue::List(vec![TextValue::Text("p".into()), TextValue::Number(3)])
+        );
+        assert_eq!(section.0["e"], TextValue::List(Vec::new()));
         assert_eq!(section.all().count(), 1);
     }
 

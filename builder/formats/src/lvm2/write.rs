@@ -1,7 +1,7 @@
 //! Writes the headers and the metadata of a volume group.
 
 use super::layout::{AREA, AREA_MAGIC, AREA_SIZE, DATA, SECTOR, crc};
-use super::model::{Group, Physical};
+use super::model::{Physical, VolumeGroup};
 use std::fmt::Write;
 use std::fs::File;
 use std::io;
@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 ///
 /// # Errors
 /// When the metadata does not fit or writing fails.
-pub fn write(out: &File, group: &Group) -> io::Result<()> {
+pub fn write(out: &File, group: &VolumeGroup) -> io::Result<()> {
     let mut text = metadata(group).into_bytes();
     text.push(0);
     if text.len() as u64 > AREA_SIZE - SECTOR {
@@ -65,7 +65,7 @@ fn area_header(text: &[u8]) -> Vec<u8> {
 }
 
 /// The group's metadata as text.
-fn metadata(group: &Group) -> String {
+fn metadata(group: &VolumeGroup) -> String {
     let mut t = format!(
         "{} {{\nid = \"{}\"\nseqno = 1\nformat = \"lvm2\"\n\
          status = [\"RESIZEABLE\", \"READ\", \"WRITE\"]\nflags = []\nextent_size = {}\n\
@@ -135,8 +135,8 @@ pub mod tests {
         said
     }
 
-    pub fn group() -> Group {
-        Group {
+    pub fn group() -> VolumeGroup {
+        VolumeGroup {
             name: "centos".into(),
             uuid: "abcdef-ghij-klmn-opqr-stuv-wxyz-ABCDEF".into(),
             extent: 4 * MIB,

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 /// Why no image was written.
 #[derive(Debug, Error)]
-pub enum Error {
+pub enum Qcow2Error {
     /// Reading or writing failed.
     #[error("{0}")]
     Io(#[from] io::Error),

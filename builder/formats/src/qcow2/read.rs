@@ -43,7 +43,7 @@ pub enum ReadError {
 }
 
 /// An opened image.
-pub struct Reader {
+pub struct Qcow2Reader {
     file: File,
     size: u64,
     bits: u32,
@@ -55,8 +55,8 @@ pub struct Reader {
     cache: Mutex<HashMap<u64, Arc<Vec<u8>>>>,
 }
 
-impl Reader {
-    /// Opens an image and reads its tables. If it has a backing file, [`Reader::back`] has to
+impl Qcow2Reader {
+    /// Opens an image and reads its tables. If it has a backing file, [`Qcow2Reader::back`] has to
     /// be called before its content is read.
     ///
     /// # Errors
@@ -210,7 +210,7 @@ impl Reader {
     }
 }
 
-impl ReadAt for Reader {
+impl ReadAt for Qcow2Reader {
     fn size(&self) -> u64 {
         self.size
     }

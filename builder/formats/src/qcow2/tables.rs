@@ -1,7 +1,7 @@
 //! Header, L1 and L2 tables, reference counts.
 
 use super::entry::{CLUSTER, CLUSTER_BITS, COMPRESSED, COPIED, ZERO};
-use super::error::Error;
+use super::error::Qcow2Error;
 use super::model::{Backing, Compression};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -64,7 +64,7 @@ impl Tables {
         end: u64,
         compression: Compression,
         backing: Option<Backing<'_>>,
-    ) -> Result<u64, Error> {
+    ) -> Result<u64, Qcow2Error> {
         let mut l1 = Vec::new();
         counts[0] = 1;
         counts[1..=self.l1_clusters as usize].fill(1);
@@ -98,11 +98,11 @@ impl Tables {
         refcount_clusters: u64,
         compression: Compression,
         backing: Option<Backing<'_>>,
-    ) -> Result<Vec<u8>, Error> {
+    ) -> Result<Vec<u8>, Qcow2Error> {
         let extensions = extensions(backing);
         let name = backing.map_or("", |b| b.name);
         if name.len() > MAX_NAME {
-            return Err(Error::Name(name.len()));
+            return Err(Qcow2Error::Name(name.len()));
         }
         let name_at = if name.is_empty() { 0 } else { u64::from(HEADER) + extensions.len() as u64 };
         let zstd = matches!(compression, Compression::Zstd(_));

@@ -81,19 +81,19 @@ fn an_empty_disk_and_a_stop() {
     assert!(qemu_img(&["check", text(image.path())]).contains("No errors"));
     raw.as_file().write_all_at(b"x", 0).unwrap();
     let stopped = write(raw.as_file(), image.as_file(), Compression::None, None, &mut |_, _| false);
-    assert!(matches!(stopped, Err(Error::Stopped)));
+    assert!(matches!(stopped, Err(Qcow2Error::Stopped)));
 }
 
 /// The whole content of an image by our reader.
 fn read(image: &Path) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     use crate::read_at::{Plain, ReadAt};
-    let mut reader = Reader::open(File::open(image)?)?;
+    let mut reader = Qcow2Reader::open(File::open(image)?)?;
     if let Some(name) = reader.backing_name().map(str::to_owned) {
         let base = File::open(image.with_file_name(name))?;
         let mut magic = [0; 4];
         FileExt::read_exact_at(&base, &mut magic, 0)?;
         reader.back(match magic {
-            MAGIC => Box::new(Reader::open(base)?),
+            MAGIC => Box::new(Qcow2Reader::open(base)?),
             _ => Box::new(Plain::new(base)?),
         });
     }
@@ -159,5 +159,5 @@ fn what_we_wrote_is_read_and_damage_is_an_error() {
             }
         }
     }
-    assert!(matches!(Reader::open(tempfile::tempfile().unwrap()), Err(ReadError::NotQcow2)));
+    assert!(matches!(Qcow2Reader::open(tempfile::tempfile().unwrap()), Err(ReadError::NotQcow2)));
 }

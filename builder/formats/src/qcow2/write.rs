@@ -2,7 +2,7 @@
 
 use super::cluster::{Stored, append, store};
 use super::entry::CLUSTER;
-use super::error::Error;
+use super::error::Qcow2Error;
 use super::model::{Backing, Compression};
 use super::tables::{Tables, refcounts};
 use crate::sparse;
@@ -27,7 +27,7 @@ pub fn write(
     compression: Compression,
     base: Option<(Backing<'_>, &File)>,
     progress: &mut dyn FnMut(u64, u64) -> bool,
-) -> Result<(), Error> {
+) -> Result<(), Qcow2Error> {
     let size = raw.metadata()?.len();
     let clusters = size.div_ceil(CLUSTER);
     let mut l2 = vec![0u64; clusters as usize];
@@ -48,7 +48,7 @@ pub fn write(
         }
         done += batch.len() as u64 * CLUSTER;
         if !progress(done, total) {
-            return Err(Error::Stopped);
+            return Err(Qcow2Error::Stopped);
         }
     }
     // The file ends on a cluster's boundary, or the last compressed sectors would lie beyond it.
@@ -67,7 +67,7 @@ pub fn write(
 ///
 /// # Errors
 /// When writing fails.
-pub fn overlay(out: &File, size: u64, backing: Backing<'_>) -> Result<(), Error> {
+pub fn overlay(out: &File, size: u64, backing: Backing<'_>) -> Result<(), Qcow2Error> {
     let tables = Tables::new(size.div_ceil(CLUSTER));
     let l2 = vec![0; size.div_ceil(CLUSTER) as usize];
     let counts = refcounts(&l2, tables.data);

@@ -21,7 +21,7 @@ pub mod flag {
 
 /// One file of a package.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
+pub struct PackagedFile {
     /// Absolute path; its bytes need not be UTF-8.
     pub path: Vec<u8>,
     /// Type and permission bits as in `st_mode`.
@@ -56,7 +56,7 @@ pub struct File {
     pub capabilities: String,
 }
 
-impl File {
+impl PackagedFile {
     /// Whether `flags` has all bits of `flag`.
     pub fn is(&self, flag: u32) -> bool {
         self.flags & flag == flag
@@ -93,7 +93,7 @@ fn column<T: Clone>(
 }
 
 /// The file list.
-pub fn files(header: &Header) -> Result<Vec<File>, Malformed> {
+pub fn files(header: &Header) -> Result<Vec<PackagedFile>, Malformed> {
     let paths = paths(header)?;
     let n = paths.len();
     let numbers = |tag| column(header, tag, n, 0, || header.numbers(tag));
@@ -112,7 +112,7 @@ pub fn files(header: &Header) -> Result<Vec<File>, Malformed> {
     let targets = column(header, tag::FILE_LINKS, n, Vec::new(), || {
         header.strings(tag::FILE_LINKS).map(<[u8]>::to_vec).collect()
     })?;
-    let file = |(i, path): (usize, Vec<u8>)| File {
+    let file = |(i, path): (usize, Vec<u8>)| PackagedFile {
         path,
         // Stored in 16 bits; rpm's own reading of the type bits.
         mode: modes[i] as u32 & 0xffff,

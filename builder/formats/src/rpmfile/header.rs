@@ -44,7 +44,7 @@ impl Which {
 
 /// Types of entries, by rpm's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum EntryKind {
     Char,
     Int8,
     Int16,
@@ -56,7 +56,7 @@ enum Kind {
     I18nString,
 }
 
-impl Kind {
+impl EntryKind {
     fn from_number(number: u32) -> Option<Self> {
         Some(match number {
             1 => Self::Char,
@@ -86,8 +86,8 @@ impl Kind {
 
 /// Where an entry's data are in [`Header::bytes`].
 #[derive(Clone, Copy, Debug)]
-struct Entry {
-    kind: Kind,
+struct IndexEntry {
+    kind: EntryKind,
     start: usize,
     end: usize,
     count: usize,
@@ -96,7 +96,7 @@ struct Entry {
 /// A header, all of whose entries are known to lie inside it.
 #[derive(Clone, Debug)]
 pub struct Header {
-    index: BTreeMap<u32, Entry>,
+    index: BTreeMap<u32, IndexEntry>,
     bytes: Vec<u8>,
 }
 
@@ -148,7 +148,7 @@ impl Header {
                 continue;
             }
             let fail = |what: &str| Err((at, format!("tag {tag}: {what}")));
-            let Some(kind) = Kind::from_number(number(&self.bytes, at + 4)) else {
+            let Some(kind) = EntryKind::from_number(number(&self.bytes, at + 4)) else {
                 return fail("its type is not known");
             };
             let (offset, count) = (number(&self.bytes, at + 8), number(&self.bytes, at + 12));
@@ -169,7 +169,7 @@ impl Header {
                 return fail("its data do not end inside the header");
             };
             free = start + length;
-            let entry = Entry { kind, start, end: free, count: count as usize };
+            let entry = IndexEntry { kind, start, end: free, count: count as usize };
             if self.index.insert(tag, entry).is_some() {
                 return fail("it is there twice");
             }
@@ -209,11 +209,11 @@ impl Header {
         Ok(ENTRY)
     }
 
-    fn length(&self, kind: Kind, start: usize, end: usize, count: usize) -> Option<usize> {
+    fn length(&self, kind: EntryKind, start: usize, end: usize, count: usize) -> Option<usize> {
         if let Some(width) = kind.width() {
             return count.checked_mul(width).filter(|length| start + length <= end);
         }
-        if kind == Kind::String && count != 1 {
+        if kind == EntryKind::String && count != 1 {
             return None;
         }
         let mut at = start;
@@ -254,7 +254,7 @@ impl Header {
     /// The numbers of a tag, of any width; none when the tag is absent or is something else.
     pub fn numbers(&self, tag: u32) -> Vec<u64> {
         let Some(entry) = self.index.get(&tag) else { return Vec::new() };
-        let (Some(width), false) = (entry.kind.width(), entry.kind == Kind::Binary) else {
+        let (Some(width), false) = (entry.kind.width(), entry.kind == EntryKind::Binary) else {
             return Vec::new();
         };
         let value = |bytes: &[u8]| bytes.iter().fold(0, |n, &b| n << 8 | u64::from(b));
@@ -268,7 +268,7 @@ impl Header {
 
     /// Binary data.
     pub fn binary(&self, tag: u32) -> Option<&[u8]> {
-        let entry = self.index.get(&tag).filter(|e| e.kind == Kind::Binary)?;
+        let entry = self.index.get(&tag).filter(|e| e.kind == EntryKind::Binary)?;
         Some(&self.bytes[entry.start..entry.end])
     }
 }

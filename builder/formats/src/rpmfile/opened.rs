@@ -3,7 +3,7 @@
 use super::error::{Malformed, in_words};
 use super::header::{Header, Which};
 use super::lead::{LEAD, LEAD_MAGIC};
-use super::package::Package;
+use super::package::RpmPackage;
 use std::io::BufRead;
 
 /// An opened package, its headers read; `rest` is the compressed payload.
@@ -14,7 +14,7 @@ pub struct RpmFile<R> {
     /// The main header.
     pub header: Header,
     /// The main header typed.
-    pub package: Package,
+    pub package: RpmPackage,
     /// What follows the headers.
     pub rest: R,
 }
@@ -39,7 +39,7 @@ impl<R: BufRead> RpmFile<R> {
         from.read_exact(&mut padding).map_err(|e| Malformed::new(at, in_words(&e)))?;
         at += padding.len() as u64;
         let header = Header::read(&mut from, Which::Main, at)?;
-        let package = Package::new(&header)?;
+        let package = RpmPackage::new(&header)?;
         Ok(Self { signature, header, package, rest: from })
     }
 }

@@ -1,14 +1,14 @@
 //! What a package's header says, as one value.
 
 use super::error::Malformed;
-use super::files::{File, files};
+use super::files::{PackagedFile, files};
 use super::header::Header;
 use super::tag;
 use crate::digest::DigestKind;
 
 /// A package's header, typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Package {
+pub struct RpmPackage {
     /// Name.
     pub name: String,
     /// Epoch, `None` when the package states none.
@@ -44,7 +44,7 @@ pub struct Package {
     /// Folders that it can be moved from.
     pub prefixes: Vec<String>,
     /// Files in the header's order.
-    pub files: Vec<File>,
+    pub files: Vec<PackagedFile>,
     /// How the files' digests are made.
     pub digest: DigestKind,
     /// Scriptlets.
@@ -138,7 +138,7 @@ const SCRIPTLETS: [(When, u32, u32); 7] = [
     (When::Verify, tag::VERIFY_SCRIPT, tag::VERIFY_PROGRAM),
 ];
 
-impl Package {
+impl RpmPackage {
     /// Types the main header.
     ///
     /// # Errors

@@ -2,9 +2,9 @@
 //! unless the header, which is what is signed, says the same.
 
 use super::error::Malformed;
-use super::files::{File, flag};
+use super::files::{PackagedFile, flag};
 use super::header::Header;
-use super::package::Package;
+use super::package::RpmPackage;
 use super::tag;
 use crate::cpio;
 use crate::digest::DigestKind;
@@ -41,16 +41,16 @@ fn uncompressed<'a>(
 
 /// Reads a payload entry by entry, each matched with its file of the header.
 pub struct Contents<'p> {
-    package: &'p Package,
+    package: &'p RpmPackage,
     by_path: HashMap<&'p [u8], usize>,
     seen: Vec<bool>,
-    archive: cpio::Reader<Box<dyn Read + 'p>>,
+    archive: cpio::CpioReader<Box<dyn Read + 'p>>,
 }
 
 /// One entry of a payload.
-pub struct Item<'p> {
+pub struct PayloadItem<'p> {
     /// The header's word for it.
-    pub file: &'p File,
+    pub file: &'p PackagedFile,
     /// Whether its content comes with another link of the same file (same inode number),
     /// later in the payload.
     pub elsewhere: bool,
@@ -63,7 +63,7 @@ impl<'p> Contents<'p> {
     /// When the compressor is not known, or the header has a path twice.
     pub fn new(
         header: &Header,
-        package: &'p Package,
+        package: &'p RpmPackage,
         rest: impl BufRead + 'p,
     ) -> Result<Self, Malformed> {
         let mut by_path = HashMap::with_capacity(package.files.len());
@@ -73,7 +73,7 @@ impl<'p> Contents<'p> {
                 return Err(Malformed::header(format!("it lists {path} twice")));
             }
         }
-        let archive = cpio::Reader::new(uncompressed(header, rest)?);
+        let archive = cpio::CpioReader::new(uncompressed(header, rest)?);
         Ok(Self { package, by_path, seen: vec![false; package.files.len()], archive })
     }
 
@@ -81,7 +81,7 @@ impl<'p> Contents<'p> {
     ///
     /// # Errors
     /// When the archive is damaged or does not fit the header.
-    pub fn next_item(&mut self) -> Result<Option<Item<'p>>, Malformed> {
+    pub fn next_item(&mut self) -> Result<Option<PayloadItem<'p>>, Malformed> {
         let entry = self.archive.next_entry().map_err(|e| Malformed::Payload(e.to_string()))?;
         let Some(entry) = entry else { return Ok(None) };
         let name = &entry.name;
@@ -113,7 +113,7 @@ impl<'p> Contents<'p> {
         if size != expected && !elsewhere {
             return fail(&format!("it has {size} bytes, the file list says {expected}"));
         }
-        Ok(Some(Item { file, elsewhere }))
+        Ok(Some(PayloadItem { file, elsewhere }))
     }
 
     /// Reads the whole payload and compares it with the header: every file is there, its
@@ -122,11 +122,11 @@ impl<'p> Contents<'p> {
     /// # Errors
     /// [`Malformed::Payload`] naming the first file that differs.
     pub fn verify(mut self) -> Result<(), Malformed> {
-        let differ = |file: &File, what: &str| {
+        let differ = |file: &PackagedFile, what: &str| {
             let path = String::from_utf8_lossy(&file.path);
             Err(Malformed::Payload(format!("{path}: {what}")))
         };
-        let mut waiting: Vec<&File> = Vec::new();
+        let mut waiting: Vec<&PackagedFile> = Vec::new();
         while let Some(item) = self.next_item()? {
             let file = item.file;
             match file.kind() {
@@ -155,7 +155,7 @@ impl<'p> Contents<'p> {
         if let Some(file) = waiting.first() {
             return differ(file, "its content is missing");
         }
-        let ghosts = |file: &File| file.is(flag::GHOST) || file.kind() == DIRECTORY;
+        let ghosts = |file: &PackagedFile| file.is(flag::GHOST) || file.kind() == DIRECTORY;
         let missing =
             self.package.files.iter().zip(&self.seen).find(|(f, seen)| !**seen && !ghosts(f));
         match missing {

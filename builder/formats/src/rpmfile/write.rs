@@ -4,7 +4,7 @@ use super::lead::LEAD;
 use super::tag;
 
 /// A value of an entry.
-pub enum Value {
+pub enum SignatureValue {
     /// INT32
     Number(u32),
     /// STRING
@@ -15,26 +15,26 @@ pub enum Value {
 
 /// A package file of a lead, signature entries in ascending order of their tags, and what they
 /// sign: header and payload.
-pub fn package(lead: &[u8], entries: &[(u32, Value)], content: &[u8]) -> Vec<u8> {
+pub fn package(lead: &[u8], entries: &[(u32, SignatureValue)], content: &[u8]) -> Vec<u8> {
     let mut index = Vec::new();
     let mut store = Vec::new();
     for (tag, value) in entries {
         let (kind, count) = match value {
-            Value::Number(_) => (4u32, 1),
-            Value::Text(_) => (6, 1),
-            Value::Binary(bytes) => (7, bytes.len() as u32),
+            SignatureValue::Number(_) => (4u32, 1),
+            SignatureValue::Text(_) => (6, 1),
+            SignatureValue::Binary(bytes) => (7, bytes.len() as u32),
         };
         if kind == 4 {
             store.resize(store.len().next_multiple_of(4), 0);
         }
         entry(&mut index, [*tag, kind, store.len() as u32, count]);
         match value {
-            Value::Number(number) => store.extend(number.to_be_bytes()),
-            Value::Text(text) => {
+            SignatureValue::Number(number) => store.extend(number.to_be_bytes()),
+            SignatureValue::Text(text) => {
                 store.extend(text.as_bytes());
                 store.push(0);
             }
-            Value::Binary(bytes) => store.extend(bytes),
+            SignatureValue::Binary(bytes) => store.extend(bytes),
         }
     }
     // The region: its entry comes first, its trailer last and points back over all entries.

@@ -1,10 +1,10 @@
 //! What packages need that no package offers.
 
-use super::record::Record;
+use super::record::PackageRecord;
 use std::collections::BTreeSet;
 
 /// What `records` need that neither they nor `others` offer, as readable lines.
-pub fn unmet(records: &[Record], others: &[&[Record]]) -> Vec<String> {
+pub fn unmet(records: &[PackageRecord], others: &[&[PackageRecord]]) -> Vec<String> {
     let mut offered: BTreeSet<&str> = BTreeSet::new();
     for record in others.iter().copied().chain([records]).flatten() {
         offered.extend(record.provides.iter().map(|dep| dep.name.as_str()));

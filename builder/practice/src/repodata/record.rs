@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// What the metadata says of one package.
 #[derive(Clone, Debug)]
-pub struct Record {
+pub struct PackageRecord {
     /// The package's name.
     pub name: String,
     /// Names, sonames and paths it offers.
@@ -30,7 +30,7 @@ pub struct Record {
 }
 
 /// Reads a package's header for the metadata; `href` is its place in the repository.
-pub fn record(path: &Path, href: &str) -> Result<Record> {
+pub fn record(path: &Path, href: &str) -> Result<PackageRecord> {
     let what = || format!("cannot read {}", path.display());
     let bytes = fs::read(path).or_build(what)?;
     let digest = hex::encode(Sha256::digest(&bytes));
@@ -43,9 +43,9 @@ fn build_record(
     href: &str,
     digest: &str,
     size: u64,
-) -> std::result::Result<Record, rpm::Error> {
+) -> std::result::Result<PackageRecord, rpm::Error> {
     let files = header.get_file_entries()?;
-    let mut record = Record {
+    let mut record = PackageRecord {
         name: header.get_name()?.to_string(),
         provides: header.get_provides()?,
         requires: header.get_requires()?,
@@ -87,7 +87,7 @@ fn build_record(
 
 fn primary(
     header: &PackageMetadata,
-    record: &Record,
+    record: &PackageRecord,
     version: &str,
     href: &str,
     digest: &str,

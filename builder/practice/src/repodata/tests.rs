@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A repository of two packages; its folder and its records.
-fn repository(root: &Path, comps: Option<&str>) -> Vec<Record> {
+fn repository(root: &Path, comps: Option<&str>) -> Vec<PackageRecord> {
     fs::create_dir_all(root.join("Packages")).expect("folder");
     for name in ["probe", "second"] {
         package::tests::sample(name)

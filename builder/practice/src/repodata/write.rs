@@ -1,6 +1,6 @@
 //! Writes a repository's metadata: the packages' elements in files, and repomd that lists these.
 
-use super::record::{Record, record};
+use super::record::{PackageRecord, record};
 use crate::error::{Context, Result};
 use crate::progress::Cancel;
 use flate2::{Compression, write::GzEncoder};
@@ -12,7 +12,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 /// Reads every package of `folder`/Packages and writes `folder`/repodata.
-pub fn write(folder: &Path, comps: Option<&str>, cancel: Cancel<'_>) -> Result<Vec<Record>> {
+pub fn write(folder: &Path, comps: Option<&str>, cancel: Cancel<'_>) -> Result<Vec<PackageRecord>> {
     let packages = folder.join("Packages");
     let what = || format!("cannot write the metadata of {}", folder.display());
     let mut names: Vec<String> = Vec::new();
@@ -20,7 +20,7 @@ pub fn write(folder: &Path, comps: Option<&str>, cancel: Cancel<'_>) -> Result<V
         names.push(entry.or_build(what)?.file_name().to_string_lossy().into_owned());
     }
     names.sort();
-    let records: Vec<Record> = names
+    let records: Vec<PackageRecord> = names
         .par_iter()
         .map(|name| {
             cancel.check()?;

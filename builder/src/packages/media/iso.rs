@@ -3,7 +3,7 @@
 use super::medium::{Medium, plain, search, unreadable};
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::open_regular;
-use formats::iso9660::{self, Iso, Kind, Names, Node};
+use formats::iso9660::{self, Iso, IsoNode, Names, NodeKind};
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub struct Image {
     folders: Mutex<HashMap<String, Folder>>,
 }
 
-type Folder = Arc<HashMap<Vec<u8>, Node>>;
+type Folder = Arc<HashMap<Vec<u8>, IsoNode>>;
 
 impl Image {
     pub fn open(path: &Path) -> Result<Self> {
@@ -35,13 +35,13 @@ impl Image {
         Ok(Self { path: path.to_owned(), iso, folders: Mutex::default() })
     }
 
-    fn lookup(&self, path: &str) -> Result<Option<Node>> {
+    fn lookup(&self, path: &str) -> Result<Option<IsoNode>> {
         let failed = |e: &dyn std::fmt::Display| unreadable(self.location(), path, e);
         let inside = plain(path).map_err(|e| failed(&e))?;
         let mut node = self.iso.root();
         let mut folder = String::new();
         for name in inside.split('/').filter(|name| !name.is_empty()) {
-            if node.kind != Kind::Dir {
+            if node.kind != NodeKind::Dir {
                 return Ok(None);
             }
             let listing = self.listing(&folder, &node).map_err(|e| failed(&e))?;
@@ -53,16 +53,16 @@ impl Image {
     }
 
     /// What is in a folder, by name.
-    fn listing(&self, path: &str, node: &Node) -> Result<Folder, iso9660::Error> {
+    fn listing(&self, path: &str, node: &IsoNode) -> Result<Folder, iso9660::IsoError> {
         let kept = || self.folders.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(listing) = kept().get(path) {
             return Ok(Arc::clone(listing));
         }
         let children = self.iso.read_dir(node)?;
         let real = self.real_names(&children)?;
-        let named = |child: Node| {
+        let named = |child: IsoNode| {
             let name = real.get(&child.name).unwrap_or(&child.name).clone();
-            (name.clone(), Node { name, ..child })
+            (name.clone(), IsoNode { name, ..child })
         };
         let listing: Folder = Arc::new(children.into_iter().map(named).collect());
         let mut kept = kept();
@@ -74,7 +74,7 @@ impl Image {
     }
 
     /// Names of what is in a folder and of one kind, sorted; none when there is no such folder.
-    fn names(&self, folder: &str, kind: Kind) -> Result<Vec<String>> {
+    fn names(&self, folder: &str, kind: NodeKind) -> Result<Vec<String>> {
         let Some(node) = self.lookup(folder)? else { return Ok(Vec::new()) };
         let place = if folder.is_empty() { String::new() } else { format!("/{folder}") };
         let children =
@@ -87,14 +87,17 @@ impl Image {
     }
 
     /// Where an image has but ISO 9660's own short names, TRANS.TBL tells the real ones.
-    fn real_names(&self, children: &[Node]) -> Result<HashMap<Vec<u8>, Vec<u8>>, iso9660::Error> {
+    fn real_names(
+        &self,
+        children: &[IsoNode],
+    ) -> Result<HashMap<Vec<u8>, Vec<u8>>, iso9660::IsoError> {
         let table = children.iter().find(|child| child.name.eq_ignore_ascii_case(b"TRANS.TBL"));
         let (Names::Plain, Some(table)) = (self.iso.names(), table) else {
             return Ok(HashMap::new());
         };
         let mut text = Vec::new();
         self.iso.reader(table)?.take(TABLE_MAX).read_to_end(&mut text).map_err(|source| {
-            iso9660::Error::Io { offset: table.extents.first().map_or(0, |e| e.offset), source }
+            iso9660::IsoError::Io { offset: table.extents.first().map_or(0, |e| e.offset), source }
         })?;
         Ok(text.split(|b| *b == b'\n').filter_map(translation).collect())
     }
@@ -125,7 +128,7 @@ impl Medium for Image {
     fn open(&self, path: &str) -> Result<Box<dyn Read + Send + '_>> {
         let node = self
             .lookup(path)?
-            .filter(|node| node.kind == Kind::File)
+            .filter(|node| node.kind == NodeKind::File)
             .ok_or_else(|| unreadable(self.location(), path, &"no such file"))?;
         match self.iso.reader(&node) {
             Ok(reader) => Ok(Box::new(reader)),
@@ -134,17 +137,17 @@ impl Medium for Image {
     }
 
     fn has(&self, path: &str) -> bool {
-        self.lookup(path).is_ok_and(|node| node.is_some_and(|node| node.kind == Kind::File))
+        self.lookup(path).is_ok_and(|node| node.is_some_and(|node| node.kind == NodeKind::File))
     }
 
     fn files(&self, folder: &str) -> Result<Vec<String>> {
-        self.names(folder, Kind::File)
+        self.names(folder, NodeKind::File)
     }
 
     fn repositories(&self) -> Result<Vec<String>> {
         let is_file =
-            |path: &str| Ok(self.lookup(path)?.is_some_and(|node| node.kind == Kind::File));
-        search(&is_file, &|folder| self.names(folder, Kind::Dir))
+            |path: &str| Ok(self.lookup(path)?.is_some_and(|node| node.kind == NodeKind::File));
+        search(&is_file, &|folder| self.names(folder, NodeKind::Dir))
     }
 }
 

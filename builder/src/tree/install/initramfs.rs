@@ -3,7 +3,7 @@
 //! entries by name, inode numbers counted, no time stamp later than the build's.
 //! Source: kernel Documentation/driver-api/early-userspace/buffer-format.rst.
 
-use formats::cpio::{self, Header, Reader};
+use formats::cpio::{self, CpioReader, Header};
 use formats::file_type;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -110,7 +110,7 @@ pub fn settled(image: &[u8], time: u32) -> Result<Vec<u8>, String> {
 
 /// One archive's entries by name; `from` then begins behind the archive.
 fn entries(from: &mut &[u8]) -> Result<Entries, String> {
-    let mut archive = Reader::new(from);
+    let mut archive = CpioReader::new(from);
     let mut entries = BTreeMap::new();
     while let Some(header) = archive.next_entry().map_err(|e| e.to_string())? {
         let mut data = Vec::new();

@@ -1,6 +1,6 @@
 //! A file's data by its extent tree.
 
-use super::{EXTENTS, Inode, Reader, Result, damaged};
+use super::{EXTENTS, Ext4Reader, Inode, Result, damaged};
 use crate::bytes::{le16, le32};
 use std::io;
 
@@ -19,7 +19,7 @@ struct Extent {
     start: Option<u64>,
 }
 
-impl Reader<'_> {
+impl Ext4Reader<'_> {
     /// Gives a file's data to `take`, piece by piece; holes as zeros.
     ///
     /// # Errors

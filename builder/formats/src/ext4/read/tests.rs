@@ -47,7 +47,7 @@ fn sample() -> tempfile::TempDir {
 
 fn read_all(image: &Path) -> BTreeMap<Vec<u8>, (Inode, Vec<u8>)> {
     let disk = Plain::new(File::open(image).unwrap()).unwrap();
-    let reader = Reader::open(&disk).unwrap();
+    let reader = Ext4Reader::open(&disk).unwrap();
     let mut all = BTreeMap::new();
     reader
         .walk(|path, inode| {
@@ -92,7 +92,7 @@ fn what_mke2fs_wrote_is_read() {
 
 #[test]
 fn what_our_writer_wrote_is_read() {
-    use crate::ext4::{Options, write};
+    use crate::ext4::{Ext4Options, write};
     use crate::tree::{Content, Entry, Tree};
     let mut tree = Tree::default();
     let acl = {
@@ -118,7 +118,7 @@ fn what_our_writer_wrote_is_read() {
     tree.put("dev/null", Entry::new(0o666, 1, Content::CharDevice { major: 1, minor: 3 }));
     let image = tempfile::NamedTempFile::new().unwrap();
     image.as_file().set_len(64 << 20).unwrap();
-    let options = Options {
+    let options = Ext4Options {
         uuid: [0x42; 16],
         hash_seed: [0x17; 16],
         label: "root".into(),
@@ -136,7 +136,7 @@ fn what_our_writer_wrote_is_read() {
     assert_eq!(found[b"dev/big".as_slice()].0.device(), (259, 70_000));
     assert_eq!(found[b"dev/null".as_slice()].0.device(), (1, 3));
     let disk = Plain::new(image.reopen().unwrap()).unwrap();
-    let reader = Reader::open(&disk).unwrap();
+    let reader = Ext4Reader::open(&disk).unwrap();
     assert_eq!(
         (reader.uuid, reader.hash_seed, reader.label.as_str()),
         ([0x42; 16], [0x17; 16], "root")
@@ -174,7 +174,7 @@ fn damage_is_an_error() {
             }
         }
         let disk = Bytes(bad);
-        let Ok(reader) = Reader::open(&disk) else { continue };
+        let Ok(reader) = Ext4Reader::open(&disk) else { continue };
         let mut seen = 0u32;
         let walked = reader.walk(|_, inode| {
             seen += 1;

@@ -5,8 +5,8 @@ use std::process::Command;
 
 const MIB: u64 = 1 << 20;
 
-fn options() -> Options {
-    Options {
+fn options() -> Ext4Options {
+    Ext4Options {
         uuid: [0x42; 16],
         hash_seed: [0x17; 16],
         label: "root".into(),
@@ -231,13 +231,13 @@ fn what_does_not_fit_is_refused() {
     };
     let mut big = Tree::default();
     big.put("big", file(&vec![1; 70 * MIB as usize]));
-    assert!(matches!(fails(64 * MIB, &big), Error::TooSmall { have, .. } if have == 64 * MIB));
-    assert!(matches!(fails(4096, &big), Error::TooSmall { .. }));
+    assert!(matches!(fails(64 * MIB, &big), Ext4Error::TooSmall { have, .. } if have == 64 * MIB));
+    assert!(matches!(fails(4096, &big), Ext4Error::TooSmall { .. }));
     let mut many = Tree::default();
     for n in 0..5000 {
         many.put(&format!("{n}"), file(b""));
     }
-    assert!(matches!(fails(64 * MIB, &many), Error::TooManyFiles { need: 5011, have: 4096 }));
+    assert!(matches!(fails(64 * MIB, &many), Ext4Error::TooManyFiles { need: 5011, have: 4096 }));
     let mut odd = sample();
     odd.put("no/parent", file(b""));
     odd.entries.remove(b"no".as_slice());
@@ -247,5 +247,5 @@ fn what_does_not_fit_is_refused() {
     let image = tempfile::NamedTempFile::new().unwrap();
     image.as_file().set_len(64 * MIB).unwrap();
     let area = Area::new(image.as_file(), [(0, 64 * MIB)]);
-    assert!(matches!(write(&area, &options(), &sample(), &mut |_| false), Err(Error::Stopped)));
+    assert!(matches!(write(&area, &options(), &sample(), &mut |_| false), Err(Ext4Error::Stopped)));
 }
