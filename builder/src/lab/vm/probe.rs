@@ -6,9 +6,10 @@ use super::process::Process;
 use super::processor::cpu;
 use crate::base::error::{Context, Result};
 use crate::base::interrupt;
+use crate::base::programs;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How much processor time the probe may use under KVM, where it needs about a second. A busy
@@ -75,7 +76,7 @@ pub fn run(program: &Path, name: &str, limit: Duration) -> Result<std::result::R
     let [disk, stages, messages] =
         ["disk", "stages", "messages"].map(|name| directory.path().join(name));
     fs::write(&disk, guest()).or_environment(what)?;
-    let mut child = Command::new(program)
+    let mut child = programs::command(program)
         // The CPU model that the machines get: QEMU's own may work where the host's does not.
         .args(["-accel", name, "-cpu", cpu(name), "-M", "pc", "-m", "32"])
         .args(["-nodefaults", "-display", "none", "-no-reboot"])

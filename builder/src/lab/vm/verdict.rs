@@ -3,11 +3,11 @@
 
 use super::process;
 use crate::base::error::{Context, Result};
+use crate::base::programs;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 const FILE: &str = "kvm.json";
 const SCHEMA: u32 = 1;
@@ -31,7 +31,7 @@ impl Host {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let cpus = read("/proc/cpuinfo");
         let model = cpus.lines().find_map(|l| l.strip_prefix("model name")?.split_once(':'));
-        let output = Command::new(qemu).arg("--version").output().map(|o| o.stdout);
+        let output = programs::command(qemu).arg("--version").output().map(|o| o.stdout);
         let version = String::from_utf8_lossy(&output.unwrap_or_default()).into_owned();
         Self {
             boot: process::boot_id(),
