@@ -1,7 +1,7 @@
 //! The rules, for the workspace as it is.
 
 use super::graph::{circles, graph_of};
-use super::measure::{functions, types};
+use super::measure::{functions, public_functions, types};
 use super::source::{members, modules, rust_files, workspace};
 use super::text::{code_of, without_tests};
 use std::collections::{BTreeMap, BTreeSet};
@@ -186,6 +186,20 @@ fn programs_are_started_in_one_place() {
         .map(|(module, _)| module)
         .collect();
     fail_if_any(&format!("they start programs past {STARTS_PROGRAMS}"), &found);
+}
+
+#[test]
+fn public_functions_do_not_fail_with_strings() {
+    let mut found = Vec::new();
+    for (module, text) in modules(&workspace().join("builder/src")) {
+        for signature in public_functions(&without_tests(&code_of(&text))) {
+            let returned = signature.rsplit_once("->").map_or("", |(_, returned)| returned.trim());
+            if returned.contains("Result<") && returned.ends_with(", String>") {
+                found.push(format!("{module}: {signature}"));
+            }
+        }
+    }
+    fail_if_any("a string is not an error", &found);
 }
 
 #[test]

@@ -172,11 +172,12 @@ fn backend(options: &Up, held: &Held, progress: &Progress) -> Result<Option<Conn
             progress.note(&format!("libvirt at {} runs the machines", connection.uri));
             Ok(Some(connection))
         }
-        (Err(why), Backend::Libvirt) => {
-            Err(Error::environment(format!("libvirt does not answer: {why}"))
+        (Err(e), Backend::Libvirt) => {
+            Err(Error::environment(format!("libvirt does not answer: {}", e.message))
                 .hint("start libvirtd, or use --backend qemu"))
         }
-        (Err(why), _) => {
+        (Err(e), _) => {
+            let why = e.message;
             progress
                 .note(&format!("plain QEMU runs the machines, as libvirt does not answer ({why})"));
             Ok(None)

@@ -22,14 +22,17 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The user's libvirt (`LIBVIRT_DEFAULT_URI`) or the system's; why not, if none answers.
-    pub fn find() -> std::result::Result<Self, String> {
+    /// The user's libvirt (`LIBVIRT_DEFAULT_URI`) or the system's.
+    ///
+    /// # Errors
+    /// An environment error when none answers.
+    pub fn find() -> Result<Self> {
         if VIRSH.find().is_none() {
-            return Err("virsh is not installed".into());
+            return Err(Error::environment("virsh is not installed"));
         }
         let uri = std::env::var("LIBVIRT_DEFAULT_URI").unwrap_or_else(|_| SYSTEM.to_owned());
         let this = Self { uri };
-        this.run(&["version"]).map_err(|e| e.message)?;
+        this.run(&["version"])?;
         Ok(this)
     }
 
