@@ -7,6 +7,7 @@ pub(crate) mod files;
 pub(crate) mod glob;
 pub mod interrupt;
 pub mod lab;
+pub mod malformed;
 pub mod nearest;
 pub mod place;
 pub mod private;

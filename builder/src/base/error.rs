@@ -1,6 +1,7 @@
 //! The crate's error: one clear message, what to do about it, and the class
 //! that decides the exit code.
 
+use std::error::Error as StdError;
 use std::fmt;
 
 /// What went wrong in broad terms; the discriminant is the process exit code.
@@ -28,14 +29,18 @@ pub struct Error {
     pub message: String,
     /// What the user can do, if there is something.
     pub hint: Option<String>,
+    source: Option<Cause>,
 }
+
+/// An error underneath, whose text the message already has.
+type Cause = Box<dyn StdError + Send + Sync>;
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     fn new(class: Class, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), hint: None }
+        Self { class, message: message.into(), hint: None, source: None }
     }
 
     /// [`Class::Build`].
@@ -81,10 +86,15 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
 
 /// Turns any error into one of ours with a message of what was being done:
-/// `fs::read(p).or_build(|| format!("cannot read {}", p.display()))?`.
+/// `fs::read(p).or_build(|| format!("cannot read {}", p.display()))?`. The error stays its
+/// source.
 pub trait Context<T> {
     /// Fails the build.
     fn or_build(self, what: impl FnOnce() -> String) -> Result<T>;
@@ -94,16 +104,53 @@ pub trait Context<T> {
     fn or_environment(self, what: impl FnOnce() -> String) -> Result<T>;
 }
 
-impl<T, E: fmt::Display> Context<T> for Result<T, E> {
+impl<T, E: Into<Cause>> Context<T> for Result<T, E> {
     fn or_build(self, what: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|e| Error::build(format!("{}: {e}", what())))
+        self.map_err(|e| caused(Class::Build, what(), e.into()))
     }
 
     fn or_input(self, what: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|e| Error::input(format!("{}: {e}", what())))
+        self.map_err(|e| caused(Class::Input, what(), e.into()))
     }
 
     fn or_environment(self, what: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|e| Error::environment(format!("{}: {e}", what())))
+        self.map_err(|e| caused(Class::Environment, what(), e.into()))
+    }
+}
+
+fn caused(class: Class, what: String, source: Cause) -> Error {
+    let message = format!("{what}: {source}");
+    Error { source: Some(source), ..Error::new(class, message) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn the_source_is_kept_and_printed_once() {
+        let missing = io::Error::from(io::ErrorKind::NotFound);
+        let text = format!("cannot read x: {missing}");
+        let error = Err::<(), _>(missing).or_build(|| "cannot read x".to_owned()).unwrap_err();
+        let error = error.hint("make it");
+        assert_eq!(error.to_string(), format!("{text}\n  make it"));
+        let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+        assert_eq!(source.map(io::Error::kind), Some(io::ErrorKind::NotFound));
+        assert!(Error::build("alone").source().is_none());
+    }
+
+    #[test]
+    fn errors_are_sources_of_each_other() {
+        let below = Error::environment("no disk").hint("buy one");
+        let error = Err::<(), _>(below).or_input(|| "x".to_owned()).unwrap_err();
+        assert_eq!(
+            (error.class, error.to_string().as_str()),
+            (Class::Input, "x: no disk\n  buy one")
+        );
+        let below = error.source().and_then(|source| source.downcast_ref::<Error>());
+        assert_eq!(below.map(|e| e.class), Some(Class::Environment));
+        let text = Err::<(), _>("why".to_owned()).or_build(|| "x".to_owned()).unwrap_err();
+        assert_eq!(text.to_string(), "x: why");
     }
 }

@@ -1,5 +1,6 @@
 //! The little of XML that repodata uses: elements, attributes, text.
 
+use super::malformed::Malformed;
 use quick_xml::encoding::EncodingError;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
@@ -22,7 +23,7 @@ pub struct Attributes<'a>(&'a BytesStart<'a>);
 
 impl Attributes<'_> {
     /// The value of one, entities resolved; empty when it is not there.
-    pub fn get(&self, name: &str) -> Result<String, String> {
+    pub fn get(&self, name: &str) -> Result<String, Malformed> {
         let mut found = String::new();
         self.each(|key, value| {
             if key == name {
@@ -34,7 +35,10 @@ impl Attributes<'_> {
     }
 
     /// Hands each name and value to `on`.
-    pub fn each(&self, mut on: impl FnMut(&str, &str) -> Result<(), String>) -> Result<(), String> {
+    pub fn each(
+        &self,
+        mut on: impl FnMut(&str, &str) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
         for attribute in self.0.attributes() {
             let attribute = attribute.map_err(|e| e.to_string())?;
             let value = attribute.normalized_value(XmlVersion::Implicit1_0);
@@ -53,8 +57,8 @@ const PIECE: usize = 64 << 10;
 /// and at which byte.
 pub fn parse(
     from: impl Read,
-    mut on: impl FnMut(Token) -> Result<(), String>,
-) -> Result<(), String> {
+    mut on: impl FnMut(Token) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
     let left = Cell::new(LONGEST);
     let bounded = Bounded { from, left: &left };
     let mut reader = Reader::from_reader(BufReader::with_capacity(PIECE, bounded));
@@ -68,14 +72,14 @@ pub fn parse(
         let event = reader.read_event_into(&mut buffer).map_err(|e| said(&e, at))?;
         if matches!(event, Event::Eof) {
             if depth > 0 || !seen {
-                return Err(format!("the document ends early, at byte {at}"));
+                return Err(format!("the document ends early, at byte {at}").into());
             }
             return Ok(());
         }
         seen |= matches!(event, Event::Start(_) | Event::Empty(_));
         one(event, &mut content, &mut depth, &mut on).map_err(|e| format!("{e} at byte {at}"))?;
         if content.len() as u64 > LONGEST {
-            return Err(format!("{} at byte {at}", too_long()));
+            return Err(format!("{} at byte {at}", too_long()).into());
         }
     }
 }
@@ -115,14 +119,14 @@ fn one(
     event: Event<'_>,
     content: &mut String,
     depth: &mut usize,
-    on: &mut impl FnMut(Token) -> Result<(), String>,
-) -> Result<(), String> {
+    on: &mut impl FnMut(Token) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
     match event {
         Event::Start(start) => {
             content.clear();
             *depth += 1;
             if *depth > DEEPEST {
-                return Err(format!("more than {DEEPEST} elements within each other"));
+                return Err(format!("more than {DEEPEST} elements within each other").into());
             }
             on(Token::Start(start.name().0, Attributes(&start)))?;
         }
@@ -145,7 +149,7 @@ fn one(
                 "gt" => ">",
                 "quot" => "\"",
                 "apos" => "'",
-                other => return Err(format!("unknown entity &{other};")),
+                other => return Err(format!("unknown entity &{other};").into()),
             }),
         },
         Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) | Event::Eof => {}

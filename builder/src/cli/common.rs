@@ -2,6 +2,7 @@
 
 use crate::base::diagnostic::{Diagnostic, Diagnostics};
 use crate::base::error::{Error, Result};
+use crate::base::malformed::Malformed;
 use crate::base::progress::Mode;
 use crate::base::terminal::printable;
 use crate::pipeline::Select;
@@ -167,22 +168,25 @@ impl SelectArguments {
 }
 
 /// Bytes of a size on the command line; `0` needs no unit.
-pub fn size(text: &str) -> Result<u64, String> {
-    if text == "0" { Ok(0) } else { parse_size(text).map_err(|e| format!("{e}; {SIZE_HINT}")) }
+pub fn size(text: &str) -> Result<u64, Malformed> {
+    if text == "0" {
+        return Ok(0);
+    }
+    parse_size(text).map_err(|e| format!("{e}; {SIZE_HINT}").into())
 }
 
 /// A time on the command line: a number of seconds, minutes or hours.
-pub fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, Malformed> {
     let wrong = || format!("`{text}` is no time: a number above 0 and s, m or h, as in 30m");
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
     let seconds: u64 = match unit {
         "s" => 1,
         "m" => 60,
         "h" => 3600,
-        _ => return Err(wrong()),
+        _ => return Err(wrong().into()),
     };
     let number: u64 = number.parse().ok().filter(|n| *n > 0).ok_or_else(wrong)?;
-    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| wrong().into())
 }
 
 /// A profile without media.

@@ -2,6 +2,7 @@
 
 use crate::base::error::{Context, Result};
 use crate::base::interrupt;
+use crate::base::malformed::Malformed;
 use formats::digest::DigestKind;
 use sha2::digest::DynDigest;
 use std::fs::File;
@@ -25,7 +26,7 @@ impl Checksum {
     ///
     /// # Errors
     /// What is wrong with the kind or the value; a value is shown shortened and escaped.
-    pub fn parse(kind: &str, value: &str) -> Result<Self, String> {
+    pub fn parse(kind: &str, value: &str) -> Result<Self, Malformed> {
         let kind = DigestKind::named(kind)
             .ok_or_else(|| format!("checksum kind `{}` is not known", show(kind)))?;
         let digits = kind.digits();
@@ -33,7 +34,8 @@ impl Checksum {
             return Err(format!(
                 "`{}` is not a {kind} checksum, which has {digits} hexadecimal digits",
                 show(value)
-            ));
+            )
+            .into());
         }
         Ok(Self { kind, hex: value.to_ascii_lowercase() })
     }
@@ -197,12 +199,12 @@ mod tests {
             // As many bytes, but no ASCII digits.
             "０１２３４５６７８９ab",
         ] {
-            let said = Checksum::parse("md5", bad).unwrap_err();
+            let said = Checksum::parse("md5", bad).unwrap_err().to_string();
             assert!(said.contains("32 hexadecimal digits"), "{said}");
             assert!(!said.chars().any(char::is_control), "{said:?}");
         }
-        let said = Checksum::parse("\u{1b}[2J", good).unwrap_err();
+        let said = Checksum::parse("\u{1b}[2J", good).unwrap_err().to_string();
         assert!(said.contains("`\\u{1b}[2J` is not known"), "{said}");
-        assert!(Checksum::parse("md5", &"x".repeat(1 << 20)).unwrap_err().len() < 400);
+        assert!(Checksum::parse("md5", &"x".repeat(1 << 20)).unwrap_err().to_string().len() < 400);
     }
 }

@@ -12,6 +12,7 @@ pub mod version;
 
 use crate::base::error::{Class, Error, Result};
 use crate::base::interrupt;
+use crate::base::malformed::Malformed;
 use crate::packages::checksum::Known;
 use crate::packages::media::{Medium, Signing, on_disc, path_on_disc};
 use comps::{CompsGroup, Environment};
@@ -280,7 +281,7 @@ impl Repo {
     }
 
     /// What was read of a metadata file, or the error that says where.
-    fn parsed<T>(&self, location: &str, result: Result<T, String>) -> Result<T> {
+    fn parsed<T>(&self, location: &str, result: Result<T, Malformed>) -> Result<T> {
         result.map_err(|e| {
             Error::input(format!("{}: {location}: {e}", self.place()))
                 .hint("the medium may be damaged or incomplete")

@@ -127,7 +127,7 @@ fn accounts(context: &BuildContext, tree: &mut Tree) -> Result<()> {
         gshadow: read("etc/gshadow")?,
     };
     let (files, homes) = accounts::apply(files, &context.spec.kickstart)
-        .map_err(|e| Error::input(format!("the kickstart's accounts: {e}")))?;
+        .or_input(|| "the kickstart's accounts".to_owned())?;
     let time = context.plan.time;
     for (path, text, mode) in [
         ("etc/passwd", files.passwd, 0o644),

@@ -1,5 +1,6 @@
 //! A package of a plan, and how a plan's text writes it.
 
+use crate::base::malformed::Malformed;
 use crate::packages::checksum::Checksum;
 use serde::{Deserialize, Serialize};
 
@@ -80,9 +81,9 @@ impl From<PlanPackage> for Text {
 }
 
 impl TryFrom<Text> for PlanPackage {
-    type Error = String;
+    type Error = Malformed;
 
-    fn try_from(text: Text) -> Result<Self, String> {
+    fn try_from(text: Text) -> Result<Self, Malformed> {
         let checksum = Checksum::parse(&text.checksum, &text.sha256)
             .map_err(|e| format!("package {:?}: {e}", text.name))?;
         let Text { name, epoch, version, release, arch, repo, location, .. } = text;

@@ -11,6 +11,7 @@
 //! single-threaded process makes the namespaces and answers with a [`SandboxReport`].
 
 use crate::base::error::{Class, Context, Error, Result};
+use crate::base::programs;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::{Pid, setsid};
 use std::collections::BTreeSet;
@@ -19,7 +20,7 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command};
+use std::process::Child;
 use std::sync::Mutex;
 
 mod api;
@@ -54,7 +55,7 @@ impl Sandbox {
         let errors = child_output.try_clone().or_environment(|| "cannot make a pipe".to_owned())?;
         let (mut socket, inside) =
             UnixStream::pair().or_environment(|| "cannot make a socket".to_owned())?;
-        let mut command = Command::new("/proc/self/exe");
+        let mut command = programs::this_program();
         command
             .arg(ARGUMENT)
             .env_clear()

@@ -39,6 +39,28 @@ pub fn types(code: &str) -> Vec<String> {
     found
 }
 
+/// The signatures of public functions, each in one line.
+pub fn public_functions(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut offset = 0;
+    for line in code.split_inclusive('\n') {
+        let start = line.trim_start();
+        if start.starts_with("pub ") && start.contains("fn ") {
+            let rest = &code[offset..];
+            let signature = &rest[..rest.find(['{', ';']).unwrap_or(rest.len())];
+            found.push(signature.split_whitespace().collect::<Vec<_>>().join(" "));
+        }
+        offset += line.len();
+    }
+    found
+}
+
+#[test]
+fn signatures_are_found() {
+    let code = "    pub fn a(\n        b: u8,\n    ) -> Result<u8, String> {\n}\nfn c() {}\n";
+    assert_eq!(public_functions(code), ["pub fn a( b: u8, ) -> Result<u8, String>"]);
+}
+
 #[test]
 fn functions_are_measured() {
     let text = "pub(super) fn a(\n    b: u8,\n) -> [u8; 2] {\n    let c = \"}\";\n}\n\nfn d();\n";

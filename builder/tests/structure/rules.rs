@@ -1,7 +1,7 @@
 //! The rules, for the workspace as it is.
 
 use super::graph::{circles, graph_of};
-use super::measure::{functions, types};
+use super::measure::{functions, public_functions, types};
 use super::source::{members, modules, rust_files, workspace};
 use super::text::{code_of, without_tests};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +27,8 @@ const WINGS: [&str; 12] = [
 const MAX_WINGS: usize = 14;
 /// Crates that know nothing of the workspace's other crates.
 const INDEPENDENT: [&str; 2] = ["builder/formats", "firstboot/contract"];
+/// The module of imgbuild that makes commands of the host's programs.
+const STARTS_PROGRAMS: &str = "base::programs";
 const MAX_FILE_LINES: usize = 400;
 const MAX_FUNCTION_LINES: usize = 60;
 /// Most modules of one crate or another that may define a type of one name.
@@ -173,6 +175,31 @@ fn too_long(file: &Path) -> Vec<String> {
     let functions =
         functions.map(|(name, lines)| format!("{}: {name} has {lines} lines", file.display()));
     whole.into_iter().chain(functions).collect()
+}
+
+#[test]
+fn programs_are_started_in_one_place() {
+    let found: Vec<String> = modules(&workspace().join("builder/src"))
+        .into_iter()
+        .filter(|(module, _)| module != STARTS_PROGRAMS)
+        .filter(|(_, text)| without_tests(&code_of(text)).contains("Command::new("))
+        .map(|(module, _)| module)
+        .collect();
+    fail_if_any(&format!("they start programs past {STARTS_PROGRAMS}"), &found);
+}
+
+#[test]
+fn public_functions_do_not_fail_with_strings() {
+    let mut found = Vec::new();
+    for (module, text) in modules(&workspace().join("builder/src")) {
+        for signature in public_functions(&without_tests(&code_of(&text))) {
+            let returned = signature.rsplit_once("->").map_or("", |(_, returned)| returned.trim());
+            if returned.contains("Result<") && returned.ends_with(", String>") {
+                found.push(format!("{module}: {signature}"));
+            }
+        }
+    }
+    fail_if_any("a string is not an error", &found);
 }
 
 #[test]

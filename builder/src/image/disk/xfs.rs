@@ -6,6 +6,7 @@
 
 use crate::base::error::{Context, Error, Result};
 use crate::base::private;
+use crate::base::programs::{self, MODPROBE};
 use crate::layout::Files;
 use crate::tree;
 use crate::tree::sandbox::{Bind, Sandbox};
@@ -55,8 +56,7 @@ pub fn check(mount_point: &str) -> Result<()> {
 }
 
 fn modprobe() -> bool {
-    let mut command = std::process::Command::new("modprobe");
-    command.arg("xfs").output().is_ok_and(|o| o.status.success())
+    programs::run(MODPROBE.command().arg("xfs")).is_ok()
 }
 
 /// Makes the filesystem and puts `tree` into it; `progress` gets the bytes of each file.

@@ -74,10 +74,12 @@ pub struct NodeSecrets {
 /// says.
 pub(super) fn ssh_pair(comment: &str) -> Result<(Secret, String)> {
     let what = || "cannot make root's ssh key".to_owned();
-    let pair = RsaKeypair::random(&mut OsRng, RSA_BITS).or_build(what)?;
-    let key = PrivateKey::new(KeypairData::Rsa(pair), comment).or_build(what)?;
-    let public = key.public_key().to_openssh().or_build(what)?;
-    let private = key.to_openssh(LineEnding::LF).or_build(what)?;
+    // Without `std` in its features they are no errors of the standard library.
+    let text = |e: ssh_key::Error| e.to_string();
+    let pair = RsaKeypair::random(&mut OsRng, RSA_BITS).map_err(text).or_build(what)?;
+    let key = PrivateKey::new(KeypairData::Rsa(pair), comment).map_err(text).or_build(what)?;
+    let public = key.public_key().to_openssh().map_err(text).or_build(what)?;
+    let private = key.to_openssh(LineEnding::LF).map_err(text).or_build(what)?;
     Ok((Secret(private.to_string()), public + "\n"))
 }
 

@@ -3,7 +3,7 @@
 use super::options::Accelerator;
 use super::probe;
 use super::processor::{KVM, TCG};
-use super::verdict::Verdicts;
+use super::verdict::{KvmFailure, Verdict, Verdicts};
 use super::watch::Failure;
 use crate::base::error::{Error, Result};
 use crate::base::progress::Progress;
@@ -59,7 +59,7 @@ impl Chooser {
         Ok(self.announce(&verdict, progress))
     }
 
-    fn announce(&self, verdict: &Result<(), String>, progress: &Progress) -> &'static str {
+    fn announce(&self, verdict: &Verdict, progress: &Progress) -> &'static str {
         match verdict {
             Ok(()) => {
                 progress.note("KVM works here: the machines run at full speed");
@@ -91,7 +91,8 @@ impl Chooser {
         let reasons =
             failures.iter().filter_map(|f| Some(format!("{}: {}", f.name, f.why.as_ref()?)));
         let reasons: Vec<String> = reasons.collect();
-        self.remember(&Err(reasons.first().cloned().unwrap_or_default()), progress);
+        let first = reasons.first().cloned().unwrap_or_default();
+        self.remember(&Err(KvmFailure(first)), progress);
         let words = reasons.join("; ");
         if self.wanted == Accelerator::Kvm {
             return Err(Error::environment(format!("KVM does not work here: {words}")).hint(
@@ -113,7 +114,7 @@ impl Chooser {
     }
 
     /// What cannot be remembered will be found out again.
-    fn remember(&self, verdict: &Result<(), String>, progress: &Progress) {
+    fn remember(&self, verdict: &Verdict, progress: &Progress) {
         if let Err(e) = self.verdicts.write(verdict) {
             progress.note(&format!("what was found of KVM is not kept: {e}"));
         }

@@ -2,7 +2,7 @@
 
 use super::process::Process;
 use super::{qemu, qmp, virsh};
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -59,11 +59,13 @@ impl Machine {
     /// Presses its power button; `folder` is the node's.
     ///
     /// # Errors
-    /// Why it cannot be pressed, in words.
-    pub fn press_power(&self, folder: &Path) -> Result<(), String> {
+    /// Why it cannot be pressed.
+    pub fn press_power(&self, folder: &Path) -> Result<()> {
         match self {
-            Self::Qemu(_) => qemu::press_power(folder).map_err(|e| e.to_string()),
-            Self::Libvirt(domain) => domain.press_power().map_err(|e| e.to_string()),
+            Self::Qemu(_) => {
+                qemu::press_power(folder).map_err(|e| Error::environment(e.to_string()))
+            }
+            Self::Libvirt(domain) => domain.press_power(),
         }
     }
 

@@ -9,14 +9,14 @@
 use super::process::Process;
 use crate::base::error::{Context, Error, Result};
 use crate::base::private;
-use crate::base::programs::find_program;
+use crate::base::programs::{self, CHRONYD, IP, ProgramError};
 use crate::plan::Lab;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 mod inner;
 mod namespace;
@@ -37,7 +37,7 @@ pub const ARGUMENT: &str = "__lab";
 /// An environment error with what the keeper said.
 pub fn start(lab: &Lab, nodes: &[Ipv4Addr], folder: &Path) -> Result<(Process, bool)> {
     let what = || "cannot start the lab network".to_owned();
-    let chronyd = find_program("chronyd");
+    let chronyd = CHRONYD.find();
     let serves = chronyd.is_some();
     let setup = Setup {
         addresses: addresses(lab, nodes).iter().map(|a| format!("{a}/{}", lab.prefix)).collect(),
@@ -46,7 +46,7 @@ pub fn start(lab: &Lab, nodes: &[Ipv4Addr], folder: &Path) -> Result<(Process, b
         chronyd,
     };
     let log = folder.join("network.log");
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = programs::this_program();
     command.args([ARGUMENT, "keep"]).current_dir("/");
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let _ = fs::remove_file(&log);
@@ -103,24 +103,23 @@ pub fn tap(address: Ipv4Addr) -> String {
 /// An environment error with what `ip` said.
 pub fn add_tap(keeper: Option<&Process>, address: Ipv4Addr) -> Result<()> {
     let name = tap(address);
-    let run = |arguments: &[&str]| -> Result<(bool, String)> {
-        let output = Namespace::of(keeper)?
-            .command("ip")
-            .args(arguments)
-            .output()
-            .or_environment(|| "cannot run `ip` (package iproute2)".to_owned())?;
-        Ok((output.status.success(), String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+    let run = |arguments: &[&str]| -> Result<Result<(), String>> {
+        match programs::run(Namespace::of(keeper)?.command(IP.name).args(arguments)) {
+            Ok(_) => Ok(Ok(())),
+            Err(ProgramError::Failed { message, .. }) => Ok(Err(message)),
+            Err(e) => Err(e)
+                .or_environment(|| format!("cannot run `{}` (package {})", IP.name, IP.package)),
+        }
     };
-    if run(&["link", "show", &name])?.0 {
+    if run(&["link", "show", &name])?.is_ok() {
         return Ok(());
     }
     for arguments in [
         &["tuntap", "add", &name, "mode", "tap"][..],
         &["link", "set", &name, "master", BRIDGE, "up"],
     ] {
-        let (done, said) = run(arguments)?;
-        if !done {
-            return Err(Error::environment(format!("ip {}: {said}", arguments.join(" "))).hint(
+        if let Err(message) = run(arguments)? {
+            return Err(Error::environment(format!("ip {}: {message}", arguments.join(" "))).hint(
                 "the kernel needs the modules tun and bridge, and /dev/net/tun must be writable for you",
             ));
         }

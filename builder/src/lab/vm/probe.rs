@@ -4,11 +4,13 @@
 
 use super::process::Process;
 use super::processor::cpu;
+use super::verdict::{KvmFailure, Verdict};
 use crate::base::error::{Context, Result};
 use crate::base::interrupt;
+use crate::base::programs;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How much processor time the probe may use under KVM, where it needs about a second. A busy
@@ -69,13 +71,13 @@ fn guest() -> &'static [u8] {
 ///
 /// # Errors
 /// When the probe cannot be started.
-pub fn run(program: &Path, name: &str, limit: Duration) -> Result<std::result::Result<(), String>> {
+pub fn run(program: &Path, name: &str, limit: Duration) -> Result<Verdict> {
     let what = || "cannot probe for KVM".to_owned();
     let directory = tempfile::tempdir().or_environment(what)?;
     let [disk, stages, messages] =
         ["disk", "stages", "messages"].map(|name| directory.path().join(name));
     fs::write(&disk, guest()).or_environment(what)?;
-    let mut child = Command::new(program)
+    let mut child = programs::command(program)
         // The CPU model that the machines get: QEMU's own may work where the host's does not.
         .args(["-accel", name, "-cpu", cpu(name), "-M", "pc", "-m", "32"])
         .args(["-nodefaults", "-display", "none", "-no-reboot"])
@@ -98,7 +100,8 @@ pub fn run(program: &Path, name: &str, limit: Duration) -> Result<std::result::R
         return Ok(Ok(()));
     }
     let messages = String::from_utf8_lossy(&read(&messages)).into_owned();
-    Ok(Err(explain(status, started.elapsed(), read(&stages).last().copied(), &messages)))
+    let why = explain(status, started.elapsed(), read(&stages).last().copied(), &messages);
+    Ok(Err(KvmFailure(why)))
 }
 
 /// Waits until QEMU ends, reports that KVM cannot go on, or its time is over; its exit status in
@@ -176,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_qemu_cannot_do_is_explained_in_its_own_words() {
-        let why = run(Path::new(QEMU), "nonsense", LIMIT).unwrap().unwrap_err();
+        let KvmFailure(why) = run(Path::new(QEMU), "nonsense", LIMIT).unwrap().unwrap_err();
         assert!(why.contains("nonsense"), "{why}");
     }
 

@@ -8,6 +8,7 @@ use super::process::Process;
 use super::processor::{TCG, cpu};
 use super::qmp;
 use crate::base::error::{Context, Error, Result};
+use crate::base::programs::{self, ProgramError};
 use formats::qcow2::{self, Backing};
 use std::ffi::OsString;
 use std::fs;
@@ -16,8 +17,6 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-/// QEMU's program.
-pub const PROGRAM: &str = "qemu-system-x86_64";
 const PID: &str = "pid";
 /// How long QEMU may take to answer when its power button is pressed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -76,21 +75,19 @@ pub fn start(options: &Start<'_>) -> Result<Process> {
     for stale in [SERIAL, qmp::SOCKET, PID] {
         let _ = fs::remove_file(folder.join(stale));
     }
-    let output = Namespace::of(options.keeper)?
-        .command(options.qemu)
-        .args(arguments(options)?)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .or_environment(|| format!("cannot start {}", options.qemu.display()))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(Error::environment(format!(
-            "{}: QEMU ended with {}: {}",
-            machine.name,
-            output.status,
-            said.trim()
-        )));
+    let mut command = Namespace::of(options.keeper)?.command(options.qemu);
+    command.args(arguments(options)?).current_dir(folder).stdin(Stdio::null());
+    match programs::run(&mut command) {
+        Ok(_) => {}
+        Err(ProgramError::Failed { status, message }) => {
+            return Err(Error::environment(format!(
+                "{}: QEMU ended with {status}: {message}",
+                machine.name
+            )));
+        }
+        Err(e) => {
+            return Err(e).or_environment(|| format!("cannot start {}", options.qemu.display()));
+        }
     }
     let pid = fs::read_to_string(folder.join(PID)).ok().and_then(|p| p.trim().parse().ok());
     pid.and_then(Process::of)

@@ -5,6 +5,7 @@ use super::network;
 use super::process::Process;
 use super::state::{Folder, State};
 use crate::base::error::{Context, Error, Result};
+use crate::base::programs::SSH;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
@@ -27,7 +28,7 @@ pub fn command(
             .hint(format!("`imgbuild up {name}` brings it up; `imgbuild status` shows the lab"))
     })?;
     let known = folder.path().join("known_hosts");
-    let mut ssh = Command::new("ssh");
+    let mut ssh = SSH.command();
     let mut option = |name: &str, value: &str| {
         ssh.arg("-o").arg(format!("{name}={value}"));
     };

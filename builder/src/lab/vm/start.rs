@@ -12,7 +12,7 @@ use super::{domain, network, qemu};
 use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
 use crate::base::private;
-use crate::base::programs::find_program;
+use crate::base::programs::{IP, QEMU};
 use crate::base::progress::Progress;
 use std::fs;
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ pub fn start(
 ) -> Result<()> {
     check_images(held, off)?;
     check_memory(options, off)?;
-    let qemu = find_qemu()?;
+    let qemu = QEMU.require()?;
     let libvirt = backend(options, held, progress)?;
     let chooser = chooser(options)?;
     let accelerator = chooser.choose(progress)?;
@@ -84,7 +84,7 @@ pub fn restart_emulated(
         Some(handle::Network::Libvirt(network)) => Some(network.connection().clone()),
         _ => None,
     };
-    let runner = Runner { options, qemu: find_qemu()?, accelerator: TCG, libvirt };
+    let runner = Runner { options, qemu: QEMU.require()?, accelerator: TCG, libvirt };
     for Failure { name, .. } in failures {
         let Some(node) = held.state.nodes.get(name) else { continue };
         let (Some(old), Some(machine)) = (&node.machine, all.iter().find(|m| m.name == *name))
@@ -104,18 +104,7 @@ pub fn restart_emulated(
 /// # Errors
 /// When QEMU is not installed.
 pub fn chooser(options: &Up) -> Result<Chooser> {
-    Ok(Chooser::new(&find_qemu()?, options.accelerator, &options.state))
-}
-
-fn find_qemu() -> Result<PathBuf> {
-    need_program(qemu::PROGRAM, "qemu-system-x86")
-}
-
-fn need_program(name: &str, package: &str) -> Result<PathBuf> {
-    find_program(name).ok_or_else(|| {
-        Error::environment(format!("`{name}` is not installed"))
-            .hint(format!("install it (Debian package {package})"))
-    })
+    Ok(Chooser::new(&QEMU.require()?, options.accelerator, &options.state))
 }
 
 /// An overlay is of no use on an image that was built anew.
@@ -183,11 +172,12 @@ fn backend(options: &Up, held: &Held, progress: &Progress) -> Result<Option<Conn
             progress.note(&format!("libvirt at {} runs the machines", connection.uri));
             Ok(Some(connection))
         }
-        (Err(why), Backend::Libvirt) => {
-            Err(Error::environment(format!("libvirt does not answer: {why}"))
+        (Err(e), Backend::Libvirt) => {
+            Err(Error::environment(format!("libvirt does not answer: {}", e.message))
                 .hint("start libvirtd, or use --backend qemu"))
         }
-        (Err(why), _) => {
+        (Err(e), _) => {
+            let why = e.message;
             progress
                 .note(&format!("plain QEMU runs the machines, as libvirt does not answer ({why})"));
             Ok(None)
@@ -207,7 +197,7 @@ impl Runner<'_> {
                 .note("the lab's time server is this machine: its NTP server must answer the lab");
             handle::Network::Libvirt(network)
         } else {
-            need_program("ip", "iproute2")?;
+            IP.require()?;
             let nodes: Vec<_> = all.iter().map(|m| m.address).collect();
             let (keeper, serves) = network::start(lab, &nodes, held.folder.path())?;
             if !serves {

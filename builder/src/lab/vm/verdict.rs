@@ -3,11 +3,19 @@
 
 use super::process;
 use crate::base::error::{Context, Result};
+use crate::base::programs;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+/// Why KVM does not work on this host.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct KvmFailure(pub String);
+
+/// Whether KVM works on this host.
+pub type Verdict = std::result::Result<(), KvmFailure>;
 
 const FILE: &str = "kvm.json";
 const SCHEMA: u32 = 1;
@@ -31,7 +39,7 @@ impl Host {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let cpus = read("/proc/cpuinfo");
         let model = cpus.lines().find_map(|l| l.strip_prefix("model name")?.split_once(':'));
-        let output = Command::new(qemu).arg("--version").output().map(|o| o.stdout);
+        let output = programs::command(qemu).arg("--version").output().map(|o| o.stdout);
         let version = String::from_utf8_lossy(&output.unwrap_or_default()).into_owned();
         Self {
             boot: process::boot_id(),
@@ -64,19 +72,19 @@ impl Verdicts {
 
     /// What is known: that KVM works, or why it does not. `None` where nothing is, or what is
     /// known is of another host, kernel or QEMU, or cannot be read.
-    pub fn read(&self) -> Option<std::result::Result<(), String>> {
+    pub fn read(&self) -> Option<Verdict> {
         let record: VerdictRecord = serde_json::from_slice(&fs::read(&self.path).ok()?).ok()?;
         let known = record.schema == SCHEMA && record.host == self.host;
-        known.then_some(record.failure.map_or(Ok(()), Err))
+        known.then_some(record.failure.map_or(Ok(()), |why| Err(KvmFailure(why))))
     }
 
     /// Remembers that KVM works here, or why it does not.
     ///
     /// # Errors
     /// An environment error when it cannot be written.
-    pub fn write(&self, verdict: &std::result::Result<(), String>) -> Result<()> {
+    pub fn write(&self, verdict: &Verdict) -> Result<()> {
         let what = || format!("cannot write {}", self.path.display());
-        let failure = verdict.as_ref().err().cloned();
+        let failure = verdict.as_ref().err().map(|failure| failure.0.clone());
         let record = VerdictRecord { schema: SCHEMA, host: self.host.clone(), failure };
         let text = serde_json::to_vec_pretty(&record).or_environment(what)?;
         let directory = self.path.parent().unwrap_or(Path::new("."));
@@ -96,8 +104,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let here = || Verdicts::new(directory.path(), Path::new("qemu-system-x86_64"));
         assert_eq!(here().read(), None);
-        here().write(&Err("it hangs".into())).unwrap();
-        assert_eq!(here().read(), Some(Err("it hangs".into())));
+        here().write(&Err(KvmFailure("it hangs".into()))).unwrap();
+        assert_eq!(here().read(), Some(Err(KvmFailure("it hangs".into()))));
         for change in [
             |host: &mut Host| host.boot = "another".into(),
             |host: &mut Host| host.kernel += "-1",

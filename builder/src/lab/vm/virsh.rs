@@ -4,9 +4,9 @@
 
 use super::qmp;
 use crate::base::error::{Context, Error, Result};
+use crate::base::programs::{self, ProgramError, VIRSH};
 use serde::{Deserialize, Serialize};
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 /// Where libvirt is, unless the user's environment says otherwise.
@@ -22,14 +22,17 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The user's libvirt (`LIBVIRT_DEFAULT_URI`) or the system's; why not, if none answers.
-    pub fn find() -> std::result::Result<Self, String> {
-        if crate::base::programs::find_program("virsh").is_none() {
-            return Err("virsh is not installed".into());
+    /// The user's libvirt (`LIBVIRT_DEFAULT_URI`) or the system's.
+    ///
+    /// # Errors
+    /// An environment error when none answers.
+    pub fn find() -> Result<Self> {
+        if VIRSH.find().is_none() {
+            return Err(Error::environment("virsh is not installed"));
         }
         let uri = std::env::var("LIBVIRT_DEFAULT_URI").unwrap_or_else(|_| SYSTEM.to_owned());
         let this = Self { uri };
-        this.run(&["version"]).map_err(|e| e.message)?;
+        this.run(&["version"])?;
         Ok(this)
     }
 
@@ -48,25 +51,14 @@ impl Connection {
     /// Runs virsh with `input` at [`INPUT`].
     fn run_with(&self, arguments: &[&str], input: &str) -> Result<String> {
         let what = || "cannot run virsh".to_owned();
-        let mut virsh = Command::new("virsh")
-            .args(["-q", "-c", &self.uri])
-            .args(arguments)
-            .env("LC_ALL", "C")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .or_environment(what)?;
-        if let Some(mut pipe) = virsh.stdin.take() {
-            // One that fails before it reads says why.
-            let _ = pipe.write_all(input.as_bytes());
-        }
-        let output = virsh.wait_with_output().or_environment(what)?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
-        }
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.trim().replace("error: ", "").replace('\n', "; ");
+        let mut virsh = VIRSH.command();
+        virsh.args(["-q", "-c", &self.uri]).args(arguments).env("LC_ALL", "C");
+        let said = match programs::run_with_input(&mut virsh, input.as_bytes()) {
+            Ok(output) => return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
+            Err(ProgramError::Failed { message, .. }) => message,
+            Err(e) => return Err(e).or_environment(what),
+        };
+        let said = said.replace("error: ", "").replace('\n', "; ");
         let error = Error::environment(format!("virsh {}: {said}", arguments.join(" ")));
         Err(match advice(&said) {
             Some(advice) => error.hint(advice),
@@ -245,7 +237,7 @@ impl Domain {
 
     /// The command that joins its console.
     pub fn console(&self) -> Command {
-        let mut command = Command::new("virsh");
+        let mut command = VIRSH.command();
         command.args(["-c", &self.connection.uri, "console", &self.uuid]);
         command
     }

@@ -2,6 +2,7 @@
 
 use super::network::Network;
 use crate::base::error::{Context, Error, Result};
+use crate::base::malformed::Malformed;
 use crate::packages::checksum::{Checksum, Known};
 use std::fs::File;
 use std::io::{Read, Write};
@@ -113,11 +114,12 @@ pub fn on_disc(path: &str) -> (Option<u32>, &str) {
 }
 
 /// The path on a medium that is no disc of a set: a whole set's only disc is number 1.
-pub(super) fn plain(path: &str) -> Result<&str, String> {
+pub(super) fn plain(path: &str) -> Result<&str, Malformed> {
     match on_disc(path) {
         (None | Some(1), inside) => Ok(inside),
         (Some(number), inside) => {
-            Err(format!("{inside} is on disc {number} of a set; give that disc as another --media"))
+            Err(format!("{inside} is on disc {number} of a set; give that disc as another --media")
+                .into())
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::http::is_url;
 use super::variables::Variables;
+use crate::base::malformed::Malformed;
 use crate::base::xml::{self, Token};
 use crate::packages::checksum::Checksum;
 use formats::digest::DigestKind;
@@ -20,7 +21,7 @@ pub struct Mirrors {
 ///
 /// # Errors
 /// When no URL is left.
-pub fn plain(text: &str, variables: &Variables) -> Result<Mirrors, String> {
+pub fn plain(text: &str, variables: &Variables) -> Result<Mirrors, Malformed> {
     let mut bases: Vec<String> = Vec::new();
     for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
         let line = line.replace("$ARCH", &variables.basearch);
@@ -30,7 +31,7 @@ pub fn plain(text: &str, variables: &Variables) -> Result<Mirrors, String> {
         }
     }
     if bases.is_empty() {
-        return Err("the mirror list names no http or https server".to_owned());
+        return Err("the mirror list names no http or https server".into());
     }
     Ok(Mirrors { bases, repomd: Vec::new() })
 }
@@ -39,7 +40,7 @@ pub fn plain(text: &str, variables: &Variables) -> Result<Mirrors, String> {
 ///
 /// # Errors
 /// What is wrong with the XML, or that it names no server.
-pub fn metalink(text: &str) -> Result<Mirrors, String> {
+pub fn metalink(text: &str) -> Result<Mirrors, Malformed> {
     let mut urls: Vec<(u32, String)> = Vec::new();
     let mut hashes: Vec<Checksum> = Vec::new();
     let (mut preference, mut kind) = (0, String::new());
@@ -64,7 +65,7 @@ pub fn metalink(text: &str) -> Result<Mirrors, String> {
         Ok(())
     })?;
     if urls.is_empty() {
-        return Err("the metalink names no http or https server".to_owned());
+        return Err("the metalink names no http or https server".into());
     }
     urls.sort_by_key(|(preference, _)| std::cmp::Reverse(*preference));
     // Older versions of repomd.xml are listed as well, so there may be several of one kind.
@@ -107,7 +108,7 @@ mod tests {
         assert_eq!(mirrors.bases, ["https://b/x/", "http://a/x/"]);
         assert_eq!(mirrors.repomd.len(), 2);
         assert_eq!(mirrors.repomd[0], Checksum::parse("sha256", &"a".repeat(64)).unwrap());
-        let said = metalink(&text.replace("SECOND", "/etc/passwd")).unwrap_err();
+        let said = metalink(&text.replace("SECOND", "/etc/passwd")).unwrap_err().to_string();
         assert!(said.contains("hash: `/etc/passwd` is not a sha256 checksum"), "{said}");
         assert!(metalink("<metalink/>").is_err() && metalink("<a>").is_err());
     }

@@ -271,7 +271,7 @@ impl OptionReader<'_> {
             Ok(value) => Some(value),
             Err(why) => {
                 let hint = "known are $releasever, $basearch, $arch, $contentdir, $infra and $YUM0 to $YUM9";
-                self.problem(key, why, hint);
+                self.problem(key, why.to_string(), hint);
                 None
             }
         }

@@ -55,10 +55,7 @@ impl Access {
     pub fn open(&self, word: &str, notes: &mut Vec<String>) -> Result<Vec<Source>> {
         for (key, metalink) in [("mirrorlist=", false), ("metalink=", true)] {
             if let Some(list) = word.strip_prefix(key) {
-                let list = self
-                    .variables
-                    .expand(list)
-                    .map_err(|e| Error::input(format!("{word}: {e}")))?;
+                let list = self.variables.expand(list).or_input(|| word.to_owned())?;
                 let medium = self.mirrored(&list, metalink, Settings::default())?;
                 return Ok(vec![Source::plain(medium)]);
             }
@@ -151,7 +148,7 @@ impl Access {
         } else {
             mirrors::plain(&text, &self.variables)
         };
-        let mirrors = mirrors.map_err(|e| Error::input(format!("{}: {e}", shown(list))))?;
+        let mirrors = mirrors.or_input(|| shown(list))?;
         let http = Http::new(mirrors.bases, settings, self.network.clone());
         Ok(Arc::new(http.pinned(mirrors.repomd)))
     }

@@ -1,5 +1,7 @@
 //! The variables of yum's configuration.
 
+use crate::base::malformed::Malformed;
+
 /// What the variables of yum stand for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variables {
@@ -33,7 +35,7 @@ impl Variables {
     ///
     /// # Errors
     /// Which variable is not known.
-    pub fn expand(&self, text: &str) -> Result<String, String> {
+    pub fn expand(&self, text: &str) -> Result<String, Malformed> {
         let mut out = String::new();
         let mut rest = text;
         while let Some(at) = rest.find('$') {
@@ -47,7 +49,7 @@ impl Variables {
             match self.get(name) {
                 Some(value) => out.push_str(&value),
                 None if name.is_empty() => out.push('$'),
-                None => return Err(format!("the variable ${name} is not known")),
+                None => return Err(format!("the variable ${name} is not known").into()),
             }
             rest = left;
         }

@@ -1,5 +1,6 @@
 //! comps.xml: groups and environments. Source: libcomps and Anaconda's use of them.
 
+use crate::base::malformed::Malformed;
 use crate::base::xml::{self, Token};
 use std::io::Read;
 
@@ -60,12 +61,12 @@ fn add<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
 ///
 /// # Errors
 /// What is wrong with the XML and at which byte.
-pub fn parse(bytes: &[u8]) -> Result<(Vec<CompsGroup>, Vec<Environment>), String> {
+pub fn parse(bytes: &[u8]) -> Result<(Vec<CompsGroup>, Vec<Environment>), Malformed> {
     read(bytes)
 }
 
 /// As [`parse`], piece by piece.
-pub(super) fn read(from: impl Read) -> Result<(Vec<CompsGroup>, Vec<Environment>), String> {
+pub(super) fn read(from: impl Read) -> Result<(Vec<CompsGroup>, Vec<Environment>), Malformed> {
     let mut reading = Reading::default();
     xml::parse(from, |token| reading.token(token))?;
     Ok((reading.groups, reading.environments))
@@ -85,7 +86,7 @@ struct Reading {
 }
 
 impl Reading {
-    fn token(&mut self, token: Token) -> Result<(), String> {
+    fn token(&mut self, token: Token) -> Result<(), Malformed> {
         match token {
             Token::Start("group", _) => self.group = Some(CompsGroup::default()),
             Token::Start("environment", _) => self.environment = Some(Environment::default()),

@@ -5,13 +5,14 @@ use super::primary::{Compare, Package, Relation, located};
 use super::sqlite::{Database, SqliteValue};
 use super::unpack::Records;
 use super::version::Evr;
+use crate::base::malformed::Malformed;
 use std::collections::HashMap;
 
 /// Reads primary.sqlite; every package gets `repo` as its repository.
 ///
 /// # Errors
 /// What is wrong and at which byte.
-pub fn packages(bytes: Vec<u8>, repo: usize) -> Result<Vec<Package>, String> {
+pub fn packages(bytes: Vec<u8>, repo: usize) -> Result<Vec<Package>, Malformed> {
     let database = Database::open(bytes)?;
     let mut packages = Vec::new();
     let mut records = Records::default();
@@ -39,7 +40,8 @@ pub fn packages(bytes: Vec<u8>, repo: usize) -> Result<Vec<Package>, String> {
         Ok(())
     })?;
     let owner = |key: SqliteValue<'_>| {
-        keys.get(&key.number()?).copied().ok_or_else(|| format!("no package has the key {key:?}"))
+        let at = keys.get(&key.number()?).copied();
+        at.ok_or_else(|| Malformed::from(format!("no package has the key {key:?}")))
     };
     for table in ["provides", "requires", "conflicts", "obsoletes"] {
         let columns = ["pkgKey", "name", "flags", "epoch", "version", "release"];
@@ -64,7 +66,7 @@ pub fn packages(bytes: Vec<u8>, repo: usize) -> Result<Vec<Package>, String> {
     Ok(packages)
 }
 
-fn package(row: &[SqliteValue<'_>], repo: usize) -> Result<Package, String> {
+fn package(row: &[SqliteValue<'_>], repo: usize) -> Result<Package, Malformed> {
     let text = |n: usize| row[n].text().map(str::to_owned);
     let epoch = row[5].text()?;
     let mut package = Package::empty(repo);
@@ -82,7 +84,7 @@ fn package(row: &[SqliteValue<'_>], repo: usize) -> Result<Package, String> {
     package.complete((row[12].text()?, row[1].text()?))
 }
 
-fn relation(row: &[SqliteValue<'_>]) -> Result<Relation, String> {
+fn relation(row: &[SqliteValue<'_>]) -> Result<Relation, Malformed> {
     let name = row[1].text()?.to_owned();
     let Some(compare) = Compare::of_flags(row[2].text()?) else {
         return Ok(Relation { name, version: None });
@@ -97,8 +99,8 @@ fn relation(row: &[SqliteValue<'_>]) -> Result<Relation, String> {
     Ok(Relation { name, version: Some((compare, evr)) })
 }
 
-fn number(text: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| format!("`{text}` is not a number"))
+fn number(text: &str) -> Result<u32, Malformed> {
+    text.parse().map_err(|_| format!("`{text}` is not a number").into())
 }
 
 /// Which packages (by RPM checksum) own the files `wanted`, from filelists.sqlite.
@@ -108,7 +110,7 @@ fn number(text: &str) -> Result<u32, String> {
 pub fn owners(
     bytes: Vec<u8>,
     wanted: &dyn Fn(&str) -> bool,
-) -> Result<HashMap<String, Vec<String>>, String> {
+) -> Result<HashMap<String, Vec<String>>, Malformed> {
     let database = Database::open(bytes)?;
     let mut keys: HashMap<u64, String> = HashMap::new();
     database.rows("packages", &["pkgKey", "pkgId"], &mut |row| {

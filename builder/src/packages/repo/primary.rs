@@ -6,6 +6,7 @@ pub use super::relation::{Compare, Relation};
 use super::repomd::inside;
 use super::unpack::Records;
 use super::version::Evr;
+use crate::base::malformed::Malformed;
 use crate::base::xml::{self, Attributes, Token};
 use crate::packages::checksum::Checksum;
 use crate::packages::media::path_on_disc;
@@ -59,7 +60,7 @@ impl Package {
     ///
     /// # Errors
     /// What it lacks, or what is wrong with its checksum.
-    pub(super) fn complete(mut self, (kind, value): (&str, &str)) -> Result<Self, String> {
+    pub(super) fn complete(mut self, (kind, value): (&str, &str)) -> Result<Self, Malformed> {
         let lacking = [
             (self.name.as_str(), "name"),
             (&self.arch, "architecture"),
@@ -68,7 +69,7 @@ impl Package {
             (value, "checksum"),
         ];
         if let Some((_, what)) = lacking.iter().find(|(value, _)| value.is_empty()) {
-            return Err(format!("the package `{}` lacks its {what}", self.nevra()));
+            return Err(format!("the package `{}` lacks its {what}", self.nevra()).into());
         }
         let release = self.evr.release.as_deref().unwrap_or_default();
         let named = [self.name.as_str(), &self.arch, &self.evr.version, release];
@@ -77,7 +78,8 @@ impl Package {
             return Err(format!(
                 "`{}` is not a name, version or architecture",
                 text.escape_debug()
-            ));
+            )
+            .into());
         }
         self.checksum = Checksum::parse(kind, value)
             .map_err(|e| format!("the package `{}`: {e}", self.nevra()))?;
@@ -110,12 +112,12 @@ impl Package {
 ///
 /// # Errors
 /// What is wrong with the XML and at which byte.
-pub fn parse(bytes: &[u8], repo: usize) -> Result<Vec<Package>, String> {
+pub fn parse(bytes: &[u8], repo: usize) -> Result<Vec<Package>, Malformed> {
     read(bytes, repo)
 }
 
 /// As [`parse`], piece by piece.
-pub(super) fn read(from: impl Read, repo: usize) -> Result<Vec<Package>, String> {
+pub(super) fn read(from: impl Read, repo: usize) -> Result<Vec<Package>, Malformed> {
     let mut packages = Vec::new();
     let mut records = Records::default();
     let mut current: Option<Package> = None;
@@ -198,7 +200,7 @@ impl List {
     }
 }
 
-fn scalar(package: &mut Package, name: &str, attributes: &Attributes) -> Result<(), String> {
+fn scalar(package: &mut Package, name: &str, attributes: &Attributes) -> Result<(), Malformed> {
     match name {
         "version" => package.evr = evr(attributes)?.1,
         "location" => {
@@ -216,7 +218,7 @@ fn scalar(package: &mut Package, name: &str, attributes: &Attributes) -> Result<
 
 /// The path of a package within its repository, or on a disc of a set:
 /// `xml:base="media://TIMESTAMP#NUMBER"`, as `createrepo --split` writes it.
-pub(super) fn located(base: &str, href: &str) -> Result<String, String> {
+pub(super) fn located(base: &str, href: &str) -> Result<String, Malformed> {
     inside(href)?;
     let number = base.strip_prefix("media:").and_then(|rest| rest.rsplit_once('#'));
     Ok(match number.and_then(|(_, number)| number.parse().ok()) {
@@ -226,15 +228,15 @@ pub(super) fn located(base: &str, href: &str) -> Result<String, String> {
 }
 
 /// An attribute's number; 0 when the attribute is not there.
-fn number<T: std::str::FromStr + Default>(text: &str) -> Result<T, String> {
+fn number<T: std::str::FromStr + Default>(text: &str) -> Result<T, Malformed> {
     if text.is_empty() {
         return Ok(T::default());
     }
-    text.parse().map_err(|_| format!("`{text}` is not a number that fits"))
+    text.parse().map_err(|_| format!("`{text}` is not a number that fits").into())
 }
 
 /// The attributes of a version or an entry: name and flags, and what they are of.
-fn evr(attributes: &Attributes) -> Result<((String, Option<Compare>), Evr), String> {
+fn evr(attributes: &Attributes) -> Result<((String, Option<Compare>), Evr), Malformed> {
     let (mut name, mut compare) = (String::new(), None);
     let mut evr = Evr { epoch: 0, version: String::new(), release: None };
     attributes.each(|key, value| {
@@ -251,10 +253,10 @@ fn evr(attributes: &Attributes) -> Result<((String, Option<Compare>), Evr), Stri
     Ok(((name, compare), evr))
 }
 
-fn relation(attributes: &Attributes) -> Result<Relation, String> {
+fn relation(attributes: &Attributes) -> Result<Relation, Malformed> {
     let ((name, compare), evr) = evr(attributes)?;
     if name.is_empty() {
-        return Err("a relation without a name".to_owned());
+        return Err("a relation without a name".into());
     }
     Ok(Relation { name, version: compare.map(|compare| (compare, evr)) })
 }
@@ -266,7 +268,7 @@ fn relation(attributes: &Attributes) -> Result<Relation, String> {
 pub fn owners(
     from: impl Read,
     wanted: &dyn Fn(&str) -> bool,
-) -> Result<HashMap<String, Vec<String>>, String> {
+) -> Result<HashMap<String, Vec<String>>, Malformed> {
     let mut found: HashMap<String, Vec<String>> = HashMap::new();
     let mut package = String::new();
     xml::parse(from, |token| {
@@ -290,7 +292,7 @@ mod tests {
 
     fn error(inside: &str) -> String {
         let text = format!("<metadata><package><name>a</name>{inside}</package></metadata>");
-        parse(text.as_bytes(), 0).unwrap_err()
+        parse(text.as_bytes(), 0).unwrap_err().to_string()
     }
 
     #[test]
@@ -312,7 +314,10 @@ mod tests {
             assert!(said.contains(message) && said.contains("at byte"), "{inside}: {said}");
         }
         assert!(
-            parse(b"<metadata>\xff</metadata>", 0).unwrap_err().contains("not UTF-8 at byte 10")
+            parse(b"<metadata>\xff</metadata>", 0)
+                .unwrap_err()
+                .to_string()
+                .contains("not UTF-8 at byte 10")
         );
     }
 }

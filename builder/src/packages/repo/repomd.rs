@@ -1,6 +1,7 @@
 //! repomd.xml: the metadata files that a repository has. Source: createrepo_c's documentation.
 
 use crate::base::error::{Error, Result};
+use crate::base::malformed::Malformed;
 use crate::base::xml::{self, Token};
 use crate::packages::checksum::Checksum;
 
@@ -31,14 +32,14 @@ pub struct Data {
     pub location: String,
     /// Its checksum, or why there is none: metadata of unknown kinds, which nobody reads, may
     /// have checksums of unknown kinds.
-    pub checksum: Result<Checksum, String>,
+    pub checksum: Result<Checksum, Malformed>,
     /// Bytes that it has when uncompressed, where that is said.
     pub open_size: Option<u64>,
 }
 
 impl Data {
     pub(super) fn new(kind: String) -> Self {
-        let checksum = Err("it has no checksum".to_owned());
+        let checksum = Err("it has no checksum".into());
         Self { kind, location: String::new(), checksum, open_size: None }
     }
 
@@ -58,7 +59,7 @@ impl Data {
 ///
 /// # Errors
 /// What is wrong with it and at which byte.
-pub fn parse(bytes: &[u8]) -> Result<Vec<Data>, String> {
+pub fn parse(bytes: &[u8]) -> Result<Vec<Data>, Malformed> {
     let mut all = Vec::new();
     let mut current: Option<Data> = None;
     let mut sum_kind = String::new();
@@ -95,13 +96,13 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Data>, String> {
 }
 
 /// Refuses a path that does not stay in its repository.
-pub fn inside(path: &str) -> Result<(), String> {
+pub fn inside(path: &str) -> Result<(), Malformed> {
     if path.is_empty() || path.starts_with('/') || path.split('/').any(|part| part == "..") {
-        return Err(format!("the location `{path}` is not within the repository"));
+        return Err(format!("the location `{path}` is not within the repository").into());
     }
     if path.chars().any(char::is_control) {
         let shown = path.escape_debug();
-        return Err(format!("the location `{shown}` has control characters"));
+        return Err(format!("the location `{shown}` has control characters").into());
     }
     Ok(())
 }

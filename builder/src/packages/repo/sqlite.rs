@@ -4,6 +4,8 @@
 //! else. All that is wanted of them is every row of a few tables, which needs no SQL and no
 //! database engine in C on bytes that may be hostile.
 
+use crate::base::malformed::Malformed;
+
 /// Fields of the file's header.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 const HEADER: usize = 100;
@@ -32,24 +34,24 @@ pub enum SqliteValue<'r> {
 }
 
 /// Gets each cell of a table: row number, payload, and its byte offset in the file.
-type OnCell<'a> = dyn FnMut(i64, &[u8], usize) -> Result<(), String> + 'a;
+type OnCell<'a> = dyn FnMut(i64, &[u8], usize) -> Result<(), Malformed> + 'a;
 
 impl<'r> SqliteValue<'r> {
     /// Text; NULL is empty.
-    pub fn text(self) -> Result<&'r str, String> {
+    pub fn text(self) -> Result<&'r str, Malformed> {
         match self {
             Self::Text(text) => Ok(text),
             Self::Null => Ok(""),
-            other => Err(format!("{other:?} where text should be")),
+            other => Err(format!("{other:?} where text should be").into()),
         }
     }
 
     /// An integer that is not negative; NULL is 0.
-    pub fn number(self) -> Result<u64, String> {
+    pub fn number(self) -> Result<u64, Malformed> {
         match self {
             Self::Integer(n) if n >= 0 => Ok(n.unsigned_abs()),
             Self::Null => Ok(0),
-            other => Err(format!("{other:?} where a number should be")),
+            other => Err(format!("{other:?} where a number should be").into()),
         }
     }
 }
@@ -67,9 +69,9 @@ impl Database {
     ///
     /// # Errors
     /// When they are none, or its text is not UTF-8.
-    pub fn open(bytes: Vec<u8>) -> Result<Self, String> {
+    pub fn open(bytes: Vec<u8>) -> Result<Self, Malformed> {
         if bytes.len() < HEADER || !bytes.starts_with(MAGIC) {
-            return Err("not an SQLite database, at byte 0".to_owned());
+            return Err("not an SQLite database, at byte 0".into());
         }
         let page_size = match u16::from_be_bytes([bytes[16], bytes[17]]) {
             1 => 65536,
@@ -77,10 +79,12 @@ impl Database {
         };
         let usable = page_size.saturating_sub(usize::from(bytes[20]));
         if !page_size.is_power_of_two() || page_size < 512 || usable < 480 {
-            return Err(format!("an SQLite database with pages of {page_size} bytes, at byte 16"));
+            return Err(
+                format!("an SQLite database with pages of {page_size} bytes, at byte 16").into()
+            );
         }
         if bytes[56..60] != [0, 0, 0, 1] {
-            return Err("an SQLite database whose text is not UTF-8, at byte 56".to_owned());
+            return Err("an SQLite database whose text is not UTF-8, at byte 56".into());
         }
         Ok(Self { bytes, page_size, usable })
     }
@@ -93,8 +97,8 @@ impl Database {
         &self,
         table: &str,
         columns: &[&str],
-        on: &mut dyn FnMut(&[SqliteValue]) -> Result<(), String>,
-    ) -> Result<(), String> {
+        on: &mut dyn FnMut(&[SqliteValue]) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
         let Table { root, columns: known, row_number } = self.table(table)?;
         let place = |column: &&str| {
             let at = known.iter().position(|c| c == column);
@@ -113,12 +117,12 @@ impl Database {
                 };
                 values.push(value);
             }
-            on(&values).map_err(|e| format!("{e} in the row at byte {at}"))
+            on(&values).map_err(|e| format!("{e} in the row at byte {at}").into())
         })
     }
 
     /// Finds a table in the schema, which is the table at page 1.
-    fn table(&self, name: &str) -> Result<Table, String> {
+    fn table(&self, name: &str) -> Result<Table, Malformed> {
         let mut found = None;
         let mut pages = self.bytes.len() / self.page_size;
         self.walk(1, 0, &mut pages, &mut |_, payload, _| {
@@ -132,7 +136,7 @@ impl Database {
             }
             Ok(())
         })?;
-        found.ok_or_else(|| format!("the database has no table {name}"))
+        found.ok_or_else(|| format!("the database has no table {name}").into())
     }
 
     /// Walks a table's b-tree. `pages` bounds how many pages are looked at: more than there are
@@ -143,7 +147,7 @@ impl Database {
         depth: usize,
         pages: &mut usize,
         on: &mut OnCell<'_>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Malformed> {
         *pages = pages.checked_sub(1).filter(|_| depth < DEEPEST).ok_or("pages in a circle")?;
         let (start, page) = self.page(number)?;
         let head = if number == 1 { HEADER } else { 0 };
@@ -163,7 +167,7 @@ impl Database {
                     let (row, payload) = self.cell(page, at).ok_or_else(|| damaged(at))?;
                     on(row, &payload, start + at)?;
                 }
-                _ => return Err(damaged(head)),
+                _ => return Err(damaged(head).into()),
             }
         }
         if kind == 0x05 {
@@ -173,11 +177,11 @@ impl Database {
         Ok(())
     }
 
-    fn page(&self, number: usize) -> Result<(usize, &[u8]), String> {
+    fn page(&self, number: usize) -> Result<(usize, &[u8]), Malformed> {
         let start = number.checked_sub(1).and_then(|n| n.checked_mul(self.page_size));
         let page = start.and_then(|s| Some((s, self.bytes.get(s..s.checked_add(self.usable)?)?)));
         page.ok_or_else(|| {
-            format!("page {number} is not there: the file ends at byte {}", self.bytes.len())
+            format!("page {number} is not there: the file ends at byte {}", self.bytes.len()).into()
         })
     }
 
@@ -214,7 +218,7 @@ struct SqliteRecord<'p> {
 }
 
 impl<'p> SqliteRecord<'p> {
-    fn read(payload: &'p [u8]) -> Result<Self, String> {
+    fn read(payload: &'p [u8]) -> Result<Self, Malformed> {
         let damaged = || "damaged head".to_owned();
         let mut rest = payload;
         let header = varint(&mut rest).and_then(|n| usize::try_from(n).ok()).ok_or_else(damaged)?;
@@ -230,7 +234,7 @@ impl<'p> SqliteRecord<'p> {
         Ok(Self { payload, types })
     }
 
-    fn value(&self, place: usize) -> Result<SqliteValue<'p>, String> {
+    fn value(&self, place: usize) -> Result<SqliteValue<'p>, Malformed> {
         let Some(&(kind, at)) = self.types.get(place) else { return Ok(SqliteValue::Null) };
         let size = size(kind).unwrap_or(0);
         let bytes = at.checked_add(size).and_then(|end| self.payload.get(at..end));

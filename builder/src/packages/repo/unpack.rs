@@ -2,6 +2,7 @@
 //! any number of bytes.
 
 use super::repomd::Data;
+use crate::base::malformed::Malformed;
 use std::io::{self, Read};
 
 /// More than any repository's metadata has when uncompressed; the rest of a larger file is not
@@ -25,10 +26,10 @@ impl Records {
     ///
     /// # Errors
     /// That there are too many.
-    pub fn add(&mut self, count: u64) -> Result<(), String> {
+    pub fn add(&mut self, count: u64) -> Result<(), Malformed> {
         self.0 += count;
         match self.0 > MOST_RECORDS {
-            true => Err(format!("more than {MOST_RECORDS} packages, relations and files")),
+            true => Err(format!("more than {MOST_RECORDS} packages, relations and files").into()),
             false => Ok(()),
         }
     }
@@ -49,7 +50,7 @@ impl<'a> Unpacked<'a> {
     ///
     /// # Errors
     /// When no decoder can be made.
-    pub fn new(data: &Data, bytes: &'a [u8], most: u64) -> Result<Self, String> {
+    pub fn new(data: &Data, bytes: &'a [u8], most: u64) -> Result<Self, Malformed> {
         let words = |e: &dyn std::fmt::Display| e.to_string();
         let from: Box<dyn Read + 'a> = match data.location.rsplit('.').next() {
             Some("gz") => Box::new(flate2::read::MultiGzDecoder::new(bytes)),
@@ -69,7 +70,7 @@ impl<'a> Unpacked<'a> {
     ///
     /// # Errors
     /// What is wrong with it, and where.
-    pub fn whole(mut self) -> Result<Vec<u8>, String> {
+    pub fn whole(mut self) -> Result<Vec<u8>, Malformed> {
         let mut out = Vec::new();
         self.read_to_end(&mut out).map_err(|e| e.to_string())?;
         Ok(out)
@@ -122,13 +123,13 @@ mod tests {
         let read = |size, most| Unpacked::new(&data("x.gz", size), &gz, most).unwrap().whole();
         assert_eq!(read(Some(5000), MOST_OPEN).unwrap().len(), 5000);
         assert_eq!(read(None, MOST_OPEN).unwrap().len(), 5000);
-        let said = read(Some(4999), MOST_OPEN).unwrap_err();
+        let said = read(Some(4999), MOST_OPEN).unwrap_err().to_string();
         assert_eq!(said, "more than 4999 bytes when uncompressed, its open-size in repomd.xml");
         // What is declared does not lift the limit.
-        let said = read(Some(u64::MAX), 4096).unwrap_err();
+        let said = read(Some(u64::MAX), 4096).unwrap_err().to_string();
         assert_eq!(said, "more than 0 MiB when uncompressed");
         let cut = Unpacked::new(&data("x.gz", None), &gz[..gz.len() - 9], MOST_OPEN).unwrap();
-        assert!(cut.whole().unwrap_err().contains("bytes into the uncompressed text"));
+        assert!(cut.whole().unwrap_err().to_string().contains("bytes into the uncompressed text"));
     }
 
     #[test]
@@ -154,7 +155,7 @@ mod tests {
         let end = 12 + (usize::from(large[12]) + 1) * 4 - 4;
         let sum = crc32(&large[12..end]);
         large[end..end + 4].copy_from_slice(&sum.to_le_bytes());
-        let said = read(&large).unwrap_err();
+        let said = read(&large).unwrap_err().to_string();
         assert!(said.to_lowercase().contains("mem"), "{said}");
     }
 

@@ -4,6 +4,42 @@
 use crate::kickstart::{Kickstart, Login, NewGroup, User};
 use formats::tree::{Content, Entry};
 
+/// Why accounts cannot be what the kickstart asks for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AccountError {
+    /// A number that something else has.
+    #[error("the number {id} of {whose} is taken")]
+    NumberTaken {
+        /// The number.
+        id: u32,
+        /// What is to have it.
+        whose: String,
+    },
+    /// All numbers are taken.
+    #[error("no number is left for {0}")]
+    NoNumberLeft(String),
+    /// A group that the packages made.
+    #[error("the group {0} exists already")]
+    GroupExists(String),
+    /// A group of a user's own name.
+    #[error("the group {0} exists with another number")]
+    OtherNumber(String),
+    /// A user that the packages made.
+    #[error("the user {0} exists already; only password and groups can be set")]
+    UserExists(String),
+    /// Neither `name` nor `name(number)`.
+    #[error("`{0}` is not a group")]
+    NotAGroup(String),
+    /// A group that nothing makes.
+    #[error("the group {group} of the user {user} does not exist")]
+    UnknownGroup {
+        /// The group.
+        group: String,
+        /// Its member.
+        user: String,
+    },
+}
+
 /// The four files' texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountFiles {
@@ -88,7 +124,7 @@ fn set_password(existing: &str, name: &str, password: &str) -> String {
 pub fn apply(
     mut files: AccountFiles,
     kickstart: &Kickstart,
-) -> Result<(AccountFiles, Vec<Home>), String> {
+) -> Result<(AccountFiles, Vec<Home>), AccountError> {
     files.shadow = shadow(&files.shadow, kickstart);
     for group in &kickstart.groups {
         add_group(&mut files, group)?;
@@ -111,26 +147,26 @@ fn ids(text: &str) -> impl Iterator<Item = u32> + '_ {
 }
 
 /// `wanted` if it is free, else the next number after the highest ordinary one.
-fn free_id(text: &str, wanted: Option<u32>, whose: &str) -> Result<u32, String> {
+fn free_id(text: &str, wanted: Option<u32>, whose: &str) -> Result<u32, AccountError> {
     match wanted {
         Some(id) if ids(text).any(|i| i == id) => {
-            Err(format!("the number {id} of {whose} is taken"))
+            Err(AccountError::NumberTaken { id, whose: whose.to_owned() })
         }
         Some(id) => Ok(id),
         None => {
             let ordinary = ids(text).filter(|i| (FIRST_ID..=LAST_ID).contains(i));
             match ordinary.max().map_or(FIRST_ID, |last| last + 1) {
                 id if id <= LAST_ID => Ok(id),
-                _ => Err(format!("no number is left for {whose}")),
+                _ => Err(AccountError::NoNumberLeft(whose.to_owned())),
             }
         }
     }
 }
 
-fn add_group(files: &mut AccountFiles, group: &NewGroup) -> Result<u32, String> {
+fn add_group(files: &mut AccountFiles, group: &NewGroup) -> Result<u32, AccountError> {
     let NewGroup { name, gid } = group;
     if id_of(&files.group, name).is_some() {
-        return Err(format!("the group {name} exists already"));
+        return Err(AccountError::GroupExists(name.clone()));
     }
     let gid = free_id(&files.group, *gid, &format!("the group {name}"))?;
     add_line(&mut files.group, &format!("{name}:x:{gid}:"));
@@ -149,16 +185,14 @@ fn add_line(text: &mut String, line: &str) {
 }
 
 /// Adds the user, or for one that exists (root) sets password and groups.
-fn add_user(files: &mut AccountFiles, user: &User) -> Result<Option<Home>, String> {
+fn add_user(files: &mut AccountFiles, user: &User) -> Result<Option<Home>, AccountError> {
     let name = &user.name;
     for group in &user.groups {
         add_member(files, group, name)?;
     }
     if id_of(&files.passwd, name).is_some() {
         if user.uid.is_some() || user.gid.is_some() || user.home.is_some() {
-            return Err(format!(
-                "the user {name} exists already; only password and groups can be set"
-            ));
+            return Err(AccountError::UserExists(name.clone()));
         }
         files.shadow = set_password(&files.shadow, name, &field(&user.login));
         return Ok(None);
@@ -168,7 +202,7 @@ fn add_user(files: &mut AccountFiles, user: &User) -> Result<Option<Home>, Strin
     let gid = match (own, user.gid) {
         (Some(gid), None) => gid,
         (Some(gid), Some(wanted)) if gid == wanted => gid,
-        (Some(_), Some(_)) => return Err(format!("the group {name} exists with another number")),
+        (Some(_), Some(_)) => return Err(AccountError::OtherNumber(name.clone())),
         // The same number as the user, where it is free, is what useradd aims for.
         (None, wanted) => {
             let same = Some(uid).filter(|id| !ids(&files.group).any(|i| i == *id));
@@ -183,17 +217,20 @@ fn add_user(files: &mut AccountFiles, user: &User) -> Result<Option<Home>, Strin
 }
 
 /// Adds `user` to `group`, which may carry a number: `disk(6)`, made if missing.
-fn add_member(files: &mut AccountFiles, group: &str, user: &str) -> Result<(), String> {
+fn add_member(files: &mut AccountFiles, group: &str, user: &str) -> Result<(), AccountError> {
     let (name, gid) = match group.strip_suffix(')').and_then(|g| g.split_once('(')) {
         Some((name, gid)) => {
-            let gid = gid.parse().map_err(|_| format!("`{group}` is not a group"))?;
+            let gid = gid.parse().map_err(|_| AccountError::NotAGroup(group.to_owned()))?;
             (name, Some(gid))
         }
         None => (group, None),
     };
     if id_of(&files.group, name).is_none() {
         if gid.is_none() {
-            return Err(format!("the group {name} of the user {user} does not exist"));
+            return Err(AccountError::UnknownGroup {
+                group: name.to_owned(),
+                user: user.to_owned(),
+            });
         }
         add_group(files, &NewGroup { name: name.to_owned(), gid })?;
     }
@@ -293,7 +330,7 @@ mod tests {
                 "the user bin exists already; only password and groups can be set",
             ),
         ] {
-            assert_eq!(apply(el7(), &kickstart(text)), Err(why.to_owned()), "{text}");
+            assert_eq!(apply(el7(), &kickstart(text)).unwrap_err().to_string(), why, "{text}");
         }
     }
 

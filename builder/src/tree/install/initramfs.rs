@@ -3,6 +3,7 @@
 //! entries by name, inode numbers counted, no time stamp later than the build's.
 //! Source: kernel Documentation/driver-api/early-userspace/buffer-format.rst.
 
+use crate::base::malformed::Malformed;
 use formats::cpio::{self, CpioReader, Header};
 use formats::file_type;
 use std::collections::BTreeMap;
@@ -89,7 +90,7 @@ type Entries = BTreeMap<Vec<u8>, (Header, Vec<u8>)>;
 ///
 /// # Errors
 /// When it is no sequence of cpio archives, the last compressed by a codec known here.
-pub fn settled(image: &[u8], time: u32) -> Result<Vec<u8>, String> {
+pub fn settled(image: &[u8], time: u32) -> Result<Vec<u8>, Malformed> {
     let mut to = Vec::new();
     let mut rest = image;
     // The kernel skips zeros between archives.
@@ -109,7 +110,7 @@ pub fn settled(image: &[u8], time: u32) -> Result<Vec<u8>, String> {
 }
 
 /// One archive's entries by name; `from` then begins behind the archive.
-fn entries(from: &mut &[u8]) -> Result<Entries, String> {
+fn entries(from: &mut &[u8]) -> Result<Entries, Malformed> {
     let mut archive = CpioReader::new(from);
     let mut entries = BTreeMap::new();
     while let Some(header) = archive.next_entry().map_err(|e| e.to_string())? {

@@ -4,6 +4,7 @@
 use super::shifted::Shifted;
 use super::specification::{ARGUMENT, Sandbox, SandboxReport};
 use super::{capabilities, limits, mounts, remount, seccomp, userns};
+use crate::base::programs;
 use nix::libc;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -65,7 +66,7 @@ fn seal() -> Result<()> {
     if bound.and_then(|()| remount::restrict(&file, MsFlags::MS_RDONLY)).is_err() {
         return Ok(());
     }
-    let mut again = process::Command::new(&file);
+    let mut again = programs::command(&file);
     Err(again.arg(ARGUMENT).env(SEALED, "1").exec().into())
 }
 
@@ -226,7 +227,7 @@ fn execute(sandbox: &Sandbox, input: io::PipeReader) -> Box<dyn Error> {
     // Addresses get into what programs leave unwritten (BerkeleyDB's pages), so they are the
     // same in each run. Where a container forbids it, the sandbox is as good otherwise.
     let _ = personality::set(Persona::ADDR_NO_RANDOMIZE);
-    let error = process::Command::new(program)
+    let error = programs::command(program)
         .args(arguments)
         .stdin(input)
         .env_clear()

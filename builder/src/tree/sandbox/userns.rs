@@ -6,13 +6,14 @@
 //! capabilities"), and what sub-ids own can be deleted.
 
 use crate::base::error::{Context, Error, Result};
+use crate::base::programs::{self, HostProgram, NEWGIDMAP, NEWUIDMAP, ProgramError};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Gid, Pid, Uid, User, fork, setresgid, setresuid};
 use std::fs;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::process::{self, Command};
+use std::process;
 
 /// Ids that packages may use, 0 (the user's own) left out: the usual range of one user.
 const IDS: u64 = 65_535;
@@ -86,8 +87,8 @@ fn write_maps(
 ) -> ! {
     let mut byte = [0];
     if go.read_exact(&mut byte).is_ok() {
-        let written = newidmap("newuidmap", target, uid.as_raw(), &ranges.uids)
-            .and_then(|()| newidmap("newgidmap", target, gid.as_raw(), &ranges.gids));
+        let written = newidmap(&NEWUIDMAP, target, uid.as_raw(), &ranges.uids)
+            .and_then(|()| newidmap(&NEWGIDMAP, target, gid.as_raw(), &ranges.gids));
         if let Err(e) = written {
             let _ = answer.write_all(e.to_string().as_bytes());
         }
@@ -96,25 +97,26 @@ fn write_maps(
 }
 
 /// Id 0 is the user's own; the sub-ids follow from 1 on.
-fn newidmap(program: &str, target: Pid, own: u32, ranges: &[Range]) -> Result<()> {
+fn newidmap(program: &HostProgram, target: Pid, own: u32, ranges: &[Range]) -> Result<()> {
     let mut arguments = vec![target.to_string(), "0".into(), own.to_string(), "1".into()];
     let mut inside = 1;
     for range in ranges {
         arguments.extend([inside, range.first, range.count].map(|n| n.to_string()));
         inside += range.count;
     }
-    let output = Command::new(program).args(&arguments).env("LC_ALL", "C").output();
-    match output {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => {
-            let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            Err(refusal(&format!("{program}: {said}")))
+    let name = program.name;
+    match programs::run(program.command().args(&arguments).env("LC_ALL", "C")) {
+        Ok(_) => Ok(()),
+        Err(ProgramError::Failed { message, .. }) => Err(refusal(&format!("{name}: {message}"))),
+        Err(ProgramError::Start(e)) if e.kind() == io::ErrorKind::NotFound => {
+            Err(Error::environment(format!(
+                "working without root needs {name}, which is not installed"
+            ))
+            .hint(
+                "sudo apt-get install uidmap (Fedora, EL: shadow-utils), or run imgbuild as root",
+            ))
         }
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Error::environment(format!(
-            "working without root needs {program}, which is not installed"
-        ))
-        .hint("sudo apt-get install uidmap (Fedora, EL: shadow-utils), or run imgbuild as root")),
-        Err(e) => Err(Error::environment(format!("cannot run {program}: {e}"))),
+        Err(e) => Err(e).or_environment(|| format!("cannot run {name}")),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::namespace::Namespace;
 use super::setup::{BRIDGE, Setup};
 use crate::base::private;
+use crate::base::programs::{self, HostProgram, IP, ProgramError};
 use crate::lab::vm::process::Process;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
@@ -13,7 +14,7 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{self, Command, Stdio};
+use std::process::{self, Stdio};
 
 /// What the keeper says on standard output when the network is there.
 pub const READY: &str = "ready\n";
@@ -43,12 +44,12 @@ fn keep() -> Result<()> {
     io::stdin().read_to_string(&mut text)?;
     let setup: Setup = serde_json::from_str(&text)?;
     enter_new().map_err(|e| format!("no namespace: {e}"))?;
-    run("ip", &["link", "set", "lo", "up"])?;
-    run("ip", &["link", "add", BRIDGE, "type", "bridge", "forward_delay", "0"])?;
+    run_ip(&["link", "set", "lo", "up"])?;
+    run_ip(&["link", "add", BRIDGE, "type", "bridge", "forward_delay", "0"])?;
     for address in &setup.addresses {
-        run("ip", &["address", "add", address, "dev", BRIDGE])?;
+        run_ip(&["address", "add", address, "dev", BRIDGE])?;
     }
-    run("ip", &["link", "set", BRIDGE, "up"])?;
+    run_ip(&["link", "set", BRIDGE, "up"])?;
     let time = setup.chronyd.as_ref().map(|chronyd| serve_time(chronyd, &setup)).transpose()?;
     io::stdout().write_all(READY.as_bytes())?;
     io::stdout().flush()?;
@@ -74,17 +75,17 @@ fn enter_new() -> Result<()> {
     Ok(())
 }
 
-fn run(program: &str, arguments: &[&str]) -> Result<()> {
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|e| format!("cannot run `{program}`: {e} (package iproute2)"))?;
-    if output.status.success() {
-        return Ok(());
+fn run_ip(arguments: &[&str]) -> Result<()> {
+    let HostProgram { name, package, .. } = IP;
+    match programs::run(IP.command().args(arguments).stdin(Stdio::null())) {
+        Ok(_) => Ok(()),
+        Err(ProgramError::Start(e)) => {
+            Err(format!("cannot run `{name}`: {e} (package {package})").into())
+        }
+        Err(ProgramError::Failed { message, .. }) => {
+            Err(format!("{name} {}: {message}", arguments.join(" ")).into())
+        }
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("{program} {}: {}", arguments.join(" "), said.trim()).into())
 }
 
 /// chronyd as the lab's time server; `-x`: it leaves the clock alone. It ends with us.
@@ -100,7 +101,7 @@ fn serve_time(chronyd: &Path, setup: &Setup) -> Result<process::Child> {
         pid.display()
     );
     fs::write(&conf, text)?;
-    let mut command = Command::new(chronyd);
+    let mut command = programs::command(chronyd);
     command.args(["-x", "-d", "-u", "root", "-f"]).arg(&conf);
     command.stdin(Stdio::null()).stdout(Stdio::null());
     // SAFETY: prctl is a plain system call.

@@ -1,6 +1,7 @@
 //! A lab network's namespaces, entered.
 
 use crate::base::error::{Context, Error, Result};
+use crate::base::programs;
 use crate::lab::vm::process::Process;
 use nix::sched::{CloneFlags, setns};
 use std::fs::File;
@@ -42,7 +43,7 @@ impl Namespace {
 
     /// A command that will run inside.
     pub fn command(self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new(program);
+        let mut command = programs::command(program);
         // SAFETY: after the fork there is one thread, and setns is a plain system call.
         unsafe {
             command.pre_exec(move || self.enter().map_err(Into::into));

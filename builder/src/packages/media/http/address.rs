@@ -1,5 +1,6 @@
 //! URLs of the schemes http and https, as far as fetching needs them (RFC 3986).
 
+use crate::base::malformed::Malformed;
 /// An http or https URL in parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
@@ -20,12 +21,12 @@ impl Address {
     ///
     /// # Errors
     /// What is wrong with it, without user and password.
-    pub fn parse(url: &str) -> Result<Self, String> {
+    pub fn parse(url: &str) -> Result<Self, Malformed> {
         let (scheme, rest) = url.split_once("://").ok_or("not a URL")?;
         let secure = match scheme.to_ascii_lowercase().as_str() {
             "http" => false,
             "https" => true,
-            other => return Err(format!("{other}:// is not http:// or https://")),
+            other => return Err(format!("{other}:// is not http:// or https://").into()),
         };
         let rest = rest.split('#').next().unwrap_or_default();
         let (authority, path) = match rest.find(['/', '?']) {
@@ -44,7 +45,7 @@ impl Address {
             None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
         };
         if host.is_empty() || !url.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err("not a URL".to_owned());
+            return Err("not a URL".into());
         }
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
         Ok(Self { secure, authority: authority.to_owned(), host: host.to_owned(), path, login })
@@ -63,7 +64,7 @@ impl Address {
     ///
     /// # Errors
     /// When it leads to no http(s) URL, or from https to http.
-    pub fn join(&self, location: &str) -> Result<Self, String> {
+    pub fn join(&self, location: &str) -> Result<Self, Malformed> {
         let text = if location.contains("://") {
             location.to_owned()
         } else if location.starts_with("//") {
@@ -77,7 +78,7 @@ impl Address {
         };
         let mut to = Self::parse(&text).map_err(|e| format!("redirected to `{location}`: {e}"))?;
         if self.secure && !to.secure {
-            return Err(format!("redirected from https to {}", to.show()));
+            return Err(format!("redirected from https to {}", to.show()).into());
         }
         if to.login.is_none() && to.authority == self.authority {
             to.login.clone_from(&self.login);
@@ -172,7 +173,7 @@ mod tests {
         assert_eq!(to("z").unwrap(), "https://a/x/z");
         assert_eq!(to("/z").unwrap(), "https://a/z");
         assert_eq!(to("//b/z").unwrap(), "https://b/z");
-        assert!(to("http://b/z").unwrap_err().contains("from https to http://b/z"));
+        assert!(to("http://b/z").unwrap_err().to_string().contains("from https to http://b/z"));
         assert!(from.join("z").unwrap().login.is_some());
         assert!(from.join("https://b/").unwrap().login.is_none());
     }

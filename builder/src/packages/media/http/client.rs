@@ -7,6 +7,7 @@ use super::proxy::{self, ForwardConnector, ProxyResolver};
 use super::settings::Settings;
 use crate::base::files::read_regular;
 use crate::base::interrupt;
+use crate::base::malformed::Malformed;
 use std::collections::HashMap;
 use std::io::Read;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -154,7 +155,7 @@ impl Client {
 
     /// Asks for `url`, following redirections. Any 2xx answer, 304 and 416 is handed on.
     pub fn get(&self, url: &str, headers: &[(&'static str, String)]) -> Result<Answer, Failure> {
-        let mut address = Address::parse(url).map_err(Failure::Final)?;
+        let mut address = Address::parse(url).map_err(unusable)?;
         if address.login.is_none() {
             address.login.clone_from(&self.settings.login);
         }
@@ -166,7 +167,7 @@ impl Client {
                     let location = answer.head.location.as_deref().ok_or_else(|| {
                         Failure::Final("redirected without saying where to".to_owned())
                     })?;
-                    address = address.join(location).map_err(Failure::Final)?;
+                    address = address.join(location).map_err(unusable)?;
                 }
                 status => return Err(refused(status, answer.head.retry_after)),
             }
@@ -264,6 +265,10 @@ impl Client {
         }
         Ok(builder.root_certs(RootCerts::Specific(Arc::new(certificates))).build())
     }
+}
+
+fn unusable(address: Malformed) -> Failure {
+    Failure::Final(address.to_string())
 }
 
 /// What a status other than success means.
