@@ -12,6 +12,7 @@ use super::superblock::{
 };
 use super::xattr::Attributes;
 use crate::area::Area;
+use crate::file_type;
 use crate::tree::{Content, Entry, Tree};
 use std::io::{self, Read};
 
@@ -19,6 +20,8 @@ const RESIZE: u32 = 7;
 const JOURNAL: u32 = 8;
 /// Blocks of `lost+found`, so that e2fsck need not allocate when it has to put files there.
 const LOST_FOUND_BLOCKS: usize = 4;
+/// Type and permissions of the journal and the resize inode.
+const SYSTEM_FILE: u16 = file_type::REGULAR as u16 | 0o600;
 const CHUNK: usize = 1 << 20;
 
 struct Writer<'a> {
@@ -116,7 +119,7 @@ impl Writer<'_> {
         self.map(&mut inode, &runs)?;
         self.put(runs[0].0, &superblock::journal_superblock(blocks))?;
         let time = self.options.time;
-        self.store(JOURNAL, &inode.bytes(0o100_600, 0, 0, time.into(), time));
+        self.store(JOURNAL, &inode.bytes(SYSTEM_FILE, 0, 0, time.into(), time));
         Ok(inode)
     }
 
@@ -136,7 +139,7 @@ impl Writer<'_> {
             self.put(block, &bytes)?;
         }
         let time = self.options.time;
-        self.store(RESIZE, &inode.bytes(0o100_600, 0, 0, time.into(), time));
+        self.store(RESIZE, &inode.bytes(SYSTEM_FILE, 0, 0, time.into(), time));
         Ok(())
     }
 
