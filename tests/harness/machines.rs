@@ -17,7 +17,7 @@ pub const NODES: [&str; 3] = ["openstack", "nova01", "nova02"];
 /// Their addresses.
 pub const ADDRESSES: [&str; 3] = ["192.168.1.10", "192.168.1.11", "192.168.1.12"];
 
-/// `imgbuild` with its machines in a folder of the test.
+/// `imgbuild` with its machines in a directory of the test.
 pub struct Machines<'a> {
     lab: &'a Lab,
     /// Where its programs are.
@@ -30,19 +30,19 @@ impl<'a> Machines<'a> {
         Self { lab, path: std::env::var_os("PATH").unwrap_or_default() }
     }
 
-    /// The same with the programs of `folder` before all others.
+    /// The same with the programs of `directory` before all others.
     ///
     /// # Panics
-    /// When the folder's name has a colon.
-    pub fn with_programs(lab: &'a Lab, folder: &Path) -> Self {
+    /// When the directory's name has a colon.
+    pub fn with_programs(lab: &'a Lab, directory: &Path) -> Self {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path));
-        Self { lab, path: std::env::join_paths(folders).expect("a search path") }
+        let directories = std::iter::once(directory.to_owned()).chain(std::env::split_paths(&path));
+        Self { lab, path: std::env::join_paths(directories).expect("a search path") }
     }
 
     /// Where the lab's secrets and machines are kept.
     pub fn state(&self) -> PathBuf {
-        self.lab.folder().join("state")
+        self.lab.directory().join("state")
     }
 
     /// Runs `imgbuild`.
@@ -217,12 +217,12 @@ impl Drop for Machines<'_> {
     }
 }
 
-/// Makes an output folder with an empty disk of nova01: enough for a machine to run, not for a
+/// Makes an output directory with an empty disk of nova01: enough for a machine to run, not for a
 /// system.
 ///
 /// # Panics
 /// When it cannot be written.
-pub fn empty_image(folder: &Path) {
+pub fn empty_image(directory: &Path) {
     let manifest = serde_json::json!({
         "plan": {
             "profile": "compute",
@@ -239,9 +239,9 @@ pub fn empty_image(folder: &Path) {
         },
         "files": [{ "file": "nova01.raw", "sha256": "0" }],
     });
-    fs::create_dir(folder).expect("folder");
-    fs::write(folder.join("nova01.raw"), vec![0; 1 << 20]).expect("image");
-    fs::write(folder.join("manifest.json"), manifest.to_string()).expect("manifest");
+    fs::create_dir(directory).expect("directory");
+    fs::write(directory.join("nova01.raw"), vec![0; 1 << 20]).expect("image");
+    fs::write(directory.join("manifest.json"), manifest.to_string()).expect("manifest");
 }
 
 /// A peer that is ready and heard of.

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-/// The workspace's folder.
+/// The workspace's directory.
 pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests package is in the workspace")
 }
 
-/// The folder of shared test data, or `None` (said on standard error) where it is absent.
+/// The directory of shared test data, or `None` (said on standard error) where it is absent.
 #[allow(clippy::print_stderr, reason = "a test that does not run says so")]
 pub fn shared() -> Option<PathBuf> {
     let path = std::env::var_os("IMGBUILD_SHARED")
@@ -63,21 +63,21 @@ pub fn imgbuild() -> &'static Path {
 /// # Panics
 /// When it cannot be made.
 pub fn practice() -> &'static PathBuf {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let folder = cache_folder().join("practice");
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY.get_or_init(|| {
+        let directory = cache_directory().join("practice");
         build(&[
             "practice".to_owned(),
             "--output".to_owned(),
-            folder.to_string_lossy().into_owned(),
+            directory.to_string_lossy().into_owned(),
         ]);
-        folder
+        directory
     })
 }
 
-/// The cache that the tests share, kept between runs under the target folder.
+/// The cache that the tests share, kept between runs under the target directory.
 pub fn cache() -> PathBuf {
-    imgbuild().parent().and_then(Path::parent).expect("target folder").join("lab-tests-cache")
+    imgbuild().parent().and_then(Path::parent).expect("target directory").join("lab-tests-cache")
 }
 
 /// Where the labs of the tests keep their secrets, unless a test has a place of its own.
@@ -89,10 +89,10 @@ pub fn state() -> PathBuf {
 ///
 /// # Panics
 /// When it cannot be made.
-pub fn cache_folder() -> PathBuf {
-    let folder = cache();
-    std::fs::create_dir_all(&folder).expect("cache folder");
-    folder
+pub fn cache_directory() -> PathBuf {
+    let directory = cache();
+    std::fs::create_dir_all(&directory).expect("cache directory");
+    directory
 }
 
 /// Runs `imgbuild` with the shared cache.

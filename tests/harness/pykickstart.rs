@@ -1,6 +1,6 @@
 //! pykickstart, the reference for the kickstart language, from PyPI.
 
-use crate::product::cache_folder;
+use crate::product::cache_directory;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::File;
 use std::io::Write;
@@ -11,14 +11,14 @@ use std::sync::OnceLock;
 /// The version that the shared corpus was made with.
 const VERSION: &str = "3.78";
 
-/// The folder of its programs, installed once into the shared cache.
+/// The directory of its programs, installed once into the shared cache.
 ///
 /// # Panics
 /// When it cannot be installed.
 fn programs() -> &'static PathBuf {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let venv = cache_folder().join(format!("pykickstart-{VERSION}"));
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY.get_or_init(|| {
+        let venv = cache_directory().join(format!("pykickstart-{VERSION}"));
         let lock = File::create(venv.with_extension("lock")).expect("the cache can be written");
         let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, e)| e).expect("lock");
         let programs = venv.join("bin");

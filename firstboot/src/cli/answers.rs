@@ -23,7 +23,7 @@ pub(super) struct Answers {
     /// Where the edited file goes, readable by its owner only; it may be the same file.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Below this folder is the password file that the spec names.
+    /// Below this directory is the password file that the spec names.
     #[command(flatten)]
     root: Root,
 }

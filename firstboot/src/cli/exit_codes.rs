@@ -1,6 +1,6 @@
 //! Exit codes: those above 2 are of sysexits.h, as systemd and scripts know them.
 
-/// Exit code: the node is ready; for `run` in a folder tree: nothing failed.
+/// Exit code: the node is ready; for `run` in a directory tree: nothing failed.
 pub const READY: u8 = 0;
 /// Exit code: a step failed.
 pub const FAILED: u8 = 1;

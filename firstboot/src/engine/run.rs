@@ -117,7 +117,8 @@ impl RunContext<'_> {
                 self.record_run(id::NODE_FAILED, "failed", message, Some(&hint));
             }
             Readiness::Working => {
-                let message = format!("folder tree done: {totals}, {skipped} need a running node");
+                let message =
+                    format!("directory tree done: {totals}, {skipped} need a running node");
                 self.record_run(id::STEP_DONE, "skipped", message, None);
             }
         }

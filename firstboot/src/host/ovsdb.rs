@@ -128,8 +128,8 @@ mod tests {
 
     /// What a request gets from a server that does `serve` with its connection.
     fn ask(limit: Duration, serve: fn(UnixStream)) -> io::Result<Value> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("db.sock");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("db.sock");
         let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
         let server = std::thread::spawn(move || serve(listener.accept().unwrap().0));
         let answer = Connection::open(&path, limit).and_then(|mut connection| {
@@ -198,8 +198,8 @@ mod tests {
 
     #[test]
     fn a_server_that_accepts_nothing_is_not_waited_for() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("db.sock");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("db.sock");
         let listener = socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None);
         let listener = listener.unwrap();
         nix::sys::socket::bind(listener.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();

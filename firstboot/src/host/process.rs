@@ -29,7 +29,7 @@ const TICK: u8 = 20;
 /// A program to run: no shell, a clean environment, nothing on its input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
-    /// Name, looked up in the system folders.
+    /// Name, looked up in the system directories.
     pub name: String,
     /// Arguments.
     pub args: Vec<String>,

@@ -66,7 +66,7 @@ impl View {
     /// As writing a file.
     pub fn save(&mut self, host: &Host) -> io::Result<()> {
         self.written = host.uptime_seconds();
-        // Not through [`Host::write`]: in /run a file has its folder's label, and this one
+        // Not through [`Host::write`]: in /run a file has its directory's label, and this one
         // is written every few seconds.
         files::write_atomic(&host.path(PATH)?, &serde_json::to_vec(self)?, 0o600)
     }

@@ -1,5 +1,5 @@
 //! yum repositories as the node sees them: how many packages each holds, and which.
-//! Read natively over http and from folders; for anything else yum is asked.
+//! Read natively over http and from directories; for anything else yum is asked.
 
 use crate::host::Host;
 use crate::host::http::Request;

@@ -78,7 +78,7 @@ impl RunState {
             // What was skipped before is nothing that this node needs.
             Readiness::Ready
         } else {
-            // A folder tree, which is never ready.
+            // A directory tree, which is never ready.
             Readiness::Working
         }
     }

@@ -13,6 +13,6 @@ pub enum CheckOutcome {
     Waiting(String),
     /// Not as wanted, and nothing here can change it.
     Impossible(Fault),
-    /// Not for this node as it is, or cannot be judged in a folder tree; why.
+    /// Not for this node as it is, or cannot be judged in a directory tree; why.
     Skipped(String),
 }

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 /// The job's name.
 const JOB: &str = "packstack";
-/// The private folder (mode 0700) of what follows.
-pub(crate) const FOLDER: &str = "/var/lib/firstboot/packstack";
+/// The private directory (mode 0700) of what follows.
+pub(crate) const DIRECTORY: &str = "/var/lib/firstboot/packstack";
 /// The file as packstack generated it.
 const GENERATED: &str = "/var/lib/firstboot/packstack/generated.txt";
 /// The file with our keys, as it was before the last run.
@@ -29,7 +29,7 @@ const LOG: &str = "/var/lib/firstboot/packstack/output.log";
 const RESULT: &str = "/var/lib/firstboot/packstack/result.json";
 /// What packstack leaves on the controller.
 const RC_FILE: &str = "/root/keystonerc_admin";
-/// Folders with programs, as seen from the node's root.
+/// Directories with programs, as seen from the node's root.
 const BIN: [&str; 3] = ["/usr/bin", "/usr/sbin", "/usr/local/bin"];
 /// How long generating an answer file may take.
 const GENERATE: Duration = Duration::from_secs(300);
@@ -51,7 +51,9 @@ fn program(host: &Host, packstack: &SpecPackstack) -> Option<String> {
     let there = |path: &str| host.mode(path).ok().flatten().is_some_and(|mode| mode & 0o111 != 0);
     match &packstack.program {
         Some(path) => Some(path.clone()).filter(|path| there(path)),
-        None => BIN.iter().map(|folder| format!("{folder}/packstack")).find(|path| there(path)),
+        None => {
+            BIN.iter().map(|directory| format!("{directory}/packstack")).find(|path| there(path))
+        }
     }
 }
 
@@ -167,7 +169,7 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
     };
     let wanted = wanted(host, packstack)?;
     host.end_job(JOB);
-    host.make_private(FOLDER)?;
+    host.make_private(DIRECTORY)?;
     if packstack.program.is_none() {
         let reached = log_in_everywhere(host, spec)?;
         host.note_output(JOB, &format!("{reached} hosts let root in by key"));

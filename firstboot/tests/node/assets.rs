@@ -55,14 +55,14 @@ fn journalctl_takes_up_the_catalogue() {
 
 #[test]
 fn systemd_finds_nothing_wrong_with_the_units() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     for (path, text) in
         [(assets::UNIT_PATH, assets::UNIT), (assets::PEERS_UNIT_PATH, assets::PEERS_UNIT)]
     {
         // The binary is not installed where the tests run.
         let unit = text.replace(assets::BINARY_PATH, "/bin/true");
         assert_ne!(unit, text);
-        let path = folder.path().join(Path::new(path).file_name().unwrap());
+        let path = directory.path().join(Path::new(path).file_name().unwrap());
         std::fs::write(&path, unit).unwrap();
         let mut verify = Command::new("systemd-analyze");
         let output = verify.args(["verify", "--man=no"]).arg(&path).output();
@@ -80,12 +80,12 @@ fn systemd_finds_nothing_wrong_with_the_units() {
 /// Tenths of systemd's "exposure level", 0 to 100: 96 is that of a unit that keeps everything.
 #[test]
 fn the_service_that_others_reach_keeps_little() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     for (path, text, most) in [
         (assets::PEERS_UNIT_PATH, assets::PEERS_UNIT, "50"),
         (assets::UNIT_PATH, assets::UNIT, "86"),
     ] {
-        let path = folder.path().join(Path::new(path).file_name().unwrap());
+        let path = directory.path().join(Path::new(path).file_name().unwrap());
         std::fs::write(&path, text).unwrap();
         let mut security = Command::new("systemd-analyze");
         security.args(["security", "--no-pager", "--offline=true", "--threshold", most]);

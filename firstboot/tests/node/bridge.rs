@@ -320,12 +320,12 @@ fn real_databases_are_read_as_ovs_vsctl_reads_them() {
     let databases =
         hosts.map(|host| host.unwrap().path()).filter(|path| path.join("conf.db").exists());
     let mut read = 0;
-    for folder in databases {
+    for directory in databases {
         let node = Node::plain();
         let run = node.root.path().join("var/run/openvswitch");
         std::fs::create_dir_all(&run).unwrap();
         let file = run.join("conf.db");
-        std::fs::write(&file, std::fs::read(folder.join("conf.db")).unwrap()).unwrap();
+        std::fs::write(&file, std::fs::read(directory.join("conf.db")).unwrap()).unwrap();
         let mut server = Command::new("ovsdb-server");
         server.arg(format!("--remote=punix:{}", run.join("db.sock").display()));
         server
@@ -337,10 +337,10 @@ fn real_databases_are_read_as_ovs_vsctl_reads_them() {
         let rest = FakeRunner(node.world.clone());
         let runner = RealNetwork { rest, hook: RefCell::new(Box::new(|_| {})) };
         let host = Host::with(node.root.path(), Box::new(runner), Box::new(Quick::default()));
-        let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+        let text = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
         let switch = ovs::look(&host).unwrap();
         let printed = parsed(&text("show.txt"));
-        assert_eq!(shown(&switch), shown(&printed), "{}", folder.display());
+        assert_eq!(shown(&switch), shown(&printed), "{}", directory.display());
         assert_eq!(switch.version, printed.version);
         for table in ["Open_vSwitch", "Bridge", "Port", "Interface", "Controller", "Manager"] {
             let list: Value = serde_json::from_str(&text(&format!("list-{table}.json"))).unwrap();
@@ -361,7 +361,7 @@ fn real_databases_are_read_as_ovs_vsctl_reads_them() {
                 list["data"].as_array().unwrap().iter().map(Value::to_string).collect();
             ours.sort();
             theirs.sort();
-            assert_eq!(ours, theirs, "{table} of {}", folder.display());
+            assert_eq!(ours, theirs, "{table} of {}", directory.display());
         }
         read += 1;
     }

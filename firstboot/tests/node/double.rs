@@ -326,7 +326,7 @@ impl log::Log for Recorder {
     fn flush(&self) {}
 }
 
-/// A double of a node with its files in a temporary folder.
+/// A double of a node with its files in a temporary directory.
 pub struct Node {
     pub spec: Spec,
     pub root: tempfile::TempDir,

@@ -11,13 +11,13 @@ use std::path::Path;
 /// Path, inode and modification time of every file below `at`, the state file aside.
 fn snapshot(at: &Path) -> Vec<(std::path::PathBuf, u64, i64, i64)> {
     let mut found = Vec::new();
-    let mut folders = vec![at.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
+    let mut directories = vec![at.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             let meta = std::fs::symlink_metadata(&path).unwrap();
             if meta.is_dir() {
-                folders.push(path);
+                directories.push(path);
             } else if !path.ends_with("state.json") {
                 found.push((path, meta.ino(), meta.mtime(), meta.mtime_nsec()));
             }

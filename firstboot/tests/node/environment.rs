@@ -116,7 +116,7 @@ fn the_binary_prints_seven_entries_and_the_status_with_all_keys() {
     let node = Node::new(CONTROLLER);
     let root = node.root.path();
     let output = firstboot(&["check", "--json"], root);
-    assert_eq!(output.status.code(), Some(1), "a folder tree has no clock");
+    assert_eq!(output.status.code(), Some(1), "a directory tree has no clock");
     let checks: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(checks.len(), 7);
     for one in &checks {

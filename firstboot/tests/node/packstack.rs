@@ -54,14 +54,14 @@ fn told(node: &Node) -> String {
 
 /// No planted value stands in a file that others may read, the double's own aside.
 fn no_secret_is_open(node: &Node) {
-    let mut folders = vec![node.root.path().to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
+    let mut directories = vec![node.root.path().to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             let meta = path.symlink_metadata().unwrap();
             let private = meta.permissions().mode() & 0o077 == 0;
             if meta.is_dir() && !private {
-                folders.push(path);
+                directories.push(path);
             } else if meta.is_file() && !private && !path.ends_with("packstack-double") {
                 let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
                 assert!(!text.contains("planted"), "{}: {text}", path.display());
@@ -81,8 +81,8 @@ fn a_run_that_succeeds_is_not_repeated() {
         kept.contains("# Swift\nCONFIG_SWIFT_INSTALL=n\nCONFIG_NOVA_DB_PW=planted-generated-pw\n")
     );
     assert!(!kept.contains("rewritten"), "ours stays as it was given");
-    let folder = node.root.path().join("var/lib/firstboot/packstack");
-    assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    let directory = node.root.path().join("var/lib/firstboot/packstack");
+    assert_eq!(directory.metadata().unwrap().permissions().mode() & 0o777, 0o700);
     let calls = node.read("/calls");
     assert!(
         calls.contains("--gen-answer-file=/var/lib/firstboot/packstack/generated.txt HOME=/root")
@@ -182,11 +182,11 @@ fn without_packstack_that_is_said_and_the_node_is_ready() {
 #[test]
 fn another_run_is_waited_for() {
     let node = node("success");
-    let folder = node.root.path().join("proc/4711");
-    std::fs::create_dir_all(&folder).unwrap();
+    let directory = node.root.path().join("proc/4711");
+    std::fs::create_dir_all(&directory).unwrap();
     let line = "/usr/bin/packstack\0--answer-file=/var/lib/firstboot/packstack/in-use.txt\0";
-    std::fs::write(folder.join("cmdline"), line).unwrap();
-    let path = folder.clone();
+    std::fs::write(directory.join("cmdline"), line).unwrap();
+    let path = directory.clone();
     node.world.borrow_mut().at(50, move |_| std::fs::remove_dir_all(path).unwrap());
     assert_eq!(packstack(&node).0, Outcome::Changed);
     assert!(told(&node).contains("waiting for another packstack to end (process 4711)"));

@@ -264,9 +264,9 @@ fn strangers_get_nothing() {
         addresses();
         let (authority, other) = (Authority::new(), Authority::new());
         let node = LabNode::start(&authority, spec(0, 2));
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| {
-            let path = folder.path().join(name);
+            let path = directory.path().join(name);
             std::fs::write(&path, text).unwrap();
             path.to_str().unwrap().to_owned()
         };

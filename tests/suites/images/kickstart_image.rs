@@ -21,12 +21,12 @@ fn lab(commands: &str, sections: &str) -> Lab {
 
 /// The image's /etc, /root, /tmp and /boot/grub2, from its archive.
 fn unpack(lab: &Lab) -> PathBuf {
-    let folder = lab.folder().join("tree");
-    fs::create_dir(&folder).expect("folder");
+    let directory = lab.directory().join("tree");
+    fs::create_dir(&directory).expect("directory");
     let archive = text(&lab.output().join("openstack.tar.gz"));
     let parts = ["./etc", "./root", "./tmp", "./boot/grub2", "./boot/efi"];
-    oracle::ok("tar", ["-xzf", &archive, "-C", &text(&folder)].into_iter().chain(parts));
-    folder
+    oracle::ok("tar", ["-xzf", &archive, "-C", &text(&directory)].into_iter().chain(parts));
+    directory
 }
 
 /// A build that must fail with code 1, leave no output, and say every part of `words`.
@@ -37,7 +37,7 @@ fn fails(lab: &Lab, more: &[&str], words: &[&str]) {
     for word in words {
         assert!(said.contains(word), "`{word}` in:\n{said}");
     }
-    assert!(!lab.output().exists(), "something is left in the output folder");
+    assert!(!lab.output().exists(), "something is left in the output directory");
 }
 
 const POST: &str = "%post --log=/root/logs/post.log
@@ -101,7 +101,7 @@ fn authconfig_is_installed_and_runs_before_post() {
     let ours = "authconfig --enableshadow --passalgo=sha512";
     let more = "authconfig --enableshadow --enablemkhomedir --krb5realm='A B'";
     lab.edit("kickstart/controller.ks", ours, more);
-    let double = lab.folder().join("authconfig");
+    let double = lab.directory().join("authconfig");
     rpm_double::repository(AUTHCONFIG, &double);
     let media = ["practice", &text(&double)];
     lab.build("controller", &media, &["--format", "tar", "--no-gpgcheck", "authconfig"]);

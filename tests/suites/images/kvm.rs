@@ -3,7 +3,7 @@
 
 use lab_tests::half_kvm::{HalfKvm, Variant};
 use lab_tests::lab::{Lab, text};
-use lab_tests::libvirtd::{FOLDER, Libvirt};
+use lab_tests::libvirtd::{DIRECTORY, Libvirt};
 use lab_tests::machines::{Machines, empty_image};
 use lab_tests::product;
 use serde_json::Value;
@@ -21,7 +21,7 @@ impl Host {
         let lab = Lab::new();
         empty_image(&lab.output());
         let double = env!("CARGO_BIN_EXE_qemu_half_kvm_double").as_ref();
-        let half = HalfKvm::new(lab.folder().join("bin"), double, variant);
+        let half = HalfKvm::new(lab.directory().join("bin"), double, variant);
         Self { lab, half }
     }
 
@@ -149,16 +149,16 @@ fn a_machine_whose_system_does_not_begin_is_started_again_emulated() {
 fn libvirts_machine_that_kvm_fails_is_defined_again_emulated() {
     let host = Host::new(Variant::InternalError);
     host.half.add_virsh();
-    let folder = host.lab.folder();
-    fs::copy(product::imgbuild(), folder.join("imgbuild")).expect("imgbuild");
-    let mut libvirt = Libvirt::new(folder);
+    let directory = host.lab.directory();
+    fs::copy(product::imgbuild(), directory.join("imgbuild")).expect("imgbuild");
+    let mut libvirt = Libvirt::new(directory);
     libvirt.start("virtlogd");
     libvirt.start("libvirtd");
     let usual = std::env::var("PATH").expect("PATH");
     let run = |arguments: &[&str]| {
-        let mut command = libvirt.command(&format!("{FOLDER}/imgbuild"));
-        command.args(arguments).env("IMGBUILD_STATE", format!("{FOLDER}/state"));
-        command.env("PATH", format!("{FOLDER}/bin:{usual}"));
+        let mut command = libvirt.command(&format!("{DIRECTORY}/imgbuild"));
+        command.args(arguments).env("IMGBUILD_STATE", format!("{DIRECTORY}/state"));
+        command.env("PATH", format!("{DIRECTORY}/bin:{usual}"));
         let output = command.output().expect("nsenter starts");
         let [out, said] = [&output.stdout, &output.stderr].map(|s| String::from_utf8_lossy(s));
         (output.status.code(), out.into_owned(), said.into_owned())
@@ -176,7 +176,7 @@ fn libvirts_machine_that_kvm_fails_is_defined_again_emulated() {
     assert_eq!(run(&["destroy"]).0, Some(0));
 
     // Not known this time.
-    fs::remove_file(folder.join("state/kvm.json")).expect("what is known of KVM");
+    fs::remove_file(directory.join("state/kvm.json")).expect("what is known of KVM");
     let (code, _, said) = run(&[&up[..], &auto].concat());
     assert!(said.contains(&format!("KVM does not work here: {stopped}")), "{said}");
     assert_eq!(code, Some(1), "{said}");
@@ -184,6 +184,6 @@ fn libvirts_machine_that_kvm_fails_is_defined_again_emulated() {
     assert_eq!(host.half.calls(), ["probe kvm", "probe kvm"]);
     assert_eq!(libvirt.look("nova01", "string(/domain/@type)"), "qemu");
     assert_eq!(libvirt.virsh_ok(&["domstate", "nova01"]).trim(), "running");
-    assert!(!folder.join("bin/failed").exists(), "it was defined again, not by the double");
+    assert!(!directory.join("bin/failed").exists(), "it was defined again, not by the double");
     assert_eq!(run(&["destroy"]).0, Some(0));
 }

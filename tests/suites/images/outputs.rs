@@ -72,7 +72,7 @@ fn check_archive(archive: &Path, node: &str) {
     let list = oracle::ok("tar", ["--numeric-owner", "-tvzf", &text(archive)]);
     let has =
         |mode: &str, name: &str| list.lines().any(|l| l.starts_with(mode) && l.ends_with(name));
-    assert!(has("drwxr-xr-x 0/0", " ./usr/"), "the folders");
+    assert!(has("drwxr-xr-x 0/0", " ./usr/"), "the directories");
     assert!(list.contains(" ./boot/efi/EFI/"), "the ESP's files at their place");
     assert!(has("-rw-r--r-- 0/0", " ./etc/passwd"), "numeric owners");
 }

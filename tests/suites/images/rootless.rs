@@ -12,7 +12,7 @@ use std::path::Path;
 fn lab() -> Lab {
     let lab = Lab::new();
     lab.edit("profiles/controller.toml", "\"50 GiB\"", "\"6 GiB\"");
-    oracle::ok("chmod", ["755", &text(lab.folder())]);
+    oracle::ok("chmod", ["755", &text(lab.directory())]);
     lab
 }
 
@@ -32,8 +32,8 @@ fn same_image_without_root(lab: &Lab, user: &User, media: &[String], more: &[&st
     assert!(!said.contains("tree from the cache"), "{said}");
     let images = [lab.output(), user.path("out")].map(|o| text(&o.join("openstack.raw")));
     oracle::ok("qemu-img", ["compare", "-f", "raw", "-F", "raw", &images[0], &images[1]]);
-    let manifest = |folder: &Path| -> Value {
-        let text = fs::read_to_string(folder.join("manifest.json")).expect("manifest");
+    let manifest = |directory: &Path| -> Value {
+        let text = fs::read_to_string(directory.join("manifest.json")).expect("manifest");
         serde_json::from_str(&text).expect("JSON")
     };
     let (root, own) = (manifest(&lab.output()), manifest(&user.path("out")));
@@ -60,7 +60,7 @@ fn check_times(root: &Path, manifest: &Value) {
 }
 
 fn copy_of_tree(lab: &Lab, manifest: &Value) -> std::path::PathBuf {
-    let to = lab.folder().join("tree");
+    let to = lab.directory().join("tree");
     tree::copy(&product::cache(), manifest["tree_sha256"].as_str().expect("digest"), &to);
     to
 }
@@ -107,7 +107,7 @@ fn check_by_own_rpm(root: &Path) {
         .filter(|line| {
             let (attributes, path) = line.split_at(line.find('/').unwrap_or(0));
             let ghost = attributes.trim_end().ends_with(" g");
-            // systemd makes these on each boot, and journald gives its folder a group.
+            // systemd makes these on each boot, and journald gives its directory a group.
             let made = attributes.starts_with("missing") && path.starts_with("/var/run/");
             !ghost && !made && path != "/var/log/journal"
         })
@@ -119,7 +119,7 @@ fn check_by_own_rpm(root: &Path) {
 /// EL7's yum reads a repository.
 fn check_by_own_yum(root: &Path, media: &Path) {
     let medium = root.join("mnt/medium");
-    fs::create_dir(&medium).expect("folder");
+    fs::create_dir(&medium).expect("directory");
     oracle::ok("cp", ["-r", &text(&media.join("repodata")), &text(&medium)]);
     let file = "[medium]\nname=medium\nbaseurl=file:///mnt/medium\ngpgcheck=0\n";
     fs::write(root.join("etc/yum.repos.d/medium.repo"), file).expect("repo file");
@@ -158,7 +158,7 @@ fn a_user_without_subordinate_ids_is_told_the_line_that_helps() {
     let plan = user
         .imgbuild()
         .arg("plan")
-        .args(["--profile", &text(&lab.folder().join("profiles/controller.toml"))])
+        .args(["--profile", &text(&lab.directory().join("profiles/controller.toml"))])
         .args(["--media", &media, "--media", &text(&practice.join("osp10"))])
         .output()
         .expect("setpriv starts");

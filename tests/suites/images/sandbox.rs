@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 /// Things outside that must not be reached, and a root with the program that tries.
 struct Host {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     canary: File,
     port: TcpListener,
     _abstract: UnixListener,
@@ -37,9 +37,10 @@ static ALONE: Mutex<()> = Mutex::new(());
 impl Host {
     fn new() -> Self {
         let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let folder = tempfile::tempdir_in(product::cache_folder()).expect("temporary folder");
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("mode");
-        let path = folder.path().join("canary");
+        let directory =
+            tempfile::tempdir_in(product::cache_directory()).expect("temporary directory");
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("mode");
+        let path = directory.path().join("canary");
         fs::write(&path, "canary").expect("canary");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("mode");
         let canary = File::open(&path).expect("canary");
@@ -53,7 +54,7 @@ impl Host {
         let key =
             unsafe { libc::syscall(libc::SYS_add_key, kind, label, label, 5usize, USER_KEYRING) };
         assert!(key > 0, "root has a keyring");
-        Self { folder, canary, port, _abstract, name, key, _alone }
+        Self { directory, canary, port, _abstract, name, key, _alone }
     }
 
     /// A root that holds nothing but the program.
@@ -67,9 +68,9 @@ impl Host {
     }
 
     fn arguments(&self) -> Vec<String> {
-        let disk = fs::metadata(self.folder.path()).expect("folder").dev();
+        let disk = fs::metadata(self.directory.path()).expect("directory").dev();
         let port = self.port.local_addr().expect("address").port();
-        let canary = self.folder.path().join("canary");
+        let canary = self.directory.path().join("canary");
         let path = fs::canonicalize(canary).expect("path");
         vec![
             format!("canary={}", text(&path)),
@@ -168,7 +169,7 @@ fn escape(root: &Path, arguments: Vec<String>) -> Sandbox {
 #[test]
 fn nothing_gets_out_as_root() {
     let host = Host::new();
-    let sandbox = escape(&host.root(host.folder.path()), host.arguments());
+    let sandbox = escape(&host.root(host.directory.path()), host.arguments());
     let said = run(root_command(), &sandbox, &host.canary);
     check(&said, "root, user namespace");
     assert_eq!(said.report, r#"{"lacking":null}"#, "the kernel has user namespaces");
@@ -180,7 +181,7 @@ fn nothing_gets_out_as_root() {
 #[test]
 fn nothing_gets_out_as_root_on_an_old_kernel() {
     let host = Host::new();
-    let mut sandbox = escape(&host.root(host.folder.path()), host.arguments());
+    let mut sandbox = escape(&host.root(host.directory.path()), host.arguments());
     let mut command = root_command();
     on_old_kernel(&mut command);
     let said = run(command, &sandbox, &host.canary);
@@ -213,7 +214,7 @@ fn nothing_gets_out_without_root() {
 #[test]
 fn too_many_processes_end_the_sandbox() {
     let host = Host::new();
-    let sandbox = escape(&host.root(host.folder.path()), vec!["bomb=1".to_owned()]);
+    let sandbox = escape(&host.root(host.directory.path()), vec!["bomb=1".to_owned()]);
     for old in [false, true] {
         let start = Instant::now();
         let mut command = root_command();
@@ -228,7 +229,7 @@ fn too_many_processes_end_the_sandbox() {
 
 /// A package whose `%post` runs the program and then waits for ever, as its last act.
 fn hostile_repository(lab: &Lab, host: &Host) -> PathBuf {
-    let program = host.root(host.folder.path()).join("escape");
+    let program = host.root(host.directory.path()).join("escape");
     let arguments = host.arguments().join(" ");
     let spec = format!(
         "Name: hostile\nVersion: 1\nRelease: 1\nSummary: x\nBuildArch: x86_64\nRequires: bash coreutils\n\
@@ -236,7 +237,7 @@ fn hostile_repository(lab: &Lab, host: &Host) -> PathBuf {
          %post\n/usr/bin/escape {arguments} </dev/null\nexec sleep 4322\n%files\n/usr/bin/escape\n",
         text(&program)
     );
-    let to = lab.folder().join("hostile");
+    let to = lab.directory().join("hostile");
     fs::create_dir(&to).expect("repository");
     rpm_double::repository(&spec, &to);
     to
@@ -251,7 +252,7 @@ fn a_hostile_package_reaches_nothing_and_a_waiting_one_is_ended() {
     let media = ["os", "extras", "osp10"].map(|part| text(&practice.join(part)));
     let mut media: Vec<&str> = media.iter().map(String::as_str).collect();
     media.push(&repository);
-    let cache = lab.folder().join("cache");
+    let cache = lab.directory().join("cache");
     let cache_text = text(&cache);
     let more = ["--cache", &cache_text, "--no-gpgcheck", "hostile", "--post-timeout", "60s"];
     let output = product::run(&lab.arguments("controller", &media, &more));

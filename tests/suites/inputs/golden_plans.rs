@@ -8,7 +8,7 @@ use std::fs;
 
 /// The plan of a shipped profile, with this machine's paths taken out.
 fn plan(profile: &str, json: bool) -> String {
-    let home = tempfile::tempdir().expect("temporary folder");
+    let home = tempfile::tempdir().expect("temporary directory");
     let workspace = product::workspace();
     let mut command = product::command();
     // No keys of whoever runs this.

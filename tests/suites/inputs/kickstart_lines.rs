@@ -24,16 +24,16 @@ fn accounts_before() -> AccountFiles {
 
 /// The controller's spec with `line` in its kickstart.
 fn spec(lab: &Lab, line: &str) -> Spec {
-    let path = lab.folder().join("kickstart/controller.ks");
+    let path = lab.directory().join("kickstart/controller.ks");
     let old = fs::read_to_string(&path).expect("kickstart");
     fs::write(&path, old.replace("\nzerombr\n", &format!("\n{line}\nzerombr\n"))).expect("write");
-    let profile = text(&lab.folder().join("profiles/controller.toml"));
+    let profile = text(&lab.directory().join("profiles/controller.toml"));
     let request = Request {
         profile: &profile,
         lab: None,
         node: None,
-        directory: lab.folder(),
-        home: Some(lab.folder()),
+        directory: lab.directory(),
+        home: Some(lab.directory()),
     };
     let spec = load(&request).unwrap_or_else(|e| panic!("{line}: {e}"));
     fs::write(&path, old).expect("write");
@@ -296,8 +296,8 @@ fn what_an_image_does_otherwise_is_warned_of() {
 fn packages_are_those_that_any_node_of_the_role_needs() {
     let lab = Lab::new();
     let needs = |node: Option<&str>| {
-        let profile = text(&lab.folder().join("profiles/compute.toml"));
-        let (directory, home) = (lab.folder(), Some(lab.folder()));
+        let profile = text(&lab.directory().join("profiles/compute.toml"));
+        let (directory, home) = (lab.directory(), Some(lab.directory()));
         let request = Request { profile: &profile, lab: None, node, directory, home };
         load(&request).unwrap_or_else(|e| panic!("{node:?}: {e}")).needs
     };
@@ -339,17 +339,17 @@ fn files_that_packages_mark_can_be_left_out() {
 fn zones_are_valid_to_firewalld() {
     let Some(shared) = product::shared() else { return };
     let lab = lab();
-    let folder = lab.folder();
+    let directory = lab.directory();
     let rpm = shared.join("el7/media/Packages/firewalld-0.5.3-5.el7.noarch.rpm");
     let schema = "./usr/lib/firewalld/xmlschema/zone.xsd";
-    oracle::ok("bsdtar", ["-xf", &text(&rpm), "-C", &text(folder), schema]);
+    oracle::ok("bsdtar", ["-xf", &text(&rpm), "-C", &text(directory), schema]);
     let line = "firewall --enabled --service=http,https --port=5900-5999:tcp,161:udp --ssh \
                 --remove-service=dhcpv6-client --trust=eth1";
     let files = files(&spec(&lab, line));
     for zone in ["public", "trusted"] {
         let made = &files[&format!("/etc/firewalld/zones/{zone}.xml")];
-        let path = folder.join(format!("{zone}.xml"));
-        let xsd = text(&folder.join(schema));
+        let path = directory.join(format!("{zone}.xml"));
+        let xsd = text(&directory.join(schema));
         fs::write(&path, made).expect("write");
         oracle::ok("xmllint", ["--noout", "--schema", &xsd, &text(&path)]);
         fs::write(&path, made.replace("<zone", "<zone colour=\"red\"")).expect("write");
@@ -359,7 +359,7 @@ fn zones_are_valid_to_firewalld() {
     }
     let public = &files["/etc/firewalld/zones/public.xml"];
     let query = |expression: &str| {
-        let path = folder.join("public.xml");
+        let path = directory.join("public.xml");
         fs::write(&path, public).expect("write");
         oracle::ok("xmllint", ["--xpath", expression, &text(&path)]).trim().to_owned()
     };

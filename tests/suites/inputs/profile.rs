@@ -119,10 +119,10 @@ fn a_password_in_clear_is_hashed_warned_about_and_never_shown() {
 /// pykickstart's own checker over every shipped kickstart as each node gets it.
 #[test]
 fn ksvalidator_accepts_the_rendered_kickstarts() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     for profile in ["controller", "compute"] {
         for (name, text) in shipped(profile).rendered {
-            let path = folder.path().join(format!("{name}.ks"));
+            let path = directory.path().join(format!("{name}.ks"));
             fs::write(&path, text.0).unwrap();
             assert_eq!(ksvalidator(&path), [""; 0], "{name}");
         }

@@ -28,8 +28,8 @@ impl Machine {
         qemu.arg(format!("file={},format=raw,if=virtio,snapshot=on", text(image)));
         match uefi {
             None => drop(qemu.args(["-M", "pc"])),
-            Some(folder) => {
-                let variables = folder.join("vars.fd");
+            Some(directory) => {
+                let variables = directory.join("vars.fd");
                 fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", &variables).expect("ovmf");
                 let code = "file=/usr/share/OVMF/OVMF_CODE_4M.fd,readonly=on";
                 qemu.args(["-M", "q35"]);
@@ -99,7 +99,7 @@ fn entries_start_and_only_the_password_changes_them() {
     }
     check_files(&lab);
     let image = lab.output().join("openstack.raw");
-    for uefi in [None, Some(lab.folder())] {
+    for uefi in [None, Some(lab.directory())] {
         let mut machine = Machine::start(&image, uefi);
         machine.wait_for("will be executed");
         machine.press("e");
@@ -124,17 +124,17 @@ fn entries_start_and_only_the_password_changes_them() {
 
 /// The files by GRUB's own tools, and by the script of EL7's package.
 fn check_files(lab: &Lab) {
-    let folder = lab.folder().join("tree");
-    fs::create_dir(&folder).expect("folder");
+    let directory = lab.directory().join("tree");
+    fs::create_dir(&directory).expect("directory");
     let archive = text(&lab.output().join("openstack.tar.gz"));
     let parts = ["./boot/grub2", "./boot/efi/EFI", "./etc/grub.d"];
-    oracle::ok("tar", ["-xzf", &archive, "-C", &text(&folder)].into_iter().chain(parts));
-    let listed = oracle::ok("find", [&text(&folder), "-name", "user.cfg", "-printf", "%m\\n"]);
+    oracle::ok("tar", ["-xzf", &archive, "-C", &text(&directory)].into_iter().chain(parts));
+    let listed = oracle::ok("find", [&text(&directory), "-name", "user.cfg", "-printf", "%m\\n"]);
     assert_eq!(listed, "600\n700\n", "both, for root alone");
-    let read = |path: &str| fs::read_to_string(folder.join(path)).expect(path);
+    let read = |path: &str| fs::read_to_string(directory.join(path)).expect(path);
     let user = read("boot/grub2/user.cfg");
-    let script = folder.join("etc/grub.d/01_users");
-    oracle::ok("grub-script-check", [&text(&folder.join("boot/grub2/grub.cfg"))]);
+    let script = directory.join("etc/grub.d/01_users");
+    oracle::ok("grub-script-check", [&text(&directory.join("boot/grub2/grub.cfg"))]);
     let own = oracle::ok("sh", [&text(&script)]);
     let config = read("boot/grub2/grub.cfg");
     assert!(config.contains(&own), "{own}\n{config}");

@@ -55,7 +55,7 @@ fn rich_lab() -> Lab {
 }
 
 fn arguments(lab: &Lab, shared: &Path) -> Vec<String> {
-    let policy = lab.folder().join("policy");
+    let policy = lab.directory().join("policy");
     rpm_double::repository(POLICY, &policy);
     let mut media = ["media", "extras", "osp10"].map(|part| shared.join("el7").join(part)).to_vec();
     media.push(policy);
@@ -254,9 +254,9 @@ fn check_firstboot(guest: &Guest) {
 fn update_kernel(guest: &Guest, running: &str) -> String {
     let loaded = guest.ssh("lsmod | awk 'NR > 1 { print $1 }'");
     let loaded: Vec<&str> = loaded.lines().collect();
-    let folder = tempfile::tempdir_in(product::cache_folder()).expect("temporary folder");
-    let release = timed("double", || kernel_double::update(running, &loaded, folder.path()));
-    let (_server, url) = guest.serve(folder.path());
+    let directory = tempfile::tempdir_in(product::cache_directory()).expect("temporary directory");
+    let release = timed("double", || kernel_double::update(running, &loaded, directory.path()));
+    let (_server, url) = guest.serve(directory.path());
     let repo = format!("[double]\nname=double\nbaseurl={url}\ngpgcheck=0\n");
     guest.ssh(&format!("printf '{repo}' >/etc/yum.repos.d/double.repo"));
     guest.ssh(&format!("printf '{DRACUT}' >/etc/dracut.conf.d/local.conf"));

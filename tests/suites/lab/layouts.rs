@@ -29,26 +29,28 @@ fn lab() -> Lab {
     lab
 }
 
-/// Builds the controller with these storage commands and returns the folder.
+/// Builds the controller with these storage commands and returns the directory.
 fn build(lab: &Lab, name: &str, storage: &str) -> PathBuf {
-    let (folder, arguments) = prepare(lab, name, storage);
+    let (directory, arguments) = prepare(lab, name, storage);
     product::build(&arguments);
-    folder
+    directory
 }
 
 fn prepare(lab: &Lab, name: &str, storage: &str) -> (PathBuf, Vec<String>) {
     let template =
-        fs::read_to_string(lab.folder().join("kickstart/controller.ks")).expect("kickstart");
+        fs::read_to_string(lab.directory().join("kickstart/controller.ks")).expect("kickstart");
     let file = format!("kickstart/{name}.ks");
-    fs::write(lab.folder().join(&file), template.replace("#STORAGE", storage)).expect("kickstart");
-    let role = fs::read_to_string(lab.folder().join("profiles/controller.toml")).expect("profile");
+    fs::write(lab.directory().join(&file), template.replace("#STORAGE", storage))
+        .expect("kickstart");
+    let role =
+        fs::read_to_string(lab.directory().join("profiles/controller.toml")).expect("profile");
     let role = role.replace("controller.ks", &format!("{name}.ks"));
-    fs::write(lab.folder().join(format!("profiles/{name}.toml")), role).expect("profile");
-    let folder = lab.folder().join("out").join(name);
+    fs::write(lab.directory().join(format!("profiles/{name}.toml")), role).expect("profile");
+    let directory = lab.directory().join("out").join(name);
     let mut arguments = lab.arguments(name, &["practice"], &["--format", "qcow2-plain"]);
     let at = arguments.iter().position(|a| a == "--output").expect("--output") + 1;
-    arguments[at] = text(&folder);
-    (folder, arguments)
+    arguments[at] = text(&directory);
+    (directory, arguments)
 }
 
 /// Pieces (offset and size) of an image, one after the other, as a sparse file of its own, for
@@ -74,8 +76,8 @@ fn carve(raw: &Path, pieces: &[(u64, u64)], to: &Path) -> String {
 
 /// Every partition and logical volume that the manifest names: its pieces (offset and size)
 /// and its content.
-fn devices(folder: &Path) -> Vec<(Vec<(u64, u64)>, Value)> {
-    let manifest = fs::read(folder.join("manifest.json")).expect("manifest");
+fn devices(directory: &Path) -> Vec<(Vec<(u64, u64)>, Value)> {
+    let manifest = fs::read(directory.join("manifest.json")).expect("manifest");
     let manifest: Value = serde_json::from_slice(&manifest).expect("manifest");
     let disk = &manifest["plan"]["disk"];
     let list = |v: &Value| v.as_array().cloned().unwrap_or_default();
@@ -96,15 +98,15 @@ fn devices(folder: &Path) -> Vec<(Vec<(u64, u64)>, Value)> {
 }
 
 /// Everything that tools not ours can say about an image without booting it.
-fn judge(folder: &Path) {
-    let (image, raw) = (folder.join("openstack.qcow2"), folder.join("raw"));
+fn judge(directory: &Path) {
+    let (image, raw) = (directory.join("openstack.qcow2"), directory.join("raw"));
     oracle::ok("qemu-img", ["check", "-q", &text(&image)]);
     oracle::ok("qemu-img", ["convert", "-O", "raw", &text(&image), &text(&raw)]);
     let verdict = oracle::ok("sgdisk", ["-v", &text(&raw)]);
     assert!(verdict.contains("No problems found"), "{verdict}");
     check_reader(&raw);
-    let part = folder.join("part");
-    for (pieces, content) in devices(folder) {
+    let part = directory.join("part");
+    for (pieces, content) in devices(directory) {
         let carved = carve(&raw, &pieces, &part);
         let probe = oracle::run("blkid", ["-p", "-o", "export", &carved]);
         let probe = String::from_utf8_lossy(&probe.stdout).into_owned();
@@ -175,16 +177,16 @@ fn ten_layouts_are_what_other_tools_accept() {
                      logvol /var --vgname=two --name=var --size=100 --grow --fstype=xfs",
         ),
     ] {
-        let folder = build(&lab, name, &format!("{PLATFORM}{storage}"));
-        judge(&folder);
-        fs::remove_dir_all(&folder).expect("folder");
+        let directory = build(&lab, name, &format!("{PLATFORM}{storage}"));
+        judge(&directory);
+        fs::remove_dir_all(&directory).expect("directory");
     }
     for (name, storage) in
         [("autopart", "autopart"), ("autoplain", "autopart --type=plain --fstype=ext4 --nohome")]
     {
-        let folder = build(&lab, name, storage);
-        judge(&folder);
-        fs::remove_dir_all(&folder).expect("folder");
+        let directory = build(&lab, name, storage);
+        judge(&directory);
+        fs::remove_dir_all(&directory).expect("directory");
     }
 }
 
@@ -206,12 +208,12 @@ fn layouts_that_cannot_be_made_are_refused_with_their_line() {
         ("kind", "part / --fstype=reiserfs --size=3000", "reiserfs is not made in images"),
         ("root", "part /srv --fstype=ext4 --size=3000", "part / is missing"),
     ] {
-        let (folder, arguments) = prepare(&lab, name, &format!("{PLATFORM}{storage}"));
+        let (directory, arguments) = prepare(&lab, name, &format!("{PLATFORM}{storage}"));
         let output = product::run(&arguments);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{name}: {said}");
         assert!(said.contains(words), "{name}: {said}");
-        assert!(!folder.exists());
+        assert!(!directory.exists());
     }
     // All at once, each at its line.
     let storage = "part / --fstype=ext4 --size=30000\npart pv.1 --size=101\nvolgroup vg pv.1\n\
@@ -239,8 +241,8 @@ fn boot(
     more: impl Fn(&Guest),
 ) -> Value {
     let lab = lab();
-    let folder = build(&lab, name, storage);
-    let image = folder.join("openstack.qcow2");
+    let directory = build(&lab, name, storage);
+    let image = directory.join("openstack.qcow2");
     oracle::ok("qemu-img", ["check", "-q", &text(&image)]);
     let guest = Guest::start(&image, firmware, Ipv4Addr::new(192, 168, 1, 10), &lab.key());
     for (mount, kind, device) in mounts {

@@ -3,7 +3,7 @@
 
 use lab_tests::guest::{BOOT_LIMIT, tail};
 use lab_tests::lab::{Lab, text};
-use lab_tests::libvirtd::{FOLDER, Libvirt, USER};
+use lab_tests::libvirtd::{DIRECTORY, Libvirt, USER};
 use lab_tests::{oracle, product};
 use serde_json::Value;
 use std::fs;
@@ -19,14 +19,14 @@ fn lab() -> Lab {
     let lab = Lab::new();
     lab.shorten_menu();
     lab.build("compute", &["practice"], &["--node", "nova01"]);
-    let folder = lab.folder();
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("mode");
-    fs::copy(product::imgbuild(), folder.join("imgbuild")).expect("imgbuild");
+    let directory = lab.directory();
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).expect("mode");
+    fs::copy(product::imgbuild(), directory.join("imgbuild")).expect("imgbuild");
     for part in ["state", "home", "closed", "closed/state"] {
-        fs::create_dir(folder.join(part)).expect(part);
+        fs::create_dir(directory.join(part)).expect(part);
     }
-    fs::set_permissions(folder.join("closed"), fs::Permissions::from_mode(0o700)).expect("mode");
-    let own = ["state", "home", "closed", "output", "key"].map(|part| text(&folder.join(part)));
+    fs::set_permissions(directory.join("closed"), fs::Permissions::from_mode(0o700)).expect("mode");
+    let own = ["state", "home", "closed", "output", "key"].map(|part| text(&directory.join(part)));
     oracle::ok(
         "chown",
         ["-R", &format!("{USER}:{USER}")].into_iter().chain(own.each_ref().map(String::as_str)),
@@ -36,8 +36,8 @@ fn lab() -> Lab {
 
 /// `imgbuild` with `arguments` as the user has it.
 fn imgbuild(libvirt: &Libvirt, arguments: &[&str]) -> Command {
-    let mut command = libvirt.user_command(&format!("{FOLDER}/imgbuild"));
-    command.args(arguments).env("IMGBUILD_STATE", STATE).env("HOME", format!("{FOLDER}/home"));
+    let mut command = libvirt.user_command(&format!("{DIRECTORY}/imgbuild"));
+    command.args(arguments).env("IMGBUILD_STATE", STATE).env("HOME", format!("{DIRECTORY}/home"));
     command
 }
 
@@ -102,7 +102,7 @@ fn define_by_hand(libvirt: &Libvirt, lab: &Lab) {
     let path = lab.output().join("nova01.xml");
     let xml = fs::read_to_string(&path).expect("nova01.xml");
     let xml = xml.replace("'kvm'", "'qemu'").replace("host-passthrough", "maximum");
-    fs::write(lab.folder().join("by-hand.xml"), xml).expect("XML");
+    fs::write(lab.directory().join("by-hand.xml"), xml).expect("XML");
     libvirt.virsh_ok(&["define", "/mnt/by-hand.xml"]);
     libvirt.virsh_ok(&["net-define", "/mnt/output/openstack-lab-network.xml"]);
 }
@@ -112,7 +112,7 @@ fn foreign_network(libvirt: &Libvirt, lab: &Lab, name: &str, address: &str) {
     let xml = format!(
         "<network><name>{name}</name><ip address='{address}' netmask='255.255.255.0'/></network>"
     );
-    fs::write(lab.folder().join("foreign.xml"), xml).expect("XML");
+    fs::write(lab.directory().join("foreign.xml"), xml).expect("XML");
     libvirt.virsh_ok(&["net-define", "/mnt/foreign.xml"]);
     libvirt.virsh_ok(&["net-start", name]);
 }
@@ -194,7 +194,7 @@ fn check_console(libvirt: &Libvirt) {
     let limit = BOOT_LIMIT.as_secs().to_string();
     let mut command = libvirt.user_command("timeout");
     command.args([&limit, "script", "-qec"]);
-    command.args([&format!("{FOLDER}/imgbuild console nova01"), "/dev/null"]);
+    command.args([&format!("{DIRECTORY}/imgbuild console nova01"), "/dev/null"]);
     command.env("IMGBUILD_STATE", STATE).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut script = command.spawn().expect("nsenter starts");
     let mut input = script.stdin.take().expect("a pipe");
@@ -239,7 +239,7 @@ fn a_node_lives_under_libvirt_beside_machines_that_are_not_ours() {
     let lab = lab();
     let links = || oracle::ok("ip", ["-o", "link"]);
     let before = links();
-    let mut libvirt = Libvirt::new(lab.folder());
+    let mut libvirt = Libvirt::new(lab.directory());
     check_what_is_in_the_way(&mut libvirt, &lab);
     check_firmware(&libvirt);
     foreign_network(&libvirt, &lab, "foreign", "192.168.7.1");
@@ -267,14 +267,14 @@ fn a_node_lives_under_libvirt_beside_machines_that_are_not_ours() {
     check_own(&lab);
     ok(&libvirt, &["destroy"]);
     assert_eq!(everything(&libvirt), foreign);
-    assert!(!lab.folder().join("state/openstack-lab").exists());
+    assert!(!lab.directory().join("state/openstack-lab").exists());
 }
 
 /// Images are as they were built, and the user's alone, as the disk and the console's log are.
 fn check_own(lab: &Lab) {
     let check = "sha256sum --quiet -c SHA256SUMS";
     oracle::ok("sh", ["-c", &format!("cd {} && {check}", text(&lab.output()))]);
-    let node = lab.folder().join("state/openstack-lab/nodes/nova01");
+    let node = lab.directory().join("state/openstack-lab/nodes/nova01");
     let [disk, log] = ["overlay.qcow2", "console.log"].map(|name| node.join(name));
     for file in [lab.output().join("nova01.qcow2"), disk, log] {
         let about = fs::metadata(&file).expect("metadata");

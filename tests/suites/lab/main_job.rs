@@ -49,8 +49,9 @@ fn check_disk(raw: &Path, size: u64) {
     assert_eq!(fs::metadata(raw).expect("raw image").len(), size);
     let verdict = oracle::ok("sgdisk", ["-v", &image]);
     assert!(verdict.contains("No problems found"), "{verdict}");
-    let folder = tempfile::tempdir_in(raw.parent().expect("folder")).expect("temporary folder");
-    let esp = folder.path().join("esp");
+    let directory =
+        tempfile::tempdir_in(raw.parent().expect("directory")).expect("temporary directory");
+    let esp = directory.path().join("esp");
     carve(&image, 2, &esp);
     oracle::ok("fsck.fat", ["-n", &text(&esp)]);
     oracle::ok("e2fsck", ["-fn", &root_in(&image)]);
@@ -146,7 +147,7 @@ fn check_tree(lab: &Lab) {
     let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
     let digest = manifest["tree_sha256"].as_str().expect("the tree's name");
     // A copy: rpm may write to its database even when it only reads.
-    let root = lab.folder().join("root");
+    let root = lab.directory().join("root");
     tree::copy(&product::cache(), digest, &root);
     let verdict = tree::run(&root, "rpm -Va");
     let mut changed: Vec<&str> = verdict.lines().collect();
@@ -219,12 +220,12 @@ fn computes_from_practice_medium_differ_only_in_identity() {
     lab.build("compute", &["practice"], &[]);
     let lists: Vec<String> = ["nova01", "nova02"]
         .map(|node| {
-            let raw = lab.folder().join("raw");
+            let raw = lab.directory().join("raw");
             let qcow2 = lab.output().join(format!("{node}.qcow2"));
             oracle::ok("qemu-img", ["convert", "-O", "raw", &text(&qcow2), &text(&raw)]);
             check_disk(&raw, 100 * 1024 * MIB);
-            let dump = lab.folder().join(node);
-            fs::create_dir(&dump).expect("folder");
+            let dump = lab.directory().join(node);
+            fs::create_dir(&dump).expect("directory");
             oracle::run(
                 "debugfs",
                 ["-R", &format!("rdump / {}", text(&dump)), &root_in(&text(&raw))],

@@ -13,13 +13,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Processes that work below `folder` or were told of it, zombies aside.
-fn processes(folder: &Path) -> Vec<String> {
+/// Processes that work below `directory` or were told of it, zombies aside.
+fn processes(directory: &Path) -> Vec<String> {
     let about = |process: &Path| {
         let place = fs::read_link(process.join("cwd")).unwrap_or_default();
         let line = fs::read(process.join("cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        (place.starts_with(folder) || line.contains(&text(folder))).then_some(line)
+        (place.starts_with(directory) || line.contains(&text(directory))).then_some(line)
     };
     let own = std::process::id().to_string();
     fs::read_dir("/proc")
@@ -100,7 +100,7 @@ fn the_reference_lab_comes_up_sees_itself_and_goes_down() {
     let lab = doubles::reference_lab(env!("CARGO_BIN_EXE_openstack_apis_double").as_ref());
     // KVM fails them all, so they come up emulated wherever this runs.
     let double = env!("CARGO_BIN_EXE_qemu_half_kvm_double").as_ref();
-    let half = HalfKvm::new(lab.folder().join("bin"), double, Variant::InternalError);
+    let half = HalfKvm::new(lab.directory().join("bin"), double, Variant::InternalError);
     half.lose_time_of(power::LATE);
     let machines = Machines::with_programs(&lab, half.directory());
     let before = links();
@@ -194,10 +194,10 @@ fn check_down(machines: &Machines, lab: &Lab) {
     }
     let status = machines.status();
     assert_eq!(status["labs"][0]["network_up"], false, "{status:#}");
-    assert_eq!(processes(&lab.folder().join("state")), Vec::<String>::new());
+    assert_eq!(processes(&lab.directory().join("state")), Vec::<String>::new());
     for role in ["controller", "compute"] {
-        let folder = text(&lab.output().join(role));
-        oracle::ok("sh", ["-c", &format!("cd {folder} && sha256sum --quiet -c SHA256SUMS")]);
+        let directory = text(&lab.output().join(role));
+        oracle::ok("sh", ["-c", &format!("cd {directory} && sha256sum --quiet -c SHA256SUMS")]);
     }
 }
 
@@ -216,25 +216,25 @@ fn what_cannot_be_brought_up_is_said() {
     expect(&["down"], 2, "no lab is there");
     expect(&["ssh", "nova01"], 2, "no lab is there");
     expect(&["up", "--memory", "5"], 2, "`5` is not a size");
-    fs::create_dir_all(lab.output()).expect("folder");
+    fs::create_dir_all(lab.output()).expect("directory");
     fs::write(lab.output().join("manifest.json"), "{\"schema\": 0}").expect("manifest");
     expect(&["up", "--output", &output], 2, "manifest.json is not the manifest of a build");
     assert!(machines.ok(&["status"]).contains("no machines"));
     assert_eq!(machines.status()["labs"], Value::Array(Vec::new()));
-    assert!(!lab.folder().join("state").exists(), "a failed `up` leaves nothing");
+    assert!(!lab.directory().join("state").exists(), "a failed `up` leaves nothing");
 }
 
 #[test]
 fn without_root_the_lab_is_in_a_user_namespace() {
     const NOBODY: u32 = 65534;
-    let folder = tempfile::tempdir().expect("temporary folder");
-    let place = folder.path();
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let place = directory.path();
     fs::set_permissions(place, fs::Permissions::from_mode(0o755)).expect("mode");
     let program = place.join("imgbuild");
     fs::copy(product::imgbuild(), &program).expect("imgbuild");
     empty_image(&place.join("images"));
     let home = place.join("home");
-    fs::create_dir(&home).expect("folder");
+    fs::create_dir(&home).expect("directory");
     std::os::unix::fs::chown(&home, Some(NOBODY), Some(NOBODY)).expect("owner");
     // Everybody may use /dev/net/tun on most machines; here only in this mount namespace.
     let run = |arguments: &[&str]| {
@@ -268,7 +268,7 @@ fn without_root_the_lab_is_in_a_user_namespace() {
     assert_eq!(status["labs"][0]["nodes"][0]["power"], "on", "{status:#}");
     assert_eq!(links(), before, "the host's own interfaces");
     let keeper = processes(&home).len();
-    assert!(keeper > 0, "QEMU works in its folder");
+    assert!(keeper > 0, "QEMU works in its directory");
     // A system that is not there does not shut down by itself.
     let down = run(&["down", "--timeout", "1"]);
     let said = String::from_utf8_lossy(&down.stderr).into_owned();

@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// A medium with one package, a cache, and something precious outside of both.
 struct Place {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 /// Where a checksum is written.
@@ -34,10 +34,10 @@ impl Place {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::SeqCst);
         let name = format!("hostile-{}-{number}", std::process::id());
-        let folder = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempdir();
-        let place = Self { folder: folder.expect("temporary folder") };
+        let directory = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempdir();
+        let place = Self { directory: directory.expect("temporary directory") };
         for name in ["medium", "medium/repodata", "outside", "cache", "home"] {
-            fs::create_dir(place.at(name)).expect("folder");
+            fs::create_dir(place.at(name)).expect("directory");
         }
         fs::write(place.at("outside/precious"), "precious").expect("file");
         fs::write(place.at("medium/x.rpm"), "no package").expect("file");
@@ -45,15 +45,15 @@ impl Place {
     }
 
     fn at(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     /// Everything that is outside of the cache, with its content.
     fn outside(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut all = BTreeMap::new();
-        let mut open = vec![self.folder.path().to_owned()];
-        while let Some(folder) = open.pop() {
-            for entry in fs::read_dir(folder).expect("folder") {
+        let mut open = vec![self.directory.path().to_owned()];
+        while let Some(directory) = open.pop() {
+            for entry in fs::read_dir(directory).expect("directory") {
                 let path = entry.expect("entry").path();
                 if path == self.at("cache") {
                     continue;
@@ -322,14 +322,14 @@ fn pipes_in_place_of_the_users_files() {
 fn bombs_take_little_memory() {
     let place = Place::new();
     place.write(Where::Primary, &"0".repeat(64));
-    let (folder, medium) = (place.at("medium/repodata"), text(&place.at("medium")));
+    let (directory, medium) = (place.at("medium/repodata"), text(&place.at("medium")));
     // 1200 MiB of blanks within one text, and as many bytes of elements.
     for (fill, open, why) in [
         ("head -c 1258291200 /dev/zero | tr '\\0' ' '", "", "a tag or text of more than 16 MiB"),
         ("yes '<file>x</file>' | head -c 20000000", "1048576", "more than 1048576 bytes"),
         ("head -c 1258291200 /dev/zero", "", "16 MiB"),
     ] {
-        let gz = folder.join("primary.xml.gz");
+        let gz = directory.join("primary.xml.gz");
         let script = format!("(echo '<metadata>'; {fill}) | gzip -1 > {}", gz.display());
         oracle::ok("sh", ["-c", &script]);
         let open = match open {
@@ -341,7 +341,7 @@ fn bombs_take_little_memory() {
              <location href=\"repodata/primary.xml.gz\"/></data></repomd>",
             sha256(&gz)
         );
-        fs::write(folder.join("repomd.xml"), repomd).expect("repomd.xml");
+        fs::write(directory.join("repomd.xml"), repomd).expect("repomd.xml");
         // Address space, of which the program itself takes a part.
         let limited =
             format!("ulimit -v 500000; exec \"$0\" plan --profile controller --media {medium}");

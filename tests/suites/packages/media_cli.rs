@@ -31,7 +31,7 @@ fn packages(output: &Output) -> Vec<String> {
 }
 
 fn repo_file(setting: &WebLab) -> String {
-    let path = setting.lab.folder().join("lab.repo");
+    let path = setting.lab.directory().join("lab.repo");
     let file = format!(
         "[os]\nname=$releasever\nbaseurl=http://127.0.0.1:9/gone/\n  {SERVER}/practice/os/\n\
          gpgcheck=0\n[extras]\nmirrorlist={SERVER}/list?arch=$basearch\nretries=2\ngpgcheck=0\n\
@@ -45,18 +45,18 @@ fn repo_file(setting: &WebLab) -> String {
 }
 
 #[test]
-fn repo_files_and_mirrors_give_what_folders_give_and_offline_needs_no_network() {
+fn repo_files_and_mirrors_give_what_directories_give_and_offline_needs_no_network() {
     let setting = WebLab::new();
     let repo = repo_file(&setting);
     let practice = product::practice();
-    let folders: Vec<String> =
+    let directories: Vec<String> =
         ["os", "extras", OPENSTACK].map(|part| text(&practice.join(part))).to_vec();
-    let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
+    let directories: Vec<&str> = directories.iter().map(String::as_str).collect();
     let server = Server::start(&setting.namespace, &setting.www());
     let run = |arguments: &[&str]| {
         setting.imgbuild(&setting.namespace, arguments).output().expect("imgbuild starts")
     };
-    let expected = packages(&run(&setting.plan(&folders, &[])));
+    let expected = packages(&run(&setting.plan(&directories, &[])));
     let online = run(&setting.plan(&[&repo], &[]));
     assert_eq!(packages(&online), expected);
     let notes = said(&online);
@@ -65,7 +65,7 @@ fn repo_files_and_mirrors_give_what_folders_give_and_offline_needs_no_network() 
     }
     drop(server);
     let nowhere = Namespace::without_interfaces();
-    let trace = text(&setting.lab.folder().join("trace"));
+    let trace = text(&setting.lab.directory().join("trace"));
     let strace = ["strace", "-f", "-qq", "-e", "trace=network", "-o", &trace];
     let mut offline = setting.plan(&[&repo], &["--offline"]);
     let output = setting.under(&nowhere, &strace, &offline).output().expect("strace starts");
@@ -88,7 +88,7 @@ fn offline_refuses_whatever_would_be_fetched_and_names_it() {
     let setting = WebLab::new();
     let repo = repo_file(&setting);
     let nowhere = Namespace::without_interfaces();
-    let trace = text(&setting.lab.folder().join("trace"));
+    let trace = text(&setting.lab.directory().join("trace"));
     let strace = ["strace", "-f", "-qq", "-e", "trace=network", "-o", &trace];
     let list = format!("mirrorlist={SERVER}/list");
     let metalink = format!("metalink={SERVER}/metalink");
@@ -138,9 +138,10 @@ fn interrupt(mut child: Child) -> Option<i32> {
     child.wait().expect("it ends").code()
 }
 
-/// The files in a folder of the cache.
-fn listed(folder: &Path) -> Vec<PathBuf> {
-    let files = fs::read_dir(folder).map(|files| files.map(|f| f.expect("entry").path()).collect());
+/// The files in a directory of the cache.
+fn listed(directory: &Path) -> Vec<PathBuf> {
+    let files =
+        fs::read_dir(directory).map(|files| files.map(|f| f.expect("entry").path()).collect());
     files.unwrap_or_default()
 }
 
@@ -231,10 +232,10 @@ fn clean_frees_what_it_says(setting: &WebLab) {
 }
 
 /// The practice install tree on two discs, as `createrepo --split` describes them.
-fn discs(folder: &Path) -> [PathBuf; 2] {
-    let discs = ["disc1", "disc2"].map(|name| folder.join(name));
+fn discs(directory: &Path) -> [PathBuf; 2] {
+    let discs = ["disc1", "disc2"].map(|name| directory.join(name));
     oracle::ok("cp", ["-al", &text(&product::practice().join("os")), &text(&discs[0])]);
-    fs::create_dir_all(discs[1].join("Packages")).expect("folder");
+    fs::create_dir_all(discs[1].join("Packages")).expect("directory");
     for (number, package) in listed(&discs[0].join("Packages")).iter().enumerate() {
         if number % 2 == 1 {
             let to = discs[1].join("Packages").join(package.file_name().expect("name"));
@@ -250,7 +251,7 @@ fn discs(folder: &Path) -> [PathBuf; 2] {
         .into_iter()
         .find(|p| p.to_string_lossy().ends_with("comps.xml"))
         .expect("comps.xml");
-    let kept = folder.join("comps.xml");
+    let kept = directory.join("comps.xml");
     fs::copy(comps, &kept).expect("copy");
     fs::remove_dir_all(discs[0].join("repodata")).expect("old metadata");
     let [first, second] = [text(&discs[0]), text(&discs[1])];
@@ -262,7 +263,7 @@ fn discs(folder: &Path) -> [PathBuf; 2] {
 #[test]
 fn a_set_of_discs_is_one_repository() {
     let setting = WebLab::new();
-    let places = discs(setting.lab.folder());
+    let places = discs(setting.lab.directory());
     let [first, second] = [text(&places[0]), text(&places[1])];
     let more = ["extras", OPENSTACK].map(|part| text(&product::practice().join(part)));
     let whole = text(&product::practice().join("os"));
@@ -303,13 +304,13 @@ fn a_set_of_discs_is_one_repository() {
 #[test]
 fn the_lab_file_may_name_a_repo_file() {
     let setting = WebLab::new();
-    let lab = setting.lab.folder().join("profiles/lab.toml");
+    let lab = setting.lab.directory().join("profiles/lab.toml");
     let old = fs::read_to_string(&lab).expect("lab.toml");
     let own = old.split("# --- The repositories").next().expect("text");
     let os = text(&product::practice().join("os"));
     let openstack = text(&product::practice().join(OPENSTACK));
     fs::write(
-        setting.lab.folder().join("profiles/local.repo"),
+        setting.lab.directory().join("profiles/local.repo"),
         format!(
             "[base]\nbaseurl=file://{os}\ngpgcheck=0\nexclude=nothing-*\n\
              [stack]\nbaseurl=file://{openstack}\ngpgcheck=0\npriority=50\n"
@@ -323,8 +324,8 @@ fn the_lab_file_may_name_a_repo_file() {
         let arguments = setting.plan(&[], &["--offline"]);
         setting.imgbuild(&setting.namespace, &arguments).output().expect("imgbuild starts")
     };
-    let folders = [os.as_str(), openstack.as_str()];
-    let arguments = setting.plan(&folders, &[]);
+    let directories = [os.as_str(), openstack.as_str()];
+    let arguments = setting.plan(&directories, &[]);
     let expected = setting.imgbuild(&setting.namespace, &arguments).output().expect("imgbuild");
     assert_eq!(packages(&run()), packages(&expected));
     fs::write(&lab, own.replace("packages = 10670", "") + &table("base") + &table("other"))

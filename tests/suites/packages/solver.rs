@@ -19,8 +19,8 @@ struct Recorded {
     code: u8,
 }
 
-fn recorded(folder: &Path) -> Vec<Recorded> {
-    let text = fs::read_to_string(folder.join("requests.tsv")).expect("requests.tsv");
+fn recorded(directory: &Path) -> Vec<Recorded> {
+    let text = fs::read_to_string(directory.join("requests.tsv")).expect("requests.tsv");
     text.lines()
         .skip(1)
         .map(|line| {
@@ -35,23 +35,23 @@ fn recorded(folder: &Path) -> Vec<Recorded> {
         .collect()
 }
 
-/// Repositories of a yum configuration: id and folder.
+/// Repositories of a yum configuration: id and directory.
 fn catalog(corpus: &Path, conf: &str) -> Catalog {
     let text = fs::read_to_string(corpus.join("depsolve").join(conf)).expect(conf);
     assert!(!text.contains("exclude"), "{conf}: an exclude this test does not pass on");
     let mut catalog = Catalog::default();
     for line in text.lines() {
         let Some(name) = line.strip_prefix("baseurl=file:///REPOS/") else { continue };
-        let folder = corpus.join("repos").join(name);
-        let medium = media::open(folder.to_str().expect("UTF-8")).expect(name);
+        let directory = corpus.join("repos").join(name);
+        let medium = media::open(directory.to_str().expect("UTF-8")).expect(name);
         catalog.add(&medium, Some(name)).unwrap_or_else(|e| panic!("{e}"));
     }
     catalog
 }
 
 /// yum's package set and the requirements that it could not meet.
-fn answer(folder: &Path, id: &str) -> (BTreeSet<String>, BTreeSet<String>) {
-    let text = fs::read_to_string(folder.join("answers").join(format!("{id}.tsv"))).expect(id);
+fn answer(directory: &Path, id: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let text = fs::read_to_string(directory.join("answers").join(format!("{id}.tsv"))).expect(id);
     let mut packages = BTreeSet::new();
     let mut problems = BTreeSet::new();
     for line in text.lines() {
@@ -109,8 +109,8 @@ const DIFFERENCES: [(&str, &str); 2] = [
 fn the_same_packages_as_yum() {
     let Some(shared) = product::shared() else { return };
     let corpus = shared.join("corpus/yum");
-    let folder = corpus.join("depsolve");
-    let requests = recorded(&folder);
+    let directory = corpus.join("depsolve");
+    let requests = recorded(&directory);
     assert_eq!(requests.len(), 30);
     let mut catalogs: BTreeMap<&str, Catalog> = BTreeMap::new();
     let mut report = String::new();
@@ -121,7 +121,7 @@ fn the_same_packages_as_yum() {
         let asked = Request { install: request.words.clone(), ..Request::default() };
         let ours = solve::attempt(catalog, &asked).unwrap_or_else(|e| panic!("{e}"));
         let set: BTreeSet<String> = ours.packages.iter().map(|&id| written(catalog, id)).collect();
-        let (theirs, mut failures) = answer(&folder, &request.id);
+        let (theirs, mut failures) = answer(&directory, &request.id);
         let mut differ = |text: String| writeln!(report, "{}: {text}", request.id).expect("text");
         set.difference(&theirs).for_each(|only| differ(format!("only ours: {only}")));
         theirs.difference(&set).for_each(|only| differ(format!("only yum's: {only}")));
@@ -176,7 +176,7 @@ const PRACTICE_REQUESTS: [(&[&str], &[&str]); 26] = [
     (&["*"], &[]),
 ];
 
-/// The practice medium's repositories: id and folder.
+/// The practice medium's repositories: id and directory.
 fn practice_repositories() -> Vec<(String, PathBuf)> {
     let practice = product::practice();
     let osp10 = practice.join("osp10");
@@ -215,7 +215,7 @@ fn dnf(repositories: &[(String, PathBuf)], requests: &[Request]) -> Vec<BTreeSet
     let script = product::workspace().join("tests/oracles/dnf_set.py");
     let output = Command::new("/usr/bin/python3")
         .arg(script)
-        .args(repositories.iter().map(|(id, folder)| format!("{id}={}", folder.display())))
+        .args(repositories.iter().map(|(id, directory)| format!("{id}={}", directory.display())))
         .stdin(input)
         .output()
         .expect("Debian packages dnf and python3");
@@ -234,8 +234,8 @@ fn dnf(repositories: &[(String, PathBuf)], requests: &[Request]) -> Vec<BTreeSet
 fn the_same_packages_as_dnf_on_the_practice_medium() {
     let repositories = practice_repositories();
     let mut catalog = Catalog::default();
-    for (id, folder) in &repositories {
-        let medium = media::open(folder.to_str().expect("UTF-8")).expect("practice medium");
+    for (id, directory) in &repositories {
+        let medium = media::open(directory.to_str().expect("UTF-8")).expect("practice medium");
         catalog.add(&medium, Some(id)).unwrap_or_else(|e| panic!("{e}"));
     }
     let kernel = catalog.packages.iter().find(|p| p.name == "kernel").expect("kernel").nevra();
@@ -276,7 +276,7 @@ fn the_same_packages_as_dnf_on_the_practice_medium() {
     assert!(report.is_empty(), "{report}");
 }
 
-/// Runs `imgbuild plan` with the practice medium's folders.
+/// Runs `imgbuild plan` with the practice medium's directories.
 fn plan(words: &[&str]) -> Output {
     let practice = product::practice();
     let os = practice.join("os");

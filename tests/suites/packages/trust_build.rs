@@ -14,7 +14,7 @@ fn fails(lab: &Lab, media: &[&str], more: &[&str], code: i32) -> String {
     let output = product::run(&lab.arguments("controller", media, more));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{said}");
-    assert!(!lab.output().exists(), "something is left in the output folder");
+    assert!(!lab.output().exists(), "something is left in the output directory");
     said
 }
 
@@ -27,7 +27,7 @@ fn has(said: &str, words: &[&str]) {
 /// Copies of two of the practice medium's trees without the key that they bring.
 fn without_keys(lab: &Lab) -> [PathBuf; 2] {
     ["os", "osp10"].map(|tree| {
-        let copy = lab.folder().join(tree);
+        let copy = lab.directory().join(tree);
         oracle::ok("cp", ["-al", &text(&product::practice().join(tree)), &text(&copy)]);
         fs::remove_file(copy.join("RPM-GPG-KEY-practice")).expect("the medium's key");
         copy
@@ -36,7 +36,7 @@ fn without_keys(lab: &Lab) -> [PathBuf; 2] {
 
 /// An empty cache, so that no tree of other tests is at hand.
 fn cache(lab: &Lab) -> String {
-    text(&lab.folder().join("cache"))
+    text(&lab.directory().join("cache"))
 }
 
 #[test]
@@ -117,11 +117,11 @@ fn what_was_checked_is_what_is_installed() {
     let lab = Lab::new();
     // Each run has a tree of its own, so that rpm runs.
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("time").as_nanos();
-    let good = package(&format!("CHECKED-{now}"), &lab.folder().join("good"));
-    let evil = package("REPLACED", &lab.folder().join("evil"));
+    let good = package(&format!("CHECKED-{now}"), &lab.directory().join("good"));
+    let evil = package("REPLACED", &lab.directory().join("evil"));
     let evil = fs::read(evil).expect("package");
     lab.edit("kickstart/controller.ks", "openvswitch\n", "openvswitch\nswapped\n");
-    let (os, ours) = (text(&product::practice().join("os")), text(&lab.folder().join("good")));
+    let (os, ours) = (text(&product::practice().join("os")), text(&lab.directory().join("good")));
     let osp10 = text(&product::practice().join("osp10"));
     let more = ["--no-gpgcheck", "good", "--format", "tar"];
     let mut command = product::command();

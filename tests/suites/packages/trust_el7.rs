@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 /// Any time will do: no key of EL7 expires.
 const NOW: i64 = 1_700_000_000;
 
-/// Packages below a folder, by path.
-fn packages(folder: &Path) -> Vec<PathBuf> {
+/// Packages below a directory, by path.
+fn packages(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut pending = vec![folder.to_owned()];
-    while let Some(folder) = pending.pop() {
-        for entry in fs::read_dir(&folder).expect("folder") {
+    let mut pending = vec![directory.to_owned()];
+    while let Some(directory) = pending.pop() {
+        for entry in fs::read_dir(&directory).expect("directory") {
             let path = entry.expect("entry").path();
             if path.is_dir() {
                 pending.push(path);
@@ -138,8 +138,8 @@ fn a_changed_payload_with_matching_digests_is_refused() {
     let at = file.windows(16).position(|w| w == md5).expect("MD5");
     file[payload + 5000] ^= 4;
     assert!(matches!(trust::verify(&file, &keys, NOW), Err(Refusal::Digest { what: "MD5", .. })));
-    let folder = tempfile::tempdir().expect("temporary folder");
-    let changed = folder.path().join("content");
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let changed = directory.path().join("content");
     fs::write(&changed, &file[header..]).expect("content");
     let sum = oracle::ok("md5sum", [text(&changed)]);
     for (n, byte) in file[at..at + 16].iter_mut().enumerate() {
@@ -159,8 +159,8 @@ fn a_changed_payload_with_matching_digests_is_refused() {
 fn rpmkeys_agrees() {
     let Some(shared) = product::shared() else { return };
     let keys = keyring(&shared);
-    let folder = tempfile::tempdir().expect("temporary folder");
-    let database = format!("_dbpath {}", text(folder.path()));
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let database = format!("_dbpath {}", text(directory.path()));
     let rpmkeys = |action: &str, file: &Path| {
         oracle::run("rpmkeys", ["--define", &database, action, "-v", &text(file)])
     };

@@ -117,9 +117,9 @@ mod tests {
             || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
             Into::into,
         );
-        let folder = shared.join("corpus/ovs/ifcfg-pairs/queens-host1");
-        let Ok(before) = std::fs::read_to_string(folder.join("ifcfg-em1.before")) else {
-            eprintln!("{} is absent: not checked", folder.display());
+        let directory = shared.join("corpus/ovs/ifcfg-pairs/queens-host1");
+        let Ok(before) = std::fs::read_to_string(directory.join("ifcfg-em1.before")) else {
+            eprintln!("{} is absent: not checked", directory.display());
             return;
         };
         let (mut spec, bridge) = spec();
@@ -127,7 +127,8 @@ mod tests {
         spec.node.interface.clone_from(&before["DEVICE"]);
         spec.node.address = before["IPADDR"].parse().unwrap();
         spec.network.gateway = before["GATEWAY"].parse().unwrap();
-        let read = |name: &str| assignments(&std::fs::read_to_string(folder.join(name)).unwrap());
+        let read =
+            |name: &str| assignments(&std::fs::read_to_string(directory.join(name)).unwrap());
         let after = read("ifcfg-br-ex.after");
         spec.network.dns = vec![after["DNS1"].parse().unwrap()];
         let ours = assignments(&bridge_ifcfg(&spec, &bridge));

@@ -43,7 +43,7 @@ fn a_cold_build_is_private_durable_and_whole_after_a_kill() {
     assert!(seen.iter().any(|line| line.contains("/.imgbuild-")), "nobody looked in time");
     place.assert_modes("new/out", 0o755, 0o644);
     check_cache(&place.cache);
-    order::check(&trace, place.lab.folder());
+    order::check(&trace, place.lab.directory());
     // Another umask, the same bytes.
     assert_eq!(place.build("again", &[]), first);
 }

@@ -73,10 +73,10 @@ fn of_two_builds_into_one_directory_one_is_refused_and_nothing_is_lost() {
     let again = place.start("022", "out", &[]).wait_with_output().expect("a build");
     ended(&again, 2, &["already holds openstack.qcow2", "--force"]);
     assert!(names(&place.path("out")).iter().all(|name| !name.starts_with('.')));
-    let folder = place.path("out");
+    let directory = place.path("out");
     lab_tests::oracle::ok(
         "sh",
-        ["-c", &format!("cd {} && sha256sum --quiet -c SHA256SUMS", folder.display())],
+        ["-c", &format!("cd {} && sha256sum --quiet -c SHA256SUMS", directory.display())],
     );
-    assert!(fs::read_to_string(folder.join("build.log")).expect("log").contains("done"));
+    assert!(fs::read_to_string(directory.join("build.log")).expect("log").contains("done"));
 }
