@@ -38,7 +38,7 @@ enum Command {
         #[command(flatten)]
         root: Root,
     },
-    /// Show how the node stands: 0 ready, 1 failed, 2 still working.
+    /// Show the node's status: 0 ready, 1 failed, 2 still working.
     Status {
         /// As JSON.
         #[arg(long)]
@@ -65,7 +65,7 @@ enum Command {
     Analyze(look::Analyze),
     /// Show this boot's records (journalctl).
     Logs(look::Logs),
-    /// Show how the other nodes stand: 0 all ready, 1 one failed, 2 otherwise.
+    /// Show the status of the other nodes: 0 all ready, 1 one failed, 2 otherwise.
     Peers(peers::Peers),
     /// Edit an answer file that packstack generated: the spec's keys, nothing else.
     Answers(answers::Answers),

@@ -52,17 +52,17 @@ pub mod id {
     pub const NODE_READY: &str = "846bb1852055451f9b677208cc5a4f2a";
     /// The run ended and the node is not ready.
     pub const NODE_FAILED: &str = "fdf7f854451245ee9028462590eba66c";
-    /// This node begins to tell the others how it stands.
+    /// This node begins to announce its status to the others.
     pub const PEERS_STARTED: &str = "b6ce85b44143436b9ddee91a1d167f5d";
-    /// Another node is heard of for the first time.
+    /// Another node was seen for the first time.
     pub const PEER_JOINED: &str = "958f192f08094bc6bf409a0c075b5edf";
     /// Another node has become ready.
     pub const PEER_READY: &str = "f9da96078a3f41d590bf0f6941984ae3";
     /// Another node has failed.
     pub const PEER_FAILED: &str = "3ec8cb9a682f4585b678f34a0b9c1a90";
-    /// Another node is not heard of any more.
+    /// Another node is not reachable any more.
     pub const PEER_LOST: &str = "8697cf45b9174d0f97a4f3839882b57b";
-    /// Another node is heard of again, or has started anew.
+    /// Another node was seen again, or has restarted.
     pub const PEER_BACK: &str = "a14c4f78ea95424eabe6929b3b2ad2c8";
     /// A connection or an announcement was refused.
     pub const PEER_REFUSED: &str = "d4799fe084bc43c4802d71a54df472cf";

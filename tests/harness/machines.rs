@@ -244,7 +244,7 @@ pub fn empty_image(directory: &Path) {
     fs::write(directory.join("manifest.json"), manifest.to_string()).expect("manifest");
 }
 
-/// A peer that is ready and heard of.
+/// A peer that is ready and reachable.
 pub fn is_ready(peer: &Value) -> bool {
     peer["state"] == "ready" && peer["reachable"] == true
 }

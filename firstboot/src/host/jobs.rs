@@ -46,7 +46,7 @@ impl Host {
         let Some(followed) = jobs.get_mut(name) else { return Ok(None) };
         let now = self.clock().monotonic();
         if followed.ended.is_none() {
-            // First how it stands, then what it said: nothing said before its end is missed.
+            // First its status, then its output: nothing printed before its end is missed.
             followed.ended = match &mut followed.job {
                 Some(job) => job.ended()?,
                 None => Some(None),

@@ -12,6 +12,6 @@ pub enum Note {
         /// What it said.
         line: String,
     },
-    /// How a service of OpenStack stands.
+    /// The status of a service of OpenStack.
     Service(ServiceState),
 }

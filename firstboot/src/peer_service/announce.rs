@@ -1,6 +1,6 @@
-//! Announcing: one task for each other node, which says how this node stands every ten
+//! Announcing: one task for each other node, which sends it this node's status every ten
 //! seconds or so, at once when that changes, and at once to a node that has just come.
-//! Lost messages need no care: the next one says it all.
+//! Lost messages need no care: the next one has everything.
 
 use super::record::record_peer;
 use super::shared::SharedService;
@@ -74,7 +74,7 @@ async fn send_announcement(
     Ok(Some(serde_json::from_slice(&body).unwrap_or(Refused { reason, message })))
 }
 
-/// Records when the other side begins to refuse, or another machine stands in its place.
+/// Records when the other side begins to refuse, or another machine has its address.
 /// That it does not answer is no trouble: it will not announce itself then, and be lost.
 fn record_trouble(
     service: &SharedService,
@@ -86,7 +86,7 @@ fn record_trouble(
     let trouble = match answer {
         Ok(None) => None,
         Ok(Some(refused)) => {
-            Some(format!("{name} refuses what this node says: {}", refused.message))
+            Some(format!("{name} refuses this node's announcements: {}", refused.message))
         }
         Err(error) => match describe_revoked(&error, name) {
             None if Refusal::of_handshake(&error) == Refusal::WrongCertificate => {

@@ -29,21 +29,21 @@ pub(super) fn record_peer(
 pub(super) fn record_change(journal: &Journal, change: PeerChange, said: &Announcement) {
     let (node, step) = (said.node.as_str(), said.step.as_str());
     let (id, outcome, message) = match change {
-        PeerChange::Joined => (id::PEER_JOINED, "joined", format!("{node} is heard of")),
+        PeerChange::Joined => (id::PEER_JOINED, "joined", format!("{node} was seen for the first time")),
         PeerChange::Ready => (id::PEER_READY, "ready", format!("{node} is ready")),
         PeerChange::Failed => {
             (id::PEER_FAILED, "failed", format!("{node} has failed at step {step}"))
         }
-        PeerChange::Back => (id::PEER_BACK, "back", format!("{node} is heard of again")),
-        PeerChange::Rebooted => (id::PEER_BACK, "back", format!("{node} has started anew")),
-        PeerChange::CloudUp => (id::CLOUD_UP, "up", format!("OpenStack is up, says {node}")),
+        PeerChange::Back => (id::PEER_BACK, "back", format!("{node} was seen again")),
+        PeerChange::Rebooted => (id::PEER_BACK, "back", format!("{node} has restarted")),
+        PeerChange::CloudUp => (id::CLOUD_UP, "up", format!("{node} reports that OpenStack is up")),
     };
     record_peer(journal, id, outcome, node, message);
 }
 
-/// Records that nothing was heard of `node` for `seconds`.
+/// Records that `node` was last seen `seconds` ago.
 pub(super) fn record_lost(journal: &Journal, node: &str, seconds: f64) {
-    let message = format!("nothing was heard of {node} for {seconds:.0} s");
+    let message = format!("{node} was last seen {seconds:.0} s ago");
     record_peer(journal, id::PEER_LOST, "lost", node, message);
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// So many replaced boots of a node are remembered.
 const OLD_BOOTS: usize = 8;
 
-/// The session in which something is said.
+/// The session in which an announcement comes.
 #[derive(Clone, Debug)]
 pub struct AnnouncerSession {
     /// The name in the client's certificate.
@@ -22,7 +22,7 @@ pub struct AnnouncerSession {
     pub age: Duration,
 }
 
-/// What was heard of a node.
+/// What is known of a node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KnownPeer {
     pub(super) boot_id: String,
@@ -33,7 +33,7 @@ pub struct KnownPeer {
     pub(super) cloud: Option<CloudState>,
     /// Since when it is at that step.
     pub(super) since: f64,
-    /// When it was heard of last.
+    /// When it was last seen.
     pub(super) heard: f64,
     /// Whether its loss was told.
     pub(super) lost: bool,
@@ -47,15 +47,15 @@ pub struct KnownPeer {
 /// What changed by an announcement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerChange {
-    /// It was heard of for the first time.
+    /// It was seen for the first time.
     Joined,
     /// It has become ready.
     Ready,
     /// A step of it has failed.
     Failed,
-    /// It was lost, and is heard of again.
+    /// It was lost, and was seen again.
     Back,
-    /// It has started anew.
+    /// It has restarted.
     Rebooted,
     /// OpenStack has come up.
     CloudUp,

@@ -28,7 +28,7 @@ pub enum Refusal {
     WrongName,
     /// The node spec knows no such node.
     Unexpected,
-    /// It was said before, or in another session than it was made for.
+    /// It was sent before, or in another session than it was made for.
     Replayed,
     /// It is of a boot that another one has followed.
     OlderBoot,
@@ -67,8 +67,8 @@ impl Refusal {
             Refusal::Oversized => "it is too long for an announcement",
             Refusal::WrongName => "it is about another node than its certificate",
             Refusal::Unexpected => "the lab has no other node of that name",
-            Refusal::Replayed => "it was said before, or in another session",
-            Refusal::OlderBoot => "a later boot of that node was heard of already",
+            Refusal::Replayed => "it was sent before, or in another session",
+            Refusal::OlderBoot => "a later boot of that node has already been seen",
             Refusal::Expired => "it came too late",
         }
     }

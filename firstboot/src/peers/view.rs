@@ -1,4 +1,4 @@
-//! What a node has heard of the others, and by which rules it believes it.
+//! What a node knows of the others, and the rules by which it accepts announcements.
 //!
 //! An announcement is taken when all of this holds:
 //!
@@ -31,13 +31,13 @@ pub const PATH: &str = "/run/firstboot/peers.json";
 const VERSION: u32 = 1;
 /// How long after the beginning of its session an announcement is taken.
 pub const EXPIRY: Duration = Duration::from_secs(10);
-/// A node that was not heard of for so many seconds is unreachable: three announcements
+/// A node that was not seen for so many seconds is unreachable: three announcements
 /// were lost.
 pub const LOST_AFTER: f64 = 35.0;
 /// Seconds after which a view that was not written is nobody's: it is written every few.
 const STALE: f64 = 30.0;
 
-/// What this node has heard of the others since it started.
+/// What this node knows of the others since it started.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct View {
     version: u32,
@@ -55,7 +55,7 @@ impl View {
         let boot_id = host.boot_id();
         let text = host.read(PATH).ok().flatten();
         let known = text.and_then(|text| serde_json::from_str::<View>(&text).ok());
-        // The others say all of it again within seconds.
+        // The others announce all of it again within seconds.
         let known = known.filter(|view| view.version == VERSION && view.boot_id == boot_id);
         known.unwrap_or(View { version: VERSION, boot_id, ..View::default() })
     }

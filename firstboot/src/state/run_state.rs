@@ -64,7 +64,7 @@ impl RunState {
         }
     }
 
-    /// How the node stands, judged by the steps alone. While a step is still to come
+    /// The node's status, judged by the steps alone. While a step is still to come
     /// the run is at work, even if an earlier one failed.
     pub fn readiness(&self) -> Readiness {
         let open = |step: &StepState| {

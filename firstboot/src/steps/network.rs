@@ -38,7 +38,7 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
     Ok(look(host, spec)?.unwrap_or_else(CheckOutcome::Unmet))
 }
 
-/// How the interface stands, or what is wrong as long as network.service is not at work.
+/// The interface's status, or what is wrong as long as network.service is not at work.
 fn look(host: &Host, spec: &Spec) -> Result<Result<CheckOutcome, String>, Fault> {
     let interfaces = host.runner().interfaces()?;
     let wanted = &spec.node.interface;

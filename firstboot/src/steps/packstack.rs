@@ -119,7 +119,7 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
     }))
 }
 
-/// How a run under way stands; `None` if there is none, or it failed.
+/// The status of a run under way; `None` if there is none, or it failed.
 fn watch(
     host: &Host,
     spec: &Spec,

@@ -1,4 +1,4 @@
-//! A lab of nodes that tell each other how they stand: keys made on the spot, node trees,
+//! A lab of nodes that exchange their status: keys made on the spot, node trees,
 //! and the built binary's service on each, in the test's own network namespace.
 
 use crate::double::COMPUTE;
@@ -170,7 +170,7 @@ impl LabNode {
         (self.spec.node.address, PORT).into()
     }
 
-    /// Writes the state file of a node whose steps all stand at `outcome`.
+    /// Writes the state file of a node whose steps all have `outcome`.
     pub fn state(&self, outcome: Outcome) {
         let host = firstboot::host::Host::open(self.root.path());
         let mut state = RunState::new(&self.spec, &host, String::new());

@@ -1,4 +1,4 @@
-//! The nodes tell each other how they stand: the built binary's service over real TLS, on
+//! The nodes exchange their status: the built binary's service over real TLS, on
 //! addresses of the test's own network namespace. curl and openssl are the clients that
 //! we did not write (Debian packages curl, openssl).
 
@@ -59,11 +59,11 @@ fn three_nodes_know_of_each_other_and_of_the_cloud() {
         nodes[2].stop();
         // A minute passes on the controller.
         nodes[0].uptime(1060);
-        until("its loss is known", || nodes[0].records().contains("peers: lost: nothing was"));
+        until("its loss is known", || nodes[0].records().contains("peers: lost: node2 was last seen"));
         let lost = nodes[0].peer("node2");
         assert_eq!((&lost["reachable"], &lost["state"]), (&json!(false), &json!("failed")));
         let text = nodes[0].text("peers");
-        assert!(text.contains("NOT REACHABLE: last heard of"), "{text}");
+        assert!(text.contains("NOT REACHABLE: last seen"), "{text}");
         nodes[2].write("/proc/sys/kernel/random/boot_id", "another-boot\n", 0o444);
         nodes[2].uptime(5);
         nodes[2].serve();
@@ -71,20 +71,20 @@ fn three_nodes_know_of_each_other_and_of_the_cloud() {
         assert_eq!(nodes[0].peer("node2")["state"], "working");
         let records = nodes[0].records();
         for words in [
-            "peers: joined: node1 is heard of",
+            "peers: joined: node1 was seen for the first time",
             "peers: ready: node1 is ready",
             "peers: failed: node2 has failed at step identity",
-            "peers: back: node2 has started anew",
+            "peers: back: node2 has restarted",
         ] {
             assert!(records.contains(words), "{words}: {records}");
         }
         assert_eq!(records.matches("node1 is ready").count(), 1, "{records}");
-        assert!(nodes[1].records().contains("peers: up: OpenStack is up, says node0"));
+        assert!(nodes[1].records().contains("peers: up: node0 reports that OpenStack is up"));
     });
 }
 
 #[test]
-fn a_thousand_nodes_are_heard_of() {
+fn a_thousand_nodes_are_seen() {
     isolated(|| {
         const COUNT: u16 = 1000;
         addresses();
@@ -227,10 +227,10 @@ async fn break_sequence(authority: &Authority, node: &LabNode, early: &str) {
 /// Starts a new boot, and speaks for older ones; `early` began before the new one.
 async fn break_boot_order(one: &Pki, node: &LabNode, early: TlsSession) {
     let new = announcement("node1", "boot-b", 1);
-    assert_eq!(say(one, node, &new).await, Ok(()), "a new boot begins anew");
+    assert_eq!(say(one, node, &new).await, Ok(()), "a new boot starts its own count");
     let old = announcement("node1", "boot-a", 9);
     assert_eq!(say(one, node, &old).await, refused("older-boot"));
-    let late = announcement("node1", "boot-never-heard-of", 9);
+    let late = announcement("node1", "boot-never-seen", 9);
     let late = Announcement { session: early.id.clone(), ..late };
     assert_eq!(post(early, serde_json::to_vec(&late).unwrap()).await, refused("older-boot"));
 }

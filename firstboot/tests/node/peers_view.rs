@@ -38,7 +38,7 @@ fn packstack_waits_until_every_compute_has_said_that_it_is_ready() {
     assert_eq!(missing(), ["firstboot-peers.service does not run on this node"]);
     let mut view = View::load(&node.host());
     view.save(&node.host()).unwrap();
-    assert_eq!(missing()[0], "nova01 (192.168.1.11) has not been heard of yet");
+    assert_eq!(missing()[0], "nova01 (192.168.1.11) has not been seen yet");
     assert_eq!(missing().len(), 2);
     let ready = |name: &str, seq| announcement(name, "b", seq);
     let working =
@@ -54,7 +54,7 @@ fn packstack_waits_until_every_compute_has_said_that_it_is_ready() {
     node.write("/proc/uptime", "1040.00 1.00\n");
     heard(&mut view, &node, ready("nova02", 3), 1040.0);
     view.save(&node.host()).unwrap();
-    assert_eq!(missing(), ["nova01 (192.168.1.11) was last heard of 41 s ago"]);
+    assert_eq!(missing(), ["nova01 (192.168.1.11) was last seen 41 s ago"]);
     // Without keys ssh decides, as nothing else can be known.
     std::fs::remove_dir(node.root.path().join("etc/firstboot/pki")).unwrap();
     assert_eq!(missing(), Vec::<String>::new());

@@ -94,7 +94,7 @@ fn check_nova(double: &Double) {
     };
     sick(
         double.changed(SERVICES, old, || ask("nova")),
-        "nova-compute on nova02.lab.example was last heard of before this boot",
+        "nova-compute on nova02.lab.example was last seen before this boot",
     );
     let down = |value: &mut Value| value["services"][3]["state"] = "down".into();
     sick(double.changed(SERVICES, down, || ask("nova")), "nova-compute on nova01 is down");

@@ -8,7 +8,7 @@ pub(super) struct Expected {
     pub(super) computes: Vec<String>,
     /// Names of the hosts with an Open vSwitch agent.
     pub(super) agents: Vec<String>,
-    /// When this node booted (`2026-11-24T02:28:00`, UTC): what was last heard of before
+    /// When this node booted (`2026-11-24T02:28:00`, UTC): what was last seen before
     /// is from an earlier life.
     pub(super) boot: String,
 }
@@ -32,7 +32,7 @@ fn is_host(found: &str, name: &str) -> bool {
 fn wrong_service(service: &Value, expected: &Expected) -> Option<String> {
     let (binary, host) = (text(service, "binary"), text(service, "host"));
     // `2016-10-11T12:00:00.000000`; both begin alike, so text compares as time.
-    let heard = text(service, "updated_at");
+    let seen = text(service, "updated_at");
     if text(service, "status") == "disabled" {
         let reason = text(service, "disabled_reason");
         return Some(format!("{binary} on {host} is disabled {reason}").trim_end().to_owned());
@@ -40,8 +40,8 @@ fn wrong_service(service: &Value, expected: &Expected) -> Option<String> {
     if text(service, "state") != "up" {
         return Some(format!("{binary} on {host} is {}", text(service, "state")));
     }
-    let fresh = heard.get(..19).is_some_and(|heard| heard >= expected.boot.as_str());
-    (!fresh).then(|| format!("{binary} on {host} was last heard of before this boot ({heard})"))
+    let fresh = seen.get(..19).is_some_and(|seen| seen >= expected.boot.as_str());
+    (!fresh).then(|| format!("{binary} on {host} was last seen before this boot ({seen})"))
 }
 
 /// The services of these kinds must be there and up, each once at least.
