@@ -77,7 +77,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(cli) => cli,
         Err(error) => {
             let wrong = error.use_stderr();
-            // A closed pipe is no reason to say anything else.
+            // A closed pipe is not an error.
             let _ = error.print();
             return if wrong { USAGE } else { READY };
         }

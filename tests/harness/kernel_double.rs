@@ -69,7 +69,7 @@ fn download(package: &str) -> PathBuf {
 }
 
 /// The files, below `directory`, of the modules `wanted` and those that they name in turn
-/// (`depends` of modinfo(8)). What this kernel has built in is no file.
+/// (`depends` of modinfo(8)). What this kernel has built in has no file.
 fn needed(directory: &Path, wanted: &[&str]) -> Vec<String> {
     let found = oracle::ok("find", [&text(directory), "-name", "*.ko", "-printf", "%P\n"]);
     let name = |file: &str| {

@@ -77,7 +77,7 @@ impl Namespace {
         self.daemons.push(programs::start("chronyd", &mut command));
     }
 
-    /// Starts a double of the lab's name server: it knows no name (NXDOMAIN, RFC 1035). Without
+    /// Starts a double of the lab's name server: it does not know any name (NXDOMAIN, RFC 1035). Without
     /// an answer, sshd on EL7 waits for its look-up of who logs in.
     ///
     /// # Panics

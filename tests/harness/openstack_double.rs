@@ -117,7 +117,7 @@ impl Double {
     /// As [`Double::with`]: `change` changes the healthy answer.
     ///
     /// # Panics
-    /// When that is no JSON.
+    /// When that is not JSON.
     pub fn changed<T>(
         &self,
         page: Page,

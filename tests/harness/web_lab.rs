@@ -72,7 +72,7 @@ impl WebLab {
     }
 }
 
-/// Python's web server, which knows no ranges.
+/// Python's web server, which does not support ranges.
 pub struct Server(Child);
 
 impl Server {

@@ -52,7 +52,7 @@ fn edit(host: &Host, args: &Answers) -> Result<String, (u8, String)> {
     let wanted = wanted(host, packstack).map_err(|fault| (CONFIG, fault.to_string()))?;
     let mut file = AnswerFile::parse(&read(&args.input)?);
     if file.entries().is_empty() {
-        let why = "there is no KEY=value line in it: it is no answer file";
+        let why = "there is no KEY=value line in it: it is not an answer file";
         return Err((INPUT, format!("{}: {why}", args.input.display())));
     }
     let changed = file.apply(&wanted);

@@ -77,7 +77,7 @@ impl Host {
         files::resolve(&self.root, Path::new(path))
     }
 
-    /// The content of `path`, `None` if it is not there. Bytes that are no UTF-8
+    /// The content of `path`, `None` if it is not there. Bytes that are not UTF-8
     /// are replaced, so that they compare unequal to whatever is wanted.
     ///
     /// # Errors

@@ -75,7 +75,7 @@ async fn send_announcement(
 }
 
 /// Records when the other side begins to refuse, or another machine has its address.
-/// That it does not answer is no trouble: it will not announce itself then, and be lost.
+/// That it does not answer is not recorded: it will not announce itself then, and be lost.
 fn record_trouble(
     service: &SharedService,
     peer: &LabHost,

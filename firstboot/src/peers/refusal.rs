@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refusal {
-    /// The connection does not speak TLS 1.3, or broke off before it did.
+    /// The connection does not speak TLS 1.3, or was interrupted before it did.
     NoTls,
     /// It shows no certificate.
     NoCertificate,
@@ -26,7 +26,7 @@ pub enum Refusal {
     Oversized,
     /// The announcement is about another node than its certificate.
     WrongName,
-    /// The node spec knows no such node.
+    /// The node spec does not have this node.
     Unexpected,
     /// It was sent before, or in another session than it was made for.
     Replayed,
@@ -58,7 +58,7 @@ impl Refusal {
     /// In words.
     pub fn describe(self) -> &'static str {
         match self {
-            Refusal::NoTls => "it is no TLS 1.3 connection, or broke off",
+            Refusal::NoTls => "it is not a TLS 1.3 connection, or was interrupted",
             Refusal::NoCertificate => "it shows no certificate of the lab",
             Refusal::WrongCertificate => "its certificate is not of this lab's CA",
             Refusal::RevokedCertificate => "its key is not the one in this node's image",

@@ -5,7 +5,7 @@
 //! 1. The name in the client's certificate is that of the node it is about, and the spec
 //!    knows that node.
 //! 2. Its `session` is that of the TLS session in which it comes, so that it was made
-//!    after the session began: what was recorded earlier is no use in another session.
+//!    after the session began: what was recorded earlier is useless in another session.
 //! 3. The session began no more than [`EXPIRY`] ago by the receiver's own monotonic
 //!    clock. So no message is older than that, whatever the wall clocks say.
 //! 4. Within a boot its `seq` is higher than every one before.

@@ -92,7 +92,7 @@ fn one_of(text: &str, allowed: &str) -> Option<char> {
 }
 
 /// The sources in the output of `chronyc sources` for people; chronyc before 2.3
-/// (CentOS 7.0 to 7.2) knows no `-c`.
+/// (CentOS 7.0 to 7.2) does not have `-c`.
 ///
 /// # Errors
 /// The text's last line when there is no table of sources in it.

@@ -67,7 +67,7 @@ fn wrong_input_is_refused_in_words_and_nothing_is_written() {
     refused(78, "not a password on one line");
     std::fs::remove_file(root.path().join(PASSWORD)).unwrap();
     put(root.path(), "generated", "# nothing\n", 0o644);
-    refused(65, "it is no answer file");
+    refused(65, "it is not an answer file");
     std::fs::remove_file(root.path().join("generated")).unwrap();
     refused(65, "generated: it is not there");
     put(root.path(), "spec.toml", COMPUTE, 0o644);

@@ -168,7 +168,7 @@ impl World {
                 effect(self);
                 return said(code, "");
             }
-            other => panic!("the double knows no systemctl {other}"),
+            other => panic!("the double does not know systemctl {other}"),
         }
         said(0, "")
     }

@@ -115,7 +115,7 @@ fn without_keys_the_status_says_that_nothing_is_known() {
     assert!(status.peers.iter().all(|peer| peer.state == PeerState::Unknown && !peer.reachable));
     let note = find_obstacle(&node.host(), &View::load(&node.host())).unwrap();
     assert!(note.starts_with("/etc/firstboot/pki is not in this image"), "{note}");
-    // A view of another boot is no view.
+    // A view of another boot does not count.
     let mut view = View::load(&node.host());
     heard(&mut view, &node, announcement("nova01", "b", 1), 990.0);
     view.save(&node.host()).unwrap();

@@ -151,7 +151,7 @@ fn including(directory: &tempfile::TempDir, last: &str) -> String {
     write(directory, "good.ks", text)
 }
 
-/// Passwords in clear are warned about and not repeated; a refused line is no error.
+/// Passwords in clear are warned about and not repeated; a refused line is not an error.
 #[test]
 fn the_report_is_said_as_json_for_every_line_of_every_file() {
     let directory = tempfile::tempdir().unwrap();

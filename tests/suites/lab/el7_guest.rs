@@ -133,7 +133,7 @@ fn check_disks(guest: &Guest) {
     ] {
         let found = guest.ssh(&format!("findmnt -n -o FSTYPE,SOURCE,LABEL {mount}"));
         assert_eq!(squeezed(&found), expected, "{}", guest.ssh("lsblk -f"));
-        // fstab has no other than what is mounted; EL7's findmnt knows no --verify.
+        // fstab has no other than what is mounted; EL7's findmnt does not have --verify.
         let listed = guest.ssh(&format!("findmnt -s -e -n -o FSTYPE,SOURCE {mount}"));
         let device = expected.split(' ').nth(1).expect("device");
         assert!(squeezed(&listed).ends_with(device), "{listed}");

@@ -203,7 +203,7 @@ fn listings_and_contents_are_xorriso_s() {
     let (mut listed, mut read) = (0, 0);
     for (image, _) in corpus(&shared, directory.path()).into_iter().filter(|(_, well)| *well) {
         let name = name_of(&image);
-        // xorriso uncompresses zisofs; here such a file is no plain file.
+        // xorriso uncompresses zisofs; here such a file is not a plain file.
         if name.contains("zisofs") {
             let iso = Iso::open(File::open(&image).expect("open")).expect(&name);
             let nodes = iso.walk().expect("walk");

@@ -145,7 +145,7 @@ fn the_same_packages_as_yum() {
 }
 
 /// Requests to the practice medium: words, and names that must not be used at all. A `-NAME` is
-/// a kickstart's; dnf has no such thing, so it is given the rest and an exclude.
+/// a kickstart's; dnf does not have that, so it is given the rest and an exclude.
 const PRACTICE_REQUESTS: [(&[&str], &[&str]); 26] = [
     (&["bash"], &[]),
     (&["kernel"], &[]),

@@ -141,11 +141,11 @@ mod tests {
             .replace("interface = \"eth0\"", "interface = \"../x\"");
         let found = problems(&text).join("\n");
         for wanted in [
-            "network.gateway: 192.168.2.254 is no host's address in 192.168.1.0/24",
+            "network.gateway: 192.168.2.254 is not a host's address in 192.168.1.0/24",
             "hosts[2].name: `nova01` is there twice",
             "services.disabled: `chronyd.service` is in `enabled` as well",
-            "services.disabled: `--now` is no unit name",
-            "node.interface: `../x` is no interface name",
+            "services.disabled: `--now` is not a unit name",
+            "node.interface: `../x` is not an interface name",
         ] {
             assert!(found.contains(wanted), "lacks `{wanted}`:\n{found}");
         }

@@ -19,7 +19,7 @@ pub fn fingerprint(host: &Host) -> io::Result<u64> {
     let (mut left, deepest) = MOST;
     let mut directories = vec![(host.path(LATEST)?, 0)];
     while let Some((directory, depth)) = directories.pop() {
-        // What is not there, or goes away meanwhile, is no news.
+        // What does not exist, or is removed meanwhile, is not reported.
         for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
             let Ok(meta) = entry.metadata() else { continue };
             if meta.is_dir() && depth < deepest {
