@@ -5,7 +5,7 @@ use crate::{oracle, product};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The directory of a lab; taken away when dropped.
+/// The directory of a lab; removed when dropped.
 pub struct Lab {
     directory: tempfile::TempDir,
 }

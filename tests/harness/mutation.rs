@@ -226,7 +226,7 @@ pub fn run(
     command.args([time.as_secs_f64(), limit.as_secs_f64()].map(|seconds| seconds.to_string()));
     let output = command.arg(seed.to_string()).output().expect("the program `mutate` starts");
     let whole = fs::read(&record).unwrap_or_default();
-    // A record is there as long as there is something to look at.
+    // A record exists as long as there is something to look at.
     let _ = fs::remove_file(&record);
     if output.status.success() {
         return serde_json::from_slice(&output.stdout).map_err(|e| e.to_string());

@@ -94,7 +94,7 @@ impl Namespace {
                     // A response to a recursive query; the question is sent back as it came.
                     (query[2], query[3]) = (0x81, 0x83);
                     query[6..12].fill(0);
-                    // Whoever asked may be gone.
+                    // The client may be gone.
                     let _ = socket.send_to(&query[..size], from);
                 }
             }

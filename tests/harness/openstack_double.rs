@@ -66,7 +66,7 @@ impl Double {
             let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).expect("a free port");
             let double = double.clone();
             std::thread::spawn(move || {
-                // Whoever asked may be gone.
+                // The client may be gone.
                 listener.incoming().flatten().for_each(|stream| drop(double.answer(port, stream)));
             });
         }
@@ -108,7 +108,7 @@ impl Double {
     /// When there is no such page.
     pub fn with<T>(&self, page: Page, answer: (u16, Value), ask: impl FnOnce() -> T) -> T {
         let text = answer.1.as_str().map_or_else(|| answer.1.to_string(), str::to_owned);
-        let old = self.pages().insert(page, (answer.0, text)).expect("a page that is there");
+        let old = self.pages().insert(page, (answer.0, text)).expect("an existing page");
         let found = ask();
         self.pages().insert(page, old);
         found

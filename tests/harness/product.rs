@@ -58,7 +58,7 @@ pub fn imgbuild() -> &'static Path {
     })
 }
 
-/// The practice medium of the shared cache, made if it is not there: os, extras, osp10.
+/// The practice medium of the shared cache, created if it does not exist: os, extras, osp10.
 ///
 /// # Panics
 /// When it cannot be made.
@@ -85,7 +85,7 @@ pub fn state() -> PathBuf {
     cache().join("state")
 }
 
-/// [`cache`], made if it is not there; large temporary files of tests go here, as `/tmp` may be small.
+/// [`cache`], created if it does not exist; large temporary files of tests go here, as `/tmp` may be small.
 ///
 /// # Panics
 /// When it cannot be made.

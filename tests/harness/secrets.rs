@@ -59,7 +59,7 @@ impl Secrets {
     /// When it does; the message names the secret and does not show it.
     pub fn assert_unseen(&self, what: &str, seen: &str) {
         for (name, value) in &self.values {
-            assert!(!seen.contains(value), "{what}: the secret {name} is there");
+            assert!(!seen.contains(value), "{what}: the secret {name} is in it");
         }
     }
 

@@ -61,7 +61,7 @@ fn edit(host: &Host, args: &Answers) -> Result<String, (u8, String)> {
     let mut said: String = changed.iter().map(|key| format!("{key}\n")).collect();
     if !wanted.contains_key(ADMIN_PASSWORD) {
         let path = &packstack.admin_password_file;
-        said += &format!("({path} is not there: {ADMIN_PASSWORD} stays as generated)\n");
+        said += &format!("({path} does not exist: {ADMIN_PASSWORD} stays as generated)\n");
     }
     Ok(said)
 }
@@ -69,5 +69,5 @@ fn edit(host: &Host, args: &Answers) -> Result<String, (u8, String)> {
 fn read(path: &Path) -> Result<Vec<u8>, (u8, String)> {
     let named = |why: String| (INPUT, format!("{}: {why}", path.display()));
     let bytes = files::read(path).map_err(|error| named(error.to_string()))?;
-    bytes.ok_or_else(|| named("it is not there".to_owned()))
+    bytes.ok_or_else(|| named("it does not exist".to_owned()))
 }

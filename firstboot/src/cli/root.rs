@@ -15,7 +15,7 @@ pub(super) struct Root {
 impl Root {
     /// The node or directory tree.
     pub(super) fn host(&self) -> Host {
-        // A relative directory, or `//`, is made plain; one that is not there stays.
+        // A relative directory, or `//`, is made plain; one that does not exist stays.
         let root = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
         Host::open(&root)
     }

@@ -182,7 +182,7 @@ impl StepRun {
     fn end_out_of_time(&self, run: &RunContext, what: &str) -> Ending {
         let seconds = self.bounds.deadline.as_secs();
         self.step.give_up(run.host);
-        self.end_failed(run, Fault::new(format!("waited {seconds} s in vain for {what}")))
+        self.end_failed(run, Fault::new(format!("timed out after {seconds} s waiting for {what}")))
     }
 
     fn end_failed(&self, run: &RunContext, fault: Fault) -> Ending {

@@ -127,7 +127,7 @@ pub fn write_atomic(target: &Path, content: &[u8], mode: u32) -> io::Result<()> 
 /// owner and group that it has.
 ///
 /// # Errors
-/// As writing a file, or when it is not there; `target` is then unchanged.
+/// As writing a file, or when it does not exist; `target` is then unchanged.
 pub fn replace_atomic(target: &Path, content: &[u8]) -> io::Result<()> {
     let meta = fs::metadata(target)?;
     write_atomic(target, content, meta.permissions().mode() & 0o7777)?;

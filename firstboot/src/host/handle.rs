@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// Shorter "secrets" (`y`, `42`, in characters) are words of any text, and hide nothing.
 pub const MIN_SECRET: usize = 4;
-/// Where SELinux says that it is there.
+/// Where SELinux shows that it is enabled.
 const SELINUX: &str = "/sys/fs/selinux/enforce";
 
 /// One node, or a directory tree that looks like one.
@@ -77,7 +77,7 @@ impl Host {
         files::resolve(&self.root, Path::new(path))
     }
 
-    /// The content of `path`, `None` if it is not there. Bytes that are not UTF-8
+    /// The content of `path`, `None` if it does not exist. Bytes that are not UTF-8
     /// are replaced, so that they compare unequal to whatever is wanted.
     ///
     /// # Errors
@@ -119,7 +119,7 @@ impl Host {
     /// Replaces the content of the file `path`, which keeps its mode, owner and group.
     ///
     /// # Errors
-    /// As [`Host::write`]; also when it is not there.
+    /// As [`Host::write`]; also when it does not exist.
     pub fn replace(&self, path: &str, content: &[u8]) -> io::Result<()> {
         let target = files::replaceable(&self.root, Path::new(path))?;
         files::replace_atomic(&target, content).map_err(|error| named(path, &error))?;
@@ -127,7 +127,7 @@ impl Host {
         Ok(())
     }
 
-    /// Removes the file `path`, if it is there.
+    /// Removes the file `path`, if it exists.
     ///
     /// # Errors
     /// As removing a file.
@@ -138,7 +138,7 @@ impl Host {
         }
     }
 
-    /// Makes the directory `path` if it is not there, for its owner only.
+    /// Makes the directory `path` if it does not exist, for its owner only.
     ///
     /// # Errors
     /// As making directories.
@@ -218,7 +218,7 @@ impl Host {
         std::mem::take(&mut self.notes.borrow_mut())
     }
 
-    /// The permission bits of `path`, `None` if it is not there.
+    /// The permission bits of `path`, `None` if it does not exist.
     ///
     /// # Errors
     /// As asking for a file's status.

@@ -21,7 +21,7 @@ const MAX_LINE: usize = 500;
 /// Time limit of a program that is only asked something.
 const ASK: Duration = Duration::from_secs(20);
 /// How long output is still read after the program ended: a daemon it started may
-/// hold the pipe open for ever.
+/// hold the pipe open indefinitely.
 const DRAIN: Duration = Duration::from_millis(200);
 /// Longest sleep between two looks at the child.
 const TICK: u8 = 20;

@@ -115,7 +115,7 @@ fn refuse_as_too_many(service: &SharedService, from: Ipv4Addr) {
     service.refuse(Refusal::TooMany, &from.to_string(), "");
 }
 
-/// Goes on after accept(2) has failed: connections that are gone already need no care;
+/// Goes on after accept(2) has failed: connections that are already gone need no care;
 /// without descriptors or memory the oldest that is not authenticated is closed.
 async fn recover_from(service: &SharedService, error: &io::Error) {
     if error.kind() == io::ErrorKind::ConnectionAborted {

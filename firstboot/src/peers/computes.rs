@@ -46,7 +46,7 @@ fn describe_unready(peer: &PeerStatus) -> Option<String> {
 }
 
 /// Which of the computes do not answer on their ssh port, in words: packstack works
-/// through it, and waits for ever when one goes away.
+/// through it, and waits indefinitely when one goes away.
 pub fn list_silent_computes(host: &Host, spec: &Spec) -> Vec<String> {
     let computes = spec.hosts.iter().filter(|one| one.role == Role::Compute);
     let silent = computes.filter(|one| {

@@ -1,5 +1,5 @@
 //! The firewall's rules on EL7: those at boot in a file, those in force in the kernel.
-//! packstack's puppet makes them anew on every host that it sets up.
+//! packstack's puppet rebuilds them on every host that it sets up.
 
 use crate::host::Fault;
 use crate::host::{Host, Program};

@@ -127,12 +127,12 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// Makes `bridge` with `device` as its port, as far as it is not there, and waits until
+/// Makes `bridge` with `device` as its port, as far as it does not exist, and waits until
 /// the switch has done it. Whether the bridge is new.
 ///
 /// # Errors
 /// When the database refuses, or the switch does not take it up in time; then `device`
-/// may be a port already.
+/// may already be a port.
 pub fn make_bridge(host: &Host, bridge: &spec::SpecBridge, device: &str) -> Result<bool, Fault> {
     let switch = look(host)?;
     let new = switch.bridge(&bridge.name).is_none();

@@ -215,7 +215,7 @@ fn find_by_yum<'a>(
     let enable = format!("--enablerepo={id}");
     let mut args = vec!["-q", "--disablerepo=*", &enable, "list", "available"];
     args.extend(names);
-    // Exit code 1: none of them is there.
+    // Exit code 1: none of them is installed.
     let text = run_yum(host, &args).unwrap_or_default();
     let listed = |name: &&&str| {
         text.lines().any(|line| line.strip_prefix(**name).is_some_and(|rest| rest.starts_with('.')))

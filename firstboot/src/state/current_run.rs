@@ -36,7 +36,7 @@ impl CurrentRun {
         let at_work = readiness == Readiness::Working && has_begun;
         if at_work && host.live() && !host.locked(DIRECTORY) {
             readiness = Readiness::Failed;
-            note = Some("the run was broken off: `systemctl restart firstboot` resumes it");
+            note = Some("the run was interrupted: `systemctl restart firstboot` resumes it");
         }
         Ok(CurrentRun { state, readiness, note: note.map(str::to_owned) })
     }

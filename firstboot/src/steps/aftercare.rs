@@ -1,5 +1,5 @@
 //! After-care: what packstack leaves otherwise than the lab needs it. Each item is about
-//! one file and the service that reads it; files that are not there need no care.
+//! one file and the service that reads it; files that do not exist need no care.
 
 use super::outcome::CheckOutcome;
 use super::packstack;

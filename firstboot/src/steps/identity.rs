@@ -38,7 +38,7 @@ fn parts(host: &Host, spec: &Spec) -> Result<Vec<Part>, Fault> {
 }
 
 /// The interface's file: with the address, or as a port of the bridge where the
-/// bridge's own file has the address already.
+/// bridge's own file already has the address.
 fn interface(host: &Host, spec: &Spec) -> Result<Part, Fault> {
     let path = files::ifcfg_path(&spec.node.interface);
     let wrong = |differences: Vec<String>| {
@@ -73,7 +73,7 @@ fn part(
 ) -> Result<Part, Fault> {
     let wrong = match host.read(path)? {
         Some(text) => wrong(&text),
-        None => Some("it is not there".to_owned()),
+        None => Some("it does not exist".to_owned()),
     };
     Ok(Part { path: path.to_owned(), wrong, content })
 }

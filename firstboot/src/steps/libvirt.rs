@@ -55,7 +55,7 @@ fn kind(host: &Host) -> Result<String, Fault> {
     let flags = cpu.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
     let able = flags.split_whitespace().any(|flag| flag == "vmx" || flag == "svm");
     if !able || host.mode("/dev/kvm")?.is_none() {
-        let why = if able { "/dev/kvm is not there" } else { "the processor shows no vmx or svm" };
+        let why = if able { "/dev/kvm does not exist" } else { "the processor shows no vmx or svm" };
         return Ok(format!("nova's guests run by qemu, slowly: {why}"));
     }
     let nested = NESTED.iter().filter_map(|path| host.read(path).ok().flatten());

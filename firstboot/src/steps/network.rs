@@ -1,4 +1,4 @@
-//! Network: the interface is there, up, has the node's address, and the default
+//! Network: the interface exists, is up, has the node's address, and the default
 //! route leads to the gateway. Where it does not by itself, network.service is
 //! restarted; it reads the `ifcfg` files that the identity step put right.
 

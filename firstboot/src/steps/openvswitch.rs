@@ -77,7 +77,7 @@ fn wrong_files(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
     ] {
         let path = files::ifcfg_path(path);
         match host.read(&path)? {
-            None => wrong.push(format!("{path} is not there")),
+            None => wrong.push(format!("{path} does not exist")),
             Some(text) => {
                 let differences = differences(spec, bridge, &text);
                 if !differences.is_empty() {
@@ -141,7 +141,7 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
              {} cut this node off: not done",
             spec.network.gateway, bridge.name
         ))
-        .hint("see that the gateway is there and answers, then `firstboot retry openvswitch`"));
+        .hint("see that the gateway exists and answers, then `firstboot retry openvswitch`"));
     }
     // The files go first: after a power cut the next boot makes the bridge from them.
     let done = write_files(host, spec, bridge, &old, &mut changes)
@@ -265,7 +265,7 @@ fn still_answers(host: &Host, spec: &Spec, before: Answer) -> Result<(), Fault> 
         Answer::Arp | Answer::Ip => "stopped answering after",
     };
     Err(Fault::new(format!("the gateway {gateway} {when} the move to the bridge"))
-        .hint("see `ovs-vsctl show`, `ip address` and whether the gateway is there"))
+        .hint("see `ovs-vsctl show`, `ip address` and whether the gateway exists"))
 }
 
 fn ip(host: &Host, args: &[&str]) -> Result<(), Fault> {

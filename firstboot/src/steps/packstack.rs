@@ -113,7 +113,7 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
     Ok(CheckOutcome::Unmet(match last {
         Some(failure) => failure,
         None if host.mode(RESULT)?.is_some() && host.mode(RC_FILE)?.is_none() => {
-            format!("packstack came to its end, but {RC_FILE} is not there")
+            format!("packstack succeeded, but {RC_FILE} does not exist")
         }
         None => "OpenStack is not installed as the spec says".to_owned(),
     }))
@@ -142,7 +142,7 @@ fn watch(
         }
         return Ok(None);
     }
-    // A host that goes away makes packstack wait for ever.
+    // A host that goes away makes packstack wait indefinitely.
     let lost = if silent >= stall / 8 { list_silent_computes(host, spec) } else { Vec::new() };
     if silent >= stall || (!lost.is_empty() && silent >= stall / 4) {
         let why = if lost.is_empty() { String::new() } else { format!("; {}", lost.join("; ")) };
@@ -177,7 +177,7 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
     // From here until its end the last result does not hold.
     host.remove(RESULT)?;
     let mut file = match host.read(KEPT)? {
-        // Its passwords are those of the databases that are there already.
+        // Its passwords are those of the databases that already exist.
         Some(text) => AnswerFile::parse(text.as_bytes()),
         None => generate(host, &program)?,
     };

@@ -1,5 +1,5 @@
 //! Services: the spec's wanted units run and are enabled, the unwanted ones are
-//! neither, if they are there at all.
+//! neither, if they exist at all.
 
 use super::outcome::CheckOutcome;
 use crate::host::Fault;
@@ -34,7 +34,7 @@ struct Findings {
     todo: Vec<(String, Change, String)>,
     /// Units whose state is about to change by itself.
     changing: Vec<String>,
-    /// Wanted units that are not there or masked.
+    /// Wanted units that do not exist or are masked.
     absent: Vec<String>,
 }
 

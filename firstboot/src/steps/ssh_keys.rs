@@ -6,7 +6,7 @@ use crate::host::Fault;
 use crate::host::Host;
 use contract::node_files::{AUTHORIZED_KEYS, ROOT_KEY, ROOT_SSH};
 
-/// Directories and files with the mode each must have, where it is there.
+/// Directories and files with the mode each must have, where it exists.
 const WANTED: [(&str, u32); 4] =
     [(ROOT_SSH, 0o700), (AUTHORIZED_KEYS, 0o600), (ROOT_KEY, 0o600), ("/root/.ssh/config", 0o600)];
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub enum Step {
     /// Host name, hosts, resolv.conf, the interface's configuration file.
     Identity,
-    /// The interface is up with its address, and the default route is there.
+    /// The interface is up with its address, and the default route exists.
     Network,
     /// Wanted units run and are enabled, unwanted ones are off.
     Services,

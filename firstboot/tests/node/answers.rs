@@ -69,7 +69,7 @@ fn wrong_input_is_refused_in_words_and_nothing_is_written() {
     put(root.path(), "generated", "# nothing\n", 0o644);
     refused(65, "it is not an answer file");
     std::fs::remove_file(root.path().join("generated")).unwrap();
-    refused(65, "generated: it is not there");
+    refused(65, "generated: it does not exist");
     put(root.path(), "spec.toml", COMPUTE, 0o644);
     refused(78, "does not run packstack");
     let bad = CONTROLLER.replace("CONFIG_SWIFT_INSTALL = \"n\"", "CONFIG_SWIFT_INSTALL = \"no\"");

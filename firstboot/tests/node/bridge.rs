@@ -201,7 +201,7 @@ fn the_address_moves_to_the_bridge_and_survives_neutron_by_the_cure() {
         assert!(sh("ip route show default").contains("via 192.168.1.254 dev br-ex"));
         assert!(lab.node.read(&files::ifcfg_path("eth0")).contains("HWADDR=52:54:00:00:00:10"));
 
-        // As Neutron leaves it: secure, with a controller that is not there.
+        // As Neutron leaves it: secure, with a controller that does not exist.
         sh("ovs-vsctl set-fail-mode br-ex secure -- set-controller br-ex tcp:127.0.0.1:6633");
         lab.restart_switch();
         assert!(!Lab::gateway_answers(), "without the cure the node is cut off");

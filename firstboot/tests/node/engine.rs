@@ -155,14 +155,14 @@ fn another_boot_makes_the_old_result_void() {
 }
 
 #[test]
-fn a_run_that_was_broken_off_is_told_from_one_at_work() {
+fn an_interrupted_run_differs_from_one_at_work() {
     let node = Node::plain();
     let mut state = node.run();
     state.steps[3].outcome = Outcome::Waiting;
     state.save(&node.host()).unwrap();
     let status = report::load_status(&node.host()).unwrap();
     assert_eq!(status.state, Readiness::Failed);
-    assert!(status.note.unwrap().contains("broken off"));
+    assert!(status.note.unwrap().contains("interrupted"));
     let _lock = node.host().lock(firstboot::state::DIRECTORY).unwrap().unwrap();
     assert_eq!(report::load_status(&node.host()).unwrap().state, Readiness::Working);
 }

@@ -142,7 +142,7 @@ fn a_host_that_goes_away_is_named_and_waited_for() {
     node.world.borrow_mut().at(30, move |world| world.silent.push(nova02));
     let (outcome, message, _) = packstack(&node);
     assert_eq!(outcome, Outcome::Failed, "{message}");
-    let words = "waited 400 s in vain for every compute to be ready: nova02 (192.168.1.12) does";
+    let words = "timed out after 400 s waiting for every compute to be ready: nova02 (192.168.1.12) does";
     assert!(message.contains(words), "{message}");
     assert!(told(&node).contains("ended by firstboot"));
     let gone = node.read("/calls").lines().count();

@@ -118,7 +118,7 @@ fn network_gives_up_in_bounded_time_and_says_what_is_there() {
 
     let node = Node::plain();
     node.world.borrow_mut().interfaces[0].carrier = false;
-    node.expect(Step::Network, Failed, &["waited 300 s in vain for a carrier on eth0"]);
+    node.expect(Step::Network, Failed, &["timed out after 300 s waiting for a carrier on eth0"]);
 
     let node = Node::plain();
     node.write("/proc/net/route", "Iface Destination\n");
@@ -161,7 +161,7 @@ fn services_wait_for_units_that_are_on_their_way() {
 
     let node = Node::plain();
     node.world.borrow_mut().unit("sshd").active = "activating";
-    node.expect(Step::Services, Failed, &["waited 300 s in vain for sshd, which is activating"]);
+    node.expect(Step::Services, Failed, &["timed out after 300 s waiting for sshd, which is activating"]);
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn chrony_says_at_the_deadline_what_was_asked_and_answered() {
     ] {
         let node = Node::plain();
         node.world.borrow_mut().answers.insert("chronyc", vec![said(0, answer)]);
-        let wait = "waited 180 s in vain for chronyd to select a source";
+        let wait = "timed out after 180 s waiting for chronyd to select a source";
         let state = node.expect(Step::Chrony, Failed, &[wait, words]);
         assert!((180.0..182.0).contains(&state.seconds));
         assert!(state.hint.unwrap().contains("192.168.1.254 answers NTP"));

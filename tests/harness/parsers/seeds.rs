@@ -38,7 +38,7 @@ impl Seeds {
     /// All of them. Beside them the patterns that no file fits.
     ///
     /// # Panics
-    /// When a file that is there cannot be read, or a seed cannot be made.
+    /// When an existing file cannot be read, or a seed cannot be made.
     pub fn load(&self) -> (Vec<Vec<u8>>, Vec<&'static str>) {
         let mut seeds = (self.made)();
         let mut absent = Vec::new();

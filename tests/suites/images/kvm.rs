@@ -1,5 +1,5 @@
 //! `imgbuild up` on a host whose KVM only half works: the processor is emulated, that is said
-//! and remembered, and whoever wants KVM and nothing else is told that there is none.
+//! and remembered, and a user who wants KVM and nothing else gets an error.
 
 use lab_tests::half_kvm::{HalfKvm, Variant};
 use lab_tests::lab::{Lab, text};
@@ -86,7 +86,7 @@ fn a_kvm_that_runs_a_boot_sector_and_no_kernel_is_refused_by_the_probe() {
     assert_eq!(host.half.calls(), ["probe kvm", "machine tcg nova01"]);
     check_remembered(&host, &machines);
 
-    // Whoever wants KVM has it tried again.
+    // With `--accelerator kvm` it is tried again.
     let (code, said, _) = host.up(&machines, "2", &["--accelerator", "kvm"]);
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains(&format!("{REFUSED}{why}")), "{said}");

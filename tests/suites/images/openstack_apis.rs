@@ -87,7 +87,7 @@ fn check_answers(double: &Double) {
     sick(double.with(SERVICES, (200, json!({})), || ask("nova")), "has no list `services`");
 }
 
-/// A service or a hypervisor is down, disabled, out of date or not there.
+/// A service or a hypervisor is down, disabled, out of date or absent.
 fn check_nova(double: &Double) {
     let old = |value: &mut Value| {
         value["services"][4]["updated_at"] = "2016-10-11T12:00:00.000000".into()
@@ -104,7 +104,7 @@ fn check_nova(double: &Double) {
         "nova-conductor on openstack is disabled",
     );
     let gone = |value: &mut Value| drop(value["services"].as_array_mut().unwrap().remove(3));
-    sick(double.changed(SERVICES, gone, || ask("nova")), "nova-compute on nova01 is not there");
+    sick(double.changed(SERVICES, gone, || ask("nova")), "nova-compute on nova01 does not exist");
     let one = |value: &mut Value| drop(value["hypervisors"].as_array_mut().unwrap().pop());
     sick(double.changed(HYPERVISORS, one, || ask("nova")), "there is no hypervisor nova02");
     let down = |value: &mut Value| value["hypervisors"][0]["state"] = "down".into();

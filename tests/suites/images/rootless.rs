@@ -1,4 +1,4 @@
-//! Builds without root: the same image as root's, whoever builds it, where and when.
+//! Builds without root: the same image as root's, no matter who builds it, where and when.
 
 use lab_tests::lab::{Lab, text};
 use lab_tests::user::User;
@@ -99,7 +99,7 @@ fn a_user_builds_the_same_image_as_root_from_genuine_el7_packages() {
     check_by_own_e2fsck(&root, &lab, &manifest);
 }
 
-/// EL7's rpm finds nothing changed but what a running system makes anew.
+/// EL7's rpm finds nothing changed except what a running system rebuilds.
 fn check_by_own_rpm(root: &Path) {
     let verdict = tree::run(root, "rpm -Va");
     let unexpected: Vec<&str> = verdict

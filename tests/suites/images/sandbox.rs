@@ -227,7 +227,7 @@ fn too_many_processes_end_the_sandbox() {
     }
 }
 
-/// A package whose `%post` runs the program and then waits for ever, as its last act.
+/// A package whose `%post` runs the program and then waits indefinitely, as its last act.
 fn hostile_repository(lab: &Lab, host: &Host) -> PathBuf {
     let program = host.root(host.directory.path()).join("escape");
     let arguments = host.arguments().join(" ");

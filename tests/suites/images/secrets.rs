@@ -354,7 +354,7 @@ fn secrets_stay_at_a_rebuild_and_change_when_told_to() {
         let by_old = ["verify", "-CAfile", &text(&old_ca), &text(&certificate)].map(str::to_owned);
         assert!(!oracle::run("openssl", by_old).status.success(), "{name}: still by the old CA");
     }
-    // No value of before is there any more, nor a directory that was in the way.
+    // No old value exists any more, nor a directory that was in the way.
     assert_eq!(old.files(&place.state(), &[]), Vec::<String>::new());
     let left = fs::read_dir(place.state().join("openstack-lab")).expect("lab").flatten();
     let left: Vec<_> = left.map(|e| e.file_name()).collect();

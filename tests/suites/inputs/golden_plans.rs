@@ -11,7 +11,7 @@ fn plan(profile: &str, json: bool) -> String {
     let home = tempfile::tempdir().expect("temporary directory");
     let workspace = product::workspace();
     let mut command = product::command();
-    // No keys of whoever runs this.
+    // No keys of the user who runs this.
     command.env("HOME", home.path()).args(["plan", "--progress", "none", "--profile", profile]);
     command.args(["--media", "tests/fixtures/plan/os"]);
     if json {

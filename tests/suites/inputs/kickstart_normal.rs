@@ -139,7 +139,7 @@ const EXPECTED: [Differing; 4] = [
         l.starts_with("- network --bootproto=dhcp --hostname=")
             || l.starts_with("+ network --hostname=")
     }),
-    ("it leaves out %include lines of files that are not there", |l| l.starts_with("+ %include ")),
+    ("it leaves out %include lines of files that do not exist", |l| l.starts_with("+ %include ")),
     ("it writes sections that are not its own without a line end after them", |l| {
         ["- %end%a", "+ %a", "- # old format", "- # new format"].iter().any(|p| l.starts_with(p))
     }),

@@ -65,7 +65,7 @@ fn parsers_survive_changed_inputs() {
 }
 
 #[test]
-#[allow(clippy::print_stderr, reason = "a seed that is not there is reported")]
+#[allow(clippy::print_stderr, reason = "a missing seed is reported")]
 fn every_parser_accepts_a_seed() {
     for parser in PARSERS {
         let (seeds, absent) = parser.seeds.load();

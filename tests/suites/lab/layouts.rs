@@ -288,7 +288,7 @@ fn logical_volumes_boot_under_uefi() {
         let segments = guest.ssh("lvs --noheadings -o seg_pe_ranges vg/root");
         let segments: Vec<&str> = segments.split_whitespace().collect();
         assert_eq!(segments, ["/dev/vda4:0-248", "/dev/vda5:0-1248", "/dev/vda6:0-51"]);
-        // A new volume, and a larger one: the metadata is such that LVM writes it anew.
+        // A new volume, and a larger one: the metadata is such that LVM rewrites it.
         guest.ssh("lvcreate -y -L 64m -n more vg && lvextend -L +64m vg/root && vgck vg");
         assert_eq!(
             guest

@@ -1,5 +1,5 @@
 //! `imgbuild up`, `status`, `ssh`, `console`, `down`, `destroy` with a real libvirtd, as a user
-//! who may use it; what that user has under libvirt already stays as it is.
+//! who may use it; what that user already has under libvirt stays as it is.
 
 use lab_tests::guest::{BOOT_LIMIT, tail};
 use lab_tests::lab::{Lab, text};
@@ -254,7 +254,7 @@ fn a_node_lives_under_libvirt_beside_machines_that_are_not_ours() {
     let said = ok(&libvirt, &["ssh", "-i", "/mnt/key", "nova01", "hostname; ip -4 -o addr"]);
     assert!(said.starts_with("nova01\n") && said.contains("192.168.1.11/24"), "{said}");
     check_console(&libvirt);
-    // Who is up already is left alone.
+    // A node that is already up is left alone.
     ok(&libvirt, &up(&limit, &[]));
     check_libvirtd_away(&mut libvirt);
 

@@ -48,7 +48,7 @@ fn check_watch(machines: &Machines) {
     secrets.assert_unseen("watch", &view.to_string());
 }
 
-/// packstack's way to every host is there, and to the controller itself; computes have none.
+/// packstack's way to every host exists, and to the controller itself; computes have none.
 fn check_packstack_logs_in(machines: &Machines) {
     let ssh = "ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o ConnectTimeout=120";
     for (node, address) in NODES.iter().zip(ADDRESSES) {
@@ -79,7 +79,7 @@ fn check_nothing_leaks(machines: &Machines) {
         }
         let console = machines.ok(&["console", node, "--log"]);
         secrets.assert_unseen(&format!("{node}: its console"), &console);
-        // The node itself has its key, so looking finds what is there.
+        // The node itself has its key, so looking finds it.
         let key = machines.ssh(node, "cat /etc/firstboot/pki/node.key");
         assert_eq!(key, fs::read_to_string(secrets.path(&format!("tls-{node}.key"))).expect("key"));
     }
@@ -138,7 +138,7 @@ fn the_reference_lab_comes_up_sees_itself_and_goes_down() {
     assert!(secrets.path("ca.key").exists(), "the secrets stay");
 }
 
-/// All are on and ready, and who is up already is left alone.
+/// All are on and ready, and a node that is already up is left alone.
 fn check_status(machines: &Machines, up: &[&str]) {
     let status = machines.status();
     let nodes = status["labs"][0]["nodes"].as_array().expect("nodes");
@@ -269,7 +269,7 @@ fn without_root_the_lab_is_in_a_user_namespace() {
     assert_eq!(links(), before, "the host's own interfaces");
     let keeper = processes(&home).len();
     assert!(keeper > 0, "QEMU works in its directory");
-    // A system that is not there does not shut down by itself.
+    // A system that does not exist does not shut down by itself.
     let down = run(&["down", "--timeout", "1"]);
     let said = String::from_utf8_lossy(&down.stderr).into_owned();
     assert!(down.status.success() && said.contains("its power was cut"), "{said}");

@@ -245,7 +245,7 @@ fn upper_case_checksums_are_the_same_ones() {
     }
 }
 
-/// What waits for ever when it is opened.
+/// What waits indefinitely when it is opened.
 #[test]
 fn pipes_and_sockets_on_a_directory_medium() {
     let place = Place::new();

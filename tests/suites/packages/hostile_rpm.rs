@@ -120,7 +120,7 @@ fn links_that_lead_out() {
             .unpack(&[rawrpm::of_files(&[link]), rawrpm::of_files(&[file])])
             .expect("contained");
     }
-    // The entry itself is a link that is there already: replaced, never written through.
+    // The entry itself is a link that already exists: replaced, never written through.
     let place = Place::new();
     fs::create_dir(place.root().join("etc")).expect("etc");
     symlink(place.directory.path().join("outside/precious"), place.root().join("etc/x"))

@@ -158,7 +158,7 @@ fn databases_of_genuine_el7_metadata() {
     let original = Metadata::of(&media);
     let plain = original.load().unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(plain.packages.len(), 315);
-    // The databases that are there were made by yum's own tools.
+    // The existing databases were made by yum's own tools.
     let metadata = Metadata::of(&media);
     metadata.modify(&["--remove", "primary"]);
     metadata.modify(&["--remove", "filelists"]);

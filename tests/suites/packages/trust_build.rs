@@ -132,7 +132,7 @@ fn what_was_checked_is_what_is_installed() {
         let line = line.expect("line");
         let begins = ["checking signatures", "installing packages by the image's own rpm"];
         if begins.iter().any(|stage| line == format!("imgbuild: {stage} …")) {
-            // In place, as whoever holds the file open would.
+            // In place, as a process that holds the file open would.
             fs::write(&good, &evil).expect("package");
             replaced += 1;
         }

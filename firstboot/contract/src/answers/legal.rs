@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn each_key_is_listed_once() {
         for (index, (key, _)) in KEYS.iter().enumerate() {
-            assert!(KEYS[..index].iter().all(|(other, _)| other != key), "{key} is there twice");
+            assert!(KEYS[..index].iter().all(|(other, _)| other != key), "{key} is given twice");
         }
     }
 

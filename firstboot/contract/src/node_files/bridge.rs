@@ -6,7 +6,7 @@ use super::shell::assignments;
 use crate::spec::{Spec, SpecBridge};
 
 /// What makes the bridge forward on its own after a reboot. Neutron leaves it `secure`
-/// with a controller that is not there until its agent runs, and until then the node
+/// with a controller that does not exist until its agent runs, and until then the node
 /// would be cut off.
 fn ovs_extra(bridge: &SpecBridge) -> String {
     let name = &bridge.name;

@@ -20,7 +20,7 @@ use tokio_rustls::client::TlsStream;
 /// Longer answers (bytes) are not read: a lab of a thousand nodes needs half of it.
 const MAX_ANSWER: usize = 2 << 20;
 
-/// A node that is there takes a connection in this time.
+/// A node that is up takes a connection in this time.
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// A TLS session with a node.

@@ -158,12 +158,12 @@ impl SpecChecker {
                 (format!("hosts[{index}].name"), format!("hosts[{index}].address"));
             self.require(is_host_name(&host.name), &name, || bad_host_name(&host.name));
             self.require(earlier.iter().all(|other| other.name != host.name), &name, || {
-                format!("`{}` is there twice", host.name)
+                format!("`{}` is given twice", host.name)
             });
             self.require(
                 earlier.iter().all(|other| other.address != host.address),
                 &address,
-                || format!("{} is there twice", host.address),
+                || format!("{} is given twice", host.address),
             );
         }
     }

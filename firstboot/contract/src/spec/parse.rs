@@ -142,7 +142,7 @@ mod tests {
         let found = problems(&text).join("\n");
         for wanted in [
             "network.gateway: 192.168.2.254 is not a host's address in 192.168.1.0/24",
-            "hosts[2].name: `nova01` is there twice",
+            "hosts[2].name: `nova01` is given twice",
             "services.disabled: `chronyd.service` is in `enabled` as well",
             "services.disabled: `--now` is not a unit name",
             "node.interface: `../x` is not an interface name",

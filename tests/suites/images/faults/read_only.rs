@@ -35,7 +35,7 @@ fn what_cannot_be_written_is_named_and_a_warm_cache_need_not_be() {
     plan.insert(0, "plan".to_owned());
     ended(&run(&read_only("\"$CACHE\""), &plan), 0, &[]);
 
-    // What is not there is named.
+    // What is missing is named.
     fs::create_dir_all(place.path("empty")).expect("directory");
     let empty =
         format!("export IMGBUILD_CACHE=\"$FAULTS/empty\"; {}", read_only("\"$FAULTS/empty\""));

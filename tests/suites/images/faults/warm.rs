@@ -56,7 +56,7 @@ fn staging(place: &Place) -> Vec<String> {
 fn until(condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < Duration::from_secs(120), "waited in vain");
+        assert!(start.elapsed() < Duration::from_secs(120), "timed out");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
