@@ -58,7 +58,7 @@ fn finding(wrong: &[String], good: String, hint: &str) -> Finding {
 }
 
 fn describe_fault(fault: Fault) -> (String, String) {
-    let hint = fault.hint.unwrap_or_else(|| "`journalctl -b` may tell why".to_owned());
+    let hint = fault.hint.unwrap_or_else(|| "`journalctl -b` may show why".to_owned());
     (fault.message, hint)
 }
 
@@ -66,9 +66,10 @@ fn describe_unread(error: &std::io::Error) -> (String, String) {
     (error.to_string(), "run this as root".to_owned())
 }
 
-/// Whether this is a running node; if not, the finding that says so.
+/// Whether this is a running node; if not, the finding for that.
 fn require_running(host: &Host, what: &str) -> Result<(), (String, String)> {
-    let text = (format!("{what}: only a running node can tell"), "run it on the node".to_owned());
+    let text =
+        (format!("{what}: only a running node can show this"), "run it on the node".to_owned());
     if host.live() { Ok(()) } else { Err(text) }
 }
 

@@ -8,7 +8,7 @@
 //! | `FIRSTBOOT_DURATION_MS` | milliseconds since the step (or the run) began |
 //! | `FIRSTBOOT_ATTEMPT` | how often the step was applied |
 //! | `FIRSTBOOT_NODE`, `FIRSTBOOT_ROLE` | from the node spec |
-//! | `FIRSTBOOT_ABOUT` | the program that said a line (`output`), the service of OpenStack (`answers`, `fails`), the other node (`peers`) |
+//! | `FIRSTBOOT_ABOUT` | the program that printed a line (`output`), the service of OpenStack (`answers`, `fails`), the other node (`peers`) |
 //! | `FIRSTBOOT_REMEDY` | what to do, on `failed` and `blocked` |
 
 use contract::spec::Spec;
@@ -44,7 +44,7 @@ pub mod id {
     pub const STEP_FAILED: &str = "e96ce961a7a641a4835f5e9ee337b3d7";
     /// A step was not tried, as one that it needs has failed.
     pub const STEP_BLOCKED: &str = "f39c88e6e2d846a4b8901c1693dae753";
-    /// A program that a step runs said a line.
+    /// A program that a step runs printed a line.
     pub const OUTPUT: &str = "5d3b0c7a1f5e4c0f9d6f1f0a6f8b2e17";
     /// A service of OpenStack was asked.
     pub const SERVICE: &str = "c1a6e0b39d7f4a52b0d8447d1b5e9f63";
@@ -183,11 +183,11 @@ impl Log for Lines {
 
     fn log(&self, record: &Record) {
         if record.level() > Level::Info && matches!(self, Lines::Device(_)) {
-            // What programs say in passing is for the journal.
+            // The output of programs is for the journal.
             return;
         }
         let line = format!("{}\n", line(record));
-        // There is no place left to tell that a line could not be written.
+        // There is no place left to report that a line could not be written.
         let _ = match self {
             Lines::Stderr => io::stderr().write_all(line.as_bytes()),
             Lines::Device(path) => to_device(path, &line),

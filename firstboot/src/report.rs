@@ -1,4 +1,4 @@
-//! What `firstboot status` says: for people as text, for programs as JSON.
+//! The output of `firstboot status`: for people as text, for programs as JSON.
 
 use crate::host::Host;
 use crate::peers::summary::find_reported_cloud;
@@ -29,7 +29,7 @@ pub struct Status {
     /// OpenStack's status, from this node's own steps or as reported by the others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cloud: Option<CloudState>,
-    /// Anything about the whole that the steps do not tell.
+    /// Anything about the whole that the steps do not show.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }

@@ -1,5 +1,5 @@
 //! A host whose KVM only half works, by doubles of QEMU and virsh that are put before the real
-//! ones in PATH. Both say what they are by their files' names here.
+//! ones in PATH. Their files' names here show what they are.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -50,7 +50,7 @@ impl Lab {
     /// Lets the boot loader wait for one second only: emulated, its menu keeps a core busy.
     ///
     /// # Panics
-    /// When a kickstart says nothing of it.
+    /// When a kickstart does not have it.
     pub fn shorten_menu(&self) {
         for role in ["controller", "compute"] {
             self.edit(&format!("kickstart/{role}.ks"), "--timeout=5", "--timeout=1");
@@ -89,7 +89,7 @@ impl Lab {
         arguments
     }
 
-    /// Builds and returns what imgbuild said.
+    /// Builds and returns imgbuild's messages.
     ///
     /// # Panics
     /// When it fails.

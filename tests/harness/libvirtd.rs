@@ -144,12 +144,12 @@ impl Libvirt {
     /// When it fails.
     pub fn virsh_ok(&self, arguments: &[&str]) -> String {
         let output = self.virsh(arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "virsh {arguments:?}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "virsh {arguments:?}: {stderr}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// What an XPath expression (XPath 1.0, by xmllint) says of a guest's description.
+    /// The value of an XPath expression (XPath 1.0, by xmllint) in a guest's description.
     ///
     /// # Panics
     /// When there is no such guest.

@@ -64,13 +64,13 @@ impl<'a> Machines<'a> {
     /// When it fails.
     pub fn ok(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
+        let stderr = String::from_utf8_lossy(&output.stderr);
         let status = output.status;
-        assert!(status.success(), "imgbuild {arguments:?} ended with {status}:\n{said}");
+        assert!(status.success(), "imgbuild {arguments:?} ended with {status}:\n{stderr}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// What `imgbuild status` says.
+    /// The output of `imgbuild status`.
     ///
     /// # Panics
     /// When it fails.
@@ -112,16 +112,16 @@ impl<'a> Machines<'a> {
         serde_json::from_str(&text).unwrap_or_else(|e| panic!("{node}: {command}: {e}: {text}"))
     }
 
-    /// What `imgbuild watch` says of the lab at once, and its exit code.
+    /// The output of one `imgbuild watch` of the lab, and its exit code.
     ///
     /// # Panics
-    /// When it says anything but JSON.
+    /// When it prints anything but JSON.
     pub fn watch(&self) -> (Option<i32>, Value) {
         let output = self.run(&["watch", "--once", "--json"]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let last = text.lines().last().unwrap_or_default();
-        let said = String::from_utf8_lossy(&output.stderr);
-        let view = serde_json::from_str(last).unwrap_or_else(|e| panic!("{e}: {text}{said}"));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let view = serde_json::from_str(last).unwrap_or_else(|e| panic!("{e}: {text}{stderr}"));
         (output.status.code(), view)
     }
 
@@ -140,7 +140,7 @@ impl<'a> Machines<'a> {
     /// the doubles stand for. Nothing was refused, for other reasons than `broken`.
     ///
     /// # Panics
-    /// When they do not say so, or not the same.
+    /// When they do not report that, or not the same.
     pub fn check_peers(&self, broken: &[&str]) {
         for node in NODES {
             let peers = self.wait_for_peers(node, |_, peer| is_ready(peer));
@@ -168,7 +168,7 @@ impl<'a> Machines<'a> {
     /// How the controller's step packstack ended: the double in its place was run.
     ///
     /// # Panics
-    /// When it was not, that is not said, or the services of its cloud are not well.
+    /// When it was not, that is not reported, or the services of its cloud are not well.
     pub fn packstack(&self) -> String {
         let status = self.firstboot(NODES[0], "status");
         let services = status["services"].as_array().expect("services");
@@ -191,20 +191,20 @@ impl<'a> Machines<'a> {
         self.ssh(NODES[0], "cat /calls").matches("--answer-file=").count()
     }
 
-    /// Waits until `node` knows the others by name as `wanted` says; returns what it then said.
+    /// Waits until `node` knows the others by name as `wanted` asks; returns its view then.
     ///
     /// # Panics
     /// When it does not within [`BOOT_LIMIT`].
     pub fn wait_for_peers(&self, node: &str, wanted: impl Fn(&str, &Value) -> bool) -> Value {
         let started = Instant::now();
         loop {
-            let said = self.firstboot(node, "peers");
-            let peers = said["peers"].as_array().expect("peers");
+            let view = self.firstboot(node, "peers");
+            let peers = view["peers"].as_array().expect("peers");
             let as_wanted = |p: &Value| wanted(p["node"].as_str().unwrap_or_default(), p);
             if peers.len() == NODES.len() - 1 && peers.iter().all(as_wanted) {
-                return said;
+                return view;
             }
-            assert!(started.elapsed() < BOOT_LIMIT, "{node}: {said:#}");
+            assert!(started.elapsed() < BOOT_LIMIT, "{node}: {view:#}");
             sleep(Duration::from_secs(2));
         }
     }
@@ -250,8 +250,8 @@ pub fn is_ready(peer: &Value) -> bool {
 }
 
 /// Of each peer its name, address, role, state and word on OpenStack.
-fn standing(said: &Value) -> Vec<[Value; 5]> {
+fn standing(view: &Value) -> Vec<[Value; 5]> {
     let of =
         |peer: &Value| ["node", "address", "role", "state", "cloud"].map(|key| peer[key].clone());
-    said["peers"].as_array().expect("peers").iter().map(of).collect()
+    view["peers"].as_array().expect("peers").iter().map(of).collect()
 }

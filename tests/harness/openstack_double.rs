@@ -1,5 +1,5 @@
 //! A double of OpenStack's APIs: small servers that answer as those of a healthy cloud do,
-//! unless told to answer otherwise.
+//! unless set to answer otherwise.
 
 use firstboot::host::clock;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ const NOW: &str = "{now}";
 /// Whose cloud it is.
 #[derive(Clone, Debug)]
 pub struct Cloud {
-    /// Where the APIs say that they are.
+    /// The address that the APIs give for themselves.
     pub address: Ipv4Addr,
     /// The host of everything but nova-compute.
     pub controller: String,

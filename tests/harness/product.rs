@@ -13,8 +13,8 @@ pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests package is in the workspace")
 }
 
-/// The directory of shared test data, or `None` (said on standard error) where it is absent.
-#[allow(clippy::print_stderr, reason = "a test that does not run says so")]
+/// The directory of shared test data, or `None` (reported on standard error) where it is absent.
+#[allow(clippy::print_stderr, reason = "a test that does not run is reported")]
 pub fn shared() -> Option<PathBuf> {
     let path = std::env::var_os("IMGBUILD_SHARED")
         .map_or_else(|| workspace().join("../shared"), PathBuf::from);
@@ -43,7 +43,7 @@ pub fn imgbuild() -> &'static Path {
             "-p",
             "firstboot",
         ]);
-        // What cargo tells this test would make build scripts run again, and all that follows.
+        // What cargo passes to this test would make build scripts run again, and all that follows.
         for (name, _) in std::env::vars_os() {
             let own = ["CARGO_HOME", "CARGO_TARGET_DIR"].iter().any(|kept| name == *kept);
             if name.to_string_lossy().starts_with("CARGO_") && !own {
@@ -126,17 +126,17 @@ pub fn command() -> Command {
     command
 }
 
-/// Runs `imgbuild`, which must succeed, and returns what it said on standard error.
+/// Runs `imgbuild`, which must succeed, and returns its standard error.
 ///
 /// # Panics
-/// When it fails, with everything it said.
+/// When it fails, with its standard error.
 pub fn build(arguments: &[String]) -> String {
     let output = run(arguments);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
         output.status.success(),
-        "imgbuild {arguments:?} ended with {}:\n{said}",
+        "imgbuild {arguments:?} ended with {}:\n{stderr}",
         output.status
     );
-    said
+    stderr
 }

@@ -53,7 +53,7 @@ impl Secrets {
         self.directory.join(name)
     }
 
-    /// Asserts that `seen`, told of as `what`, holds none of them.
+    /// Asserts that `seen`, reported as `what`, holds none of them.
     ///
     /// # Panics
     /// When it does; the message names the secret and does not show it.
@@ -77,7 +77,7 @@ impl Secrets {
         let mut arguments = vec![directory.as_str(), "-xdev", "-type", "f"];
         arguments.extend(condition);
         arguments.extend(["-exec", "grep", "-laF", "-f", &patterns, "{}", "+"]);
-        // grep's status says only whether it found something.
+        // grep's status shows only whether it found something.
         let output = oracle::run("find", arguments);
         assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
         let found = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -1,4 +1,4 @@
-//! A test double of a web server: it serves a directory, and misbehaves as it is told to. Also as a
+//! A test double of a web server: it serves a directory, and misbehaves on request. Also as a
 //! proxy: of an absolute request target it serves the path, and CONNECT it carries out.
 
 use crate::namespace::Namespace;

@@ -30,9 +30,9 @@ pub(super) struct Answers {
 
 pub(super) fn edit_file(args: &Answers) -> u8 {
     match edit(&args.root.host(), args) {
-        Ok(said) => {
+        Ok(report) => {
             // A closed pipe takes nothing away from the file.
-            let _ = std::io::stdout().write_all(said.as_bytes());
+            let _ = std::io::stdout().write_all(report.as_bytes());
             READY
         }
         Err((code, message)) => {
@@ -58,12 +58,12 @@ fn edit(host: &Host, args: &Answers) -> Result<String, (u8, String)> {
     let changed = file.apply(&wanted);
     files::write_atomic(&args.out, &file.to_bytes(), 0o600)
         .map_err(|error| (IO, format!("{}: {error}", args.out.display())))?;
-    let mut said: String = changed.iter().map(|key| format!("{key}\n")).collect();
+    let mut report: String = changed.iter().map(|key| format!("{key}\n")).collect();
     if !wanted.contains_key(ADMIN_PASSWORD) {
         let path = &packstack.admin_password_file;
-        said += &format!("({path} does not exist: {ADMIN_PASSWORD} stays as generated)\n");
+        report += &format!("({path} does not exist: {ADMIN_PASSWORD} stays as generated)\n");
     }
-    Ok(said)
+    Ok(report)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, (u8, String)> {

@@ -8,11 +8,11 @@ use contract::status::Outcome;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-/// Time between two looks while waiting.
+/// Time between two checks while waiting.
 const POLL: Duration = Duration::from_secs(1);
-/// A wait that goes on is told again after this long.
+/// A wait that goes on is reported again after this long.
 const REMIND: Duration = Duration::from_secs(30);
-/// What is waited for may change with every look; it is told no oftener than this.
+/// What is waited for may change with every check; it is reported no oftener than this.
 const NEWS: Duration = Duration::from_secs(5);
 /// Longest pause before another attempt, jitter aside.
 const MAX_PAUSE: Duration = Duration::from_secs(15);
@@ -24,7 +24,7 @@ struct Ending {
     hint: Option<String>,
 }
 
-/// What a look at the world calls for.
+/// What a check of the node calls for.
 enum Next {
     Apply(String),
     Wait(String),
@@ -63,10 +63,10 @@ impl StepRun {
         self.finish(run, ending);
     }
 
-    /// Look, change, look again.
+    /// Checks, changes, checks again.
     fn converge(&mut self, run: &mut RunContext) -> Ending {
         let mut changes: Vec<String> = Vec::new();
-        let mut told: Option<(Duration, String)> = None;
+        let mut reported: Option<(Duration, String)> = None;
         let mut looks_failed = 0;
         let mut last_fault: Option<Fault> = None;
         loop {
@@ -78,7 +78,7 @@ impl StepRun {
                     if self.elapsed(run) >= self.bounds.deadline {
                         return self.end_out_of_time(run, &what);
                     }
-                    self.report_waiting(run, &what, &mut told);
+                    self.report_waiting(run, &what, &mut reported);
                     run.host.clock().sleep(POLL);
                 }
                 Next::LookAgain(fault) => {
@@ -157,20 +157,20 @@ impl StepRun {
         run.host.clock().sleep(pause);
     }
 
-    /// Tells what is waited for: at the beginning, when it changes, and every [`REMIND`].
+    /// Reports what is waited for: at the beginning, when it changes, and every [`REMIND`].
     fn report_waiting(
         &self,
         run: &mut RunContext,
         what: &str,
-        told: &mut Option<(Duration, String)>,
+        reported: &mut Option<(Duration, String)>,
     ) {
         let elapsed = self.elapsed(run);
-        if let Some((at, said)) = told
-            && elapsed < *at + if said == what { REMIND } else { NEWS }
+        if let Some((at, last)) = reported
+            && elapsed < *at + if last == what { REMIND } else { NEWS }
         {
             return;
         }
-        *told = Some((elapsed, what.to_owned()));
+        *reported = Some((elapsed, what.to_owned()));
         let message = format!(
             "waiting for {what}; {} s so far, at most {} s",
             elapsed.as_secs(),

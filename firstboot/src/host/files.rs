@@ -117,7 +117,7 @@ pub fn write_atomic(target: &Path, content: &[u8], mode: u32) -> io::Result<()> 
         .and_then(|()| fs::rename(&temporary, target))
         .and_then(|()| File::open(directory)?.sync_all());
     if written.is_err() {
-        // The write's error is the one to tell.
+        // The write's error is the one to report.
         let _ = fs::remove_file(&temporary);
     }
     written

@@ -205,7 +205,7 @@ impl Host {
         self.notes.borrow_mut().push(note);
     }
 
-    /// Notes a line that a program said.
+    /// Notes a line that a program printed.
     pub fn note_output(&self, program: &str, line: &str) {
         let (program, line) = (program.to_owned(), line.trim_end().to_owned());
         if !line.is_empty() {

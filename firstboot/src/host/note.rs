@@ -5,11 +5,11 @@ use contract::status::ServiceState;
 /// What a step notes beside its result, for the journal and the state file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Note {
-    /// A line that a program said.
+    /// A line that a program printed.
     Output {
         /// The program.
         program: String,
-        /// What it said.
+        /// The line.
         line: String,
     },
     /// The status of a service of OpenStack.

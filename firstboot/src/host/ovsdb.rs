@@ -117,7 +117,7 @@ fn late() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the OVS database does not answer in time")
 }
 
-/// A socket's time limit is told as `EAGAIN`.
+/// A socket's time limit is reported as `EAGAIN`.
 fn in_time(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::WouldBlock { late() } else { error }
 }

@@ -37,7 +37,7 @@ pub struct Program {
     pub limit: Duration,
 }
 
-/// How a program ended and what it said.
+/// How a program ended and what it printed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
     /// Exit code; `None` when killed by a signal or by the time limit.
@@ -97,7 +97,7 @@ impl Output {
         self.code == Some(0)
     }
 
-    /// In words: how it ended, and the last line it said (standard error first).
+    /// In words: how it ended, and the last line it printed (standard error first).
     pub fn summary(&self) -> String {
         let ended = match (self.timed_out, self.code) {
             (true, _) => "did not end in time".to_owned(),

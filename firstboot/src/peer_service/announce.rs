@@ -34,12 +34,15 @@ pub(super) async fn announce_repeatedly(service: Rc<SharedService>, peer: LabHos
         if let Some(current) = current {
             // It rises over a restart of this service, too: time does.
             seq = ((service.host.uptime_seconds() * 1000.0) as u64).max(seq + 1);
-            let said = current.to_announcement(&service.host, &service.spec);
+            let announcement = current.to_announcement(&service.host, &service.spec);
             let answer = {
                 // A thousand nodes at once would be too many open files.
                 let _permit = service.announcing.acquire().await;
-                timeout(LIMIT, send_announcement(&service, &peer, Announcement { seq, ..said }))
-                    .await
+                timeout(
+                    LIMIT,
+                    send_announcement(&service, &peer, Announcement { seq, ..announcement }),
+                )
+                .await
             };
             record_trouble(
                 &service,
@@ -61,12 +64,12 @@ pub(super) async fn announce_repeatedly(service: Rc<SharedService>, peer: LabHos
 async fn send_announcement(
     service: &SharedService,
     peer: &LabHost,
-    mut said: Announcement,
+    mut announcement: Announcement,
 ) -> io::Result<Option<Refused>> {
     let at = SocketAddr::from((peer.address, service.port));
     let session = TlsSession::open(&service.pki, at, &peer.name).await?;
-    said.session.clone_from(&session.id);
-    let (status, body) = session.ask(ANNOUNCE, Some(serde_json::to_vec(&said)?)).await?;
+    announcement.session.clone_from(&session.id);
+    let (status, body) = session.ask(ANNOUNCE, Some(serde_json::to_vec(&announcement)?)).await?;
     if status.is_success() {
         return Ok(None);
     }

@@ -1,5 +1,5 @@
 //! Which connections may be open at once, and which one gives way when there are too many:
-//! whoever reaches the port can open any number of them and say nothing.
+//! every host that reaches the port can open any number of them and send nothing.
 //!
 //! 1. An address has at most [`PER_ADDRESS`] of them.
 //! 2. The lab's addresses (its nodes, its gateway) share [`LAB`]; all others share

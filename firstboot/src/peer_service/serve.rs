@@ -43,7 +43,7 @@ pub enum ServeError {
         address: Ipv4Addr,
         /// The port.
         port: u16,
-        /// What the kernel says.
+        /// The kernel's error.
         #[source]
         error: io::Error,
     },

@@ -35,7 +35,7 @@ pub struct KnownPeer {
     pub(super) since: f64,
     /// When it was last seen.
     pub(super) heard: f64,
-    /// Whether its loss was told.
+    /// Whether its loss was reported.
     pub(super) lost: bool,
     /// Boots that others have replaced, the latest last.
     old_boots: Vec<String>,
@@ -69,22 +69,22 @@ impl PeerChange {
 }
 
 impl KnownPeer {
-    /// What is known after `said`, if it may follow `last`.
+    /// What is known after `announcement`, if it may follow `last`.
     pub(super) fn after(
         last: Option<&KnownPeer>,
-        said: &Announcement,
+        announcement: &Announcement,
         by: &AnnouncerSession,
         now: f64,
     ) -> Result<KnownPeer, Refusal> {
-        let state = PeerState::from(said.state);
+        let state = PeerState::from(announcement.state);
         let mut known = KnownPeer {
-            boot_id: said.boot_id.clone(),
-            seq: said.seq,
-            image: said.image.clone(),
+            boot_id: announcement.boot_id.clone(),
+            seq: announcement.seq,
+            image: announcement.image.clone(),
             state,
-            step: said.step.clone(),
+            step: announcement.step.clone(),
             cloud: None,
-            since: now - said.for_seconds,
+            since: now - announcement.for_seconds,
             heard: now,
             lost: false,
             old_boots: Vec::new(),
@@ -92,16 +92,16 @@ impl KnownPeer {
         };
         let Some(last) = last else { return Ok(known) };
         known.old_boots.clone_from(&last.old_boots);
-        if last.boot_id == said.boot_id {
-            if said.seq <= last.seq {
+        if last.boot_id == announcement.boot_id {
+            if announcement.seq <= last.seq {
                 return Err(Refusal::Replayed);
             }
             known.session = last.session;
-            if (last.state, &last.step) == (state, &said.step) {
+            if (last.state, &last.step) == (state, &announcement.step) {
                 known.since = last.since;
             }
         } else {
-            if last.old_boots.contains(&said.boot_id) || by.number < last.session {
+            if last.old_boots.contains(&announcement.boot_id) || by.number < last.session {
                 return Err(Refusal::OlderBoot);
             }
             known.old_boots.push(last.boot_id.clone());
@@ -111,7 +111,7 @@ impl KnownPeer {
         Ok(known)
     }
 
-    /// What is told about it, as it was `last` before.
+    /// What is reported about it, as it was `last` before.
     pub(super) fn list_changes(&self, last: Option<&KnownPeer>) -> Vec<PeerChange> {
         let booted = last.is_some_and(|last| last.boot_id != self.boot_id);
         let mut changes = Vec::new();

@@ -5,7 +5,7 @@ use hyper::StatusCode;
 use rustls::CertificateError;
 use serde::{Deserialize, Serialize};
 
-/// A reason; each is counted, and told in the journal now and then.
+/// A reason; each is counted, and logged in the journal now and then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refusal {

@@ -14,7 +14,7 @@ pub fn find_obstacle(host: &Host, view: &View) -> Option<String> {
         return Some(format!("{PKI} {text}: rebuild it with imgbuild"));
     }
     let stopped = host.live() && view.is_stale(host);
-    stopped.then(|| format!("{UNIT} does not run: `systemctl status {UNIT}` tells why"))
+    stopped.then(|| format!("{UNIT} does not run: `systemctl status {UNIT}` shows why"))
 }
 
 /// OpenStack's status as the others report it: the best of these.

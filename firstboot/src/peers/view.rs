@@ -7,7 +7,7 @@
 //! 2. Its `session` is that of the TLS session in which it comes, so that it was made
 //!    after the session began: what was recorded earlier is useless in another session.
 //! 3. The session began no more than [`EXPIRY`] ago by the receiver's own monotonic
-//!    clock. So no message is older than that, whatever the wall clocks say.
+//!    clock. So no message is older than that, whatever the wall clocks show.
 //! 4. Within a boot its `seq` is higher than every one before.
 //! 5. Of another boot than the last one it comes in a later session than that one's first,
 //!    and no later boot has replaced it: nothing of an earlier boot comes back, neither
@@ -83,28 +83,28 @@ impl View {
     pub fn record(
         &mut self,
         spec: &Spec,
-        said: &Announcement,
+        announcement: &Announcement,
         by: &AnnouncerSession,
         now: f64,
     ) -> Result<Vec<PeerChange>, Refusal> {
-        if said.node != by.name {
+        if announcement.node != by.name {
             return Err(Refusal::WrongName);
         }
-        let expected = spec.hosts.iter().find(|one| one.name == said.node);
+        let expected = spec.hosts.iter().find(|one| one.name == announcement.node);
         let expected = expected.filter(|one| one.name != spec.node.name);
         let role = expected.ok_or(Refusal::Unexpected)?.role;
-        if said.session != by.id {
+        if announcement.session != by.id {
             return Err(Refusal::Replayed);
         }
         if by.age > EXPIRY {
             return Err(Refusal::Expired);
         }
-        let last = self.peers.get(&said.node);
-        let mut known = KnownPeer::after(last, said, by, now)?;
-        // Whether OpenStack is up is not for a compute to say.
-        known.cloud = said.cloud.filter(|_| role == Role::Controller);
+        let last = self.peers.get(&announcement.node);
+        let mut known = KnownPeer::after(last, announcement, by, now)?;
+        // Whether OpenStack is up is not for a compute to report.
+        known.cloud = announcement.cloud.filter(|_| role == Role::Controller);
         let changes = known.list_changes(last);
-        self.peers.insert(said.node.clone(), known);
+        self.peers.insert(announcement.node.clone(), known);
         Ok(changes)
     }
 

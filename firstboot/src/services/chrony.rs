@@ -1,4 +1,4 @@
-//! chrony: its configuration file, and what `chronyc` says of its sources.
+//! chrony: its configuration file, and what `chronyc` reports on its sources.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -229,7 +229,7 @@ mod tests {
     }
 
     /// Real outputs of chronyc 2.1.1 and 3.2: the same samples read in both forms
-    /// give the same sources, and the scenario's name tells which is selected.
+    /// give the same sources, and the scenario's name shows which is selected.
     #[test]
     fn real_outputs_are_classified() {
         let Some(corpus) = corpus() else { return };

@@ -7,7 +7,7 @@ use contract::spec;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long the switch may take to do what its database says.
+/// How long the switch may take to do what its database asks for.
 const SETTLE: Duration = Duration::from_secs(20);
 /// Time between two looks.
 const POLL: Duration = Duration::from_millis(200);
@@ -231,7 +231,7 @@ fn commit(host: &Host, mut operations: Vec<Value>) -> Result<(), Fault> {
             return Err(Fault::new(format!(
                 "ovs-vswitchd has not taken up the new configuration for {seconds} s"
             ))
-            .hint("/var/log/openvswitch/ovs-vswitchd.log tells why"));
+            .hint("/var/log/openvswitch/ovs-vswitchd.log shows why"));
         }
         host.clock().sleep(POLL);
     }

@@ -30,7 +30,7 @@ pub enum RepositoryError {
     #[error("the node has no address for it")]
     NoAddress,
     /// Its list does not give the number of packages.
-    #[error("{0}: its package list does not say how many there are")]
+    #[error("{0}: its package list does not have their number")]
     NoCount(String),
     /// Its index does not name the list.
     #[error("{0}/repodata/repomd.xml names no package list")]
@@ -52,7 +52,7 @@ pub enum RepositoryError {
         why: String,
     },
     /// yum does not give the number of packages.
-    #[error("yum does not say how many packages {0} holds")]
+    #[error("yum does not report how many packages {0} holds")]
     NoYumCount(String),
 }
 

@@ -13,7 +13,7 @@ pub struct CurrentRun {
     pub state: RunState,
     /// The node's status.
     pub readiness: Readiness,
-    /// Anything about the whole that the steps do not tell.
+    /// Anything about the whole that the steps do not show.
     pub note: Option<String>,
 }
 

@@ -19,7 +19,7 @@ fn parts(host: &Host, spec: &Spec) -> Result<Vec<Part>, Fault> {
     Ok(vec![
         part(host, files::HOSTNAME, files::hostname(spec), |text| {
             let name = text.trim();
-            (name != spec.node.name).then(|| format!("it says `{name}`"))
+            (name != spec.node.name).then(|| format!("it has `{name}`"))
         })?,
         part(host, files::HOSTS, files::hosts(spec), |text| {
             let holds = files::hosts_hold(spec, text);
@@ -64,7 +64,7 @@ pub(crate) fn wrong_ifcfg(host: &Host, spec: &Spec) -> Result<Option<String>, Fa
     Ok(part.wrong.map(|wrong| format!("{}: {wrong}", part.path)))
 }
 
-/// One file, judged by `wrong`, which says what is wrong with a text.
+/// One file, judged by `wrong`, which returns what is wrong with a text.
 fn part(
     host: &Host,
     path: &str,

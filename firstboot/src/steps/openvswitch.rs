@@ -137,7 +137,7 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
     let begun = switch.bridge(&bridge.name).is_some();
     if answered == Answer::None && !begun {
         return Err(Fault::new(format!(
-            "the gateway {} does not answer, so nothing would tell whether moving the address to \
+            "the gateway {} does not answer, so nothing would show whether moving the address to \
              {} cut this node off: not done",
             spec.network.gateway, bridge.name
         ))

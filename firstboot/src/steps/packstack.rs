@@ -1,5 +1,5 @@
 //! packstack, on the controller: OpenStack is installed by it once every compute is
-//! ready. What it was told is kept, so that it runs again only when that changes or
+//! ready. Its input is kept, so that it runs again only when that changes or
 //! when it did not come to its end.
 
 use super::outcome::CheckOutcome;
@@ -23,7 +23,7 @@ const GENERATED: &str = "/var/lib/firstboot/packstack/generated.txt";
 const KEPT: &str = "/var/lib/firstboot/packstack/answers.txt";
 /// The file that packstack is given, and rewrites.
 const IN_USE: &str = "/var/lib/firstboot/packstack/in-use.txt";
-/// What it said.
+/// Its output.
 const LOG: &str = "/var/lib/firstboot/packstack/output.log";
 /// That it came to its end.
 const RESULT: &str = "/var/lib/firstboot/packstack/result.json";
@@ -199,7 +199,7 @@ fn generate(host: &Host, program: &str) -> Result<AnswerFile, Fault> {
     let file = AnswerFile::parse(text.as_bytes());
     if file.entries().is_empty() {
         let fault = Fault::new(format!("`{program} {option}` made no answer file"));
-        return Err(fault.hint("it needs a running sshd; run it by hand to see what it says"));
+        return Err(fault.hint("it needs a running sshd; run it by hand to see its output"));
     }
     Ok(file)
 }

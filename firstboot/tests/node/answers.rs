@@ -33,8 +33,8 @@ fn the_specs_keys_are_set_and_the_password_comes_from_its_file() {
     put(root.path(), "generated", GENERATED, 0o644);
     let without = answers(root.path());
     assert!(without.status.success(), "{without:?}");
-    let said = String::from_utf8(without.stdout).unwrap();
-    assert!(said.contains("CONFIG_SWIFT_INSTALL\n") && said.contains("stays as generated"));
+    let stdout = String::from_utf8(without.stdout).unwrap();
+    assert!(stdout.contains("CONFIG_SWIFT_INSTALL\n") && stdout.contains("stays as generated"));
     let out = root.path().join("out");
     assert_eq!(out.metadata().unwrap().permissions().mode() & 0o7777, 0o600);
     let text = std::fs::read_to_string(&out).unwrap();

@@ -68,8 +68,8 @@ fn systemd_finds_nothing_wrong_with_the_units() {
         let output = verify.args(["verify", "--man=no"]).arg(&path).output();
         let output = output.expect("`systemd-analyze` runs (Debian package systemd)");
         // It also looks at the machine's own units, and may have words for those.
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && !said.contains("firstboot"), "{output:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !stderr.contains("firstboot"), "{output:?}");
         assert!(text.contains(&format!("ConditionPathExists={}\n", contract::spec::PATH)));
     }
     let keys = format!("ConditionPathExists={}\n", contract::peers::places::PKI);

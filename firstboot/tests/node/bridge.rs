@@ -193,7 +193,7 @@ fn the_address_moves_to_the_bridge_and_survives_neutron_by_the_cure() {
         let CheckOutcome::Met(evidence) = look() else { panic!("{:?}", look()) };
         assert!(evidence.contains("br-ex has 192.168.1.10 and port eth0"), "{evidence}");
         assert!(Lab::gateway_answers());
-        // What tools not ours say.
+        // What tools not ours report.
         assert_eq!(sh("ovs-vsctl list-ports br-ex").trim(), "eth0");
         assert_eq!(sh("ovs-vsctl get-fail-mode br-ex").trim(), "standalone");
         assert!(sh("ip -4 -o address show dev br-ex").contains("192.168.1.10/24"));
@@ -308,7 +308,7 @@ fn parsed(text: &str) -> ovs::Switch {
     switch
 }
 
-/// Real hosts' databases: read here they say what ovs-vsctl printed of them.
+/// Real hosts' databases: read here they give what ovs-vsctl printed of them.
 #[test]
 fn real_databases_are_read_as_ovs_vsctl_reads_them() {
     let shared = std::env::var_os("IMGBUILD_SHARED")

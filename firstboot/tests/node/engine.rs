@@ -59,12 +59,12 @@ fn every_transition_is_one_record_with_all_fields() {
     node.write("/etc/hosts", "wrong\n");
     node.run();
     let records = node.records.0.lock().unwrap();
-    let told: Vec<String> = records
+    let outcomes: Vec<String> = records
         .iter()
         .map(|fields| format!("{} {}", fields["FIRSTBOOT_STEP"], fields["FIRSTBOOT_OUTCOME"]))
         .collect();
     assert_eq!(
-        told,
+        outcomes,
         [
             "run started",
             "identity started",

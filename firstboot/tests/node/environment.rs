@@ -1,4 +1,4 @@
-//! `firstboot check`, `analyze`, `retry`, and what `status` says: on doubles and by the
+//! `firstboot check`, `analyze`, `retry`, and the output of `status`: on doubles and by the
 //! binary.
 
 use crate::double::{CONTROLLER, FakeUnit, Node, plain};
@@ -73,10 +73,10 @@ fn each_of_the_seven_can_fail_alone_and_says_why() {
     node.write("/etc/hosts", &node.read("/etc/hosts").replace("192.168.1.12 nova02", ""));
     expect(&node, "names and reachability", "/etc/hosts lacks nova02 as 192.168.1.12");
     let node = healthy();
-    let silent = crate::double::said(1, "1 packets transmitted, 0 received\n");
+    let silent = crate::double::printed(1, "1 packets transmitted, 0 received\n");
     node.world.borrow_mut().answers.insert("ping -n -c 1 -W 2 192.168.1.11", vec![silent.clone()]);
     node.world.borrow_mut().answers.remove("ping");
-    let other = crate::double::said(0, "");
+    let other = crate::double::printed(0, "");
     node.world.borrow_mut().answers.insert("ping -n -c 1 -W 2 192.168.1.10", vec![other.clone()]);
     node.world.borrow_mut().answers.insert("ping -n -c 1 -W 2 192.168.1.12", vec![other]);
     expect(&node, "names and reachability", "nova01 (192.168.1.11) does not answer a ping");
@@ -93,7 +93,7 @@ fn each_of_the_seven_can_fail_alone_and_says_why() {
     expect(&node, "packages", "neither installed nor in a repository: openstack-heat");
 
     let node = healthy();
-    let waiting = crate::double::said(0, "^,?,192.168.1.254,0,6,0,4294967295,0,0,0\n");
+    let waiting = crate::double::printed(0, "^,?,192.168.1.254,0,6,0,4294967295,0,0,0\n");
     node.world.borrow_mut().answers.insert("chronyc", vec![waiting]);
     expect(&node, "time", "192.168.1.254 has not answered");
 
@@ -150,7 +150,7 @@ fn the_binary_prints_seven_entries_and_the_status_with_all_keys() {
 #[test]
 fn a_retry_does_the_step_and_what_depends_on_it_and_nothing_else() {
     let node = Node::new(&plain());
-    let mute = crate::double::said(1, "506 Cannot talk to daemon\n");
+    let mute = crate::double::printed(1, "506 Cannot talk to daemon\n");
     let healthy = node.world.borrow().answers["chronyc"].clone();
     node.world.borrow_mut().answers.insert("chronyc", vec![mute]);
     let state = node.run();

@@ -24,7 +24,7 @@ fn manage(conf: &Path, args: &[&str]) {
     assert!(output.status.success(), "{args:?}: {output:?}");
 }
 
-/// What Keystone's check says with this password in the answer file.
+/// The result of Keystone's check with this password in the answer file.
 fn ask(password: &str) -> (bool, String) {
     let spec = Spec::parse(crate::double::CONTROLLER).unwrap();
     let answers = format!("[general]\nCONFIG_KEYSTONE_ADMIN_PW={password}\n");

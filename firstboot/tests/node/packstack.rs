@@ -48,7 +48,7 @@ fn packstack(node: &Node) -> (Outcome, String, RunState) {
 }
 
 /// Everything that was recorded and kept in the state file.
-fn told(node: &Node) -> String {
+fn recorded(node: &Node) -> String {
     format!("{:?}\n{}", node.records.0.lock().unwrap(), node.read("/var/lib/firstboot/state.json"))
 }
 
@@ -110,7 +110,7 @@ fn each_failure_ends_in_words_and_a_retry_finishes_after_the_cause_is_mended() {
     for (variant, words) in [
         ("error", &["exit code 1", "Error appeared during Puppet run", "full trace in log"][..]),
         ("killed", &["packstack was killed", "Applying 192.168.1.10_controller.pp"]),
-        ("mute", &["ended without saying \"Installation completed successfully\""]),
+        ("mute", &["ended without printing \"Installation completed successfully\""]),
         ("hang", &["it hangs: nothing new for 4", "Testing if puppet apply is finished"]),
     ] {
         let node = node(variant);
@@ -125,9 +125,9 @@ fn each_failure_ends_in_words_and_a_retry_finishes_after_the_cause_is_mended() {
         assert!(step.hint.as_ref().unwrap().contains("firstboot retry packstack"));
         let blocked = state.steps.iter().find(|step| step.name == "verify").unwrap();
         assert_eq!(blocked.outcome, Outcome::Blocked);
-        let told = told(&node);
-        assert!(told.contains("the password is ***"), "{variant}: {told}");
-        assert!(!told.contains("planted"), "{variant}: {told}");
+        let recorded = recorded(&node);
+        assert!(recorded.contains("the password is ***"), "{variant}: {recorded}");
+        assert!(!recorded.contains("planted"), "{variant}: {recorded}");
 
         node.write("/variant", "success");
         let (outcome, message, _) = packstack(&node);
@@ -142,9 +142,10 @@ fn a_host_that_goes_away_is_named_and_waited_for() {
     node.world.borrow_mut().at(30, move |world| world.silent.push(nova02));
     let (outcome, message, _) = packstack(&node);
     assert_eq!(outcome, Outcome::Failed, "{message}");
-    let words = "timed out after 400 s waiting for every compute to be ready: nova02 (192.168.1.12) does";
+    let words =
+        "timed out after 400 s waiting for every compute to be ready: nova02 (192.168.1.12) does";
     assert!(message.contains(words), "{message}");
-    assert!(told(&node).contains("ended by firstboot"));
+    assert!(recorded(&node).contains("ended by firstboot"));
     let gone = node.read("/calls").lines().count();
     node.world.borrow_mut().silent.clear();
     node.write("/variant", "success");
@@ -160,9 +161,10 @@ fn computes_are_waited_for_before_anything_is_run() {
     node.world.borrow_mut().at(100, |world| world.silent.clear());
     let (outcome, message, _) = packstack(&node);
     assert_eq!(outcome, Outcome::Changed, "{message}");
-    let told = told(&node);
+    let recorded = recorded(&node);
     assert!(
-        told.contains("every compute to be ready: nova01 (192.168.1.11) does not answer on ssh")
+        recorded
+            .contains("every compute to be ready: nova01 (192.168.1.11) does not answer on ssh")
     );
     assert!(node.world.borrow().now.as_secs() >= 100);
 }
@@ -189,7 +191,7 @@ fn another_run_is_waited_for() {
     let path = directory.clone();
     node.world.borrow_mut().at(50, move |_| std::fs::remove_dir_all(path).unwrap());
     assert_eq!(packstack(&node).0, Outcome::Changed);
-    assert!(told(&node).contains("waiting for another packstack to end (process 4711)"));
+    assert!(recorded(&node).contains("waiting for another packstack to end (process 4711)"));
 }
 
 /// Files as packstack leaves them are put right once, and their services follow.
@@ -211,7 +213,7 @@ fn what_packstack_leaves_otherwise_is_put_right() {
         for unit in ["httpd.service", "neutron-openvswitch-agent.service"] {
             world.units.insert(unit.into(), crate::double::FakeUnit::new("active", true));
         }
-        world.answers.insert("iptables", vec![crate::double::said(0, "")]);
+        world.answers.insert("iptables", vec![crate::double::printed(0, "")]);
     }
     packstack(&node);
     // As puppet writes it: without iburst.

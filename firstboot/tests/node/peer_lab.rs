@@ -221,11 +221,15 @@ pub fn announcement(node: &str, boot_id: &str, seq: u64) -> Announcement {
     }
 }
 
-/// Says `said` to `node` in a session of its own with `pki`; the reason of a refusal.
-pub async fn say(pki: &Pki, node: &LabNode, said: &Announcement) -> Result<(), String> {
+/// Sends `announcement` to `node` in a session of its own with `pki`; the reason of a refusal.
+pub async fn announce(
+    pki: &Pki,
+    node: &LabNode,
+    announcement: &Announcement,
+) -> Result<(), String> {
     let session = open(pki, node).await?;
-    let said = Announcement { session: session.id.clone(), ..said.clone() };
-    post(session, serde_json::to_vec(&said).unwrap()).await
+    let announcement = Announcement { session: session.id.clone(), ..announcement.clone() };
+    post(session, serde_json::to_vec(&announcement).unwrap()).await
 }
 
 /// A session with `node`.

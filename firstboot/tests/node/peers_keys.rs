@@ -2,7 +2,7 @@
 //! one alone, over real TLS, though the CA has signed both.
 
 use crate::namespace::{isolated, until};
-use crate::peer_lab::{Authority, LabNode, addresses, announcement, open, say, spec, talk};
+use crate::peer_lab::{Authority, LabNode, addresses, announce, announcement, open, spec, talk};
 use contract::peers::fingerprints::Fingerprints;
 use contract::peers::places::{self, OPERATOR};
 use contract::peers::tls::Pki;
@@ -39,8 +39,8 @@ fn a_replaced_key_is_refused_by_nodes_that_are_built_again() {
             Pki::from_pem(&authority.pem, certificate, key, known.cloned()).unwrap()
         };
         let say_as = |node: &LabNode, identity: &Identity, name: &str, seq: u64| {
-            let said = announcement(name, "boot", seq);
-            talk(async { say(&pki(identity, None), node, &said).await })
+            let message = announcement(name, "boot", seq);
+            talk(async { announce(&pki(identity, None), node, &message).await })
         };
         let look = |node: &LabNode, pki: &Pki| {
             client::ask_once(pki, node.at(), &node.spec.node.name, wire::STATE, LIMIT)
@@ -72,10 +72,13 @@ fn a_replaced_key_is_refused_by_nodes_that_are_built_again() {
         let error = talk(async { open(&pki(&new, Some(&newer)), &node).await.err().unwrap() });
         assert!(error.contains("Revoked"), "{error}");
         let error = look(&node, &pki(&new, Some(&newer))).unwrap_err();
-        let said = client::describe_revoked(&error, "node0").unwrap();
-        assert!(said.starts_with("the key of node0 is not the one that is known here"), "{said}");
+        let message = client::describe_revoked(&error, "node0").unwrap();
+        assert!(
+            message.starts_with("the key of node0 is not the one that is known here"),
+            "{message}"
+        );
         let _thief = LabNode::start(&authority, spec(1, 3));
-        until("the thief is told of", || {
+        until("the thief is reported", || {
             node.records().contains("the key of node1 is not the one that is known here")
         });
     });
@@ -93,7 +96,7 @@ fn damaged_fingerprints_are_named() {
         let output = output.unwrap();
         // The unit does not start it again then.
         assert_eq!(output.status.code(), Some(65), "{output:?}");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(said.contains("/etc/firstboot/pki/fingerprints: line 1: "), "{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains("/etc/firstboot/pki/fingerprints: line 1: "), "{stderr}");
     });
 }

@@ -25,10 +25,10 @@ fn controller() -> Node {
     node
 }
 
-fn heard(view: &mut View, node: &Node, said: Announcement, at: f64) -> Vec<PeerChange> {
-    let (name, id) = (said.node.clone(), said.session.clone());
+fn heard(view: &mut View, node: &Node, announcement: Announcement, at: f64) -> Vec<PeerChange> {
+    let (name, id) = (announcement.node.clone(), announcement.session.clone());
     let session = AnnouncerSession { name, id, number: 1, age: Duration::ZERO };
-    view.record(&node.spec, &said, &session, at).unwrap()
+    view.record(&node.spec, &announcement, &session, at).unwrap()
 }
 
 #[test]
@@ -151,10 +151,10 @@ fn the_port_is_opened_again_on_any_node() {
     node.write(iptables::RULES, "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j REJECT\nCOMMIT\n");
     // The double answers iptables as it does ip.
     let answer = |output| node.world.borrow_mut().answers.insert("ip", vec![output]);
-    answer(crate::double::said(4, "iptables: Resource temporarily unavailable.\n"));
+    answer(crate::double::printed(4, "iptables: Resource temporarily unavailable.\n"));
     assert!(iptables::open_port(&host, PORT).is_err());
     assert!(!node.read(iptables::RULES).contains("7878"), "it is tried again");
-    answer(crate::double::said(0, ""));
+    answer(crate::double::printed(0, ""));
     assert!(open().is_some_and(|done| done.contains("port 7878")));
     assert_eq!(open(), None);
     assert_eq!(node.called("iptables -I INPUT 1 -p tcp -m tcp --dport 7878 -j ACCEPT"), 2);

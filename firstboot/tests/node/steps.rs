@@ -1,6 +1,6 @@
 //! Each step on a double of a node, healthy and in its unhealthy variants.
 
-use crate::double::{COMPUTE, FakeUnit, Node, plain, said};
+use crate::double::{COMPUTE, FakeUnit, Node, plain, printed};
 use contract::status::Outcome::{Blocked, Changed, Failed, Unchanged};
 use firstboot::host::{Interface, Output};
 use firstboot::steps::Step;
@@ -161,7 +161,11 @@ fn services_wait_for_units_that_are_on_their_way() {
 
     let node = Node::plain();
     node.world.borrow_mut().unit("sshd").active = "activating";
-    node.expect(Step::Services, Failed, &["timed out after 300 s waiting for sshd, which is activating"]);
+    node.expect(
+        Step::Services,
+        Failed,
+        &["timed out after 300 s waiting for sshd, which is activating"],
+    );
 }
 
 #[test]
@@ -184,7 +188,7 @@ fn services_name_absent_and_broken_units() {
 #[test]
 fn chrony_waits_for_a_selected_source_and_names_it() {
     let node = Node::plain();
-    let waiting = said(0, "^,?,192.168.1.254,3,6,1,2,0.1,0.1,0.1\n");
+    let waiting = printed(0, "^,?,192.168.1.254,3,6,1,2,0.1,0.1,0.1\n");
     node.world.borrow_mut().answers.get_mut("chronyc").unwrap().insert(0, waiting);
     let words = ["follows 192.168.1.254 (stratum 3)", "offset -0.000012 s"];
     node.expect(Step::Chrony, Unchanged, &words);
@@ -202,7 +206,7 @@ fn chrony_is_configured_and_restarted_once() {
 #[test]
 fn chrony_restarts_a_daemon_that_has_not_read_its_configuration() {
     let node = Node::plain();
-    let other = said(0, "^,*,203.0.113.7,2,6,377,2,0.1,0.1,0.1\n");
+    let other = printed(0, "^,*,203.0.113.7,2,6,377,2,0.1,0.1,0.1\n");
     node.world.borrow_mut().answers.get_mut("chronyc").unwrap().insert(0, other);
     node.expect(Step::Chrony, Changed, &["systemctl restart chronyd"]);
 }
@@ -215,7 +219,7 @@ fn chrony_says_at_the_deadline_what_was_asked_and_answered() {
         ("^,x,192.168.1.254,3,6,377,3,9,9,0\n", "disagrees with the other sources"),
     ] {
         let node = Node::plain();
-        node.world.borrow_mut().answers.insert("chronyc", vec![said(0, answer)]);
+        node.world.borrow_mut().answers.insert("chronyc", vec![printed(0, answer)]);
         let wait = "timed out after 180 s waiting for chronyd to select a source";
         let state = node.expect(Step::Chrony, Failed, &[wait, words]);
         assert!((180.0..182.0).contains(&state.seconds));
@@ -225,7 +229,7 @@ fn chrony_says_at_the_deadline_what_was_asked_and_answered() {
 
 #[test]
 fn chrony_tells_a_dead_daemon_from_a_mute_one() {
-    let dead = said(1, "506 Cannot talk to daemon\n");
+    let dead = printed(1, "506 Cannot talk to daemon\n");
     let node = Node::plain();
     node.world.borrow_mut().answers.insert("chronyc", vec![dead.clone()]);
     node.expect(Step::Chrony, Failed, &["chronyd to answer chronyc", "506 Cannot talk to daemon"]);
@@ -242,10 +246,10 @@ fn chrony_tells_a_dead_daemon_from_a_mute_one() {
 #[test]
 fn chrony_asks_an_old_chronyc_for_its_table() {
     let node = Node::plain();
-    let usage = Output { code: Some(1), stderr: "Unrecognized option -c".into(), ..said(1, "") };
+    let usage = Output { code: Some(1), stderr: "Unrecognized option -c".into(), ..printed(1, "") };
     let table = "210 Number of sources = 1\nMS Name/IP address\n=====\n\
                  ^* 192.168.1.254   3   6   377    12   +14us[  +14us] +/-   81us\n";
-    node.world.borrow_mut().answers.insert("chronyc", vec![usage, said(0, table)]);
+    node.world.borrow_mut().answers.insert("chronyc", vec![usage, printed(0, table)]);
     node.expect(Step::Chrony, Unchanged, &["offset +0.000014 s"]);
 }
 
@@ -267,7 +271,7 @@ fn libvirt_is_for_computes_and_must_answer() {
     assert_eq!(node.called("virsh -c qemu:///system list --all"), 1);
 
     let refused = "error: failed to connect to the hypervisor\n";
-    let refused = Output { stderr: refused.into(), ..said(1, "") };
+    let refused = Output { stderr: refused.into(), ..printed(1, "") };
     node.world.borrow_mut().answers.insert("virsh", vec![refused]);
     node.expect(Step::Libvirt, Failed, &["waited 120 s", "failed to connect to the hypervisor"]);
 }
@@ -276,7 +280,7 @@ fn libvirt_is_for_computes_and_must_answer() {
 fn open_vswitch_must_answer_where_it_is_wanted() {
     let node = Node::plain();
     node.expect(Step::OpenVswitch, Unchanged, &["2.5.0 answers", "bridges: br-int"]);
-    let mute = Output { stderr: "cannot connect to ovs-vswitchd.pid".into(), ..said(1, "") };
+    let mute = Output { stderr: "cannot connect to ovs-vswitchd.pid".into(), ..printed(1, "") };
     node.world.borrow_mut().answers.insert("ovs-appctl", vec![mute]);
     node.expect(Step::OpenVswitch, Failed, &["ovs-vswitchd to answer"]);
 

@@ -1,4 +1,4 @@
-//! Runs one parser over changed inputs; [`lab_tests::mutation`] says how.
+//! Runs one parser over changed inputs; see [`lab_tests::mutation`].
 //!
 //! ```text
 //! mutate run PARSER RECORD SECONDS LIMIT SEED   prints figures as JSON

@@ -29,13 +29,13 @@ fn unpack(lab: &Lab) -> PathBuf {
     directory
 }
 
-/// A build that must fail with code 1, leave no output, and say every part of `words`.
+/// A build that must fail with code 1, leave no output, and print every part of `words`.
 fn fails(lab: &Lab, more: &[&str], words: &[&str]) {
     let output = product::run(&lab.arguments("controller", &["practice"], more));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
     for word in words {
-        assert!(said.contains(word), "`{word}` in:\n{said}");
+        assert!(stderr.contains(word), "`{word}` in:\n{stderr}");
     }
     assert!(!lab.output().exists(), "something is left in the output directory");
 }
@@ -63,9 +63,9 @@ exit 7
 #[test]
 fn post_runs_last_and_its_changes_stay() {
     let lab = lab("user --name=harry --groups=wheel --uid=1234 --lock", POST);
-    let said = lab.build("controller", &["practice"], &["--format", "tar"]);
-    assert!(said.contains("%post changed /etc/hostname"), "{said}");
-    assert!(said.contains("ended with 7; the build goes on"), "{said}");
+    let stderr = lab.build("controller", &["practice"], &["--format", "tar"]);
+    assert!(stderr.contains("%post changed /etc/hostname"), "{stderr}");
+    assert!(stderr.contains("ended with 7; the build goes on"), "{stderr}");
     let tree = unpack(&lab);
     let read = |path: &str| fs::read_to_string(tree.join(path)).expect(path);
     let log = read("root/logs/post.log");

@@ -27,9 +27,9 @@ fn same_image_without_root(lab: &Lab, user: &User, media: &[String], more: &[&st
     arguments[at + 1] = "out".to_owned();
     user.share_secrets();
     let output = user.imgbuild().args(&arguments).output().expect("setpriv starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "without root: {}\n{said}", output.status);
-    assert!(!said.contains("tree from the cache"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "without root: {}\n{stderr}", output.status);
+    assert!(!stderr.contains("tree from the cache"), "{stderr}");
     let images = [lab.output(), user.path("out")].map(|o| text(&o.join("openstack.raw")));
     oracle::ok("qemu-img", ["compare", "-f", "raw", "-F", "raw", &images[0], &images[1]]);
     let manifest = |directory: &Path| -> Value {
@@ -41,7 +41,7 @@ fn same_image_without_root(lab: &Lab, user: &User, media: &[String], more: &[&st
     root
 }
 
-/// Nothing in the tree says when it was made.
+/// Nothing in the tree shows when it was made.
 fn check_times(root: &Path, manifest: &Value) {
     let time = manifest["plan"]["time"].as_i64().expect("time");
     let installed = tree::run(root, "rpm -qa --qf '%{INSTALLTIME} %{INSTALLTID}\\n'");
@@ -149,10 +149,10 @@ fn a_user_without_subordinate_ids_is_told_the_line_that_helps() {
     let media = text(&practice.join("os"));
     let arguments = lab.arguments("controller", &[&media], &[]);
     let output = user.imgbuild().args(&arguments).output().expect("setpriv starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("sudo usermod --add-subuids"), "{said}");
-    assert!(said.contains(&format!("{}, or run imgbuild as root", user.name())), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("sudo usermod --add-subuids"), "{stderr}");
+    assert!(stderr.contains(&format!("{}, or run imgbuild as root", user.name())), "{stderr}");
 
     // What only reads works all the same.
     let plan = user

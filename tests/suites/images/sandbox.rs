@@ -84,8 +84,8 @@ impl Host {
     }
 }
 
-/// What a run said: the sandbox's report, the output and the exit code.
-struct Said {
+/// The result of a run: the sandbox's report, the output and the exit code.
+struct Attempt {
     report: String,
     output: String,
     code: Option<i32>,
@@ -93,7 +93,7 @@ struct Said {
 
 /// Runs `imgbuild __sandbox` by `command` as imgbuild itself does, with a descriptor that it
 /// should not hand on.
-fn run(mut command: Command, sandbox: &Sandbox, canary: &File) -> Said {
+fn run(mut command: Command, sandbox: &Sandbox, canary: &File) -> Attempt {
     let (mut socket, inside) = UnixStream::pair().expect("socket");
     let canary = canary.as_raw_fd();
     command.stdin(OwnedFd::from(inside)).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -112,20 +112,23 @@ fn run(mut command: Command, sandbox: &Sandbox, canary: &File) -> Said {
     let mut report = String::new();
     // An older imgbuild reports nothing.
     let _ = socket.read_to_string(&mut report);
-    let said = [output.stdout, output.stderr].concat();
-    let output_text = String::from_utf8_lossy(&said).into_owned();
-    Said { report, output: output_text, code: output.status.code() }
+    let printed = [output.stdout, output.stderr].concat();
+    let output_text = String::from_utf8_lossy(&printed).into_owned();
+    Attempt { report, output: output_text, code: output.status.code() }
 }
 
-/// Every way out must be contained but for those named `open`; says how many were tried.
+/// Every way out must be contained but for those named `open`; prints how many were tried.
 #[allow(clippy::print_stderr, reason = "the figure is what a reader wants")]
-fn check(said: &Said, mode: &str) {
-    let lines: Vec<&str> =
-        said.output.lines().filter(|l| l.contains("escaped") || l.contains("contained")).collect();
+fn check(attempt: &Attempt, mode: &str) {
+    let lines: Vec<&str> = attempt
+        .output
+        .lines()
+        .filter(|l| l.contains("escaped") || l.contains("contained"))
+        .collect();
     let escaped: Vec<&&str> = lines.iter().filter(|l| l.contains(" escaped")).collect();
     eprintln!("{mode}: {} of {} ways out succeeded", escaped.len(), lines.len());
-    assert_eq!(said.code, Some(0), "{mode}: {}", said.output);
-    assert!(lines.len() >= 59, "{mode}: not all were tried: {}", said.output);
+    assert_eq!(attempt.code, Some(0), "{mode}: {}", attempt.output);
+    assert!(lines.len() >= 59, "{mode}: not all were tried: {}", attempt.output);
     assert!(escaped.is_empty(), "{mode}: {escaped:#?}");
 }
 
@@ -170,9 +173,9 @@ fn escape(root: &Path, arguments: Vec<String>) -> Sandbox {
 fn nothing_gets_out_as_root() {
     let host = Host::new();
     let sandbox = escape(&host.root(host.directory.path()), host.arguments());
-    let said = run(root_command(), &sandbox, &host.canary);
-    check(&said, "root, user namespace");
-    assert_eq!(said.report, r#"{"lacking":null}"#, "the kernel has user namespaces");
+    let attempt = run(root_command(), &sandbox, &host.canary);
+    check(&attempt, "root, user namespace");
+    assert_eq!(attempt.report, r#"{"lacking":null}"#, "the kernel has user namespaces");
     // Owners on the disk are what they are inside.
     let made = fs::metadata(sandbox.root.join("tmp/jail")).expect("made by the program");
     assert_eq!((made.uid(), made.gid()), (0, 0));
@@ -184,14 +187,14 @@ fn nothing_gets_out_as_root_on_an_old_kernel() {
     let mut sandbox = escape(&host.root(host.directory.path()), host.arguments());
     let mut command = root_command();
     on_old_kernel(&mut command);
-    let said = run(command, &sandbox, &host.canary);
-    check(&said, "root, no user namespace");
-    assert!(said.report.contains("owners cannot be mapped"), "{}", said.report);
+    let attempt = run(command, &sandbox, &host.canary);
+    check(&attempt, "root, no user namespace");
+    assert!(attempt.report.contains("owners cannot be mapped"), "{}", attempt.report);
     // Packages with device nodes have the same: rpm makes them, nobody can use them.
     sandbox.devices = true;
-    let said = run(root_command(), &sandbox, &host.canary);
-    check(&said, "root, packages with devices");
-    assert!(said.report.contains("device nodes"), "{}", said.report);
+    let attempt = run(root_command(), &sandbox, &host.canary);
+    check(&attempt, "root, packages with devices");
+    assert!(attempt.report.contains("device nodes"), "{}", attempt.report);
     let node = fs::symlink_metadata(sandbox.root.join("tmp/node")).expect("the last node");
     assert_eq!(nix::sys::stat::major(node.rdev()), 1);
 }
@@ -207,8 +210,8 @@ fn nothing_gets_out_without_root() {
     // As imgbuild does by itself before it builds.
     command.args(["unshare", "--map-root-user", "--map-auto"]);
     command.arg(user.path("imgbuild")).arg(ARGUMENT);
-    let said = run(command, &escape(&root, host.arguments()), &host.canary);
-    check(&said, "without root");
+    let attempt = run(command, &escape(&root, host.arguments()), &host.canary);
+    check(&attempt, "without root");
 }
 
 #[test]
@@ -221,8 +224,8 @@ fn too_many_processes_end_the_sandbox() {
         if old {
             on_old_kernel(&mut command);
         }
-        let said = run(command, &sandbox, &host.canary);
-        assert_eq!(said.code, Some(252), "{}", said.output);
+        let attempt = run(command, &sandbox, &host.canary);
+        assert_eq!(attempt.code, Some(252), "{}", attempt.output);
         assert!(start.elapsed() < Duration::from_secs(25), "{:?}", start.elapsed());
     }
 }
@@ -256,12 +259,12 @@ fn a_hostile_package_reaches_nothing_and_a_waiting_one_is_ended() {
     let cache_text = text(&cache);
     let more = ["--cache", &cache_text, "--no-gpgcheck", "hostile", "--post-timeout", "60s"];
     let output = product::run(&lab.arguments("controller", &media, &more));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("printed nothing for 60 seconds; `sleep 4322` is running"), "{said}");
-    assert!(said.contains("nothing printed for 30 seconds; `sleep 4322` is running"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("printed nothing for 60 seconds; `sleep 4322` is running"), "{stderr}");
+    assert!(stderr.contains("nothing printed for 30 seconds; `sleep 4322` is running"), "{stderr}");
     let logs = fs::read_dir(cache.join("logs")).expect("logs").flatten();
     let log = logs.map(|l| fs::read_to_string(l.path()).expect("log")).collect::<String>();
-    let said = Said { report: String::new(), output: log, code: Some(0) };
-    check(&said, "a package's %post");
+    let attempt = Attempt { report: String::new(), output: log, code: Some(0) };
+    check(&attempt, "a package's %post");
 }

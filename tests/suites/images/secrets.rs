@@ -39,12 +39,12 @@ impl Place {
         command.output().expect("imgbuild starts")
     }
 
-    /// Runs it, which must succeed: what it printed, and what it said.
+    /// Runs it, which must succeed: its standard output and standard error.
     fn ok(&self, arguments: &[&str]) -> (String, String) {
         let output = self.run(arguments);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "imgbuild {arguments:?}: {}\n{said}", output.status);
-        (String::from_utf8_lossy(&output.stdout).into_owned(), said)
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "imgbuild {arguments:?}: {}\n{stderr}", output.status);
+        (String::from_utf8_lossy(&output.stdout).into_owned(), stderr)
     }
 
     fn profile(&self, role: &str) -> String {
@@ -58,11 +58,11 @@ impl Place {
         let (profile, place) = (self.profile(role), text(&directory));
         let arguments = ["--profile", &profile, "--media", "practice", "--format", "tar"];
         let more = ["--output", &place, "--progress", "plain"];
-        let (_, said) = self.ok(&[&arguments[..], &more].concat());
-        (directory, said)
+        let (_, stderr) = self.ok(&[&arguments[..], &more].concat());
+        (directory, stderr)
     }
 
-    /// Fingerprints by name, as `secrets list --json` tells them.
+    /// Fingerprints by name, as `secrets list --json` prints them.
     fn fingerprints(&self) -> BTreeMap<String, Option<String>> {
         let list: Value = serde_json::from_str(&self.ok(&["secrets", "list", "--json"]).0)
             .expect("JSON of secrets list");
@@ -72,7 +72,7 @@ impl Place {
     }
 }
 
-/// Starts the own sshd of the image unpacked at `$1` with its own keys, and says for each key
+/// Starts the own sshd of the image unpacked at `$1` with its own keys, and prints for each key
 /// and address that follow whether one logs in on 192.168.1.11 with that from there. The
 /// password of root is locked; without PAM that would be root.
 const LOG_IN: &str = "set -e
@@ -117,9 +117,9 @@ fn check_logins(archive: &Path, store: &Secrets, user_key: &Path) {
         command.args([key.as_str(), address]);
     }
     let output = command.output().expect("sh starts");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let refused = "root@192.168.1.11: Permission denied (publickey";
-    let [controller, gateway, own, users] = said.lines().collect::<Vec<_>>()[..] else {
+    let [controller, gateway, own, users] = stdout.lines().collect::<Vec<_>>()[..] else {
         panic!("{output:?}")
     };
     assert_eq!((controller, users), ("yes", "yes"), "{output:?}");
@@ -166,7 +166,7 @@ fn check_certificate(ca: &Path, certificate: &Path, key: &Path, name: &str, addr
     let x509 = |more: &[&str]| {
         oracle::ok("openssl", [&["x509", "-in", &certificate, "-noout"], more].concat())
     };
-    let said =
+    let printed =
         x509(&["-text", "-subject", "-checkhost", name, "-checkip", address.unwrap_or("::")]);
     let ip = match address {
         Some(address) => format!("IP {address} does match certificate"),
@@ -181,7 +181,7 @@ fn check_certificate(ca: &Path, certificate: &Path, key: &Path, name: &str, addr
         "CA:FALSE",
         "TLS Web Server Authentication, TLS Web Client Authentication",
     ] {
-        assert!(said.contains(words), "{name}: no `{words}` in\n{said}");
+        assert!(printed.contains(words), "{name}: no `{words}` in\n{printed}");
     }
     let public = oracle::ok("openssl", ["pkey", "-in", &key, "-pubout"]);
     assert_eq!(public, x509(&["-pubkey"]), "{name}: the key is another's");
@@ -264,22 +264,22 @@ fn secrets_are_in_the_images_and_nowhere_else() {
     let plan = place.ok(&["plan", "--profile", &profile, "--media", "practice", "--json"]).0;
     assert!(!state.exists(), "a plan makes no secrets");
     let none = place.run(&["secrets", "list"]);
-    let said = String::from_utf8_lossy(&none.stderr).into_owned();
-    assert_eq!(none.status.code(), Some(2), "{said}");
-    assert!(said.contains("no lab has secrets yet"), "{said}");
+    let stderr = String::from_utf8_lossy(&none.stderr).into_owned();
+    assert_eq!(none.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("no lab has secrets yet"), "{stderr}");
 
     let onlooker = Onlooker::new();
-    let (controller, mut said) = place.build("controller", "controller");
+    let (controller, mut stderr) = place.build("controller", "controller");
     let (compute, more) = place.build("compute", "compute");
     let command_lines = onlooker.seen();
-    said.push_str(&more);
+    stderr.push_str(&more);
     assert!(command_lines.contains("--media practice"), "the builds were not looked at");
     let store = Secrets::of(&state);
     check_mode(&state.join("openstack-lab/secrets"), 0o700);
     assert_eq!(store.files(&state, &["-perm", "/077"]), Vec::<String>::new());
 
     store.assert_unseen("the plan", &plan);
-    store.assert_unseen("what imgbuild said", &said);
+    store.assert_unseen("imgbuild's messages", &stderr);
     store.assert_unseen("command lines", &command_lines);
     for directory in [&controller, &compute] {
         check_outputs(directory);
@@ -330,8 +330,8 @@ fn secrets_stay_at_a_rebuild_and_change_when_told_to() {
 
     let unknown = place.run(&["secrets", "rotate", "nova09"]);
     assert_eq!(unknown.status.code(), Some(2));
-    let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
-    assert!(said.contains("no secret `nova09`") && said.contains("nova02"), "{said}");
+    let stderr = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(stderr.contains("no secret `nova09`") && stderr.contains("nova02"), "{stderr}");
     assert_eq!(place.fingerprints(), before);
 
     let rotated = place.ok(&["secrets", "rotate", "nova01", "ssh"]).0;

@@ -44,8 +44,8 @@ fn verify(image: &Path, more: &[&str], code: i32) -> Value {
     let mut arguments = vec!["verify", &image, "--json"];
     arguments.extend(more);
     let output = imgbuild(&arguments);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
     json(&output)
 }
 
@@ -136,8 +136,8 @@ fn changed_files_are_named(lab: &Lab) {
             "file removed /etc/resolv.conf: ",
         ]
     );
-    let said = String::from_utf8(imgbuild(&["verify", &raw]).stdout).expect("UTF-8");
-    assert!(said.contains("changed: /etc/passwd: content\n"), "{said}");
+    let stdout = String::from_utf8(imgbuild(&["verify", &raw]).stdout).expect("UTF-8");
+    assert!(stdout.contains("changed: /etc/passwd: content\n"), "{stdout}");
 }
 
 fn changed_boot_loader_and_partitions_are_named(lab: &Lab) {
@@ -178,16 +178,16 @@ fn unused_space_and_damage(lab: &Lab) {
     assert!(code == Some(4) || code == Some(2), "{}", String::from_utf8_lossy(&output.stderr));
     File::options().write(true).open(&qcow2).expect("qcow2").set_len(length / 3).expect("cut");
     let output = imgbuild(&["verify", &qcow2]);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
 }
 
 fn what_is_no_image_is_refused(lab: &Lab) {
     let refused = |arguments: &[&str], words: &[&str]| {
         let output = imgbuild(arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(words.iter().all(|w| said.contains(w)), "{words:?} in {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(words.iter().all(|w| stderr.contains(w)), "{words:?} in {stderr}");
     };
     let manifest = text(&lab.output().join("manifest.json"));
     let packages = text(&lab.output().join("packages.txt"));
@@ -202,17 +202,17 @@ fn the_list_of_files_is_one_that_bsdtar_reads(lab: &Lab) {
     let list = lab.directory().join("list.mtree");
     let packed = text(&lab.output().join("openstack.mtree.zst"));
     oracle::ok("unzstd", ["-q", "-f", "-o", &text(&list), &packed]);
-    let said = oracle::ok("bsdtar", ["-tvf", &text(&list)]);
-    let line = said.lines().find(|l| l.ends_with("etc/hostname")).expect("/etc/hostname");
+    let printed = oracle::ok("bsdtar", ["-tvf", &text(&list)]);
+    let line = printed.lines().find(|l| l.ends_with("etc/hostname")).expect("/etc/hostname");
     assert!(line.starts_with("-rw-r--r--"), "{line}");
-    assert!(said.lines().any(|l| l.contains("bin -> ")), "links have targets");
+    assert!(printed.lines().any(|l| l.contains("bin -> ")), "links have targets");
 }
 
 /// `imgbuild diff`'s report, whose exit code must be `code`.
 fn diff(old: &Path, new: &Path, code: i32) -> Value {
     let output = imgbuild(&["diff", &text(old), &text(new), "--json"]);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
     json(&output)
 }
 
@@ -288,8 +288,8 @@ fn the_bill_of_materials_is_valid_spdx(lab: &Lab) {
     oracle::ok("python3", ["-m", "venv", &text(&venv)]);
     let tool = |name: &str| text(&venv.join("bin").join(name));
     oracle::ok(&tool("pip"), ["install", "--quiet", "spdx-tools==0.8.3"]);
-    let said = oracle::ok(&tool("pyspdxtools"), ["-i", &sbom]);
-    assert!(said.is_empty(), "{said}");
+    let printed = oracle::ok(&tool("pyspdxtools"), ["-i", &sbom]);
+    assert!(printed.is_empty(), "{printed}");
     let document: Value = serde_json::from_slice(&fs::read(&sbom).expect("SBOM")).expect("JSON");
     let manifest: Value =
         serde_json::from_slice(&fs::read(lab.output().join("manifest.json")).expect("manifest"))
@@ -340,7 +340,7 @@ fn an_image_says_what_it_is(lab: &Lab) {
     assert_eq!(about["node"]["address"], "192.168.1.10");
     assert_eq!(about["kernels"].as_array().expect("kernels").len(), 1);
     assert!(about["packages"].as_u64().expect("packages") > 50);
-    let said = imgbuild(&["inspect", &raw]);
-    assert!(said.status.success() && !said.stdout.is_empty());
+    let printed = imgbuild(&["inspect", &raw]);
+    assert!(printed.status.success() && !printed.stdout.is_empty());
     assert_eq!(imgbuild(&["inspect", "/etc/passwd"]).status.code(), Some(2));
 }

@@ -8,15 +8,15 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Stdio;
 
-/// Runs a build that must fail with `code`, leave no output, and say every part of `words`.
+/// Runs a build that must fail with `code`, leave no output, and print every part of `words`.
 fn fails(lab: &Lab, media: &[&str], more: &[&str], code: i32, words: &[&str]) {
     let output = product::run(&lab.arguments("controller", media, more));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
     for word in words {
-        assert!(said.contains(word), "`{word}` in:\n{said}");
+        assert!(stderr.contains(word), "`{word}` in:\n{stderr}");
     }
-    assert_eq!(said.matches("imgbuild: error:").count(), 1, "{said}");
+    assert_eq!(stderr.matches("imgbuild: error:").count(), 1, "{stderr}");
     assert!(!lab.output().exists(), "something is left in the output directory");
 }
 
@@ -136,9 +136,12 @@ fn existing_output_is_kept() {
     let mine = lab.output().join("openstack.qcow2");
     fs::write(&mine, "mine").expect("file");
     let output = product::run(&lab.arguments("controller", &[&os()], &[]));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("already holds openstack.qcow2") && said.contains("--force"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(
+        stderr.contains("already holds openstack.qcow2") && stderr.contains("--force"),
+        "{stderr}"
+    );
     assert_eq!(fs::read_to_string(mine).expect("file"), "mine");
     assert_eq!(fs::read_dir(lab.output()).expect("directory").count(), 1);
 }

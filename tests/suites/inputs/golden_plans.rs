@@ -18,8 +18,8 @@ fn plan(profile: &str, json: bool) -> String {
         command.arg("--json");
     }
     let output = command.output().expect("imgbuild starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{profile}: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{profile}: {stderr}");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     text.replace(workspace.to_str().expect("UTF-8"), "WORKSPACE")
 }

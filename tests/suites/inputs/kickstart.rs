@@ -218,8 +218,8 @@ fn profiles_are_validated_and_rendered_for_each_node() {
     );
     let output = product::run(&["kickstart", "render", "--profile", "compute"]);
     assert_eq!(output.status.code(), Some(2));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("nova01, nova02"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(stderr.contains("nova01, nova02"), "{stderr}");
 }
 
 /// Every file that the dialect accepts has a report, without a crash.
@@ -240,14 +240,14 @@ fn every_accepted_file_has_a_report() {
             row[0]
         );
         let report = json["report"].as_array().unwrap();
-        let told: Vec<(u64, &str)> = report
+        let reported: Vec<(u64, &str)> = report
             .iter()
             .map(|l| (l["line"].as_u64().unwrap(), l["command"].as_str().unwrap()))
             .collect();
         let bytes = fs::read(path).unwrap();
         let text = String::from_utf8_lossy(&bytes);
         let expected = if row[1] == "accept" { heads(&text) } else { Vec::new() };
-        assert_eq!(told, expected, "{}", row[0]);
+        assert_eq!(reported, expected, "{}", row[0]);
         assert!(report.iter().all(|l| l["why"].as_str().is_some_and(|w| !w.is_empty())));
     }
 }

@@ -1,4 +1,4 @@
-//! Kickstart line → what an image gets of it, and what the report says: a table. Files are
+//! Kickstart line → what an image gets of it, and its line in the report: a table. Files are
 //! judged by the programs that read them.
 
 use builder::kickstart::Fate::{self, Honoured, NotApplicable, Refused, Translated};
@@ -67,7 +67,7 @@ fn files(spec: &Spec) -> BTreeMap<String, String> {
     files
 }
 
-/// What the report says of the line that the kickstart ends with.
+/// The report on the line that the kickstart ends with.
 fn alone(line: &str) -> (Fate, String, Kickstart) {
     let text = Text { file: "ks", text: line, lines: &SourceMap::default(), salt: "lab" };
     let kickstart = parse(&text).unwrap_or_else(|e| panic!("{line}: {e:?}"));
@@ -254,7 +254,7 @@ fn every_other_line_says_why() {
     }
 }
 
-/// The report tells what this line does, not what such lines do.
+/// The report shows what this line does, not what such lines do.
 #[test]
 fn what_is_said_of_a_line_is_true_of_it() {
     for (line, words) in [
@@ -334,7 +334,7 @@ fn files_that_packages_mark_can_be_left_out() {
     assert_eq!(kickstart.packages.languages.as_deref(), Some("en_US:cs"));
 }
 
-/// firewalld's own schema of EL7's package says yes to the zones, and no to a broken one.
+/// firewalld's own schema of EL7's package accepts the zones, and refuses a broken one.
 #[test]
 fn zones_are_valid_to_firewalld() {
     let Some(shared) = product::shared() else { return };

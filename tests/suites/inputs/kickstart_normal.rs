@@ -145,7 +145,7 @@ const EXPECTED: [Differing; 4] = [
     }),
 ];
 
-/// Against what the corpus says of each real file: pykickstart's own normal form read by
+/// Against what the corpus has for each real file: pykickstart's own normal form read by
 /// us, and its lists of packages.
 #[test]
 fn it_is_equivalent_to_the_expected_one() {

@@ -67,7 +67,7 @@ fn arguments(lab: &Lab, shared: &Path) -> Vec<String> {
     lab.arguments("controller", &media, &more)
 }
 
-/// Runs `what`, and says how long it took.
+/// Runs `what`, and prints how long it took.
 fn timed<T>(what: &str, run: impl FnOnce() -> T) -> T {
     let started = Instant::now();
     let done = run();
@@ -89,9 +89,9 @@ fn boot(lab: &Lab, overlay: &Path) -> Guest {
 fn a_rich_kickstart_is_what_the_booted_node_has() {
     let Some(shared) = product::shared() else { return };
     let lab = rich_lab();
-    let said = timed("build", || product::build(&arguments(&lab, &shared)));
-    assert!(said.contains("the password of ann is written in clear"), "{said}");
-    assert!(!said.contains(PASSWORD), "{said}");
+    let stderr = timed("build", || product::build(&arguments(&lab, &shared)));
+    assert!(stderr.contains("the password of ann is written in clear"), "{stderr}");
+    assert!(!stderr.contains(PASSWORD), "{stderr}");
     let overlay = lab.overlay("openstack");
 
     let guest = timed("boot until ready", || boot(&lab, &overlay));
@@ -206,15 +206,15 @@ fn check_settings(guest: &Guest) {
     assert!(guest.ssh("cat /etc/selinux/config").contains("SELINUX=permissive\n"));
 }
 
-/// What was not changed since the node started is labelled as EL7's libselinux says; a file made
+/// What was not changed since the node started is labelled as by EL7's libselinux; a file made
 /// on it has no label, as SELinux is off.
 fn check_labels(guest: &Guest) {
     let paths = "echo / /data /home /home/ann | tr ' ' '\\n'; find /boot /etc /usr/bin /usr/sbin \
         /usr/lib/systemd /var -xdev ! -fstype vfat ! -newerct \"$(uptime -s)\" | awk 'NR % 2'; echo /etc/new";
     let ask = format!("touch /etc/new; ({paths}) | xargs -d '\\n' matchpathcon -V; rm /etc/new");
-    let said = guest.ssh(&ask);
-    let wrong: Vec<&str> = said.lines().filter(|line| !line.ends_with(" verified.")).collect();
-    let (asked, [new]) = (said.lines().count(), &wrong[..]) else { panic!("{wrong:#?}") };
+    let printed = guest.ssh(&ask);
+    let wrong: Vec<&str> = printed.lines().filter(|line| !line.ends_with(" verified.")).collect();
+    let (asked, [new]) = (printed.lines().count(), &wrong[..]) else { panic!("{wrong:#?}") };
     assert!(new.starts_with("/etc/new ") && asked > 1000, "{new}, {asked} paths");
 }
 

@@ -97,7 +97,7 @@ fn devices(directory: &Path) -> Vec<(Vec<(u64, u64)>, Value)> {
         .collect()
 }
 
-/// Everything that tools not ours can say about an image without booting it.
+/// Everything that tools not ours can check in an image without booting it.
 fn judge(directory: &Path) {
     let (image, raw) = (directory.join("openstack.qcow2"), directory.join("raw"));
     oracle::ok("qemu-img", ["check", "-q", &text(&image)]);
@@ -117,8 +117,8 @@ fn judge(directory: &Path) {
             (Some("files"), Some("xfs")) => drop(oracle::ok("xfs_repair", ["-n", "-f", &carved])),
             (Some("files"), Some("efi")) => drop(oracle::ok("fsck.fat", ["-n", &carved])),
             (Some("physical"), _) => {
-                let said = oracle::ok("pvck", ["--dump", "metadata", &carved]);
-                assert!(said.contains("extent_count"), "{said}");
+                let printed = oracle::ok("pvck", ["--dump", "metadata", &carved]);
+                assert!(printed.contains("extent_count"), "{printed}");
             }
             (Some("swap"), _) => assert!(probe.contains("TYPE=swap"), "{probe}"),
             (Some("bios-boot"), _) => {}
@@ -131,8 +131,9 @@ fn judge(directory: &Path) {
 /// Our own reader finds every file through partitions and logical volumes; XFS it names.
 fn check_reader(raw: &Path) {
     let output = product::run(&["verify".to_owned(), text(raw), "--json".to_owned()]);
-    let said = String::from_utf8_lossy(&output.stderr);
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let report: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{stderr}"));
     assert_eq!(report["untouched"], false);
     let unread = report["unread"].as_array().expect("a list");
     assert!(unread.iter().all(|u| u.as_str().is_some_and(|u| u.contains("XFS"))), "{report:#}");
@@ -210,29 +211,30 @@ fn layouts_that_cannot_be_made_are_refused_with_their_line() {
     ] {
         let (directory, arguments) = prepare(&lab, name, &format!("{PLATFORM}{storage}"));
         let output = product::run(&arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{name}: {said}");
-        assert!(said.contains(words), "{name}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{name}: {stderr}");
+        assert!(stderr.contains(words), "{name}: {stderr}");
         assert!(!directory.exists());
     }
     // All at once, each at its line.
     let storage = "part / --fstype=ext4 --size=30000\npart pv.1 --size=101\nvolgroup vg pv.1\n\
                    logvol /srv --vgname=vg --name=srv --size=200 --fstype=ext4";
     let (_, arguments) = prepare(&lab, "both", &format!("{PLATFORM}{storage}"));
-    let said = String::from_utf8_lossy(&product::run(&arguments).stderr).into_owned();
+    let stderr = String::from_utf8_lossy(&product::run(&arguments).stderr).into_owned();
     let line = |words: &str| {
-        let found = said.lines().find(|l| l.contains(words)).unwrap_or_else(|| panic!("{said}"));
+        let found =
+            stderr.lines().find(|l| l.contains(words)).unwrap_or_else(|| panic!("{stderr}"));
         let place = found.split("both.ks:").nth(1).and_then(|rest| rest.split(':').next());
-        place.and_then(|number| number.parse::<u32>().ok()).unwrap_or_else(|| panic!("{said}"))
+        place.and_then(|number| number.parse::<u32>().ok()).unwrap_or_else(|| panic!("{stderr}"))
     };
     let partitions = line("the partitions need 30305 MiB, the disk has 12288 MiB");
     assert_eq!(partitions + 2, line("logical volumes of vg need 200 MiB, the group has 100 MiB"));
     let (_, arguments) = prepare(&lab, "loader", "part / --fstype=ext4 --size=3000");
-    let said = String::from_utf8_lossy(&product::run(&arguments).stderr).into_owned();
-    assert!(said.contains("part biosboot is missing") && said.contains("reqpart"), "{said}");
+    let stderr = String::from_utf8_lossy(&product::run(&arguments).stderr).into_owned();
+    assert!(stderr.contains("part biosboot is missing") && stderr.contains("reqpart"), "{stderr}");
 }
 
-/// Boots a layout, asks the guest, lets `more` ask it, and tells what `inspect` then says.
+/// Boots a layout, asks the guest, lets `more` ask it, and returns what `inspect` then reports.
 fn boot(
     name: &str,
     storage: &str,

@@ -43,18 +43,18 @@ fn imgbuild(libvirt: &Libvirt, arguments: &[&str]) -> Command {
 
 fn ok(libvirt: &Libvirt, arguments: &[&str]) -> String {
     let Output { status, stdout, stderr } = imgbuild(libvirt, arguments).output().expect("nsenter");
-    let said = String::from_utf8_lossy(&stderr);
-    assert!(status.success(), "imgbuild {arguments:?} ended with {status}:\n{said}");
+    let message = String::from_utf8_lossy(&stderr);
+    assert!(status.success(), "imgbuild {arguments:?} ended with {status}:\n{message}");
     String::from_utf8_lossy(&stdout).into_owned()
 }
 
-/// `imgbuild` has to end with `code` and to say each of `words`.
+/// `imgbuild` has to end with `code` and to print each of `words`.
 fn fails(libvirt: &Libvirt, arguments: &[&str], code: i32, words: &[&str]) {
     let output = imgbuild(libvirt, arguments).output().expect("nsenter starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
     for word in words {
-        assert!(said.contains(word), "{arguments:?}: no `{word}` in: {said}");
+        assert!(stderr.contains(word), "{arguments:?}: no `{word}` in: {stderr}");
     }
 }
 
@@ -89,7 +89,7 @@ fn everything(libvirt: &Libvirt) -> String {
     all
 }
 
-/// What `up` cannot bring up leaves nothing, and says libvirt's own words.
+/// What `up` cannot bring up leaves nothing, and prints libvirt's own message.
 fn check_refused(libvirt: &Libvirt, more: &[&str], words: &[&str]) {
     let before = everything(libvirt);
     fails(libvirt, &up("1", more), 3, words);
@@ -162,7 +162,7 @@ fn check_firmware(libvirt: &Libvirt) {
     ok(libvirt, &["destroy"]);
 }
 
-/// What libvirt says that it runs.
+/// What libvirt reports to run.
 fn check_description(libvirt: &Libvirt) {
     for (what, expected) in [
         ("string(/domain/@type)", "qemu"),
@@ -208,13 +208,13 @@ fn check_console(libvirt: &Libvirt) {
         }
     };
     read_until("Escape character is ^]");
-    let talk = "exec 3<>/dev/ttyS0; echo said by the node >&3; head -n 1 <&3";
+    let talk = "exec 3<>/dev/ttyS0; echo printed by the node >&3; head -n 1 <&3";
     let talk = format!("timeout {limit} bash -c '{talk}'");
     let ssh = imgbuild(libvirt, &["ssh", "-i", "/mnt/key", "nova01", &talk])
         .stdout(Stdio::piped())
         .spawn()
         .expect("nsenter starts");
-    read_until("said by the node");
+    read_until("printed by the node");
     input.write_all(b"typed here\n").expect("the console");
     let heard = ssh.wait_with_output().expect("ssh");
     assert_eq!(String::from_utf8_lossy(&heard.stdout).trim(), "typed here");
@@ -251,8 +251,8 @@ fn a_node_lives_under_libvirt_beside_machines_that_are_not_ours() {
     check_description(&libvirt);
     let is = node(&libvirt);
     assert_eq!((&is["power"], &is["firstboot"]), (&"on".into(), &"ready".into()), "{is:#}");
-    let said = ok(&libvirt, &["ssh", "-i", "/mnt/key", "nova01", "hostname; ip -4 -o addr"]);
-    assert!(said.starts_with("nova01\n") && said.contains("192.168.1.11/24"), "{said}");
+    let printed = ok(&libvirt, &["ssh", "-i", "/mnt/key", "nova01", "hostname; ip -4 -o addr"]);
+    assert!(printed.starts_with("nova01\n") && printed.contains("192.168.1.11/24"), "{printed}");
     check_console(&libvirt);
     // A node that is already up is left alone.
     ok(&libvirt, &up(&limit, &[]));

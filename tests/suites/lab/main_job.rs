@@ -43,7 +43,7 @@ fn carve(raw: &str, number: u32, to: &Path) {
     );
 }
 
-/// Everything that tools not ours can say about a raw image without booting it.
+/// Everything that tools not ours can check in a raw image without booting it.
 fn check_disk(raw: &Path, size: u64) {
     let image = text(raw);
     assert_eq!(fs::metadata(raw).expect("raw image").len(), size);
@@ -108,7 +108,7 @@ fn check_lab_key(guest: &Guest) {
     assert!(other.contains("Permission denied") && !other.contains("logged in"), "{other}");
 }
 
-/// OpenStack is not on the practice medium, and nobody says that it was installed.
+/// OpenStack is not on the practice medium, and nothing reports that it was installed.
 fn check_no_openstack(guest: &Guest) {
     let status: Value = serde_json::from_str(&guest.ssh("firstboot status --json")).expect("JSON");
     let steps = status["steps"].as_array().expect("steps");
@@ -141,7 +141,7 @@ fn check_trust(manifest: &Path) {
     }
 }
 
-/// The tree that the image was made from is as its own rpm says.
+/// The tree that the image was made from complies with its own rpm's database.
 fn check_tree(lab: &Lab) {
     let manifest = fs::read(lab.output().join("manifest.json")).expect("manifest");
     let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
@@ -263,8 +263,8 @@ fn controller_from_genuine_el7_packages_boots() {
     let mut more: Vec<&str> = keys.iter().flat_map(|key| ["--gpgkey", key.as_str()]).collect();
     let unchecked = ["media", "rhel-7-server-openstack-10-rpms"];
     more.extend(unchecked.iter().flat_map(|id| ["--no-gpgcheck", *id]));
-    let said = lab.build("controller", &[&el7("media"), &el7("extras"), &el7("osp10")], &more);
-    assert!(said.contains("repository media: package signatures are not checked"), "{said}");
+    let stderr = lab.build("controller", &[&el7("media"), &el7("extras"), &el7("osp10")], &more);
+    assert!(stderr.contains("repository media: package signatures are not checked"), "{stderr}");
     let manifest = fs::read(lab.output().join("manifest.json")).expect("manifest.json");
     let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
     for repository in manifest["trust"]["repositories"].as_array().expect("repositories") {

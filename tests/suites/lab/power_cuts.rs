@@ -1,6 +1,6 @@
 //! Ten power cuts at random moments, some of them in a start: started again, each node gets ready,
 //! and all know it. One cut of each kind is in [`crate::vms`]; `tests/long` runs this.
-#![allow(clippy::print_stderr, reason = "a test that does not run says so")]
+#![allow(clippy::print_stderr, reason = "a test that does not run is reported")]
 
 use crate::power::{
     LATE, Moments, check, check_clock, check_nothing_is_installed_again, start_and_cut,

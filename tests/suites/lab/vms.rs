@@ -13,7 +13,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Processes that work below `directory` or were told of it, zombies aside.
+/// Processes that work below `directory` or have it in their arguments, except zombies.
 fn processes(directory: &Path) -> Vec<String> {
     let about = |process: &Path| {
         let place = fs::read_link(process.join("cwd")).unwrap_or_default();
@@ -162,9 +162,9 @@ fn check_nodes(machines: &Machines, lab: &Lab) {
                 &format!("ping -c 1 -W 30 {other} && ssh-keyscan -T 60 {other} | grep ssh-"),
             );
         }
-        let said: Value = serde_json::from_str(&machines.ssh(node, "firstboot status --json"))
+        let report: Value = serde_json::from_str(&machines.ssh(node, "firstboot status --json"))
             .expect("firstboot's JSON");
-        assert_eq!(said["state"], "ready", "{said:#}");
+        assert_eq!(report["state"], "ready", "{report:#}");
     }
     assert_eq!(
         machines.run(&["ssh", "-i", &text(&lab.key()), "nova01", "exit 7"]).status.code(),
@@ -207,9 +207,9 @@ fn what_cannot_be_brought_up_is_said() {
     let machines = Machines::new(&lab);
     let expect = |arguments: &[&str], code: i32, words: &str| {
         let output = machines.run(arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-        assert!(said.contains(words), "{arguments:?}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(words), "{arguments:?}: {stderr}");
     };
     let output = text(&lab.output());
     expect(&["up", "--output", &output], 2, "no images in");
@@ -260,9 +260,9 @@ fn without_root_the_lab_is_in_a_user_namespace() {
         "--timeout",
         "2",
     ]);
-    let said = String::from_utf8_lossy(&up.stderr).into_owned();
-    assert_eq!(up.status.code(), Some(1), "{said}");
-    assert!(said.contains("nova01: firstboot has not reported after 2 s"), "{said}");
+    let stderr = String::from_utf8_lossy(&up.stderr).into_owned();
+    assert_eq!(up.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("nova01: firstboot has not reported after 2 s"), "{stderr}");
     let status = run(&["status", "--json"]);
     let status: Value = serde_json::from_slice(&status.stdout).expect("status");
     assert_eq!(status["labs"][0]["nodes"][0]["power"], "on", "{status:#}");
@@ -271,8 +271,8 @@ fn without_root_the_lab_is_in_a_user_namespace() {
     assert!(keeper > 0, "QEMU works in its directory");
     // A system that does not exist does not shut down by itself.
     let down = run(&["down", "--timeout", "1"]);
-    let said = String::from_utf8_lossy(&down.stderr).into_owned();
-    assert!(down.status.success() && said.contains("its power was cut"), "{said}");
+    let stderr = String::from_utf8_lossy(&down.stderr).into_owned();
+    assert!(down.status.success() && stderr.contains("its power was cut"), "{stderr}");
     assert_eq!(processes(&home), Vec::<String>::new());
     assert!(run(&["destroy"]).status.success());
     assert_eq!(fs::read_dir(home.join(".local/state/imgbuild")).expect("state").count(), 0);

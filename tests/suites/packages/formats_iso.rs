@@ -15,7 +15,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// What `xorriso -exec lsdl` says of a node: `-rw-r--r-- 1 0 0 12 … 'path' [-> 'target']`.
+/// What `xorriso -exec lsdl` prints for a node: `-rw-r--r-- 1 0 0 12 … 'path' [-> 'target']`.
 fn lsdl(mode_letter: char, path: &str, node: &Node) -> String {
     let mut bits = String::from(mode_letter);
     for shift in [6, 3, 0] {

@@ -144,12 +144,12 @@ d.commit()";
     fn refuses(&self, namespace: Option<&Namespace>, address: &str, value: &str, named: &str) {
         let before = self.outside();
         let output = self.plan(namespace, address);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(self.outside() == before, "{value:?} changed something:\n{said}");
-        assert_eq!(output.status.code(), Some(2), "{value:?}: {said}");
-        assert!(said.contains(named), "`{named}` for {value:?} in:\n{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(self.outside() == before, "{value:?} changed something:\n{stderr}");
+        assert_eq!(output.status.code(), Some(2), "{value:?}: {stderr}");
+        assert!(stderr.contains(named), "`{named}` for {value:?} in:\n{stderr}");
         let why = if value.is_empty() { "checksum" } else { "is not a sha256 checksum" };
-        assert!(said.contains(why), "`{why}` for {value:?} in:\n{said}");
+        assert!(stderr.contains(why), "`{why}` for {value:?} in:\n{stderr}");
     }
 }
 
@@ -257,20 +257,20 @@ fn pipes_and_sockets_on_a_directory_medium() {
     }
     fs::remove_file(&primary).expect("primary.xml");
     oracle::ok("mkfifo", [&primary]);
-    let said = |what: &str| {
+    let check = |what: &str| {
         let output = place.plan(None, &medium);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
         let named = format!("cannot read repodata/primary.xml: it is {what}, not a regular file");
-        assert!(said.contains(&named), "{said}");
+        assert!(stderr.contains(&named), "{stderr}");
     };
-    said("a named pipe");
+    check("a named pipe");
     fs::remove_file(&primary).expect("pipe");
     let _socket = std::os::unix::net::UnixListener::bind(&primary).expect("socket");
-    said("a socket");
+    check("a socket");
     fs::remove_file(&primary).expect("socket");
     std::os::unix::fs::symlink("/dev/zero", &primary).expect("link");
-    said("a character device");
+    check("a character device");
 }
 
 /// A pipe that nobody writes to, in the place of an input of the user's: refused, or waited for
@@ -294,9 +294,9 @@ fn pipes_in_place_of_the_users_files() {
         &["inspect", &pipe],
         &["diff", &pipe, &pipe],
     ] {
-        let (code, said) = limited(arguments);
-        assert_eq!(code, Some(2), "{arguments:?}: {said}");
-        assert!(said.contains("a named pipe"), "{arguments:?}: {said}");
+        let (code, stderr) = limited(arguments);
+        assert_eq!(code, Some(2), "{arguments:?}: {stderr}");
+        assert!(stderr.contains("a named pipe"), "{arguments:?}: {stderr}");
     }
     let output = text(&place.at("home/out"));
     let mut command = product::command();
@@ -317,7 +317,7 @@ fn pipes_in_place_of_the_users_files() {
     assert_eq!(child.wait().expect("status").code(), Some(130));
 }
 
-/// Metadata that is small on the medium: little memory is used, and the error says what is wrong.
+/// Metadata that is small on the medium: little memory is used, and the error names what is wrong.
 #[test]
 fn bombs_take_little_memory() {
     let place = Place::new();
@@ -349,8 +349,8 @@ fn bombs_take_little_memory() {
         command.args(["-c", &limited]).arg(product::imgbuild());
         command.env("IMGBUILD_CACHE", place.at("cache")).env("HOME", place.at("home"));
         let output = command.stdin(Stdio::null()).output().expect("sh starts");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{fill}: {said}");
-        assert!(said.contains(why) && said.contains("primary.xml.gz"), "{fill}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{fill}: {stderr}");
+        assert!(stderr.contains(why) && stderr.contains("primary.xml.gz"), "{fill}: {stderr}");
     }
 }

@@ -32,7 +32,7 @@ impl Place {
         self.directory.path().join("root")
     }
 
-    /// Unpacks packages one after the other, or says why not.
+    /// Unpacks packages one after the other, or returns why not.
     fn unpack(&self, packages: &[Vec<u8>]) -> Result<(), String> {
         for package in packages {
             let file = self.directory.path().join("package");
@@ -60,9 +60,12 @@ impl Place {
     }
 
     fn refuses(&self, packages: &[Vec<u8>], word: &str) {
-        let said = self.unpack(packages).expect_err(word);
-        assert!(said.contains(word), "`{word}` in: {said}");
-        assert!(said.contains("hostile-1-1.noarch") || said.contains("package is not"), "{said}");
+        let error = self.unpack(packages).expect_err(word);
+        assert!(error.contains(word), "`{word}` in: {error}");
+        assert!(
+            error.contains("hostile-1-1.noarch") || error.contains("package is not"),
+            "{error}"
+        );
     }
 }
 
@@ -204,7 +207,7 @@ fn a_payload_cut_at_every_byte_of_a_header() {
     }
 }
 
-/// Header fields: where, what is written there, and what is said of it.
+/// Header fields: where, what is written there, and the error.
 #[test]
 fn headers_that_lie_about_themselves() {
     let good = rawrpm::header(63, &rawrpm::entries(&[File::new("/etc/x", REGULAR, b"data")]));

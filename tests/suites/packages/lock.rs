@@ -45,14 +45,14 @@ fn replay(plan: &Path, directory: &Path, more: &[&str]) -> Output {
     product::run(&arguments)
 }
 
-/// A replay that must fail with `code`, leave nothing and say every part of `words`.
+/// A replay that must fail with `code`, leave nothing and print every part of `words`.
 fn refused(plan: &Path, more: &[&str], code: i32, words: &[&str]) {
     let directory = plan.with_file_name("refused");
     let output = replay(plan, &directory, more);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
     for word in words {
-        assert!(said.contains(word), "`{word}` in:\n{said}");
+        assert!(stderr.contains(word), "`{word}` in:\n{stderr}");
     }
     assert!(!directory.exists(), "something is left in the output directory");
 }
@@ -64,9 +64,9 @@ fn a_plan_is_replayed_bit_by_bit() {
     lab.build("controller", &[&os()], &["--format", "raw,qcow2"]);
     let again = lab.directory().join("again");
     let output = replay(&plan, &again, &[]);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains("replay of plan"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.contains("replay of plan"), "{stderr}");
     for file in ["openstack.raw", "openstack.qcow2", "packages.txt"] {
         oracle::ok("cmp", [lab.output().join(file), again.join(file)]);
     }

@@ -18,13 +18,13 @@ use std::time::{Duration, Instant};
 
 const OPENSTACK: &str = "osp10/rhel-7-server-openstack-10-rpms";
 
-fn said(output: &Output) -> String {
+fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// What a plan installs: name, version, checksum.
 fn packages(output: &Output) -> Vec<String> {
-    assert!(output.status.success(), "{}", said(output));
+    assert!(output.status.success(), "{}", stderr(output));
     let plan: Value = serde_json::from_slice(&output.stdout).expect("a plan");
     let list = plan["packages"].as_array().expect("packages").iter();
     list.map(|p| format!("{} {} {}", p["name"], p["version"], p["sha256"])).collect()
@@ -59,7 +59,7 @@ fn repo_files_and_mirrors_give_what_directories_give_and_offline_needs_no_networ
     let expected = packages(&run(&setting.plan(&directories, &[])));
     let online = run(&setting.plan(&[&repo], &[]));
     assert_eq!(packages(&online), expected);
-    let notes = said(&online);
+    let notes = stderr(&online);
     for note in ["repository devtools is left out: enabled=0", "repository broken is left out"] {
         assert!(notes.contains(note), "{note} in {notes}");
     }
@@ -73,8 +73,8 @@ fn repo_files_and_mirrors_give_what_directories_give_and_offline_needs_no_networ
     no_network(&trace);
     offline.pop();
     let output = run(&offline);
-    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
-    assert!(said(&output).contains("127.0.0.1:8000/list"), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(stderr(&output).contains("127.0.0.1:8000/list"), "{}", stderr(&output));
 }
 
 /// That no socket but local ones was made.
@@ -110,9 +110,9 @@ fn offline_refuses_whatever_would_be_fetched_and_names_it() {
     ] {
         let arguments = setting.plan(&media, &["--offline"]);
         let output = setting.under(&nowhere, &strace, &arguments).output().expect("strace starts");
-        let said = said(&output);
-        assert_eq!(output.status.code(), Some(3), "{media:?}: {said}");
-        assert!(said.contains(named) && said.contains("--offline"), "{media:?}: {said}");
+        let stderr = stderr(&output);
+        assert_eq!(output.status.code(), Some(3), "{media:?}: {stderr}");
+        assert!(stderr.contains(named) && stderr.contains("--offline"), "{media:?}: {stderr}");
         no_network(&trace);
     }
 }
@@ -129,7 +129,7 @@ fn wait_for(child: &mut Child, words: &str) {
         seen.push_str(&line);
         seen.push('\n');
     }
-    panic!("`{words}` was never said:\n{seen}");
+    panic!("`{words}` was never printed:\n{seen}");
 }
 
 /// Presses Ctrl-C; the exit code.
@@ -188,9 +188,10 @@ fn ctrl_c_while_packages_come_leaves_whole_ones_and_the_next_build_goes_on() {
 
     let offline: Vec<&str> = arguments.iter().copied().chain(["--offline"]).collect();
     let output = setting.imgbuild(&setting.namespace, &offline).output().expect("imgbuild starts");
-    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
-    let told = said(&output);
-    assert!(told.contains("packages are not in the cache") && told.contains("bash-"), "{told}");
+    let missing = stderr(&output);
+    assert_eq!(output.status.code(), Some(3), "{missing}");
+    assert!(missing.contains("packages are not in the cache"), "{missing}");
+    assert!(missing.contains("bash-"), "{missing}");
 
     let mut child = start();
     wait_for(&mut child, "installing packages");
@@ -206,7 +207,7 @@ fn clean_frees_what_it_says(setting: &WebLab) {
         let output =
             product::command().args(arguments).env("IMGBUILD_CACHE", setting.cache()).output();
         let output = output.expect("imgbuild starts");
-        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.status.success(), "{}", stderr(&output));
         String::from_utf8(output.stdout).expect("text")
     };
     let json = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
@@ -296,8 +297,8 @@ fn a_set_of_discs_is_one_repository() {
         (vec![first.as_str(), isos[0].as_str()], "are both disc 1 of the set 1332.13"),
     ] {
         let output = run(&media);
-        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-        assert!(said(&output).contains(words), "{words} in {}", said(&output));
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(words), "{words} in {}", stderr(&output));
     }
 }
 
@@ -332,5 +333,5 @@ fn the_lab_file_may_name_a_repo_file() {
         .expect("lab.toml");
     let output = run();
     assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("none of this id") && said(&output).contains("base, stack"));
+    assert!(stderr(&output).contains("none of this id") && stderr(&output).contains("base, stack"));
 }

@@ -133,7 +133,7 @@ fn servers_that_are_too_slow_to_go_on_with() {
     assert!(error.message.contains("(3 attempts)"), "{error}");
     assert_eq!(ranges(&server).len(), 3);
 
-    // Who says that slowness is fine waits.
+    // A client that accepts slowness waits.
     let server = lab.server();
     fs::write(lab.directory.path().join("list"), "slow\n").expect("file");
     server.fault("list", Fault::Trickle(Duration::from_millis(500)));

@@ -84,14 +84,14 @@ fn renamed(nevra: &str) -> String {
     format!("{}-{epoch}:{}-{}", parts[2], parts[1], parts[0])
 }
 
-/// Whether one of our sentences says what yum says.
-fn says(ours: &str, yum: &str) -> bool {
+/// Whether one of our messages means what yum's does.
+fn agrees(ours: &str, yum: &str) -> bool {
     if let Some((package, requirement)) = yum.split_once(" requires ") {
         let needs = format!(" needs {requirement}");
         let rest = ours.strip_prefix(&renamed(package)).and_then(|r| Some(r.split_once(&needs)?.1));
         return rest.is_some_and(|r| r.starts_with([',', ';']));
     }
-    let (one, other) = yum.split_once(" conflicts with ").expect("yum says nothing else");
+    let (one, other) = yum.split_once(" conflicts with ").expect("yum prints nothing else");
     ours.starts_with(&format!("{one}-"))
         && ours.contains(" conflicts with ")
         && ours.contains(&format!(", which {} ", renamed(other)))
@@ -99,8 +99,8 @@ fn says(ours: &str, yum: &str) -> bool {
 
 /// Requests in whose answers we differ from yum, and why that has to be.
 const DIFFERENCES: [(&str, &str); 2] = [
-    // yum passes over a name that no repository has and says that there is nothing to do; an
-    // image without what was asked for is a mistake, so we say that there is no such package.
+    // yum passes over a name that no repository has and reports that there is nothing to do; an
+    // image without what was asked for is a mistake, so we report that there is no such package.
     ("c72--pkg-puppet", "no package `puppet` on the media"),
     ("c72--pkg-rabbitmq-server", "no package `rabbitmq-server` on the media"),
 ];
@@ -133,12 +133,12 @@ fn the_same_packages_as_yum() {
         }
         assert_eq!(request.code == 2, failures.is_empty(), "{}", request.id);
         for problem in &ours.problems {
-            match failures.iter().find(|f| says(problem, f)).cloned() {
+            match failures.iter().find(|f| agrees(problem, f)).cloned() {
                 Some(same) => drop(failures.remove(&same)),
-                None => differ(format!("only we say: {problem}")),
+                None => differ(format!("only we report: {problem}")),
             }
         }
-        failures.iter().for_each(|f| differ(format!("only yum says: {f}")));
+        failures.iter().for_each(|f| differ(format!("only yum reports: {f}")));
     }
     assert!(report.is_empty(), "{report}");
     assert_eq!(differing, DIFFERENCES.map(|(id, _)| id), "the table of differences is stale");
@@ -219,14 +219,14 @@ fn dnf(repositories: &[(String, PathBuf)], requests: &[Request]) -> Vec<BTreeSet
         .stdin(input)
         .output()
         .expect("Debian packages dnf and python3");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{stderr}");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let answers: Vec<BTreeSet<String>> = text
         .lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}\n{said}")))
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}\n{stderr}")))
         .collect();
-    assert_eq!(answers.len(), requests.len(), "{said}");
+    assert_eq!(answers.len(), requests.len(), "{stderr}");
     answers
 }
 
@@ -289,8 +289,8 @@ fn plan(words: &[&str]) -> Output {
 #[test]
 fn a_bare_request_on_the_command_line() {
     let output = plan(&["--install", "@core", "--install", "-vim-minimal", "--json"]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{stderr}");
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let packages = json["packages"].as_array().expect("packages");
     let names: Vec<&str> = packages.iter().filter_map(|p| p["name"].as_str()).collect();
@@ -313,7 +313,7 @@ fn a_bare_request_on_the_command_line() {
 
 #[test]
 fn a_bare_request_that_cannot_be() {
-    for (words, says) in [
+    for (words, expected) in [
         (&["--install", "bsh"][..], "no package `bsh` on the media; did you mean `bash`?"),
         (&["--install", "@cor"], "no group `@cor` on the media; did you mean `core`?"),
         (&["--install", "@^minimum"], "no environment `minimum` on the media"),
@@ -322,9 +322,9 @@ fn a_bare_request_that_cannot_be() {
         (&["--exclude", "bash"], "--install"),
     ] {
         let output = plan(words);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{words:?}: {said}");
-        assert!(said.contains(says), "{words:?}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {stderr}");
+        assert!(stderr.contains(expected), "{words:?}: {stderr}");
         assert!(output.stdout.is_empty(), "{words:?}");
     }
 }

@@ -53,7 +53,7 @@ fn every_genuine_package_verifies() {
     let mut outcome: BTreeMap<String, usize> = BTreeMap::new();
     for part in ["media", "extras", "osp10"] {
         for path in packages(&shared.join("el7").join(part)) {
-            let said = match trust::verify(&fs::read(&path).expect("package"), &keys, NOW) {
+            let result = match trust::verify(&fs::read(&path).expect("package"), &keys, NOW) {
                 Ok(signature) => {
                     assert_eq!(signature.covers, Covers::HeaderAndPayload, "{}", path.display());
                     let weak = signature.weak.as_deref().unwrap_or("strong");
@@ -62,7 +62,7 @@ fn every_genuine_package_verifies() {
                 Err(Refusal::UnknownKey(id)) => format!("{part}: unknown key {id}"),
                 Err(refusal) => format!("{part}: {refusal}"),
             };
-            *outcome.entry(said).or_default() += 1;
+            *outcome.entry(result).or_default() += 1;
         }
     }
     let expected = [
@@ -79,7 +79,7 @@ fn every_genuine_package_verifies() {
         ("osp10: it is not signed", 1),
         ("osp10: unknown key 6a2faea2352c64e5", 16),
     ];
-    let expected = expected.map(|(said, count)| (said.to_owned(), count));
+    let expected = expected.map(|(result, count)| (result.to_owned(), count));
     assert_eq!(outcome, BTreeMap::from(expected));
 }
 
@@ -125,7 +125,7 @@ fn no_genuine_package_survives_a_flipped_byte() {
 }
 
 /// A payload whose digests in the (unsigned) signature header were made to fit: only the
-/// signature of header and payload tells.
+/// signature of header and payload finds.
 #[test]
 fn a_changed_payload_with_matching_digests_is_refused() {
     let Some(shared) = product::shared() else { return };
@@ -154,7 +154,7 @@ fn a_changed_payload_with_matching_digests_is_refused() {
     }
 }
 
-/// Debian's rpmkeys, with the same keys, says the same of every tenth package.
+/// Debian's rpmkeys, with the same keys, has the same verdict on every tenth package.
 #[test]
 fn rpmkeys_agrees() {
     let Some(shared) = product::shared() else { return };
@@ -171,9 +171,10 @@ fn rpmkeys_agrees() {
     all.extend(packages(&shared.join("el7/osp10")));
     for path in all.iter().step_by(10) {
         let ours = trust::verify(&fs::read(path).expect("package"), &keys, NOW);
-        let said = String::from_utf8_lossy(&rpmkeys("--checksig", path).stdout).into_owned();
+        let stdout = String::from_utf8_lossy(&rpmkeys("--checksig", path).stdout).into_owned();
         // rpm calls unsigned packages good; ours does not.
-        let theirs = said.contains("Signature") && !said.contains("NOKEY") && !said.contains("BAD");
-        assert_eq!(ours.is_ok(), theirs, "{}: {ours:?}\n{said}", path.display());
+        let theirs =
+            stdout.contains("Signature") && !stdout.contains("NOKEY") && !stdout.contains("BAD");
+        assert_eq!(ours.is_ok(), theirs, "{}: {ours:?}\n{stdout}", path.display());
     }
 }

@@ -26,8 +26,8 @@ impl Gpg {
         let mut command = Command::new(program);
         command.args(arguments).env("GNUPGHOME", self.home.path()).env("LC_ALL", "C");
         let output = command.output().unwrap_or_else(|e| panic!("{program}: {e}"));
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{program} {arguments:?}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program} {arguments:?}: {stderr}");
         output.stdout
     }
 
@@ -158,8 +158,8 @@ fn keys_whose_time_is_over() {
     let ring = gpg.ring("old@x");
     verify(&signed, &ring).expect("not expired yet");
     let refusal = trust::verify(&signed, &ring, 1_893_456_000 + 86_400).expect_err("expired");
-    let said = refusal.to_string();
-    assert!(said.contains("(old@x), which expired on 2030-01-01"), "{said}");
+    let error = refusal.to_string();
+    assert!(error.contains("(old@x), which expired on 2030-01-01"), "{error}");
 
     gpg.make("taken@x", "rsa2048", "never", &[]);
     let signed = gpg.sign(&package, "taken@x", &[]);
@@ -246,8 +246,8 @@ fn another_payload_under_a_signed_header_is_refused() {
         with_signatures(&file[..LEAD], &entries, &file[LEAD + padded..])
     };
     let ring = gpg.ring("me@x");
-    let said = |files: &[File]| verify(&sign(build(files)), &ring).map_err(|e| e.to_string());
-    assert_eq!(said(&good).expect("good").covers, Covers::HeaderWithFileDigests);
+    let error = |files: &[File]| verify(&sign(build(files)), &ring).map_err(|e| e.to_string());
+    assert_eq!(error(&good).expect("good").covers, Covers::HeaderWithFileDigests);
     let [x, y] = good;
     let other = File::new("/etc/x", 0o100_644, b"DATA");
     for (files, word) in [
@@ -256,7 +256,7 @@ fn another_payload_under_a_signed_header_is_refused() {
         (vec![x.clone(), y.clone(), x.clone()], "there twice"),
         (vec![x, y, File::new("/etc/z", 0o100_644, b"")], "not in the package's file list"),
     ] {
-        let said = said(&files).expect_err(word);
-        assert!(said.contains(word), "{said}");
+        let error = error(&files).expect_err(word);
+        assert!(error.contains(word), "{error}");
     }
 }

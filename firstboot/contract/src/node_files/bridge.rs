@@ -110,7 +110,7 @@ mod tests {
         );
     }
 
-    /// A real host's files, before the bridge and after: ours say the same.
+    /// A real host's files, before the bridge and after: ours have the same content.
     #[test]
     fn a_real_pair_is_reproduced() {
         let shared = std::env::var_os("IMGBUILD_SHARED").map_or_else(

@@ -1,4 +1,4 @@
-//! What the answers of OpenStack's APIs say about the health of its services.
+//! What the answers of OpenStack's APIs mean for the health of its services.
 
 use serde_json::Value;
 
@@ -159,6 +159,6 @@ pub(super) fn swift(body: &str) -> Result<String, String> {
     if body.trim() == "OK" {
         Ok("its proxy is healthy".to_owned())
     } else {
-        Err("its proxy does not say OK".to_owned())
+        Err("its proxy does not answer OK".to_owned())
     }
 }

@@ -21,7 +21,7 @@ fn a_cold_build_is_private_durable_and_whole_after_a_kill() {
         let after = Duration::from_secs(1) + random.part(COLD);
         Doomed::start(&place, "new/out", &[]).kill(after, &place);
     }
-    // Made before the trace, or it would not say when directories were created.
+    // Made before the trace, or that would not show when directories were created.
     for old in ["new", "state"] {
         let _ = std::fs::remove_dir_all(place.path(old));
     }

@@ -166,12 +166,12 @@ pub fn names(directory: &Path) -> Vec<String> {
     entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// That a program ended with `code` and said every one of `words`.
+/// That a program ended with `code` and printed every one of `words`.
 pub fn ended(output: &Output, code: i32, words: &[&str]) {
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
     for word in words {
-        assert!(said.contains(word), "`{word}` in:\n{said}");
+        assert!(stderr.contains(word), "`{word}` in:\n{stderr}");
     }
 }
 
