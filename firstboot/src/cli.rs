@@ -59,7 +59,7 @@ enum Command {
         #[command(flatten)]
         root: Root,
     },
-    /// Look at the seven things that a node must have before OpenStack is installed.
+    /// Check the seven things that a node must have before OpenStack is installed.
     Check(look::Check),
     /// Show where the time of this boot's run went.
     Analyze(look::Analyze),

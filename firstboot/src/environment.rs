@@ -187,7 +187,7 @@ fn check_packages(host: &Host, spec: &Spec) -> Finding {
         wrong.extend(unread);
     }
     let good = format!("{} needed: {installed} installed, {available} to be had", needed.len());
-    finding(&wrong, good, "put the repository that holds them right; see `yum list available`")
+    finding(&wrong, good, "fix the repository that holds them; see `yum list available`")
 }
 
 fn check_time(host: &Host, spec: &Spec) -> Finding {

@@ -38,7 +38,7 @@ pub mod id {
     pub const STEP_WAITING: &str = "8a22cf12bbe5443cb630f076849e4f5b";
     /// A step is tried again.
     pub const STEP_RETRY: &str = "d4609efe4598420d80f06be56e3d6fa5";
-    /// A step's wants are met.
+    /// A step is in the desired state.
     pub const STEP_DONE: &str = "af7bb7d3776d4e0e96ef092ecea57d52";
     /// A step was given up.
     pub const STEP_FAILED: &str = "e96ce961a7a641a4835f5e9ee337b3d7";
@@ -172,7 +172,7 @@ pub enum Lines {
     /// To standard error.
     Stderr,
     /// To a terminal device, opened for each line: a getty that starts on it hangs
-    /// up whoever has it open. A device that takes nothing is passed over.
+    /// up every process that has it open. A device that takes nothing is ignored.
     Device(String),
 }
 
@@ -215,7 +215,7 @@ fn line(record: &Record) -> String {
 }
 
 /// Text of programs and other nodes for a console, which it must not command: control
-/// characters are escaped, but for line ends and tabs.
+/// characters are escaped, except line ends and tabs.
 fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

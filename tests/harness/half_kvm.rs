@@ -17,7 +17,7 @@ pub const MESSAGES: &str = "KVM internal error. Suberror: 1\n\
 /// A double of virsh, see there.
 const VIRSH: &str = include_str!("virsh-half-kvm-double");
 
-/// The file beside the double that names the node whose clock has lost the time.
+/// The file next to the double that names the node whose clock has lost the time.
 const LATE: &str = "late";
 /// How QEMU is asked for a clock that begins in 1970.
 const EPOCH: [&str; 2] = ["-rtc", "base=1970-01-01T00:00:00"];

@@ -25,7 +25,7 @@ pub fn shared() -> Option<PathBuf> {
     None
 }
 
-/// The `imgbuild` binary with `firstboot` beside it, built in the profile of the tests.
+/// The `imgbuild` binary with `firstboot` next to it, built in the profile of the tests.
 ///
 /// # Panics
 /// When the build fails.

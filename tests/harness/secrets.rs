@@ -1,4 +1,4 @@
-//! A lab's secrets as its store holds them, to look for where nobody may see them.
+//! A lab's secrets as its store holds them, to search where no other user may see them.
 
 use crate::lab::text;
 use crate::oracle;

@@ -202,12 +202,12 @@ fn head(mut stream: &TcpStream, status: u16, headers: &str, length: usize) -> io
 
 fn body(mut stream: &TcpStream, bytes: &[u8], fault: Option<Fault>) -> io::Result<()> {
     match fault {
-        Some(Fault::Cut(most)) => {
-            stream.write_all(&bytes[..most.min(bytes.len())])?;
+        Some(Fault::Cut(max)) => {
+            stream.write_all(&bytes[..max.min(bytes.len())])?;
             stream.shutdown(Shutdown::Both)
         }
-        Some(Fault::Stall(most)) => {
-            stream.write_all(&bytes[..most.min(bytes.len())])?;
+        Some(Fault::Stall(max)) => {
+            stream.write_all(&bytes[..max.min(bytes.len())])?;
             // Until the client closes its end.
             stream.read(&mut [0]).map(|_| ())
         }

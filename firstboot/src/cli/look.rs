@@ -1,4 +1,4 @@
-//! `firstboot check`, `analyze` and `logs`: looking, without changing anything.
+//! `firstboot check`, `analyze` and `logs`: they show, and change nothing.
 
 use super::exit_codes::{CONFIG, FAILED, IO, READY, USAGE};
 use super::output::{complain, load_or_complain, print};

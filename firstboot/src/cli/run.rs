@@ -19,7 +19,7 @@ pub(super) fn run_steps(host: &Host, console: Option<String>, again: Option<Step
     let spec = match load_spec(host) {
         Ok(spec) => spec,
         Err(error) => {
-            let hint = Some("put the node's spec right, then `systemctl restart firstboot`");
+            let hint = Some("fix the node's spec, then `systemctl restart firstboot`");
             record_refusal(&Journal::new(None, sinks), error.to_string(), hint);
             return CONFIG;
         }
@@ -54,8 +54,8 @@ pub(super) fn run_steps(host: &Host, console: Option<String>, again: Option<Step
     }
 }
 
-/// Takes the lock on the state's directory. Whoever looks at a run's state holds it for a
-/// moment, and is waited for.
+/// Takes the lock on the state's directory. A process that reads a run's state holds it for
+/// a moment, and is waited for.
 fn take_lock(host: &Host) -> io::Result<Option<Lock>> {
     for _ in 0..10 {
         if let Some(lock) = host.lock(DIRECTORY)? {

@@ -1,4 +1,4 @@
-//! One step's turn: look, change, look again, with pauses and limits.
+//! One step's run: check, change, check again, with pauses and limits.
 
 use super::run_context::RunContext;
 use crate::host::{Fault, Host, clock};
@@ -14,7 +14,7 @@ const POLL: Duration = Duration::from_secs(1);
 const REMIND: Duration = Duration::from_secs(30);
 /// What is waited for may change with every check; it is reported no oftener than this.
 const NEWS: Duration = Duration::from_secs(5);
-/// Longest pause before another attempt, jitter aside.
+/// Longest pause before another attempt, without jitter.
 const MAX_PAUSE: Duration = Duration::from_secs(15);
 
 /// How a step ended.
@@ -53,7 +53,7 @@ impl StepRun {
         run.state.steps[self.index].at = (at * 1000.0).round() / 1000.0;
         if let Some(blocker) = run.find_blocker(step) {
             let message = format!("not tried: it needs step {}, which failed", blocker.name());
-            let hint = Some(format!("mend step {} first", blocker.name()));
+            let hint = Some(format!("fix step {} first", blocker.name()));
             let ending = Ending { outcome: Outcome::Blocked, message, hint };
             return self.finish(run, ending);
         }
@@ -190,7 +190,7 @@ impl StepRun {
         Ending { outcome: Outcome::Failed, message: fault.message, hint: Some(hint) }
     }
 
-    /// Notes a transition within the turn in state file and journal.
+    /// Notes a transition within the run in state file and journal.
     fn record_progress(
         &self,
         run: &mut RunContext,

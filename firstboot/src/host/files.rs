@@ -98,7 +98,7 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// Puts `content` at `target`, mode `mode`: a temporary file beside it, synced,
+/// Puts `content` at `target`, mode `mode`: a temporary file next to it, synced,
 /// renamed over it, the directory synced. The temporary file's name is fixed, so what
 /// a power cut leaves behind is overwritten by the next try.
 ///

@@ -30,7 +30,7 @@ impl Host {
         Ok(())
     }
 
-    /// Looks after the job `name`, and lets `judge` see it with the time since it last
+    /// Checks the job `name`, and lets `judge` see it with the time since it last
     /// had news: a new line, or another `fingerprint` of its log files. New lines are
     /// noted as output. `None` if there is no such job.
     ///

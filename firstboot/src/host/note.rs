@@ -2,7 +2,7 @@
 
 use contract::status::ServiceState;
 
-/// What a step notes beside its result, for the journal and the state file.
+/// What a step notes in addition to its result, for the journal and the state file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Note {
     /// A line that a program printed.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// How long a request may take, from connecting to the end of the answer.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
-/// The most bytes that the server may send for one request: hundreds of times the tables of a
+/// The maximum of bytes that the server may send for one request: hundreds of times the tables of a
 /// lab's node.
 const MAX_ANSWER: u64 = 16 << 20;
 
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn an_endless_answer_is_cut_off() {
-        // Blanks, a string without end, and messages that nobody asked for.
+        // Blanks, a string without end, and messages that were not asked for.
         for (start, endless) in [("", " "), ("\"", "x"), ("", "{} ")] {
             let mut sent = 0;
             let endless = Endless { start: start.as_bytes(), piece: endless, sent: &mut sent };

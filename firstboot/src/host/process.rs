@@ -23,7 +23,7 @@ const ASK: Duration = Duration::from_secs(20);
 /// How long output is still read after the program ended: a daemon it started may
 /// hold the pipe open indefinitely.
 const DRAIN: Duration = Duration::from_millis(200);
-/// Longest sleep between two looks at the child.
+/// Longest sleep between two checks of the child.
 const TICK: u8 = 20;
 
 /// A program to run: no shell, a clean environment, nothing on its input.

@@ -34,8 +34,8 @@ const STRANGERS_HANDSHAKE: Duration = Duration::from_secs(3);
 pub(super) struct Connections {
     own: Ipv4Addr,
     lab: BTreeSet<Ipv4Addr>,
-    most_of_lab: usize,
-    most_of_strangers: usize,
+    max_of_lab: usize,
+    max_of_strangers: usize,
     /// By number, which is by age.
     open: BTreeMap<u64, Open>,
 }
@@ -63,8 +63,8 @@ impl Connections {
         Connections {
             own: spec.node.address,
             lab,
-            most_of_lab: LAB.min(files / 4),
-            most_of_strangers: STRANGERS.min(files / 16),
+            max_of_lab: LAB.min(files / 4),
+            max_of_strangers: STRANGERS.min(files / 16),
             open: BTreeMap::new(),
         }
     }
@@ -98,7 +98,7 @@ impl Connections {
         self.open.insert(number, Open { from, authenticated: false, task });
     }
 
-    /// From now on the `number`th connection gives way to nobody.
+    /// From now on the `number`th connection is never closed for another.
     pub fn mark_authenticated(&mut self, number: u64) {
         if let Some(connection) = self.open.get_mut(&number) {
             connection.authenticated = true;
@@ -113,13 +113,13 @@ impl Connections {
     fn room(&self, from: Ipv4Addr) -> Room {
         let own = self.is_own(from);
         let alike = |one: &Open| one.from == from || own && self.is_own(one.from);
-        if self.count(alike) >= if own { self.most_of_lab / 2 } else { PER_ADDRESS } {
+        if self.count(alike) >= if own { self.max_of_lab / 2 } else { PER_ADDRESS } {
             return self.oldest(alike).map_or(Room::Full, Room::InsteadOf);
         }
         let known = self.known(from);
-        let beside = |one: &Open| self.known(one.from) == known;
-        if self.count(beside) >= if known { self.most_of_lab } else { self.most_of_strangers } {
-            return self.oldest(beside).map_or(Room::Full, Room::InsteadOf);
+        let shares = |one: &Open| self.known(one.from) == known;
+        if self.count(shares) >= if known { self.max_of_lab } else { self.max_of_strangers } {
+            return self.oldest(shares).map_or(Room::Full, Room::InsteadOf);
         }
         Room::Free
     }
@@ -225,7 +225,7 @@ mod tests {
                 assert!(!lab.connections.open.contains_key(&(first + 1)), "the second is closed");
                 let open: Vec<u64> = lab.connections.open.keys().copied().collect();
                 open.into_iter().for_each(|number| lab.authenticate(number));
-                assert_eq!(lab.open(from), Err(()), "nobody gives way");
+                assert_eq!(lab.open(from), Err(()), "none is closed");
             }
         });
     }

@@ -1,4 +1,4 @@
-//! Why a connection or an announcement is turned away.
+//! Why a connection or an announcement is refused.
 
 use contract::peers::client;
 use hyper::StatusCode;

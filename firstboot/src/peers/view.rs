@@ -34,7 +34,7 @@ pub const EXPIRY: Duration = Duration::from_secs(10);
 /// A node that was not seen for so many seconds is unreachable: three announcements
 /// were lost.
 pub const LOST_AFTER: f64 = 35.0;
-/// Seconds after which a view that was not written is nobody's: it is written every few.
+/// Seconds after which a view that was not written is stale: it is written every few.
 const STALE: f64 = 30.0;
 
 /// What this node knows of the others since it started.
@@ -71,7 +71,7 @@ impl View {
         files::write_atomic(&host.path(PATH)?, &serde_json::to_vec(self)?, 0o600)
     }
 
-    /// Whether whoever writes it has stopped.
+    /// Whether its writer has stopped.
     pub fn is_stale(&self, host: &Host) -> bool {
         host.uptime_seconds() - self.written > STALE
     }
@@ -108,7 +108,7 @@ impl View {
         Ok(changes)
     }
 
-    /// Which nodes are silent for too long since the last look; nothing is held against
+    /// Which nodes are silent for too long since the last check; nothing is held against
     /// them before `began`, when this node began to listen.
     pub fn find_lost(&mut self, began: f64, now: f64) -> Vec<(String, f64)> {
         let mut found = Vec::new();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// How long the switch may take to do what its database asks for.
 const SETTLE: Duration = Duration::from_secs(20);
-/// Time between two looks.
+/// Time between two checks.
 const POLL: Duration = Duration::from_millis(200);
 
 /// The switch as its database has it.

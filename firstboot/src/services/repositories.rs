@@ -102,7 +102,7 @@ enum Unread {
 }
 
 /// The beginning of the compressed package list (`primary`) below `base`.
-fn fetch_list(host: &Host, base: &str, most: u64) -> Result<Vec<u8>, Unread> {
+fn fetch_list(host: &Host, base: &str, max_bytes: u64) -> Result<Vec<u8>, Unread> {
     let base = base.trim_end_matches('/');
     let index = fetch(host, &format!("{base}/repodata/repomd.xml"), MAX_INDEX)?;
     let index = String::from_utf8_lossy(&index).into_owned();
@@ -114,11 +114,11 @@ fn fetch_list(host: &Host, base: &str, most: u64) -> Result<Vec<u8>, Unread> {
     if !location.ends_with(".gz") {
         return Err(Unread::Other);
     }
-    fetch(host, &format!("{base}/{location}"), most)
+    fetch(host, &format!("{base}/{location}"), max_bytes)
 }
 
-/// The first `most` bytes of `url`.
-fn fetch(host: &Host, url: &str, most: u64) -> Result<Vec<u8>, Unread> {
+/// The first `max_bytes` bytes of `url`.
+fn fetch(host: &Host, url: &str, max_bytes: u64) -> Result<Vec<u8>, Unread> {
     let failed = |error: &dyn std::fmt::Display| {
         let (url, why) = (url.to_owned(), error.to_string());
         Unread::Failed(RepositoryError::Read { url, why })
@@ -132,7 +132,7 @@ fn fetch(host: &Host, url: &str, most: u64) -> Result<Vec<u8>, Unread> {
         if !file.metadata().is_ok_and(|meta| meta.is_file()) {
             return Err(failed(&"it is not a regular file"));
         }
-        file.take(most).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+        file.take(max_bytes).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
         return Ok(bytes);
     }
     if !host.live() {
@@ -141,7 +141,7 @@ fn fetch(host: &Host, url: &str, most: u64) -> Result<Vec<u8>, Unread> {
     if !url.starts_with("http://") {
         return Err(Unread::Other);
     }
-    let request = Request { most, limit: LIMIT, ..Request::get(url) };
+    let request = Request { max_bytes, limit: LIMIT, ..Request::get(url) };
     match host.runner().http(&request) {
         Ok(response) if response.status == 200 => Ok(response.body),
         Ok(response) => Err(failed(&format!("HTTP status {}", response.status))),

@@ -18,7 +18,7 @@ const AGENT: &str = "/etc/neutron/plugins/ml2/openvswitch_agent.ini";
 const HORIZON: &str = "/etc/httpd/conf.d/15-horizon_vhost.conf";
 const GROUP: &str = "WSGIApplicationGroup %{GLOBAL}";
 
-/// One file to be put right.
+/// One file to be fixed.
 struct Item {
     path: &'static str,
     /// What is wrong with it.

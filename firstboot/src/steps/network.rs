@@ -1,6 +1,6 @@
 //! Network: the interface exists, is up, has the node's address, and the default
 //! route leads to the gateway. Where it does not by itself, network.service is
-//! restarted; it reads the `ifcfg` files that the identity step put right.
+//! restarted; it reads the `ifcfg` files that the identity step has fixed.
 
 use super::outcome::CheckOutcome;
 use crate::host::Fault;

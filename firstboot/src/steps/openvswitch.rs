@@ -192,7 +192,7 @@ impl Old {
     }
 }
 
-/// Writes both files where they are not as wanted, the bridge's first.
+/// Writes both files where they differ from the spec, the bridge's first.
 fn write_files(
     host: &Host,
     spec: &Spec,

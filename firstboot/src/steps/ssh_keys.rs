@@ -1,5 +1,5 @@
 //! ssh keys: root's keys are there with modes that sshd and ssh accept. With others
-//! sshd passes over the keys, and nobody can log in.
+//! sshd ignores the keys, and no user can log in.
 
 use super::outcome::CheckOutcome;
 use crate::host::Fault;

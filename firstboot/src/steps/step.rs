@@ -139,7 +139,7 @@ impl Step {
             Step::SshKeys => (30, 3),
             Step::Repositories => (120, 3),
             Step::Libvirt | Step::OpenVswitch => (120, 3),
-            // Hours on a slow machine; a second run mends what a lost mirror broke.
+            // Hours on a slow machine; a second run fixes what a lost mirror broke.
             Step::Packstack => (4 * 3600, 2),
             Step::Aftercare => (120, 3),
             Step::Verify => (600, 1),

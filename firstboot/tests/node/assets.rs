@@ -13,7 +13,7 @@ fn put(root: &Path, path: &str, text: &str) {
 }
 
 #[test]
-fn journalctl_takes_up_the_catalogue() {
+fn journalctl_reads_the_catalogue() {
     let root = tempfile::tempdir().unwrap();
     put(root.path(), assets::CATALOG_PATH, assets::CATALOG);
     std::fs::create_dir_all(root.path().join("var/lib/systemd/catalog")).unwrap();
@@ -81,14 +81,14 @@ fn systemd_finds_nothing_wrong_with_the_units() {
 #[test]
 fn the_service_that_others_reach_keeps_little() {
     let directory = tempfile::tempdir().unwrap();
-    for (path, text, most) in [
+    for (path, text, max) in [
         (assets::PEERS_UNIT_PATH, assets::PEERS_UNIT, "50"),
         (assets::UNIT_PATH, assets::UNIT, "86"),
     ] {
         let path = directory.path().join(Path::new(path).file_name().unwrap());
         std::fs::write(&path, text).unwrap();
         let mut security = Command::new("systemd-analyze");
-        security.args(["security", "--no-pager", "--offline=true", "--threshold", most]);
+        security.args(["security", "--no-pager", "--offline=true", "--threshold", max]);
         let output = security.arg(&path).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }

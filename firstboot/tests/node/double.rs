@@ -1,5 +1,5 @@
 //! A double of a running node: its units, interfaces and programs as values.
-//! Time passes only when someone sleeps. Programs are answers as values, but for those
+//! Time passes only when someone sleeps. Programs are answers as values, except those
 //! that a test puts below the node's root.
 
 use crate::tree::pages;

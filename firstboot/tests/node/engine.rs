@@ -8,7 +8,7 @@ use firstboot::state::RunState;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-/// Path, inode and modification time of every file below `at`, the state file aside.
+/// Path, inode and modification time of every file below `at`, except the state file.
 fn snapshot(at: &Path) -> Vec<(std::path::PathBuf, u64, i64, i64)> {
     let mut found = Vec::new();
     let mut directories = vec![at.to_owned()];
@@ -110,12 +110,12 @@ fn retries_are_told_and_their_pauses_grow() {
         .collect();
     let wrong = "eth0 is switched off";
     assert_eq!(pauses.len(), 3);
-    for (pause, least) in pauses.iter().zip([1.0, 2.0, 4.0]) {
+    for (pause, min) in pauses.iter().zip([1.0, 2.0, 4.0]) {
         let text = pause.strip_prefix("network again in ").unwrap();
         let (seconds, why) = text.split_once(" s: ").unwrap();
         let seconds: f64 = seconds.parse().unwrap();
         // Up to a quarter more, another for each node.
-        assert!((least..=least * 1.25 + 0.05).contains(&seconds), "{pause}");
+        assert!((min..=min * 1.25 + 0.05).contains(&seconds), "{pause}");
         assert_eq!(why, wrong);
     }
     let last = records.last().unwrap();

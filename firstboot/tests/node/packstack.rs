@@ -52,7 +52,7 @@ fn recorded(node: &Node) -> String {
     format!("{:?}\n{}", node.records.0.lock().unwrap(), node.read("/var/lib/firstboot/state.json"))
 }
 
-/// No planted value stands in a file that others may read, the double's own aside.
+/// No planted value stands in a file that others may read, except the double's own.
 fn no_secret_is_open(node: &Node) {
     let mut directories = vec![node.root.path().to_owned()];
     while let Some(directory) = directories.pop() {
@@ -194,9 +194,9 @@ fn another_run_is_waited_for() {
     assert!(recorded(&node).contains("waiting for another packstack to end (process 4711)"));
 }
 
-/// Files as packstack leaves them are put right once, and their services follow.
+/// Files as packstack leaves them are fixed once, and their services follow.
 #[test]
-fn what_packstack_leaves_otherwise_is_put_right() {
+fn what_packstack_leaves_otherwise_is_fixed() {
     let node = node("success");
     for (path, text) in [
         ("/etc/neutron/plugins/ml2/openvswitch_agent.ini", "[ovs]\nbridge_mappings =\n"),

@@ -120,7 +120,7 @@ fn a_thousand_nodes_are_seen() {
         for peer in &view {
             assert!(peer.state == PeerState::Ready && peer.reachable, "{peer:?}");
         }
-        // The file follows, and whoever reads it sees the same.
+        // The file follows, and its readers see the same.
         until("all are in the file", || node.ask("peers").1 == 0);
     });
 }

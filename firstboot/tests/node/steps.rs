@@ -93,7 +93,7 @@ fn network_is_restarted_for_a_missing_address_but_not_while_it_starts() {
     assert!(node.world.borrow().now.as_secs() >= 10);
 }
 
-/// On a slow machine network.service ends between the look at the interface and that at it.
+/// On a slow machine network.service ends between the check of the interface and its own.
 #[test]
 fn network_is_not_restarted_when_it_has_just_finished() {
     let node = Node::plain();

@@ -79,7 +79,7 @@ pub(super) fn ext4(data: &[u8]) -> bool {
 }
 
 /// A filesystem of 256 KiB with files of several kinds, by mke2fs: those that the product
-/// writes have a journal, which is 4 MiB at least.
+/// writes have a journal, which has a minimum of 4 MiB.
 fn filesystem() -> Vec<u8> {
     let directory = tempfile::tempdir().expect("temporary directory");
     let (tree, image) = (directory.path().join("tree"), directory.path().join("image"));

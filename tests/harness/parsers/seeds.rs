@@ -35,7 +35,7 @@ pub(super) const REPOMD: &[&str] =
     &["tests/fixtures/plan/os/repodata/repomd.xml", "corpus/yum/repos/*/repodata/repomd.xml"];
 
 impl Seeds {
-    /// All of them. Beside them the patterns that no file fits.
+    /// All of them, and the patterns that no file matches.
     ///
     /// # Panics
     /// When an existing file cannot be read, or a seed cannot be made.

@@ -122,7 +122,7 @@ fn a_failing_and_a_hanging_post_stop_the_build() {
     let words = ["did not end within 2 seconds", "  | before"];
     fails(&lab, &["--post-timeout", "2s"], &words);
     assert!(!processes().iter().any(|p| p.contains("sleep\u{0}4321")), "a child is left");
-    // Those of builds that run beside this one are soon whole.
+    // Those of builds that run at the same time are soon complete.
     let trees = fs::read_dir(product::cache().join("trees")).expect("trees").flatten();
     let partial = |name: &OsStr| name.to_string_lossy().starts_with("partial-");
     let started = Instant::now();

@@ -117,7 +117,7 @@ fn run(mut command: Command, sandbox: &Sandbox, canary: &File) -> Attempt {
     Attempt { report, output: output_text, code: output.status.code() }
 }
 
-/// Every way out must be contained but for those named `open`; prints how many were tried.
+/// Every way out must be contained except those named `open`; prints how many were tried.
 #[allow(clippy::print_stderr, reason = "the figure is what a reader wants")]
 fn check(attempt: &Attempt, mode: &str) {
     let lines: Vec<&str> = attempt
@@ -190,7 +190,7 @@ fn nothing_gets_out_as_root_on_an_old_kernel() {
     let attempt = run(command, &sandbox, &host.canary);
     check(&attempt, "root, no user namespace");
     assert!(attempt.report.contains("owners cannot be mapped"), "{}", attempt.report);
-    // Packages with device nodes have the same: rpm makes them, nobody can use them.
+    // Packages with device nodes have the same: rpm makes them, no process can use them.
     sandbox.devices = true;
     let attempt = run(root_command(), &sandbox, &host.canary);
     check(&attempt, "root, packages with devices");

@@ -77,7 +77,7 @@ fn debugfs(raw: &str, request: &str) -> String {
     oracle::ok("debugfs", ["-w", "-R", request, &format!("{raw}?offset={}", offset(raw, 3))])
 }
 
-/// A copy of the raw image under the name that the manifest knows, with the manifest beside it.
+/// A copy of the raw image under the name that the manifest knows, with the manifest next to it.
 fn copy(lab: &Lab, name: &str) -> (tempfile::TempDir, String) {
     let directory = tempfile::tempdir_in(lab.directory()).expect("temporary directory");
     for file in [name, "manifest.json", "openstack.mtree.zst"] {

@@ -35,7 +35,7 @@ fn accepted(corpus: &Path) -> Vec<(String, String)> {
 type Justified = (&'static str, fn(&str) -> String);
 const JUSTIFIED: [Justified; 4] = [
     ("scripts with CRLF get LF: sh takes the CR for a part of its words", |t| t.replace('\r', "")),
-    ("keyboard's old form beside the new one has no effect; it is a comment in theirs", |t| {
+    ("keyboard's old form next to the new one has no effect; it is a comment in theirs", |t| {
         let comment = |l: &&str| l.starts_with("# old format: ") || *l == "# new format:";
         t.split('\n').filter(|l| !comment(l)).collect::<Vec<_>>().join("\n")
     }),

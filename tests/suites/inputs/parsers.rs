@@ -12,7 +12,7 @@ use std::time::Duration;
 const MUTATE: &str = env!("CARGO_BIN_EXE_mutate");
 /// The processor time that one input may take.
 const LIMIT: Duration = Duration::from_secs(10);
-/// The most memory that a parser may have had, in MiB; metadata may have 1 GiB (`repo::repomd`).
+/// The maximum memory of a parser, in MiB; metadata may have 1 GiB (`repo::repomd`).
 const MEMORY: u64 = 1536;
 
 fn findings() -> PathBuf {

@@ -64,7 +64,7 @@ fn files_beside_the_user_are_preferred_to_the_built_in_ones() {
     let path = lab.path().join("profiles/compute.toml");
     let elsewhere = tempfile::tempdir().unwrap();
     let by_path = load(&request(path.to_str().unwrap(), elsewhere.path())).unwrap();
-    assert_eq!(by_path.lab, "my-lab", "the lab file beside the profile");
+    assert_eq!(by_path.lab, "my-lab", "the lab file next to the profile");
     let other = Request {
         lab: Some(&workspace().join("profiles/lab.toml")),
         ..request("compute", lab.path())

@@ -25,7 +25,7 @@ pub fn check_records(ssh: Shell, node: &str, role: &str) {
     }
     let explained = ssh("journalctl -b -x -t firstboot --no-pager");
     let begins = format!("firstboot begins on node {node} ({role})");
-    assert!(explained.contains(&begins), "the message catalogue is not taken up: {explained}");
+    assert!(explained.contains(&begins), "the message catalogue is not read: {explained}");
 }
 
 pub fn check_services(ssh: Shell, units: &[&str]) {

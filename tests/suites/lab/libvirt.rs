@@ -235,7 +235,7 @@ fn check_libvirtd_away(libvirt: &mut Libvirt) {
 }
 
 #[test]
-fn a_node_lives_under_libvirt_beside_machines_that_are_not_ours() {
+fn a_node_runs_under_libvirt_next_to_foreign_machines() {
     let lab = lab();
     let links = || oracle::ok("ip", ["-o", "link"]);
     let before = links();

@@ -273,7 +273,7 @@ fn pipes_and_sockets_on_a_directory_medium() {
     check("a character device");
 }
 
-/// A pipe that nobody writes to, in the place of an input of the user's: refused, or waited for
+/// A pipe without a writer, in the place of an input of the user's: refused, or waited for
 /// as long as the user likes.
 #[test]
 fn pipes_in_place_of_the_users_files() {

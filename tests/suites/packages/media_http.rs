@@ -213,7 +213,7 @@ fn a_final_answer_ends_it_and_nothing_wrong_is_kept() {
 fn mirrors_stand_in_for_each_other() {
     let lab = Lab::new();
     let (first, second) = (lab.server(), lab.server());
-    // Nobody listens there.
+    // Nothing listens there.
     let nobody = "http://127.0.0.1:9";
     first.fault("x.rpm", Fault::Cut(100_000));
     lab.fetch(&[nobody, &first.url, &second.url], quick()).expect("fetched");

@@ -78,7 +78,7 @@ impl Fingerprints {
     /// Whether `certificate` has the key that `name` has now.
     ///
     /// # Errors
-    /// [`CertificateError::Revoked`] if it has another, or nobody of that name has one.
+    /// [`CertificateError::Revoked`] if it has another, or no node of that name has one.
     pub(super) fn check(&self, name: &str, certificate: &CertificateDer) -> Result<(), Error> {
         let found = fingerprint(certificate);
         if found.is_some() && found.as_ref() == self.0.get(name) {

@@ -132,8 +132,8 @@ impl Announcement {
     /// Whether its values are such as a node sends: short, without anything that does not
     /// belong on a terminal.
     pub fn is_sensible(&self) -> bool {
-        let plain = |text: &str, most: usize| {
-            text.len() <= most && text.bytes().all(|byte| byte.is_ascii_graphic())
+        let plain = |text: &str, max: usize| {
+            text.len() <= max && text.bytes().all(|byte| byte.is_ascii_graphic())
         };
         let names = [&self.node, &self.image, &self.step, &self.session];
         names.iter().all(|name| plain(name, 255))

@@ -81,7 +81,7 @@ impl SpecChecker {
                 "bridge.name",
                 || {
                     format!(
-                        "`{name}` cannot be the name of a bridge beside {}",
+                        "`{name}` cannot be the name of a bridge next to {}",
                         spec.node.interface
                     )
                 },

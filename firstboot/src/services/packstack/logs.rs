@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 /// A link to the directory of the last run.
 const LATEST: &str = "/var/tmp/packstack/latest";
 /// Of a run's directory at most so many files are looked at, and so many directories deep.
-const MOST: (usize, u32) = (2000, 4);
+const MAX_FILES_AND_DEPTH: (usize, u32) = (2000, 4);
 
 /// A number that changes whenever a file of the last run's directory does.
 ///
@@ -16,7 +16,7 @@ const MOST: (usize, u32) = (2000, 4);
 /// When symbolic links go in a circle.
 pub fn fingerprint(host: &Host) -> io::Result<u64> {
     let mut hasher = DefaultHasher::new();
-    let (mut left, deepest) = MOST;
+    let (mut left, deepest) = MAX_FILES_AND_DEPTH;
     let mut directories = vec![(host.path(LATEST)?, 0)];
     while let Some((directory, depth)) = directories.pop() {
         // What does not exist, or is removed meanwhile, is not reported.

@@ -40,7 +40,7 @@ fn a_cold_build_is_private_durable_and_whole_after_a_kill() {
         done.store(true, Ordering::SeqCst);
         (first, onlooker.join().expect("an onlooker"))
     });
-    assert!(seen.iter().any(|line| line.contains("/.imgbuild-")), "nobody looked in time");
+    assert!(seen.iter().any(|line| line.contains("/.imgbuild-")), "no check ran in time");
     place.assert_modes("new/out", 0o755, 0o644);
     check_cache(&place.cache);
     order::check(&trace, place.lab.directory());
