@@ -25,12 +25,12 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 ready, 1 a step failed, 2 still working (status, peers), \
-    64 wrong arguments, 65 an input file is missing or wrong, 74 the state cannot be read or written, 75 another run is at work, \
+    64 wrong arguments, 65 an input file is missing or wrong, 74 the state cannot be read or written, 75 another run is in progress, \
     78 the node spec is missing or wrong.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Do every step that is not as it should be; a second run changes nothing.
+    /// Bring every step to the desired state; a second run changes nothing.
     Run {
         /// Also write each record as a line to this terminal device.
         #[arg(long, value_name = "DEVICE")]

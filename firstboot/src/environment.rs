@@ -111,7 +111,7 @@ fn check_address(host: &Host, spec: &Spec) -> Finding {
             CheckOutcome::Impossible(fault) => wrong.push(fault.message),
         }
     }
-    finding(&wrong, format!("{own}/{prefix} stands in the ifcfg file, static"), hint)
+    finding(&wrong, format!("{own}/{prefix} is in the ifcfg file, static"), hint)
 }
 
 fn check_names(host: &Host, spec: &Spec) -> Finding {
@@ -127,7 +127,7 @@ fn check_names(host: &Host, spec: &Spec) -> Finding {
         }
     }
     let (all, how) =
-        (spec.hosts.len(), if host.live() { "resolve and answer" } else { "stand in /etc/hosts" });
+        (spec.hosts.len(), if host.live() { "resolve and answer" } else { "are in /etc/hosts" });
     let hint = "`firstboot retry identity` writes /etc/hosts; a node that does not answer may \
                   be off, or its network differs";
     finding(&wrong, format!("all {all} nodes {how}"), hint)
@@ -186,7 +186,7 @@ fn check_packages(host: &Host, spec: &Spec) -> Finding {
         wrong.push(format!("neither installed nor in a repository: {}", missing.join(", ")));
         wrong.extend(unread);
     }
-    let good = format!("{} needed: {installed} installed, {available} to be had", needed.len());
+    let good = format!("{} needed: {installed} installed, {available} available", needed.len());
     finding(&wrong, good, "fix the repository that holds them; see `yum list available`")
 }
 

@@ -78,7 +78,7 @@ impl Status {
                 step.seconds, step.message
             );
             if let Some(hint) = &step.hint {
-                let _ = writeln!(out, "  {:<12} {:<10} {:>9}  what to do: {hint}", "", "", "");
+                let _ = writeln!(out, "  {:<12} {:<10} {:>9}  hint: {hint}", "", "", "");
             }
         }
         for service in &self.services {

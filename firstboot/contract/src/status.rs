@@ -20,7 +20,7 @@ pub enum Outcome {
     Failed,
     /// Not tried, as a step it needs has failed.
     Blocked,
-    /// Not for this node as it is, or cannot be judged in a directory tree.
+    /// Not for this node as it is, or cannot be checked in a directory tree.
     Skipped,
 }
 

@@ -33,7 +33,7 @@ pub(super) fn check(args: &Check) -> u8 {
             let mark = if one.ok { "ok  " } else { "FAIL" };
             print(&format!("{mark}  {}: {}\n", one.check, one.evidence));
             if !one.ok {
-                print(&format!("      what to do: {}\n", one.hint));
+                print(&format!("      hint: {}\n", one.hint));
             }
         }
     }
@@ -110,7 +110,7 @@ pub(super) fn logs(args: &Logs) -> u8 {
         list.push(format!("FIRSTBOOT_STEP={name}"));
     }
     let error = process::become_program("journalctl", &list);
-    complain(&format!("journalctl cannot be run: {error}"));
+    complain(&format!("cannot run journalctl: {error}"));
     IO
 }
 

@@ -129,7 +129,7 @@ fn describe_peer(peer: &PeerStatus) -> String {
     };
     let at = match (peer.state, peer.step.as_str()) {
         (PeerState::Ready, _) => format!("since {since}"),
-        (_, "") => "has not begun".to_owned(),
+        (_, "") => "has not started".to_owned(),
         (PeerState::Failed, step) => format!("step {step} failed at {since}"),
         (_, step) => format!("at step {step} since {since}"),
     };

@@ -28,7 +28,7 @@ pub(super) fn run_steps(host: &Host, console: Option<String>, again: Option<Step
     let _lock = match take_lock(host) {
         Ok(Some(lock)) => lock,
         Ok(None) => {
-            record_refusal(&journal, "another firstboot is at work".to_owned(), None);
+            record_refusal(&journal, "another firstboot is running".to_owned(), None);
             return BUSY;
         }
         Err(error) => {
@@ -66,7 +66,7 @@ fn take_lock(host: &Host) -> io::Result<Option<Lock>> {
     host.lock(DIRECTORY)
 }
 
-/// Records why a run did not begin or end as it should.
+/// Records why a run did not start or end as it should.
 fn record_refusal(journal: &Journal, message: String, hint: Option<&str>) {
     let event = Event::new(id::NODE_FAILED, RUN, message);
     journal.record(&Event { outcome: "failed", hint, ..event });

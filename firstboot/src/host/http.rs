@@ -58,7 +58,7 @@ impl Response {
     }
 }
 
-/// Addresses as they stand in the URL, and no names.
+/// Addresses as they are in the URL, and no names.
 #[derive(Debug)]
 struct Literal;
 

@@ -94,7 +94,7 @@ fn record_trouble(
         Err(error) => match describe_revoked(&error, name) {
             None if Refusal::of_handshake(&error) == Refusal::WrongCertificate => {
                 let address = peer.address;
-                Some(format!("what answers at {address} has not the keys of {name}: {error}"))
+                Some(format!("the host at {address} does not have the keys of {name}: {error}"))
             }
             None => return,
             revoked => revoked,

@@ -73,7 +73,7 @@ pub(super) async fn answer_connection(
     let served =
         http.keep_alive(false).max_buf_size(HEAD).serve_connection(TokioIo::new(stream), asked);
     match timeout_at(accepted + WHOLE, served).await {
-        Err(_) => service.refuse(Refusal::Expired, &asker.name, "no whole question in time"),
+        Err(_) => service.refuse(Refusal::Expired, &asker.name, "no complete request in time"),
         Ok(Err(error)) if error.is_parse() => {
             service.refuse(Refusal::Malformed, &asker.name, "no HTTP");
         }

@@ -39,7 +39,7 @@ fn describe_unready(peer: &PeerStatus) -> Option<String> {
         _ if !peer.reachable => format!("was last seen {silent:.0} s ago"),
         PeerState::Ready => return None,
         PeerState::Failed => format!("failed at step {}", peer.step),
-        PeerState::Working if peer.step.is_empty() => "has not begun".to_owned(),
+        PeerState::Working if peer.step.is_empty() => "has not started".to_owned(),
         PeerState::Working => format!("is at step {}", peer.step),
     };
     Some(format!("{name} ({address}) {why}"))

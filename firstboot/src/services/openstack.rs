@@ -194,7 +194,7 @@ fn send(host: &Host, request: &Request) -> Result<Response, String> {
 
 fn parsed(response: &Response, url: &str) -> Result<Value, String> {
     serde_json::from_slice(&response.body)
-        .map_err(|error| format!("{url} answers no JSON: {error}"))
+        .map_err(|error| format!("{url} does not answer with JSON: {error}"))
 }
 
 /// The first words of an error's body.

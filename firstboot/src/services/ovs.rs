@@ -19,7 +19,7 @@ pub struct Switch {
     pub version: Option<String>,
     /// The bridges.
     pub bridges: Vec<Bridge>,
-    /// The last configuration that the switch has taken up.
+    /// The last configuration that the switch has adopted.
     pub cur_cfg: i64,
 }
 
@@ -229,7 +229,7 @@ fn commit(host: &Host, mut operations: Vec<Value>) -> Result<(), Fault> {
         if host.clock().monotonic() - began >= SETTLE {
             let seconds = SETTLE.as_secs();
             return Err(Fault::new(format!(
-                "ovs-vswitchd has not taken up the new configuration for {seconds} s"
+                "ovs-vswitchd has not adopted the new configuration for {seconds} s"
             ))
             .hint("/var/log/openvswitch/ovs-vswitchd.log shows why"));
         }

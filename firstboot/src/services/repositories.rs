@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// repomd.xml is a few kilobytes.
 const MAX_INDEX: u64 = 1 << 20;
-/// The count stands in the first line or two of the package list.
+/// The count is in the first line or two of the package list.
 const HEAD: u64 = 64 << 10;
 /// The package list of a whole distribution, compressed, is a tenth of this.
 const MAX_LIST: u64 = 256 << 20;

@@ -26,7 +26,7 @@ impl CurrentRun {
         let (state, mut note) = match RunState::load(host).map_err(explain)? {
             None => (None, Some("firstboot has not run on this node yet")),
             Some(state) if state.boot_id != host.boot_id() => {
-                (None, Some("firstboot has not run since this boot"))
+                (None, Some("firstboot has not run in this boot"))
             }
             Some(state) => (Some(state), None),
         };

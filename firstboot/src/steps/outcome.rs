@@ -13,6 +13,6 @@ pub enum CheckOutcome {
     Waiting(String),
     /// Not in the desired state, and nothing here can change it.
     Impossible(Fault),
-    /// Not for this node as it is, or cannot be judged in a directory tree; why.
+    /// Not for this node as it is, or cannot be checked in a directory tree; why.
     Skipped(String),
 }

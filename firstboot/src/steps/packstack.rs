@@ -172,7 +172,7 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
     host.make_private(DIRECTORY)?;
     if packstack.program.is_none() {
         let reached = log_in_everywhere(host, spec)?;
-        host.note_output(JOB, &format!("{reached} hosts let root in by key"));
+        host.note_output(JOB, &format!("{reached} hosts accept root's key"));
     }
     // From here until its end the last result does not hold.
     host.remove(RESULT)?;
@@ -216,7 +216,7 @@ fn log_in_everywhere(host: &Host, spec: &Spec) -> Result<usize, Fault> {
         if !output.ok() {
             let (key, list) = (node_files::ROOT_KEY, node_files::AUTHORIZED_KEYS);
             return Err(Fault::new(format!(
-                "{} does not let root in by key ({})",
+                "{} does not accept root's key ({})",
                 one.name,
                 output.summary()
             ))

@@ -149,7 +149,7 @@ fn another_boot_makes_the_old_result_void() {
     node.write("/proc/sys/kernel/random/boot_id", "00000000-0000-4000-8000-000000000001\n");
     let status = report::load_status(&node.host()).unwrap();
     assert_eq!(status.state, Readiness::Working);
-    assert!(status.note.unwrap().contains("since this boot"));
+    assert!(status.note.unwrap().contains("in this boot"));
     node.run();
     assert_eq!(report::load_status(&node.host()).unwrap().state, Readiness::Ready);
 }

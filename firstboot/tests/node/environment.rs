@@ -45,7 +45,7 @@ fn a_healthy_node_passes_all_seven() {
         assert!(one.ok && one.hint.is_empty() && !one.evidence.is_empty(), "{one:?}");
     }
     assert!(checks[3].evidence.contains("4 repositories with 10670 packages"), "{checks:?}");
-    assert!(checks[4].evidence.contains("2 needed: 0 installed, 2 to be had"), "{checks:?}");
+    assert!(checks[4].evidence.contains("2 needed: 0 installed, 2 available"), "{checks:?}");
     assert_eq!(node.called("systemctl --no-pager start"), 0);
 }
 
@@ -128,7 +128,7 @@ fn the_binary_prints_seven_entries_and_the_status_with_all_keys() {
     let evidence = checks[3]["evidence"].as_str().unwrap();
     assert!(evidence.contains("repomd.xml: only a running node can ask it"), "{evidence}");
     let text = String::from_utf8(firstboot(&["check"], root).stdout).unwrap();
-    assert!(text.contains("what to do: run it on the node"), "{text}");
+    assert!(text.contains("hint: run it on the node"), "{text}");
 
     assert_eq!(firstboot(&["run"], root).status.code(), Some(0));
     let status = firstboot(&["status", "--json"], root).stdout;

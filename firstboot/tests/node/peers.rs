@@ -325,10 +325,10 @@ fn start_impostor(other: &Authority, node: &LabNode) -> LabNode {
     let impostor = LabNode::start(other, spec(1, 2));
     until("the impostor is reported", || {
         let records = node.records();
-        records.contains("what answers at 10.9.0.2 has not the keys of node1")
+        records.contains("the host at 10.9.0.2 does not have the keys of node1")
     });
     until("it does not believe us", || {
-        impostor.records().contains("what answers at 10.9.0.1 has not the keys of node0")
+        impostor.records().contains("the host at 10.9.0.1 does not have the keys of node0")
     });
     impostor
 }

@@ -83,7 +83,10 @@ fn check_answers(double: &Double) {
         "catalogue has no image",
     );
     sick(double.with(SERVICES, (500, json!("oops")), || ask("nova")), "answers 500: oops");
-    sick(double.with(SERVICES, (200, json!("no json")), || ask("nova")), "answers no JSON");
+    sick(
+        double.with(SERVICES, (200, json!("no json")), || ask("nova")),
+        "does not answer with JSON",
+    );
     sick(double.with(SERVICES, (200, json!({})), || ask("nova")), "has no list `services`");
 }
 
