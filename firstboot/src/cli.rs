@@ -25,8 +25,8 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 ready, 1 a step failed, 2 still working (status, peers), \
-    64 wrong arguments, 65 an input file is missing or wrong, 74 the state cannot be read or written, 75 another run is in progress, \
-    78 the node spec is missing or wrong.";
+    64 wrong arguments, 65 an input file is missing or wrong, 74 the state cannot be read or \
+    written, 75 another run is in progress, 78 the node spec is missing or wrong.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -77,8 +77,8 @@ impl Namespace {
         self.daemons.push(programs::start("chronyd", &mut command));
     }
 
-    /// Starts a double of the lab's name server: it does not know any name (NXDOMAIN, RFC 1035). Without
-    /// an answer, sshd on EL7 waits for its look-up of who logs in.
+    /// Starts a double of the lab's name server: it does not know any name (NXDOMAIN, RFC
+    /// 1035). Without an answer, sshd on EL7 waits for its look-up of who logs in.
     ///
     /// # Panics
     /// When it cannot be started.

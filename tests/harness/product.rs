@@ -85,7 +85,8 @@ pub fn state() -> PathBuf {
     cache().join("state")
 }
 
-/// [`cache`], created if it does not exist; large temporary files of tests go here, as `/tmp` may be small.
+/// [`cache`], created if it does not exist; large temporary files of tests go here, as `/tmp`
+/// may be small.
 ///
 /// # Panics
 /// When it cannot be made.

@@ -68,7 +68,8 @@ fn without_a_server_the_wait_ends_with_the_right_words() {
         let directory = tempfile::tempdir().unwrap();
         let step = chrony_step(directory.path(), 4);
         assert_eq!(step.outcome, Outcome::Failed, "{step:?}");
-        let words = "timed out after 4 s waiting for chronyd to select a source (127.0.0.1 has not answered)";
+        let words = "timed out after 4 s waiting for chronyd to select a source \
+                     (127.0.0.1 has not answered)";
         assert_eq!(step.message, words);
         assert!(step.hint.unwrap().contains("127.0.0.1 answers NTP"));
     });

@@ -157,7 +157,7 @@ fn what_breaks_a_rule_is_refused_and_counted() {
             break_boot_order(&one, &node, early).await;
             break_form(&one, &node).await;
             break_time_limit(&one, &node).await;
-            // The nodes refuse each other: the other lab's node is not a valid server for us either.
+            // The nodes refuse each other: neither is a valid server for the other.
             let first = announcement("node1", "boot-a", 7);
             let error = announce(&Authority::new().pki("node1"), &node, &first).await.unwrap_err();
             assert!(error.contains("invalid peer certificate"), "{error}");

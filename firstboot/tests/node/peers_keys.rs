@@ -67,7 +67,7 @@ fn a_replaced_key_is_refused_by_nodes_that_are_built_again() {
         let records = node.records();
         assert!(records.contains("revoked-certificate: its key is not the one in"), "{records}");
 
-        // The other way round: a node with a replaced key is not a valid server for who knows the new one.
+        // The other way round: who knows the new key refuses a server with the old one.
         let newer = fingerprints(&[("node0", &new), ("node1", &new)]);
         let error = talk(async { open(&pki(&new, Some(&newer)), &node).await.err().unwrap() });
         assert!(error.contains("Revoked"), "{error}");
