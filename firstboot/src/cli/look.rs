@@ -76,7 +76,7 @@ pub(super) struct Logs {
     /// Of this step only; `run` for the run as a whole, `peers` for the other nodes.
     #[arg(value_name = "STEP")]
     step: Option<String>,
-    /// Go on with what comes.
+    /// Follow: print new records as they come.
     #[arg(long, short)]
     follow: bool,
     /// Of every boot, not only of this one.

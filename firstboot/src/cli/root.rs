@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(super) struct Root {
-    /// The node's root directory; with another one than / only files are looked at and
+    /// The node's root directory; with another one than / only files are checked and
     /// written, below it.
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub(super) root: PathBuf,

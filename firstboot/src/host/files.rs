@@ -108,7 +108,7 @@ pub fn write_atomic(target: &Path, content: &[u8], mode: u32) -> io::Result<()> 
     let (Some(directory), Some(name)) = (target.parent(), target.file_name()) else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "names no file"));
     };
-    make_directories(directory)?;
+    create_directories(directory)?;
     let mut temporary = OsString::from(".");
     temporary.push(name);
     temporary.push(".firstboot");
@@ -148,15 +148,15 @@ fn write_synced(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Makes `directory` and what leads to it, mode 0755.
+/// Creates `directory` and its parents, mode 0755.
 ///
 /// # Errors
-/// As making directories.
-pub fn make_directories(directory: &Path) -> io::Result<()> {
+/// As creating directories.
+pub fn create_directories(directory: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o755).create(directory)
 }
 
-/// Locks `directory`, `None` if someone else has it locked.
+/// Locks `directory`, `None` if another process has it locked.
 ///
 /// # Errors
 /// As opening a directory.

@@ -78,7 +78,7 @@ impl Host {
     }
 
     /// The content of `path`, `None` if it does not exist. Bytes that are not UTF-8
-    /// are replaced, so that they compare unequal to whatever is wanted.
+    /// are replaced, so that they differ from every desired value.
     ///
     /// # Errors
     /// As reading a file; also when it is larger than [`files::MAX_FILE`].
@@ -99,14 +99,14 @@ impl Host {
         Ok(())
     }
 
-    /// Takes the lock on the directory `path`, making the directory if need be; the lock
+    /// Takes the lock on the directory `path`, creating the directory if needed; the lock
     /// ends with the returned value. `None` if another process holds it.
     ///
     /// # Errors
     /// As opening a directory.
     pub fn lock(&self, path: &str) -> io::Result<Option<files::Lock>> {
         let directory = self.path(path)?;
-        files::make_directories(&directory).map_err(|error| named(path, &error))?;
+        files::create_directories(&directory).map_err(|error| named(path, &error))?;
         files::lock(&directory).map_err(|error| named(path, &error))
     }
 
@@ -138,12 +138,12 @@ impl Host {
         }
     }
 
-    /// Makes the directory `path` if it does not exist, for its owner only.
+    /// Creates the directory `path` if it does not exist, for its owner only.
     ///
     /// # Errors
-    /// As making directories.
+    /// As creating directories.
     pub fn make_private(&self, path: &str) -> io::Result<()> {
-        files::make_directories(&self.path(path)?).map_err(|error| named(path, &error))?;
+        files::create_directories(&self.path(path)?).map_err(|error| named(path, &error))?;
         self.set_mode(path, 0o700)
     }
 

@@ -60,7 +60,7 @@ pub(super) async fn announce_repeatedly(service: Rc<SharedService>, peer: LabHos
     }
 }
 
-/// Sends it once; why it was not taken, if it was not.
+/// Sends it once; why it was not accepted, if it was not.
 async fn send_announcement(
     service: &SharedService,
     peer: &LabHost,

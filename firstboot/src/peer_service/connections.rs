@@ -6,7 +6,7 @@
 //!    [`STRANGERS`], so that strangers never take the lab's places, however many addresses
 //!    they have. Both are less where few files may be open, so that there is always one to
 //!    answer with.
-//! 3. Where there is no place left, the oldest connection among those that share it which
+//! 3. When no place is left, the oldest connection among those that share it which
 //!    has not shown a certificate of the lab is closed. If all have, the new one is.
 
 use contract::spec::Spec;
@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 
 /// Connections of one address: a node opens one after the other, and a user's machine may
-/// have several programs that look.
+/// have several programs that ask.
 const PER_ADDRESS: usize = 8;
 /// Connections of the lab's addresses together, and not more than a quarter of the files that
 /// may be open. Local users have the node's own address: it has half of them at most.

@@ -1,6 +1,6 @@
 //! What a node knows of the others, and the rules by which it accepts announcements.
 //!
-//! An announcement is taken when all of this holds:
+//! An announcement is accepted when all of this holds:
 //!
 //! 1. The name in the client's certificate is that of the node it is about, and the spec
 //!    knows that node.
@@ -29,7 +29,7 @@ use std::time::Duration;
 pub const PATH: &str = "/run/firstboot/peers.json";
 /// The file's format version.
 const VERSION: u32 = 1;
-/// How long after the beginning of its session an announcement is taken.
+/// How long after the beginning of its session an announcement is accepted.
 pub const EXPIRY: Duration = Duration::from_secs(10);
 /// A node that was not seen for so many seconds is unreachable: three announcements
 /// were lost.

@@ -1,4 +1,4 @@
-//! Open vSwitch: its bridges, ports and interfaces, and making a bridge.
+//! Open vSwitch: its bridges, ports and interfaces, and creating a bridge.
 
 use crate::host::Fault;
 use crate::host::Host;
@@ -127,13 +127,13 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// Makes `bridge` with `device` as its port, as far as it does not exist, and waits until
+/// Creates `bridge` with `device` as its port, as far as it does not exist, and waits until
 /// the switch has done it. Whether the bridge is new.
 ///
 /// # Errors
-/// When the database refuses, or the switch does not take it up in time; then `device`
+/// When the database refuses, or the switch does not adopt it in time; then `device`
 /// may already be a port.
-pub fn make_bridge(host: &Host, bridge: &spec::SpecBridge, device: &str) -> Result<bool, Fault> {
+pub fn create_bridge(host: &Host, bridge: &spec::SpecBridge, device: &str) -> Result<bool, Fault> {
     let switch = look(host)?;
     let new = switch.bridge(&bridge.name).is_none();
     let mut operations = Vec::new();
@@ -163,7 +163,7 @@ fn new_bridge(bridge: &spec::SpecBridge) -> Vec<Value> {
     });
     let bridges = json!([["bridges", "insert", ["set", [["named-uuid", "bridge"]]]]]);
     vec![
-        // Someone else may make it meanwhile.
+        // Another process may create it meanwhile.
         json!({"op": "wait", "timeout": 0, "table": "Bridge", "where": [["name", "==", name]],
                "columns": ["name"], "until": "==", "rows": []}),
         insert_interface(name, "internal", "bridge"),
@@ -184,11 +184,11 @@ fn insert_port(name: &str, id: &str) -> Value {
            "row": {"name": name, "interfaces": interfaces}})
 }
 
-/// Takes `device` out of the bridge `name`, and the bridge itself away where `whole`.
+/// Removes `device` from the bridge `name`, and the bridge itself where `whole`.
 ///
 /// # Errors
-/// As [`make_bridge`].
-pub fn unmake_bridge(host: &Host, name: &str, device: &str, whole: bool) -> Result<(), Fault> {
+/// As [`create_bridge`].
+pub fn uncreate_bridge(host: &Host, name: &str, device: &str, whole: bool) -> Result<(), Fault> {
     let [bridges, ports] =
         ovsdb::rows(host, [("Bridge", &["_uuid", "name"]), ("Port", &["_uuid", "name"])])?;
     let id = |rows: &[Value], name: &str| {
@@ -211,7 +211,7 @@ pub fn unmake_bridge(host: &Host, name: &str, device: &str, whole: bool) -> Resu
     commit(host, operations)
 }
 
-/// Does `operations` and waits until the switch has taken them up.
+/// Does `operations` and waits until the switch has adopted them.
 fn commit(host: &Host, mut operations: Vec<Value>) -> Result<(), Fault> {
     if operations.is_empty() {
         return Ok(());

@@ -165,7 +165,7 @@ fn attribute<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     Some(rest.split_once('"')?.0)
 }
 
-/// Which of `names` stand in `<name>` elements; read piece by piece.
+/// Which of `names` are in `<name>` elements; read in pieces.
 fn names_in<'a>(mut reader: impl Read, names: &[&'a str]) -> BTreeSet<&'a str> {
     const OPEN: &str = "<name>";
     let mut found = BTreeSet::new();

@@ -1,5 +1,5 @@
 //! The state file: how far this boot's run is, for `firstboot status`. It is a
-//! report, not a memory: a run decides by looking at the world.
+//! report, not a memory: a run decides by checking the node.
 
 use crate::host::Host;
 use crate::steps::step::Step;

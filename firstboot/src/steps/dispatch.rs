@@ -14,7 +14,7 @@ impl Step {
     /// Checks the node and changes nothing.
     ///
     /// # Errors
-    /// When the world cannot be looked at; it is then tried again.
+    /// When the node cannot be checked; it is then tried again.
     pub fn check(self, host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
         match self {
             Step::Identity => identity::check(host, spec),

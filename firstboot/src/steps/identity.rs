@@ -1,5 +1,5 @@
 //! Identity: host name, `/etc/hosts`, `/etc/resolv.conf`, `/etc/sysconfig/network`
-//! and the interface's `ifcfg` file. imgbuild wrote them; whatever changed them since is undone.
+//! and the interface's `ifcfg` file. imgbuild wrote them; later changes are reverted.
 
 use super::outcome::CheckOutcome;
 use crate::host::Fault;

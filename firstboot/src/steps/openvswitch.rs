@@ -1,7 +1,7 @@
 //! Open vSwitch, on nodes whose services name it: its database and switch answer, and
 //! the bridge of the spec has the node's address with the node's interface as its port.
 //!
-//! The bridge is made before packstack runs: its puppet modules would cut the network
+//! The bridge is created before packstack runs: its puppet modules would cut the network
 //! off while they move the address.
 
 use super::network::{Answer, answer};
@@ -67,7 +67,7 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
     Ok(CheckOutcome::Met(format!("{version} answers, bridges: {names}{carries}")))
 }
 
-/// What is wrong with the two files that make the bridge at the next boot.
+/// What is wrong with the two files that create the bridge at the next boot.
 fn wrong_files(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
     let Some(bridge) = &spec.bridge else { return Ok(Vec::new()) };
     let mut wrong = Vec::new();
@@ -143,7 +143,7 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
         ))
         .hint("see that the gateway exists and answers, then `firstboot retry openvswitch`"));
     }
-    // The files go first: after a power cut the next boot makes the bridge from them.
+    // The files go first: after a power cut the next boot creates the bridge from them.
     let done = write_files(host, spec, bridge, &old, &mut changes)
         .and_then(|()| move_address(host, spec, bridge, &mut changes))
         .and_then(|()| still_answers(host, spec, answered));
@@ -184,7 +184,7 @@ impl Old {
                 None => host.remove(&files::ifcfg_path(name))?,
             }
         }
-        ovs::unmake_bridge(host, &bridge.name, device, true)?;
+        ovs::uncreate_bridge(host, &bridge.name, device, true)?;
         let own = format!("{}/{}", spec.node.address, spec.network.prefix);
         ip(host, &["link", "set", "dev", device, "up"])?;
         ip(host, &["address", "replace", &own, "brd", "+", "dev", device])?;
@@ -224,7 +224,7 @@ fn write_files(
     Ok(())
 }
 
-/// Makes the bridge and moves the node's address and default route to it.
+/// Creates the bridge and moves the node's address and default route to it.
 fn move_address(
     host: &Host,
     spec: &Spec,
@@ -232,7 +232,7 @@ fn move_address(
     changes: &mut Vec<String>,
 ) -> Result<(), Fault> {
     let (name, device) = (&bridge.name, &spec.node.interface);
-    if ovs::make_bridge(host, bridge, device)? {
+    if ovs::create_bridge(host, bridge, device)? {
         changes.push(format!("bridge {name}"));
     }
     let own = format!("{}/{}", spec.node.address, spec.network.prefix);

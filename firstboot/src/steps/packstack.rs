@@ -1,6 +1,6 @@
 //! packstack, on the controller: OpenStack is installed by it once every compute is
 //! ready. Its input is kept, so that it runs again only when that changes or
-//! when it did not come to its end.
+//! when it did not finish.
 
 use super::outcome::CheckOutcome;
 use crate::host::Fault;
@@ -25,7 +25,7 @@ const KEPT: &str = "/var/lib/firstboot/packstack/answers.txt";
 const IN_USE: &str = "/var/lib/firstboot/packstack/in-use.txt";
 /// Its output.
 const LOG: &str = "/var/lib/firstboot/packstack/output.log";
-/// That it came to its end.
+/// That it finished.
 const RESULT: &str = "/var/lib/firstboot/packstack/result.json";
 /// What packstack leaves on the controller.
 const RC_FILE: &str = "/root/keystonerc_admin";
@@ -39,7 +39,7 @@ const LOGIN: Duration = Duration::from_secs(30);
 /// on a slow machine.
 const STALL: Duration = Duration::from_secs(45 * 60);
 
-/// The record of a run that came to its end.
+/// The record of a finished run.
 #[derive(Serialize, Deserialize)]
 struct RunResult {
     /// When (RFC 3339, UTC).
@@ -62,7 +62,7 @@ pub(super) fn present(host: &Host, spec: &Spec) -> bool {
     spec.packstack.as_ref().is_some_and(|packstack| program(host, packstack).is_some())
 }
 
-/// The answer file of the last run, if one came to its end.
+/// The answer file of the last run, if one finished.
 pub(super) fn installed(host: &Host) -> Result<Option<AnswerFile>, Fault> {
     let ended =
         host.read(RESULT)?.is_some_and(|text| serde_json::from_str::<RunResult>(&text).is_ok());

@@ -24,7 +24,7 @@ pub enum Step {
     OpenVswitch,
     /// packstack has installed OpenStack.
     Packstack,
-    /// What packstack left otherwise than the lab needs it.
+    /// Settings that packstack left other than the lab needs them.
     Aftercare,
     /// OpenStack's services answer.
     Verify,

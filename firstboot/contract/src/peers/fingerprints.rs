@@ -26,7 +26,7 @@ pub enum FingerprintError {
         /// The name.
         name: String,
     },
-    /// What should be the certificate of this name is none.
+    /// The certificate of this name cannot be read.
     #[error("the certificate of {0} is damaged")]
     Certificate(String),
 }

@@ -90,7 +90,7 @@ impl Pki {
     }
 }
 
-/// The judges of the other side's certificate.
+/// The verifiers of the other side's certificate.
 struct Verifiers {
     provider: Arc<CryptoProvider>,
     of_clients: Arc<Verifier<dyn ClientCertVerifier>>,

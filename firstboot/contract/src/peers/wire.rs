@@ -6,7 +6,7 @@
 //! | `GET /v1/peers` | an array of [`PeerStatus`], one for each other node of the lab |
 //! | `POST /v1/announce` | takes an [`Announcement`]; 204, or a [`Refused`] |
 //!
-//! Fields may be added; readers pass over those that they do not know.
+//! Fields may be added; readers ignore unknown ones.
 
 use crate::spec::Role;
 use crate::status::{CloudState, Outcome, Readiness};
@@ -144,7 +144,7 @@ impl Announcement {
     }
 }
 
-/// Why an announcement was not taken.
+/// Why an announcement was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
     /// The reason's name, as it is counted under.

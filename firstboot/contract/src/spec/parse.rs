@@ -56,7 +56,7 @@ impl Spec {
     }
 }
 
-/// A parser's error, with its line and the key that stands there.
+/// A parser's error, with its line and the key on that line.
 fn locate(text: &str, error: &toml::de::Error) -> SpecError {
     let line = error.span().map(|span| {
         let before = &text.as_bytes()[..span.start.min(text.len())];

@@ -9,7 +9,7 @@ pub(super) struct Expected {
     /// Names of the hosts with an Open vSwitch agent.
     pub(super) agents: Vec<String>,
     /// When this node booted (`2026-11-24T02:28:00`, UTC): what was last seen before
-    /// is from an earlier life.
+    /// is from an earlier boot.
     pub(super) boot: String,
 }
 
