@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub const REAL: &str = "/usr/bin/qemu-system-x86_64";
 /// What the boot loader shows last, and a machine that KVM fails after it.
 pub const LOADER: &str = "\r\n  Booting `CentOS Linux 7'\r\n\r\n";
-/// QEMU's own words when KVM cannot go on (accel/kvm/kvm-all.c), shortened.
+/// QEMU's own message when KVM cannot go on (accel/kvm/kvm-all.c), shortened.
 pub const MESSAGES: &str = "KVM internal error. Suberror: 1\n\
     extra data[0]: 0x0000000000000001\n\
     emulation failure\n\
@@ -37,7 +37,7 @@ pub enum Variant {
     BootSector,
     /// It runs the probe, and QEMU stops every machine.
     InternalError,
-    /// It runs the probe, and every machine spins without a word.
+    /// It runs the probe, and every machine spins without output.
     Silent,
 }
 

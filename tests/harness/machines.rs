@@ -151,8 +151,8 @@ impl<'a> Machines<'a> {
             for (key, value) in [("node", node), ("state", "ready"), ("cloud", "up")] {
                 assert_eq!(status[key], value, "{status:#}");
             }
-            assert_eq!(standing(&status), standing(&peers), "status and peers of {node}");
-            for [other, address, ..] in standing(&status) {
+            assert_eq!(statuses(&status), statuses(&peers), "status and peers of {node}");
+            for [other, address, ..] in statuses(&status) {
                 let at = NODES.iter().position(|n| other == *n).expect("a node of the lab");
                 assert_eq!(address, ADDRESSES[at], "{status:#}");
             }
@@ -249,8 +249,8 @@ pub fn is_ready(peer: &Value) -> bool {
     peer["state"] == "ready" && peer["reachable"] == true
 }
 
-/// Of each peer its name, address, role, state and word on OpenStack.
-fn standing(view: &Value) -> Vec<[Value; 5]> {
+/// Of each peer its name, address, role, state and report on OpenStack.
+fn statuses(view: &Value) -> Vec<[Value; 5]> {
     let of =
         |peer: &Value| ["node", "address", "role", "state", "cloud"].map(|key| peer[key].clone());
     view["peers"].as_array().expect("peers").iter().map(of).collect()

@@ -67,7 +67,7 @@ fn systemd_finds_nothing_wrong_with_the_units() {
         let mut verify = Command::new("systemd-analyze");
         let output = verify.args(["verify", "--man=no"]).arg(&path).output();
         let output = output.expect("`systemd-analyze` runs (Debian package systemd)");
-        // It also looks at the machine's own units, and may have words for those.
+        // It also checks the machine's own units, and may print warnings on those.
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && !stderr.contains("firstboot"), "{output:?}");
         assert!(text.contains(&format!("ConditionPathExists={}\n", contract::spec::PATH)));

@@ -131,7 +131,7 @@ fn a_run_killed_at_any_write_is_completed_by_the_next() {
     let spec = contract::spec::Spec::parse(CONTROLLER).unwrap();
     let plain = contract::node_files::ifcfg(&spec).into_bytes();
     let mut cuts = 0;
-    // Before the content is there, before it is on the disk, before it has its name.
+    // Before the content is written, before it is on the disk, before it has its name.
     for (call, each) in [("openat", 3), ("fsync", 2), ("rename", 1)] {
         for n in (1..).step_by(each) {
             let root = tree();
@@ -139,7 +139,7 @@ fn a_run_killed_at_any_write_is_completed_by_the_next() {
                 break;
             }
             cuts += 1;
-            // What is there is the old file or the new one, whole.
+            // It is the old file or the new one, complete.
             let old = files(tree().path(), false);
             for (name, file) in files(root.path(), false) {
                 let temporary = name.to_string_lossy().ends_with(".firstboot");

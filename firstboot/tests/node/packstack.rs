@@ -10,7 +10,7 @@ use firstboot::steps::Step;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-/// A double of packstack. How it behaves stands in /variant below the node's root.
+/// A double of packstack. Its behaviour is in /variant below the node's root.
 const DOUBLE: &str = include_str!("packstack-double");
 
 /// A controller whose spec names the double; it hangs when it has had no news for 40 s
@@ -52,7 +52,7 @@ fn recorded(node: &Node) -> String {
     format!("{:?}\n{}", node.records.0.lock().unwrap(), node.read("/var/lib/firstboot/state.json"))
 }
 
-/// No planted value stands in a file that others may read, except the double's own.
+/// No planted value is in a file that others may read, except the double's own.
 fn no_secret_is_open(node: &Node) {
     let mut directories = vec![node.root.path().to_owned()];
     while let Some(directory) = directories.pop() {

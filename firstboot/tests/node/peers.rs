@@ -178,7 +178,7 @@ fn what_breaks_a_rule_is_refused_and_counted() {
         let records = node.records();
         assert_eq!(records.matches("malformed:").count(), 1, "{records}");
 
-        // What was believed and refused outlasts the service.
+        // What was accepted and refused outlasts the service.
         until("the view is in its file", || node.peer("node1")["boot_id"] == "boot-b");
         node.serve();
         talk(async {
@@ -307,7 +307,7 @@ fn strangers_get_nothing() {
         assert!(output.stdout.is_empty() && stderr.contains("alert"), "{output:?}");
         let plain = Command::new("curl").args(["-sS", &format!("http://{at}/v1/state")]).output();
         assert!(!String::from_utf8_lossy(&plain.unwrap().stdout).contains("node0"));
-        // A node of another lab in a node's place: neither side believes the other.
+        // A node of another lab in a node's place: neither side accepts the other.
         let _impostor = start_impostor(&other, &node);
         assert_eq!(node.peer("node1")["state"], "unknown");
         until("each is counted", || {

@@ -5,7 +5,7 @@
 //!
 //! * `boot-sector`: it runs a boot sector and no kernel, so the probe fails;
 //! * `internal-error`: the probe gets to its end, and QEMU stops every machine;
-//! * `silent`: the probe gets to its end, and every machine spins without a word.
+//! * `silent`: the probe gets to its end, and every machine spins without output.
 //!
 //! The file `late`, if there is one, names the machine whose clock begins in 1970.
 //!

@@ -66,7 +66,7 @@ fn pykickstarts_own_cases() {
     assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// Every command and section of the dialect has a fate in the report.
+/// Every command and section of the dialect has its support in the report.
 #[test]
 fn every_command_is_reported() {
     let text = "auth --enableshadow\nauthconfig --passalgo=sha512\nbtrfs none btrfs.1\nautostep\n\
@@ -253,7 +253,7 @@ fn every_accepted_file_has_a_report() {
 }
 
 /// Line and first word of every command and section of a kickstart, in order, and of every
-/// `%include` in a section: each of them has a fate.
+/// `%include` in a section: each of them has its support reported.
 fn heads(text: &str) -> Vec<(u64, &str)> {
     let mut heads = Vec::new();
     let mut section: Option<(u64, &str)> = None;

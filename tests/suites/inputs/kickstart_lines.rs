@@ -310,7 +310,7 @@ fn packages_are_those_that_any_node_of_the_role_needs() {
     }
 }
 
-/// Of a command that stands twice the later one counts, as pykickstart merges them.
+/// Of a command that is given twice the later one counts, as pykickstart merges them.
 #[test]
 fn a_line_that_a_later_one_replaces_is_told() {
     let (_, _, kickstart) = alone("bootloader --append=one --timeout=3\nbootloader --append=two");

@@ -144,7 +144,7 @@ fn check_disks(guest: &Guest) {
     let device = swap.lines().last().expect("device");
     assert!(swap.lines().count() == 2 && swap.starts_with(device), "{swap}");
 
-    // EL7's lvm2 reads the metadata without a word of complaint, checks it, and rewrites it.
+    // EL7's lvm2 reads the metadata without a warning, checks it, and rewrites it.
     assert_eq!(
         squeezed(&guest.ssh("pvs --noheadings -o pv_name,vg_name,fmt 2>&1")),
         "/dev/vda4 vg lvm2"

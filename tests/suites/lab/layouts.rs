@@ -53,7 +53,7 @@ fn prepare(lab: &Lab, name: &str, storage: &str) -> (PathBuf, Vec<String>) {
     (directory, arguments)
 }
 
-/// Pieces (offset and size) of an image, one after the other, as a sparse file of its own, for
+/// Extents (offset and size) of an image, one after the other, as a sparse file of its own, for
 /// tools that want one.
 fn carve(raw: &Path, pieces: &[(u64, u64)], to: &Path) -> String {
     const BLOCK: u64 = 1 << 10;
@@ -74,7 +74,7 @@ fn carve(raw: &Path, pieces: &[(u64, u64)], to: &Path) -> String {
     text(to)
 }
 
-/// Every partition and logical volume that the manifest names: its pieces (offset and size)
+/// Every partition and logical volume that the manifest names: its extents (offset and size)
 /// and its content.
 fn devices(directory: &Path) -> Vec<(Vec<(u64, u64)>, Value)> {
     let manifest = fs::read(directory.join("manifest.json")).expect("manifest");

@@ -11,7 +11,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::{Command, Output, Stdio};
 
-/// Where the user's disks are; everybody may pass, as libvirt's QEMU has to.
+/// Where the user's disks are; every user may pass, as libvirt's QEMU has to.
 const STATE: &str = "/mnt/state";
 
 /// An image of nova01 and all that is needed to run it, the user's own.
@@ -187,7 +187,7 @@ fn check_description(libvirt: &Libvirt) {
     assert!(network.split_whitespace().any(|name| name == "openstack-lab"), "{network}");
 }
 
-/// The console goes both ways, and Ctrl-] leaves it. Nobody logs in there on the practice medium.
+/// The console goes both ways, and Ctrl-] leaves it. No user logs in there on the practice medium.
 fn check_console(libvirt: &Libvirt) {
     let log = ok(libvirt, &["console", "nova01", "--log"]);
     assert!(log.contains("node nova01 is ready"), "{}", tail(&log, 2000));

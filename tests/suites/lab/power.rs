@@ -90,14 +90,14 @@ pub fn check(machines: &Machines) {
             is_ready(peer) && peer["boot_id"] == boots[at].as_str()
         });
     }
-    // Connections break off with the power.
+    // Connections are interrupted with the power.
     machines.check_peers(&["no-tls", "expired"]);
     machines.packstack();
     let address = machines.ssh(NODES[0], "ip -4 -o address show dev br-ex");
     assert!(address.contains("192.168.1.10/24"), "{address}");
 }
 
-/// The clock began in 1970 and was put right.
+/// The clock began in 1970 and was corrected.
 pub fn check_clock(machines: &Machines) {
     let kernel = machines.ssh(LATE, "journalctl -b -k --no-pager | grep 'setting system clock'");
     assert!(kernel.contains("1970-01-01T"), "{kernel}");

@@ -59,7 +59,7 @@ fn check_packstack_logs_in(machines: &Machines) {
     assert_eq!(machines.ssh("nova01", &login).trim(), "255");
 }
 
-/// No secret is in what anybody on the nodes may read, in journals, states or command lines.
+/// No secret is in what any user on the nodes may read, in journals, states or command lines.
 fn check_nothing_leaks(machines: &Machines) {
     let secrets = Secrets::of(&machines.state());
     for node in NODES {
@@ -236,7 +236,7 @@ fn without_root_the_lab_is_in_a_user_namespace() {
     let home = place.join("home");
     fs::create_dir(&home).expect("directory");
     std::os::unix::fs::chown(&home, Some(NOBODY), Some(NOBODY)).expect("owner");
-    // Everybody may use /dev/net/tun on most machines; here only in this mount namespace.
+    // Every user may use /dev/net/tun on most machines; here only in this mount namespace.
     let run = |arguments: &[&str]| {
         let script = "mount -t tmpfs tun /dev/net && mknod -m 666 /dev/net/tun c 10 200 &&
                       exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"";

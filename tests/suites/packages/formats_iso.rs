@@ -52,7 +52,7 @@ fn xorriso_listing(image: &Path) -> Vec<String> {
     let image = image.to_str().expect("path");
     let out = oracle::ok("xorriso", ["-indev", image, "-find", "/", "-exec", "lsdl", "--"]);
     let line = |line: &str| {
-        // `e` is the boot catalogue, a file to everybody else.
+        // `e` is the boot catalogue, a file to all other readers.
         let line = &line.strip_prefix('e').map_or_else(|| line.into(), |rest| format!("-{rest}"));
         let name = line.find(" '/")?;
         let fields: Vec<_> = line[..name].split_whitespace().collect();

@@ -185,7 +185,7 @@ fn their_listing(listed: &str) -> Vec<String> {
             let [mode, _, uid, gid, size, month, date, year] = fields.as_slice() else {
                 return None;
             };
-            // `e` is the boot catalogue, a file to everybody else.
+            // `e` is the boot catalogue, a file to all other readers.
             let mode = mode.replacen('e', "-", 1);
             let path = path.strip_suffix("/'").map_or(path.to_owned(), |p| format!("{p}'"));
             let line = format!("{mode} {uid} {gid} {size} {month} {date:>2}  {year} '/{path}");

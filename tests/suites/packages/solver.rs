@@ -99,7 +99,7 @@ fn agrees(ours: &str, yum: &str) -> bool {
 
 /// Requests in whose answers we differ from yum, and why that has to be.
 const DIFFERENCES: [(&str, &str); 2] = [
-    // yum passes over a name that no repository has and reports that there is nothing to do; an
+    // yum ignores a name that no repository has and reports that there is nothing to do; an
     // image without what was asked for is a mistake, so we report that there is no such package.
     ("c72--pkg-puppet", "no package `puppet` on the media"),
     ("c72--pkg-rabbitmq-server", "no package `rabbitmq-server` on the media"),

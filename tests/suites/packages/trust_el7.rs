@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Any time will do: no key of EL7 expires.
+/// Any time works: no key of EL7 expires.
 const NOW: i64 = 1_700_000_000;
 
 /// Packages below a directory, by path.

@@ -13,7 +13,7 @@ fn a_killed_build_leaves_nothing_that_the_next_one_does_not_remove() {
     let place = Place::new(true);
     place.build("first", &[]);
     let start = Instant::now();
-    // A umask that closes everything; a signal that nohup(1) has the program ignore.
+    // A umask that closes everything; a signal that nohup(1) makes the program ignore.
     let script = "umask 077; trap '' HUP; exec \"$@\"";
     let mut command = place.script(script, &place.arguments("out", &[]));
     let build = command.stderr(Stdio::piped()).spawn().expect("a shell");
