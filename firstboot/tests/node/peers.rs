@@ -59,9 +59,7 @@ fn three_nodes_know_of_each_other_and_of_the_cloud() {
         nodes[2].stop();
         // A minute passes on the controller.
         nodes[0].uptime(1060);
-        until("its loss is known", || {
-            nodes[0].records().contains("peers: lost: node2 was last seen")
-        });
+        until("its loss is known", || nodes[0].records().contains("lost: node2 was last seen"));
         let lost = nodes[0].peer("node2");
         assert_eq!((&lost["reachable"], &lost["state"]), (&json!(false), &json!("failed")));
         let text = nodes[0].text("peers");
