@@ -2,7 +2,7 @@
 
 mod answers;
 mod exit_codes;
-mod look;
+mod inspect;
 mod output;
 mod peers;
 mod root;
@@ -60,11 +60,11 @@ enum Command {
         root: Root,
     },
     /// Check the seven things that a node must have before OpenStack is installed.
-    Check(look::Check),
+    Check(inspect::Check),
     /// Show where the time of this boot's run went.
-    Analyze(look::Analyze),
+    Analyze(inspect::Analyze),
     /// Show this boot's records (journalctl).
-    Logs(look::Logs),
+    Logs(inspect::Logs),
     /// Show the status of the other nodes: 0 all ready, 1 one failed, 2 otherwise.
     Peers(peers::Peers),
     /// Edit an answer file that packstack generated: the spec's keys, nothing else.
@@ -86,11 +86,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Run { console, root } => run::run_steps(&root.host(), console, None),
         Command::Retry { step, root } => match Step::named(&step) {
             Some(step) => run::run_steps(&root.host(), None, Some(step)),
-            None => look::refuse_step(&step),
+            None => inspect::refuse_step(&step),
         },
-        Command::Check(args) => look::check(&args),
-        Command::Analyze(args) => look::analyze(&args),
-        Command::Logs(args) => look::logs(&args),
+        Command::Check(args) => inspect::check(&args),
+        Command::Analyze(args) => inspect::analyze(&args),
+        Command::Logs(args) => inspect::logs(&args),
         Command::Status { json, wait, timeout, root } => {
             status::show_status(&root.host(), json, wait, timeout.map(Duration::from_secs))
         }

@@ -35,8 +35,8 @@ type Finding = Result<String, (String, String)>;
 
 /// Checks all seven.
 pub fn check_environment(host: &Host, spec: &Spec) -> Vec<EnvironmentCheck> {
-    type Look = fn(&Host, &Spec) -> Finding;
-    let checks: [(&str, Look); 7] = [
+    type CheckFn = fn(&Host, &Spec) -> Finding;
+    let checks: [(&str, CheckFn); 7] = [
         ("no firewalld and NetworkManager", check_managers),
         ("static address", check_address),
         ("names and reachability", check_names),
@@ -45,11 +45,11 @@ pub fn check_environment(host: &Host, spec: &Spec) -> Vec<EnvironmentCheck> {
         ("time", check_time),
         ("name servers", check_resolver),
     ];
-    let looked = checks.map(|(check, look)| match look(host, spec) {
+    let findings = checks.map(|(check, find)| match find(host, spec) {
         Ok(evidence) => EnvironmentCheck { check, ok: true, evidence, hint: String::new() },
         Err((evidence, hint)) => EnvironmentCheck { check, ok: false, evidence, hint },
     });
-    looked.map(|one| EnvironmentCheck { evidence: host.redact(&one.evidence), ..one }).into()
+    findings.map(|one| EnvironmentCheck { evidence: host.redact(&one.evidence), ..one }).into()
 }
 
 /// `wrong` as one finding, `good` where nothing is.

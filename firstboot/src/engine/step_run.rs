@@ -28,7 +28,7 @@ struct Ending {
 enum Next {
     Apply(String),
     Wait(String),
-    LookAgain(Fault),
+    CheckAgain(Fault),
     End(Ending),
 }
 
@@ -67,7 +67,7 @@ impl StepRun {
     fn converge(&mut self, run: &mut RunContext) -> Ending {
         let mut changes: Vec<String> = Vec::new();
         let mut reported: Option<(Duration, String)> = None;
-        let mut looks_failed = 0;
+        let mut failed_checks = 0;
         let mut last_fault: Option<Fault> = None;
         loop {
             let next = self.check_once(run, &changes);
@@ -81,12 +81,12 @@ impl StepRun {
                     self.report_waiting(run, &what, &mut reported);
                     run.host.clock().sleep(POLL);
                 }
-                Next::LookAgain(fault) => {
-                    looks_failed += 1;
-                    if looks_failed >= self.bounds.attempts || self.is_late(run, looks_failed) {
+                Next::CheckAgain(fault) => {
+                    failed_checks += 1;
+                    if failed_checks >= self.bounds.attempts || self.is_late(run, failed_checks) {
                         return self.end_failed(run, fault);
                     }
-                    self.sleep_before_retry(run, looks_failed, &fault.message);
+                    self.sleep_before_retry(run, failed_checks, &fault.message);
                 }
                 Next::Apply(wrong) => {
                     if self.attempts >= self.bounds.attempts || self.is_late(run, self.attempts) {
@@ -113,7 +113,7 @@ impl StepRun {
 
     fn check_once(&self, run: &RunContext, changes: &[String]) -> Next {
         match self.step.check(run.host, run.spec) {
-            Err(fault) => Next::LookAgain(fault),
+            Err(fault) => Next::CheckAgain(fault),
             Ok(CheckOutcome::Unmet(wrong)) => Next::Apply(wrong),
             Ok(CheckOutcome::Waiting(what)) => Next::Wait(what),
             Ok(CheckOutcome::Impossible(fault)) => Next::End(self.end_failed(run, fault)),

@@ -1,4 +1,4 @@
-//! Programs that run for long: each is looked after between other things, so that a step
+//! Programs that run for long: each is supervised between other things, so that a step
 //! can report its progress and notice that it hangs.
 
 use super::followed::Followed;

@@ -74,7 +74,7 @@ impl Switch {
 ///
 /// # Errors
 /// When the database server does not answer.
-pub fn look(host: &Host) -> Result<Switch, Fault> {
+pub fn read_switch(host: &Host) -> Result<Switch, Fault> {
     let [top, bridges, ports, interfaces, controllers] = ovsdb::rows(
         host,
         [
@@ -134,7 +134,7 @@ fn text(value: &Value) -> String {
 /// When the database refuses, or the switch does not adopt it in time; then `device`
 /// may already be a port.
 pub fn create_bridge(host: &Host, bridge: &spec::SpecBridge, device: &str) -> Result<bool, Fault> {
-    let switch = look(host)?;
+    let switch = read_switch(host)?;
     let new = switch.bridge(&bridge.name).is_none();
     let mut operations = Vec::new();
     if new {
@@ -225,7 +225,7 @@ fn commit(host: &Host, mut operations: Vec<Value>) -> Result<(), Fault> {
     let results = ovsdb::transact(host, operations)?;
     let wanted = results.last().and_then(|last| last["rows"][0]["next_cfg"].as_i64()).unwrap_or(0);
     let began = host.clock().monotonic();
-    while look(host)?.cur_cfg < wanted {
+    while read_switch(host)?.cur_cfg < wanted {
         if host.clock().monotonic() - began >= SETTLE {
             let seconds = SETTLE.as_secs();
             return Err(Fault::new(format!(

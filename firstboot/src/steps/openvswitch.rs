@@ -27,7 +27,7 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
             CheckOutcome::Unmet(wrong.join("; "))
         });
     }
-    let switch = match ovs::look(host) {
+    let switch = match ovs::read_switch(host) {
         Ok(switch) => switch,
         Err(fault) => {
             let unit = systemd::show_one(host, find_switch_unit(spec).unwrap_or(SWITCH_UNITS[0]))?;
@@ -120,7 +120,7 @@ fn wrong_bridge(
 
 pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
     let mut changes = Vec::new();
-    if host.live() && ovs::look(host).is_err() {
+    if host.live() && ovs::read_switch(host).is_err() {
         let unit = find_switch_unit(spec).unwrap_or(SWITCH_UNITS[0]);
         if !systemd::show_one(host, unit)?.running() {
             changes.push(systemd::change(host, "start", unit)?);
@@ -132,7 +132,7 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
         write_files(host, spec, bridge, &old, &mut changes)?;
         return Ok(changes);
     }
-    let switch = ovs::look(host)?;
+    let switch = ovs::read_switch(host)?;
     let answered = answer(host, spec.network.gateway)?;
     let begun = switch.bridge(&bridge.name).is_some();
     if answered == Answer::None && !begun {

@@ -184,13 +184,13 @@ fn the_address_moves_to_the_bridge_and_survives_neutron_by_the_cure() {
         let mut lab = Lab::new();
         let host = lab.host(|_| {});
         let spec = lab.node.spec.clone();
-        let look = || Step::OpenVswitch.check(&host, &spec).unwrap();
-        let CheckOutcome::Unmet(wrong) = look() else { panic!("{:?}", look()) };
+        let check = || Step::OpenVswitch.check(&host, &spec).unwrap();
+        let CheckOutcome::Unmet(wrong) = check() else { panic!("{:?}", check()) };
         assert!(wrong.contains("there is no bridge br-ex"), "{wrong}");
 
         let changes = Step::OpenVswitch.apply(&host, &lab.node.spec).unwrap();
         assert!(changes.contains(&"bridge br-ex".to_owned()), "{changes:?}");
-        let CheckOutcome::Met(evidence) = look() else { panic!("{:?}", look()) };
+        let CheckOutcome::Met(evidence) = check() else { panic!("{:?}", check()) };
         assert!(evidence.contains("br-ex has 192.168.1.10 and port eth0"), "{evidence}");
         assert!(Lab::gateway_answers());
         // What tools not ours report.
@@ -214,7 +214,7 @@ fn the_address_moves_to_the_bridge_and_survives_neutron_by_the_cure() {
         assert!(Lab::gateway_answers(), "with the cure it is not");
         lab.restart_switch();
         assert!(Lab::gateway_answers(), "and stays so");
-        assert!(matches!(look(), CheckOutcome::Met(_)), "{:?}", look());
+        assert!(matches!(check(), CheckOutcome::Met(_)), "{:?}", check());
     });
 }
 
@@ -338,7 +338,7 @@ fn real_databases_are_read_as_ovs_vsctl_reads_them() {
         let runner = RealNetwork { rest, hook: RefCell::new(Box::new(|_| {})) };
         let host = Host::with(node.root.path(), Box::new(runner), Box::new(Quick::default()));
         let text = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
-        let switch = ovs::look(&host).unwrap();
+        let switch = ovs::read_switch(&host).unwrap();
         let printed = parsed(&text("show.txt"));
         assert_eq!(shown(&switch), shown(&printed), "{}", directory.display());
         assert_eq!(switch.version, printed.version);

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 
 /// A link to the directory of the last run.
 const LATEST: &str = "/var/tmp/packstack/latest";
-/// Of a run's directory at most so many files are looked at, and so many directories deep.
+/// Of a run's directory at most so many files are read, and so many directories deep.
 const MAX_FILES_AND_DEPTH: (usize, u32) = (2000, 4);
 
 /// A number that changes whenever a file of the last run's directory does.
