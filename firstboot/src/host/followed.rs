@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spinning_signs_and_colours_are_no_news() {
+    fn spinning_signs_and_colours_are_not_news() {
         assert_eq!(
             plain("Testing if puppet apply is finished: a.pp   [ | ]"),
             plain("Testing if puppet apply is finished: a.pp   [ / ]")

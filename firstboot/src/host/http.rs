@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_an_error() {
+    fn what_is_not_an_answer_is_an_error() {
         assert!(served(b"garbage\r\n\r\n", &mut Request::get("")).0.is_err());
         assert!(served(b"", &mut Request::get("")).0.is_err());
         let name = ask(&Request::get("http://localhost/")).unwrap_err();

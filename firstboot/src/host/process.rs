@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_program_is_said() {
+    fn a_missing_program_is_reported() {
         let error = run(&Program::new("no-such-program-here")).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
         assert_eq!(

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn yum_and_dnf_tell_their_count() {
+    fn yum_and_dnf_report_their_count() {
         assert_eq!(yum_count("Repo-id      : centos\nRepo-pkgs    : 9,911\n"), Some(9911));
         assert_eq!(yum_count("Repo-pkgs          : 11\n"), Some(11));
         assert_eq!(yum_count("repolist: 0\n"), None);

@@ -50,7 +50,7 @@ fn the_specs_keys_are_set_and_the_password_comes_from_its_file() {
 }
 
 #[test]
-fn wrong_input_is_refused_in_words_and_nothing_is_written() {
+fn wrong_input_is_refused_with_a_message_and_nothing_is_written() {
     let root = tempfile::tempdir().unwrap();
     put(root.path(), "spec.toml", CONTROLLER, 0o644);
     put(root.path(), "generated", GENERATED, 0o644);

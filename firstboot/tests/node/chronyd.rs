@@ -63,7 +63,7 @@ fn a_real_source_is_selected() {
 }
 
 #[test]
-fn without_a_server_the_wait_ends_with_the_right_words() {
+fn without_a_server_the_wait_ends_with_the_right_message() {
     isolated(|| {
         let directory = tempfile::tempdir().unwrap();
         let step = chrony_step(directory.path(), 4);

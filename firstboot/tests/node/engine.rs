@@ -28,7 +28,7 @@ fn snapshot(at: &Path) -> Vec<(std::path::PathBuf, u64, i64, i64)> {
 }
 
 #[test]
-fn a_second_run_changes_nothing_and_says_so() {
+fn a_second_run_changes_nothing_and_reports_that() {
     let node = Node::new(COMPUTE);
     for path in ["/etc/hosts", "/etc/resolv.conf", "/etc/chrony.conf", "/etc/hostname"] {
         node.write(path, "wrong\n");
@@ -97,7 +97,7 @@ fn every_transition_is_one_record_with_all_fields() {
 }
 
 #[test]
-fn retries_are_told_and_their_pauses_grow() {
+fn retries_are_logged_and_their_pauses_grow() {
     let node = Node::plain();
     node.world.borrow_mut().interfaces[0].up = false;
     let state = node.run();
@@ -168,7 +168,7 @@ fn an_interrupted_run_differs_from_one_at_work() {
 }
 
 #[test]
-fn a_damaged_state_file_is_said_and_the_next_run_replaces_it() {
+fn a_damaged_state_file_is_reported_and_the_next_run_replaces_it() {
     let node = Node::plain();
     node.run();
     node.write("/var/lib/firstboot/state.json", "{\"version\": 1, ");

@@ -50,7 +50,7 @@ fn a_healthy_node_passes_all_seven() {
 }
 
 #[test]
-fn each_of_the_seven_can_fail_alone_and_says_why() {
+fn each_of_the_seven_can_fail_alone_and_reports_why() {
     let expect = |node: &Node, check: &str, words: &str| {
         let (found, evidence, _) = failing(node);
         assert_eq!(found, check, "{evidence}");
@@ -175,7 +175,7 @@ fn a_retry_does_the_step_and_what_depends_on_it_and_nothing_else() {
 }
 
 #[test]
-fn where_the_time_went_is_told_and_drawn() {
+fn where_the_time_went_is_printed_and_drawn() {
     let node = Node::new(&plain());
     std::fs::create_dir_all(node.root.path().join("proc")).unwrap();
     node.write("/proc/uptime", "42.50 80.00\n");

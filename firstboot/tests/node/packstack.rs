@@ -106,7 +106,7 @@ fn a_run_that_succeeds_is_not_repeated() {
 }
 
 #[test]
-fn each_failure_ends_in_words_and_a_retry_finishes_after_the_cause_is_mended() {
+fn each_failure_is_reported_and_a_retry_finishes_after_the_cause_is_fixed() {
     for (variant, words) in [
         ("error", &["exit code 1", "Error appeared during Puppet run", "full trace in log"][..]),
         ("killed", &["packstack was killed", "Applying 192.168.1.10_controller.pp"]),
@@ -170,7 +170,7 @@ fn computes_are_waited_for_before_anything_is_run() {
 }
 
 #[test]
-fn without_packstack_that_is_said_and_the_node_is_ready() {
+fn without_packstack_that_is_reported_and_the_node_is_ready() {
     let node = Node::new(&CONTROLLER.replace("practice = false", "practice = true"));
     let state = node.run();
     assert_eq!(state.readiness(), Readiness::Ready, "{state:?}");

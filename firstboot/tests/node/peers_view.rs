@@ -32,7 +32,7 @@ fn heard(view: &mut View, node: &Node, announcement: Announcement, at: f64) -> V
 }
 
 #[test]
-fn packstack_waits_until_every_compute_has_said_that_it_is_ready() {
+fn packstack_waits_until_every_compute_has_reported_that_it_is_ready() {
     let node = controller();
     let missing = || list_unready_computes(&node.host(), &node.spec);
     assert_eq!(missing(), ["firstboot-peers.service does not run on this node"]);
@@ -63,7 +63,7 @@ fn packstack_waits_until_every_compute_has_said_that_it_is_ready() {
 }
 
 #[test]
-fn silence_is_told_once_and_its_end_too() {
+fn silence_is_reported_once_and_its_end_too() {
     let node = controller();
     let mut view = View::load(&node.host());
     let changes = heard(&mut view, &node, announcement("nova01", "b", 1), 1000.0);
@@ -107,7 +107,7 @@ fn a_stepping_clock_changes_nothing() {
 }
 
 #[test]
-fn without_keys_the_status_says_that_nothing_is_known() {
+fn without_keys_the_status_reports_that_nothing_is_known() {
     let node = controller();
     std::fs::remove_dir(node.root.path().join("etc/firstboot/pki")).unwrap();
     let status = report::load_status(&node.host()).unwrap();
@@ -125,7 +125,7 @@ fn without_keys_the_status_says_that_nothing_is_known() {
 }
 
 #[test]
-fn only_a_controller_can_say_that_the_cloud_is_up() {
+fn only_a_controller_can_report_that_the_cloud_is_up() {
     let node = Node::new(COMPUTE);
     let mut view = View::load(&node.host());
     let up =

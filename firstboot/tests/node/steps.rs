@@ -36,7 +36,7 @@ fn identity_sets_the_kernels_host_name() {
 }
 
 #[test]
-fn identity_fails_in_words_where_a_file_cannot_be_replaced() {
+fn identity_fails_with_a_message_where_a_file_cannot_be_replaced() {
     let node = Node::plain();
     let hosts = node.root.path().join("etc/hosts");
     std::fs::remove_file(&hosts).unwrap();
@@ -109,7 +109,7 @@ fn network_is_not_restarted_when_it_has_just_finished() {
 }
 
 #[test]
-fn network_gives_up_in_bounded_time_and_says_what_is_there() {
+fn network_gives_up_in_bounded_time_and_reports_what_exists() {
     let node = Node::plain();
     node.world.borrow_mut().interfaces[0].addresses = vec![("10.0.2.15".parse().unwrap(), 8)];
     let words = ["still wrong after 4 attempts", "eth0 lacks 192.168.1.10/24", "10.0.2.15/8"];
@@ -212,7 +212,7 @@ fn chrony_restarts_a_daemon_that_has_not_read_its_configuration() {
 }
 
 #[test]
-fn chrony_says_at_the_deadline_what_was_asked_and_answered() {
+fn chrony_reports_at_the_deadline_what_was_asked_and_answered() {
     for (answer, words) in [
         ("^,?,192.168.1.254,0,6,0,4294967295,0,0,0\n", "192.168.1.254 has not answered"),
         ("^,?,192.168.1.254,3,6,7,3,0,0,0\n", "answered 3 of the last 8 polls"),
@@ -228,7 +228,7 @@ fn chrony_says_at_the_deadline_what_was_asked_and_answered() {
 }
 
 #[test]
-fn chrony_tells_a_dead_daemon_from_a_mute_one() {
+fn chrony_distinguishes_a_dead_daemon_from_a_mute_one() {
     let dead = printed(1, "506 Cannot talk to daemon\n");
     let node = Node::plain();
     node.world.borrow_mut().answers.insert("chronyc", vec![dead.clone()]);

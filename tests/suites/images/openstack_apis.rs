@@ -35,7 +35,7 @@ fn ask(service: &str) -> (bool, String) {
 }
 
 #[test]
-fn every_service_is_judged_by_what_its_api_says() {
+fn every_service_is_judged_by_its_api() {
     on_the_controller(|| {
         let double = Double::start(&Cloud {
             address: ADDRESS.parse().unwrap(),
@@ -133,7 +133,7 @@ fn check_other_services(double: &Double) {
 }
 
 #[test]
-fn a_silent_controller_is_said_for_every_service() {
+fn a_silent_controller_is_reported_for_every_service() {
     on_the_controller(|| {
         let (ok, evidence) = ask("keystone");
         assert!(!ok && evidence.contains("does not answer"), "{evidence}");

@@ -142,7 +142,7 @@ fn check_by_own_e2fsck(root: &Path, lab: &Lab, manifest: &Value) {
 }
 
 #[test]
-fn a_user_without_subordinate_ids_is_told_the_line_that_helps() {
+fn a_user_without_subordinate_ids_gets_a_hint() {
     let (lab, user) = (lab(), User::new());
     oracle::ok("usermod", ["--del-subuids", "0-4294967294", user.name()]);
     let practice = product::practice();

@@ -314,7 +314,7 @@ fn secrets_are_in_the_images_and_nowhere_else() {
 }
 
 #[test]
-fn secrets_stay_at_a_rebuild_and_change_when_told_to() {
+fn secrets_stay_at_a_rebuild_and_change_on_request() {
     let place = Place::new();
     let first = digest(&place.build("controller", "first").0.join("openstack.tar.gz"));
     let second = digest(&place.build("controller", "second").0.join("openstack.tar.gz"));

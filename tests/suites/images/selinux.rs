@@ -30,7 +30,7 @@ fn paths() -> Vec<String> {
 }
 
 #[test]
-fn labels_are_what_libselinux_says() {
+fn labels_are_those_of_libselinux() {
     let contexts = Contexts::read(Path::new("/"), FILE_CONTEXTS)
         .expect("the policy is understood")
         .expect("Debian package selinux-policy-default");

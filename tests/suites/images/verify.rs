@@ -11,7 +11,7 @@ use std::process::Output;
 
 /// One build for all that is asked of it: the controller on a small disk, raw and qcow2.
 #[test]
-fn a_build_can_be_verified_compared_and_told_of() {
+fn a_build_can_be_verified_compared_and_inspected() {
     let lab = Lab::new();
     lab.edit("profiles/controller.toml", "50 GiB", "5 GiB");
     let os = text(&product::practice().join("os"));
@@ -20,12 +20,12 @@ fn a_build_can_be_verified_compared_and_told_of() {
     changed_files_are_named(&lab);
     changed_boot_loader_and_partitions_are_named(&lab);
     unused_space_and_damage(&lab);
-    what_is_no_image_is_refused(&lab);
+    what_is_not_an_image_is_refused(&lab);
     the_list_of_files_is_one_that_bsdtar_reads(&lab);
-    images_that_differ_are_told_apart(&lab);
-    nodes_of_a_role_differ_in_identity_alone(&lab);
+    images_that_differ_are_distinguished(&lab);
+    nodes_of_a_role_differ_only_in_identity(&lab);
     the_bill_of_materials_is_valid_spdx(&lab);
-    an_image_says_what_it_is(&lab);
+    inspect_shows_an_image(&lab);
     a_rebuilt_image_shows_what_was_changed_since(&lab);
 }
 
@@ -182,7 +182,7 @@ fn unused_space_and_damage(lab: &Lab) {
     assert_eq!(output.status.code(), Some(2), "{stderr}");
 }
 
-fn what_is_no_image_is_refused(lab: &Lab) {
+fn what_is_not_an_image_is_refused(lab: &Lab) {
     let refused = |arguments: &[&str], words: &[&str]| {
         let output = imgbuild(arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -220,7 +220,7 @@ fn file<'a>(report: &'a Value, path: &str) -> Option<&'a Value> {
     report["files"].as_array().expect("files").iter().find(|f| f["place"] == path)
 }
 
-fn images_that_differ_are_told_apart(lab: &Lab) {
+fn images_that_differ_are_distinguished(lab: &Lab) {
     let image = lab.output().join("openstack.raw");
     assert_eq!(diff(&image, &lab.output().join("openstack.qcow2"), 0)["same"], true);
     let (directory, raw) = copy(lab, "openstack.raw");
@@ -244,7 +244,7 @@ fn images_that_differ_are_told_apart(lab: &Lab) {
     assert_eq!(report["files"].as_array().expect("files").len(), 2, "{:#}", report["files"]);
 }
 
-fn nodes_of_a_role_differ_in_identity_alone(controller: &Lab) {
+fn nodes_of_a_role_differ_only_in_identity(controller: &Lab) {
     let lab = Lab::new();
     lab.edit("profiles/compute.toml", "100 GiB", "5 GiB");
     let os = text(&product::practice().join("os"));
@@ -323,7 +323,7 @@ fn a_rebuilt_image_shows_what_was_changed_since(lab: &Lab) {
     );
 }
 
-fn an_image_says_what_it_is(lab: &Lab) {
+fn inspect_shows_an_image(lab: &Lab) {
     let output = imgbuild(&["inspect", &text(&lab.output().join("openstack.qcow2")), "--json"]);
     let about = json(&output);
     let raw = text(&lab.output().join("openstack.raw"));

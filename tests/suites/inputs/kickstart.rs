@@ -125,7 +125,7 @@ fn write(directory: &tempfile::TempDir, name: &str, text: &str) -> String {
 }
 
 #[test]
-fn mistakes_are_said_as_json_with_their_places() {
+fn diagnostics_are_printed_as_json_with_their_places() {
     let directory = tempfile::tempdir().unwrap();
     let text = "lang en_US.UTF-8\n  skpx\npart / --sise=1 'x\nnetwork --mtu\n";
     let bad = write(&directory, "bad.ks", text);
@@ -153,7 +153,7 @@ fn including(directory: &tempfile::TempDir, last: &str) -> String {
 
 /// Passwords in clear are warned about and not repeated; a refused line is not an error.
 #[test]
-fn the_report_is_said_as_json_for_every_line_of_every_file() {
+fn the_report_is_printed_as_json_for_every_line_of_every_file() {
     let directory = tempfile::tempdir().unwrap();
     let good = including(&directory, "lang cs_CZ.UTF-8\n");
     let (code, json) = validate(&good);

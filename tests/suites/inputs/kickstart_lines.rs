@@ -246,7 +246,7 @@ const REASONS: &[(&str, Fate, &str)] = &[
 ];
 
 #[test]
-fn every_other_line_says_why() {
+fn every_other_line_reports_why() {
     for &(line, fate, words) in REASONS {
         let (found, why, _) = alone(line);
         assert_eq!(found, fate, "{line}: {why}");
@@ -256,7 +256,7 @@ fn every_other_line_says_why() {
 
 /// The report shows what this line does, not what such lines do.
 #[test]
-fn what_is_said_of_a_line_is_true_of_it() {
+fn what_is_reported_of_a_line_is_true_of_it() {
     for (line, words) in [
         ("timezone Etc/UTC", "the time zone; chrony's servers are the lab file's"),
         ("timezone Etc/UTC --ntpservers=a", "lab file's, which have to be these"),
@@ -312,7 +312,7 @@ fn packages_are_those_that_any_node_of_the_role_needs() {
 
 /// Of a command that is given twice the later one counts, as pykickstart merges them.
 #[test]
-fn a_line_that_a_later_one_replaces_is_told() {
+fn a_line_that_a_later_one_replaces_is_reported() {
     let (_, _, kickstart) = alone("bootloader --append=one --timeout=3\nbootloader --append=two");
     assert_eq!(kickstart.bootloader.append, "two");
     assert_eq!(kickstart.bootloader.timeout, Some(3));

@@ -57,7 +57,7 @@ fn without_vendor_media_only_centos_is_left_with_notes() {
 }
 
 #[test]
-fn files_beside_the_user_are_preferred_to_the_built_in_ones() {
+fn files_next_to_the_user_are_preferred_to_the_built_in_ones() {
     let lab = Lab::new();
     lab.edit("profiles/lab.toml", "openstack-lab", "my-lab");
     assert_eq!(load(&request("compute", lab.path())).unwrap().lab, "my-lab");

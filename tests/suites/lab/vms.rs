@@ -202,7 +202,7 @@ fn check_down(machines: &Machines, lab: &Lab) {
 }
 
 #[test]
-fn what_cannot_be_brought_up_is_said() {
+fn what_cannot_be_brought_up_is_reported() {
     let lab = Lab::new();
     let machines = Machines::new(&lab);
     let expect = |arguments: &[&str], code: i32, words: &str| {

@@ -199,10 +199,10 @@ fn ctrl_c_while_packages_come_leaves_whole_ones_and_the_next_build_goes_on() {
     let range = server.requests(&name)[1].headers.get("range").cloned();
     assert_eq!(range.as_deref(), Some("bytes=100000-"));
     assert_eq!(listed(&setting.cache().join("partial")).len(), 0);
-    clean_frees_what_it_says(&setting);
+    clean_frees_what_it_reports(&setting);
 }
 
-fn clean_frees_what_it_says(setting: &WebLab) {
+fn clean_frees_what_it_reports(setting: &WebLab) {
     let run = |arguments: &[&str]| {
         let output =
             product::command().args(arguments).env("IMGBUILD_CACHE", setting.cache()).output();

@@ -210,7 +210,7 @@ fn a_final_answer_ends_it_and_nothing_wrong_is_kept() {
 }
 
 #[test]
-fn mirrors_stand_in_for_each_other() {
+fn mirrors_replace_each_other() {
     let lab = Lab::new();
     let (first, second) = (lab.server(), lab.server());
     // Nothing listens there.

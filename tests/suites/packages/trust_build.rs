@@ -63,7 +63,7 @@ fn all_packages_that_are_not_trusted_are_named() {
 }
 
 #[test]
-fn keys_come_from_where_they_are_said_to_be() {
+fn keys_come_from_where_they_are_named() {
     let lab = Lab::new();
     let [os, osp10] = without_keys(&lab).map(|path| text(&path));
     // A package that only the second medium has.
@@ -150,7 +150,7 @@ fn what_was_checked_is_what_is_installed() {
 }
 
 #[test]
-fn wrong_arguments_are_told_at_once() {
+fn wrong_arguments_are_reported_at_once() {
     let lab = Lab::new();
     let os = text(&product::practice().join("os"));
     let stderr = fails(&lab, &[&os], &["--no-gpgcheck", "nix"], 2);
