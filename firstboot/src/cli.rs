@@ -2,7 +2,7 @@
 
 mod answers;
 mod exit_codes;
-mod look;
+mod inspect;
 mod output;
 mod peers;
 mod root;
@@ -25,12 +25,12 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 ready, 1 a step failed, 2 still working (status, peers), \
-    64 wrong arguments, 65 an input file is missing or wrong, 74 the state cannot be read or written, 75 another run is at work, \
-    78 the node spec is missing or wrong.";
+    64 wrong arguments, 65 an input file is missing or wrong, 74 the state cannot be read or \
+    written, 75 another run is in progress, 78 the node spec is missing or wrong.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Do every step that is not as it should be; a second run changes nothing.
+    /// Bring every step to the desired state; a second run changes nothing.
     Run {
         /// Also write each record as a line to this terminal device.
         #[arg(long, value_name = "DEVICE")]
@@ -38,7 +38,7 @@ enum Command {
         #[command(flatten)]
         root: Root,
     },
-    /// Show how the node stands: 0 ready, 1 failed, 2 still working.
+    /// Show the node's status: 0 ready, 1 failed, 2 still working.
     Status {
         /// As JSON.
         #[arg(long)]
@@ -59,13 +59,13 @@ enum Command {
         #[command(flatten)]
         root: Root,
     },
-    /// Look at the seven things that a node must have before OpenStack is installed.
-    Check(look::Check),
+    /// Check the seven things that a node must have before OpenStack is installed.
+    Check(inspect::Check),
     /// Show where the time of this boot's run went.
-    Analyze(look::Analyze),
+    Analyze(inspect::Analyze),
     /// Show this boot's records (journalctl).
-    Logs(look::Logs),
-    /// Show how the other nodes stand: 0 all ready, 1 one failed, 2 otherwise.
+    Logs(inspect::Logs),
+    /// Show the status of the other nodes: 0 all ready, 1 one failed, 2 otherwise.
     Peers(peers::Peers),
     /// Edit an answer file that packstack generated: the spec's keys, nothing else.
     Answers(answers::Answers),
@@ -77,7 +77,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(cli) => cli,
         Err(error) => {
             let wrong = error.use_stderr();
-            // A closed pipe is no reason to say anything else.
+            // A closed pipe is not an error.
             let _ = error.print();
             return if wrong { USAGE } else { READY };
         }
@@ -86,11 +86,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Run { console, root } => run::run_steps(&root.host(), console, None),
         Command::Retry { step, root } => match Step::named(&step) {
             Some(step) => run::run_steps(&root.host(), None, Some(step)),
-            None => look::refuse_step(&step),
+            None => inspect::refuse_step(&step),
         },
-        Command::Check(args) => look::check(&args),
-        Command::Analyze(args) => look::analyze(&args),
-        Command::Logs(args) => look::logs(&args),
+        Command::Check(args) => inspect::check(&args),
+        Command::Analyze(args) => inspect::analyze(&args),
+        Command::Logs(args) => inspect::logs(&args),
         Command::Status { json, wait, timeout, root } => {
             status::show_status(&root.host(), json, wait, timeout.map(Duration::from_secs))
         }

@@ -1,4 +1,4 @@
-//! The engine: for each step check, change, check again, until it is as wanted or its
+//! The engine: for each step check, change, check again, until it is as desired or its
 //! bounds are reached; one journal record and one state file for each transition.
 
 mod run;

@@ -35,8 +35,8 @@ type Finding = Result<String, (String, String)>;
 
 /// Checks all seven.
 pub fn check_environment(host: &Host, spec: &Spec) -> Vec<EnvironmentCheck> {
-    type Look = fn(&Host, &Spec) -> Finding;
-    let checks: [(&str, Look); 7] = [
+    type CheckFn = fn(&Host, &Spec) -> Finding;
+    let checks: [(&str, CheckFn); 7] = [
         ("no firewalld and NetworkManager", check_managers),
         ("static address", check_address),
         ("names and reachability", check_names),
@@ -45,11 +45,11 @@ pub fn check_environment(host: &Host, spec: &Spec) -> Vec<EnvironmentCheck> {
         ("time", check_time),
         ("name servers", check_resolver),
     ];
-    let looked = checks.map(|(check, look)| match look(host, spec) {
+    let findings = checks.map(|(check, find)| match find(host, spec) {
         Ok(evidence) => EnvironmentCheck { check, ok: true, evidence, hint: String::new() },
         Err((evidence, hint)) => EnvironmentCheck { check, ok: false, evidence, hint },
     });
-    looked.map(|one| EnvironmentCheck { evidence: host.redact(&one.evidence), ..one }).into()
+    findings.map(|one| EnvironmentCheck { evidence: host.redact(&one.evidence), ..one }).into()
 }
 
 /// `wrong` as one finding, `good` where nothing is.
@@ -58,7 +58,7 @@ fn finding(wrong: &[String], good: String, hint: &str) -> Finding {
 }
 
 fn describe_fault(fault: Fault) -> (String, String) {
-    let hint = fault.hint.unwrap_or_else(|| "`journalctl -b` may tell why".to_owned());
+    let hint = fault.hint.unwrap_or_else(|| "`journalctl -b` may show why".to_owned());
     (fault.message, hint)
 }
 
@@ -66,9 +66,10 @@ fn describe_unread(error: &std::io::Error) -> (String, String) {
     (error.to_string(), "run this as root".to_owned())
 }
 
-/// Whether this is a running node; if not, the finding that says so.
+/// Whether this is a running node; if not, the finding for that.
 fn require_running(host: &Host, what: &str) -> Result<(), (String, String)> {
-    let text = (format!("{what}: only a running node can tell"), "run it on the node".to_owned());
+    let text =
+        (format!("{what}: only a running node can show this"), "run it on the node".to_owned());
     if host.live() { Ok(()) } else { Err(text) }
 }
 
@@ -110,7 +111,7 @@ fn check_address(host: &Host, spec: &Spec) -> Finding {
             CheckOutcome::Impossible(fault) => wrong.push(fault.message),
         }
     }
-    finding(&wrong, format!("{own}/{prefix} stands in the ifcfg file, static"), hint)
+    finding(&wrong, format!("{own}/{prefix} is in the ifcfg file, static"), hint)
 }
 
 fn check_names(host: &Host, spec: &Spec) -> Finding {
@@ -126,7 +127,7 @@ fn check_names(host: &Host, spec: &Spec) -> Finding {
         }
     }
     let (all, how) =
-        (spec.hosts.len(), if host.live() { "resolve and answer" } else { "stand in /etc/hosts" });
+        (spec.hosts.len(), if host.live() { "resolve and answer" } else { "are in /etc/hosts" });
     let hint = "`firstboot retry identity` writes /etc/hosts; a node that does not answer may \
                   be off, or its network differs";
     finding(&wrong, format!("all {all} nodes {how}"), hint)
@@ -185,8 +186,8 @@ fn check_packages(host: &Host, spec: &Spec) -> Finding {
         wrong.push(format!("neither installed nor in a repository: {}", missing.join(", ")));
         wrong.extend(unread);
     }
-    let good = format!("{} needed: {installed} installed, {available} to be had", needed.len());
-    finding(&wrong, good, "put the repository that holds them right; see `yum list available`")
+    let good = format!("{} needed: {installed} installed, {available} available", needed.len());
+    finding(&wrong, good, "fix the repository that holds them; see `yum list available`")
 }
 
 fn check_time(host: &Host, spec: &Spec) -> Finding {

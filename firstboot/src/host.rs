@@ -22,4 +22,4 @@ pub use fault::Fault;
 pub use handle::{Host, MIN_SECRET};
 pub use note::Note;
 pub use process::{Output, Program};
-pub use system::{FolderRunner, Interface, Runner, SystemRunner};
+pub use system::{DirectoryRunner, Interface, Runner, SystemRunner};

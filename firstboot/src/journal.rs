@@ -8,7 +8,7 @@
 //! | `FIRSTBOOT_DURATION_MS` | milliseconds since the step (or the run) began |
 //! | `FIRSTBOOT_ATTEMPT` | how often the step was applied |
 //! | `FIRSTBOOT_NODE`, `FIRSTBOOT_ROLE` | from the node spec |
-//! | `FIRSTBOOT_ABOUT` | the program that said a line (`output`), the service of OpenStack (`answers`, `fails`), the other node (`peers`) |
+//! | `FIRSTBOOT_ABOUT` | the program that printed a line (`output`), the service of OpenStack (`answers`, `fails`), the other node (`peers`) |
 //! | `FIRSTBOOT_REMEDY` | what to do, on `failed` and `blocked` |
 
 use contract::spec::Spec;
@@ -38,13 +38,13 @@ pub mod id {
     pub const STEP_WAITING: &str = "8a22cf12bbe5443cb630f076849e4f5b";
     /// A step is tried again.
     pub const STEP_RETRY: &str = "d4609efe4598420d80f06be56e3d6fa5";
-    /// A step's wants are met.
+    /// A step is in the desired state.
     pub const STEP_DONE: &str = "af7bb7d3776d4e0e96ef092ecea57d52";
     /// A step was given up.
     pub const STEP_FAILED: &str = "e96ce961a7a641a4835f5e9ee337b3d7";
     /// A step was not tried, as one that it needs has failed.
     pub const STEP_BLOCKED: &str = "f39c88e6e2d846a4b8901c1693dae753";
-    /// A program that a step runs said a line.
+    /// A program that a step runs printed a line.
     pub const OUTPUT: &str = "5d3b0c7a1f5e4c0f9d6f1f0a6f8b2e17";
     /// A service of OpenStack was asked.
     pub const SERVICE: &str = "c1a6e0b39d7f4a52b0d8447d1b5e9f63";
@@ -52,17 +52,17 @@ pub mod id {
     pub const NODE_READY: &str = "846bb1852055451f9b677208cc5a4f2a";
     /// The run ended and the node is not ready.
     pub const NODE_FAILED: &str = "fdf7f854451245ee9028462590eba66c";
-    /// This node begins to tell the others how it stands.
+    /// This node begins to announce its status to the others.
     pub const PEERS_STARTED: &str = "b6ce85b44143436b9ddee91a1d167f5d";
-    /// Another node is heard of for the first time.
+    /// Another node was seen for the first time.
     pub const PEER_JOINED: &str = "958f192f08094bc6bf409a0c075b5edf";
     /// Another node has become ready.
     pub const PEER_READY: &str = "f9da96078a3f41d590bf0f6941984ae3";
     /// Another node has failed.
     pub const PEER_FAILED: &str = "3ec8cb9a682f4585b678f34a0b9c1a90";
-    /// Another node is not heard of any more.
+    /// Another node is not reachable any more.
     pub const PEER_LOST: &str = "8697cf45b9174d0f97a4f3839882b57b";
-    /// Another node is heard of again, or has started anew.
+    /// Another node was seen again, or has restarted.
     pub const PEER_BACK: &str = "a14c4f78ea95424eabe6929b3b2ad2c8";
     /// A connection or an announcement was refused.
     pub const PEER_REFUSED: &str = "d4799fe084bc43c4802d71a54df472cf";
@@ -172,7 +172,7 @@ pub enum Lines {
     /// To standard error.
     Stderr,
     /// To a terminal device, opened for each line: a getty that starts on it hangs
-    /// up whoever has it open. A device that takes nothing is passed over.
+    /// up every process that has it open. A device that takes nothing is ignored.
     Device(String),
 }
 
@@ -183,11 +183,11 @@ impl Log for Lines {
 
     fn log(&self, record: &Record) {
         if record.level() > Level::Info && matches!(self, Lines::Device(_)) {
-            // What programs say in passing is for the journal.
+            // The output of programs is for the journal.
             return;
         }
         let line = format!("{}\n", line(record));
-        // There is no place left to tell that a line could not be written.
+        // There is no place left to report that a line could not be written.
         let _ = match self {
             Lines::Stderr => io::stderr().write_all(line.as_bytes()),
             Lines::Device(path) => to_device(path, &line),
@@ -215,7 +215,7 @@ fn line(record: &Record) -> String {
 }
 
 /// Text of programs and other nodes for a console, which it must not command: control
-/// characters are escaped, but for line ends and tabs.
+/// characters are escaped, except line ends and tabs.
 fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

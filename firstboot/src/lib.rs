@@ -1,7 +1,7 @@
-//! firstboot's library: the steps that make a booted node what its spec says, and the
+//! firstboot's library: the steps that make a booted node comply with its spec, and the
 //! service that exchanges the nodes' status.
 
-// Tests say on standard error what they could not look at.
+// Tests report on standard error what they could not check.
 #![cfg_attr(test, allow(clippy::print_stderr))]
 
 pub mod analyze;

@@ -1,4 +1,4 @@
-//! What `firstboot status` says: for people as text, for programs as JSON.
+//! The output of `firstboot status`: for people as text, for programs as JSON.
 
 use crate::host::Host;
 use crate::peers::summary::find_reported_cloud;
@@ -18,18 +18,18 @@ pub struct Status {
     pub node: String,
     /// Its role, `controller` or `compute`.
     pub role: String,
-    /// How it stands as a whole.
+    /// Its status as a whole.
     pub state: Readiness,
     /// The steps in order.
     pub steps: Vec<StepState>,
-    /// The other nodes, as far as this one has heard of them.
+    /// The other nodes, as far as this one knows them.
     pub peers: Vec<PeerStatus>,
     /// The services of OpenStack, as far as they were asked.
     pub services: Vec<ServiceState>,
-    /// How OpenStack stands, by this node's own steps or by the word of the others.
+    /// OpenStack's status, from this node's own steps or as reported by the others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cloud: Option<CloudState>,
-    /// Anything about the whole that the steps do not tell.
+    /// Anything about the whole that the steps do not show.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -78,7 +78,7 @@ impl Status {
                 step.seconds, step.message
             );
             if let Some(hint) = &step.hint {
-                let _ = writeln!(out, "  {:<12} {:<10} {:>9}  what to do: {hint}", "", "", "");
+                let _ = writeln!(out, "  {:<12} {:<10} {:>9}  hint: {hint}", "", "", "");
             }
         }
         for service in &self.services {

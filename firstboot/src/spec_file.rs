@@ -11,7 +11,7 @@ pub enum SpecFileError {
     #[error(transparent)]
     Read(#[from] io::Error),
     /// The file does not exist.
-    #[error("{PATH} is not there: this node was not made by imgbuild")]
+    #[error("{PATH} does not exist: this node was not built by imgbuild")]
     Absent,
     /// The file is wrong.
     #[error("{PATH}: {0}")]

@@ -1,4 +1,4 @@
-//! What firstboot does, step by step. Each step looks at the world ([`Step::check`])
+//! What firstboot does, step by step. Each step checks the node ([`Step::check`])
 //! and, where something can be done, changes it ([`Step::apply`]); that it was done
 //! once is never taken as a sign that it still holds.
 

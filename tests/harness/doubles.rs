@@ -26,7 +26,7 @@ const FILES: [(&str, &str); 5] = [
     ("pace", "/pace"),
 ];
 
-/// The reference lab on practice media, each role in an output folder of its own. On the
+/// The reference lab on practice media, each role in an output directory of its own. On the
 /// controller, the doubles stand in packstack's and OpenStack's place; `apis` is the program
 /// `openstack_apis_double`.
 ///
@@ -39,7 +39,7 @@ pub fn reference_lab(apis: &Path) -> Lab {
     lab.edit(profile, "# program = ", "program = ");
     without_repositories(&lab);
     lab.shorten_menu();
-    let doubles = text(&repository(lab.folder(), apis));
+    let doubles = text(&repository(lab.directory(), apis));
     for (role, media, more) in [
         ("controller", &["practice", &doubles][..], &["--no-gpgcheck", REPOSITORY][..]),
         ("compute", &["practice"], &[]),
@@ -56,27 +56,27 @@ pub fn reference_lab(apis: &Path) -> Lab {
 /// Nothing serves the lab's repositories to these nodes: packstack would wait for them.
 fn without_repositories(lab: &Lab) {
     let file = "profiles/lab.toml";
-    let text = fs::read_to_string(lab.folder().join(file)).expect(file);
+    let text = fs::read_to_string(lab.directory().join(file)).expect(file);
     let at = text.find("[[repository]]").expect("repositories");
     lab.edit(file, &text[at..], "");
     lab.edit(file, "packages = 10670", "");
 }
 
-/// Makes the repository below `folder`; the same files give the same package.
-fn repository(folder: &Path, apis: &Path) -> PathBuf {
-    let work = tempfile::tempdir_in(folder).expect("temporary folder");
+/// Makes the repository below `directory`; the same files give the same package.
+fn repository(directory: &Path, apis: &Path) -> PathBuf {
+    let work = tempfile::tempdir_in(directory).expect("temporary directory");
     let at = |name: &str| work.path().join(name);
     fs::write(at("packstack-double"), PACKSTACK).expect("script");
     fs::copy(apis, at("openstack-apis-double")).expect("program");
     fs::write(at("openstack-apis-double.service"), UNIT).expect("unit");
     fs::write(at("variant"), "success\n").expect("variant");
     fs::write(at("pace"), "3\n").expect("pace");
-    let repository = folder.join(REPOSITORY);
+    let repository = directory.join(REPOSITORY);
     rpm_double::repository(&spec(work.path()), &repository);
     repository
 }
 
-/// The package's spec file; its files are in the folder `from`.
+/// The package's spec file; its files are in the directory `from`.
 fn spec(from: &Path) -> String {
     let from = text(from);
     let (mut install, mut files) = (String::new(), String::new());

@@ -1,4 +1,4 @@
-//! Full-text fixtures: what the product says, kept in the repository and compared.
+//! Full-text fixtures: the product's output, kept in the repository and compared.
 
 use crate::{oracle, product};
 use std::fs;
@@ -42,7 +42,7 @@ pub fn difference(path: &Path, text: &str) -> Option<String> {
     let difference = oracle::run("diff", ["-u".as_ref(), old.as_os_str(), new.path().as_os_str()]);
     Some(format!(
         "{} differs:\n{}\nIf that is meant: UPDATE_EXPECTED=1 cargo test --release -p lab-tests, \
-         and look at what git diff says",
+         and look at the output of git diff",
         path.display(),
         String::from_utf8_lossy(&difference.stdout)
     ))

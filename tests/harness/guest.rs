@@ -31,7 +31,7 @@ pub struct Guest {
     console: PathBuf,
     key: PathBuf,
     namespace: Namespace,
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Guest {
@@ -42,11 +42,11 @@ impl Guest {
     /// # Panics
     /// When QEMU cannot be started.
     pub fn start(image: &Path, firmware: Firmware, address: Ipv4Addr, key: &Path) -> Self {
-        let folder = tempfile::tempdir().expect("temporary folder");
+        let directory = tempfile::tempdir().expect("temporary directory");
         let mut namespace = Namespace::new();
         namespace.serve_time();
         namespace.serve_names();
-        let console = folder.path().join("console");
+        let console = directory.path().join("console");
         let mut qemu = namespace.command("qemu-system-x86_64");
         qemu.args([
             "-accel",
@@ -72,7 +72,7 @@ impl Guest {
                 qemu.args(["-M", "pc"]);
             }
             Firmware::Uefi => {
-                let variables = folder.path().join("vars.fd");
+                let variables = directory.path().join("vars.fd");
                 fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", &variables)
                     .expect("UEFI variables (Debian package ovmf)");
                 qemu.args(["-M", "q35", "-drive"]);
@@ -83,7 +83,7 @@ impl Guest {
         }
         qemu.stdin(Stdio::null()).stdout(Stdio::null());
         let child = programs::start("qemu-system-x86_64", &mut qemu);
-        Self { child, console, key: key.to_owned(), namespace, folder }
+        Self { child, console, key: key.to_owned(), namespace, directory }
     }
 
     /// What the guest wrote to its serial console so far.
@@ -141,7 +141,7 @@ impl Guest {
     /// The first connection serves all further commands as well: emulated, each new one takes a
     /// second and more. It ends with the guest.
     fn shared_connection(&self) -> [String; 8] {
-        let socket = format!("ControlPath={}", self.folder.path().join("ssh").display());
+        let socket = format!("ControlPath={}", self.directory.path().join("ssh").display());
         [
             "-o",
             "ControlMaster=auto",
@@ -178,7 +178,7 @@ impl Guest {
     /// # Panics
     /// When ssh cannot be started.
     pub fn log_in(&self, user: &str, password: &str, command: &str) -> Output {
-        let program = self.folder.path().join("password");
+        let program = self.directory.path().join("password");
         fs::write(&program, format!("#!/bin/sh\necho '{password}'\n")).expect("file");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("mode");
         let more = ["-o", "PubkeyAuthentication=no", "-o", "NumberOfPasswordPrompts=1"];
@@ -203,10 +203,10 @@ impl Guest {
         text
     }
 
-    /// Serves the files of a folder to the guest, while what is returned lives; with it the
+    /// Serves the files of a directory to the guest, while what is returned lives; with it the
     /// address that the guest has for it.
-    pub fn serve(&self, folder: &Path) -> (ServerDouble, String) {
-        let server = ServerDouble::start(&self.namespace, folder);
+    pub fn serve(&self, directory: &Path) -> (ServerDouble, String) {
+        let server = ServerDouble::start(&self.namespace, directory);
         let url = server.url.replace("127.0.0.1", "192.168.1.254");
         (server, url)
     }

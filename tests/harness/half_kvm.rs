@@ -1,5 +1,5 @@
 //! A host whose KVM only half works, by doubles of QEMU and virsh that are put before the real
-//! ones in PATH. Both say what they are by their files' names here.
+//! ones in PATH. Their files' names here show what they are.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub const REAL: &str = "/usr/bin/qemu-system-x86_64";
 /// What the boot loader shows last, and a machine that KVM fails after it.
 pub const LOADER: &str = "\r\n  Booting `CentOS Linux 7'\r\n\r\n";
-/// QEMU's own words when KVM cannot go on (accel/kvm/kvm-all.c), shortened.
+/// QEMU's own message when KVM cannot go on (accel/kvm/kvm-all.c), shortened.
 pub const MESSAGES: &str = "KVM internal error. Suberror: 1\n\
     extra data[0]: 0x0000000000000001\n\
     emulation failure\n\
@@ -17,7 +17,7 @@ pub const MESSAGES: &str = "KVM internal error. Suberror: 1\n\
 /// A double of virsh, see there.
 const VIRSH: &str = include_str!("virsh-half-kvm-double");
 
-/// The file beside the double that names the node whose clock has lost the time.
+/// The file next to the double that names the node whose clock has lost the time.
 const LATE: &str = "late";
 /// How QEMU is asked for a clock that begins in 1970.
 const EPOCH: [&str; 2] = ["-rtc", "base=1970-01-01T00:00:00"];
@@ -37,7 +37,7 @@ pub enum Variant {
     BootSector,
     /// It runs the probe, and QEMU stops every machine.
     InternalError,
-    /// It runs the probe, and every machine spins without a word.
+    /// It runs the probe, and every machine spins without output.
     Silent,
 }
 

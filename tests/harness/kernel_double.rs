@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 pub fn update(running: &str, loaded: &[&str], to: &Path) -> String {
     let package = kept_but(running).unwrap_or_else(|| download(&newest_but(running)));
     let release = release(&package);
-    let unpacked = tempfile::tempdir_in(product::cache_folder()).expect("temporary folder");
+    let unpacked = tempfile::tempdir_in(product::cache_directory()).expect("temporary directory");
     let to_unpack = text(unpacked.path());
     oracle::ok("dpkg-deb", ["-x", &text(&package), &to_unpack]);
     oracle::ok("find", [&to_unpack, "-name", "*.ko.xz", "-exec", "unxz", "{}", "+"]);
@@ -35,7 +35,7 @@ fn release(package: &Path) -> String {
 
 /// The package of an earlier run, in the tests' cache.
 fn kept_but(running: &str) -> Option<PathBuf> {
-    let files = fs::read_dir(product::cache_folder()).expect("cache folder");
+    let files = fs::read_dir(product::cache_directory()).expect("cache directory");
     files
         .filter_map(|file| Some(file.ok()?.path()))
         .find(|path| path.extension().is_some_and(|end| end == "deb") && release(path) != running)
@@ -59,19 +59,19 @@ fn newest_but(running: &str) -> String {
 
 /// Downloads a package of Debian's into the tests' cache.
 fn download(package: &str) -> PathBuf {
-    let kept = product::cache_folder().join(format!("{package}.deb"));
-    let new = tempfile::tempdir_in(product::cache_folder()).expect("temporary folder");
-    // Root's folder is not for apt's user.
+    let kept = product::cache_directory().join(format!("{package}.deb"));
+    let new = tempfile::tempdir_in(product::cache_directory()).expect("temporary directory");
+    // Root's directory is not for apt's user.
     let script =
         "cd \"$0\" && apt-get -q -o APT::Sandbox::User=root download \"$1\" && mv *.deb \"$2\"";
     oracle::ok("sh", ["-c", script, &text(new.path()), package, &text(&kept)]);
     kept
 }
 
-/// The files, below `folder`, of the modules `wanted` and those that they name in turn
-/// (`depends` of modinfo(8)). What this kernel has built in is no file.
-fn needed(folder: &Path, wanted: &[&str]) -> Vec<String> {
-    let found = oracle::ok("find", [&text(folder), "-name", "*.ko", "-printf", "%P\n"]);
+/// The files, below `directory`, of the modules `wanted` and those that they name in turn
+/// (`depends` of modinfo(8)). What this kernel has built in has no file.
+fn needed(directory: &Path, wanted: &[&str]) -> Vec<String> {
+    let found = oracle::ok("find", [&text(directory), "-name", "*.ko", "-printf", "%P\n"]);
     let name = |file: &str| {
         let (_, last) = file.rsplit_once('/').unwrap_or(("", file));
         last.trim_end_matches(".ko").replace('-', "_")
@@ -82,7 +82,7 @@ fn needed(folder: &Path, wanted: &[&str]) -> Vec<String> {
     while let Some(name) = names.pop() {
         let Some(file) = files.get(&name).map(|file| (*file).to_owned()) else { continue };
         if !kept.contains(&file) {
-            names.extend(depends(&folder.join(&file)));
+            names.extend(depends(&directory.join(&file)));
             kept.push(file);
         }
     }

@@ -5,9 +5,9 @@ use crate::{oracle, product};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The folder of a lab; taken away when dropped.
+/// The directory of a lab; removed when dropped.
 pub struct Lab {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Lab {
@@ -16,16 +16,17 @@ impl Lab {
     /// # Panics
     /// When the files cannot be copied or changed.
     pub fn new() -> Self {
-        let folder = tempfile::tempdir_in(product::cache_folder()).expect("temporary folder");
+        let directory =
+            tempfile::tempdir_in(product::cache_directory()).expect("temporary directory");
         for part in ["profiles", "kickstart"] {
-            let to = folder.path().join(part);
-            fs::create_dir(&to).expect("folder");
+            let to = directory.path().join(part);
+            fs::create_dir(&to).expect("directory");
             for file in fs::read_dir(product::workspace().join(part)).expect(part) {
                 let file = file.expect("entry").path();
                 fs::copy(&file, to.join(file.file_name().expect("name"))).expect("copy");
             }
         }
-        let lab = Self { folder };
+        let lab = Self { directory };
         oracle::ok(
             "ssh-keygen",
             ["-q", "-t", "rsa", "-b", "2048", "-N", "", "-C", "test", "-f", &text(&lab.key())],
@@ -40,7 +41,7 @@ impl Lab {
     /// # Panics
     /// When the file does not have it.
     pub fn edit(&self, file: &str, from: &str, to: &str) {
-        let path = self.folder.path().join(file);
+        let path = self.directory.path().join(file);
         let old = fs::read_to_string(&path).expect(file);
         assert!(old.contains(from), "{file} has no {from}");
         fs::write(path, old.replace(from, to)).expect(file);
@@ -49,33 +50,33 @@ impl Lab {
     /// Lets the boot loader wait for one second only: emulated, its menu keeps a core busy.
     ///
     /// # Panics
-    /// When a kickstart says nothing of it.
+    /// When a kickstart does not have it.
     pub fn shorten_menu(&self) {
         for role in ["controller", "compute"] {
             self.edit(&format!("kickstart/{role}.ks"), "--timeout=5", "--timeout=1");
         }
     }
 
-    /// Its folder.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+    /// Its directory.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Where images go.
     pub fn output(&self) -> PathBuf {
-        self.folder.path().join("output")
+        self.directory.path().join("output")
     }
 
     /// Root's private key on the nodes.
     pub fn key(&self) -> PathBuf {
-        self.folder.path().join("key")
+        self.directory.path().join("key")
     }
 
     /// Arguments of `imgbuild --profile ROLE` with `media`, into [`Lab::output`].
     pub fn arguments(&self, role: &str, media: &[&str], more: &[&str]) -> Vec<String> {
         let mut arguments = vec![
             "--profile".to_owned(),
-            text(&self.folder.path().join(format!("profiles/{role}.toml"))),
+            text(&self.directory.path().join(format!("profiles/{role}.toml"))),
             "--output".to_owned(),
             text(&self.output()),
             "--progress".to_owned(),
@@ -88,7 +89,7 @@ impl Lab {
         arguments
     }
 
-    /// Builds and returns what imgbuild said.
+    /// Builds and returns imgbuild's messages.
     ///
     /// # Panics
     /// When it fails.
@@ -101,7 +102,7 @@ impl Lab {
     /// # Panics
     /// When qemu-img fails.
     pub fn overlay(&self, node: &str) -> PathBuf {
-        let overlay = self.folder.path().join(format!("{node}-overlay.qcow2"));
+        let overlay = self.directory.path().join(format!("{node}-overlay.qcow2"));
         let base = text(&self.output().join(format!("{node}.qcow2")));
         oracle::ok(
             "qemu-img",

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 /// The user whose machines they are: one who may use libvirt, and nothing else.
 pub const USER: u32 = 65534;
-/// Where the test's folder is for everything inside.
-pub const FOLDER: &str = "/mnt";
+/// Where the test's directory is for everything inside.
+pub const DIRECTORY: &str = "/mnt";
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// The first process inside: with its end, everything ends. It ends when its input does.
@@ -61,14 +61,14 @@ pub struct Libvirt {
 }
 
 impl Libvirt {
-    /// Makes the namespaces; `folder` is [`FOLDER`] there. No daemon of libvirt runs yet.
+    /// Makes the namespaces; `directory` is [`DIRECTORY`] there. No daemon of libvirt runs yet.
     ///
     /// # Panics
     /// Without root.
-    pub fn new(folder: &Path) -> Self {
+    pub fn new(directory: &Path) -> Self {
         let mut unshare = Command::new("unshare");
         unshare.args(["--mount", "--net", "--pid", "--fork", "--mount-proc"]);
-        unshare.args(["sh", "-ec", INIT, "sh"]).arg(folder);
+        unshare.args(["sh", "-ec", INIT, "sh"]).arg(directory);
         unshare.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut init = unshare.spawn().expect("unshare starts");
         let mut line = String::new();
@@ -144,12 +144,12 @@ impl Libvirt {
     /// When it fails.
     pub fn virsh_ok(&self, arguments: &[&str]) -> String {
         let output = self.virsh(arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "virsh {arguments:?}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "virsh {arguments:?}: {stderr}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// What an XPath expression (XPath 1.0, by xmllint) says of a guest's description.
+    /// The value of an XPath expression (XPath 1.0, by xmllint) in a guest's description.
     ///
     /// # Panics
     /// When there is no such guest.

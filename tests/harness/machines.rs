@@ -17,7 +17,7 @@ pub const NODES: [&str; 3] = ["openstack", "nova01", "nova02"];
 /// Their addresses.
 pub const ADDRESSES: [&str; 3] = ["192.168.1.10", "192.168.1.11", "192.168.1.12"];
 
-/// `imgbuild` with its machines in a folder of the test.
+/// `imgbuild` with its machines in a directory of the test.
 pub struct Machines<'a> {
     lab: &'a Lab,
     /// Where its programs are.
@@ -30,19 +30,19 @@ impl<'a> Machines<'a> {
         Self { lab, path: std::env::var_os("PATH").unwrap_or_default() }
     }
 
-    /// The same with the programs of `folder` before all others.
+    /// The same with the programs of `directory` before all others.
     ///
     /// # Panics
-    /// When the folder's name has a colon.
-    pub fn with_programs(lab: &'a Lab, folder: &Path) -> Self {
+    /// When the directory's name has a colon.
+    pub fn with_programs(lab: &'a Lab, directory: &Path) -> Self {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path));
-        Self { lab, path: std::env::join_paths(folders).expect("a search path") }
+        let directories = std::iter::once(directory.to_owned()).chain(std::env::split_paths(&path));
+        Self { lab, path: std::env::join_paths(directories).expect("a search path") }
     }
 
     /// Where the lab's secrets and machines are kept.
     pub fn state(&self) -> PathBuf {
-        self.lab.folder().join("state")
+        self.lab.directory().join("state")
     }
 
     /// Runs `imgbuild`.
@@ -64,13 +64,13 @@ impl<'a> Machines<'a> {
     /// When it fails.
     pub fn ok(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
+        let stderr = String::from_utf8_lossy(&output.stderr);
         let status = output.status;
-        assert!(status.success(), "imgbuild {arguments:?} ended with {status}:\n{said}");
+        assert!(status.success(), "imgbuild {arguments:?} ended with {status}:\n{stderr}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// What `imgbuild status` says.
+    /// The output of `imgbuild status`.
     ///
     /// # Panics
     /// When it fails.
@@ -112,16 +112,16 @@ impl<'a> Machines<'a> {
         serde_json::from_str(&text).unwrap_or_else(|e| panic!("{node}: {command}: {e}: {text}"))
     }
 
-    /// What `imgbuild watch` says of the lab at once, and its exit code.
+    /// The output of one `imgbuild watch` of the lab, and its exit code.
     ///
     /// # Panics
-    /// When it says anything but JSON.
+    /// When it prints anything but JSON.
     pub fn watch(&self) -> (Option<i32>, Value) {
         let output = self.run(&["watch", "--once", "--json"]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let last = text.lines().last().unwrap_or_default();
-        let said = String::from_utf8_lossy(&output.stderr);
-        let view = serde_json::from_str(last).unwrap_or_else(|e| panic!("{e}: {text}{said}"));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let view = serde_json::from_str(last).unwrap_or_else(|e| panic!("{e}: {text}{stderr}"));
         (output.status.code(), view)
     }
 
@@ -140,7 +140,7 @@ impl<'a> Machines<'a> {
     /// the doubles stand for. Nothing was refused, for other reasons than `broken`.
     ///
     /// # Panics
-    /// When they do not say so, or not the same.
+    /// When they do not report that, or not the same.
     pub fn check_peers(&self, broken: &[&str]) {
         for node in NODES {
             let peers = self.wait_for_peers(node, |_, peer| is_ready(peer));
@@ -151,8 +151,8 @@ impl<'a> Machines<'a> {
             for (key, value) in [("node", node), ("state", "ready"), ("cloud", "up")] {
                 assert_eq!(status[key], value, "{status:#}");
             }
-            assert_eq!(standing(&status), standing(&peers), "status and peers of {node}");
-            for [other, address, ..] in standing(&status) {
+            assert_eq!(statuses(&status), statuses(&peers), "status and peers of {node}");
+            for [other, address, ..] in statuses(&status) {
                 let at = NODES.iter().position(|n| other == *n).expect("a node of the lab");
                 assert_eq!(address, ADDRESSES[at], "{status:#}");
             }
@@ -168,7 +168,7 @@ impl<'a> Machines<'a> {
     /// How the controller's step packstack ended: the double in its place was run.
     ///
     /// # Panics
-    /// When it was not, that is not said, or the services of its cloud are not well.
+    /// When it was not, that is not reported, or the services of its cloud are not well.
     pub fn packstack(&self) -> String {
         let status = self.firstboot(NODES[0], "status");
         let services = status["services"].as_array().expect("services");
@@ -191,20 +191,20 @@ impl<'a> Machines<'a> {
         self.ssh(NODES[0], "cat /calls").matches("--answer-file=").count()
     }
 
-    /// Waits until `node` knows the others by name as `wanted` says; returns what it then said.
+    /// Waits until `node` knows the others by name as `wanted` asks; returns its view then.
     ///
     /// # Panics
     /// When it does not within [`BOOT_LIMIT`].
     pub fn wait_for_peers(&self, node: &str, wanted: impl Fn(&str, &Value) -> bool) -> Value {
         let started = Instant::now();
         loop {
-            let said = self.firstboot(node, "peers");
-            let peers = said["peers"].as_array().expect("peers");
+            let view = self.firstboot(node, "peers");
+            let peers = view["peers"].as_array().expect("peers");
             let as_wanted = |p: &Value| wanted(p["node"].as_str().unwrap_or_default(), p);
             if peers.len() == NODES.len() - 1 && peers.iter().all(as_wanted) {
-                return said;
+                return view;
             }
-            assert!(started.elapsed() < BOOT_LIMIT, "{node}: {said:#}");
+            assert!(started.elapsed() < BOOT_LIMIT, "{node}: {view:#}");
             sleep(Duration::from_secs(2));
         }
     }
@@ -217,12 +217,12 @@ impl Drop for Machines<'_> {
     }
 }
 
-/// Makes an output folder with an empty disk of nova01: enough for a machine to run, not for a
+/// Makes an output directory with an empty disk of nova01: enough for a machine to run, not for a
 /// system.
 ///
 /// # Panics
 /// When it cannot be written.
-pub fn empty_image(folder: &Path) {
+pub fn empty_image(directory: &Path) {
     let manifest = serde_json::json!({
         "plan": {
             "profile": "compute",
@@ -239,19 +239,19 @@ pub fn empty_image(folder: &Path) {
         },
         "files": [{ "file": "nova01.raw", "sha256": "0" }],
     });
-    fs::create_dir(folder).expect("folder");
-    fs::write(folder.join("nova01.raw"), vec![0; 1 << 20]).expect("image");
-    fs::write(folder.join("manifest.json"), manifest.to_string()).expect("manifest");
+    fs::create_dir(directory).expect("directory");
+    fs::write(directory.join("nova01.raw"), vec![0; 1 << 20]).expect("image");
+    fs::write(directory.join("manifest.json"), manifest.to_string()).expect("manifest");
 }
 
-/// A peer that is ready and heard of.
+/// A peer that is ready and reachable.
 pub fn is_ready(peer: &Value) -> bool {
     peer["state"] == "ready" && peer["reachable"] == true
 }
 
-/// Of each peer its name, address, role, state and word on OpenStack.
-fn standing(said: &Value) -> Vec<[Value; 5]> {
+/// Of each peer its name, address, role, state and report on OpenStack.
+fn statuses(view: &Value) -> Vec<[Value; 5]> {
     let of =
         |peer: &Value| ["node", "address", "role", "state", "cloud"].map(|key| peer[key].clone());
-    said["peers"].as_array().expect("peers").iter().map(of).collect()
+    view["peers"].as_array().expect("peers").iter().map(of).collect()
 }

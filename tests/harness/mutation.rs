@@ -30,11 +30,11 @@ pub const HANGS: i32 = 3;
 pub struct Run<'r> {
     /// The parser.
     pub parser: &'r Parser,
-    /// How long, at least; the seeds are all parsed.
+    /// How long, as a minimum; the seeds are all parsed.
     pub time: Duration,
     /// Makes the same inputs again.
     pub seed: u64,
-    /// The most processor time that one input may take.
+    /// The maximum processor time of one input.
     pub limit: Duration,
     /// The file that holds the input being parsed.
     pub record: &'r Path,
@@ -61,8 +61,8 @@ impl Random {
     /// A part of `length` bytes: mostly a short one.
     fn range(&mut self, length: usize) -> std::ops::Range<usize> {
         let start = self.below(length + 1);
-        let most = if self.below(8) == 0 { length } else { 16 };
-        start..(start + self.below(most + 1)).min(length)
+        let max = if self.below(8) == 0 { length } else { 16 };
+        start..(start + self.below(max + 1)).min(length)
     }
 }
 
@@ -199,7 +199,7 @@ impl Run<'_> {
     }
 }
 
-/// The most memory that this process has had, in KiB.
+/// The maximum memory of this process so far, in KiB.
 fn peak() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -226,7 +226,7 @@ pub fn run(
     command.args([time.as_secs_f64(), limit.as_secs_f64()].map(|seconds| seconds.to_string()));
     let output = command.arg(seed.to_string()).output().expect("the program `mutate` starts");
     let whole = fs::read(&record).unwrap_or_default();
-    // A record is there as long as there is something to look at.
+    // A record exists as long as there is something to look at.
     let _ = fs::remove_file(&record);
     if output.status.success() {
         return serde_json::from_slice(&output.stdout).map_err(|e| e.to_string());

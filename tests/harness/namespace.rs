@@ -18,7 +18,7 @@ pub struct Namespace {
     name: String,
     daemons: Vec<Child>,
     ended: Arc<AtomicBool>,
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Namespace {
@@ -41,8 +41,8 @@ impl Namespace {
         let number = NUMBER.fetch_add(1, Ordering::SeqCst);
         let name = format!("imgbuild-{}-{number}", std::process::id());
         crate::oracle::ok("ip", ["netns", "add", &name]);
-        let folder = tempfile::tempdir().expect("temporary folder");
-        Self { name, daemons: Vec::new(), ended: Arc::default(), folder }
+        let directory = tempfile::tempdir().expect("temporary directory");
+        Self { name, daemons: Vec::new(), ended: Arc::default(), directory }
     }
 
     /// Runs `inside` in a thread whose network (and that of the threads it starts) is this one.
@@ -65,10 +65,10 @@ impl Namespace {
     /// # Panics
     /// When it cannot be started.
     pub fn serve_time(&mut self) {
-        let conf = self.folder.path().join("chrony.conf");
+        let conf = self.directory.path().join("chrony.conf");
         let text = format!(
             "local stratum 3\nallow all\nbindaddress 127.0.0.1\ncmdport 0\nbindcmdaddress /\npidfile {0}/pid\ndumpdir {0}\n",
-            self.folder.path().display()
+            self.directory.path().display()
         );
         fs::write(&conf, text).expect("chrony.conf");
         let mut command = self.command("chronyd");
@@ -77,8 +77,8 @@ impl Namespace {
         self.daemons.push(programs::start("chronyd", &mut command));
     }
 
-    /// Starts a double of the lab's name server: it knows no name (NXDOMAIN, RFC 1035). Without
-    /// an answer, sshd on EL7 waits for its look-up of who logs in.
+    /// Starts a double of the lab's name server: it does not know any name (NXDOMAIN, RFC
+    /// 1035). Without an answer, sshd on EL7 waits for its look-up of who logs in.
     ///
     /// # Panics
     /// When it cannot be started.
@@ -94,7 +94,7 @@ impl Namespace {
                     // A response to a recursive query; the question is sent back as it came.
                     (query[2], query[3]) = (0x81, 0x83);
                     query[6..12].fill(0);
-                    // Whoever asked may be gone.
+                    // The client may be gone.
                     let _ = socket.send_to(&query[..size], from);
                 }
             }

@@ -1,5 +1,5 @@
 //! A double of OpenStack's APIs: small servers that answer as those of a healthy cloud do,
-//! unless told to answer otherwise.
+//! unless set to answer otherwise.
 
 use firstboot::host::clock;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ const NOW: &str = "{now}";
 /// Whose cloud it is.
 #[derive(Clone, Debug)]
 pub struct Cloud {
-    /// Where the APIs say that they are.
+    /// The address that the APIs give for themselves.
     pub address: Ipv4Addr,
     /// The host of everything but nova-compute.
     pub controller: String,
@@ -66,7 +66,7 @@ impl Double {
             let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).expect("a free port");
             let double = double.clone();
             std::thread::spawn(move || {
-                // Whoever asked may be gone.
+                // The client may be gone.
                 listener.incoming().flatten().for_each(|stream| drop(double.answer(port, stream)));
             });
         }
@@ -108,7 +108,7 @@ impl Double {
     /// When there is no such page.
     pub fn with<T>(&self, page: Page, answer: (u16, Value), ask: impl FnOnce() -> T) -> T {
         let text = answer.1.as_str().map_or_else(|| answer.1.to_string(), str::to_owned);
-        let old = self.pages().insert(page, (answer.0, text)).expect("a page that is there");
+        let old = self.pages().insert(page, (answer.0, text)).expect("an existing page");
         let found = ask();
         self.pages().insert(page, old);
         found
@@ -117,7 +117,7 @@ impl Double {
     /// As [`Double::with`]: `change` changes the healthy answer.
     ///
     /// # Panics
-    /// When that is no JSON.
+    /// When that is not JSON.
     pub fn changed<T>(
         &self,
         page: Page,

@@ -1,4 +1,4 @@
-//! Running tools that we did not write, and reading what they say.
+//! Running tools that we did not write, and reading their output.
 
 use crate::programs;
 use std::ffi::OsStr;

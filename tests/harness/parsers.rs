@@ -1,5 +1,5 @@
-//! The product's parsers as targets for fuzzing: what reads text or bytes that somebody else
-//! wrote. [`crate::mutation`] runs them with the stable compiler, `tests/fuzz` with libFuzzer.
+//! The product's parsers as targets for fuzzing: what reads text or bytes of foreign
+//! origin. [`crate::mutation`] runs them with the stable compiler, `tests/fuzz` with libFuzzer.
 
 mod files;
 mod images;

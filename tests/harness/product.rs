@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-/// The workspace's folder.
+/// The workspace's directory.
 pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests package is in the workspace")
 }
 
-/// The folder of shared test data, or `None` (said on standard error) where it is absent.
-#[allow(clippy::print_stderr, reason = "a test that does not run says so")]
+/// The directory of shared test data, or `None` (reported on standard error) where it is absent.
+#[allow(clippy::print_stderr, reason = "a test that does not run is reported")]
 pub fn shared() -> Option<PathBuf> {
     let path = std::env::var_os("IMGBUILD_SHARED")
         .map_or_else(|| workspace().join("../shared"), PathBuf::from);
@@ -25,7 +25,7 @@ pub fn shared() -> Option<PathBuf> {
     None
 }
 
-/// The `imgbuild` binary with `firstboot` beside it, built in the profile of the tests.
+/// The `imgbuild` binary with `firstboot` next to it, built in the profile of the tests.
 ///
 /// # Panics
 /// When the build fails.
@@ -43,7 +43,7 @@ pub fn imgbuild() -> &'static Path {
             "-p",
             "firstboot",
         ]);
-        // What cargo tells this test would make build scripts run again, and all that follows.
+        // What cargo passes to this test would make build scripts run again, and all that follows.
         for (name, _) in std::env::vars_os() {
             let own = ["CARGO_HOME", "CARGO_TARGET_DIR"].iter().any(|kept| name == *kept);
             if name.to_string_lossy().starts_with("CARGO_") && !own {
@@ -58,26 +58,26 @@ pub fn imgbuild() -> &'static Path {
     })
 }
 
-/// The practice medium of the shared cache, made if it is not there: os, extras, osp10.
+/// The practice medium of the shared cache, created if it does not exist: os, extras, osp10.
 ///
 /// # Panics
 /// When it cannot be made.
 pub fn practice() -> &'static PathBuf {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let folder = cache_folder().join("practice");
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY.get_or_init(|| {
+        let directory = cache_directory().join("practice");
         build(&[
             "practice".to_owned(),
             "--output".to_owned(),
-            folder.to_string_lossy().into_owned(),
+            directory.to_string_lossy().into_owned(),
         ]);
-        folder
+        directory
     })
 }
 
-/// The cache that the tests share, kept between runs under the target folder.
+/// The cache that the tests share, kept between runs under the target directory.
 pub fn cache() -> PathBuf {
-    imgbuild().parent().and_then(Path::parent).expect("target folder").join("lab-tests-cache")
+    imgbuild().parent().and_then(Path::parent).expect("target directory").join("lab-tests-cache")
 }
 
 /// Where the labs of the tests keep their secrets, unless a test has a place of its own.
@@ -85,14 +85,15 @@ pub fn state() -> PathBuf {
     cache().join("state")
 }
 
-/// [`cache`], made if it is not there; large temporary files of tests go here, as `/tmp` may be small.
+/// [`cache`], created if it does not exist; large temporary files of tests go here, as `/tmp`
+/// may be small.
 ///
 /// # Panics
 /// When it cannot be made.
-pub fn cache_folder() -> PathBuf {
-    let folder = cache();
-    std::fs::create_dir_all(&folder).expect("cache folder");
-    folder
+pub fn cache_directory() -> PathBuf {
+    let directory = cache();
+    std::fs::create_dir_all(&directory).expect("cache directory");
+    directory
 }
 
 /// Runs `imgbuild` with the shared cache.
@@ -126,17 +127,17 @@ pub fn command() -> Command {
     command
 }
 
-/// Runs `imgbuild`, which must succeed, and returns what it said on standard error.
+/// Runs `imgbuild`, which must succeed, and returns its standard error.
 ///
 /// # Panics
-/// When it fails, with everything it said.
+/// When it fails, with its standard error.
 pub fn build(arguments: &[String]) -> String {
     let output = run(arguments);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
         output.status.success(),
-        "imgbuild {arguments:?} ended with {}:\n{said}",
+        "imgbuild {arguments:?} ended with {}:\n{stderr}",
         output.status
     );
-    said
+    stderr
 }

@@ -1,4 +1,4 @@
-//! The programs that tests run besides our own: `tests/programs` says which Debian package each
+//! The programs that tests run besides our own: `tests/programs` lists which Debian package each
 //! comes with and why it is needed.
 
 use std::io;
@@ -14,7 +14,7 @@ pub fn package(program: &str) -> Option<&'static str> {
     })
 }
 
-/// What a test that cannot run `program` says.
+/// The message of a test that cannot run `program`.
 pub fn missing(program: &str, error: &io::Error) -> String {
     let hint = match package(program) {
         Some(package) => format!("Debian package {package}; tests/setup installs it"),

@@ -1,6 +1,6 @@
 //! pykickstart, the reference for the kickstart language, from PyPI.
 
-use crate::product::cache_folder;
+use crate::product::cache_directory;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::File;
 use std::io::Write;
@@ -11,22 +11,25 @@ use std::sync::OnceLock;
 /// The version that the shared corpus was made with.
 const VERSION: &str = "3.78";
 
-/// The folder of its programs, installed once into the shared cache.
+/// The directory of its programs, installed once into the shared cache.
 ///
 /// # Panics
 /// When it cannot be installed.
 fn programs() -> &'static PathBuf {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let venv = cache_folder().join(format!("pykickstart-{VERSION}"));
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY.get_or_init(|| {
+        let venv = cache_directory().join(format!("pykickstart-{VERSION}"));
         let lock = File::create(venv.with_extension("lock")).expect("the cache can be written");
         let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, e)| e).expect("lock");
         let programs = venv.join("bin");
         let run = |command: &mut Command| {
             let output =
                 command.output().expect("python3 is missing: apt-get install python3-venv");
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert!(output.status.success(), "{command:?} (needs python3-venv and PyPI):\n{said}");
+            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(
+                output.status.success(),
+                "{command:?} (needs python3-venv and PyPI):\n{stderr}"
+            );
         };
         if !programs.join("ksvalidator").exists() {
             run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv));
@@ -85,19 +88,19 @@ pub fn verdicts(texts: &[String]) -> Vec<Verdict> {
     verdicts.into_iter().map(verdict).collect()
 }
 
-/// What its command `ksvalidator` says of a file beyond the heading; empty if nothing.
+/// What its command `ksvalidator` prints on a file after the heading; empty if nothing.
 ///
 /// # Panics
 /// When it cannot be installed or run.
 pub fn ksvalidator(path: &std::path::Path) -> Vec<String> {
     let mut command = Command::new(programs().join("ksvalidator"));
     let output = command.args(["-v", "RHEL7"]).arg(path).output().expect("ksvalidator starts");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
-    let lines = said.lines().filter(|l| !l.trim().is_empty()).skip(1);
-    let mut said: Vec<String> = lines.map(str::to_owned).collect();
+    let lines = printed.lines().filter(|l| !l.trim().is_empty()).skip(1);
+    let mut errors: Vec<String> = lines.map(str::to_owned).collect();
     if !output.status.success() {
-        said.push(format!("it ended with {}", output.status));
+        errors.push(format!("it ended with {}", output.status));
     }
-    said
+    errors
 }

@@ -140,10 +140,11 @@ fn entry(archive: &mut Vec<u8>, file: &File) {
 
 /// The main header's entries for these files.
 pub fn entries(files: &[File]) -> Vec<Entry> {
-    let folder = |f: &File| f.path[..f.path.rfind('/').map_or(0, |n| n + 1)].to_owned();
-    let folders: Vec<String> = files.iter().map(folder).collect();
-    let bases: Vec<&str> = files.iter().zip(&folders).map(|(f, d)| &f.path[d.len()..]).collect();
-    let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
+    let directory = |f: &File| f.path[..f.path.rfind('/').map_or(0, |n| n + 1)].to_owned();
+    let directories: Vec<String> = files.iter().map(directory).collect();
+    let bases: Vec<&str> =
+        files.iter().zip(&directories).map(|(f, d)| &f.path[d.len()..]).collect();
+    let directories: Vec<&str> = directories.iter().map(String::as_str).collect();
     let targets: Vec<&str> = files.iter().map(|f| f.target.as_str()).collect();
     let numbers = |of: &dyn Fn(&File) -> u32| files.iter().map(of).collect::<Vec<u32>>();
     let modes: Vec<u16> = files.iter().map(|f| f.mode as u16).collect();
@@ -158,7 +159,7 @@ pub fn entries(files: &[File]) -> Vec<Entry> {
         Entry::numbers(1096, &numbers(&|f| f.inode)),
         Entry::numbers(1116, &(0..files.len() as u32).collect::<Vec<_>>()),
         Entry::texts(1117, &bases),
-        Entry::texts(1118, &folders),
+        Entry::texts(1118, &directories),
         Entry::text(1124, "cpio"),
         Entry::text(1125, "xz"),
     ]

@@ -19,13 +19,13 @@ const COMMON: &str = "%define __os_install_post %{nil}\n%define debug_package %{
 /// # Panics
 /// When a tool fails.
 pub fn repository(spec: &str, to: &Path) {
-    let work = tempfile::tempdir_in(product::cache_folder()).expect("temporary folder");
+    let work = tempfile::tempdir_in(product::cache_directory()).expect("temporary directory");
     let file = work.path().join("double.spec");
     fs::write(&file, format!("{COMMON}{spec}")).expect("spec");
     let define =
         |name: &str, path: &Path| ["--define".to_owned(), format!("{name} {}", text(path))];
     let words = ["SOURCE_DATE_EPOCH=1", "rpmbuild", "-bb", "--quiet"].map(str::to_owned);
-    let folders = [define("_topdir", work.path()), define("_rpmdir", to)].concat();
-    oracle::ok("env", words.into_iter().chain(folders).chain([text(&file)]));
+    let directories = [define("_topdir", work.path()), define("_rpmdir", to)].concat();
+    oracle::ok("env", words.into_iter().chain(directories).chain([text(&file)]));
     oracle::ok("createrepo_c", ["-q", &text(to)]);
 }

@@ -1,4 +1,4 @@
-//! A lab's secrets as its store holds them, to look for where nobody may see them.
+//! A lab's secrets as its store holds them, to search where no other user may see them.
 
 use crate::lab::text;
 use crate::oracle;
@@ -13,22 +13,23 @@ use std::time::Duration;
 
 /// The secrets of one lab.
 pub struct Secrets {
-    folder: PathBuf,
+    directory: PathBuf,
     /// Pieces that only the secret itself holds, each with the file it is from.
     values: Vec<(String, String)>,
 }
 
 impl Secrets {
-    /// Those of the only lab below the state folder `state`.
+    /// Those of the only lab below the state directory `state`.
     ///
     /// # Panics
     /// When there are none.
     pub fn of(state: &Path) -> Self {
-        let labs = fs::read_dir(state).expect("state folder").flatten();
-        let folder = labs.map(|lab| lab.path().join("secrets")).find(|folder| folder.is_dir());
-        let folder = folder.expect("a lab with secrets");
+        let labs = fs::read_dir(state).expect("state directory").flatten();
+        let directory =
+            labs.map(|lab| lab.path().join("secrets")).find(|directory| directory.is_dir());
+        let directory = directory.expect("a lab with secrets");
         let mut values = Vec::new();
-        for entry in fs::read_dir(&folder).expect("secrets").flatten() {
+        for entry in fs::read_dir(&directory).expect("secrets").flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let content = fs::read_to_string(entry.path()).expect("text");
             if name == "keystone-admin-password" {
@@ -44,39 +45,39 @@ impl Secrets {
         assert!(values.iter().any(|(name, _)| name == "id_rsa"), "no ssh key");
         assert!(values.iter().any(|(name, _)| name == "ca.key"), "no CA");
         assert!(values.iter().all(|(_, value)| value.len() > 20), "too short to look for");
-        Self { folder, values }
+        Self { directory, values }
     }
 
     /// The file `name` of the store.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        self.directory.join(name)
     }
 
-    /// Asserts that `seen`, told of as `what`, holds none of them.
+    /// Asserts that `seen`, reported as `what`, holds none of them.
     ///
     /// # Panics
     /// When it does; the message names the secret and does not show it.
     pub fn assert_unseen(&self, what: &str, seen: &str) {
         for (name, value) in &self.values {
-            assert!(!seen.contains(value), "{what}: the secret {name} is there");
+            assert!(!seen.contains(value), "{what}: the secret {name} is in it");
         }
     }
 
-    /// The files below `folder` that hold one of them and that `find` chooses by `condition`.
+    /// The files below `directory` that hold one of them and that `find` chooses by `condition`.
     ///
     /// # Panics
     /// When find or grep cannot look.
-    pub fn files(&self, folder: &Path, condition: &[&str]) -> Vec<String> {
+    pub fn files(&self, directory: &Path, condition: &[&str]) -> Vec<String> {
         // Not on a command line, where others could read them.
         let mut patterns = tempfile::NamedTempFile::new().expect("temporary file");
         for (_, value) in &self.values {
             writeln!(patterns, "{value}").expect("patterns");
         }
-        let (folder, patterns) = (text(folder), text(patterns.path()));
-        let mut arguments = vec![folder.as_str(), "-xdev", "-type", "f"];
+        let (directory, patterns) = (text(directory), text(patterns.path()));
+        let mut arguments = vec![directory.as_str(), "-xdev", "-type", "f"];
         arguments.extend(condition);
         arguments.extend(["-exec", "grep", "-laF", "-f", &patterns, "{}", "+"]);
-        // grep's status says only whether it found something.
+        // grep's status shows only whether it found something.
         let output = oracle::run("find", arguments);
         assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
         let found = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -1,4 +1,4 @@
-//! A test double of a web server: it serves a folder, and misbehaves as it is told to. Also as a
+//! A test double of a web server: it serves a directory, and misbehaves on request. Also as a
 //! proxy: of an absolute request target it serves the path, and CONNECT it carries out.
 
 use crate::namespace::Namespace;
@@ -41,7 +41,7 @@ pub struct Request {
 }
 
 struct State {
-    folder: PathBuf,
+    directory: PathBuf,
     /// By the end of the path; each fault happens once, in order.
     faults: Mutex<Vec<(String, Fault)>>,
     requests: Mutex<Vec<Request>>,
@@ -56,13 +56,13 @@ pub struct ServerDouble {
 }
 
 impl ServerDouble {
-    /// Serves `folder` on a port of loopback in `namespace`.
+    /// Serves `directory` on a port of loopback in `namespace`.
     ///
     /// # Panics
     /// When it cannot listen.
-    pub fn start(namespace: &Namespace, folder: &Path) -> Self {
+    pub fn start(namespace: &Namespace, directory: &Path) -> Self {
         let state = Arc::new(State {
-            folder: folder.to_owned(),
+            directory: directory.to_owned(),
             faults: Mutex::default(),
             requests: Mutex::default(),
             over: AtomicBool::new(false),
@@ -120,7 +120,7 @@ impl State {
             None => request.target.trim_start_matches('/'),
         };
         let fault = self.next_fault(path);
-        let file = fs::read(self.folder.join(path));
+        let file = fs::read(self.directory.join(path));
         match (fault, file) {
             (Some(Fault::Status(status, headers)), _) => head(stream, status, headers, 0),
             (Some(Fault::Other(bytes)), _) => whole(stream, &bytes, None),
@@ -202,12 +202,12 @@ fn head(mut stream: &TcpStream, status: u16, headers: &str, length: usize) -> io
 
 fn body(mut stream: &TcpStream, bytes: &[u8], fault: Option<Fault>) -> io::Result<()> {
     match fault {
-        Some(Fault::Cut(most)) => {
-            stream.write_all(&bytes[..most.min(bytes.len())])?;
+        Some(Fault::Cut(max)) => {
+            stream.write_all(&bytes[..max.min(bytes.len())])?;
             stream.shutdown(Shutdown::Both)
         }
-        Some(Fault::Stall(most)) => {
-            stream.write_all(&bytes[..most.min(bytes.len())])?;
+        Some(Fault::Stall(max)) => {
+            stream.write_all(&bytes[..max.min(bytes.len())])?;
             // Until the client closes its end.
             stream.read(&mut [0]).map(|_| ())
         }

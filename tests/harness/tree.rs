@@ -7,7 +7,7 @@ use std::path::Path;
 /// the cache. The copy has owners, modes, times and extended attributes.
 ///
 /// # Panics
-/// When the tree is not there.
+/// When the tree does not exist.
 pub fn copy(cache: &Path, digest: &str, to: &Path) {
     let root = cache.join("trees").join(digest).join("root");
     oracle::ok("cp", ["-a".as_ref(), root.as_os_str(), to.as_os_str()]);

@@ -22,7 +22,7 @@ impl User {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::SeqCst);
         let name = format!("imgbuild-{}-{number}", std::process::id());
-        let home = tempfile::tempdir_in(product::cache_folder()).expect("temporary folder");
+        let home = tempfile::tempdir_in(product::cache_directory()).expect("temporary directory");
         let path = text(home.path());
         oracle::ok("useradd", ["--no-create-home", "--home-dir", &path, &name]);
         let user = Self { name, home };

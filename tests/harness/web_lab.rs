@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// Where [`Server`] is reached.
 pub const SERVER: &str = "http://127.0.0.1:8000";
 
-/// A lab with a folder for servers, in which `practice` is the practice medium.
+/// A lab with a directory for servers, in which `practice` is the practice medium.
 pub struct WebLab {
     /// Profiles, kickstarts, a key.
     pub lab: Lab,
@@ -28,20 +28,20 @@ impl WebLab {
     /// When it cannot be made.
     pub fn new() -> Self {
         let lab = Lab::new();
-        fs::create_dir(lab.folder().join("www")).expect("folder");
-        std::os::unix::fs::symlink(product::practice(), lab.folder().join("www/practice"))
+        fs::create_dir(lab.directory().join("www")).expect("directory");
+        std::os::unix::fs::symlink(product::practice(), lab.directory().join("www/practice"))
             .expect("link");
         Self { lab, namespace: Namespace::new() }
     }
 
     /// What servers serve.
     pub fn www(&self) -> PathBuf {
-        self.lab.folder().join("www")
+        self.lab.directory().join("www")
     }
 
     /// The cache of this lab alone.
     pub fn cache(&self) -> PathBuf {
-        self.lab.folder().join("cache")
+        self.lab.directory().join("cache")
     }
 
     /// `imgbuild` in a namespace with this lab's cache.
@@ -55,7 +55,7 @@ impl WebLab {
         let words: Vec<&str> = program.iter().copied().chain([binary.as_str()]).collect();
         let mut command = namespace.command(words[0]);
         command.args(&words[1..]).args(arguments).env("IMGBUILD_CACHE", self.cache());
-        command.current_dir(self.lab.folder()).stdin(Stdio::null());
+        command.current_dir(self.lab.directory()).stdin(Stdio::null());
         product::heed_signals(&mut command);
         command
     }
@@ -72,7 +72,7 @@ impl WebLab {
     }
 }
 
-/// Python's web server, which knows no ranges.
+/// Python's web server, which does not support ranges.
 pub struct Server(Child);
 
 impl Server {
@@ -80,9 +80,9 @@ impl Server {
     ///
     /// # Panics
     /// When it cannot be started.
-    pub fn start(namespace: &Namespace, folder: &Path) -> Self {
+    pub fn start(namespace: &Namespace, directory: &Path) -> Self {
         let mut command = namespace.command("python3");
-        command.args(["-m", "http.server", "8000", "--bind", "127.0.0.1", "-d", &text(folder)]);
+        command.args(["-m", "http.server", "8000", "--bind", "127.0.0.1", "-d", &text(directory)]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let server = Self(command.spawn().expect("python3 starts"));
         let since = Instant::now();

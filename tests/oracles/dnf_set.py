@@ -1,6 +1,6 @@
 """What dnf would install into an empty root: a test's oracle.
 
-Arguments: repositories as ID=FOLDER, in order. Standard input: one request a line, as JSON
+Arguments: repositories as ID=DIRECTORY, in order. Standard input: one request a line, as JSON
 {"install": [...], "exclude": [...]}. Standard output: one line a request, as JSON: a sorted
 list of name-epoch:version-release.arch and repository, or {"error": "..."}.
 """
@@ -26,8 +26,8 @@ def base(root, repositories, exclude):
     conf.excludepkgs = exclude
     conf.substitutions["arch"] = conf.substitutions["basearch"] = "x86_64"
     conf.substitutions["releasever"] = "7"
-    for identity, folder in repositories:
-        base.repos.add_new_repo(identity, conf, baseurl=["file://" + folder])
+    for identity, directory in repositories:
+        base.repos.add_new_repo(identity, conf, baseurl=["file://" + directory])
     base.fill_sack(load_system_repo=False)
     base.read_comps(arch_filter=True)
     return base

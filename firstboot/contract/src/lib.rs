@@ -2,7 +2,7 @@
 //! its image; firstboot reads and judges them on the node; the nodes and `imgbuild watch`
 //! exchange status over the network. Both programs take all of it from here.
 
-// Tests say on standard error what they could not look at.
+// Tests report on standard error what they could not check.
 #![cfg_attr(test, allow(clippy::print_stderr))]
 
 pub mod answers;

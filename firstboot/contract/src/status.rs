@@ -6,21 +6,21 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Its turn has not come.
+    /// Not run yet.
     Pending,
     /// At work.
     Working,
     /// At work, waiting for something outside.
     Waiting,
-    /// Everything was as wanted already.
+    /// Everything was already in the desired state.
     Unchanged,
-    /// Everything is as wanted after changes.
+    /// Everything is in the desired state after changes.
     Changed,
-    /// Not as wanted, given up.
+    /// Not in the desired state, given up.
     Failed,
     /// Not tried, as a step it needs has failed.
     Blocked,
-    /// Not for this node as it is, or cannot be judged in a folder tree.
+    /// Not for this node as it is, or cannot be checked in a directory tree.
     Skipped,
 }
 
@@ -39,7 +39,7 @@ impl Outcome {
         }
     }
 
-    /// Whether the step's wants are met.
+    /// Whether the step is in the desired state.
     pub fn is_met(self) -> bool {
         matches!(self, Outcome::Unchanged | Outcome::Changed)
     }
@@ -54,7 +54,7 @@ impl Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Readiness {
-    /// Every step's wants are met, as far as it is for this node.
+    /// Every step is in the desired state, as far as it is for this node.
     Ready,
     /// Not every step has its result yet.
     Working,
@@ -105,7 +105,7 @@ pub fn find_current(steps: &[StepState]) -> Option<&StepState> {
 }
 
 impl StepState {
-    /// The step `name`, whose turn has not come.
+    /// The step `name`, which has not run yet.
     pub fn pending(name: &str) -> StepState {
         StepState {
             name: name.to_owned(),

@@ -23,16 +23,16 @@ pub(super) struct Answers {
     /// Where the edited file goes, readable by its owner only; it may be the same file.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Below this folder is the password file that the spec names.
+    /// Below this directory is the password file that the spec names.
     #[command(flatten)]
     root: Root,
 }
 
 pub(super) fn edit_file(args: &Answers) -> u8 {
     match edit(&args.root.host(), args) {
-        Ok(said) => {
+        Ok(report) => {
             // A closed pipe takes nothing away from the file.
-            let _ = std::io::stdout().write_all(said.as_bytes());
+            let _ = std::io::stdout().write_all(report.as_bytes());
             READY
         }
         Err((code, message)) => {
@@ -52,22 +52,22 @@ fn edit(host: &Host, args: &Answers) -> Result<String, (u8, String)> {
     let wanted = wanted(host, packstack).map_err(|fault| (CONFIG, fault.to_string()))?;
     let mut file = AnswerFile::parse(&read(&args.input)?);
     if file.entries().is_empty() {
-        let why = "there is no KEY=value line in it: it is no answer file";
+        let why = "there is no KEY=value line in it: it is not an answer file";
         return Err((INPUT, format!("{}: {why}", args.input.display())));
     }
     let changed = file.apply(&wanted);
     files::write_atomic(&args.out, &file.to_bytes(), 0o600)
         .map_err(|error| (IO, format!("{}: {error}", args.out.display())))?;
-    let mut said: String = changed.iter().map(|key| format!("{key}\n")).collect();
+    let mut report: String = changed.iter().map(|key| format!("{key}\n")).collect();
     if !wanted.contains_key(ADMIN_PASSWORD) {
         let path = &packstack.admin_password_file;
-        said += &format!("({path} is not there: {ADMIN_PASSWORD} stays as generated)\n");
+        report += &format!("({path} does not exist: {ADMIN_PASSWORD} stays as generated)\n");
     }
-    Ok(said)
+    Ok(report)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, (u8, String)> {
     let named = |why: String| (INPUT, format!("{}: {why}", path.display()));
     let bytes = files::read(path).map_err(|error| named(error.to_string()))?;
-    bytes.ok_or_else(|| named("it is not there".to_owned()))
+    bytes.ok_or_else(|| named("it does not exist".to_owned()))
 }

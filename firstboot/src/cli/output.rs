@@ -14,7 +14,7 @@ pub(super) fn print(text: &str) {
 
 /// Reports an error.
 pub(super) fn complain(message: &str) {
-    // Standard error is all there is.
+    // Only standard error is left.
     let _ = writeln!(io::stderr(), "firstboot: {message}");
 }
 
@@ -23,7 +23,7 @@ pub(super) fn load_or_complain(host: &Host) -> Option<Spec> {
     load_spec(host).inspect_err(|error| complain(&error.to_string())).ok()
 }
 
-/// The places where a run's records go: the journal, and lines where people look.
+/// The places where a run's records go: the journal, and lines for people.
 pub(super) fn open_sinks(host: &Host, console: Option<String>) -> Vec<Box<dyn Log>> {
     if !host.live() {
         return vec![Box::new(Lines::Stderr)];

@@ -1,4 +1,4 @@
-//! `firstboot peers`: how the other nodes stand; and the service behind it.
+//! `firstboot peers`: the status of the other nodes; and the service behind it.
 
 use super::exit_codes::{CONFIG, FAILED, INPUT, IO, READY, WORKING};
 use super::output::{complain, load_or_complain, open_sinks, print};
@@ -23,7 +23,7 @@ pub(super) struct Peers {
     /// As JSON.
     #[arg(long)]
     json: bool,
-    /// Run the service that tells the others how this node stands, as its unit does.
+    /// Run the service that announces this node's status to the others, as its unit does.
     #[arg(long, conflicts_with = "json")]
     serve: bool,
     #[command(flatten)]
@@ -68,7 +68,7 @@ fn run_service(host: Host, spec: Spec) -> u8 {
 
 fn show_peers(host: &Host, spec: &Spec, json: bool) -> u8 {
     if let Err(error) = host.read(view::PATH) {
-        complain(&format!("{error}: only root may read what the nodes say"));
+        complain(&format!("{error}: only root may read the status of the nodes"));
         return IO;
     }
     let view = View::load(host);
@@ -122,26 +122,26 @@ fn to_text(shown: &Shown) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Where a node is, since when, and when it was heard of.
+/// Where a node is, since when, and when it was last seen.
 fn describe_peer(peer: &PeerStatus) -> String {
     let (Some(since), Some(silent)) = (&peer.since, peer.silent_seconds) else {
-        return "nothing was heard of it yet".to_owned();
+        return "not seen yet".to_owned();
     };
     let at = match (peer.state, peer.step.as_str()) {
         (PeerState::Ready, _) => format!("since {since}"),
-        (_, "") => "has not begun".to_owned(),
+        (_, "") => "has not started".to_owned(),
         (PeerState::Failed, step) => format!("step {step} failed at {since}"),
         (_, step) => format!("at step {step} since {since}"),
     };
     let ago = describe_span(silent);
     if peer.reachable {
-        format!("{at}; heard of {ago} ago")
+        format!("{at}; last seen {ago} ago")
     } else {
-        format!("{at}; NOT REACHABLE: last heard of {ago} ago")
+        format!("{at}; NOT REACHABLE: last seen {ago} ago")
     }
 }
 
-/// `seconds` as people say it.
+/// `seconds` in the unit that suits.
 fn describe_span(seconds: f64) -> String {
     let seconds = seconds.round() as u64;
     match seconds {

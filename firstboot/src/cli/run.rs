@@ -19,7 +19,7 @@ pub(super) fn run_steps(host: &Host, console: Option<String>, again: Option<Step
     let spec = match load_spec(host) {
         Ok(spec) => spec,
         Err(error) => {
-            let hint = Some("put the node's spec right, then `systemctl restart firstboot`");
+            let hint = Some("fix the node's spec, then `systemctl restart firstboot`");
             record_refusal(&Journal::new(None, sinks), error.to_string(), hint);
             return CONFIG;
         }
@@ -28,7 +28,7 @@ pub(super) fn run_steps(host: &Host, console: Option<String>, again: Option<Step
     let _lock = match take_lock(host) {
         Ok(Some(lock)) => lock,
         Ok(None) => {
-            record_refusal(&journal, "another firstboot is at work".to_owned(), None);
+            record_refusal(&journal, "another firstboot is running".to_owned(), None);
             return BUSY;
         }
         Err(error) => {
@@ -54,8 +54,8 @@ pub(super) fn run_steps(host: &Host, console: Option<String>, again: Option<Step
     }
 }
 
-/// Takes the lock on the state's directory. Whoever looks at a run's state holds it for a
-/// moment, and is waited for.
+/// Takes the lock on the state's directory. A process that reads a run's state holds it for
+/// a moment, and is waited for.
 fn take_lock(host: &Host) -> io::Result<Option<Lock>> {
     for _ in 0..10 {
         if let Some(lock) = host.lock(DIRECTORY)? {
@@ -66,7 +66,7 @@ fn take_lock(host: &Host) -> io::Result<Option<Lock>> {
     host.lock(DIRECTORY)
 }
 
-/// Records why a run did not begin or end as it should.
+/// Records why a run did not start or end as it should.
 fn record_refusal(journal: &Journal, message: String, hint: Option<&str>) {
     let event = Event::new(id::NODE_FAILED, RUN, message);
     journal.record(&Event { outcome: "failed", hint, ..event });

@@ -8,7 +8,7 @@ use contract::status::Readiness;
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// Time between two looks of `status --wait`.
+/// Time between two checks of `status --wait`.
 const POLL: Duration = Duration::from_secs(1);
 
 pub(super) fn show_status(host: &Host, json: bool, wait: bool, timeout: Option<Duration>) -> u8 {

@@ -1,4 +1,4 @@
-//! The engine: for each step look, change, look again, until it is as wanted or its
+//! The engine: for each step check, change, check again, until it is as desired or its
 //! bounds are reached; one journal record and one state file for each transition.
 
 use super::run_context::RunContext;
@@ -111,13 +111,14 @@ impl RunContext<'_> {
                 let message =
                     format!("node {name} is not ready: {} failed; {totals}", bad.join(", "));
                 let hint = format!(
-                    "mend what `firstboot status` names, then `firstboot retry {}`",
+                    "fix what `firstboot status` names, then `firstboot retry {}`",
                     bad.first().copied().unwrap_or("STEP")
                 );
                 self.record_run(id::NODE_FAILED, "failed", message, Some(&hint));
             }
             Readiness::Working => {
-                let message = format!("folder tree done: {totals}, {skipped} need a running node");
+                let message =
+                    format!("directory tree done: {totals}, {skipped} need a running node");
                 self.record_run(id::STEP_DONE, "skipped", message, None);
             }
         }

@@ -50,7 +50,7 @@ impl<'a> RunContext<'a> {
         self.journal.record(&Event { outcome, duration, hint, ..Event::new(id, RUN, message) });
     }
 
-    /// Takes up what a step has noted beside its result.
+    /// Records what a step has noted in addition to its result.
     pub(super) fn record_notes(&mut self, step: Step, duration: Duration) {
         for note in self.host.take_notes() {
             let (id, outcome, message, about) = match note {

@@ -1,4 +1,4 @@
-//! One step's turn: look, change, look again, with pauses and limits.
+//! One step's run: check, change, check again, with pauses and limits.
 
 use super::run_context::RunContext;
 use crate::host::{Fault, Host, clock};
@@ -8,13 +8,13 @@ use contract::status::Outcome;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-/// Time between two looks while waiting.
+/// Time between two checks while waiting.
 const POLL: Duration = Duration::from_secs(1);
-/// A wait that goes on is told again after this long.
+/// A wait that goes on is reported again after this long.
 const REMIND: Duration = Duration::from_secs(30);
-/// What is waited for may change with every look; it is told no oftener than this.
+/// What is waited for may change with every check; it is reported no oftener than this.
 const NEWS: Duration = Duration::from_secs(5);
-/// Longest pause before another attempt, jitter aside.
+/// Longest pause before another attempt, without jitter.
 const MAX_PAUSE: Duration = Duration::from_secs(15);
 
 /// How a step ended.
@@ -24,11 +24,11 @@ struct Ending {
     hint: Option<String>,
 }
 
-/// What a look at the world calls for.
+/// What a check of the node calls for.
 enum Next {
     Apply(String),
     Wait(String),
-    LookAgain(Fault),
+    CheckAgain(Fault),
     End(Ending),
 }
 
@@ -53,7 +53,7 @@ impl StepRun {
         run.state.steps[self.index].at = (at * 1000.0).round() / 1000.0;
         if let Some(blocker) = run.find_blocker(step) {
             let message = format!("not tried: it needs step {}, which failed", blocker.name());
-            let hint = Some(format!("mend step {} first", blocker.name()));
+            let hint = Some(format!("fix step {} first", blocker.name()));
             let ending = Ending { outcome: Outcome::Blocked, message, hint };
             return self.finish(run, ending);
         }
@@ -63,11 +63,11 @@ impl StepRun {
         self.finish(run, ending);
     }
 
-    /// Look, change, look again.
+    /// Checks, changes, checks again.
     fn converge(&mut self, run: &mut RunContext) -> Ending {
         let mut changes: Vec<String> = Vec::new();
-        let mut told: Option<(Duration, String)> = None;
-        let mut looks_failed = 0;
+        let mut reported: Option<(Duration, String)> = None;
+        let mut failed_checks = 0;
         let mut last_fault: Option<Fault> = None;
         loop {
             let next = self.check_once(run, &changes);
@@ -78,15 +78,15 @@ impl StepRun {
                     if self.elapsed(run) >= self.bounds.deadline {
                         return self.end_out_of_time(run, &what);
                     }
-                    self.report_waiting(run, &what, &mut told);
+                    self.report_waiting(run, &what, &mut reported);
                     run.host.clock().sleep(POLL);
                 }
-                Next::LookAgain(fault) => {
-                    looks_failed += 1;
-                    if looks_failed >= self.bounds.attempts || self.is_late(run, looks_failed) {
+                Next::CheckAgain(fault) => {
+                    failed_checks += 1;
+                    if failed_checks >= self.bounds.attempts || self.is_late(run, failed_checks) {
                         return self.end_failed(run, fault);
                     }
-                    self.sleep_before_retry(run, looks_failed, &fault.message);
+                    self.sleep_before_retry(run, failed_checks, &fault.message);
                 }
                 Next::Apply(wrong) => {
                     if self.attempts >= self.bounds.attempts || self.is_late(run, self.attempts) {
@@ -113,7 +113,7 @@ impl StepRun {
 
     fn check_once(&self, run: &RunContext, changes: &[String]) -> Next {
         match self.step.check(run.host, run.spec) {
-            Err(fault) => Next::LookAgain(fault),
+            Err(fault) => Next::CheckAgain(fault),
             Ok(CheckOutcome::Unmet(wrong)) => Next::Apply(wrong),
             Ok(CheckOutcome::Waiting(what)) => Next::Wait(what),
             Ok(CheckOutcome::Impossible(fault)) => Next::End(self.end_failed(run, fault)),
@@ -157,20 +157,20 @@ impl StepRun {
         run.host.clock().sleep(pause);
     }
 
-    /// Tells what is waited for: at the beginning, when it changes, and every [`REMIND`].
+    /// Reports what is waited for: at the beginning, when it changes, and every [`REMIND`].
     fn report_waiting(
         &self,
         run: &mut RunContext,
         what: &str,
-        told: &mut Option<(Duration, String)>,
+        reported: &mut Option<(Duration, String)>,
     ) {
         let elapsed = self.elapsed(run);
-        if let Some((at, said)) = told
-            && elapsed < *at + if said == what { REMIND } else { NEWS }
+        if let Some((at, last)) = reported
+            && elapsed < *at + if last == what { REMIND } else { NEWS }
         {
             return;
         }
-        *told = Some((elapsed, what.to_owned()));
+        *reported = Some((elapsed, what.to_owned()));
         let message = format!(
             "waiting for {what}; {} s so far, at most {} s",
             elapsed.as_secs(),
@@ -182,7 +182,7 @@ impl StepRun {
     fn end_out_of_time(&self, run: &RunContext, what: &str) -> Ending {
         let seconds = self.bounds.deadline.as_secs();
         self.step.give_up(run.host);
-        self.end_failed(run, Fault::new(format!("waited {seconds} s in vain for {what}")))
+        self.end_failed(run, Fault::new(format!("timed out after {seconds} s waiting for {what}")))
     }
 
     fn end_failed(&self, run: &RunContext, fault: Fault) -> Ending {
@@ -190,7 +190,7 @@ impl StepRun {
         Ending { outcome: Outcome::Failed, message: fault.message, hint: Some(hint) }
     }
 
-    /// Notes a transition within the turn in state file and journal.
+    /// Notes a transition within the run in state file and journal.
     fn record_progress(
         &self,
         run: &mut RunContext,

@@ -1,4 +1,4 @@
-//! Files below a root folder, replaced atomically.
+//! Files below a root directory, replaced atomically.
 
 use nix::fcntl::{Flock, FlockArg};
 use std::collections::VecDeque;
@@ -14,10 +14,10 @@ pub const MAX_FILE: u64 = 1 << 20;
 /// The kernel's own limit of symbolic links in one path.
 const MAX_LINKS: usize = 40;
 
-/// A lock on a folder, held until dropped.
+/// A lock on a directory, held until dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _folder: Flock<File>,
+    _directory: Flock<File>,
 }
 
 /// Where `path` of the tree at `root` is, symbolic links followed as on the node:
@@ -57,17 +57,17 @@ pub fn resolve(root: &Path, path: &Path) -> io::Result<PathBuf> {
     Ok(root.join(inside))
 }
 
-/// Where a file that replaces `path` goes: its folder resolved, its last part
+/// Where a file that replaces `path` goes: its directory resolved, its last part
 /// as it is, so that a symbolic link there is replaced and not followed.
 ///
 /// # Errors
 /// As [`resolve`]; also when `path` has no file name.
 pub fn replaceable(root: &Path, path: &Path) -> io::Result<PathBuf> {
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
         let what = format!("{} names no file", path.display());
         return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     };
-    Ok(resolve(root, folder)?.join(name))
+    Ok(resolve(root, directory)?.join(name))
 }
 
 /// The names and `..` of `path`.
@@ -98,26 +98,26 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// Puts `content` at `target`, mode `mode`: a temporary file beside it, synced,
-/// renamed over it, the folder synced. The temporary file's name is fixed, so what
+/// Puts `content` at `target`, mode `mode`: a temporary file next to it, synced,
+/// renamed over it, the directory synced. The temporary file's name is fixed, so what
 /// a power cut leaves behind is overwritten by the next try.
 ///
 /// # Errors
 /// As writing a file; `target` is then unchanged.
 pub fn write_atomic(target: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let (Some(folder), Some(name)) = (target.parent(), target.file_name()) else {
+    let (Some(directory), Some(name)) = (target.parent(), target.file_name()) else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "names no file"));
     };
-    make_folders(folder)?;
+    create_directories(directory)?;
     let mut temporary = OsString::from(".");
     temporary.push(name);
     temporary.push(".firstboot");
-    let temporary = folder.join(temporary);
+    let temporary = directory.join(temporary);
     let written = write_synced(&temporary, content, mode)
         .and_then(|()| fs::rename(&temporary, target))
-        .and_then(|()| File::open(folder)?.sync_all());
+        .and_then(|()| File::open(directory)?.sync_all());
     if written.is_err() {
-        // The write's error is the one to tell.
+        // The write's error is the one to report.
         let _ = fs::remove_file(&temporary);
     }
     written
@@ -127,7 +127,7 @@ pub fn write_atomic(target: &Path, content: &[u8], mode: u32) -> io::Result<()> 
 /// owner and group that it has.
 ///
 /// # Errors
-/// As writing a file, or when it is not there; `target` is then unchanged.
+/// As writing a file, or when it does not exist; `target` is then unchanged.
 pub fn replace_atomic(target: &Path, content: &[u8]) -> io::Result<()> {
     let meta = fs::metadata(target)?;
     write_atomic(target, content, meta.permissions().mode() & 0o7777)?;
@@ -148,21 +148,21 @@ fn write_synced(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Makes `folder` and what leads to it, mode 0755.
+/// Creates `directory` and its parents, mode 0755.
 ///
 /// # Errors
-/// As making folders.
-pub fn make_folders(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o755).create(folder)
+/// As creating directories.
+pub fn create_directories(directory: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o755).create(directory)
 }
 
-/// Locks `folder`, `None` if someone else has it locked.
+/// Locks `directory`, `None` if another process has it locked.
 ///
 /// # Errors
-/// As opening a folder.
-pub fn lock(folder: &Path) -> io::Result<Option<Lock>> {
-    match Flock::lock(File::open(folder)?, FlockArg::LockExclusiveNonblock) {
-        Ok(folder) => Ok(Some(Lock { _folder: folder })),
+/// As opening a directory.
+pub fn lock(directory: &Path) -> io::Result<Option<Lock>> {
+    match Flock::lock(File::open(directory)?, FlockArg::LockExclusiveNonblock) {
+        Ok(directory) => Ok(Some(Lock { _directory: directory })),
         Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
         Err((_, errno)) => Err(errno.into()),
     }

@@ -5,9 +5,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Of the lines said, this many are kept.
+/// Of the lines printed, this many are kept.
 const KEPT: usize = 200;
-/// Bytes of output read at one look.
+/// Bytes of output read at one check.
 const PIECE: u64 = 1 << 20;
 
 /// A program under way, or how it ended.
@@ -22,7 +22,7 @@ pub struct Followed {
     pub lines: Vec<String>,
     /// Monotonic time of the last news.
     pub(super) news: Duration,
-    /// What stood for the state of its log files at the last look.
+    /// What stood for the state of its log files at the last check.
     pub(super) fingerprint: u64,
     /// How it ended: exit code, `None` for a signal; the outer `None` while it runs.
     pub ended: Option<Option<i32>>,
@@ -40,7 +40,7 @@ impl Followed {
         self.ended = self.ended.or(Some(None));
     }
 
-    /// Reads what was said since the last look.
+    /// Reads what was printed since the last check.
     pub(super) fn new_lines(&mut self) -> io::Result<Vec<String>> {
         let mut file = std::fs::File::open(&self.log)?;
         file.seek(SeekFrom::Start(self.read))?;
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spinning_signs_and_colours_are_no_news() {
+    fn spinning_signs_and_colours_are_not_news() {
         assert_eq!(
             plain("Testing if puppet apply is finished: a.pp   [ | ]"),
             plain("Testing if puppet apply is finished: a.pp   [ / ]")

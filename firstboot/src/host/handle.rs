@@ -6,7 +6,7 @@ use super::files;
 use super::followed::Followed;
 use super::note::Note;
 use super::process::{Output, Program};
-use super::system::{FolderRunner, Runner, SystemRunner};
+use super::system::{DirectoryRunner, Runner, SystemRunner};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
@@ -16,10 +16,10 @@ use std::time::Duration;
 
 /// Shorter "secrets" (`y`, `42`, in characters) are words of any text, and hide nothing.
 pub const MIN_SECRET: usize = 4;
-/// Where SELinux says that it is there.
+/// Where SELinux shows that it is enabled.
 const SELINUX: &str = "/sys/fs/selinux/enforce";
 
-/// One node, or a folder tree that looks like one.
+/// One node, or a directory tree that looks like one.
 pub struct Host {
     root: PathBuf,
     runner: Box<dyn Runner>,
@@ -31,12 +31,12 @@ pub struct Host {
 }
 
 impl Host {
-    /// The node at `root`: the running one for `/`, else a folder tree in which no
+    /// The node at `root`: the running one for `/`, else a directory tree in which no
     /// process is started and the kernel is not asked.
     pub fn open(root: &Path) -> Host {
         let live = root == Path::new("/");
         let runner: Box<dyn Runner> =
-            if live { Box::new(SystemRunner) } else { Box::new(FolderRunner) };
+            if live { Box::new(SystemRunner) } else { Box::new(DirectoryRunner) };
         Host { live, ..Host::with(root, runner, Box::new(SystemClock::default())) }
     }
 
@@ -54,7 +54,7 @@ impl Host {
         }
     }
 
-    /// Whether this is a running node, not only a folder tree.
+    /// Whether this is a running node, not only a directory tree.
     pub fn live(&self) -> bool {
         self.live
     }
@@ -77,8 +77,8 @@ impl Host {
         files::resolve(&self.root, Path::new(path))
     }
 
-    /// The content of `path`, `None` if it is not there. Bytes that are no UTF-8
-    /// are replaced, so that they compare unequal to whatever is wanted.
+    /// The content of `path`, `None` if it does not exist. Bytes that are not UTF-8
+    /// are replaced, so that they differ from every desired value.
     ///
     /// # Errors
     /// As reading a file; also when it is larger than [`files::MAX_FILE`].
@@ -88,7 +88,7 @@ impl Host {
     }
 
     /// Replaces `path` by `content` in one step: after a power cut it is the old
-    /// file or the new one. Missing folders are made (0755).
+    /// file or the new one. Missing directories are made (0755).
     ///
     /// # Errors
     /// As writing a file; the old file is then unchanged.
@@ -99,27 +99,27 @@ impl Host {
         Ok(())
     }
 
-    /// Takes the lock on the folder `path`, making the folder if need be; the lock
+    /// Takes the lock on the directory `path`, creating the directory if needed; the lock
     /// ends with the returned value. `None` if another process holds it.
     ///
     /// # Errors
-    /// As opening a folder.
+    /// As opening a directory.
     pub fn lock(&self, path: &str) -> io::Result<Option<files::Lock>> {
-        let folder = self.path(path)?;
-        files::make_folders(&folder).map_err(|error| named(path, &error))?;
-        files::lock(&folder).map_err(|error| named(path, &error))
+        let directory = self.path(path)?;
+        files::create_directories(&directory).map_err(|error| named(path, &error))?;
+        files::lock(&directory).map_err(|error| named(path, &error))
     }
 
-    /// Whether another process holds the lock on the folder `path`.
+    /// Whether another process holds the lock on the directory `path`.
     pub fn locked(&self, path: &str) -> bool {
-        let lock = self.path(path).and_then(|folder| files::lock(&folder));
+        let lock = self.path(path).and_then(|directory| files::lock(&directory));
         matches!(lock, Ok(None))
     }
 
     /// Replaces the content of the file `path`, which keeps its mode, owner and group.
     ///
     /// # Errors
-    /// As [`Host::write`]; also when it is not there.
+    /// As [`Host::write`]; also when it does not exist.
     pub fn replace(&self, path: &str, content: &[u8]) -> io::Result<()> {
         let target = files::replaceable(&self.root, Path::new(path))?;
         files::replace_atomic(&target, content).map_err(|error| named(path, &error))?;
@@ -127,7 +127,7 @@ impl Host {
         Ok(())
     }
 
-    /// Removes the file `path`, if it is there.
+    /// Removes the file `path`, if it exists.
     ///
     /// # Errors
     /// As removing a file.
@@ -138,12 +138,12 @@ impl Host {
         }
     }
 
-    /// Makes the folder `path` if it is not there, for its owner only.
+    /// Creates the directory `path` if it does not exist, for its owner only.
     ///
     /// # Errors
-    /// As making folders.
+    /// As creating directories.
     pub fn make_private(&self, path: &str) -> io::Result<()> {
-        files::make_folders(&self.path(path)?).map_err(|error| named(path, &error))?;
+        files::create_directories(&self.path(path)?).map_err(|error| named(path, &error))?;
         self.set_mode(path, 0o700)
     }
 
@@ -156,7 +156,7 @@ impl Host {
         std::fs::set_permissions(self.path(path)?, permissions).map_err(|error| named(path, &error))
     }
 
-    /// Seconds since the kernel started; `None` in a folder tree without `/proc`.
+    /// Seconds since the kernel started; `None` in a directory tree without `/proc`.
     pub fn uptime(&self) -> Option<f64> {
         let text = self.read("/proc/uptime").ok().flatten()?;
         text.split_whitespace().next()?.parse().ok()
@@ -205,7 +205,7 @@ impl Host {
         self.notes.borrow_mut().push(note);
     }
 
-    /// Notes a line that a program said.
+    /// Notes a line that a program printed.
     pub fn note_output(&self, program: &str, line: &str) {
         let (program, line) = (program.to_owned(), line.trim_end().to_owned());
         if !line.is_empty() {
@@ -218,7 +218,7 @@ impl Host {
         std::mem::take(&mut self.notes.borrow_mut())
     }
 
-    /// The permission bits of `path`, `None` if it is not there.
+    /// The permission bits of `path`, `None` if it does not exist.
     ///
     /// # Errors
     /// As asking for a file's status.
@@ -246,13 +246,13 @@ impl Host {
         secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
     }
 
-    /// The kernel's identifier of this boot; `None` in a folder tree without one.
+    /// The kernel's identifier of this boot; `None` in a directory tree without one.
     pub fn boot_id(&self) -> Option<String> {
         let id = self.read("/proc/sys/kernel/random/boot_id").ok().flatten()?;
         Some(id.trim().to_owned())
     }
 
-    /// A replaced file has its folder's SELinux type; some (resolv.conf, hostname)
+    /// A replaced file has its directory's SELinux type; some (resolv.conf, hostname)
     /// have one of their own in the policy.
     fn restore_label(&self, path: &str) {
         if self.live && matches!(self.read(SELINUX), Ok(Some(_))) {

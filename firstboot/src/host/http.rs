@@ -20,7 +20,7 @@ pub struct Request {
     /// JSON to be posted; without one it is a GET.
     pub body: Option<String>,
     /// Bytes of the answer that are read; what follows is left.
-    pub most: u64,
+    pub max_bytes: u64,
     /// After this long it is given up.
     pub limit: Duration,
 }
@@ -39,8 +39,8 @@ pub struct Response {
 impl Request {
     /// A GET of `url`: 10 s, 4 MiB.
     pub fn get(url: impl Into<String>) -> Request {
-        let (most, limit) = (4 << 20, Duration::from_secs(10));
-        Request { url: url.into(), most, limit, ..Request::default() }
+        let (max_bytes, limit) = (4 << 20, Duration::from_secs(10));
+        Request { url: url.into(), max_bytes, limit, ..Request::default() }
     }
 
     /// Adds a header line.
@@ -58,7 +58,7 @@ impl Response {
     }
 }
 
-/// Addresses as they stand in the URL, and no names.
+/// Addresses as they are in the URL, and no names.
 #[derive(Debug)]
 struct Literal;
 
@@ -104,7 +104,7 @@ pub fn ask(request: &Request) -> io::Result<Response> {
     });
     let mut response =
         Response { status: answer.status().as_u16(), headers: headers.collect(), body: Vec::new() };
-    answer.body_mut().as_reader().take(request.most).read_to_end(&mut response.body)?;
+    answer.body_mut().as_reader().take(request.max_bytes).read_to_end(&mut response.body)?;
     Ok(response)
 }
 
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn answers_of_any_status_are_read_up_to_a_limit() {
-        let mut get = Request { most: 5, ..Request::get("").header("x-auth-token", "t") };
+        let mut get = Request { max_bytes: 5, ..Request::get("").header("x-auth-token", "t") };
         let (response, asked) =
             served(b"HTTP/1.1 503 Busy\r\nX-A: b\r\nContent-Length: 9\r\n\r\n123456789", &mut get);
         let response = response.unwrap();
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_an_error() {
+    fn what_is_not_an_answer_is_an_error() {
         assert!(served(b"garbage\r\n\r\n", &mut Request::get("")).0.is_err());
         assert!(served(b"", &mut Request::get("")).0.is_err());
         let name = ask(&Request::get("http://localhost/")).unwrap_err();

@@ -1,4 +1,4 @@
-//! A program that runs for long: its output goes to a file, and it is looked after
+//! A program that runs for long: its output goes to a file, and it is supervised
 //! between other things.
 
 use super::process::{Program, command};

@@ -1,4 +1,4 @@
-//! Programs that run for long: each is looked after between other things, so that a step
+//! Programs that run for long: each is supervised between other things, so that a step
 //! can report its progress and notice that it hangs.
 
 use super::followed::Followed;
@@ -30,7 +30,7 @@ impl Host {
         Ok(())
     }
 
-    /// Looks after the job `name`, and lets `judge` see it with the time since it last
+    /// Checks the job `name`, and lets `judge` see it with the time since it last
     /// had news: a new line, or another `fingerprint` of its log files. New lines are
     /// noted as output. `None` if there is no such job.
     ///
@@ -46,7 +46,7 @@ impl Host {
         let Some(followed) = jobs.get_mut(name) else { return Ok(None) };
         let now = self.clock().monotonic();
         if followed.ended.is_none() {
-            // First how it stands, then what it said: nothing said before its end is missed.
+            // First its status, then its output: nothing printed before its end is missed.
             followed.ended = match &mut followed.job {
                 Some(job) => job.ended()?,
                 None => Some(None),

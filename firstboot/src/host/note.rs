@@ -2,16 +2,16 @@
 
 use contract::status::ServiceState;
 
-/// What a step notes beside its result, for the journal and the state file.
+/// What a step notes in addition to its result, for the journal and the state file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Note {
-    /// A line that a program said.
+    /// A line that a program printed.
     Output {
         /// The program.
         program: String,
-        /// What it said.
+        /// The line.
         line: String,
     },
-    /// How a service of OpenStack stands.
+    /// The status of a service of OpenStack.
     Service(ServiceState),
 }

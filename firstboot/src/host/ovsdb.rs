@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// How long a request may take, from connecting to the end of the answer.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
-/// The most bytes that the server may send for one request: hundreds of times the tables of a
+/// The maximum of bytes that the server may send for one request: hundreds of times the tables of a
 /// lab's node.
 const MAX_ANSWER: u64 = 16 << 20;
 
@@ -117,7 +117,7 @@ fn late() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the OVS database does not answer in time")
 }
 
-/// A socket's time limit is told as `EAGAIN`.
+/// A socket's time limit is reported as `EAGAIN`.
 fn in_time(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::WouldBlock { late() } else { error }
 }
@@ -128,8 +128,8 @@ mod tests {
 
     /// What a request gets from a server that does `serve` with its connection.
     fn ask(limit: Duration, serve: fn(UnixStream)) -> io::Result<Value> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("db.sock");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("db.sock");
         let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
         let server = std::thread::spawn(move || serve(listener.accept().unwrap().0));
         let answer = Connection::open(&path, limit).and_then(|mut connection| {
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn an_endless_answer_is_cut_off() {
-        // Blanks, a string without end, and messages that nobody asked for.
+        // Blanks, a string without end, and messages that were not asked for.
         for (start, endless) in [("", " "), ("\"", "x"), ("", "{} ")] {
             let mut sent = 0;
             let endless = Endless { start: start.as_bytes(), piece: endless, sent: &mut sent };
@@ -198,8 +198,8 @@ mod tests {
 
     #[test]
     fn a_server_that_accepts_nothing_is_not_waited_for() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("db.sock");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("db.sock");
         let listener = socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None);
         let listener = listener.unwrap();
         nix::sys::socket::bind(listener.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();

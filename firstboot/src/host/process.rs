@@ -21,15 +21,15 @@ const MAX_LINE: usize = 500;
 /// Time limit of a program that is only asked something.
 const ASK: Duration = Duration::from_secs(20);
 /// How long output is still read after the program ended: a daemon it started may
-/// hold the pipe open for ever.
+/// hold the pipe open indefinitely.
 const DRAIN: Duration = Duration::from_millis(200);
-/// Longest sleep between two looks at the child.
+/// Longest sleep between two checks of the child.
 const TICK: u8 = 20;
 
 /// A program to run: no shell, a clean environment, nothing on its input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
-    /// Name, looked up in the system folders.
+    /// Name, looked up in the system directories.
     pub name: String,
     /// Arguments.
     pub args: Vec<String>,
@@ -37,7 +37,7 @@ pub struct Program {
     pub limit: Duration,
 }
 
-/// How a program ended and what it said.
+/// How a program ended and what it printed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
     /// Exit code; `None` when killed by a signal or by the time limit.
@@ -97,7 +97,7 @@ impl Output {
         self.code == Some(0)
     }
 
-    /// In words: how it ended, and the last line it said (standard error first).
+    /// In words: how it ended, and the last line it printed (standard error first).
     pub fn summary(&self) -> String {
         let ended = match (self.timed_out, self.code) {
             (true, _) => "did not end in time".to_owned(),
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_program_is_said() {
+    fn a_missing_program_is_reported() {
         let error = run(&Program::new("no-such-program-here")).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
         assert_eq!(

@@ -134,47 +134,47 @@ impl Runner for SystemRunner {
     }
 }
 
-/// A folder tree: it has no processes, interfaces or kernel.
+/// A directory tree: it has no processes, interfaces or kernel.
 #[derive(Debug)]
-pub struct FolderRunner;
+pub struct DirectoryRunner;
 
-impl FolderRunner {
+impl DirectoryRunner {
     fn refusal() -> io::Error {
-        io::Error::new(io::ErrorKind::Unsupported, "a folder tree is not a running system")
+        io::Error::new(io::ErrorKind::Unsupported, "a directory tree is not a running system")
     }
 }
 
-impl Runner for FolderRunner {
+impl Runner for DirectoryRunner {
     fn run(&self, _: &Program) -> io::Result<Output> {
-        Err(FolderRunner::refusal())
+        Err(DirectoryRunner::refusal())
     }
 
     fn spawn(&self, _: &Program, _: &Path) -> io::Result<Box<dyn Job>> {
-        Err(FolderRunner::refusal())
+        Err(DirectoryRunner::refusal())
     }
 
     fn reach(&self, _: SocketAddrV4, _: Duration) -> io::Result<()> {
-        Err(FolderRunner::refusal())
+        Err(DirectoryRunner::refusal())
     }
 
     fn http(&self, _: &Request) -> io::Result<Response> {
-        Err(FolderRunner::refusal())
+        Err(DirectoryRunner::refusal())
     }
 
     fn ovsdb(&self, _: &Path, _: &str, _: &Value) -> io::Result<Value> {
-        Err(FolderRunner::refusal())
+        Err(DirectoryRunner::refusal())
     }
 
     fn interfaces(&self) -> io::Result<Vec<Interface>> {
-        Err(FolderRunner::refusal())
+        Err(DirectoryRunner::refusal())
     }
 
     fn host_name(&self) -> io::Result<String> {
-        Err(FolderRunner::refusal())
+        Err(DirectoryRunner::refusal())
     }
 
     fn set_host_name(&self, _: &str) -> io::Result<()> {
-        Err(FolderRunner::refusal())
+        Err(DirectoryRunner::refusal())
     }
 }
 

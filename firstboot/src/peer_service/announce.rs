@@ -1,6 +1,6 @@
-//! Announcing: one task for each other node, which says how this node stands every ten
+//! Announcing: one task for each other node, which sends it this node's status every ten
 //! seconds or so, at once when that changes, and at once to a node that has just come.
-//! Lost messages need no care: the next one says it all.
+//! Lost messages need no care: the next one has everything.
 
 use super::record::record_peer;
 use super::shared::SharedService;
@@ -34,12 +34,15 @@ pub(super) async fn announce_repeatedly(service: Rc<SharedService>, peer: LabHos
         if let Some(current) = current {
             // It rises over a restart of this service, too: time does.
             seq = ((service.host.uptime_seconds() * 1000.0) as u64).max(seq + 1);
-            let said = current.to_announcement(&service.host, &service.spec);
+            let announcement = current.to_announcement(&service.host, &service.spec);
             let answer = {
                 // A thousand nodes at once would be too many open files.
                 let _permit = service.announcing.acquire().await;
-                timeout(LIMIT, send_announcement(&service, &peer, Announcement { seq, ..said }))
-                    .await
+                timeout(
+                    LIMIT,
+                    send_announcement(&service, &peer, Announcement { seq, ..announcement }),
+                )
+                .await
             };
             record_trouble(
                 &service,
@@ -57,16 +60,16 @@ pub(super) async fn announce_repeatedly(service: Rc<SharedService>, peer: LabHos
     }
 }
 
-/// Sends it once; why it was not taken, if it was not.
+/// Sends it once; why it was not accepted, if it was not.
 async fn send_announcement(
     service: &SharedService,
     peer: &LabHost,
-    mut said: Announcement,
+    mut announcement: Announcement,
 ) -> io::Result<Option<Refused>> {
     let at = SocketAddr::from((peer.address, service.port));
     let session = TlsSession::open(&service.pki, at, &peer.name).await?;
-    said.session.clone_from(&session.id);
-    let (status, body) = session.ask(ANNOUNCE, Some(serde_json::to_vec(&said)?)).await?;
+    announcement.session.clone_from(&session.id);
+    let (status, body) = session.ask(ANNOUNCE, Some(serde_json::to_vec(&announcement)?)).await?;
     if status.is_success() {
         return Ok(None);
     }
@@ -74,8 +77,8 @@ async fn send_announcement(
     Ok(Some(serde_json::from_slice(&body).unwrap_or(Refused { reason, message })))
 }
 
-/// Records when the other side begins to refuse, or another machine stands in its place.
-/// That it does not answer is no trouble: it will not announce itself then, and be lost.
+/// Records when the other side begins to refuse, or another machine has its address.
+/// That it does not answer is not recorded: it will not announce itself then, and be lost.
 fn record_trouble(
     service: &SharedService,
     peer: &LabHost,
@@ -86,12 +89,12 @@ fn record_trouble(
     let trouble = match answer {
         Ok(None) => None,
         Ok(Some(refused)) => {
-            Some(format!("{name} refuses what this node says: {}", refused.message))
+            Some(format!("{name} refuses this node's announcements: {}", refused.message))
         }
         Err(error) => match describe_revoked(&error, name) {
             None if Refusal::of_handshake(&error) == Refusal::WrongCertificate => {
                 let address = peer.address;
-                Some(format!("what answers at {address} has not the keys of {name}: {error}"))
+                Some(format!("the host at {address} does not have the keys of {name}: {error}"))
             }
             None => return,
             revoked => revoked,

@@ -25,7 +25,7 @@ use tokio_rustls::TlsAcceptor;
 /// Longer announcements (bytes) are refused: one of twelve steps has 1,000.
 pub const MAX_BODY: usize = 16 << 10;
 /// How long a connection may last, with its handshake, question and answer: more than an
-/// announcement is taken after, so that one that is late is told so.
+/// announcement is taken after, so that a late one gets a refusal.
 const WHOLE: Duration = Duration::from_secs(20);
 /// What is read of a request's head (bytes) at most.
 const HEAD: usize = 8 << 10;
@@ -73,7 +73,7 @@ pub(super) async fn answer_connection(
     let served =
         http.keep_alive(false).max_buf_size(HEAD).serve_connection(TokioIo::new(stream), asked);
     match timeout_at(accepted + WHOLE, served).await {
-        Err(_) => service.refuse(Refusal::Expired, &asker.name, "no whole question in time"),
+        Err(_) => service.refuse(Refusal::Expired, &asker.name, "no complete request in time"),
         Ok(Err(error)) if error.is_parse() => {
             service.refuse(Refusal::Malformed, &asker.name, "no HTTP");
         }
@@ -98,7 +98,7 @@ async fn answer_request(
         }
         (&Method::POST, ANNOUNCE) => {
             let taken = match read_announcement(request).await {
-                Ok(said) => accept_announcement(service, asker, &said),
+                Ok(announcement) => accept_announcement(service, asker, &announcement),
                 Err(reason) => Err(reason),
             };
             match taken {
@@ -117,17 +117,17 @@ async fn read_announcement(request: Request<Incoming>) -> Result<Announcement, R
         Some(_) => Refusal::Oversized,
         None => Refusal::Malformed,
     })?;
-    let said = serde_json::from_slice::<Announcement>(&body.to_bytes());
-    said.ok().filter(Announcement::is_sensible).ok_or(Refusal::Malformed)
+    let announcement = serde_json::from_slice::<Announcement>(&body.to_bytes());
+    announcement.ok().filter(Announcement::is_sensible).ok_or(Refusal::Malformed)
 }
 
 fn accept_announcement(
     service: &SharedService,
     asker: &PeerClient,
-    said: &Announcement,
+    announcement: &Announcement,
 ) -> Result<(), Refusal> {
     service.accept(
-        said,
+        announcement,
         &AnnouncerSession {
             name: asker.name.clone(),
             id: asker.session.clone(),

@@ -1,12 +1,12 @@
 //! Which connections may be open at once, and which one gives way when there are too many:
-//! whoever reaches the port can open any number of them and say nothing.
+//! every host that reaches the port can open any number of them and send nothing.
 //!
 //! 1. An address has at most [`PER_ADDRESS`] of them.
 //! 2. The lab's addresses (its nodes, its gateway) share [`LAB`]; all others share
 //!    [`STRANGERS`], so that strangers never take the lab's places, however many addresses
 //!    they have. Both are less where few files may be open, so that there is always one to
 //!    answer with.
-//! 3. Where there is no place left, the oldest connection among those that share it which
+//! 3. When no place is left, the oldest connection among those that share it which
 //!    has not shown a certificate of the lab is closed. If all have, the new one is.
 
 use contract::spec::Spec;
@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 
 /// Connections of one address: a node opens one after the other, and a user's machine may
-/// have several programs that look.
+/// have several programs that ask.
 const PER_ADDRESS: usize = 8;
 /// Connections of the lab's addresses together, and not more than a quarter of the files that
 /// may be open. Local users have the node's own address: it has half of them at most.
@@ -34,8 +34,8 @@ const STRANGERS_HANDSHAKE: Duration = Duration::from_secs(3);
 pub(super) struct Connections {
     own: Ipv4Addr,
     lab: BTreeSet<Ipv4Addr>,
-    most_of_lab: usize,
-    most_of_strangers: usize,
+    max_of_lab: usize,
+    max_of_strangers: usize,
     /// By number, which is by age.
     open: BTreeMap<u64, Open>,
 }
@@ -63,8 +63,8 @@ impl Connections {
         Connections {
             own: spec.node.address,
             lab,
-            most_of_lab: LAB.min(files / 4),
-            most_of_strangers: STRANGERS.min(files / 16),
+            max_of_lab: LAB.min(files / 4),
+            max_of_strangers: STRANGERS.min(files / 16),
             open: BTreeMap::new(),
         }
     }
@@ -98,7 +98,7 @@ impl Connections {
         self.open.insert(number, Open { from, authenticated: false, task });
     }
 
-    /// From now on the `number`th connection gives way to nobody.
+    /// From now on the `number`th connection is never closed for another.
     pub fn mark_authenticated(&mut self, number: u64) {
         if let Some(connection) = self.open.get_mut(&number) {
             connection.authenticated = true;
@@ -113,13 +113,13 @@ impl Connections {
     fn room(&self, from: Ipv4Addr) -> Room {
         let own = self.is_own(from);
         let alike = |one: &Open| one.from == from || own && self.is_own(one.from);
-        if self.count(alike) >= if own { self.most_of_lab / 2 } else { PER_ADDRESS } {
+        if self.count(alike) >= if own { self.max_of_lab / 2 } else { PER_ADDRESS } {
             return self.oldest(alike).map_or(Room::Full, Room::InsteadOf);
         }
         let known = self.known(from);
-        let beside = |one: &Open| self.known(one.from) == known;
-        if self.count(beside) >= if known { self.most_of_lab } else { self.most_of_strangers } {
-            return self.oldest(beside).map_or(Room::Full, Room::InsteadOf);
+        let shares = |one: &Open| self.known(one.from) == known;
+        if self.count(shares) >= if known { self.max_of_lab } else { self.max_of_strangers } {
+            return self.oldest(shares).map_or(Room::Full, Room::InsteadOf);
         }
         Room::Free
     }
@@ -225,7 +225,7 @@ mod tests {
                 assert!(!lab.connections.open.contains_key(&(first + 1)), "the second is closed");
                 let open: Vec<u64> = lab.connections.open.keys().copied().collect();
                 open.into_iter().for_each(|number| lab.authenticate(number));
-                assert_eq!(lab.open(from), Err(()), "nobody gives way");
+                assert_eq!(lab.open(from), Err(()), "none is closed");
             }
         });
     }

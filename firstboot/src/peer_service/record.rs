@@ -26,24 +26,26 @@ pub(super) fn record_peer(
 }
 
 /// Records what an announcement changed.
-pub(super) fn record_change(journal: &Journal, change: PeerChange, said: &Announcement) {
-    let (node, step) = (said.node.as_str(), said.step.as_str());
+pub(super) fn record_change(journal: &Journal, change: PeerChange, announcement: &Announcement) {
+    let (node, step) = (announcement.node.as_str(), announcement.step.as_str());
     let (id, outcome, message) = match change {
-        PeerChange::Joined => (id::PEER_JOINED, "joined", format!("{node} is heard of")),
+        PeerChange::Joined => {
+            (id::PEER_JOINED, "joined", format!("{node} was seen for the first time"))
+        }
         PeerChange::Ready => (id::PEER_READY, "ready", format!("{node} is ready")),
         PeerChange::Failed => {
             (id::PEER_FAILED, "failed", format!("{node} has failed at step {step}"))
         }
-        PeerChange::Back => (id::PEER_BACK, "back", format!("{node} is heard of again")),
-        PeerChange::Rebooted => (id::PEER_BACK, "back", format!("{node} has started anew")),
-        PeerChange::CloudUp => (id::CLOUD_UP, "up", format!("OpenStack is up, says {node}")),
+        PeerChange::Back => (id::PEER_BACK, "back", format!("{node} was seen again")),
+        PeerChange::Rebooted => (id::PEER_BACK, "back", format!("{node} has restarted")),
+        PeerChange::CloudUp => (id::CLOUD_UP, "up", format!("{node} reports that OpenStack is up")),
     };
     record_peer(journal, id, outcome, node, message);
 }
 
-/// Records that nothing was heard of `node` for `seconds`.
+/// Records that `node` was last seen `seconds` ago.
 pub(super) fn record_lost(journal: &Journal, node: &str, seconds: f64) {
-    let message = format!("nothing was heard of {node} for {seconds:.0} s");
+    let message = format!("{node} was last seen {seconds:.0} s ago");
     record_peer(journal, id::PEER_LOST, "lost", node, message);
 }
 
@@ -52,12 +54,12 @@ pub(super) fn record_lost(journal: &Journal, node: &str, seconds: f64) {
 pub(super) struct PendingRefusals(BTreeMap<Refusal, (u64, Option<Instant>)>);
 
 impl PendingRefusals {
-    /// Takes up a refusal of something from `from`, and tells it if the last record about
-    /// this reason is long enough ago.
+    /// Adds a refusal of something from `from`, and logs it if the last record about this
+    /// reason is long enough ago.
     pub fn add(&mut self, journal: &Journal, reason: Refusal, from: &str, detail: &str) {
-        let (count, told) = self.0.entry(reason).or_default();
+        let (count, logged) = self.0.entry(reason).or_default();
         *count += 1;
-        if told.is_some_and(|told| told.elapsed() < PAUSE) {
+        if logged.is_some_and(|logged| logged.elapsed() < PAUSE) {
             return;
         }
         let more = match *count {
@@ -67,7 +69,7 @@ impl PendingRefusals {
         let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
         let message =
             format!("refused {from}: {}: {}{detail}{more}", reason.as_str(), reason.describe());
-        (*count, *told) = (0, Some(Instant::now()));
+        (*count, *logged) = (0, Some(Instant::now()));
         record_peer(journal, id::PEER_REFUSED, "refused", from, message);
     }
 }

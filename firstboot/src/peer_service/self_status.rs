@@ -14,7 +14,7 @@ pub(super) struct SelfStatus {
     pub state: Readiness,
     steps: Vec<AnnouncedStep>,
     step: String,
-    /// When that step came to stand so, in seconds since the kernel started.
+    /// When that step got this status, in seconds since the kernel started.
     since: f64,
     pub cloud: Option<CloudState>,
 }
@@ -39,7 +39,7 @@ impl SelfStatus {
         })
     }
 
-    /// The announcement of it; `seq` and `session` are set where it is said.
+    /// The announcement of it; `seq` and `session` are set where it is sent.
     pub fn to_announcement(&self, host: &Host, spec: &Spec) -> Announcement {
         Announcement {
             node: spec.node.name.clone(),
@@ -56,7 +56,7 @@ impl SelfStatus {
     }
 }
 
-/// When a step came to stand as it does, in seconds after the run's begin.
+/// When a step got its status, in seconds after the run's begin.
 fn entered_at(step: &StepState) -> f64 {
     let under_way = matches!(step.outcome, Outcome::Working | Outcome::Waiting);
     if under_way { step.at } else { step.at + step.seconds }

@@ -24,7 +24,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// Time between two checks of the state file.
 const CHECK: Duration = Duration::from_secs(1);
-/// After so many checks the view is written even if nothing was heard, and the firewall
+/// After so many checks the view is written even if no announcement came, and the firewall
 /// is checked.
 const ROUND: u64 = 10;
 /// Time between two tries to accept a connection when the kernel refuses to.
@@ -43,7 +43,7 @@ pub enum ServeError {
         address: Ipv4Addr,
         /// The port.
         port: u16,
-        /// What the kernel says.
+        /// The kernel's error.
         #[source]
         error: io::Error,
     },
@@ -115,7 +115,7 @@ fn refuse_as_too_many(service: &SharedService, from: Ipv4Addr) {
     service.refuse(Refusal::TooMany, &from.to_string(), "");
 }
 
-/// Goes on after accept(2) has failed: connections that are gone already need no care;
+/// Goes on after accept(2) has failed: connections that are already gone need no care;
 /// without descriptors or memory the oldest that is not authenticated is closed.
 async fn recover_from(service: &SharedService, error: &io::Error) {
     if error.kind() == io::ErrorKind::ConnectionAborted {
@@ -171,6 +171,6 @@ fn keep_port_open(service: &SharedService) {
 
 fn record_started(service: &SharedService) {
     let others = service.arrivals.len().saturating_sub(1);
-    let message = format!("tells {others} other nodes how this one stands");
+    let message = format!("announces this node's status to {others} other nodes");
     record_peer(&service.journal, id::PEERS_STARTED, "started", "", message);
 }

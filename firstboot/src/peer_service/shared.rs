@@ -63,13 +63,19 @@ impl SharedService {
     ///
     /// # Errors
     /// The rule that it breaks.
-    pub fn accept(&self, said: &Announcement, by: &AnnouncerSession) -> Result<(), Refusal> {
+    pub fn accept(
+        &self,
+        announcement: &Announcement,
+        by: &AnnouncerSession,
+    ) -> Result<(), Refusal> {
         let now = self.host.uptime_seconds();
-        let changes = self.view.borrow_mut().record(&self.spec, said, by, now)?;
+        let changes = self.view.borrow_mut().record(&self.spec, announcement, by, now)?;
         self.has_changed.set(true);
         for change in changes {
-            record_change(&self.journal, change, said);
-            if let Some(arrival) = self.arrivals.get(&said.node).filter(|_| change.is_arrival()) {
+            record_change(&self.journal, change, announcement);
+            if let Some(arrival) =
+                self.arrivals.get(&announcement.node).filter(|_| change.is_arrival())
+            {
                 arrival.notify_one();
             }
         }

@@ -20,7 +20,7 @@ impl ConnectionSlot {
         self.number
     }
 
-    /// From now on it gives way to nobody: the other side has shown the lab's certificate.
+    /// From now on it is never closed for another: the other side has the lab's certificate.
     pub fn mark_authenticated(&self) {
         self.service.connections.borrow_mut().mark_authenticated(self.number);
     }

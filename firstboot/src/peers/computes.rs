@@ -15,8 +15,8 @@ const SSH: u16 = 22;
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// Which of the computes that packstack is to set up are not ready yet, in words; empty
-/// when all are. With keys a compute is ready when it has said so in its present boot and
-/// is heard of; without them as soon as its ssh port answers.
+/// when all are. With keys a compute is ready when it has reported so in its present boot and
+/// is reachable; without them as soon as its ssh port answers.
 pub fn list_unready_computes(host: &Host, spec: &Spec) -> Vec<String> {
     if !keys::are_present(host) {
         return list_silent_computes(host, spec);
@@ -35,18 +35,18 @@ fn describe_unready(peer: &PeerStatus) -> Option<String> {
     let (name, address) = (&peer.node, peer.address);
     let silent = peer.silent_seconds.unwrap_or_default();
     let why = match peer.state {
-        PeerState::Unknown => "has not been heard of yet".to_owned(),
-        _ if !peer.reachable => format!("was last heard of {silent:.0} s ago"),
+        PeerState::Unknown => "has not been seen yet".to_owned(),
+        _ if !peer.reachable => format!("was last seen {silent:.0} s ago"),
         PeerState::Ready => return None,
         PeerState::Failed => format!("failed at step {}", peer.step),
-        PeerState::Working if peer.step.is_empty() => "has not begun".to_owned(),
+        PeerState::Working if peer.step.is_empty() => "has not started".to_owned(),
         PeerState::Working => format!("is at step {}", peer.step),
     };
     Some(format!("{name} ({address}) {why}"))
 }
 
 /// Which of the computes do not answer on their ssh port, in words: packstack works
-/// through it, and waits for ever when one goes away.
+/// through it, and waits indefinitely when one goes away.
 pub fn list_silent_computes(host: &Host, spec: &Spec) -> Vec<String> {
     let computes = spec.hosts.iter().filter(|one| one.role == Role::Compute);
     let silent = computes.filter(|one| {

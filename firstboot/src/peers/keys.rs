@@ -13,7 +13,7 @@ pub enum KeysError {
     #[error(transparent)]
     Read(#[from] io::Error),
     /// A file does not exist.
-    #[error("{0} is not there: the image was built without it")]
+    #[error("{0} does not exist: the image was built without it")]
     Absent(&'static str),
     /// The private key is open to others.
     #[error("{KEY_FILE}: mode {0:04o} lets others read it; `chmod 600 {KEY_FILE}`")]

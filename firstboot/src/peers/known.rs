@@ -9,7 +9,7 @@ use std::time::Duration;
 /// So many replaced boots of a node are remembered.
 const OLD_BOOTS: usize = 8;
 
-/// The session in which something is said.
+/// The session in which an announcement comes.
 #[derive(Clone, Debug)]
 pub struct AnnouncerSession {
     /// The name in the client's certificate.
@@ -22,7 +22,7 @@ pub struct AnnouncerSession {
     pub age: Duration,
 }
 
-/// What was heard of a node.
+/// What is known of a node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KnownPeer {
     pub(super) boot_id: String,
@@ -33,9 +33,9 @@ pub struct KnownPeer {
     pub(super) cloud: Option<CloudState>,
     /// Since when it is at that step.
     pub(super) since: f64,
-    /// When it was heard of last.
+    /// When it was last seen.
     pub(super) heard: f64,
-    /// Whether its loss was told.
+    /// Whether its loss was reported.
     pub(super) lost: bool,
     /// Boots that others have replaced, the latest last.
     old_boots: Vec<String>,
@@ -47,15 +47,15 @@ pub struct KnownPeer {
 /// What changed by an announcement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerChange {
-    /// It was heard of for the first time.
+    /// It was seen for the first time.
     Joined,
     /// It has become ready.
     Ready,
     /// A step of it has failed.
     Failed,
-    /// It was lost, and is heard of again.
+    /// It was lost, and was seen again.
     Back,
-    /// It has started anew.
+    /// It has restarted.
     Rebooted,
     /// OpenStack has come up.
     CloudUp,
@@ -69,22 +69,22 @@ impl PeerChange {
 }
 
 impl KnownPeer {
-    /// What is known after `said`, if it may follow `last`.
+    /// What is known after `announcement`, if it may follow `last`.
     pub(super) fn after(
         last: Option<&KnownPeer>,
-        said: &Announcement,
+        announcement: &Announcement,
         by: &AnnouncerSession,
         now: f64,
     ) -> Result<KnownPeer, Refusal> {
-        let state = PeerState::from(said.state);
+        let state = PeerState::from(announcement.state);
         let mut known = KnownPeer {
-            boot_id: said.boot_id.clone(),
-            seq: said.seq,
-            image: said.image.clone(),
+            boot_id: announcement.boot_id.clone(),
+            seq: announcement.seq,
+            image: announcement.image.clone(),
             state,
-            step: said.step.clone(),
+            step: announcement.step.clone(),
             cloud: None,
-            since: now - said.for_seconds,
+            since: now - announcement.for_seconds,
             heard: now,
             lost: false,
             old_boots: Vec::new(),
@@ -92,16 +92,16 @@ impl KnownPeer {
         };
         let Some(last) = last else { return Ok(known) };
         known.old_boots.clone_from(&last.old_boots);
-        if last.boot_id == said.boot_id {
-            if said.seq <= last.seq {
+        if last.boot_id == announcement.boot_id {
+            if announcement.seq <= last.seq {
                 return Err(Refusal::Replayed);
             }
             known.session = last.session;
-            if (last.state, &last.step) == (state, &said.step) {
+            if (last.state, &last.step) == (state, &announcement.step) {
                 known.since = last.since;
             }
         } else {
-            if last.old_boots.contains(&said.boot_id) || by.number < last.session {
+            if last.old_boots.contains(&announcement.boot_id) || by.number < last.session {
                 return Err(Refusal::OlderBoot);
             }
             known.old_boots.push(last.boot_id.clone());
@@ -111,7 +111,7 @@ impl KnownPeer {
         Ok(known)
     }
 
-    /// What is told about it, as it was `last` before.
+    /// What is reported about it, as it was `last` before.
     pub(super) fn list_changes(&self, last: Option<&KnownPeer>) -> Vec<PeerChange> {
         let booted = last.is_some_and(|last| last.boot_id != self.boot_id);
         let mut changes = Vec::new();

@@ -1,15 +1,15 @@
-//! Why a connection or an announcement is turned away.
+//! Why a connection or an announcement is refused.
 
 use contract::peers::client;
 use hyper::StatusCode;
 use rustls::CertificateError;
 use serde::{Deserialize, Serialize};
 
-/// A reason; each is counted, and told in the journal now and then.
+/// A reason; each is counted, and logged in the journal now and then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refusal {
-    /// The connection does not speak TLS 1.3, or broke off before it did.
+    /// The connection does not speak TLS 1.3, or was interrupted before it did.
     NoTls,
     /// It shows no certificate.
     NoCertificate,
@@ -26,9 +26,9 @@ pub enum Refusal {
     Oversized,
     /// The announcement is about another node than its certificate.
     WrongName,
-    /// The node spec knows no such node.
+    /// The node spec does not have this node.
     Unexpected,
-    /// It was said before, or in another session than it was made for.
+    /// It was sent before, or in another session than it was made for.
     Replayed,
     /// It is of a boot that another one has followed.
     OlderBoot,
@@ -58,7 +58,7 @@ impl Refusal {
     /// In words.
     pub fn describe(self) -> &'static str {
         match self {
-            Refusal::NoTls => "it is no TLS 1.3 connection, or broke off",
+            Refusal::NoTls => "it is not a TLS 1.3 connection, or was interrupted",
             Refusal::NoCertificate => "it shows no certificate of the lab",
             Refusal::WrongCertificate => "its certificate is not of this lab's CA",
             Refusal::RevokedCertificate => "its key is not the one in this node's image",
@@ -67,8 +67,8 @@ impl Refusal {
             Refusal::Oversized => "it is too long for an announcement",
             Refusal::WrongName => "it is about another node than its certificate",
             Refusal::Unexpected => "the lab has no other node of that name",
-            Refusal::Replayed => "it was said before, or in another session",
-            Refusal::OlderBoot => "a later boot of that node was heard of already",
+            Refusal::Replayed => "it was sent before, or in another session",
+            Refusal::OlderBoot => "a later boot of that node has already been seen",
             Refusal::Expired => "it came too late",
         }
     }

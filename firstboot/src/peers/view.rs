@@ -1,13 +1,13 @@
-//! What a node has heard of the others, and by which rules it believes it.
+//! What a node knows of the others, and the rules by which it accepts announcements.
 //!
-//! An announcement is taken when all of this holds:
+//! An announcement is accepted when all of this holds:
 //!
 //! 1. The name in the client's certificate is that of the node it is about, and the spec
 //!    knows that node.
 //! 2. Its `session` is that of the TLS session in which it comes, so that it was made
-//!    after the session began: what was recorded earlier is no use in another session.
+//!    after the session began: what was recorded earlier is useless in another session.
 //! 3. The session began no more than [`EXPIRY`] ago by the receiver's own monotonic
-//!    clock. So no message is older than that, whatever the wall clocks say.
+//!    clock. So no message is older than that, whatever the wall clocks show.
 //! 4. Within a boot its `seq` is higher than every one before.
 //! 5. Of another boot than the last one it comes in a later session than that one's first,
 //!    and no later boot has replaced it: nothing of an earlier boot comes back, neither
@@ -29,15 +29,15 @@ use std::time::Duration;
 pub const PATH: &str = "/run/firstboot/peers.json";
 /// The file's format version.
 const VERSION: u32 = 1;
-/// How long after the beginning of its session an announcement is taken.
+/// How long after the beginning of its session an announcement is accepted.
 pub const EXPIRY: Duration = Duration::from_secs(10);
-/// A node that was not heard of for so many seconds is unreachable: three announcements
+/// A node that was not seen for so many seconds is unreachable: three announcements
 /// were lost.
 pub const LOST_AFTER: f64 = 35.0;
-/// Seconds after which a view that was not written is nobody's: it is written every few.
+/// Seconds after which a view that was not written is stale: it is written every few.
 const STALE: f64 = 30.0;
 
-/// What this node has heard of the others since it started.
+/// What this node knows of the others since it started.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct View {
     version: u32,
@@ -55,7 +55,7 @@ impl View {
         let boot_id = host.boot_id();
         let text = host.read(PATH).ok().flatten();
         let known = text.and_then(|text| serde_json::from_str::<View>(&text).ok());
-        // The others say all of it again within seconds.
+        // The others announce all of it again within seconds.
         let known = known.filter(|view| view.version == VERSION && view.boot_id == boot_id);
         known.unwrap_or(View { version: VERSION, boot_id, ..View::default() })
     }
@@ -66,12 +66,12 @@ impl View {
     /// As writing a file.
     pub fn save(&mut self, host: &Host) -> io::Result<()> {
         self.written = host.uptime_seconds();
-        // Not through [`Host::write`]: in /run a file has its folder's label, and this one
+        // Not through [`Host::write`]: in /run a file has its directory's label, and this one
         // is written every few seconds.
         files::write_atomic(&host.path(PATH)?, &serde_json::to_vec(self)?, 0o600)
     }
 
-    /// Whether whoever writes it has stopped.
+    /// Whether its writer has stopped.
     pub fn is_stale(&self, host: &Host) -> bool {
         host.uptime_seconds() - self.written > STALE
     }
@@ -83,32 +83,32 @@ impl View {
     pub fn record(
         &mut self,
         spec: &Spec,
-        said: &Announcement,
+        announcement: &Announcement,
         by: &AnnouncerSession,
         now: f64,
     ) -> Result<Vec<PeerChange>, Refusal> {
-        if said.node != by.name {
+        if announcement.node != by.name {
             return Err(Refusal::WrongName);
         }
-        let expected = spec.hosts.iter().find(|one| one.name == said.node);
+        let expected = spec.hosts.iter().find(|one| one.name == announcement.node);
         let expected = expected.filter(|one| one.name != spec.node.name);
         let role = expected.ok_or(Refusal::Unexpected)?.role;
-        if said.session != by.id {
+        if announcement.session != by.id {
             return Err(Refusal::Replayed);
         }
         if by.age > EXPIRY {
             return Err(Refusal::Expired);
         }
-        let last = self.peers.get(&said.node);
-        let mut known = KnownPeer::after(last, said, by, now)?;
-        // Whether OpenStack is up is not for a compute to say.
-        known.cloud = said.cloud.filter(|_| role == Role::Controller);
+        let last = self.peers.get(&announcement.node);
+        let mut known = KnownPeer::after(last, announcement, by, now)?;
+        // Whether OpenStack is up is not for a compute to report.
+        known.cloud = announcement.cloud.filter(|_| role == Role::Controller);
         let changes = known.list_changes(last);
-        self.peers.insert(said.node.clone(), known);
+        self.peers.insert(announcement.node.clone(), known);
         Ok(changes)
     }
 
-    /// Which nodes are silent for too long since the last look; nothing is held against
+    /// Which nodes are silent for too long since the last check; nothing is held against
     /// them before `began`, when this node began to listen.
     pub fn find_lost(&mut self, began: f64, now: f64) -> Vec<(String, f64)> {
         let mut found = Vec::new();

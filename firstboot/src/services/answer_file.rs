@@ -21,7 +21,7 @@ fn content(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// A `KEY = value` line: the name, and where the value stands in it.
+/// A `KEY = value` line: the name, and where the value is in it.
 fn entry(line: &[u8]) -> Option<(&[u8], std::ops::Range<usize>)> {
     let text = content(line);
     let first = *text.first()?;

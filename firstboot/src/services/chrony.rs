@@ -1,4 +1,4 @@
-//! chrony: its configuration file, and what `chronyc` says of its sources.
+//! chrony: its configuration file, and what `chronyc` reports on its sources.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -92,7 +92,7 @@ fn one_of(text: &str, allowed: &str) -> Option<char> {
 }
 
 /// The sources in the output of `chronyc sources` for people; chronyc before 2.3
-/// (CentOS 7.0 to 7.2) knows no `-c`.
+/// (CentOS 7.0 to 7.2) does not have `-c`.
 ///
 /// # Errors
 /// The text's last line when there is no table of sources in it.
@@ -229,7 +229,7 @@ mod tests {
     }
 
     /// Real outputs of chronyc 2.1.1 and 3.2: the same samples read in both forms
-    /// give the same sources, and the scenario's name tells which is selected.
+    /// give the same sources, and the scenario's name shows which is selected.
     #[test]
     fn real_outputs_are_classified() {
         let Some(corpus) = corpus() else { return };

@@ -1,5 +1,5 @@
 //! The firewall's rules on EL7: those at boot in a file, those in force in the kernel.
-//! packstack's puppet makes them anew on every host that it sets up.
+//! packstack's puppet rebuilds them on every host that it sets up.
 
 use crate::host::Fault;
 use crate::host::{Host, Program};
@@ -28,7 +28,7 @@ pub fn open_port_now(host: &Host, port: u16) -> Result<String, Fault> {
     let number = port.to_string();
     let rule = ["-I", "INPUT", "1", "-p", "tcp", "-m", "tcp", "--dport", &number, "-j", "ACCEPT"];
     host.run_checked(&Program::new("iptables").args(rule))?;
-    Ok(format!("iptables lets port {port} in"))
+    Ok(format!("iptables accepts port {port}"))
 }
 
 /// `text` (rules as iptables-save writes them) that lets TCP `port` in, and what was
@@ -56,7 +56,7 @@ pub fn rules_with_port(text: &str, port: u16) -> Option<(String, String)> {
         }
         out += line;
     }
-    let wrong = format!("{RULES} does not let the nodes' port {port} in");
+    let wrong = format!("{RULES} does not accept the nodes' port {port}");
     placed.then_some((wrong, out))
 }
 

@@ -48,7 +48,7 @@ pub fn ask_all(host: &Host, spec: &Spec, answers: &AnswerFile) -> Vec<ServiceSta
         let url = format!("http://{address}/dashboard/auth/login/");
         services.push(state("horizon", plain(host, url).and_then(|body| judge::horizon(&body))));
     }
-    // Other releases install Swift by default; here it is off unless the file says so.
+    // Other releases install Swift by default; here it is off unless the file enables it.
     if answers.get("CONFIG_SWIFT_INSTALL").as_deref() == Some("y") {
         let url = format!("http://{address}:{SWIFT}/healthcheck");
         services.push(state("swift", plain(host, url).and_then(|body| judge::swift(&body))));
@@ -194,7 +194,7 @@ fn send(host: &Host, request: &Request) -> Result<Response, String> {
 
 fn parsed(response: &Response, url: &str) -> Result<Value, String> {
     serde_json::from_slice(&response.body)
-        .map_err(|error| format!("{url} answers no JSON: {error}"))
+        .map_err(|error| format!("{url} does not answer with JSON: {error}"))
 }
 
 /// The first words of an error's body.

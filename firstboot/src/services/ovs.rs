@@ -1,4 +1,4 @@
-//! Open vSwitch: its bridges, ports and interfaces, and making a bridge.
+//! Open vSwitch: its bridges, ports and interfaces, and creating a bridge.
 
 use crate::host::Fault;
 use crate::host::Host;
@@ -7,9 +7,9 @@ use contract::spec;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long the switch may take to do what its database says.
+/// How long the switch may take to do what its database asks for.
 const SETTLE: Duration = Duration::from_secs(20);
-/// Time between two looks.
+/// Time between two checks.
 const POLL: Duration = Duration::from_millis(200);
 
 /// The switch as its database has it.
@@ -19,7 +19,7 @@ pub struct Switch {
     pub version: Option<String>,
     /// The bridges.
     pub bridges: Vec<Bridge>,
-    /// The last configuration that the switch has taken up.
+    /// The last configuration that the switch has adopted.
     pub cur_cfg: i64,
 }
 
@@ -74,7 +74,7 @@ impl Switch {
 ///
 /// # Errors
 /// When the database server does not answer.
-pub fn look(host: &Host) -> Result<Switch, Fault> {
+pub fn read_switch(host: &Host) -> Result<Switch, Fault> {
     let [top, bridges, ports, interfaces, controllers] = ovsdb::rows(
         host,
         [
@@ -127,14 +127,14 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// Makes `bridge` with `device` as its port, as far as it is not there, and waits until
+/// Creates `bridge` with `device` as its port, as far as it does not exist, and waits until
 /// the switch has done it. Whether the bridge is new.
 ///
 /// # Errors
-/// When the database refuses, or the switch does not take it up in time; then `device`
-/// may be a port already.
-pub fn make_bridge(host: &Host, bridge: &spec::SpecBridge, device: &str) -> Result<bool, Fault> {
-    let switch = look(host)?;
+/// When the database refuses, or the switch does not adopt it in time; then `device`
+/// may already be a port.
+pub fn create_bridge(host: &Host, bridge: &spec::SpecBridge, device: &str) -> Result<bool, Fault> {
+    let switch = read_switch(host)?;
     let new = switch.bridge(&bridge.name).is_none();
     let mut operations = Vec::new();
     if new {
@@ -163,7 +163,7 @@ fn new_bridge(bridge: &spec::SpecBridge) -> Vec<Value> {
     });
     let bridges = json!([["bridges", "insert", ["set", [["named-uuid", "bridge"]]]]]);
     vec![
-        // Someone else may make it meanwhile.
+        // Another process may create it meanwhile.
         json!({"op": "wait", "timeout": 0, "table": "Bridge", "where": [["name", "==", name]],
                "columns": ["name"], "until": "==", "rows": []}),
         insert_interface(name, "internal", "bridge"),
@@ -184,11 +184,11 @@ fn insert_port(name: &str, id: &str) -> Value {
            "row": {"name": name, "interfaces": interfaces}})
 }
 
-/// Takes `device` out of the bridge `name`, and the bridge itself away where `whole`.
+/// Removes `device` from the bridge `name`, and the bridge itself where `whole`.
 ///
 /// # Errors
-/// As [`make_bridge`].
-pub fn unmake_bridge(host: &Host, name: &str, device: &str, whole: bool) -> Result<(), Fault> {
+/// As [`create_bridge`].
+pub fn uncreate_bridge(host: &Host, name: &str, device: &str, whole: bool) -> Result<(), Fault> {
     let [bridges, ports] =
         ovsdb::rows(host, [("Bridge", &["_uuid", "name"]), ("Port", &["_uuid", "name"])])?;
     let id = |rows: &[Value], name: &str| {
@@ -211,7 +211,7 @@ pub fn unmake_bridge(host: &Host, name: &str, device: &str, whole: bool) -> Resu
     commit(host, operations)
 }
 
-/// Does `operations` and waits until the switch has taken them up.
+/// Does `operations` and waits until the switch has adopted them.
 fn commit(host: &Host, mut operations: Vec<Value>) -> Result<(), Fault> {
     if operations.is_empty() {
         return Ok(());
@@ -225,13 +225,13 @@ fn commit(host: &Host, mut operations: Vec<Value>) -> Result<(), Fault> {
     let results = ovsdb::transact(host, operations)?;
     let wanted = results.last().and_then(|last| last["rows"][0]["next_cfg"].as_i64()).unwrap_or(0);
     let began = host.clock().monotonic();
-    while look(host)?.cur_cfg < wanted {
+    while read_switch(host)?.cur_cfg < wanted {
         if host.clock().monotonic() - began >= SETTLE {
             let seconds = SETTLE.as_secs();
             return Err(Fault::new(format!(
-                "ovs-vswitchd has not taken up the new configuration for {seconds} s"
+                "ovs-vswitchd has not adopted the new configuration for {seconds} s"
             ))
-            .hint("/var/log/openvswitch/ovs-vswitchd.log tells why"));
+            .hint("/var/log/openvswitch/ovs-vswitchd.log shows why"));
         }
         host.clock().sleep(POLL);
     }

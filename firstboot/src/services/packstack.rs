@@ -1,5 +1,5 @@
-//! packstack, OpenStack's installer: what its answer file must say, and what its output
-//! and logs tell.
+//! packstack, OpenStack's installer: what its answer file must contain, and what its output
+//! and logs mean.
 
 pub mod logs;
 
@@ -9,7 +9,7 @@ use contract::answers::ADMIN_PASSWORD;
 use contract::spec::SpecPackstack;
 use std::collections::BTreeMap;
 
-/// What it says at its good end, and only then.
+/// What it prints when it succeeds, and only then.
 pub const SUCCESS: &str = "Installation completed successfully";
 
 /// The keys of the answer file that are ours with their values, the administrator's
@@ -39,11 +39,11 @@ pub fn wanted(host: &Host, packstack: &SpecPackstack) -> Result<BTreeMap<String,
     Ok(answers)
 }
 
-/// What a run that failed says of the reason: how it ended, its error, and the log that
+/// Why a run failed: how it ended, its error, and the log that
 /// it names.
 pub fn failure(lines: &[String], code: Option<i32>) -> String {
     let ended = match code {
-        Some(0) => format!("ended without saying \"{SUCCESS}\""),
+        Some(0) => format!("ended without printing \"{SUCCESS}\""),
         Some(code) => format!("ended with exit code {code}"),
         None => "was killed".to_owned(),
     };
@@ -53,16 +53,17 @@ pub fn failure(lines: &[String], code: Option<i32>) -> String {
         |line| line.trim_start().starts_with("Error:"),
         |line| line.ends_with("[ ERROR ]"),
     ];
-    let said = marks.iter().filter_map(|mark| lines.iter().rfind(|line| mark(line)));
-    let mut said: Vec<&str> = said.map(|line| line.trim()).collect();
-    said.extend(
+    let reasons = marks.iter().filter_map(|mark| lines.iter().rfind(|line| mark(line)));
+    let mut reasons: Vec<&str> = reasons.map(|line| line.trim()).collect();
+    reasons.extend(
         lines.iter().rfind(|line| line.contains("full trace in log")).map(|line| line.trim()),
     );
-    if said.is_empty() {
-        said.extend(lines.last().map(|line| line.trim()));
+    if reasons.is_empty() {
+        reasons.extend(lines.last().map(|line| line.trim()));
     }
-    let said = if said.is_empty() { "it said nothing".to_owned() } else { said.join("; ") };
-    format!("packstack {ended}: {said}")
+    let reasons =
+        if reasons.is_empty() { "it printed nothing".to_owned() } else { reasons.join("; ") };
+    format!("packstack {ended}: {reasons}")
 }
 
 #[cfg(test)]
@@ -80,16 +81,16 @@ mod tests {
              You will find full trace in log /var/tmp/packstack/x/manifests/y.pp.log\n\
              Please check log file /var/tmp/packstack/x/openstack-setup.log for more information",
         );
-        let told = failure(&puppet, Some(1));
-        assert!(told.starts_with(
+        let reason = failure(&puppet, Some(1));
+        assert!(reason.starts_with(
             "packstack ended with exit code 1: ERROR : Error appeared during Puppet run: \
              192.168.1.10_controller.pp; Error: Execution"
         ));
-        assert!(told.contains("full trace in log /var/tmp/packstack/x"), "{told}");
-        assert_eq!(failure(&[], None), "packstack was killed: it said nothing");
+        assert!(reason.contains("full trace in log /var/tmp/packstack/x"), "{reason}");
+        assert_eq!(failure(&[], None), "packstack was killed: it printed nothing");
         assert_eq!(
             failure(&lines("Installing:\nClean Up [ DONE ]"), Some(0)),
-            "packstack ended without saying \"Installation completed successfully\": Clean Up [ DONE ]"
+            "packstack ended without printing \"Installation completed successfully\": Clean Up [ DONE ]"
         );
     }
 }

@@ -1,5 +1,5 @@
 //! yum repositories as the node sees them: how many packages each holds, and which.
-//! Read natively over http and from folders; for anything else yum is asked.
+//! Read natively over http and from directories; for anything else yum is asked.
 
 use crate::host::Host;
 use crate::host::http::Request;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// repomd.xml is a few kilobytes.
 const MAX_INDEX: u64 = 1 << 20;
-/// The count stands in the first line or two of the package list.
+/// The count is in the first line or two of the package list.
 const HEAD: u64 = 64 << 10;
 /// The package list of a whole distribution, compressed, is a tenth of this.
 const MAX_LIST: u64 = 256 << 20;
@@ -30,7 +30,7 @@ pub enum RepositoryError {
     #[error("the node has no address for it")]
     NoAddress,
     /// Its list does not give the number of packages.
-    #[error("{0}: its package list does not say how many there are")]
+    #[error("{0}: its package list does not have their number")]
     NoCount(String),
     /// Its index does not name the list.
     #[error("{0}/repodata/repomd.xml names no package list")]
@@ -52,7 +52,7 @@ pub enum RepositoryError {
         why: String,
     },
     /// yum does not give the number of packages.
-    #[error("yum does not say how many packages {0} holds")]
+    #[error("yum does not report how many packages {0} holds")]
     NoYumCount(String),
 }
 
@@ -102,7 +102,7 @@ enum Unread {
 }
 
 /// The beginning of the compressed package list (`primary`) below `base`.
-fn fetch_list(host: &Host, base: &str, most: u64) -> Result<Vec<u8>, Unread> {
+fn fetch_list(host: &Host, base: &str, max_bytes: u64) -> Result<Vec<u8>, Unread> {
     let base = base.trim_end_matches('/');
     let index = fetch(host, &format!("{base}/repodata/repomd.xml"), MAX_INDEX)?;
     let index = String::from_utf8_lossy(&index).into_owned();
@@ -114,11 +114,11 @@ fn fetch_list(host: &Host, base: &str, most: u64) -> Result<Vec<u8>, Unread> {
     if !location.ends_with(".gz") {
         return Err(Unread::Other);
     }
-    fetch(host, &format!("{base}/{location}"), most)
+    fetch(host, &format!("{base}/{location}"), max_bytes)
 }
 
-/// The first `most` bytes of `url`.
-fn fetch(host: &Host, url: &str, most: u64) -> Result<Vec<u8>, Unread> {
+/// The first `max_bytes` bytes of `url`.
+fn fetch(host: &Host, url: &str, max_bytes: u64) -> Result<Vec<u8>, Unread> {
     let failed = |error: &dyn std::fmt::Display| {
         let (url, why) = (url.to_owned(), error.to_string());
         Unread::Failed(RepositoryError::Read { url, why })
@@ -132,7 +132,7 @@ fn fetch(host: &Host, url: &str, most: u64) -> Result<Vec<u8>, Unread> {
         if !file.metadata().is_ok_and(|meta| meta.is_file()) {
             return Err(failed(&"it is not a regular file"));
         }
-        file.take(most).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+        file.take(max_bytes).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
         return Ok(bytes);
     }
     if !host.live() {
@@ -141,7 +141,7 @@ fn fetch(host: &Host, url: &str, most: u64) -> Result<Vec<u8>, Unread> {
     if !url.starts_with("http://") {
         return Err(Unread::Other);
     }
-    let request = Request { most, limit: LIMIT, ..Request::get(url) };
+    let request = Request { max_bytes, limit: LIMIT, ..Request::get(url) };
     match host.runner().http(&request) {
         Ok(response) if response.status == 200 => Ok(response.body),
         Ok(response) => Err(failed(&format!("HTTP status {}", response.status))),
@@ -165,7 +165,7 @@ fn attribute<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     Some(rest.split_once('"')?.0)
 }
 
-/// Which of `names` stand in `<name>` elements; read piece by piece.
+/// Which of `names` are in `<name>` elements; read in pieces.
 fn names_in<'a>(mut reader: impl Read, names: &[&'a str]) -> BTreeSet<&'a str> {
     const OPEN: &str = "<name>";
     let mut found = BTreeSet::new();
@@ -215,7 +215,7 @@ fn find_by_yum<'a>(
     let enable = format!("--enablerepo={id}");
     let mut args = vec!["-q", "--disablerepo=*", &enable, "list", "available"];
     args.extend(names);
-    // Exit code 1: none of them is there.
+    // Exit code 1: none of them is installed.
     let text = run_yum(host, &args).unwrap_or_default();
     let listed = |name: &&&str| {
         text.lines().any(|line| line.strip_prefix(**name).is_some_and(|rest| rest.starts_with('.')))
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn yum_and_dnf_tell_their_count() {
+    fn yum_and_dnf_report_their_count() {
         assert_eq!(yum_count("Repo-id      : centos\nRepo-pkgs    : 9,911\n"), Some(9911));
         assert_eq!(yum_count("Repo-pkgs          : 11\n"), Some(11));
         assert_eq!(yum_count("repolist: 0\n"), None);

@@ -103,7 +103,7 @@ pub fn enabled(host: &Host, unit: &str) -> Result<bool, Fault> {
     Ok(host.run(&program)?.ok())
 }
 
-/// Runs `systemctl VERB UNIT` and says so.
+/// Runs `systemctl VERB UNIT` and returns that as the change.
 ///
 /// # Errors
 /// When it fails; the text has the command and its last words.
@@ -115,7 +115,7 @@ pub fn change(host: &Host, verb: &str, unit: &str) -> Result<String, Fault> {
         Ok(format!("systemctl {verb} {unit}"))
     } else {
         Err(Fault::new(format!("`systemctl {verb} {unit}` failed: {}", output.summary()))
-            .hint(format!("`systemctl status {unit}` and `journalctl -u {unit}` tell why")))
+            .hint(format!("`systemctl status {unit}` and `journalctl -u {unit}` show why")))
     }
 }
 

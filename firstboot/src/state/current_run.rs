@@ -13,7 +13,7 @@ pub struct CurrentRun {
     pub state: RunState,
     /// The node's status.
     pub readiness: Readiness,
-    /// Anything about the whole that the steps do not tell.
+    /// Anything about the whole that the steps do not show.
     pub note: Option<String>,
 }
 
@@ -26,7 +26,7 @@ impl CurrentRun {
         let (state, mut note) = match RunState::load(host).map_err(explain)? {
             None => (None, Some("firstboot has not run on this node yet")),
             Some(state) if state.boot_id != host.boot_id() => {
-                (None, Some("firstboot has not run since this boot"))
+                (None, Some("firstboot has not run in this boot"))
             }
             Some(state) => (Some(state), None),
         };
@@ -36,7 +36,7 @@ impl CurrentRun {
         let at_work = readiness == Readiness::Working && has_begun;
         if at_work && host.live() && !host.locked(DIRECTORY) {
             readiness = Readiness::Failed;
-            note = Some("the run was broken off: `systemctl restart firstboot` resumes it");
+            note = Some("the run was interrupted: `systemctl restart firstboot` resumes it");
         }
         Ok(CurrentRun { state, readiness, note: note.map(str::to_owned) })
     }

@@ -1,5 +1,5 @@
 //! The state file: how far this boot's run is, for `firstboot status`. It is a
-//! report, not a memory: a run decides by looking at the world.
+//! report, not a memory: a run decides by checking the node.
 
 use crate::host::Host;
 use crate::steps::step::Step;
@@ -64,7 +64,7 @@ impl RunState {
         }
     }
 
-    /// How the node stands, judged by the steps alone. While a step is still to come
+    /// The node's status, judged by the steps alone. While a step is still to come
     /// the run is at work, even if an earlier one failed.
     pub fn readiness(&self) -> Readiness {
         let open = |step: &StepState| {
@@ -78,7 +78,7 @@ impl RunState {
             // What was skipped before is nothing that this node needs.
             Readiness::Ready
         } else {
-            // A folder tree, which is never ready.
+            // A directory tree, which is never ready.
             Readiness::Working
         }
     }

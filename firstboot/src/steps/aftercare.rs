@@ -1,5 +1,5 @@
-//! After-care: what packstack leaves otherwise than the lab needs it. Each item is about
-//! one file and the service that reads it; files that are not there need no care.
+//! After-care: settings that packstack leaves other than the lab needs them. Each item is about
+//! one file and the service that reads it; files that do not exist need no care.
 
 use super::outcome::CheckOutcome;
 use super::packstack;
@@ -18,7 +18,7 @@ const AGENT: &str = "/etc/neutron/plugins/ml2/openvswitch_agent.ini";
 const HORIZON: &str = "/etc/httpd/conf.d/15-horizon_vhost.conf";
 const GROUP: &str = "WSGIApplicationGroup %{GLOBAL}";
 
-/// One file to be put right.
+/// One file to be fixed.
 struct Item {
     path: &'static str,
     /// What is wrong with it.
@@ -37,7 +37,7 @@ enum Then {
 fn items(host: &Host, spec: &Spec) -> Result<Vec<Item>, Fault> {
     let Some(answers) = packstack::installed(host)? else { return Ok(Vec::new()) };
     let mut items = Vec::new();
-    let mut look =
+    let mut check =
         |path: &'static str, then: Then, right: &dyn Fn(&str) -> Option<(String, String)>| {
             if let Some(text) = host.read(path)?
                 && let Some((wrong, content)) = right(&text)
@@ -47,16 +47,16 @@ fn items(host: &Host, spec: &Spec) -> Result<Vec<Item>, Fault> {
             Ok::<(), Fault>(())
         };
     let mappings = answers.get("CONFIG_NEUTRON_OVS_BRIDGE_MAPPINGS").unwrap_or_default();
-    look(AGENT, Then::Restart("neutron-openvswitch-agent"), &|text| {
+    check(AGENT, Then::Restart("neutron-openvswitch-agent"), &|text| {
         (!mappings.is_empty()).then(|| with_mappings(text, &mappings)).flatten()
     })?;
-    look(chrony::CONF, Then::Restart("chronyd"), &|text| {
+    check(chrony::CONF, Then::Restart("chronyd"), &|text| {
         let ntp = &spec.network.ntp;
         let wrong = format!("{} does not name the lab's servers with iburst", chrony::CONF);
         (!chrony::conf_holds(text, ntp)).then(|| (wrong, chrony::conf_with(text, ntp)))
     })?;
-    look(iptables::RULES, Then::Firewall, &|text| iptables::rules_with_port(text, PORT))?;
-    look(HORIZON, Then::Restart("httpd"), &with_group)?;
+    check(iptables::RULES, Then::Firewall, &|text| iptables::rules_with_port(text, PORT))?;
+    check(HORIZON, Then::Restart("httpd"), &with_group)?;
     Ok(items)
 }
 

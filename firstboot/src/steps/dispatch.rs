@@ -11,10 +11,10 @@ use contract::node_files::ROOT_SSH;
 use contract::spec::Spec;
 
 impl Step {
-    /// Looks at the world and changes nothing.
+    /// Checks the node and changes nothing.
     ///
     /// # Errors
-    /// When the world cannot be looked at; it is then tried again.
+    /// When the node cannot be checked; it is then tried again.
     pub fn check(self, host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
         match self {
             Step::Identity => identity::check(host, spec),
@@ -32,7 +32,7 @@ impl Step {
         }
     }
 
-    /// Makes the world as wanted and says what was changed.
+    /// Brings the node to the desired state and returns what was changed.
     ///
     /// # Errors
     /// When a change fails; what was changed before it stays.
@@ -67,24 +67,24 @@ impl Step {
                  machine's network must be {}/{}",
                 spec.node.interface, spec.network.gateway, spec.network.prefix
             ),
-            Step::Services => "`systemctl --failed` and `journalctl -b` tell why".to_owned(),
+            Step::Services => "`systemctl --failed` and `journalctl -b` show why".to_owned(),
             Step::Chrony => {
                 let servers = chrony::servers(spec);
                 format!("see that {servers} answers NTP (UDP port 123) to this network")
             }
-            Step::Libvirt => "`journalctl -u libvirtd` tells why".to_owned(),
+            Step::Libvirt => "`journalctl -u libvirtd` shows why".to_owned(),
             Step::OpenVswitch => {
-                "`journalctl -u openvswitch` and /var/log/openvswitch tell why".to_owned()
+                "`journalctl -u openvswitch` and /var/log/openvswitch show why".to_owned()
             }
             Step::SshKeys => format!("see `ls -la {}`", ROOT_SSH),
             Step::Repositories => {
                 "see that the repository server is on and serves what /etc/yum.repos.d names"
                     .to_owned()
             }
-            Step::Packstack => "`firstboot logs packstack` shows what it said; mend that, then \
+            Step::Packstack => "`firstboot logs packstack` shows its output; fix the cause, then \
                                 `firstboot retry packstack`"
                 .to_owned(),
-            Step::Aftercare => "`firstboot logs aftercare` tells why".to_owned(),
+            Step::Aftercare => "`firstboot logs aftercare` shows why".to_owned(),
             Step::Verify => "see the service's log under /var/log on the host that is named, and \
                              `openstack-status`; then `firstboot retry verify`"
                 .to_owned(),

@@ -1,5 +1,5 @@
 //! Identity: host name, `/etc/hosts`, `/etc/resolv.conf`, `/etc/sysconfig/network`
-//! and the interface's `ifcfg` file. imgbuild wrote them; whatever changed them since is undone.
+//! and the interface's `ifcfg` file. imgbuild wrote them; later changes are reverted.
 
 use super::outcome::CheckOutcome;
 use crate::host::Fault;
@@ -19,7 +19,7 @@ fn parts(host: &Host, spec: &Spec) -> Result<Vec<Part>, Fault> {
     Ok(vec![
         part(host, files::HOSTNAME, files::hostname(spec), |text| {
             let name = text.trim();
-            (name != spec.node.name).then(|| format!("it says `{name}`"))
+            (name != spec.node.name).then(|| format!("it has `{name}`"))
         })?,
         part(host, files::HOSTS, files::hosts(spec), |text| {
             let holds = files::hosts_hold(spec, text);
@@ -38,7 +38,7 @@ fn parts(host: &Host, spec: &Spec) -> Result<Vec<Part>, Fault> {
 }
 
 /// The interface's file: with the address, or as a port of the bridge where the
-/// bridge's own file has the address already.
+/// bridge's own file already has the address.
 fn interface(host: &Host, spec: &Spec) -> Result<Part, Fault> {
     let path = files::ifcfg_path(&spec.node.interface);
     let wrong = |differences: Vec<String>| {
@@ -64,7 +64,7 @@ pub(crate) fn wrong_ifcfg(host: &Host, spec: &Spec) -> Result<Option<String>, Fa
     Ok(part.wrong.map(|wrong| format!("{}: {wrong}", part.path)))
 }
 
-/// One file, judged by `wrong`, which says what is wrong with a text.
+/// One file, judged by `wrong`, which returns what is wrong with a text.
 fn part(
     host: &Host,
     path: &str,
@@ -73,7 +73,7 @@ fn part(
 ) -> Result<Part, Fault> {
     let wrong = match host.read(path)? {
         Some(text) => wrong(&text),
-        None => Some("it is not there".to_owned()),
+        None => Some("it does not exist".to_owned()),
     };
     Ok(Part { path: path.to_owned(), wrong, content })
 }

@@ -1,5 +1,5 @@
 //! libvirt (computes): libvirtd is enabled, runs and answers for QEMU guests, and what
-//! kind of guests nova can have here is said.
+//! kind of guests nova can have here is reported.
 
 use super::outcome::CheckOutcome;
 use crate::host::Fault;
@@ -55,7 +55,8 @@ fn kind(host: &Host) -> Result<String, Fault> {
     let flags = cpu.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
     let able = flags.split_whitespace().any(|flag| flag == "vmx" || flag == "svm");
     if !able || host.mode("/dev/kvm")?.is_none() {
-        let why = if able { "/dev/kvm is not there" } else { "the processor shows no vmx or svm" };
+        let why =
+            if able { "/dev/kvm does not exist" } else { "the processor shows no vmx or svm" };
         return Ok(format!("nova's guests run by qemu, slowly: {why}"));
     }
     let nested = NESTED.iter().filter_map(|path| host.read(path).ok().flatten());

@@ -1,6 +1,6 @@
-//! Network: the interface is there, up, has the node's address, and the default
+//! Network: the interface exists, is up, has the node's address, and the default
 //! route leads to the gateway. Where it does not by itself, network.service is
-//! restarted; it reads the `ifcfg` files that the identity step put right.
+//! restarted; it reads the `ifcfg` files that the identity step has fixed.
 
 use super::outcome::CheckOutcome;
 use crate::host::Fault;
@@ -27,19 +27,19 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
     if !host.live() {
         return Ok(CheckOutcome::Skipped("interfaces are those of the running node".to_owned()));
     }
-    match look(host, spec)? {
+    match judge_interface(host, spec)? {
         Ok(state) => return Ok(state),
         Err(wrong) if systemd::show_one(host, UNIT)?.changing() => {
             return Ok(CheckOutcome::Waiting(format!("network.service to finish ({wrong})")));
         }
         Err(_) => {}
     }
-    // It may have finished since the interface was looked at.
-    Ok(look(host, spec)?.unwrap_or_else(CheckOutcome::Unmet))
+    // It may have finished since the interface was checked.
+    Ok(judge_interface(host, spec)?.unwrap_or_else(CheckOutcome::Unmet))
 }
 
-/// How the interface stands, or what is wrong as long as network.service is not at work.
-fn look(host: &Host, spec: &Spec) -> Result<Result<CheckOutcome, String>, Fault> {
+/// The interface's status, or what is wrong as long as network.service is not at work.
+fn judge_interface(host: &Host, spec: &Spec) -> Result<Result<CheckOutcome, String>, Fault> {
     let interfaces = host.runner().interfaces()?;
     let wanted = &spec.node.interface;
     let Some(interface) = interfaces.iter().find(|one| one.name == *wanted) else {

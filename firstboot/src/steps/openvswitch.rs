@@ -1,7 +1,7 @@
 //! Open vSwitch, on nodes whose services name it: its database and switch answer, and
 //! the bridge of the spec has the node's address with the node's interface as its port.
 //!
-//! The bridge is made before packstack runs: its puppet modules would cut the network
+//! The bridge is created before packstack runs: its puppet modules would cut the network
 //! off while they move the address.
 
 use super::network::{Answer, answer};
@@ -27,7 +27,7 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
             CheckOutcome::Unmet(wrong.join("; "))
         });
     }
-    let switch = match ovs::look(host) {
+    let switch = match ovs::read_switch(host) {
         Ok(switch) => switch,
         Err(fault) => {
             let unit = systemd::show_one(host, find_switch_unit(spec).unwrap_or(SWITCH_UNITS[0]))?;
@@ -67,7 +67,7 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
     Ok(CheckOutcome::Met(format!("{version} answers, bridges: {names}{carries}")))
 }
 
-/// What is wrong with the two files that make the bridge at the next boot.
+/// What is wrong with the two files that create the bridge at the next boot.
 fn wrong_files(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
     let Some(bridge) = &spec.bridge else { return Ok(Vec::new()) };
     let mut wrong = Vec::new();
@@ -77,7 +77,7 @@ fn wrong_files(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
     ] {
         let path = files::ifcfg_path(path);
         match host.read(&path)? {
-            None => wrong.push(format!("{path} is not there")),
+            None => wrong.push(format!("{path} does not exist")),
             Some(text) => {
                 let differences = differences(spec, bridge, &text);
                 if !differences.is_empty() {
@@ -120,7 +120,7 @@ fn wrong_bridge(
 
 pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
     let mut changes = Vec::new();
-    if host.live() && ovs::look(host).is_err() {
+    if host.live() && ovs::read_switch(host).is_err() {
         let unit = find_switch_unit(spec).unwrap_or(SWITCH_UNITS[0]);
         if !systemd::show_one(host, unit)?.running() {
             changes.push(systemd::change(host, "start", unit)?);
@@ -132,18 +132,18 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
         write_files(host, spec, bridge, &old, &mut changes)?;
         return Ok(changes);
     }
-    let switch = ovs::look(host)?;
+    let switch = ovs::read_switch(host)?;
     let answered = answer(host, spec.network.gateway)?;
     let begun = switch.bridge(&bridge.name).is_some();
     if answered == Answer::None && !begun {
         return Err(Fault::new(format!(
-            "the gateway {} does not answer, so nothing would tell whether moving the address to \
+            "the gateway {} does not answer, so nothing would show whether moving the address to \
              {} cut this node off: not done",
             spec.network.gateway, bridge.name
         ))
-        .hint("see that the gateway is there and answers, then `firstboot retry openvswitch`"));
+        .hint("see that the gateway exists and answers, then `firstboot retry openvswitch`"));
     }
-    // The files go first: after a power cut the next boot makes the bridge from them.
+    // The files go first: after a power cut the next boot creates the bridge from them.
     let done = write_files(host, spec, bridge, &old, &mut changes)
         .and_then(|()| move_address(host, spec, bridge, &mut changes))
         .and_then(|()| still_answers(host, spec, answered));
@@ -184,7 +184,7 @@ impl Old {
                 None => host.remove(&files::ifcfg_path(name))?,
             }
         }
-        ovs::unmake_bridge(host, &bridge.name, device, true)?;
+        ovs::uncreate_bridge(host, &bridge.name, device, true)?;
         let own = format!("{}/{}", spec.node.address, spec.network.prefix);
         ip(host, &["link", "set", "dev", device, "up"])?;
         ip(host, &["address", "replace", &own, "brd", "+", "dev", device])?;
@@ -192,7 +192,7 @@ impl Old {
     }
 }
 
-/// Writes both files where they are not as wanted, the bridge's first.
+/// Writes both files where they differ from the spec, the bridge's first.
 fn write_files(
     host: &Host,
     spec: &Spec,
@@ -224,7 +224,7 @@ fn write_files(
     Ok(())
 }
 
-/// Makes the bridge and moves the node's address and default route to it.
+/// Creates the bridge and moves the node's address and default route to it.
 fn move_address(
     host: &Host,
     spec: &Spec,
@@ -232,7 +232,7 @@ fn move_address(
     changes: &mut Vec<String>,
 ) -> Result<(), Fault> {
     let (name, device) = (&bridge.name, &spec.node.interface);
-    if ovs::make_bridge(host, bridge, device)? {
+    if ovs::create_bridge(host, bridge, device)? {
         changes.push(format!("bridge {name}"));
     }
     let own = format!("{}/{}", spec.node.address, spec.network.prefix);
@@ -265,7 +265,7 @@ fn still_answers(host: &Host, spec: &Spec, before: Answer) -> Result<(), Fault> 
         Answer::Arp | Answer::Ip => "stopped answering after",
     };
     Err(Fault::new(format!("the gateway {gateway} {when} the move to the bridge"))
-        .hint("see `ovs-vsctl show`, `ip address` and whether the gateway is there"))
+        .hint("see `ovs-vsctl show`, `ip address` and whether the gateway exists"))
 }
 
 fn ip(host: &Host, args: &[&str]) -> Result<(), Fault> {

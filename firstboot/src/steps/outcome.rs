@@ -2,17 +2,17 @@
 
 use crate::host::Fault;
 
-/// What a look at the world shows.
+/// What a check of the node shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckOutcome {
-    /// As wanted; the evidence.
+    /// In the desired state; the evidence.
     Met(String),
-    /// Not as wanted, and `Step::apply` can change it; what is wrong.
+    /// Not in the desired state, and `Step::apply` can change it; what is wrong.
     Unmet(String),
-    /// Not as wanted, but about to change by itself; what is waited for.
+    /// Not in the desired state, but about to change by itself; what is waited for.
     Waiting(String),
-    /// Not as wanted, and nothing here can change it.
+    /// Not in the desired state, and nothing here can change it.
     Impossible(Fault),
-    /// Not for this node as it is, or cannot be judged in a folder tree; why.
+    /// Not for this node as it is, or cannot be checked in a directory tree; why.
     Skipped(String),
 }

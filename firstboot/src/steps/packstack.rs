@@ -1,6 +1,6 @@
 //! packstack, on the controller: OpenStack is installed by it once every compute is
-//! ready. What it was told is kept, so that it runs again only when that changes or
-//! when it did not come to its end.
+//! ready. Its input is kept, so that it runs again only when that changes or
+//! when it did not finish.
 
 use super::outcome::CheckOutcome;
 use crate::host::Fault;
@@ -15,21 +15,21 @@ use std::time::Duration;
 
 /// The job's name.
 const JOB: &str = "packstack";
-/// The private folder (mode 0700) of what follows.
-pub(crate) const FOLDER: &str = "/var/lib/firstboot/packstack";
+/// The private directory (mode 0700) of what follows.
+pub(crate) const DIRECTORY: &str = "/var/lib/firstboot/packstack";
 /// The file as packstack generated it.
 const GENERATED: &str = "/var/lib/firstboot/packstack/generated.txt";
 /// The file with our keys, as it was before the last run.
 const KEPT: &str = "/var/lib/firstboot/packstack/answers.txt";
 /// The file that packstack is given, and rewrites.
 const IN_USE: &str = "/var/lib/firstboot/packstack/in-use.txt";
-/// What it said.
+/// Its output.
 const LOG: &str = "/var/lib/firstboot/packstack/output.log";
-/// That it came to its end.
+/// That it finished.
 const RESULT: &str = "/var/lib/firstboot/packstack/result.json";
 /// What packstack leaves on the controller.
 const RC_FILE: &str = "/root/keystonerc_admin";
-/// Folders with programs, as seen from the node's root.
+/// Directories with programs, as seen from the node's root.
 const BIN: [&str; 3] = ["/usr/bin", "/usr/sbin", "/usr/local/bin"];
 /// How long generating an answer file may take.
 const GENERATE: Duration = Duration::from_secs(300);
@@ -39,7 +39,7 @@ const LOGIN: Duration = Duration::from_secs(30);
 /// on a slow machine.
 const STALL: Duration = Duration::from_secs(45 * 60);
 
-/// The record of a run that came to its end.
+/// The record of a finished run.
 #[derive(Serialize, Deserialize)]
 struct RunResult {
     /// When (RFC 3339, UTC).
@@ -51,7 +51,9 @@ fn program(host: &Host, packstack: &SpecPackstack) -> Option<String> {
     let there = |path: &str| host.mode(path).ok().flatten().is_some_and(|mode| mode & 0o111 != 0);
     match &packstack.program {
         Some(path) => Some(path.clone()).filter(|path| there(path)),
-        None => BIN.iter().map(|folder| format!("{folder}/packstack")).find(|path| there(path)),
+        None => {
+            BIN.iter().map(|directory| format!("{directory}/packstack")).find(|path| there(path))
+        }
     }
 }
 
@@ -60,7 +62,7 @@ pub(super) fn present(host: &Host, spec: &Spec) -> bool {
     spec.packstack.as_ref().is_some_and(|packstack| program(host, packstack).is_some())
 }
 
-/// The answer file of the last run, if one came to its end.
+/// The answer file of the last run, if one finished.
 pub(super) fn installed(host: &Host) -> Result<Option<AnswerFile>, Fault> {
     let ended =
         host.read(RESULT)?.is_some_and(|text| serde_json::from_str::<RunResult>(&text).is_ok());
@@ -111,13 +113,13 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
     Ok(CheckOutcome::Unmet(match last {
         Some(failure) => failure,
         None if host.mode(RESULT)?.is_some() && host.mode(RC_FILE)?.is_none() => {
-            format!("packstack came to its end, but {RC_FILE} is not there")
+            format!("packstack succeeded, but {RC_FILE} does not exist")
         }
         None => "OpenStack is not installed as the spec says".to_owned(),
     }))
 }
 
-/// How a run under way stands; `None` if there is none, or it failed.
+/// The status of a run under way; `None` if there is none, or it failed.
 fn watch(
     host: &Host,
     spec: &Spec,
@@ -140,7 +142,7 @@ fn watch(
         }
         return Ok(None);
     }
-    // A host that goes away makes packstack wait for ever.
+    // A host that goes away makes packstack wait indefinitely.
     let lost = if silent >= stall / 8 { list_silent_computes(host, spec) } else { Vec::new() };
     if silent >= stall || (!lost.is_empty() && silent >= stall / 4) {
         let why = if lost.is_empty() { String::new() } else { format!("; {}", lost.join("; ")) };
@@ -167,15 +169,15 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
     };
     let wanted = wanted(host, packstack)?;
     host.end_job(JOB);
-    host.make_private(FOLDER)?;
+    host.make_private(DIRECTORY)?;
     if packstack.program.is_none() {
         let reached = log_in_everywhere(host, spec)?;
-        host.note_output(JOB, &format!("{reached} hosts let root in by key"));
+        host.note_output(JOB, &format!("{reached} hosts accept root's key"));
     }
     // From here until its end the last result does not hold.
     host.remove(RESULT)?;
     let mut file = match host.read(KEPT)? {
-        // Its passwords are those of the databases that are there already.
+        // Its passwords are those of the databases that already exist.
         Some(text) => AnswerFile::parse(text.as_bytes()),
         None => generate(host, &program)?,
     };
@@ -197,7 +199,7 @@ fn generate(host: &Host, program: &str) -> Result<AnswerFile, Fault> {
     let file = AnswerFile::parse(text.as_bytes());
     if file.entries().is_empty() {
         let fault = Fault::new(format!("`{program} {option}` made no answer file"));
-        return Err(fault.hint("it needs a running sshd; run it by hand to see what it says"));
+        return Err(fault.hint("it needs a running sshd; run it by hand to see its output"));
     }
     Ok(file)
 }
@@ -214,7 +216,7 @@ fn log_in_everywhere(host: &Host, spec: &Spec) -> Result<usize, Fault> {
         if !output.ok() {
             let (key, list) = (node_files::ROOT_KEY, node_files::AUTHORIZED_KEYS);
             return Err(Fault::new(format!(
-                "{} does not let root in by key ({})",
+                "{} does not accept root's key ({})",
                 one.name,
                 output.summary()
             ))

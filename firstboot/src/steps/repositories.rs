@@ -1,6 +1,6 @@
 //! Repositories: each answers, and together they hold the expected number of packages.
 //! Only packstack installs from them; where it does not run here, a repository that
-//! does not answer is said and holds nothing up.
+//! does not answer is reported and holds nothing up.
 
 use super::outcome::CheckOutcome;
 use super::packstack;

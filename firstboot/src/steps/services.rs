@@ -1,5 +1,5 @@
 //! Services: the spec's wanted units run and are enabled, the unwanted ones are
-//! neither, if they are there at all.
+//! neither, if they exist at all.
 
 use super::outcome::CheckOutcome;
 use crate::host::Fault;
@@ -34,7 +34,7 @@ struct Findings {
     todo: Vec<(String, Change, String)>,
     /// Units whose state is about to change by itself.
     changing: Vec<String>,
-    /// Wanted units that are not there or masked.
+    /// Wanted units that do not exist or are masked.
     absent: Vec<String>,
 }
 
@@ -42,7 +42,7 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
     if !host.live() {
         return Ok(CheckOutcome::Skipped("units run on the running node".to_owned()));
     }
-    let findings = look(host, spec)?;
+    let findings = compare_units(host, spec)?;
     if !findings.absent.is_empty() {
         let names = findings.absent.join(", ");
         let fault = Fault::new(format!("not on this node or masked: {names}"));
@@ -70,7 +70,7 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
     let mut changes = Vec::new();
     let mut failed: Option<Fault> = None;
     // One unit that does not start must not keep the others from being started.
-    for (unit, change, _) in look(host, spec)?.todo {
+    for (unit, change, _) in compare_units(host, spec)?.todo {
         match systemd::change(host, change.verb(), &unit) {
             Ok(done) => changes.push(done),
             Err(fault) => failed = failed.or(Some(fault)),
@@ -79,7 +79,7 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
     failed.map_or(Ok(changes), Err)
 }
 
-fn look(host: &Host, spec: &Spec) -> Result<Findings, Fault> {
+fn compare_units(host: &Host, spec: &Spec) -> Result<Findings, Fault> {
     let services = &spec.services;
     let names: Vec<&str> =
         services.enabled.iter().chain(&services.disabled).map(String::as_str).collect();

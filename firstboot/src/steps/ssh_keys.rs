@@ -1,12 +1,12 @@
 //! ssh keys: root's keys are there with modes that sshd and ssh accept. With others
-//! sshd passes over the keys, and nobody can log in.
+//! sshd ignores the keys, and no user can log in.
 
 use super::outcome::CheckOutcome;
 use crate::host::Fault;
 use crate::host::Host;
 use contract::node_files::{AUTHORIZED_KEYS, ROOT_KEY, ROOT_SSH};
 
-/// Folders and files with the mode each must have, where it is there.
+/// Directories and files with the mode each must have, where it exists.
 const WANTED: [(&str, u32); 4] =
     [(ROOT_SSH, 0o700), (AUTHORIZED_KEYS, 0o600), (ROOT_KEY, 0o600), ("/root/.ssh/config", 0o600)];
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub enum Step {
     /// Host name, hosts, resolv.conf, the interface's configuration file.
     Identity,
-    /// The interface is up with its address, and the default route is there.
+    /// The interface is up with its address, and the default route exists.
     Network,
     /// Wanted units run and are enabled, unwanted ones are off.
     Services,
@@ -24,7 +24,7 @@ pub enum Step {
     OpenVswitch,
     /// packstack has installed OpenStack.
     Packstack,
-    /// What packstack left otherwise than the lab needs it.
+    /// Settings that packstack left other than the lab needs them.
     Aftercare,
     /// OpenStack's services answer.
     Verify,
@@ -139,7 +139,7 @@ impl Step {
             Step::SshKeys => (30, 3),
             Step::Repositories => (120, 3),
             Step::Libvirt | Step::OpenVswitch => (120, 3),
-            // Hours on a slow machine; a second run mends what a lost mirror broke.
+            // Hours on a slow machine; a second run fixes what a lost mirror broke.
             Step::Packstack => (4 * 3600, 2),
             Step::Aftercare => (120, 3),
             Step::Verify => (600, 1),

@@ -1,4 +1,4 @@
-//! Verification: the cloud is asked, service by service; what each says is the evidence.
+//! Verification: the cloud is asked, service by service; each answer is the evidence.
 
 use super::outcome::CheckOutcome;
 use super::packstack;

@@ -33,8 +33,8 @@ fn the_specs_keys_are_set_and_the_password_comes_from_its_file() {
     put(root.path(), "generated", GENERATED, 0o644);
     let without = answers(root.path());
     assert!(without.status.success(), "{without:?}");
-    let said = String::from_utf8(without.stdout).unwrap();
-    assert!(said.contains("CONFIG_SWIFT_INSTALL\n") && said.contains("stays as generated"));
+    let stdout = String::from_utf8(without.stdout).unwrap();
+    assert!(stdout.contains("CONFIG_SWIFT_INSTALL\n") && stdout.contains("stays as generated"));
     let out = root.path().join("out");
     assert_eq!(out.metadata().unwrap().permissions().mode() & 0o7777, 0o600);
     let text = std::fs::read_to_string(&out).unwrap();
@@ -50,7 +50,7 @@ fn the_specs_keys_are_set_and_the_password_comes_from_its_file() {
 }
 
 #[test]
-fn wrong_input_is_refused_in_words_and_nothing_is_written() {
+fn wrong_input_is_refused_with_a_message_and_nothing_is_written() {
     let root = tempfile::tempdir().unwrap();
     put(root.path(), "spec.toml", CONTROLLER, 0o644);
     put(root.path(), "generated", GENERATED, 0o644);
@@ -67,9 +67,9 @@ fn wrong_input_is_refused_in_words_and_nothing_is_written() {
     refused(78, "not a password on one line");
     std::fs::remove_file(root.path().join(PASSWORD)).unwrap();
     put(root.path(), "generated", "# nothing\n", 0o644);
-    refused(65, "it is no answer file");
+    refused(65, "it is not an answer file");
     std::fs::remove_file(root.path().join("generated")).unwrap();
-    refused(65, "generated: it is not there");
+    refused(65, "generated: it does not exist");
     put(root.path(), "spec.toml", COMPUTE, 0o644);
     refused(78, "does not run packstack");
     let bad = CONTROLLER.replace("CONFIG_SWIFT_INSTALL = \"n\"", "CONFIG_SWIFT_INSTALL = \"no\"");

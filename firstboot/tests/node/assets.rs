@@ -13,7 +13,7 @@ fn put(root: &Path, path: &str, text: &str) {
 }
 
 #[test]
-fn journalctl_takes_up_the_catalogue() {
+fn journalctl_reads_the_catalogue() {
     let root = tempfile::tempdir().unwrap();
     put(root.path(), assets::CATALOG_PATH, assets::CATALOG);
     std::fs::create_dir_all(root.path().join("var/lib/systemd/catalog")).unwrap();
@@ -55,21 +55,21 @@ fn journalctl_takes_up_the_catalogue() {
 
 #[test]
 fn systemd_finds_nothing_wrong_with_the_units() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     for (path, text) in
         [(assets::UNIT_PATH, assets::UNIT), (assets::PEERS_UNIT_PATH, assets::PEERS_UNIT)]
     {
         // The binary is not installed where the tests run.
         let unit = text.replace(assets::BINARY_PATH, "/bin/true");
         assert_ne!(unit, text);
-        let path = folder.path().join(Path::new(path).file_name().unwrap());
+        let path = directory.path().join(Path::new(path).file_name().unwrap());
         std::fs::write(&path, unit).unwrap();
         let mut verify = Command::new("systemd-analyze");
         let output = verify.args(["verify", "--man=no"]).arg(&path).output();
         let output = output.expect("`systemd-analyze` runs (Debian package systemd)");
-        // It also looks at the machine's own units, and may have words for those.
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && !said.contains("firstboot"), "{output:?}");
+        // It also checks the machine's own units, and may print warnings on those.
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !stderr.contains("firstboot"), "{output:?}");
         assert!(text.contains(&format!("ConditionPathExists={}\n", contract::spec::PATH)));
     }
     let keys = format!("ConditionPathExists={}\n", contract::peers::places::PKI);
@@ -80,15 +80,15 @@ fn systemd_finds_nothing_wrong_with_the_units() {
 /// Tenths of systemd's "exposure level", 0 to 100: 96 is that of a unit that keeps everything.
 #[test]
 fn the_service_that_others_reach_keeps_little() {
-    let folder = tempfile::tempdir().unwrap();
-    for (path, text, most) in [
+    let directory = tempfile::tempdir().unwrap();
+    for (path, text, max) in [
         (assets::PEERS_UNIT_PATH, assets::PEERS_UNIT, "50"),
         (assets::UNIT_PATH, assets::UNIT, "86"),
     ] {
-        let path = folder.path().join(Path::new(path).file_name().unwrap());
+        let path = directory.path().join(Path::new(path).file_name().unwrap());
         std::fs::write(&path, text).unwrap();
         let mut security = Command::new("systemd-analyze");
-        security.args(["security", "--no-pager", "--offline=true", "--threshold", most]);
+        security.args(["security", "--no-pager", "--offline=true", "--threshold", max]);
         let output = security.arg(&path).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }

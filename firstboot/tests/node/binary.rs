@@ -1,4 +1,4 @@
-//! The built binary on folder trees: exit codes, a second run, power cuts.
+//! The built binary on directory trees: exit codes, a second run, power cuts.
 
 use crate::double::CONTROLLER;
 use crate::tree::files_below;
@@ -63,7 +63,7 @@ fn a_second_run_on_a_tree_changes_no_file() {
     let status = status(root.path());
     assert_eq!(status["steps"][0]["outcome"], "unchanged");
     assert_eq!(status["node"], "openstack");
-    assert_eq!(status["state"], "working", "a folder tree is never ready");
+    assert_eq!(status["state"], "working", "a directory tree is never ready");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn exit_codes_are_as_documented() {
     assert_eq!(code(&["status", "--no-such-option"]), Some(64));
     assert_eq!(code(&["run"]), Some(0));
 
-    // A step that cannot succeed: a folder stands where a file must be.
+    // A step that cannot succeed: a directory stands where a file must be.
     std::fs::remove_file(root.path().join("etc/hosts")).unwrap();
     std::fs::create_dir_all(root.path().join("etc/hosts/full")).unwrap();
     assert_eq!(code(&["run"]), Some(1));
@@ -100,9 +100,9 @@ fn exit_codes_are_as_documented() {
 #[test]
 fn only_one_run_at_a_time() {
     let root = tree();
-    let folder = root.path().join("var/lib/firstboot");
-    std::fs::create_dir_all(&folder).unwrap();
-    let _lock = firstboot::host::files::lock(&folder).unwrap().unwrap();
+    let directory = root.path().join("var/lib/firstboot");
+    std::fs::create_dir_all(&directory).unwrap();
+    let _lock = firstboot::host::files::lock(&directory).unwrap().unwrap();
     assert_eq!(firstboot(&["run"], root.path()).status.code(), Some(75));
 }
 
@@ -131,7 +131,7 @@ fn a_run_killed_at_any_write_is_completed_by_the_next() {
     let spec = contract::spec::Spec::parse(CONTROLLER).unwrap();
     let plain = contract::node_files::ifcfg(&spec).into_bytes();
     let mut cuts = 0;
-    // Before the content is there, before it is on the disk, before it has its name.
+    // Before the content is written, before it is on the disk, before it has its name.
     for (call, each) in [("openat", 3), ("fsync", 2), ("rename", 1)] {
         for n in (1..).step_by(each) {
             let root = tree();
@@ -139,7 +139,7 @@ fn a_run_killed_at_any_write_is_completed_by_the_next() {
                 break;
             }
             cuts += 1;
-            // What is there is the old file or the new one, whole.
+            // It is the old file or the new one, complete.
             let old = files(tree().path(), false);
             for (name, file) in files(root.path(), false) {
                 let temporary = name.to_string_lossy().ends_with(".firstboot");
@@ -173,6 +173,6 @@ fn content_is_on_the_disk_before_it_gets_its_name() {
     let calls: Vec<&str> = text.lines().map(|line| line.split('(').next().unwrap()).collect();
     let renames = calls.iter().filter(|call| **call == "rename").count();
     assert!(renames > 10, "{text}");
-    // File, name, folder: for each file in turn.
+    // File, name, directory: for each file in turn.
     assert_eq!(calls, ["fsync", "rename", "fsync"].repeat(renames), "{text}");
 }

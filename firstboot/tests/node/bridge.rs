@@ -184,16 +184,16 @@ fn the_address_moves_to_the_bridge_and_survives_neutron_by_the_cure() {
         let mut lab = Lab::new();
         let host = lab.host(|_| {});
         let spec = lab.node.spec.clone();
-        let look = || Step::OpenVswitch.check(&host, &spec).unwrap();
-        let CheckOutcome::Unmet(wrong) = look() else { panic!("{:?}", look()) };
+        let check = || Step::OpenVswitch.check(&host, &spec).unwrap();
+        let CheckOutcome::Unmet(wrong) = check() else { panic!("{:?}", check()) };
         assert!(wrong.contains("there is no bridge br-ex"), "{wrong}");
 
         let changes = Step::OpenVswitch.apply(&host, &lab.node.spec).unwrap();
         assert!(changes.contains(&"bridge br-ex".to_owned()), "{changes:?}");
-        let CheckOutcome::Met(evidence) = look() else { panic!("{:?}", look()) };
+        let CheckOutcome::Met(evidence) = check() else { panic!("{:?}", check()) };
         assert!(evidence.contains("br-ex has 192.168.1.10 and port eth0"), "{evidence}");
         assert!(Lab::gateway_answers());
-        // What tools not ours say.
+        // What tools not ours report.
         assert_eq!(sh("ovs-vsctl list-ports br-ex").trim(), "eth0");
         assert_eq!(sh("ovs-vsctl get-fail-mode br-ex").trim(), "standalone");
         assert!(sh("ip -4 -o address show dev br-ex").contains("192.168.1.10/24"));
@@ -201,7 +201,7 @@ fn the_address_moves_to_the_bridge_and_survives_neutron_by_the_cure() {
         assert!(sh("ip route show default").contains("via 192.168.1.254 dev br-ex"));
         assert!(lab.node.read(&files::ifcfg_path("eth0")).contains("HWADDR=52:54:00:00:00:10"));
 
-        // As Neutron leaves it: secure, with a controller that is not there.
+        // As Neutron leaves it: secure, with a controller that does not exist.
         sh("ovs-vsctl set-fail-mode br-ex secure -- set-controller br-ex tcp:127.0.0.1:6633");
         lab.restart_switch();
         assert!(!Lab::gateway_answers(), "without the cure the node is cut off");
@@ -214,7 +214,7 @@ fn the_address_moves_to_the_bridge_and_survives_neutron_by_the_cure() {
         assert!(Lab::gateway_answers(), "with the cure it is not");
         lab.restart_switch();
         assert!(Lab::gateway_answers(), "and stays so");
-        assert!(matches!(look(), CheckOutcome::Met(_)), "{:?}", look());
+        assert!(matches!(check(), CheckOutcome::Met(_)), "{:?}", check());
     });
 }
 
@@ -308,7 +308,7 @@ fn parsed(text: &str) -> ovs::Switch {
     switch
 }
 
-/// Real hosts' databases: read here they say what ovs-vsctl printed of them.
+/// Real hosts' databases: read here they give what ovs-vsctl printed of them.
 #[test]
 fn real_databases_are_read_as_ovs_vsctl_reads_them() {
     let shared = std::env::var_os("IMGBUILD_SHARED")
@@ -320,12 +320,12 @@ fn real_databases_are_read_as_ovs_vsctl_reads_them() {
     let databases =
         hosts.map(|host| host.unwrap().path()).filter(|path| path.join("conf.db").exists());
     let mut read = 0;
-    for folder in databases {
+    for directory in databases {
         let node = Node::plain();
         let run = node.root.path().join("var/run/openvswitch");
         std::fs::create_dir_all(&run).unwrap();
         let file = run.join("conf.db");
-        std::fs::write(&file, std::fs::read(folder.join("conf.db")).unwrap()).unwrap();
+        std::fs::write(&file, std::fs::read(directory.join("conf.db")).unwrap()).unwrap();
         let mut server = Command::new("ovsdb-server");
         server.arg(format!("--remote=punix:{}", run.join("db.sock").display()));
         server
@@ -337,10 +337,10 @@ fn real_databases_are_read_as_ovs_vsctl_reads_them() {
         let rest = FakeRunner(node.world.clone());
         let runner = RealNetwork { rest, hook: RefCell::new(Box::new(|_| {})) };
         let host = Host::with(node.root.path(), Box::new(runner), Box::new(Quick::default()));
-        let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
-        let switch = ovs::look(&host).unwrap();
+        let text = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
+        let switch = ovs::read_switch(&host).unwrap();
         let printed = parsed(&text("show.txt"));
-        assert_eq!(shown(&switch), shown(&printed), "{}", folder.display());
+        assert_eq!(shown(&switch), shown(&printed), "{}", directory.display());
         assert_eq!(switch.version, printed.version);
         for table in ["Open_vSwitch", "Bridge", "Port", "Interface", "Controller", "Manager"] {
             let list: Value = serde_json::from_str(&text(&format!("list-{table}.json"))).unwrap();
@@ -361,7 +361,7 @@ fn real_databases_are_read_as_ovs_vsctl_reads_them() {
                 list["data"].as_array().unwrap().iter().map(Value::to_string).collect();
             ours.sort();
             theirs.sort();
-            assert_eq!(ours, theirs, "{table} of {}", folder.display());
+            assert_eq!(ours, theirs, "{table} of {}", directory.display());
         }
         read += 1;
     }

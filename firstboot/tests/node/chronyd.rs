@@ -25,11 +25,11 @@ fn chronyd(conf: &Path) -> Daemon {
 }
 
 /// A node whose NTP server is 127.0.0.1, and how its chrony step ends.
-fn chrony_step(folder: &Path, deadline: u64) -> StepState {
+fn chrony_step(directory: &Path, deadline: u64) -> StepState {
     let mut spec = Spec::parse(&plain()).unwrap();
     spec.network.ntp = vec![Ipv4Addr::LOCALHOST];
-    write_files(folder, &spec);
-    let conf = folder.join("etc/chrony.conf");
+    write_files(directory, &spec);
+    let conf = directory.join("etc/chrony.conf");
     let ours = std::fs::read_to_string(&conf).unwrap();
     assert!(ours.contains("server 127.0.0.1 iburst\n"));
     // The node's own port must not clash with the server's in this one namespace.
@@ -40,7 +40,7 @@ fn chrony_step(folder: &Path, deadline: u64) -> StepState {
 
     let world = Rc::new(RefCell::new(World::healthy(&spec)));
     let runner = Box::new(RealProgram(FakeRunner(world), "chronyc"));
-    let host = Host::with(folder, runner, Box::new(SystemClock::default()));
+    let host = Host::with(directory, runner, Box::new(SystemClock::default()));
     let bounds = |step: Step| Bounds { deadline: Duration::from_secs(deadline), ..step.bounds() };
     let state =
         engine::run_all(&host, &spec, &Journal::new(Some(&spec), Vec::new()), &bounds).unwrap();
@@ -50,26 +50,26 @@ fn chrony_step(folder: &Path, deadline: u64) -> StepState {
 #[test]
 fn a_real_source_is_selected() {
     isolated(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let conf = folder.path().join("server.conf");
+        let directory = tempfile::tempdir().unwrap();
+        let conf = directory.path().join("server.conf");
         let server = "local stratum 8\nallow 127.0.0.0/8\nbindaddress 127.0.0.1\ncmdport 0\n\
                       bindcmdaddress /\npidfile /run/server.pid\n";
         std::fs::write(&conf, server).unwrap();
         let _server = chronyd(&conf);
-        let step = chrony_step(folder.path(), 120);
+        let step = chrony_step(directory.path(), 120);
         assert_eq!(step.outcome, Outcome::Unchanged, "{step:?}");
         assert!(step.message.contains("follows 127.0.0.1 (stratum 8), offset"), "{step:?}");
     });
 }
 
 #[test]
-fn without_a_server_the_wait_ends_with_the_right_words() {
+fn without_a_server_the_wait_ends_with_the_right_message() {
     isolated(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let step = chrony_step(folder.path(), 4);
+        let directory = tempfile::tempdir().unwrap();
+        let step = chrony_step(directory.path(), 4);
         assert_eq!(step.outcome, Outcome::Failed, "{step:?}");
-        let words =
-            "waited 4 s in vain for chronyd to select a source (127.0.0.1 has not answered)";
+        let words = "timed out after 4 s waiting for chronyd to select a source \
+                     (127.0.0.1 has not answered)";
         assert_eq!(step.message, words);
         assert!(step.hint.unwrap().contains("127.0.0.1 answers NTP"));
     });

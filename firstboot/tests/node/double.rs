@@ -1,5 +1,5 @@
 //! A double of a running node: its units, interfaces and programs as values.
-//! Time passes only when someone sleeps. Programs are answers as values, but for those
+//! Time passes only when someone sleeps. Programs are answers as values, except those
 //! that a test puts below the node's root.
 
 use crate::tree::pages;
@@ -72,7 +72,7 @@ pub struct World {
     pub now: Duration,
 }
 
-pub fn said(code: i32, stdout: &str) -> Output {
+pub fn printed(code: i32, stdout: &str) -> Output {
     Output { code: Some(code), stdout: stdout.to_owned(), ..Output::default() }
 }
 
@@ -95,16 +95,16 @@ impl World {
         let own = (spec.node.address, spec.network.prefix);
         interfaces.last_mut().unwrap().addresses.push(own);
         let answers = [
-            ("chronyc", said(0, "^,*,192.168.1.254,3,6,377,12,-0.000012,-0.000013,0.000500\n")),
-            ("virsh", said(0, " Id   Name   State\n--------------------\n\n")),
-            ("getent ahostsv4 nova01", said(0, "192.168.1.11 STREAM nova01\n")),
-            ("getent ahostsv4 nova02", said(0, "192.168.1.12 STREAM nova02\n")),
-            ("getent ahostsv4 openstack", said(0, "192.168.1.10 STREAM openstack\n")),
-            ("ip", said(0, "")),
-            ("ping", said(0, "")),
-            ("rpm", said(1, "package is not installed\n")),
-            ("ssh", said(0, "")),
-            ("ovs-appctl", said(0, "ovs-vswitchd (Open vSwitch) 2.5.0\n")),
+            ("chronyc", printed(0, "^,*,192.168.1.254,3,6,377,12,-0.000012,-0.000013,0.000500\n")),
+            ("virsh", printed(0, " Id   Name   State\n--------------------\n\n")),
+            ("getent ahostsv4 nova01", printed(0, "192.168.1.11 STREAM nova01\n")),
+            ("getent ahostsv4 nova02", printed(0, "192.168.1.12 STREAM nova02\n")),
+            ("getent ahostsv4 openstack", printed(0, "192.168.1.10 STREAM openstack\n")),
+            ("ip", printed(0, "")),
+            ("ping", printed(0, "")),
+            ("rpm", printed(1, "package is not installed\n")),
+            ("ssh", printed(0, "")),
+            ("ovs-appctl", printed(0, "ovs-vswitchd (Open vSwitch) 2.5.0\n")),
         ];
         World {
             units: spec.services.enabled.iter().map(unit).collect(),
@@ -150,7 +150,7 @@ impl World {
             let units = names.iter().filter_map(|name| self.units.get(*name));
             let effects: Vec<_> = units.map(|unit| unit.shown).collect();
             effects.into_iter().for_each(|effect| effect(self));
-            return said(0, &blocks.join("\n"));
+            return printed(0, &blocks.join("\n"));
         }
         let name = rest[0].clone();
         let Some(unit) = self.units.get_mut(&name) else {
@@ -158,7 +158,7 @@ impl World {
             return Output { code: Some(5), stderr, ..Output::default() };
         };
         match verb {
-            "is-enabled" => return said(i32::from(!unit.enabled), ""),
+            "is-enabled" => return printed(i32::from(!unit.enabled), ""),
             "enable" => unit.enabled = true,
             "disable" => unit.enabled = false,
             "stop" => unit.active = "inactive",
@@ -166,11 +166,11 @@ impl World {
                 let (code, effect) = unit.start;
                 unit.active = if code == 0 { "active" } else { "failed" };
                 effect(self);
-                return said(code, "");
+                return printed(code, "");
             }
-            other => panic!("the double knows no systemctl {other}"),
+            other => panic!("the double does not know systemctl {other}"),
         }
-        said(0, "")
+        printed(0, "")
     }
 
     /// What Open vSwitch's database has: each select's rows.
@@ -326,7 +326,7 @@ impl log::Log for Recorder {
     fn flush(&self) {}
 }
 
-/// A double of a node with its files in a temporary folder.
+/// A double of a node with its files in a temporary directory.
 pub struct Node {
     pub spec: Spec,
     pub root: tempfile::TempDir,

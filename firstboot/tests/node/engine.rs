@@ -8,16 +8,16 @@ use firstboot::state::RunState;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-/// Path, inode and modification time of every file below `at`, the state file aside.
+/// Path, inode and modification time of every file below `at`, except the state file.
 fn snapshot(at: &Path) -> Vec<(std::path::PathBuf, u64, i64, i64)> {
     let mut found = Vec::new();
-    let mut folders = vec![at.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
+    let mut directories = vec![at.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             let meta = std::fs::symlink_metadata(&path).unwrap();
             if meta.is_dir() {
-                folders.push(path);
+                directories.push(path);
             } else if !path.ends_with("state.json") {
                 found.push((path, meta.ino(), meta.mtime(), meta.mtime_nsec()));
             }
@@ -28,7 +28,7 @@ fn snapshot(at: &Path) -> Vec<(std::path::PathBuf, u64, i64, i64)> {
 }
 
 #[test]
-fn a_second_run_changes_nothing_and_says_so() {
+fn a_second_run_changes_nothing_and_reports_that() {
     let node = Node::new(COMPUTE);
     for path in ["/etc/hosts", "/etc/resolv.conf", "/etc/chrony.conf", "/etc/hostname"] {
         node.write(path, "wrong\n");
@@ -59,12 +59,12 @@ fn every_transition_is_one_record_with_all_fields() {
     node.write("/etc/hosts", "wrong\n");
     node.run();
     let records = node.records.0.lock().unwrap();
-    let told: Vec<String> = records
+    let outcomes: Vec<String> = records
         .iter()
         .map(|fields| format!("{} {}", fields["FIRSTBOOT_STEP"], fields["FIRSTBOOT_OUTCOME"]))
         .collect();
     assert_eq!(
-        told,
+        outcomes,
         [
             "run started",
             "identity started",
@@ -97,7 +97,7 @@ fn every_transition_is_one_record_with_all_fields() {
 }
 
 #[test]
-fn retries_are_told_and_their_pauses_grow() {
+fn retries_are_logged_and_their_pauses_grow() {
     let node = Node::plain();
     node.world.borrow_mut().interfaces[0].up = false;
     let state = node.run();
@@ -110,12 +110,12 @@ fn retries_are_told_and_their_pauses_grow() {
         .collect();
     let wrong = "eth0 is switched off";
     assert_eq!(pauses.len(), 3);
-    for (pause, least) in pauses.iter().zip([1.0, 2.0, 4.0]) {
+    for (pause, min) in pauses.iter().zip([1.0, 2.0, 4.0]) {
         let text = pause.strip_prefix("network again in ").unwrap();
         let (seconds, why) = text.split_once(" s: ").unwrap();
         let seconds: f64 = seconds.parse().unwrap();
         // Up to a quarter more, another for each node.
-        assert!((least..=least * 1.25 + 0.05).contains(&seconds), "{pause}");
+        assert!((min..=min * 1.25 + 0.05).contains(&seconds), "{pause}");
         assert_eq!(why, wrong);
     }
     let last = records.last().unwrap();
@@ -149,26 +149,26 @@ fn another_boot_makes_the_old_result_void() {
     node.write("/proc/sys/kernel/random/boot_id", "00000000-0000-4000-8000-000000000001\n");
     let status = report::load_status(&node.host()).unwrap();
     assert_eq!(status.state, Readiness::Working);
-    assert!(status.note.unwrap().contains("since this boot"));
+    assert!(status.note.unwrap().contains("in this boot"));
     node.run();
     assert_eq!(report::load_status(&node.host()).unwrap().state, Readiness::Ready);
 }
 
 #[test]
-fn a_run_that_was_broken_off_is_told_from_one_at_work() {
+fn an_interrupted_run_differs_from_one_at_work() {
     let node = Node::plain();
     let mut state = node.run();
     state.steps[3].outcome = Outcome::Waiting;
     state.save(&node.host()).unwrap();
     let status = report::load_status(&node.host()).unwrap();
     assert_eq!(status.state, Readiness::Failed);
-    assert!(status.note.unwrap().contains("broken off"));
+    assert!(status.note.unwrap().contains("interrupted"));
     let _lock = node.host().lock(firstboot::state::DIRECTORY).unwrap().unwrap();
     assert_eq!(report::load_status(&node.host()).unwrap().state, Readiness::Working);
 }
 
 #[test]
-fn a_damaged_state_file_is_said_and_the_next_run_replaces_it() {
+fn a_damaged_state_file_is_reported_and_the_next_run_replaces_it() {
     let node = Node::plain();
     node.run();
     node.write("/var/lib/firstboot/state.json", "{\"version\": 1, ");

@@ -1,4 +1,4 @@
-//! `firstboot check`, `analyze`, `retry`, and what `status` says: on doubles and by the
+//! `firstboot check`, `analyze`, `retry`, and the output of `status`: on doubles and by the
 //! binary.
 
 use crate::double::{CONTROLLER, FakeUnit, Node, plain};
@@ -45,12 +45,12 @@ fn a_healthy_node_passes_all_seven() {
         assert!(one.ok && one.hint.is_empty() && !one.evidence.is_empty(), "{one:?}");
     }
     assert!(checks[3].evidence.contains("4 repositories with 10670 packages"), "{checks:?}");
-    assert!(checks[4].evidence.contains("2 needed: 0 installed, 2 to be had"), "{checks:?}");
+    assert!(checks[4].evidence.contains("2 needed: 0 installed, 2 available"), "{checks:?}");
     assert_eq!(node.called("systemctl --no-pager start"), 0);
 }
 
 #[test]
-fn each_of_the_seven_can_fail_alone_and_says_why() {
+fn each_of_the_seven_can_fail_alone_and_reports_why() {
     let expect = |node: &Node, check: &str, words: &str| {
         let (found, evidence, _) = failing(node);
         assert_eq!(found, check, "{evidence}");
@@ -73,10 +73,10 @@ fn each_of_the_seven_can_fail_alone_and_says_why() {
     node.write("/etc/hosts", &node.read("/etc/hosts").replace("192.168.1.12 nova02", ""));
     expect(&node, "names and reachability", "/etc/hosts lacks nova02 as 192.168.1.12");
     let node = healthy();
-    let silent = crate::double::said(1, "1 packets transmitted, 0 received\n");
+    let silent = crate::double::printed(1, "1 packets transmitted, 0 received\n");
     node.world.borrow_mut().answers.insert("ping -n -c 1 -W 2 192.168.1.11", vec![silent.clone()]);
     node.world.borrow_mut().answers.remove("ping");
-    let other = crate::double::said(0, "");
+    let other = crate::double::printed(0, "");
     node.world.borrow_mut().answers.insert("ping -n -c 1 -W 2 192.168.1.10", vec![other.clone()]);
     node.world.borrow_mut().answers.insert("ping -n -c 1 -W 2 192.168.1.12", vec![other]);
     expect(&node, "names and reachability", "nova01 (192.168.1.11) does not answer a ping");
@@ -93,7 +93,7 @@ fn each_of_the_seven_can_fail_alone_and_says_why() {
     expect(&node, "packages", "neither installed nor in a repository: openstack-heat");
 
     let node = healthy();
-    let waiting = crate::double::said(0, "^,?,192.168.1.254,0,6,0,4294967295,0,0,0\n");
+    let waiting = crate::double::printed(0, "^,?,192.168.1.254,0,6,0,4294967295,0,0,0\n");
     node.world.borrow_mut().answers.insert("chronyc", vec![waiting]);
     expect(&node, "time", "192.168.1.254 has not answered");
 
@@ -116,7 +116,7 @@ fn the_binary_prints_seven_entries_and_the_status_with_all_keys() {
     let node = Node::new(CONTROLLER);
     let root = node.root.path();
     let output = firstboot(&["check", "--json"], root);
-    assert_eq!(output.status.code(), Some(1), "a folder tree has no clock");
+    assert_eq!(output.status.code(), Some(1), "a directory tree has no clock");
     let checks: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(checks.len(), 7);
     for one in &checks {
@@ -128,7 +128,7 @@ fn the_binary_prints_seven_entries_and_the_status_with_all_keys() {
     let evidence = checks[3]["evidence"].as_str().unwrap();
     assert!(evidence.contains("repomd.xml: only a running node can ask it"), "{evidence}");
     let text = String::from_utf8(firstboot(&["check"], root).stdout).unwrap();
-    assert!(text.contains("what to do: run it on the node"), "{text}");
+    assert!(text.contains("hint: run it on the node"), "{text}");
 
     assert_eq!(firstboot(&["run"], root).status.code(), Some(0));
     let status = firstboot(&["status", "--json"], root).stdout;
@@ -150,7 +150,7 @@ fn the_binary_prints_seven_entries_and_the_status_with_all_keys() {
 #[test]
 fn a_retry_does_the_step_and_what_depends_on_it_and_nothing_else() {
     let node = Node::new(&plain());
-    let mute = crate::double::said(1, "506 Cannot talk to daemon\n");
+    let mute = crate::double::printed(1, "506 Cannot talk to daemon\n");
     let healthy = node.world.borrow().answers["chronyc"].clone();
     node.world.borrow_mut().answers.insert("chronyc", vec![mute]);
     let state = node.run();
@@ -175,7 +175,7 @@ fn a_retry_does_the_step_and_what_depends_on_it_and_nothing_else() {
 }
 
 #[test]
-fn where_the_time_went_is_told_and_drawn() {
+fn where_the_time_went_is_printed_and_drawn() {
     let node = Node::new(&plain());
     std::fs::create_dir_all(node.root.path().join("proc")).unwrap();
     node.write("/proc/uptime", "42.50 80.00\n");

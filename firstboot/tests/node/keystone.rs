@@ -24,7 +24,7 @@ fn manage(conf: &Path, args: &[&str]) {
     assert!(output.status.success(), "{args:?}: {output:?}");
 }
 
-/// What Keystone's check says with this password in the answer file.
+/// The result of Keystone's check with this password in the answer file.
 fn ask(password: &str) -> (bool, String) {
     let spec = Spec::parse(crate::double::CONTROLLER).unwrap();
     let answers = format!("[general]\nCONFIG_KEYSTONE_ADMIN_PW={password}\n");
@@ -40,8 +40,8 @@ fn a_real_keystone_gives_a_token_for_the_right_password_only() {
     isolated(|| {
         let status = Command::new("ip").args(["address", "add", ADDRESS, "dev", "lo"]).status();
         assert!(status.unwrap().success());
-        let folder = tempfile::tempdir().unwrap();
-        let (conf, at) = (folder.path().join("keystone.conf"), folder.path().display());
+        let directory = tempfile::tempdir().unwrap();
+        let (conf, at) = (directory.path().join("keystone.conf"), directory.path().display());
         let text = format!(
             "[database]\nconnection = sqlite:///{at}/keystone.db\n\
              [fernet_tokens]\nkey_repository = {at}/fernet\n[token]\nprovider = fernet\n"

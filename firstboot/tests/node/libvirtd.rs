@@ -31,8 +31,8 @@ fn a_real_libvirtd_answers_and_one_that_is_not_there_is_waited_for() {
         }
         let runner = Box::new(RealProgram(FakeRunner(node.world.clone()), "virsh"));
         let host = Host::with(node.root.path(), runner, Box::new(SystemClock::default()));
-        let look = || Step::Libvirt.check(&host, &node.spec).unwrap();
-        let CheckOutcome::Waiting(what) = look() else { panic!("{:?}", look()) };
+        let check = || Step::Libvirt.check(&host, &node.spec).unwrap();
+        let CheckOutcome::Waiting(what) = check() else { panic!("{:?}", check()) };
         assert!(what.contains("virsh -c qemu:///system list --all` to succeed"), "{what}");
 
         let mut libvirtd = Command::new("libvirtd");
@@ -40,13 +40,13 @@ fn a_real_libvirtd_answers_and_one_that_is_not_there_is_waited_for() {
             libvirtd.stdout(Stdio::null()).stderr(Stdio::null()),
             "Debian package libvirt-daemon",
         );
-        let mut found = look();
+        let mut found = check();
         for _ in 0..60 {
             if matches!(found, CheckOutcome::Met(_)) {
                 break;
             }
             std::thread::sleep(Duration::from_secs(1));
-            found = look();
+            found = check();
         }
         let CheckOutcome::Met(evidence) = found else { panic!("{found:?}") };
         assert!(evidence.contains("libvirtd answers, 0 guests defined"), "{evidence}");

@@ -1,6 +1,6 @@
 //! firstboot against a double of a node, and against real programs.
 
-// Tests say on standard error what they could not look at.
+// Tests report on standard error what they could not check.
 #![allow(clippy::print_stderr)]
 
 mod answers;

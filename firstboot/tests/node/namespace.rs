@@ -76,5 +76,5 @@ pub fn until(what: &str, holds: impl Fn() -> bool) {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    panic!("waited 60 s in vain: {what}");
+    panic!("timed out after 60 s: {what}");
 }

@@ -10,7 +10,7 @@ use firstboot::steps::Step;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-/// A double of packstack. How it behaves stands in /variant below the node's root.
+/// A double of packstack. Its behaviour is in /variant below the node's root.
 const DOUBLE: &str = include_str!("packstack-double");
 
 /// A controller whose spec names the double; it hangs when it has had no news for 40 s
@@ -48,20 +48,20 @@ fn packstack(node: &Node) -> (Outcome, String, RunState) {
 }
 
 /// Everything that was recorded and kept in the state file.
-fn told(node: &Node) -> String {
+fn recorded(node: &Node) -> String {
     format!("{:?}\n{}", node.records.0.lock().unwrap(), node.read("/var/lib/firstboot/state.json"))
 }
 
-/// No planted value stands in a file that others may read, the double's own aside.
+/// No planted value is in a file that others may read, except the double's own.
 fn no_secret_is_open(node: &Node) {
-    let mut folders = vec![node.root.path().to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
+    let mut directories = vec![node.root.path().to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             let meta = path.symlink_metadata().unwrap();
             let private = meta.permissions().mode() & 0o077 == 0;
             if meta.is_dir() && !private {
-                folders.push(path);
+                directories.push(path);
             } else if meta.is_file() && !private && !path.ends_with("packstack-double") {
                 let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
                 assert!(!text.contains("planted"), "{}: {text}", path.display());
@@ -81,8 +81,8 @@ fn a_run_that_succeeds_is_not_repeated() {
         kept.contains("# Swift\nCONFIG_SWIFT_INSTALL=n\nCONFIG_NOVA_DB_PW=planted-generated-pw\n")
     );
     assert!(!kept.contains("rewritten"), "ours stays as it was given");
-    let folder = node.root.path().join("var/lib/firstboot/packstack");
-    assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    let directory = node.root.path().join("var/lib/firstboot/packstack");
+    assert_eq!(directory.metadata().unwrap().permissions().mode() & 0o777, 0o700);
     let calls = node.read("/calls");
     assert!(
         calls.contains("--gen-answer-file=/var/lib/firstboot/packstack/generated.txt HOME=/root")
@@ -106,11 +106,11 @@ fn a_run_that_succeeds_is_not_repeated() {
 }
 
 #[test]
-fn each_failure_ends_in_words_and_a_retry_finishes_after_the_cause_is_mended() {
+fn each_failure_is_reported_and_a_retry_finishes_after_the_cause_is_fixed() {
     for (variant, words) in [
         ("error", &["exit code 1", "Error appeared during Puppet run", "full trace in log"][..]),
         ("killed", &["packstack was killed", "Applying 192.168.1.10_controller.pp"]),
-        ("mute", &["ended without saying \"Installation completed successfully\""]),
+        ("mute", &["ended without printing \"Installation completed successfully\""]),
         ("hang", &["it hangs: nothing new for 4", "Testing if puppet apply is finished"]),
     ] {
         let node = node(variant);
@@ -125,9 +125,9 @@ fn each_failure_ends_in_words_and_a_retry_finishes_after_the_cause_is_mended() {
         assert!(step.hint.as_ref().unwrap().contains("firstboot retry packstack"));
         let blocked = state.steps.iter().find(|step| step.name == "verify").unwrap();
         assert_eq!(blocked.outcome, Outcome::Blocked);
-        let told = told(&node);
-        assert!(told.contains("the password is ***"), "{variant}: {told}");
-        assert!(!told.contains("planted"), "{variant}: {told}");
+        let recorded = recorded(&node);
+        assert!(recorded.contains("the password is ***"), "{variant}: {recorded}");
+        assert!(!recorded.contains("planted"), "{variant}: {recorded}");
 
         node.write("/variant", "success");
         let (outcome, message, _) = packstack(&node);
@@ -142,9 +142,10 @@ fn a_host_that_goes_away_is_named_and_waited_for() {
     node.world.borrow_mut().at(30, move |world| world.silent.push(nova02));
     let (outcome, message, _) = packstack(&node);
     assert_eq!(outcome, Outcome::Failed, "{message}");
-    let words = "waited 400 s in vain for every compute to be ready: nova02 (192.168.1.12) does";
+    let words =
+        "timed out after 400 s waiting for every compute to be ready: nova02 (192.168.1.12) does";
     assert!(message.contains(words), "{message}");
-    assert!(told(&node).contains("ended by firstboot"));
+    assert!(recorded(&node).contains("ended by firstboot"));
     let gone = node.read("/calls").lines().count();
     node.world.borrow_mut().silent.clear();
     node.write("/variant", "success");
@@ -160,15 +161,16 @@ fn computes_are_waited_for_before_anything_is_run() {
     node.world.borrow_mut().at(100, |world| world.silent.clear());
     let (outcome, message, _) = packstack(&node);
     assert_eq!(outcome, Outcome::Changed, "{message}");
-    let told = told(&node);
+    let recorded = recorded(&node);
     assert!(
-        told.contains("every compute to be ready: nova01 (192.168.1.11) does not answer on ssh")
+        recorded
+            .contains("every compute to be ready: nova01 (192.168.1.11) does not answer on ssh")
     );
     assert!(node.world.borrow().now.as_secs() >= 100);
 }
 
 #[test]
-fn without_packstack_that_is_said_and_the_node_is_ready() {
+fn without_packstack_that_is_reported_and_the_node_is_ready() {
     let node = Node::new(&CONTROLLER.replace("practice = false", "practice = true"));
     let state = node.run();
     assert_eq!(state.readiness(), Readiness::Ready, "{state:?}");
@@ -182,19 +184,19 @@ fn without_packstack_that_is_said_and_the_node_is_ready() {
 #[test]
 fn another_run_is_waited_for() {
     let node = node("success");
-    let folder = node.root.path().join("proc/4711");
-    std::fs::create_dir_all(&folder).unwrap();
+    let directory = node.root.path().join("proc/4711");
+    std::fs::create_dir_all(&directory).unwrap();
     let line = "/usr/bin/packstack\0--answer-file=/var/lib/firstboot/packstack/in-use.txt\0";
-    std::fs::write(folder.join("cmdline"), line).unwrap();
-    let path = folder.clone();
+    std::fs::write(directory.join("cmdline"), line).unwrap();
+    let path = directory.clone();
     node.world.borrow_mut().at(50, move |_| std::fs::remove_dir_all(path).unwrap());
     assert_eq!(packstack(&node).0, Outcome::Changed);
-    assert!(told(&node).contains("waiting for another packstack to end (process 4711)"));
+    assert!(recorded(&node).contains("waiting for another packstack to end (process 4711)"));
 }
 
-/// Files as packstack leaves them are put right once, and their services follow.
+/// Files as packstack leaves them are fixed once, and their services follow.
 #[test]
-fn what_packstack_leaves_otherwise_is_put_right() {
+fn what_packstack_leaves_otherwise_is_fixed() {
     let node = node("success");
     for (path, text) in [
         ("/etc/neutron/plugins/ml2/openvswitch_agent.ini", "[ovs]\nbridge_mappings =\n"),
@@ -211,7 +213,7 @@ fn what_packstack_leaves_otherwise_is_put_right() {
         for unit in ["httpd.service", "neutron-openvswitch-agent.service"] {
             world.units.insert(unit.into(), crate::double::FakeUnit::new("active", true));
         }
-        world.answers.insert("iptables", vec![crate::double::said(0, "")]);
+        world.answers.insert("iptables", vec![crate::double::printed(0, "")]);
     }
     packstack(&node);
     // As puppet writes it: without iburst.

@@ -1,4 +1,4 @@
-//! A lab of nodes that tell each other how they stand: keys made on the spot, node trees,
+//! A lab of nodes that exchange their status: keys made on the spot, node trees,
 //! and the built binary's service on each, in the test's own network namespace.
 
 use crate::double::COMPUTE;
@@ -170,7 +170,7 @@ impl LabNode {
         (self.spec.node.address, PORT).into()
     }
 
-    /// Writes the state file of a node whose steps all stand at `outcome`.
+    /// Writes the state file of a node whose steps all have `outcome`.
     pub fn state(&self, outcome: Outcome) {
         let host = firstboot::host::Host::open(self.root.path());
         let mut state = RunState::new(&self.spec, &host, String::new());
@@ -221,11 +221,15 @@ pub fn announcement(node: &str, boot_id: &str, seq: u64) -> Announcement {
     }
 }
 
-/// Says `said` to `node` in a session of its own with `pki`; the reason of a refusal.
-pub async fn say(pki: &Pki, node: &LabNode, said: &Announcement) -> Result<(), String> {
+/// Sends `announcement` to `node` in a session of its own with `pki`; the reason of a refusal.
+pub async fn announce(
+    pki: &Pki,
+    node: &LabNode,
+    announcement: &Announcement,
+) -> Result<(), String> {
     let session = open(pki, node).await?;
-    let said = Announcement { session: session.id.clone(), ..said.clone() };
-    post(session, serde_json::to_vec(&said).unwrap()).await
+    let announcement = Announcement { session: session.id.clone(), ..announcement.clone() };
+    post(session, serde_json::to_vec(&announcement).unwrap()).await
 }
 
 /// A session with `node`.

@@ -1,10 +1,10 @@
-//! The nodes tell each other how they stand: the built binary's service over real TLS, on
+//! The nodes exchange their status: the built binary's service over real TLS, on
 //! addresses of the test's own network namespace. curl and openssl are the clients that
 //! we did not write (Debian packages curl, openssl).
 
 use crate::namespace::{isolated, until};
 use crate::peer_lab::{
-    Authority, LabNode, addresses, announcement, open, open_to_others, post, say, spec, talk,
+    Authority, LabNode, addresses, announce, announcement, open, open_to_others, post, spec, talk,
 };
 use contract::peers::client::TlsSession;
 use contract::peers::places::{self, OPERATOR};
@@ -36,7 +36,7 @@ fn three_nodes_know_of_each_other_and_of_the_cloud() {
                 code == 2 && peers.iter().all(|peer| peer["state"] == "working")
             });
         }
-        // A change is told at once.
+        // A change is announced at once.
         nodes[1].state(Outcome::Unchanged);
         nodes[2].state(Outcome::Changed);
         until("the controller sees both computes ready", || nodes[0].ask("peers").1 == 0);
@@ -51,7 +51,7 @@ fn three_nodes_know_of_each_other_and_of_the_cloud() {
         let text = nodes[1].text("peers");
         assert!(text.contains("node1 knows 2 other nodes, 2 of them ready"), "{text}");
 
-        // A failure is known, and what a node says whole is said again after a restart.
+        // A failure is known, and a node's whole status is announced again after a restart.
         nodes[2].state(Outcome::Failed);
         until("the failure is known", || nodes[0].peer("node2")["state"] == "failed");
         assert_eq!(nodes[0].ask("peers").1, 1);
@@ -59,11 +59,11 @@ fn three_nodes_know_of_each_other_and_of_the_cloud() {
         nodes[2].stop();
         // A minute passes on the controller.
         nodes[0].uptime(1060);
-        until("its loss is known", || nodes[0].records().contains("peers: lost: nothing was"));
+        until("its loss is known", || nodes[0].records().contains("lost: node2 was last seen"));
         let lost = nodes[0].peer("node2");
         assert_eq!((&lost["reachable"], &lost["state"]), (&json!(false), &json!("failed")));
         let text = nodes[0].text("peers");
-        assert!(text.contains("NOT REACHABLE: last heard of"), "{text}");
+        assert!(text.contains("NOT REACHABLE: last seen"), "{text}");
         nodes[2].write("/proc/sys/kernel/random/boot_id", "another-boot\n", 0o444);
         nodes[2].uptime(5);
         nodes[2].serve();
@@ -71,20 +71,20 @@ fn three_nodes_know_of_each_other_and_of_the_cloud() {
         assert_eq!(nodes[0].peer("node2")["state"], "working");
         let records = nodes[0].records();
         for words in [
-            "peers: joined: node1 is heard of",
+            "peers: joined: node1 was seen for the first time",
             "peers: ready: node1 is ready",
             "peers: failed: node2 has failed at step identity",
-            "peers: back: node2 has started anew",
+            "peers: back: node2 has restarted",
         ] {
             assert!(records.contains(words), "{words}: {records}");
         }
         assert_eq!(records.matches("node1 is ready").count(), 1, "{records}");
-        assert!(nodes[1].records().contains("peers: up: OpenStack is up, says node0"));
+        assert!(nodes[1].records().contains("peers: up: node0 reports that OpenStack is up"));
     });
 }
 
 #[test]
-fn a_thousand_nodes_are_heard_of() {
+fn a_thousand_nodes_are_seen() {
     isolated(|| {
         const COUNT: u16 = 1000;
         addresses();
@@ -99,8 +99,8 @@ fn a_thousand_nodes_are_heard_of() {
                 async move {
                     let _permit = limit.acquire().await.unwrap();
                     let name = format!("node{index}");
-                    let said = announcement(&name, &format!("boot-{index}"), 1);
-                    say(&authority.pki(&name), node, &said).await.err()
+                    let message = announcement(&name, &format!("boot-{index}"), 1);
+                    announce(&authority.pki(&name), node, &message).await.err()
                 }
             };
             let all: Vec<_> = (1..COUNT).map(one).collect();
@@ -118,7 +118,7 @@ fn a_thousand_nodes_are_heard_of() {
         for peer in &view {
             assert!(peer.state == PeerState::Ready && peer.reachable, "{peer:?}");
         }
-        // The file follows, and whoever reads it sees the same.
+        // The file follows, and its readers see the same.
         until("all are in the file", || node.ask("peers").1 == 0);
     });
 }
@@ -155,9 +155,9 @@ fn what_breaks_a_rule_is_refused_and_counted() {
             break_boot_order(&one, &node, early).await;
             break_form(&one, &node).await;
             break_time_limit(&one, &node).await;
-            // The nodes refuse each other: the other lab's node is no server for us either.
+            // The nodes refuse each other: neither is a valid server for the other.
             let first = announcement("node1", "boot-a", 7);
-            let error = say(&Authority::new().pki("node1"), &node, &first).await.unwrap_err();
+            let error = announce(&Authority::new().pki("node1"), &node, &first).await.unwrap_err();
             assert!(error.contains("invalid peer certificate"), "{error}");
         });
         let expected = [
@@ -176,16 +176,16 @@ fn what_breaks_a_rule_is_refused_and_counted() {
         let records = node.records();
         assert_eq!(records.matches("malformed:").count(), 1, "{records}");
 
-        // What was believed and refused outlasts the service.
+        // What was accepted and refused outlasts the service.
         until("the view is in its file", || node.peer("node1")["boot_id"] == "boot-b");
         node.serve();
         talk(async {
-            let said = announcement("node1", "boot-b", 1);
-            assert_eq!(say(&one, &node, &said).await, refused("replayed"));
-            let said = announcement("node1", "boot-a", 99);
-            assert_eq!(say(&one, &node, &said).await, refused("older-boot"));
-            let said = announcement("node1", "boot-b", 2);
-            assert_eq!(say(&one, &node, &said).await, Ok(()));
+            let message = announcement("node1", "boot-b", 1);
+            assert_eq!(announce(&one, &node, &message).await, refused("replayed"));
+            let message = announcement("node1", "boot-a", 99);
+            assert_eq!(announce(&one, &node, &message).await, refused("older-boot"));
+            let message = announcement("node1", "boot-b", 2);
+            assert_eq!(announce(&one, &node, &message).await, Ok(()));
         });
         until("counted on", || {
             refusals(&node)["replayed"] == 4 && refusals(&node)["older-boot"] == 3
@@ -209,28 +209,28 @@ fn refusals(node: &LabNode) -> BTreeMap<String, u64> {
 async fn break_sequence(authority: &Authority, node: &LabNode, early: &str) {
     let (one, two) = (authority.pki("node1"), authority.pki("node2"));
     let first = announcement("node1", "boot-a", 7);
-    assert_eq!(say(&one, node, &first).await, Ok(()));
-    assert_eq!(say(&one, node, &first).await, refused("replayed"));
+    assert_eq!(announce(&one, node, &first).await, Ok(()));
+    assert_eq!(announce(&one, node, &first).await, refused("replayed"));
     let older = announcement("node1", "boot-a", 6);
-    assert_eq!(say(&one, node, &older).await, refused("replayed"));
-    // Of another session, as someone who recorded it would say it.
+    assert_eq!(announce(&one, node, &older).await, refused("replayed"));
+    // Of another session, as someone who recorded it would send it.
     let recorded = Announcement { session: early.to_owned(), seq: 8, ..first.clone() };
     let session = open(&one, node).await.unwrap();
     let body = serde_json::to_vec(&recorded).unwrap();
     assert_eq!(post(session, body).await, refused("replayed"));
-    assert_eq!(say(&two, node, &first).await, refused("wrong-name"));
-    assert_eq!(say(&authority.pki(OPERATOR), node, &first).await, refused("wrong-name"));
+    assert_eq!(announce(&two, node, &first).await, refused("wrong-name"));
+    assert_eq!(announce(&authority.pki(OPERATOR), node, &first).await, refused("wrong-name"));
     let stranger = announcement("node99", "boot-a", 1);
-    assert_eq!(say(&authority.pki("node99"), node, &stranger).await, refused("unexpected"));
+    assert_eq!(announce(&authority.pki("node99"), node, &stranger).await, refused("unexpected"));
 }
 
 /// Starts a new boot, and speaks for older ones; `early` began before the new one.
 async fn break_boot_order(one: &Pki, node: &LabNode, early: TlsSession) {
     let new = announcement("node1", "boot-b", 1);
-    assert_eq!(say(one, node, &new).await, Ok(()), "a new boot begins anew");
+    assert_eq!(announce(one, node, &new).await, Ok(()), "a new boot starts its own count");
     let old = announcement("node1", "boot-a", 9);
-    assert_eq!(say(one, node, &old).await, refused("older-boot"));
-    let late = announcement("node1", "boot-never-heard-of", 9);
+    assert_eq!(announce(one, node, &old).await, refused("older-boot"));
+    let late = announcement("node1", "boot-never-seen", 9);
     let late = Announcement { session: early.id.clone(), ..late };
     assert_eq!(post(early, serde_json::to_vec(&late).unwrap()).await, refused("older-boot"));
 }
@@ -243,7 +243,7 @@ async fn break_form(one: &Pki, node: &LabNode) {
     }
     let first = announcement("node1", "boot-a", 7);
     let terminal = Announcement { step: "\u{1b}[2J".into(), seq: 10, ..first.clone() };
-    assert_eq!(say(one, node, &terminal).await, refused("malformed"));
+    assert_eq!(announce(one, node, &terminal).await, refused("malformed"));
     let session = open(one, node).await.unwrap();
     let big = Announcement { step: "x".repeat(40_000), ..first };
     assert_eq!(post(session, serde_json::to_vec(&big).unwrap()).await, refused("oversized"));
@@ -264,9 +264,9 @@ fn strangers_get_nothing() {
         addresses();
         let (authority, other) = (Authority::new(), Authority::new());
         let node = LabNode::start(&authority, spec(0, 2));
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| {
-            let path = folder.path().join(name);
+            let path = directory.path().join(name);
             std::fs::write(&path, text).unwrap();
             path.to_str().unwrap().to_owned()
         };
@@ -301,11 +301,11 @@ fn strangers_get_nothing() {
             file("question", &format!("GET {} HTTP/1.1\r\nhost: x\r\n\r\n", wire::STATE));
         let script = format!("(cat {question}; sleep 1) | openssl s_client -quiet -connect {at}");
         let output = Command::new("sh").args(["-c", &script]).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.stdout.is_empty() && said.contains("alert"), "{output:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.stdout.is_empty() && stderr.contains("alert"), "{output:?}");
         let plain = Command::new("curl").args(["-sS", &format!("http://{at}/v1/state")]).output();
         assert!(!String::from_utf8_lossy(&plain.unwrap().stdout).contains("node0"));
-        // A node of another lab in a node's place: neither side believes the other.
+        // A node of another lab in a node's place: neither side accepts the other.
         let _impostor = start_impostor(&other, &node);
         assert_eq!(node.peer("node1")["state"], "unknown");
         until("each is counted", || {
@@ -323,10 +323,10 @@ fn start_impostor(other: &Authority, node: &LabNode) -> LabNode {
     let impostor = LabNode::start(other, spec(1, 2));
     until("the impostor is reported", || {
         let records = node.records();
-        records.contains("what answers at 10.9.0.2 has not the keys of node1")
+        records.contains("the host at 10.9.0.2 does not have the keys of node1")
     });
     until("it does not believe us", || {
-        impostor.records().contains("what answers at 10.9.0.1 has not the keys of node0")
+        impostor.records().contains("the host at 10.9.0.1 does not have the keys of node0")
     });
     impostor
 }

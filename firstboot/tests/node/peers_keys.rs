@@ -2,7 +2,7 @@
 //! one alone, over real TLS, though the CA has signed both.
 
 use crate::namespace::{isolated, until};
-use crate::peer_lab::{Authority, LabNode, addresses, announcement, open, say, spec, talk};
+use crate::peer_lab::{Authority, LabNode, addresses, announce, announcement, open, spec, talk};
 use contract::peers::fingerprints::Fingerprints;
 use contract::peers::places::{self, OPERATOR};
 use contract::peers::tls::Pki;
@@ -38,44 +38,47 @@ fn a_replaced_key_is_refused_by_nodes_that_are_built_again() {
         let pki = |(certificate, key): &Identity, known: Option<&Fingerprints>| {
             Pki::from_pem(&authority.pem, certificate, key, known.cloned()).unwrap()
         };
-        let say_as = |node: &LabNode, identity: &Identity, name: &str, seq: u64| {
-            let said = announcement(name, "boot", seq);
-            talk(async { say(&pki(identity, None), node, &said).await })
+        let announce_as = |node: &LabNode, identity: &Identity, name: &str, seq: u64| {
+            let message = announcement(name, "boot", seq);
+            talk(async { announce(&pki(identity, None), node, &message).await })
         };
-        let look = |node: &LabNode, pki: &Pki| {
+        let open_state = |node: &LabNode, pki: &Pki| {
             client::ask_once(pki, node.at(), &node.spec.node.name, wire::STATE, LIMIT)
         };
 
         // An image that names no keys takes what the CA has signed, as it always has.
-        assert_eq!(say_as(&node, &old, "node1", 1), Ok(()));
-        assert_eq!(say_as(&node, &new, "node1", 2), Ok(()));
+        assert_eq!(announce_as(&node, &old, "node1", 1), Ok(()));
+        assert_eq!(announce_as(&node, &new, "node1", 2), Ok(()));
 
         let names = [("node0", &own), ("node1", &new), ("node2", &other), (OPERATOR, &operator)];
         let known = fingerprints(&names);
         node.write(places::FINGERPRINTS_FILE, &known.text(), 0o644);
         node.serve();
-        let error = say_as(&node, &old, "node1", 3).unwrap_err();
-        assert_eq!(say_as(&node, &new, "node1", 4), Ok(()), "{error}");
-        assert_eq!(say_as(&node, &other, "node2", 1), Ok(()));
-        look(&node, &pki(&old_operator, None)).unwrap_err();
-        look(&node, &pki(&operator, Some(&known))).unwrap();
+        let error = announce_as(&node, &old, "node1", 3).unwrap_err();
+        assert_eq!(announce_as(&node, &new, "node1", 4), Ok(()), "{error}");
+        assert_eq!(announce_as(&node, &other, "node2", 1), Ok(()));
+        open_state(&node, &pki(&old_operator, None)).unwrap_err();
+        open_state(&node, &pki(&operator, Some(&known))).unwrap();
         // Nor does another name help.
-        say_as(&node, &issue("node9"), "node9", 1).unwrap_err();
+        announce_as(&node, &issue("node9"), "node9", 1).unwrap_err();
         until("each is counted", || {
             node.ask("peers").0["refused"]["revoked-certificate"].as_u64() == Some(3)
         });
         let records = node.records();
         assert!(records.contains("revoked-certificate: its key is not the one in"), "{records}");
 
-        // The other way round: a node with a replaced key is no server for who knows the new one.
+        // The other way round: who knows the new key refuses a server with the old one.
         let newer = fingerprints(&[("node0", &new), ("node1", &new)]);
         let error = talk(async { open(&pki(&new, Some(&newer)), &node).await.err().unwrap() });
         assert!(error.contains("Revoked"), "{error}");
-        let error = look(&node, &pki(&new, Some(&newer))).unwrap_err();
-        let said = client::describe_revoked(&error, "node0").unwrap();
-        assert!(said.starts_with("the key of node0 is not the one that is known here"), "{said}");
+        let error = open_state(&node, &pki(&new, Some(&newer))).unwrap_err();
+        let message = client::describe_revoked(&error, "node0").unwrap();
+        assert!(
+            message.starts_with("the key of node0 is not the one that is known here"),
+            "{message}"
+        );
         let _thief = LabNode::start(&authority, spec(1, 3));
-        until("the thief is told of", || {
+        until("the thief is reported", || {
             node.records().contains("the key of node1 is not the one that is known here")
         });
     });
@@ -93,7 +96,7 @@ fn damaged_fingerprints_are_named() {
         let output = output.unwrap();
         // The unit does not start it again then.
         assert_eq!(output.status.code(), Some(65), "{output:?}");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(said.contains("/etc/firstboot/pki/fingerprints: line 1: "), "{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains("/etc/firstboot/pki/fingerprints: line 1: "), "{stderr}");
     });
 }

@@ -1,5 +1,5 @@
 //! A stranger on the lab network, with one address or with two hundred, opens connections to
-//! a node's service and says nothing, or a byte now and then. The lab's nodes and the user's
+//! a node's service and sends nothing, or a byte now and then. The lab's nodes and the user's
 //! machine are answered all the same.
 
 use crate::namespace::{isolated, until};
@@ -57,15 +57,15 @@ impl Drop for Strangers {
     }
 }
 
-/// Keeps one connection open; each third says a byte of a handshake now and then.
+/// Keeps one connection open; each third sends a byte of a handshake now and then.
 async fn stranger(at: SocketAddr, index: usize, addresses: usize) {
     let from = Ipv4Addr::from(0x0a09_c801 + (index % addresses) as u32);
     loop {
         if let Ok(mut stream) = connect(at, from).await {
             let mut byte = [0];
             if index.is_multiple_of(3) {
-                for said in HELLO.iter().chain([0u8; 500].iter()) {
-                    if stream.write_all(&[*said]).await.is_err() {
+                for sent in HELLO.iter().chain([0u8; 500].iter()) {
+                    if stream.write_all(&[*sent]).await.is_err() {
                         break;
                     }
                     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -109,7 +109,7 @@ fn ask(node: &LabNode, pki: &Pki, from: &str) -> Vec<Option<Duration>> {
 }
 
 #[test]
-fn strangers_who_say_nothing_silence_nobody() {
+fn strangers_who_send_nothing_silence_nobody() {
     isolated(|| {
         many_files();
         addresses();
@@ -128,13 +128,13 @@ fn strangers_who_say_nothing_silence_nobody() {
                 let times = ask(&node, pki, address);
                 let slowest = times.iter().flatten().max().copied().unwrap_or_default();
                 let answered = times.iter().flatten().count();
-                let said = format!(
+                let message = format!(
                     "{count} idle connections of {from} strangers: {address} was answered \
                      {answered} of {QUESTIONS} times, after {slowest:?} at most"
                 );
-                eprintln!("{said}");
+                eprintln!("{message}");
                 if answered < QUESTIONS {
-                    late.push(said);
+                    late.push(message);
                 }
             }
             drop(strangers);

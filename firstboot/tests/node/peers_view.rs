@@ -25,20 +25,20 @@ fn controller() -> Node {
     node
 }
 
-fn heard(view: &mut View, node: &Node, said: Announcement, at: f64) -> Vec<PeerChange> {
-    let (name, id) = (said.node.clone(), said.session.clone());
+fn heard(view: &mut View, node: &Node, announcement: Announcement, at: f64) -> Vec<PeerChange> {
+    let (name, id) = (announcement.node.clone(), announcement.session.clone());
     let session = AnnouncerSession { name, id, number: 1, age: Duration::ZERO };
-    view.record(&node.spec, &said, &session, at).unwrap()
+    view.record(&node.spec, &announcement, &session, at).unwrap()
 }
 
 #[test]
-fn packstack_waits_until_every_compute_has_said_that_it_is_ready() {
+fn packstack_waits_until_every_compute_has_reported_that_it_is_ready() {
     let node = controller();
     let missing = || list_unready_computes(&node.host(), &node.spec);
     assert_eq!(missing(), ["firstboot-peers.service does not run on this node"]);
     let mut view = View::load(&node.host());
     view.save(&node.host()).unwrap();
-    assert_eq!(missing()[0], "nova01 (192.168.1.11) has not been heard of yet");
+    assert_eq!(missing()[0], "nova01 (192.168.1.11) has not been seen yet");
     assert_eq!(missing().len(), 2);
     let ready = |name: &str, seq| announcement(name, "b", seq);
     let working =
@@ -54,7 +54,7 @@ fn packstack_waits_until_every_compute_has_said_that_it_is_ready() {
     node.write("/proc/uptime", "1040.00 1.00\n");
     heard(&mut view, &node, ready("nova02", 3), 1040.0);
     view.save(&node.host()).unwrap();
-    assert_eq!(missing(), ["nova01 (192.168.1.11) was last heard of 41 s ago"]);
+    assert_eq!(missing(), ["nova01 (192.168.1.11) was last seen 41 s ago"]);
     // Without keys ssh decides, as nothing else can be known.
     std::fs::remove_dir(node.root.path().join("etc/firstboot/pki")).unwrap();
     assert_eq!(missing(), Vec::<String>::new());
@@ -63,7 +63,7 @@ fn packstack_waits_until_every_compute_has_said_that_it_is_ready() {
 }
 
 #[test]
-fn silence_is_told_once_and_its_end_too() {
+fn silence_is_reported_once_and_its_end_too() {
     let node = controller();
     let mut view = View::load(&node.host());
     let changes = heard(&mut view, &node, announcement("nova01", "b", 1), 1000.0);
@@ -107,7 +107,7 @@ fn a_stepping_clock_changes_nothing() {
 }
 
 #[test]
-fn without_keys_the_status_says_that_nothing_is_known() {
+fn without_keys_the_status_reports_that_nothing_is_known() {
     let node = controller();
     std::fs::remove_dir(node.root.path().join("etc/firstboot/pki")).unwrap();
     let status = report::load_status(&node.host()).unwrap();
@@ -115,7 +115,7 @@ fn without_keys_the_status_says_that_nothing_is_known() {
     assert!(status.peers.iter().all(|peer| peer.state == PeerState::Unknown && !peer.reachable));
     let note = find_obstacle(&node.host(), &View::load(&node.host())).unwrap();
     assert!(note.starts_with("/etc/firstboot/pki is not in this image"), "{note}");
-    // A view of another boot is no view.
+    // A view of another boot does not count.
     let mut view = View::load(&node.host());
     heard(&mut view, &node, announcement("nova01", "b", 1), 990.0);
     view.save(&node.host()).unwrap();
@@ -125,7 +125,7 @@ fn without_keys_the_status_says_that_nothing_is_known() {
 }
 
 #[test]
-fn only_a_controller_can_say_that_the_cloud_is_up() {
+fn only_a_controller_can_report_that_the_cloud_is_up() {
     let node = Node::new(COMPUTE);
     let mut view = View::load(&node.host());
     let up =
@@ -151,10 +151,10 @@ fn the_port_is_opened_again_on_any_node() {
     node.write(iptables::RULES, "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j REJECT\nCOMMIT\n");
     // The double answers iptables as it does ip.
     let answer = |output| node.world.borrow_mut().answers.insert("ip", vec![output]);
-    answer(crate::double::said(4, "iptables: Resource temporarily unavailable.\n"));
+    answer(crate::double::printed(4, "iptables: Resource temporarily unavailable.\n"));
     assert!(iptables::open_port(&host, PORT).is_err());
     assert!(!node.read(iptables::RULES).contains("7878"), "it is tried again");
-    answer(crate::double::said(0, ""));
+    answer(crate::double::printed(0, ""));
     assert!(open().is_some_and(|done| done.contains("port 7878")));
     assert_eq!(open(), None);
     assert_eq!(node.called("iptables -I INPUT 1 -p tcp -m tcp --dport 7878 -j ACCEPT"), 2);

@@ -1,6 +1,6 @@
 //! Each step on a double of a node, healthy and in its unhealthy variants.
 
-use crate::double::{COMPUTE, FakeUnit, Node, plain, said};
+use crate::double::{COMPUTE, FakeUnit, Node, plain, printed};
 use contract::status::Outcome::{Blocked, Changed, Failed, Unchanged};
 use firstboot::host::{Interface, Output};
 use firstboot::steps::Step;
@@ -36,7 +36,7 @@ fn identity_sets_the_kernels_host_name() {
 }
 
 #[test]
-fn identity_fails_in_words_where_a_file_cannot_be_replaced() {
+fn identity_fails_with_a_message_where_a_file_cannot_be_replaced() {
     let node = Node::plain();
     let hosts = node.root.path().join("etc/hosts");
     std::fs::remove_file(&hosts).unwrap();
@@ -93,7 +93,7 @@ fn network_is_restarted_for_a_missing_address_but_not_while_it_starts() {
     assert!(node.world.borrow().now.as_secs() >= 10);
 }
 
-/// On a slow machine network.service ends between the look at the interface and that at it.
+/// On a slow machine network.service ends between the check of the interface and its own.
 #[test]
 fn network_is_not_restarted_when_it_has_just_finished() {
     let node = Node::plain();
@@ -109,7 +109,7 @@ fn network_is_not_restarted_when_it_has_just_finished() {
 }
 
 #[test]
-fn network_gives_up_in_bounded_time_and_says_what_is_there() {
+fn network_gives_up_in_bounded_time_and_reports_what_exists() {
     let node = Node::plain();
     node.world.borrow_mut().interfaces[0].addresses = vec![("10.0.2.15".parse().unwrap(), 8)];
     let words = ["still wrong after 4 attempts", "eth0 lacks 192.168.1.10/24", "10.0.2.15/8"];
@@ -118,7 +118,7 @@ fn network_gives_up_in_bounded_time_and_says_what_is_there() {
 
     let node = Node::plain();
     node.world.borrow_mut().interfaces[0].carrier = false;
-    node.expect(Step::Network, Failed, &["waited 300 s in vain for a carrier on eth0"]);
+    node.expect(Step::Network, Failed, &["timed out after 300 s waiting for a carrier on eth0"]);
 
     let node = Node::plain();
     node.write("/proc/net/route", "Iface Destination\n");
@@ -161,7 +161,11 @@ fn services_wait_for_units_that_are_on_their_way() {
 
     let node = Node::plain();
     node.world.borrow_mut().unit("sshd").active = "activating";
-    node.expect(Step::Services, Failed, &["waited 300 s in vain for sshd, which is activating"]);
+    node.expect(
+        Step::Services,
+        Failed,
+        &["timed out after 300 s waiting for sshd, which is activating"],
+    );
 }
 
 #[test]
@@ -184,7 +188,7 @@ fn services_name_absent_and_broken_units() {
 #[test]
 fn chrony_waits_for_a_selected_source_and_names_it() {
     let node = Node::plain();
-    let waiting = said(0, "^,?,192.168.1.254,3,6,1,2,0.1,0.1,0.1\n");
+    let waiting = printed(0, "^,?,192.168.1.254,3,6,1,2,0.1,0.1,0.1\n");
     node.world.borrow_mut().answers.get_mut("chronyc").unwrap().insert(0, waiting);
     let words = ["follows 192.168.1.254 (stratum 3)", "offset -0.000012 s"];
     node.expect(Step::Chrony, Unchanged, &words);
@@ -202,21 +206,21 @@ fn chrony_is_configured_and_restarted_once() {
 #[test]
 fn chrony_restarts_a_daemon_that_has_not_read_its_configuration() {
     let node = Node::plain();
-    let other = said(0, "^,*,203.0.113.7,2,6,377,2,0.1,0.1,0.1\n");
+    let other = printed(0, "^,*,203.0.113.7,2,6,377,2,0.1,0.1,0.1\n");
     node.world.borrow_mut().answers.get_mut("chronyc").unwrap().insert(0, other);
     node.expect(Step::Chrony, Changed, &["systemctl restart chronyd"]);
 }
 
 #[test]
-fn chrony_says_at_the_deadline_what_was_asked_and_answered() {
+fn chrony_reports_at_the_deadline_what_was_asked_and_answered() {
     for (answer, words) in [
         ("^,?,192.168.1.254,0,6,0,4294967295,0,0,0\n", "192.168.1.254 has not answered"),
         ("^,?,192.168.1.254,3,6,7,3,0,0,0\n", "answered 3 of the last 8 polls"),
         ("^,x,192.168.1.254,3,6,377,3,9,9,0\n", "disagrees with the other sources"),
     ] {
         let node = Node::plain();
-        node.world.borrow_mut().answers.insert("chronyc", vec![said(0, answer)]);
-        let wait = "waited 180 s in vain for chronyd to select a source";
+        node.world.borrow_mut().answers.insert("chronyc", vec![printed(0, answer)]);
+        let wait = "timed out after 180 s waiting for chronyd to select a source";
         let state = node.expect(Step::Chrony, Failed, &[wait, words]);
         assert!((180.0..182.0).contains(&state.seconds));
         assert!(state.hint.unwrap().contains("192.168.1.254 answers NTP"));
@@ -224,8 +228,8 @@ fn chrony_says_at_the_deadline_what_was_asked_and_answered() {
 }
 
 #[test]
-fn chrony_tells_a_dead_daemon_from_a_mute_one() {
-    let dead = said(1, "506 Cannot talk to daemon\n");
+fn chrony_distinguishes_a_dead_daemon_from_a_mute_one() {
+    let dead = printed(1, "506 Cannot talk to daemon\n");
     let node = Node::plain();
     node.world.borrow_mut().answers.insert("chronyc", vec![dead.clone()]);
     node.expect(Step::Chrony, Failed, &["chronyd to answer chronyc", "506 Cannot talk to daemon"]);
@@ -242,10 +246,10 @@ fn chrony_tells_a_dead_daemon_from_a_mute_one() {
 #[test]
 fn chrony_asks_an_old_chronyc_for_its_table() {
     let node = Node::plain();
-    let usage = Output { code: Some(1), stderr: "Unrecognized option -c".into(), ..said(1, "") };
+    let usage = Output { code: Some(1), stderr: "Unrecognized option -c".into(), ..printed(1, "") };
     let table = "210 Number of sources = 1\nMS Name/IP address\n=====\n\
                  ^* 192.168.1.254   3   6   377    12   +14us[  +14us] +/-   81us\n";
-    node.world.borrow_mut().answers.insert("chronyc", vec![usage, said(0, table)]);
+    node.world.borrow_mut().answers.insert("chronyc", vec![usage, printed(0, table)]);
     node.expect(Step::Chrony, Unchanged, &["offset +0.000014 s"]);
 }
 
@@ -267,7 +271,7 @@ fn libvirt_is_for_computes_and_must_answer() {
     assert_eq!(node.called("virsh -c qemu:///system list --all"), 1);
 
     let refused = "error: failed to connect to the hypervisor\n";
-    let refused = Output { stderr: refused.into(), ..said(1, "") };
+    let refused = Output { stderr: refused.into(), ..printed(1, "") };
     node.world.borrow_mut().answers.insert("virsh", vec![refused]);
     node.expect(Step::Libvirt, Failed, &["waited 120 s", "failed to connect to the hypervisor"]);
 }
@@ -276,7 +280,7 @@ fn libvirt_is_for_computes_and_must_answer() {
 fn open_vswitch_must_answer_where_it_is_wanted() {
     let node = Node::plain();
     node.expect(Step::OpenVswitch, Unchanged, &["2.5.0 answers", "bridges: br-int"]);
-    let mute = Output { stderr: "cannot connect to ovs-vswitchd.pid".into(), ..said(1, "") };
+    let mute = Output { stderr: "cannot connect to ovs-vswitchd.pid".into(), ..printed(1, "") };
     node.world.borrow_mut().answers.insert("ovs-appctl", vec![mute]);
     node.expect(Step::OpenVswitch, Failed, &["ovs-vswitchd to answer"]);
 

@@ -83,13 +83,13 @@ pub fn write_files(root: &Path, spec: &Spec) {
 /// Every file below `root`, with what is known of it.
 pub fn files_below(root: &Path) -> Vec<(PathBuf, Metadata)> {
     let mut found = Vec::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
+    let mut directories = vec![root.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             let meta = path.symlink_metadata().unwrap();
             if meta.is_dir() {
-                folders.push(path);
+                directories.push(path);
             } else {
                 found.push((path, meta));
             }

@@ -1,4 +1,4 @@
-//! Runs one parser over changed inputs; [`lab_tests::mutation`] says how.
+//! Runs one parser over changed inputs; see [`lab_tests::mutation`].
 //!
 //! ```text
 //! mutate run PARSER RECORD SECONDS LIMIT SEED   prints figures as JSON
@@ -66,10 +66,10 @@ fn run(arguments: &[String]) -> Result<(), String> {
             let figures = run.run().map_err(|e| format!("{record}: {e}"))?;
             writeln!(std::io::stdout(), "{figures}").map_err(|e| e.to_string())
         }
-        [mode, name, folder] if mode == "seeds" => {
+        [mode, name, directory] if mode == "seeds" => {
             let (seeds, absent) = find(name)?.seeds.load();
             for (number, seed) in seeds.iter().enumerate() {
-                let place = Path::new(folder).join(format!("seed-{number:03}"));
+                let place = Path::new(directory).join(format!("seed-{number:03}"));
                 std::fs::write(&place, seed).map_err(|e| format!("{}: {e}", place.display()))?;
             }
             absent.iter().try_for_each(|pattern| {

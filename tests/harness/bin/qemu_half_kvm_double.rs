@@ -1,11 +1,11 @@
 //! A double of QEMU on a host whose KVM only half works, to be put before the real one in PATH
 //! as `qemu-system-x86_64`. What KVM is not asked for, the real QEMU does. The file `variant`
-//! beside it says how KVM fails, the file `calls` gets a line for each guest that it was asked
+//! next to it has how KVM fails, the file `calls` gets a line for each guest that it was asked
 //! to run (`probe kvm`, `machine kvm nova01`, …):
 //!
 //! * `boot-sector`: it runs a boot sector and no kernel, so the probe fails;
 //! * `internal-error`: the probe gets to its end, and QEMU stops every machine;
-//! * `silent`: the probe gets to its end, and every machine spins without a word.
+//! * `silent`: the probe gets to its end, and every machine spins without output.
 //!
 //! The file `late`, if there is one, names the machine whose clock begins in 1970.
 //!
@@ -128,9 +128,9 @@ fn machine(variant: Variant, after: &dyn Fn(&str) -> Option<String>) -> ! {
 /// QEMU Machine Protocol with one client.
 fn serve(variant: Variant, stream: &UnixStream) {
     let mut writer = stream;
-    let mut say = |value: Value| writer.write_all(format!("{value}\r\n").as_bytes());
+    let mut send = |value: Value| writer.write_all(format!("{value}\r\n").as_bytes());
     let version = json!({ "qemu": { "major": 0, "minor": 0, "micro": 0 }, "package": "double" });
-    if say(json!({ "QMP": { "version": version, "capabilities": [] } })).is_err() {
+    if send(json!({ "QMP": { "version": version, "capabilities": [] } })).is_err() {
         return;
     }
     for line in BufReader::new(stream).lines().map_while(Result::ok) {
@@ -141,7 +141,7 @@ fn serve(variant: Variant, stream: &UnixStream) {
             Some("query-status") => json!({ "running": running, "status": status }),
             _ => json!({}),
         };
-        if say(json!({ "return": answer })).is_err() {
+        if send(json!({ "return": answer })).is_err() {
             return;
         }
     }

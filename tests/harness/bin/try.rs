@@ -32,8 +32,8 @@ fn boot(output: &Path) -> ExitCode {
     let name = node["name"].as_str().expect("a node's name");
     let address: Ipv4Addr =
         node["address"].as_str().and_then(|a| a.parse().ok()).expect("a node's address");
-    let folder = tempfile::tempdir().expect("temporary folder");
-    let overlay = folder.path().join("overlay.qcow2");
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let overlay = directory.path().join("overlay.qcow2");
     let base = std::path::absolute(output.join(format!("{name}.qcow2"))).expect("path");
     oracle::ok(
         "qemu-img",

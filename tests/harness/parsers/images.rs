@@ -79,10 +79,10 @@ pub(super) fn ext4(data: &[u8]) -> bool {
 }
 
 /// A filesystem of 256 KiB with files of several kinds, by mke2fs: those that the product
-/// writes have a journal, which is 4 MiB at least.
+/// writes have a journal, which has a minimum of 4 MiB.
 fn filesystem() -> Vec<u8> {
-    let folder = tempfile::tempdir().expect("temporary directory");
-    let (tree, image) = (folder.path().join("tree"), folder.path().join("image"));
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let (tree, image) = (directory.path().join("tree"), directory.path().join("image"));
     fs::create_dir_all(tree.join("etc")).expect("directory");
     fs::write(tree.join("etc/fstab"), "UUID=0 / ext4 defaults 0 1\n").expect("file");
     fs::write(tree.join("large"), [7; 9_000]).expect("file");

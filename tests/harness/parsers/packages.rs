@@ -83,8 +83,8 @@ fn unpacked(name: &str, bytes: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 fn fixture(name: &str) -> Vec<u8> {
-    let folder = crate::product::workspace().join("tests/fixtures");
-    std::fs::read(folder.join(name)).expect("a fixture of the repository")
+    let directory = crate::product::workspace().join("tests/fixtures");
+    std::fs::read(directory.join(name)).expect("a fixture of the repository")
 }
 
 pub(super) fn groups_seeds() -> Vec<Vec<u8>> {

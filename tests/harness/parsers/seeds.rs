@@ -35,10 +35,10 @@ pub(super) const REPOMD: &[&str] =
     &["tests/fixtures/plan/os/repodata/repomd.xml", "corpus/yum/repos/*/repodata/repomd.xml"];
 
 impl Seeds {
-    /// All of them. Beside them the patterns that no file fits.
+    /// All of them, and the patterns that no file matches.
     ///
     /// # Panics
-    /// When a file that is there cannot be read, or a seed cannot be made.
+    /// When an existing file cannot be read, or a seed cannot be made.
     pub fn load(&self) -> (Vec<Vec<u8>>, Vec<&'static str>) {
         let mut seeds = (self.made)();
         let mut absent = Vec::new();
@@ -62,7 +62,7 @@ fn matching(pattern: &str) -> Vec<PathBuf> {
     };
     let mut found = vec![base];
     for part in pattern.split('/') {
-        found = found.iter().flat_map(|folder| below(folder, part)).collect();
+        found = found.iter().flat_map(|directory| below(directory, part)).collect();
     }
     let length = |path: &PathBuf| fs::metadata(path).map_or(0, |meta| meta.len());
     found.retain(|path| path.is_file() && length(path) <= MAX_SEED);
@@ -72,9 +72,9 @@ fn matching(pattern: &str) -> Vec<PathBuf> {
 }
 
 /// What a directory has that fits one part of a pattern.
-fn below(folder: &Path, part: &str) -> Vec<PathBuf> {
+fn below(directory: &Path, part: &str) -> Vec<PathBuf> {
     if !part.contains('*') {
-        return vec![folder.join(part)];
+        return vec![directory.join(part)];
     }
     let pieces: Vec<&str> = part.split('*').collect();
     let fits = |name: &str| {
@@ -90,7 +90,7 @@ fn below(folder: &Path, part: &str) -> Vec<PathBuf> {
             })
         })
     };
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     entries
         .map(|e| e.path())
         .filter(|p| p.file_name().is_some_and(|n| fits(&n.to_string_lossy())))
@@ -109,8 +109,8 @@ pub(super) fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
 /// # Panics
 /// When it fails.
 pub(super) fn filtered(command: &str, input: &[u8]) -> Vec<u8> {
-    let folder = tempfile::tempdir().expect("temporary directory");
-    let path = folder.path().join("input");
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let path = directory.path().join("input");
     fs::write(&path, input).expect("temporary file");
     let redirected = format!("{command} < '{}'", path.display());
     let output = oracle::run("sh", ["-c", &redirected]);

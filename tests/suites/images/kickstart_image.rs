@@ -21,23 +21,23 @@ fn lab(commands: &str, sections: &str) -> Lab {
 
 /// The image's /etc, /root, /tmp and /boot/grub2, from its archive.
 fn unpack(lab: &Lab) -> PathBuf {
-    let folder = lab.folder().join("tree");
-    fs::create_dir(&folder).expect("folder");
+    let directory = lab.directory().join("tree");
+    fs::create_dir(&directory).expect("directory");
     let archive = text(&lab.output().join("openstack.tar.gz"));
     let parts = ["./etc", "./root", "./tmp", "./boot/grub2", "./boot/efi"];
-    oracle::ok("tar", ["-xzf", &archive, "-C", &text(&folder)].into_iter().chain(parts));
-    folder
+    oracle::ok("tar", ["-xzf", &archive, "-C", &text(&directory)].into_iter().chain(parts));
+    directory
 }
 
-/// A build that must fail with code 1, leave no output, and say every part of `words`.
+/// A build that must fail with code 1, leave no output, and print every part of `words`.
 fn fails(lab: &Lab, more: &[&str], words: &[&str]) {
     let output = product::run(&lab.arguments("controller", &["practice"], more));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
     for word in words {
-        assert!(said.contains(word), "`{word}` in:\n{said}");
+        assert!(stderr.contains(word), "`{word}` in:\n{stderr}");
     }
-    assert!(!lab.output().exists(), "something is left in the output folder");
+    assert!(!lab.output().exists(), "something is left in the output directory");
 }
 
 const POST: &str = "%post --log=/root/logs/post.log
@@ -63,9 +63,9 @@ exit 7
 #[test]
 fn post_runs_last_and_its_changes_stay() {
     let lab = lab("user --name=harry --groups=wheel --uid=1234 --lock", POST);
-    let said = lab.build("controller", &["practice"], &["--format", "tar"]);
-    assert!(said.contains("%post changed /etc/hostname"), "{said}");
-    assert!(said.contains("ended with 7; the build goes on"), "{said}");
+    let stderr = lab.build("controller", &["practice"], &["--format", "tar"]);
+    assert!(stderr.contains("%post changed /etc/hostname"), "{stderr}");
+    assert!(stderr.contains("ended with 7; the build goes on"), "{stderr}");
     let tree = unpack(&lab);
     let read = |path: &str| fs::read_to_string(tree.join(path)).expect(path);
     let log = read("root/logs/post.log");
@@ -101,7 +101,7 @@ fn authconfig_is_installed_and_runs_before_post() {
     let ours = "authconfig --enableshadow --passalgo=sha512";
     let more = "authconfig --enableshadow --enablemkhomedir --krb5realm='A B'";
     lab.edit("kickstart/controller.ks", ours, more);
-    let double = lab.folder().join("authconfig");
+    let double = lab.directory().join("authconfig");
     rpm_double::repository(AUTHCONFIG, &double);
     let media = ["practice", &text(&double)];
     lab.build("controller", &media, &["--format", "tar", "--no-gpgcheck", "authconfig"]);
@@ -122,7 +122,7 @@ fn a_failing_and_a_hanging_post_stop_the_build() {
     let words = ["did not end within 2 seconds", "  | before"];
     fails(&lab, &["--post-timeout", "2s"], &words);
     assert!(!processes().iter().any(|p| p.contains("sleep\u{0}4321")), "a child is left");
-    // Those of builds that run beside this one are soon whole.
+    // Those of builds that run at the same time are soon complete.
     let trees = fs::read_dir(product::cache().join("trees")).expect("trees").flatten();
     let partial = |name: &OsStr| name.to_string_lossy().starts_with("partial-");
     let started = Instant::now();

@@ -35,7 +35,7 @@ fn ask(service: &str) -> (bool, String) {
 }
 
 #[test]
-fn every_service_is_judged_by_what_its_api_says() {
+fn every_service_is_judged_by_its_api() {
     on_the_controller(|| {
         let double = Double::start(&Cloud {
             address: ADDRESS.parse().unwrap(),
@@ -83,18 +83,21 @@ fn check_answers(double: &Double) {
         "catalogue has no image",
     );
     sick(double.with(SERVICES, (500, json!("oops")), || ask("nova")), "answers 500: oops");
-    sick(double.with(SERVICES, (200, json!("no json")), || ask("nova")), "answers no JSON");
+    sick(
+        double.with(SERVICES, (200, json!("no json")), || ask("nova")),
+        "does not answer with JSON",
+    );
     sick(double.with(SERVICES, (200, json!({})), || ask("nova")), "has no list `services`");
 }
 
-/// A service or a hypervisor is down, disabled, out of date or not there.
+/// A service or a hypervisor is down, disabled, out of date or absent.
 fn check_nova(double: &Double) {
     let old = |value: &mut Value| {
         value["services"][4]["updated_at"] = "2016-10-11T12:00:00.000000".into()
     };
     sick(
         double.changed(SERVICES, old, || ask("nova")),
-        "nova-compute on nova02.lab.example was last heard of before this boot",
+        "nova-compute on nova02.lab.example was last seen before this boot",
     );
     let down = |value: &mut Value| value["services"][3]["state"] = "down".into();
     sick(double.changed(SERVICES, down, || ask("nova")), "nova-compute on nova01 is down");
@@ -104,7 +107,7 @@ fn check_nova(double: &Double) {
         "nova-conductor on openstack is disabled",
     );
     let gone = |value: &mut Value| drop(value["services"].as_array_mut().unwrap().remove(3));
-    sick(double.changed(SERVICES, gone, || ask("nova")), "nova-compute on nova01 is not there");
+    sick(double.changed(SERVICES, gone, || ask("nova")), "nova-compute on nova01 does not exist");
     let one = |value: &mut Value| drop(value["hypervisors"].as_array_mut().unwrap().pop());
     sick(double.changed(HYPERVISORS, one, || ask("nova")), "there is no hypervisor nova02");
     let down = |value: &mut Value| value["hypervisors"][0]["state"] = "down".into();
@@ -130,7 +133,7 @@ fn check_other_services(double: &Double) {
 }
 
 #[test]
-fn a_silent_controller_is_said_for_every_service() {
+fn a_silent_controller_is_reported_for_every_service() {
     on_the_controller(|| {
         let (ok, evidence) = ask("keystone");
         assert!(!ok && evidence.contains("does not answer"), "{evidence}");

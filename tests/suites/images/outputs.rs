@@ -72,7 +72,7 @@ fn check_archive(archive: &Path, node: &str) {
     let list = oracle::ok("tar", ["--numeric-owner", "-tvzf", &text(archive)]);
     let has =
         |mode: &str, name: &str| list.lines().any(|l| l.starts_with(mode) && l.ends_with(name));
-    assert!(has("drwxr-xr-x 0/0", " ./usr/"), "the folders");
+    assert!(has("drwxr-xr-x 0/0", " ./usr/"), "the directories");
     assert!(list.contains(" ./boot/efi/EFI/"), "the ESP's files at their place");
     assert!(has("-rw-r--r-- 0/0", " ./etc/passwd"), "numeric owners");
 }
@@ -108,7 +108,7 @@ fn qcow2_is_compressed_as_asked() {
     assert!(sizes[1] < sizes[0] / 3 * 2 && sizes[2] < sizes[1], "{sizes:?}");
     let both = ["--format", "qcow2,qcow2-zstd", "--force"];
     let output = product::run(&lab.arguments("controller", &["practice"], &both));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("qcow2 and qcow2-zstd both make NODE.qcow2"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("qcow2 and qcow2-zstd both make NODE.qcow2"), "{stderr}");
 }

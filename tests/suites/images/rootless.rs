@@ -1,4 +1,4 @@
-//! Builds without root: the same image as root's, whoever builds it, where and when.
+//! Builds without root: the same image as root's, no matter who builds it, where and when.
 
 use lab_tests::lab::{Lab, text};
 use lab_tests::user::User;
@@ -12,7 +12,7 @@ use std::path::Path;
 fn lab() -> Lab {
     let lab = Lab::new();
     lab.edit("profiles/controller.toml", "\"50 GiB\"", "\"6 GiB\"");
-    oracle::ok("chmod", ["755", &text(lab.folder())]);
+    oracle::ok("chmod", ["755", &text(lab.directory())]);
     lab
 }
 
@@ -27,13 +27,13 @@ fn same_image_without_root(lab: &Lab, user: &User, media: &[String], more: &[&st
     arguments[at + 1] = "out".to_owned();
     user.share_secrets();
     let output = user.imgbuild().args(&arguments).output().expect("setpriv starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "without root: {}\n{said}", output.status);
-    assert!(!said.contains("tree from the cache"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "without root: {}\n{stderr}", output.status);
+    assert!(!stderr.contains("tree from the cache"), "{stderr}");
     let images = [lab.output(), user.path("out")].map(|o| text(&o.join("openstack.raw")));
     oracle::ok("qemu-img", ["compare", "-f", "raw", "-F", "raw", &images[0], &images[1]]);
-    let manifest = |folder: &Path| -> Value {
-        let text = fs::read_to_string(folder.join("manifest.json")).expect("manifest");
+    let manifest = |directory: &Path| -> Value {
+        let text = fs::read_to_string(directory.join("manifest.json")).expect("manifest");
         serde_json::from_str(&text).expect("JSON")
     };
     let (root, own) = (manifest(&lab.output()), manifest(&user.path("out")));
@@ -41,7 +41,7 @@ fn same_image_without_root(lab: &Lab, user: &User, media: &[String], more: &[&st
     root
 }
 
-/// Nothing in the tree says when it was made.
+/// Nothing in the tree shows when it was made.
 fn check_times(root: &Path, manifest: &Value) {
     let time = manifest["plan"]["time"].as_i64().expect("time");
     let installed = tree::run(root, "rpm -qa --qf '%{INSTALLTIME} %{INSTALLTID}\\n'");
@@ -60,7 +60,7 @@ fn check_times(root: &Path, manifest: &Value) {
 }
 
 fn copy_of_tree(lab: &Lab, manifest: &Value) -> std::path::PathBuf {
-    let to = lab.folder().join("tree");
+    let to = lab.directory().join("tree");
     tree::copy(&product::cache(), manifest["tree_sha256"].as_str().expect("digest"), &to);
     to
 }
@@ -99,7 +99,7 @@ fn a_user_builds_the_same_image_as_root_from_genuine_el7_packages() {
     check_by_own_e2fsck(&root, &lab, &manifest);
 }
 
-/// EL7's rpm finds nothing changed but what a running system makes anew.
+/// EL7's rpm finds nothing changed except what a running system rebuilds.
 fn check_by_own_rpm(root: &Path) {
     let verdict = tree::run(root, "rpm -Va");
     let unexpected: Vec<&str> = verdict
@@ -107,7 +107,7 @@ fn check_by_own_rpm(root: &Path) {
         .filter(|line| {
             let (attributes, path) = line.split_at(line.find('/').unwrap_or(0));
             let ghost = attributes.trim_end().ends_with(" g");
-            // systemd makes these on each boot, and journald gives its folder a group.
+            // systemd makes these on each boot, and journald gives its directory a group.
             let made = attributes.starts_with("missing") && path.starts_with("/var/run/");
             !ghost && !made && path != "/var/log/journal"
         })
@@ -119,7 +119,7 @@ fn check_by_own_rpm(root: &Path) {
 /// EL7's yum reads a repository.
 fn check_by_own_yum(root: &Path, media: &Path) {
     let medium = root.join("mnt/medium");
-    fs::create_dir(&medium).expect("folder");
+    fs::create_dir(&medium).expect("directory");
     oracle::ok("cp", ["-r", &text(&media.join("repodata")), &text(&medium)]);
     let file = "[medium]\nname=medium\nbaseurl=file:///mnt/medium\ngpgcheck=0\n";
     fs::write(root.join("etc/yum.repos.d/medium.repo"), file).expect("repo file");
@@ -142,23 +142,23 @@ fn check_by_own_e2fsck(root: &Path, lab: &Lab, manifest: &Value) {
 }
 
 #[test]
-fn a_user_without_subordinate_ids_is_told_the_line_that_helps() {
+fn a_user_without_subordinate_ids_gets_a_hint() {
     let (lab, user) = (lab(), User::new());
     oracle::ok("usermod", ["--del-subuids", "0-4294967294", user.name()]);
     let practice = product::practice();
     let media = text(&practice.join("os"));
     let arguments = lab.arguments("controller", &[&media], &[]);
     let output = user.imgbuild().args(&arguments).output().expect("setpriv starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("sudo usermod --add-subuids"), "{said}");
-    assert!(said.contains(&format!("{}, or run imgbuild as root", user.name())), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("sudo usermod --add-subuids"), "{stderr}");
+    assert!(stderr.contains(&format!("{}, or run imgbuild as root", user.name())), "{stderr}");
 
     // What only reads works all the same.
     let plan = user
         .imgbuild()
         .arg("plan")
-        .args(["--profile", &text(&lab.folder().join("profiles/controller.toml"))])
+        .args(["--profile", &text(&lab.directory().join("profiles/controller.toml"))])
         .args(["--media", &media, "--media", &text(&practice.join("osp10"))])
         .output()
         .expect("setpriv starts");

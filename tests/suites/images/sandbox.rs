@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 /// Things outside that must not be reached, and a root with the program that tries.
 struct Host {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     canary: File,
     port: TcpListener,
     _abstract: UnixListener,
@@ -37,9 +37,10 @@ static ALONE: Mutex<()> = Mutex::new(());
 impl Host {
     fn new() -> Self {
         let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let folder = tempfile::tempdir_in(product::cache_folder()).expect("temporary folder");
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("mode");
-        let path = folder.path().join("canary");
+        let directory =
+            tempfile::tempdir_in(product::cache_directory()).expect("temporary directory");
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("mode");
+        let path = directory.path().join("canary");
         fs::write(&path, "canary").expect("canary");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("mode");
         let canary = File::open(&path).expect("canary");
@@ -53,7 +54,7 @@ impl Host {
         let key =
             unsafe { libc::syscall(libc::SYS_add_key, kind, label, label, 5usize, USER_KEYRING) };
         assert!(key > 0, "root has a keyring");
-        Self { folder, canary, port, _abstract, name, key, _alone }
+        Self { directory, canary, port, _abstract, name, key, _alone }
     }
 
     /// A root that holds nothing but the program.
@@ -67,9 +68,9 @@ impl Host {
     }
 
     fn arguments(&self) -> Vec<String> {
-        let disk = fs::metadata(self.folder.path()).expect("folder").dev();
+        let disk = fs::metadata(self.directory.path()).expect("directory").dev();
         let port = self.port.local_addr().expect("address").port();
-        let canary = self.folder.path().join("canary");
+        let canary = self.directory.path().join("canary");
         let path = fs::canonicalize(canary).expect("path");
         vec![
             format!("canary={}", text(&path)),
@@ -83,8 +84,8 @@ impl Host {
     }
 }
 
-/// What a run said: the sandbox's report, the output and the exit code.
-struct Said {
+/// The result of a run: the sandbox's report, the output and the exit code.
+struct Attempt {
     report: String,
     output: String,
     code: Option<i32>,
@@ -92,7 +93,7 @@ struct Said {
 
 /// Runs `imgbuild __sandbox` by `command` as imgbuild itself does, with a descriptor that it
 /// should not hand on.
-fn run(mut command: Command, sandbox: &Sandbox, canary: &File) -> Said {
+fn run(mut command: Command, sandbox: &Sandbox, canary: &File) -> Attempt {
     let (mut socket, inside) = UnixStream::pair().expect("socket");
     let canary = canary.as_raw_fd();
     command.stdin(OwnedFd::from(inside)).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -111,20 +112,23 @@ fn run(mut command: Command, sandbox: &Sandbox, canary: &File) -> Said {
     let mut report = String::new();
     // An older imgbuild reports nothing.
     let _ = socket.read_to_string(&mut report);
-    let said = [output.stdout, output.stderr].concat();
-    let output_text = String::from_utf8_lossy(&said).into_owned();
-    Said { report, output: output_text, code: output.status.code() }
+    let printed = [output.stdout, output.stderr].concat();
+    let output_text = String::from_utf8_lossy(&printed).into_owned();
+    Attempt { report, output: output_text, code: output.status.code() }
 }
 
-/// Every way out must be contained but for those named `open`; says how many were tried.
+/// Every way out must be contained except those named `open`; prints how many were tried.
 #[allow(clippy::print_stderr, reason = "the figure is what a reader wants")]
-fn check(said: &Said, mode: &str) {
-    let lines: Vec<&str> =
-        said.output.lines().filter(|l| l.contains("escaped") || l.contains("contained")).collect();
+fn check(attempt: &Attempt, mode: &str) {
+    let lines: Vec<&str> = attempt
+        .output
+        .lines()
+        .filter(|l| l.contains("escaped") || l.contains("contained"))
+        .collect();
     let escaped: Vec<&&str> = lines.iter().filter(|l| l.contains(" escaped")).collect();
     eprintln!("{mode}: {} of {} ways out succeeded", escaped.len(), lines.len());
-    assert_eq!(said.code, Some(0), "{mode}: {}", said.output);
-    assert!(lines.len() >= 59, "{mode}: not all were tried: {}", said.output);
+    assert_eq!(attempt.code, Some(0), "{mode}: {}", attempt.output);
+    assert!(lines.len() >= 59, "{mode}: not all were tried: {}", attempt.output);
     assert!(escaped.is_empty(), "{mode}: {escaped:#?}");
 }
 
@@ -168,10 +172,10 @@ fn escape(root: &Path, arguments: Vec<String>) -> Sandbox {
 #[test]
 fn nothing_gets_out_as_root() {
     let host = Host::new();
-    let sandbox = escape(&host.root(host.folder.path()), host.arguments());
-    let said = run(root_command(), &sandbox, &host.canary);
-    check(&said, "root, user namespace");
-    assert_eq!(said.report, r#"{"lacking":null}"#, "the kernel has user namespaces");
+    let sandbox = escape(&host.root(host.directory.path()), host.arguments());
+    let attempt = run(root_command(), &sandbox, &host.canary);
+    check(&attempt, "root, user namespace");
+    assert_eq!(attempt.report, r#"{"lacking":null}"#, "the kernel has user namespaces");
     // Owners on the disk are what they are inside.
     let made = fs::metadata(sandbox.root.join("tmp/jail")).expect("made by the program");
     assert_eq!((made.uid(), made.gid()), (0, 0));
@@ -180,17 +184,17 @@ fn nothing_gets_out_as_root() {
 #[test]
 fn nothing_gets_out_as_root_on_an_old_kernel() {
     let host = Host::new();
-    let mut sandbox = escape(&host.root(host.folder.path()), host.arguments());
+    let mut sandbox = escape(&host.root(host.directory.path()), host.arguments());
     let mut command = root_command();
     on_old_kernel(&mut command);
-    let said = run(command, &sandbox, &host.canary);
-    check(&said, "root, no user namespace");
-    assert!(said.report.contains("owners cannot be mapped"), "{}", said.report);
-    // Packages with device nodes have the same: rpm makes them, nobody can use them.
+    let attempt = run(command, &sandbox, &host.canary);
+    check(&attempt, "root, no user namespace");
+    assert!(attempt.report.contains("owners cannot be mapped"), "{}", attempt.report);
+    // Packages with device nodes have the same: rpm makes them, no process can use them.
     sandbox.devices = true;
-    let said = run(root_command(), &sandbox, &host.canary);
-    check(&said, "root, packages with devices");
-    assert!(said.report.contains("device nodes"), "{}", said.report);
+    let attempt = run(root_command(), &sandbox, &host.canary);
+    check(&attempt, "root, packages with devices");
+    assert!(attempt.report.contains("device nodes"), "{}", attempt.report);
     let node = fs::symlink_metadata(sandbox.root.join("tmp/node")).expect("the last node");
     assert_eq!(nix::sys::stat::major(node.rdev()), 1);
 }
@@ -206,29 +210,29 @@ fn nothing_gets_out_without_root() {
     // As imgbuild does by itself before it builds.
     command.args(["unshare", "--map-root-user", "--map-auto"]);
     command.arg(user.path("imgbuild")).arg(ARGUMENT);
-    let said = run(command, &escape(&root, host.arguments()), &host.canary);
-    check(&said, "without root");
+    let attempt = run(command, &escape(&root, host.arguments()), &host.canary);
+    check(&attempt, "without root");
 }
 
 #[test]
 fn too_many_processes_end_the_sandbox() {
     let host = Host::new();
-    let sandbox = escape(&host.root(host.folder.path()), vec!["bomb=1".to_owned()]);
+    let sandbox = escape(&host.root(host.directory.path()), vec!["bomb=1".to_owned()]);
     for old in [false, true] {
         let start = Instant::now();
         let mut command = root_command();
         if old {
             on_old_kernel(&mut command);
         }
-        let said = run(command, &sandbox, &host.canary);
-        assert_eq!(said.code, Some(252), "{}", said.output);
+        let attempt = run(command, &sandbox, &host.canary);
+        assert_eq!(attempt.code, Some(252), "{}", attempt.output);
         assert!(start.elapsed() < Duration::from_secs(25), "{:?}", start.elapsed());
     }
 }
 
-/// A package whose `%post` runs the program and then waits for ever, as its last act.
+/// A package whose `%post` runs the program and then waits indefinitely, as its last act.
 fn hostile_repository(lab: &Lab, host: &Host) -> PathBuf {
-    let program = host.root(host.folder.path()).join("escape");
+    let program = host.root(host.directory.path()).join("escape");
     let arguments = host.arguments().join(" ");
     let spec = format!(
         "Name: hostile\nVersion: 1\nRelease: 1\nSummary: x\nBuildArch: x86_64\nRequires: bash coreutils\n\
@@ -236,7 +240,7 @@ fn hostile_repository(lab: &Lab, host: &Host) -> PathBuf {
          %post\n/usr/bin/escape {arguments} </dev/null\nexec sleep 4322\n%files\n/usr/bin/escape\n",
         text(&program)
     );
-    let to = lab.folder().join("hostile");
+    let to = lab.directory().join("hostile");
     fs::create_dir(&to).expect("repository");
     rpm_double::repository(&spec, &to);
     to
@@ -251,16 +255,16 @@ fn a_hostile_package_reaches_nothing_and_a_waiting_one_is_ended() {
     let media = ["os", "extras", "osp10"].map(|part| text(&practice.join(part)));
     let mut media: Vec<&str> = media.iter().map(String::as_str).collect();
     media.push(&repository);
-    let cache = lab.folder().join("cache");
+    let cache = lab.directory().join("cache");
     let cache_text = text(&cache);
     let more = ["--cache", &cache_text, "--no-gpgcheck", "hostile", "--post-timeout", "60s"];
     let output = product::run(&lab.arguments("controller", &media, &more));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("printed nothing for 60 seconds; `sleep 4322` is running"), "{said}");
-    assert!(said.contains("nothing printed for 30 seconds; `sleep 4322` is running"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("printed nothing for 60 seconds; `sleep 4322` is running"), "{stderr}");
+    assert!(stderr.contains("nothing printed for 30 seconds; `sleep 4322` is running"), "{stderr}");
     let logs = fs::read_dir(cache.join("logs")).expect("logs").flatten();
     let log = logs.map(|l| fs::read_to_string(l.path()).expect("log")).collect::<String>();
-    let said = Said { report: String::new(), output: log, code: Some(0) };
-    check(&said, "a package's %post");
+    let attempt = Attempt { report: String::new(), output: log, code: Some(0) };
+    check(&attempt, "a package's %post");
 }

@@ -15,7 +15,7 @@ use std::process::Output;
 const NODES: [(&str, &str); 3] =
     [("openstack", "192.168.1.10"), ("nova01", "192.168.1.11"), ("nova02", "192.168.1.12")];
 
-/// A lab with a state folder of its own.
+/// A lab with a state directory of its own.
 struct Place {
     lab: Lab,
 }
@@ -30,7 +30,7 @@ impl Place {
     }
 
     fn state(&self) -> PathBuf {
-        self.lab.folder().join("state")
+        self.lab.directory().join("state")
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
@@ -39,30 +39,30 @@ impl Place {
         command.output().expect("imgbuild starts")
     }
 
-    /// Runs it, which must succeed: what it printed, and what it said.
+    /// Runs it, which must succeed: its standard output and standard error.
     fn ok(&self, arguments: &[&str]) -> (String, String) {
         let output = self.run(arguments);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "imgbuild {arguments:?}: {}\n{said}", output.status);
-        (String::from_utf8_lossy(&output.stdout).into_owned(), said)
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "imgbuild {arguments:?}: {}\n{stderr}", output.status);
+        (String::from_utf8_lossy(&output.stdout).into_owned(), stderr)
     }
 
     fn profile(&self, role: &str) -> String {
-        text(&self.lab.folder().join(format!("profiles/{role}.toml")))
+        text(&self.lab.directory().join(format!("profiles/{role}.toml")))
     }
 
-    /// Builds the archives of a role into the folder `output`; returns the folder and what was
-    /// said.
+    /// Builds the archives of a role into the directory `output`; returns the directory and the
+    /// messages.
     fn build(&self, role: &str, output: &str) -> (PathBuf, String) {
-        let folder = self.lab.folder().join(output);
-        let (profile, place) = (self.profile(role), text(&folder));
+        let directory = self.lab.directory().join(output);
+        let (profile, place) = (self.profile(role), text(&directory));
         let arguments = ["--profile", &profile, "--media", "practice", "--format", "tar"];
         let more = ["--output", &place, "--progress", "plain"];
-        let (_, said) = self.ok(&[&arguments[..], &more].concat());
-        (folder, said)
+        let (_, stderr) = self.ok(&[&arguments[..], &more].concat());
+        (directory, stderr)
     }
 
-    /// Fingerprints by name, as `secrets list --json` tells them.
+    /// Fingerprints by name, as `secrets list --json` prints them.
     fn fingerprints(&self) -> BTreeMap<String, Option<String>> {
         let list: Value = serde_json::from_str(&self.ok(&["secrets", "list", "--json"]).0)
             .expect("JSON of secrets list");
@@ -72,7 +72,7 @@ impl Place {
     }
 }
 
-/// Starts the own sshd of the image unpacked at `$1` with its own keys, and says for each key
+/// Starts the own sshd of the image unpacked at `$1` with its own keys, and prints for each key
 /// and address that follow whether one logs in on 192.168.1.11 with that from there. The
 /// password of root is locked; without PAM that would be root.
 const LOG_IN: &str = "set -e
@@ -100,7 +100,7 @@ done";
 
 /// packstack's key logs in from the controller alone, the user's from anywhere.
 fn check_logins(archive: &Path, store: &Secrets, user_key: &Path) {
-    let root = tempfile::tempdir_in(product::cache_folder()).expect("temporary folder");
+    let root = tempfile::tempdir_in(product::cache_directory()).expect("temporary directory");
     let place = text(root.path());
     oracle::ok("tar", ["-xpzf", &text(archive), "-C", &place, "--numeric-owner"]);
     let (lab, user) = (text(&store.path("id_rsa")), text(user_key));
@@ -117,9 +117,9 @@ fn check_logins(archive: &Path, store: &Secrets, user_key: &Path) {
         command.args([key.as_str(), address]);
     }
     let output = command.output().expect("sh starts");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let refused = "root@192.168.1.11: Permission denied (publickey";
-    let [controller, gateway, own, users] = said.lines().collect::<Vec<_>>()[..] else {
+    let [controller, gateway, own, users] = stdout.lines().collect::<Vec<_>>()[..] else {
         panic!("{output:?}")
     };
     assert_eq!((controller, users), ("yes", "yes"), "{output:?}");
@@ -128,7 +128,7 @@ fn check_logins(archive: &Path, store: &Secrets, user_key: &Path) {
 
 /// The secret parts of a node's archive, unpacked with owners and modes.
 fn unpack(archive: &Path, to: &Path) -> PathBuf {
-    fs::create_dir_all(to).expect("folder");
+    fs::create_dir_all(to).expect("directory");
     let (archive, place) = (text(archive), text(to));
     let parts = ["./etc/firstboot", "./root/.ssh"];
     oracle::ok("tar", [&["-xpzf", &archive, "-C", &place, "--numeric-owner"], &parts[..]].concat());
@@ -166,7 +166,7 @@ fn check_certificate(ca: &Path, certificate: &Path, key: &Path, name: &str, addr
     let x509 = |more: &[&str]| {
         oracle::ok("openssl", [&["x509", "-in", &certificate, "-noout"], more].concat())
     };
-    let said =
+    let printed =
         x509(&["-text", "-subject", "-checkhost", name, "-checkip", address.unwrap_or("::")]);
     let ip = match address {
         Some(address) => format!("IP {address} does match certificate"),
@@ -181,7 +181,7 @@ fn check_certificate(ca: &Path, certificate: &Path, key: &Path, name: &str, addr
         "CA:FALSE",
         "TLS Web Server Authentication, TLS Web Client Authentication",
     ] {
-        assert!(said.contains(words), "{name}: no `{words}` in\n{said}");
+        assert!(printed.contains(words), "{name}: no `{words}` in\n{printed}");
     }
     let public = oracle::ok("openssl", ["pkey", "-in", &key, "-pubout"]);
     assert_eq!(public, x509(&["-pubkey"]), "{name}: the key is another's");
@@ -247,8 +247,8 @@ fn check_controller(root: &Path, store: &Secrets) {
 }
 
 /// Others may read what they need of the outputs, and nothing that holds a secret.
-fn check_outputs(folder: &Path) {
-    for entry in fs::read_dir(folder).expect("outputs").flatten() {
+fn check_outputs(directory: &Path) {
+    for entry in fs::read_dir(directory).expect("outputs").flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let private =
             name == "build.log" || [".tar.gz", ".mtree.zst"].iter().any(|end| name.ends_with(end));
@@ -264,26 +264,26 @@ fn secrets_are_in_the_images_and_nowhere_else() {
     let plan = place.ok(&["plan", "--profile", &profile, "--media", "practice", "--json"]).0;
     assert!(!state.exists(), "a plan makes no secrets");
     let none = place.run(&["secrets", "list"]);
-    let said = String::from_utf8_lossy(&none.stderr).into_owned();
-    assert_eq!(none.status.code(), Some(2), "{said}");
-    assert!(said.contains("no lab has secrets yet"), "{said}");
+    let stderr = String::from_utf8_lossy(&none.stderr).into_owned();
+    assert_eq!(none.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("no lab has secrets yet"), "{stderr}");
 
     let onlooker = Onlooker::new();
-    let (controller, mut said) = place.build("controller", "controller");
+    let (controller, mut stderr) = place.build("controller", "controller");
     let (compute, more) = place.build("compute", "compute");
     let command_lines = onlooker.seen();
-    said.push_str(&more);
+    stderr.push_str(&more);
     assert!(command_lines.contains("--media practice"), "the builds were not looked at");
     let store = Secrets::of(&state);
     check_mode(&state.join("openstack-lab/secrets"), 0o700);
     assert_eq!(store.files(&state, &["-perm", "/077"]), Vec::<String>::new());
 
     store.assert_unseen("the plan", &plan);
-    store.assert_unseen("what imgbuild said", &said);
+    store.assert_unseen("imgbuild's messages", &stderr);
     store.assert_unseen("command lines", &command_lines);
-    for folder in [&controller, &compute] {
-        check_outputs(folder);
-        assert_eq!(store.files(folder, &[]), Vec::<String>::new(), "uncompressed in an output");
+    for directory in [&controller, &compute] {
+        check_outputs(directory);
+        assert_eq!(store.files(directory, &[]), Vec::<String>::new(), "uncompressed in an output");
     }
     // Trees are shared by all labs; what is searched holds the key of no node.
     assert_eq!(store.files(&product::cache().join("trees"), &[]), Vec::<String>::new());
@@ -292,9 +292,9 @@ fn secrets_are_in_the_images_and_nowhere_else() {
     let user_key = place.lab.key();
     for (name, address) in NODES {
         let controls = name == "openstack";
-        let folder = if controls { &controller } else { &compute };
-        let archive = folder.join(format!("{name}.tar.gz"));
-        let root = unpack(&archive, &place.lab.folder().join(name));
+        let directory = if controls { &controller } else { &compute };
+        let archive = directory.join(format!("{name}.tar.gz"));
+        let root = unpack(&archive, &place.lab.directory().join(name));
         check_node(&root, &store, name, address, &user_key);
         if controls {
             check_controller(&root, &store);
@@ -302,7 +302,7 @@ fn secrets_are_in_the_images_and_nowhere_else() {
             assert!(!root.join("root/.ssh/id_rsa").exists(), "{name}: packstack's key");
             assert!(!root.join("etc/firstboot/keystone-admin-password").exists(), "{name}");
         }
-        // Of what others may read, nothing holds a secret: the folder itself is closed too.
+        // Of what others may read, nothing holds a secret: the directory itself is closed too.
         assert_eq!(store.files(&root, &["-perm", "/077"]), Vec::<String>::new(), "{name}");
         let held = store.files(&root, &[]);
         assert_eq!(held.len(), if controls { 3 } else { 1 }, "{name}: {held:?}");
@@ -314,7 +314,7 @@ fn secrets_are_in_the_images_and_nowhere_else() {
 }
 
 #[test]
-fn secrets_stay_at_a_rebuild_and_change_when_told_to() {
+fn secrets_stay_at_a_rebuild_and_change_on_request() {
     let place = Place::new();
     let first = digest(&place.build("controller", "first").0.join("openstack.tar.gz"));
     let second = digest(&place.build("controller", "second").0.join("openstack.tar.gz"));
@@ -330,8 +330,8 @@ fn secrets_stay_at_a_rebuild_and_change_when_told_to() {
 
     let unknown = place.run(&["secrets", "rotate", "nova09"]);
     assert_eq!(unknown.status.code(), Some(2));
-    let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
-    assert!(said.contains("no secret `nova09`") && said.contains("nova02"), "{said}");
+    let stderr = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(stderr.contains("no secret `nova09`") && stderr.contains("nova02"), "{stderr}");
     assert_eq!(place.fingerprints(), before);
 
     let rotated = place.ok(&["secrets", "rotate", "nova01", "ssh"]).0;
@@ -343,7 +343,7 @@ fn secrets_stay_at_a_rebuild_and_change_when_told_to() {
         names.iter().copied().filter(|name| before[*name] != after[*name]).collect();
     assert_eq!(changed, ["nova01", "ssh"]);
 
-    let old_ca = place.lab.folder().join("old-ca.crt");
+    let old_ca = place.lab.directory().join("old-ca.crt");
     fs::copy(old.path("ca.crt"), &old_ca).expect("copy");
     place.ok(&["secrets", "rotate"]);
     let new = Secrets::of(&place.state());
@@ -354,7 +354,7 @@ fn secrets_stay_at_a_rebuild_and_change_when_told_to() {
         let by_old = ["verify", "-CAfile", &text(&old_ca), &text(&certificate)].map(str::to_owned);
         assert!(!oracle::run("openssl", by_old).status.success(), "{name}: still by the old CA");
     }
-    // No value of before is there any more, nor a folder that was in the way.
+    // No old value exists any more, nor a directory that was in the way.
     assert_eq!(old.files(&place.state(), &[]), Vec::<String>::new());
     let left = fs::read_dir(place.state().join("openstack-lab")).expect("lab").flatten();
     let left: Vec<_> = left.map(|e| e.file_name()).collect();
@@ -362,7 +362,7 @@ fn secrets_stay_at_a_rebuild_and_change_when_told_to() {
 
     let third = place.build("controller", "third").0.join("openstack.tar.gz");
     assert_ne!(first, digest(&third));
-    let root = unpack(&third, &place.lab.folder().join("root"));
+    let root = unpack(&third, &place.lab.directory().join("root"));
     check_node(&root, &new, "openstack", "192.168.1.10", &place.lab.key());
     check_controller(&root, &new);
 }

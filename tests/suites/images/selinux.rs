@@ -30,7 +30,7 @@ fn paths() -> Vec<String> {
 }
 
 #[test]
-fn labels_are_what_libselinux_says() {
+fn labels_are_those_of_libselinux() {
     let contexts = Contexts::read(Path::new("/"), FILE_CONTEXTS)
         .expect("the policy is understood")
         .expect("Debian package selinux-policy-default");
@@ -48,10 +48,10 @@ fn labels_are_what_libselinux_says() {
     ] {
         for some in paths.chunks(2000) {
             let options = ["-n", "-N", "-m", name].map(str::to_owned);
-            let said = oracle::run("matchpathcon", options.iter().chain(some));
-            let said = String::from_utf8_lossy(&said.stdout).into_owned();
-            assert_eq!(said.lines().count(), some.len(), "one answer for each path");
-            for (path, expected) in some.iter().zip(said.lines()) {
+            let printed = oracle::run("matchpathcon", options.iter().chain(some));
+            let printed = String::from_utf8_lossy(&printed.stdout).into_owned();
+            assert_eq!(printed.lines().count(), some.len(), "one answer for each path");
+            for (path, expected) in some.iter().zip(printed.lines()) {
                 let ours = contexts.lookup(path.as_bytes(), kind).unwrap_or("<<none>>");
                 if ours != expected {
                     differing.push(format!("{path} ({name}): {ours}, libselinux {expected}"));

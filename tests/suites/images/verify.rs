@@ -11,7 +11,7 @@ use std::process::Output;
 
 /// One build for all that is asked of it: the controller on a small disk, raw and qcow2.
 #[test]
-fn a_build_can_be_verified_compared_and_told_of() {
+fn a_build_can_be_verified_compared_and_inspected() {
     let lab = Lab::new();
     lab.edit("profiles/controller.toml", "50 GiB", "5 GiB");
     let os = text(&product::practice().join("os"));
@@ -20,12 +20,12 @@ fn a_build_can_be_verified_compared_and_told_of() {
     changed_files_are_named(&lab);
     changed_boot_loader_and_partitions_are_named(&lab);
     unused_space_and_damage(&lab);
-    what_is_no_image_is_refused(&lab);
+    what_is_not_an_image_is_refused(&lab);
     the_list_of_files_is_one_that_bsdtar_reads(&lab);
-    images_that_differ_are_told_apart(&lab);
-    nodes_of_a_role_differ_in_identity_alone(&lab);
+    images_that_differ_are_distinguished(&lab);
+    nodes_of_a_role_differ_only_in_identity(&lab);
     the_bill_of_materials_is_valid_spdx(&lab);
-    an_image_says_what_it_is(&lab);
+    inspect_shows_an_image(&lab);
     a_rebuilt_image_shows_what_was_changed_since(&lab);
 }
 
@@ -44,8 +44,8 @@ fn verify(image: &Path, more: &[&str], code: i32) -> Value {
     let mut arguments = vec!["verify", &image, "--json"];
     arguments.extend(more);
     let output = imgbuild(&arguments);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
     json(&output)
 }
 
@@ -77,15 +77,15 @@ fn debugfs(raw: &str, request: &str) -> String {
     oracle::ok("debugfs", ["-w", "-R", request, &format!("{raw}?offset={}", offset(raw, 3))])
 }
 
-/// A copy of the raw image under the name that the manifest knows, with the manifest beside it.
+/// A copy of the raw image under the name that the manifest knows, with the manifest next to it.
 fn copy(lab: &Lab, name: &str) -> (tempfile::TempDir, String) {
-    let folder = tempfile::tempdir_in(lab.folder()).expect("temporary folder");
+    let directory = tempfile::tempdir_in(lab.directory()).expect("temporary directory");
     for file in [name, "manifest.json", "openstack.mtree.zst"] {
-        let (from, to) = (lab.output().join(file), folder.path().join(file));
+        let (from, to) = (lab.output().join(file), directory.path().join(file));
         oracle::ok("cp", ["--sparse=always", &text(&from), &text(&to)]);
     }
-    let image = text(&folder.path().join(name));
-    (folder, image)
+    let image = text(&directory.path().join(name));
+    (directory, image)
 }
 
 fn flip(image: &str, at: u64) {
@@ -102,7 +102,7 @@ fn images_are_as_built_in_any_format(lab: &Lab) {
     }
     // Another tool's encoding: every file is read and hashed by our readers.
     let manifest = text(&lab.output().join("manifest.json"));
-    let copy = lab.folder().join("zstd.img");
+    let copy = lab.directory().join("zstd.img");
     let from = text(&lab.output().join("openstack.qcow2"));
     let zstd = ["convert", "-c", "-O", "qcow2", "-o", "compression_type=zstd"];
     oracle::ok("qemu-img", zstd.into_iter().chain([from.as_str(), &text(&copy)]));
@@ -113,8 +113,8 @@ fn images_are_as_built_in_any_format(lab: &Lab) {
 }
 
 fn changed_files_are_named(lab: &Lab) {
-    let (folder, raw) = copy(lab, "openstack.raw");
-    let added = folder.path().join("added");
+    let (directory, raw) = copy(lab, "openstack.raw");
+    let added = directory.path().join("added");
     fs::write(&added, "x").expect("file");
     let blocks = debugfs(&raw, "blocks /etc/passwd");
     let block: u64 = blocks.split_whitespace().next().and_then(|b| b.parse().ok()).expect("block");
@@ -136,16 +136,16 @@ fn changed_files_are_named(lab: &Lab) {
             "file removed /etc/resolv.conf: ",
         ]
     );
-    let said = String::from_utf8(imgbuild(&["verify", &raw]).stdout).expect("UTF-8");
-    assert!(said.contains("changed: /etc/passwd: content\n"), "{said}");
+    let stdout = String::from_utf8(imgbuild(&["verify", &raw]).stdout).expect("UTF-8");
+    assert!(stdout.contains("changed: /etc/passwd: content\n"), "{stdout}");
 }
 
 fn changed_boot_loader_and_partitions_are_named(lab: &Lab) {
-    let (folder, raw) = copy(lab, "openstack.raw");
+    let (directory, raw) = copy(lab, "openstack.raw");
     flip(&raw, 100);
     flip(&raw, offset(&raw, 1) + 1000);
     let esp = format!("{raw}@@{}", offset(&raw, 2));
-    let extra = folder.path().join("startup.nsh");
+    let extra = directory.path().join("startup.nsh");
     fs::write(&extra, "echo").expect("file");
     oracle::ok("mcopy", ["-i", &esp, &text(&extra), "::/EFI/startup.nsh"]);
     oracle::ok("sgdisk", ["-u", "3:11111111-2222-3333-4444-555555555555", "-c", "1:other", &raw]);
@@ -163,14 +163,14 @@ fn changed_boot_loader_and_partitions_are_named(lab: &Lab) {
 }
 
 fn unused_space_and_damage(lab: &Lab) {
-    let (_folder, raw) = copy(lab, "openstack.raw");
+    let (_directory, raw) = copy(lab, "openstack.raw");
     let size = fs::metadata(&raw).expect("raw").len();
     // Between the last partition and the backup of the table.
     flip(&raw, size - 300_000);
     let report = verify(Path::new(&raw), &[], 4);
     assert_eq!(differences(&report), ["image changed openstack.raw: "]);
 
-    let (_folder, qcow2) = copy(lab, "openstack.qcow2");
+    let (_directory, qcow2) = copy(lab, "openstack.qcow2");
     let length = fs::metadata(&qcow2).expect("qcow2").len();
     flip(&qcow2, length / 2);
     let output = imgbuild(&["verify", &qcow2, "--json"]);
@@ -178,16 +178,16 @@ fn unused_space_and_damage(lab: &Lab) {
     assert!(code == Some(4) || code == Some(2), "{}", String::from_utf8_lossy(&output.stderr));
     File::options().write(true).open(&qcow2).expect("qcow2").set_len(length / 3).expect("cut");
     let output = imgbuild(&["verify", &qcow2]);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
 }
 
-fn what_is_no_image_is_refused(lab: &Lab) {
+fn what_is_not_an_image_is_refused(lab: &Lab) {
     let refused = |arguments: &[&str], words: &[&str]| {
         let output = imgbuild(arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(words.iter().all(|w| said.contains(w)), "{words:?} in {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(words.iter().all(|w| stderr.contains(w)), "{words:?} in {stderr}");
     };
     let manifest = text(&lab.output().join("manifest.json"));
     let packages = text(&lab.output().join("packages.txt"));
@@ -199,20 +199,20 @@ fn what_is_no_image_is_refused(lab: &Lab) {
 }
 
 fn the_list_of_files_is_one_that_bsdtar_reads(lab: &Lab) {
-    let list = lab.folder().join("list.mtree");
+    let list = lab.directory().join("list.mtree");
     let packed = text(&lab.output().join("openstack.mtree.zst"));
     oracle::ok("unzstd", ["-q", "-f", "-o", &text(&list), &packed]);
-    let said = oracle::ok("bsdtar", ["-tvf", &text(&list)]);
-    let line = said.lines().find(|l| l.ends_with("etc/hostname")).expect("/etc/hostname");
+    let printed = oracle::ok("bsdtar", ["-tvf", &text(&list)]);
+    let line = printed.lines().find(|l| l.ends_with("etc/hostname")).expect("/etc/hostname");
     assert!(line.starts_with("-rw-r--r--"), "{line}");
-    assert!(said.lines().any(|l| l.contains("bin -> ")), "links have targets");
+    assert!(printed.lines().any(|l| l.contains("bin -> ")), "links have targets");
 }
 
 /// `imgbuild diff`'s report, whose exit code must be `code`.
 fn diff(old: &Path, new: &Path, code: i32) -> Value {
     let output = imgbuild(&["diff", &text(old), &text(new), "--json"]);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
     json(&output)
 }
 
@@ -220,11 +220,11 @@ fn file<'a>(report: &'a Value, path: &str) -> Option<&'a Value> {
     report["files"].as_array().expect("files").iter().find(|f| f["place"] == path)
 }
 
-fn images_that_differ_are_told_apart(lab: &Lab) {
+fn images_that_differ_are_distinguished(lab: &Lab) {
     let image = lab.output().join("openstack.raw");
     assert_eq!(diff(&image, &lab.output().join("openstack.qcow2"), 0)["same"], true);
-    let (folder, raw) = copy(lab, "openstack.raw");
-    let motd = folder.path().join("motd");
+    let (directory, raw) = copy(lab, "openstack.raw");
+    let motd = directory.path().join("motd");
     fs::write(&motd, "planted\n").expect("file");
     for (path, mode) in [("/etc/chrony.conf", "0100644"), ("/etc/shadow", "0100600")] {
         debugfs(&raw, &format!("rm {path}"));
@@ -244,7 +244,7 @@ fn images_that_differ_are_told_apart(lab: &Lab) {
     assert_eq!(report["files"].as_array().expect("files").len(), 2, "{:#}", report["files"]);
 }
 
-fn nodes_of_a_role_differ_in_identity_alone(controller: &Lab) {
+fn nodes_of_a_role_differ_only_in_identity(controller: &Lab) {
     let lab = Lab::new();
     lab.edit("profiles/compute.toml", "100 GiB", "5 GiB");
     let os = text(&product::practice().join("os"));
@@ -269,7 +269,7 @@ fn nodes_of_a_role_differ_in_identity_alone(controller: &Lab) {
     assert!(name["text"].as_str().expect("text").contains("-nova01\n+nova02\n"), "{name}");
     assert_eq!(file(&report, "/etc/firstboot/pki/node.key").expect("key").get("text"), None);
 
-    // Output folders: other packages, another disk, another role.
+    // Output directories: other packages, another disk, another role.
     let other = controller.output();
     let report = diff(&lab.output(), &other, 4);
     let packages = report["packages"].as_array().expect("packages");
@@ -283,13 +283,13 @@ fn nodes_of_a_role_differ_in_identity_alone(controller: &Lab) {
 
 fn the_bill_of_materials_is_valid_spdx(lab: &Lab) {
     let sbom = text(&lab.output().join("sbom.spdx.json"));
-    let folder = tempfile::tempdir().expect("temporary folder");
-    let venv = folder.path().join("venv");
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let venv = directory.path().join("venv");
     oracle::ok("python3", ["-m", "venv", &text(&venv)]);
     let tool = |name: &str| text(&venv.join("bin").join(name));
     oracle::ok(&tool("pip"), ["install", "--quiet", "spdx-tools==0.8.3"]);
-    let said = oracle::ok(&tool("pyspdxtools"), ["-i", &sbom]);
-    assert!(said.is_empty(), "{said}");
+    let printed = oracle::ok(&tool("pyspdxtools"), ["-i", &sbom]);
+    assert!(printed.is_empty(), "{printed}");
     let document: Value = serde_json::from_slice(&fs::read(&sbom).expect("SBOM")).expect("JSON");
     let manifest: Value =
         serde_json::from_slice(&fs::read(lab.output().join("manifest.json")).expect("manifest"))
@@ -305,16 +305,16 @@ fn the_bill_of_materials_is_valid_spdx(lab: &Lab) {
     assert!(purl.starts_with("pkg:rpm/practice/bash@") && purl.contains("?arch=x86_64"), "{purl}");
     assert!(!expected["license"].as_str().expect("license").is_empty());
 
-    let folder = text(&lab.output());
+    let directory = text(&lab.output());
     let check =
         "grep -v '[.]raw$' SHA256SUMS | sha256sum --quiet -c && ls | grep -v SHA256SUMS | sort";
-    let names = oracle::ok("sh", ["-c", &format!("cd {folder} && {check}")]);
-    let sums = oracle::ok("sh", ["-c", &format!("cd {folder} && cut -c67- SHA256SUMS | sort")]);
+    let names = oracle::ok("sh", ["-c", &format!("cd {directory} && {check}")]);
+    let sums = oracle::ok("sh", ["-c", &format!("cd {directory} && cut -c67- SHA256SUMS | sort")]);
     assert_eq!(names, sums, "every file has a checksum");
 }
 
 fn a_rebuilt_image_shows_what_was_changed_since(lab: &Lab) {
-    let (_folder, raw) = copy(lab, "openstack.raw");
+    let (_directory, raw) = copy(lab, "openstack.raw");
     debugfs(&raw, "set_inode_field /etc/hosts mode 0100600");
     let report = verify(Path::new(&raw), &["--rebuild", "--progress", "none"], 4);
     assert_eq!(
@@ -323,7 +323,7 @@ fn a_rebuilt_image_shows_what_was_changed_since(lab: &Lab) {
     );
 }
 
-fn an_image_says_what_it_is(lab: &Lab) {
+fn inspect_shows_an_image(lab: &Lab) {
     let output = imgbuild(&["inspect", &text(&lab.output().join("openstack.qcow2")), "--json"]);
     let about = json(&output);
     let raw = text(&lab.output().join("openstack.raw"));
@@ -340,7 +340,7 @@ fn an_image_says_what_it_is(lab: &Lab) {
     assert_eq!(about["node"]["address"], "192.168.1.10");
     assert_eq!(about["kernels"].as_array().expect("kernels").len(), 1);
     assert!(about["packages"].as_u64().expect("packages") > 50);
-    let said = imgbuild(&["inspect", &raw]);
-    assert!(said.status.success() && !said.stdout.is_empty());
+    let printed = imgbuild(&["inspect", &raw]);
+    assert!(printed.status.success() && !printed.stdout.is_empty());
     assert_eq!(imgbuild(&["inspect", "/etc/passwd"]).status.code(), Some(2));
 }

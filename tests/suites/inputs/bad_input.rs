@@ -8,16 +8,16 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Stdio;
 
-/// Runs a build that must fail with `code`, leave no output, and say every part of `words`.
+/// Runs a build that must fail with `code`, leave no output, and print every part of `words`.
 fn fails(lab: &Lab, media: &[&str], more: &[&str], code: i32, words: &[&str]) {
     let output = product::run(&lab.arguments("controller", media, more));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
     for word in words {
-        assert!(said.contains(word), "`{word}` in:\n{said}");
+        assert!(stderr.contains(word), "`{word}` in:\n{stderr}");
     }
-    assert_eq!(said.matches("imgbuild: error:").count(), 1, "{said}");
-    assert!(!lab.output().exists(), "something is left in the output folder");
+    assert_eq!(stderr.matches("imgbuild: error:").count(), 1, "{stderr}");
+    assert!(!lab.output().exists(), "something is left in the output directory");
 }
 
 fn os() -> String {
@@ -26,7 +26,7 @@ fn os() -> String {
 
 /// A copy of the practice install tree whose files are links, so that one can be replaced.
 fn linked_copy(lab: &Lab) -> std::path::PathBuf {
-    let copy = lab.folder().join("os");
+    let copy = lab.directory().join("os");
     oracle::ok("cp", ["-al", &os(), &text(&copy)]);
     copy
 }
@@ -45,7 +45,7 @@ fn missing_medium() {
 #[test]
 fn truncated_iso() {
     let lab = Lab::new();
-    let cut = lab.folder().join("cut.iso");
+    let cut = lab.directory().join("cut.iso");
     fs::copy(product::practice().join("practice-os.iso"), &cut).expect("practice ISO");
     File::options().write(true).open(&cut).expect("copy").set_len(20 << 20).expect("cut");
     fails(&lab, &[&text(&cut)], &[], 2, &["cut.iso", "truncated"]);
@@ -70,7 +70,7 @@ fn corrupted_rpm() {
     let file = File::options().write(true).open(&rpm).expect("copy");
     file.write_all_at(&[!bytes[middle]], middle as u64).expect("flip");
     // An empty cache, or the installed tree would be at hand.
-    let cache = text(&lab.folder().join("cache"));
+    let cache = text(&lab.directory().join("cache"));
     fails(
         &lab,
         &[&text(&copy)],
@@ -81,10 +81,10 @@ fn corrupted_rpm() {
 }
 
 #[test]
-fn folder_without_repodata() {
+fn directory_without_repodata() {
     let lab = Lab::new();
-    let empty = lab.folder().join("empty");
-    fs::create_dir(&empty).expect("folder");
+    let empty = lab.directory().join("empty");
+    fs::create_dir(&empty).expect("directory");
     fails(&lab, &[&text(&empty)], &[], 2, &["has no yum repository", "repodata/repomd.xml"]);
 }
 
@@ -112,8 +112,8 @@ fn disk_too_small() {
 #[test]
 fn no_free_space() {
     let lab = Lab::new();
-    let small = lab.folder().join("small");
-    fs::create_dir(&small).expect("folder");
+    let small = lab.directory().join("small");
+    fs::create_dir(&small).expect("directory");
     oracle::ok("mount", ["-t", "tmpfs", "-o", "size=16m", "tmpfs", &text(&small)]);
     let cache = text(&small.join("cache"));
     let result = std::panic::catch_unwind(|| {
@@ -132,21 +132,24 @@ fn no_free_space() {
 #[test]
 fn existing_output_is_kept() {
     let lab = Lab::new();
-    fs::create_dir(lab.output()).expect("folder");
+    fs::create_dir(lab.output()).expect("directory");
     let mine = lab.output().join("openstack.qcow2");
     fs::write(&mine, "mine").expect("file");
     let output = product::run(&lab.arguments("controller", &[&os()], &[]));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("already holds openstack.qcow2") && said.contains("--force"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(
+        stderr.contains("already holds openstack.qcow2") && stderr.contains("--force"),
+        "{stderr}"
+    );
     assert_eq!(fs::read_to_string(mine).expect("file"), "mine");
-    assert_eq!(fs::read_dir(lab.output()).expect("folder").count(), 1);
+    assert_eq!(fs::read_dir(lab.output()).expect("directory").count(), 1);
 }
 
 #[test]
 fn ctrl_c_in_the_middle() {
     let lab = Lab::new();
-    let cache = lab.folder().join("cache");
+    let cache = lab.directory().join("cache");
     let mut child = product::command()
         .args(lab.arguments("controller", &[&os()], &["--cache", &text(&cache)]))
         .stderr(Stdio::piped())
@@ -170,12 +173,12 @@ fn ctrl_c_in_the_middle() {
     assert_eq!(status.code(), Some(130), "{rest}");
     assert!(rest.contains("interrupted"), "{rest}");
     assert!(!lab.output().exists());
-    let place = text(lab.folder());
+    let place = text(lab.directory());
     assert!(
         !fs::read_to_string("/proc/mounts").expect("mounts").contains(&place),
         "a mount is left"
     );
-    let left: Vec<String> = processes_in(lab.folder());
+    let left: Vec<String> = processes_in(lab.directory());
     assert!(left.is_empty(), "processes are left: {left:?}");
     let trees: Vec<_> = fs::read_dir(cache.join("trees"))
         .expect("trees")
@@ -185,12 +188,12 @@ fn ctrl_c_in_the_middle() {
     assert!(trees.is_empty(), "{trees:?}");
 }
 
-/// Processes whose root folder is below `folder`.
-fn processes_in(folder: &Path) -> Vec<String> {
+/// Processes whose root directory is below `directory`.
+fn processes_in(directory: &Path) -> Vec<String> {
     fs::read_dir("/proc")
         .expect("/proc")
         .filter_map(|e| fs::read_link(e.ok()?.path().join("root")).ok())
-        .filter(|root| root.starts_with(folder))
+        .filter(|root| root.starts_with(directory))
         .map(|root| text(&root))
         .collect()
 }

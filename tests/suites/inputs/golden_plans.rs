@@ -8,18 +8,18 @@ use std::fs;
 
 /// The plan of a shipped profile, with this machine's paths taken out.
 fn plan(profile: &str, json: bool) -> String {
-    let home = tempfile::tempdir().expect("temporary folder");
+    let home = tempfile::tempdir().expect("temporary directory");
     let workspace = product::workspace();
     let mut command = product::command();
-    // No keys of whoever runs this.
+    // No keys of the user who runs this.
     command.env("HOME", home.path()).args(["plan", "--progress", "none", "--profile", profile]);
     command.args(["--media", "tests/fixtures/plan/os"]);
     if json {
         command.arg("--json");
     }
     let output = command.output().expect("imgbuild starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{profile}: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{profile}: {stderr}");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     text.replace(workspace.to_str().expect("UTF-8"), "WORKSPACE")
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 /// The corpus, or `None` where it is absent.
 fn corpus() -> Option<PathBuf> {
-    shared().map(|folder| folder.join("corpus/kickstart"))
+    shared().map(|directory| directory.join("corpus/kickstart"))
 }
 
 fn read(text: &str) -> Result<Kickstart, Vec<Diagnostic>> {
@@ -66,7 +66,7 @@ fn pykickstarts_own_cases() {
     assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// Every command and section of the dialect has a fate in the report.
+/// Every command and section of the dialect has its support in the report.
 #[test]
 fn every_command_is_reported() {
     let text = "auth --enableshadow\nauthconfig --passalgo=sha512\nbtrfs none btrfs.1\nautostep\n\
@@ -116,19 +116,19 @@ fn validate(path: &str) -> (Option<i32>, Value) {
     (output.status.code(), serde_json::from_slice(&output.stdout).unwrap())
 }
 
-/// Writes a file of `folder`, whose path it returns.
-fn write(folder: &tempfile::TempDir, name: &str, text: &str) -> String {
-    let path = folder.path().join(name);
+/// Writes a file of `directory`, whose path it returns.
+fn write(directory: &tempfile::TempDir, name: &str, text: &str) -> String {
+    let path = directory.path().join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, text).unwrap();
     path.to_str().unwrap().to_owned()
 }
 
 #[test]
-fn mistakes_are_said_as_json_with_their_places() {
-    let folder = tempfile::tempdir().unwrap();
+fn diagnostics_are_printed_as_json_with_their_places() {
+    let directory = tempfile::tempdir().unwrap();
     let text = "lang en_US.UTF-8\n  skpx\npart / --sise=1 'x\nnetwork --mtu\n";
-    let bad = write(&folder, "bad.ks", text);
+    let bad = write(&directory, "bad.ks", text);
     let (code, json) = validate(&bad);
     assert_eq!(
         (code, &json["ok"], &json["report"]),
@@ -144,18 +144,18 @@ fn mistakes_are_said_as_json_with_their_places() {
 }
 
 /// A kickstart with an included file in a directory of its own, which includes `last`.
-fn including(folder: &tempfile::TempDir, last: &str) -> String {
-    write(folder, "more/x", "skipx\n%include y\n");
-    write(folder, "more/y", last);
+fn including(directory: &tempfile::TempDir, last: &str) -> String {
+    write(directory, "more/x", "skipx\n%include y\n");
+    write(directory, "more/y", last);
     let text = "rootpw secret\nraid / --device=0 --level=1 raid.1 raid.2\n%include more/x\n";
-    write(folder, "good.ks", text)
+    write(directory, "good.ks", text)
 }
 
-/// Passwords in clear are warned about and not repeated; a refused line is no error.
+/// Passwords in clear are warned about and not repeated; a refused line is not an error.
 #[test]
-fn the_report_is_said_as_json_for_every_line_of_every_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let good = including(&folder, "lang cs_CZ.UTF-8\n");
+fn the_report_is_printed_as_json_for_every_line_of_every_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let good = including(&directory, "lang cs_CZ.UTF-8\n");
     let (code, json) = validate(&good);
     assert_eq!((code, &json["ok"]), (Some(0), &true.into()));
     assert_eq!(json["warnings"][0]["line"], 1);
@@ -183,8 +183,8 @@ fn the_report_is_said_as_json_for_every_line_of_every_file() {
 /// A circle is refused with its chain, and together with what else is wrong.
 #[test]
 fn files_that_include_each_other_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let (code, json) = validate(&including(&folder, "%include ../good.ks\nskpx\n"));
+    let directory = tempfile::tempdir().unwrap();
+    let (code, json) = validate(&including(&directory, "%include ../good.ks\nskpx\n"));
     let message = json["errors"][0]["message"].as_str().unwrap();
     assert_eq!(code, Some(2));
     assert!(message.starts_with("files include each other: "), "{message}");
@@ -204,9 +204,9 @@ fn profiles_are_validated_and_rendered_for_each_node() {
     };
     let (one, two) = (render("nova01"), render("nova02"));
     assert!(one.contains("--ip=192.168.1.11 ") && two.contains("--ip=192.168.1.12 "));
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     for (name, text) in [("one.ks", one.clone()), ("normal.ks", read(&one).unwrap().normalized())] {
-        let path = folder.path().join(name);
+        let path = directory.path().join(name);
         fs::write(&path, text).unwrap();
         assert_eq!(ksvalidator(&path), [""; 0], "{name}");
     }
@@ -218,8 +218,8 @@ fn profiles_are_validated_and_rendered_for_each_node() {
     );
     let output = product::run(&["kickstart", "render", "--profile", "compute"]);
     assert_eq!(output.status.code(), Some(2));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("nova01, nova02"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(stderr.contains("nova01, nova02"), "{stderr}");
 }
 
 /// Every file that the dialect accepts has a report, without a crash.
@@ -240,20 +240,20 @@ fn every_accepted_file_has_a_report() {
             row[0]
         );
         let report = json["report"].as_array().unwrap();
-        let told: Vec<(u64, &str)> = report
+        let reported: Vec<(u64, &str)> = report
             .iter()
             .map(|l| (l["line"].as_u64().unwrap(), l["command"].as_str().unwrap()))
             .collect();
         let bytes = fs::read(path).unwrap();
         let text = String::from_utf8_lossy(&bytes);
         let expected = if row[1] == "accept" { heads(&text) } else { Vec::new() };
-        assert_eq!(told, expected, "{}", row[0]);
+        assert_eq!(reported, expected, "{}", row[0]);
         assert!(report.iter().all(|l| l["why"].as_str().is_some_and(|w| !w.is_empty())));
     }
 }
 
 /// Line and first word of every command and section of a kickstart, in order, and of every
-/// `%include` in a section: each of them has a fate.
+/// `%include` in a section: each of them has its support reported.
 fn heads(text: &str) -> Vec<(u64, &str)> {
     let mut heads = Vec::new();
     let mut section: Option<(u64, &str)> = None;

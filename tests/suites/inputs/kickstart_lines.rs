@@ -1,4 +1,4 @@
-//! Kickstart line → what an image gets of it, and what the report says: a table. Files are
+//! Kickstart line → what an image gets of it, and its line in the report: a table. Files are
 //! judged by the programs that read them.
 
 use builder::kickstart::Fate::{self, Honoured, NotApplicable, Refused, Translated};
@@ -24,16 +24,16 @@ fn accounts_before() -> AccountFiles {
 
 /// The controller's spec with `line` in its kickstart.
 fn spec(lab: &Lab, line: &str) -> Spec {
-    let path = lab.folder().join("kickstart/controller.ks");
+    let path = lab.directory().join("kickstart/controller.ks");
     let old = fs::read_to_string(&path).expect("kickstart");
     fs::write(&path, old.replace("\nzerombr\n", &format!("\n{line}\nzerombr\n"))).expect("write");
-    let profile = text(&lab.folder().join("profiles/controller.toml"));
+    let profile = text(&lab.directory().join("profiles/controller.toml"));
     let request = Request {
         profile: &profile,
         lab: None,
         node: None,
-        directory: lab.folder(),
-        home: Some(lab.folder()),
+        directory: lab.directory(),
+        home: Some(lab.directory()),
     };
     let spec = load(&request).unwrap_or_else(|e| panic!("{line}: {e}"));
     fs::write(&path, old).expect("write");
@@ -67,7 +67,7 @@ fn files(spec: &Spec) -> BTreeMap<String, String> {
     files
 }
 
-/// What the report says of the line that the kickstart ends with.
+/// The report on the line that the kickstart ends with.
 fn alone(line: &str) -> (Fate, String, Kickstart) {
     let text = Text { file: "ks", text: line, lines: &SourceMap::default(), salt: "lab" };
     let kickstart = parse(&text).unwrap_or_else(|e| panic!("{line}: {e:?}"));
@@ -246,7 +246,7 @@ const REASONS: &[(&str, Fate, &str)] = &[
 ];
 
 #[test]
-fn every_other_line_says_why() {
+fn every_other_line_reports_why() {
     for &(line, fate, words) in REASONS {
         let (found, why, _) = alone(line);
         assert_eq!(found, fate, "{line}: {why}");
@@ -254,9 +254,9 @@ fn every_other_line_says_why() {
     }
 }
 
-/// The report tells what this line does, not what such lines do.
+/// The report shows what this line does, not what such lines do.
 #[test]
-fn what_is_said_of_a_line_is_true_of_it() {
+fn what_is_reported_of_a_line_is_true_of_it() {
     for (line, words) in [
         ("timezone Etc/UTC", "the time zone; chrony's servers are the lab file's"),
         ("timezone Etc/UTC --ntpservers=a", "lab file's, which have to be these"),
@@ -296,8 +296,8 @@ fn what_an_image_does_otherwise_is_warned_of() {
 fn packages_are_those_that_any_node_of_the_role_needs() {
     let lab = Lab::new();
     let needs = |node: Option<&str>| {
-        let profile = text(&lab.folder().join("profiles/compute.toml"));
-        let (directory, home) = (lab.folder(), Some(lab.folder()));
+        let profile = text(&lab.directory().join("profiles/compute.toml"));
+        let (directory, home) = (lab.directory(), Some(lab.directory()));
         let request = Request { profile: &profile, lab: None, node, directory, home };
         load(&request).unwrap_or_else(|e| panic!("{node:?}: {e}")).needs
     };
@@ -310,9 +310,9 @@ fn packages_are_those_that_any_node_of_the_role_needs() {
     }
 }
 
-/// Of a command that stands twice the later one counts, as pykickstart merges them.
+/// Of a command that is given twice the later one counts, as pykickstart merges them.
 #[test]
-fn a_line_that_a_later_one_replaces_is_told() {
+fn a_line_that_a_later_one_replaces_is_reported() {
     let (_, _, kickstart) = alone("bootloader --append=one --timeout=3\nbootloader --append=two");
     assert_eq!(kickstart.bootloader.append, "two");
     assert_eq!(kickstart.bootloader.timeout, Some(3));
@@ -334,22 +334,22 @@ fn files_that_packages_mark_can_be_left_out() {
     assert_eq!(kickstart.packages.languages.as_deref(), Some("en_US:cs"));
 }
 
-/// firewalld's own schema of EL7's package says yes to the zones, and no to a broken one.
+/// firewalld's own schema of EL7's package accepts the zones, and refuses a broken one.
 #[test]
 fn zones_are_valid_to_firewalld() {
     let Some(shared) = product::shared() else { return };
     let lab = lab();
-    let folder = lab.folder();
+    let directory = lab.directory();
     let rpm = shared.join("el7/media/Packages/firewalld-0.5.3-5.el7.noarch.rpm");
     let schema = "./usr/lib/firewalld/xmlschema/zone.xsd";
-    oracle::ok("bsdtar", ["-xf", &text(&rpm), "-C", &text(folder), schema]);
+    oracle::ok("bsdtar", ["-xf", &text(&rpm), "-C", &text(directory), schema]);
     let line = "firewall --enabled --service=http,https --port=5900-5999:tcp,161:udp --ssh \
                 --remove-service=dhcpv6-client --trust=eth1";
     let files = files(&spec(&lab, line));
     for zone in ["public", "trusted"] {
         let made = &files[&format!("/etc/firewalld/zones/{zone}.xml")];
-        let path = folder.join(format!("{zone}.xml"));
-        let xsd = text(&folder.join(schema));
+        let path = directory.join(format!("{zone}.xml"));
+        let xsd = text(&directory.join(schema));
         fs::write(&path, made).expect("write");
         oracle::ok("xmllint", ["--noout", "--schema", &xsd, &text(&path)]);
         fs::write(&path, made.replace("<zone", "<zone colour=\"red\"")).expect("write");
@@ -359,7 +359,7 @@ fn zones_are_valid_to_firewalld() {
     }
     let public = &files["/etc/firewalld/zones/public.xml"];
     let query = |expression: &str| {
-        let path = folder.join("public.xml");
+        let path = directory.join("public.xml");
         fs::write(&path, public).expect("write");
         oracle::ok("xmllint", ["--xpath", expression, &text(&path)]).trim().to_owned()
     };

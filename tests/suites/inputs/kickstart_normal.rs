@@ -35,7 +35,7 @@ fn accepted(corpus: &Path) -> Vec<(String, String)> {
 type Justified = (&'static str, fn(&str) -> String);
 const JUSTIFIED: [Justified; 4] = [
     ("scripts with CRLF get LF: sh takes the CR for a part of its words", |t| t.replace('\r', "")),
-    ("keyboard's old form beside the new one has no effect; it is a comment in theirs", |t| {
+    ("keyboard's old form next to the new one has no effect; it is a comment in theirs", |t| {
         let comment = |l: &&str| l.starts_with("# old format: ") || *l == "# new format:";
         t.split('\n').filter(|l| !comment(l)).collect::<Vec<_>>().join("\n")
     }),
@@ -139,13 +139,13 @@ const EXPECTED: [Differing; 4] = [
         l.starts_with("- network --bootproto=dhcp --hostname=")
             || l.starts_with("+ network --hostname=")
     }),
-    ("it leaves out %include lines of files that are not there", |l| l.starts_with("+ %include ")),
+    ("it leaves out %include lines of files that do not exist", |l| l.starts_with("+ %include ")),
     ("it writes sections that are not its own without a line end after them", |l| {
         ["- %end%a", "+ %a", "- # old format", "- # new format"].iter().any(|p| l.starts_with(p))
     }),
 ];
 
-/// Against what the corpus says of each real file: pykickstart's own normal form read by
+/// Against what the corpus has for each real file: pykickstart's own normal form read by
 /// us, and its lists of packages.
 #[test]
 fn it_is_equivalent_to_the_expected_one() {

@@ -12,7 +12,7 @@ use std::time::Duration;
 const MUTATE: &str = env!("CARGO_BIN_EXE_mutate");
 /// The processor time that one input may take.
 const LIMIT: Duration = Duration::from_secs(10);
-/// The most memory that a parser may have had, in MiB; metadata may have 1 GiB (`repo::repomd`).
+/// The maximum memory of a parser, in MiB; metadata may have 1 GiB (`repo::repomd`).
 const MEMORY: u64 = 1536;
 
 fn findings() -> PathBuf {
@@ -65,7 +65,7 @@ fn parsers_survive_changed_inputs() {
 }
 
 #[test]
-#[allow(clippy::print_stderr, reason = "a seed that is not there is reported")]
+#[allow(clippy::print_stderr, reason = "a missing seed is reported")]
 fn every_parser_accepts_a_seed() {
     for parser in PARSERS {
         let (seeds, absent) = parser.seeds.load();

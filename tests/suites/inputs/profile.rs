@@ -57,14 +57,14 @@ fn without_vendor_media_only_centos_is_left_with_notes() {
 }
 
 #[test]
-fn files_beside_the_user_are_preferred_to_the_built_in_ones() {
+fn files_next_to_the_user_are_preferred_to_the_built_in_ones() {
     let lab = Lab::new();
     lab.edit("profiles/lab.toml", "openstack-lab", "my-lab");
     assert_eq!(load(&request("compute", lab.path())).unwrap().lab, "my-lab");
     let path = lab.path().join("profiles/compute.toml");
     let elsewhere = tempfile::tempdir().unwrap();
     let by_path = load(&request(path.to_str().unwrap(), elsewhere.path())).unwrap();
-    assert_eq!(by_path.lab, "my-lab", "the lab file beside the profile");
+    assert_eq!(by_path.lab, "my-lab", "the lab file next to the profile");
     let other = Request {
         lab: Some(&workspace().join("profiles/lab.toml")),
         ..request("compute", lab.path())
@@ -119,10 +119,10 @@ fn a_password_in_clear_is_hashed_warned_about_and_never_shown() {
 /// pykickstart's own checker over every shipped kickstart as each node gets it.
 #[test]
 fn ksvalidator_accepts_the_rendered_kickstarts() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     for profile in ["controller", "compute"] {
         for (name, text) in shipped(profile).rendered {
-            let path = folder.path().join(format!("{name}.ks"));
+            let path = directory.path().join(format!("{name}.ks"));
             fs::write(&path, text.0).unwrap();
             assert_eq!(ksvalidator(&path), [""; 0], "{name}");
         }

@@ -27,7 +27,7 @@ fn messages(case: &Path) -> String {
     text.replace(lab.path().to_str().expect("UTF-8"), "$LAB")
 }
 
-/// `UPDATE_EXPECTED=1` writes the messages anew; read the difference.
+/// `UPDATE_EXPECTED=1` rewrites the messages; read the difference.
 #[test]
 fn bad_input_gives_all_messages_at_once() {
     cases::check("profile", messages);

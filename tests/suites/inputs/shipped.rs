@@ -32,15 +32,16 @@ pub struct Lab(TempDir);
 
 impl Lab {
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         for name in ["profiles", "kickstart"] {
-            fs::create_dir(folder.path().join(name)).unwrap();
+            fs::create_dir(directory.path().join(name)).unwrap();
             for entry in fs::read_dir(workspace().join(name)).unwrap() {
                 let from = entry.unwrap().path();
-                fs::copy(&from, folder.path().join(name).join(from.file_name().unwrap())).unwrap();
+                fs::copy(&from, directory.path().join(name).join(from.file_name().unwrap()))
+                    .unwrap();
             }
         }
-        Self(folder)
+        Self(directory)
     }
 
     pub fn path(&self) -> &Path {

@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// A machine with its serial console in our hands.
 struct Machine {
     child: Child,
-    said: Arc<Mutex<String>>,
+    screen: Arc<Mutex<String>>,
 }
 
 impl Machine {
@@ -28,8 +28,8 @@ impl Machine {
         qemu.arg(format!("file={},format=raw,if=virtio,snapshot=on", text(image)));
         match uefi {
             None => drop(qemu.args(["-M", "pc"])),
-            Some(folder) => {
-                let variables = folder.join("vars.fd");
+            Some(directory) => {
+                let variables = directory.join("vars.fd");
                 fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", &variables).expect("ovmf");
                 let code = "file=/usr/share/OVMF/OVMF_CODE_4M.fd,readonly=on";
                 qemu.args(["-M", "q35"]);
@@ -41,28 +41,28 @@ impl Machine {
         qemu.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = programs::start("qemu-system-x86_64", &mut qemu);
         let mut console = child.stdout.take().expect("a pipe");
-        let said = Arc::new(Mutex::new(String::new()));
-        let to = Arc::clone(&said);
+        let screen = Arc::new(Mutex::new(String::new()));
+        let to = Arc::clone(&screen);
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(n @ 1..) = console.read(&mut buffer) {
                 to.lock().expect("lock").push_str(&String::from_utf8_lossy(&buffer[..n]));
             }
         });
-        Self { child, said }
+        Self { child, screen }
     }
 
     /// Waits until the console shows `word`, and forgets everything up to there.
     fn wait_for(&self, word: &str) {
         let started = Instant::now();
         loop {
-            let mut said = self.said.lock().expect("lock");
-            if let Some(at) = said.find(word) {
-                said.drain(..at + word.len());
+            let mut screen = self.screen.lock().expect("lock");
+            if let Some(at) = screen.find(word) {
+                screen.drain(..at + word.len());
                 return;
             }
-            assert!(started.elapsed() < LIMIT, "the console does not show `{word}`:\n{said}");
-            drop(said);
+            assert!(started.elapsed() < LIMIT, "the console does not show `{word}`:\n{screen}");
+            drop(screen);
             sleep(Duration::from_millis(100));
         }
     }
@@ -90,16 +90,16 @@ fn entries_start_and_only_the_password_changes_them() {
     lab.edit("profiles/controller.toml", "\"50 GiB\"", "\"6 GiB\"");
     let line = format!("--timeout=90 --password=\"{PASSWORD}\"");
     lab.edit("kickstart/controller.ks", "--timeout=5", &line);
-    let said = lab.build("controller", &["practice"], &["--format", "raw,tar"]);
-    assert!(said.contains("the boot loader's password is written in clear"), "{said}");
-    assert!(!said.contains(PASSWORD), "{said}");
+    let stderr = lab.build("controller", &["practice"], &["--format", "raw,tar"]);
+    assert!(stderr.contains("the boot loader's password is written in clear"), "{stderr}");
+    assert!(!stderr.contains(PASSWORD), "{stderr}");
     for file in ["manifest.json", "build.log", "sbom.spdx.json"] {
         let text = fs::read_to_string(lab.output().join(file)).expect(file);
         assert!(!text.contains(PASSWORD) && !text.contains("grub.pbkdf2"), "{file}");
     }
     check_files(&lab);
     let image = lab.output().join("openstack.raw");
-    for uefi in [None, Some(lab.folder())] {
+    for uefi in [None, Some(lab.directory())] {
         let mut machine = Machine::start(&image, uefi);
         machine.wait_for("will be executed");
         machine.press("e");
@@ -107,7 +107,7 @@ fn entries_start_and_only_the_password_changes_them() {
         machine.press("root\r");
         machine.wait_for("Enter password:");
         machine.press("wrong\r");
-        // GRUB says no (BIOS) or shows the menu again; the second time the password is right.
+        // GRUB refuses (BIOS) or shows the menu again; the second time the password is right.
         machine.wait_for("GNU GRUB");
         machine.press("e");
         machine.wait_for("Enter username:");
@@ -124,17 +124,17 @@ fn entries_start_and_only_the_password_changes_them() {
 
 /// The files by GRUB's own tools, and by the script of EL7's package.
 fn check_files(lab: &Lab) {
-    let folder = lab.folder().join("tree");
-    fs::create_dir(&folder).expect("folder");
+    let directory = lab.directory().join("tree");
+    fs::create_dir(&directory).expect("directory");
     let archive = text(&lab.output().join("openstack.tar.gz"));
     let parts = ["./boot/grub2", "./boot/efi/EFI", "./etc/grub.d"];
-    oracle::ok("tar", ["-xzf", &archive, "-C", &text(&folder)].into_iter().chain(parts));
-    let listed = oracle::ok("find", [&text(&folder), "-name", "user.cfg", "-printf", "%m\\n"]);
+    oracle::ok("tar", ["-xzf", &archive, "-C", &text(&directory)].into_iter().chain(parts));
+    let listed = oracle::ok("find", [&text(&directory), "-name", "user.cfg", "-printf", "%m\\n"]);
     assert_eq!(listed, "600\n700\n", "both, for root alone");
-    let read = |path: &str| fs::read_to_string(folder.join(path)).expect(path);
+    let read = |path: &str| fs::read_to_string(directory.join(path)).expect(path);
     let user = read("boot/grub2/user.cfg");
-    let script = folder.join("etc/grub.d/01_users");
-    oracle::ok("grub-script-check", [&text(&folder.join("boot/grub2/grub.cfg"))]);
+    let script = directory.join("etc/grub.d/01_users");
+    oracle::ok("grub-script-check", [&text(&directory.join("boot/grub2/grub.cfg"))]);
     let own = oracle::ok("sh", [&text(&script)]);
     let config = read("boot/grub2/grub.cfg");
     assert!(config.contains(&own), "{own}\n{config}");

@@ -55,7 +55,7 @@ fn rich_lab() -> Lab {
 }
 
 fn arguments(lab: &Lab, shared: &Path) -> Vec<String> {
-    let policy = lab.folder().join("policy");
+    let policy = lab.directory().join("policy");
     rpm_double::repository(POLICY, &policy);
     let mut media = ["media", "extras", "osp10"].map(|part| shared.join("el7").join(part)).to_vec();
     media.push(policy);
@@ -67,7 +67,7 @@ fn arguments(lab: &Lab, shared: &Path) -> Vec<String> {
     lab.arguments("controller", &media, &more)
 }
 
-/// Runs `what`, and says how long it took.
+/// Runs `what`, and prints how long it took.
 fn timed<T>(what: &str, run: impl FnOnce() -> T) -> T {
     let started = Instant::now();
     let done = run();
@@ -89,9 +89,9 @@ fn boot(lab: &Lab, overlay: &Path) -> Guest {
 fn a_rich_kickstart_is_what_the_booted_node_has() {
     let Some(shared) = product::shared() else { return };
     let lab = rich_lab();
-    let said = timed("build", || product::build(&arguments(&lab, &shared)));
-    assert!(said.contains("the password of ann is written in clear"), "{said}");
-    assert!(!said.contains(PASSWORD), "{said}");
+    let stderr = timed("build", || product::build(&arguments(&lab, &shared)));
+    assert!(stderr.contains("the password of ann is written in clear"), "{stderr}");
+    assert!(!stderr.contains(PASSWORD), "{stderr}");
     let overlay = lab.overlay("openstack");
 
     let guest = timed("boot until ready", || boot(&lab, &overlay));
@@ -133,7 +133,7 @@ fn check_disks(guest: &Guest) {
     ] {
         let found = guest.ssh(&format!("findmnt -n -o FSTYPE,SOURCE,LABEL {mount}"));
         assert_eq!(squeezed(&found), expected, "{}", guest.ssh("lsblk -f"));
-        // fstab has no other than what is mounted; EL7's findmnt knows no --verify.
+        // fstab has no other than what is mounted; EL7's findmnt does not have --verify.
         let listed = guest.ssh(&format!("findmnt -s -e -n -o FSTYPE,SOURCE {mount}"));
         let device = expected.split(' ').nth(1).expect("device");
         assert!(squeezed(&listed).ends_with(device), "{listed}");
@@ -144,7 +144,7 @@ fn check_disks(guest: &Guest) {
     let device = swap.lines().last().expect("device");
     assert!(swap.lines().count() == 2 && swap.starts_with(device), "{swap}");
 
-    // EL7's lvm2 reads the metadata without a word of complaint, checks it, and writes it anew.
+    // EL7's lvm2 reads the metadata without a warning, checks it, and rewrites it.
     assert_eq!(
         squeezed(&guest.ssh("pvs --noheadings -o pv_name,vg_name,fmt 2>&1")),
         "/dev/vda4 vg lvm2"
@@ -206,15 +206,15 @@ fn check_settings(guest: &Guest) {
     assert!(guest.ssh("cat /etc/selinux/config").contains("SELINUX=permissive\n"));
 }
 
-/// What was not changed since the node started is labelled as EL7's libselinux says; a file made
+/// What was not changed since the node started is labelled as by EL7's libselinux; a file made
 /// on it has no label, as SELinux is off.
 fn check_labels(guest: &Guest) {
     let paths = "echo / /data /home /home/ann | tr ' ' '\\n'; find /boot /etc /usr/bin /usr/sbin \
         /usr/lib/systemd /var -xdev ! -fstype vfat ! -newerct \"$(uptime -s)\" | awk 'NR % 2'; echo /etc/new";
     let ask = format!("touch /etc/new; ({paths}) | xargs -d '\\n' matchpathcon -V; rm /etc/new");
-    let said = guest.ssh(&ask);
-    let wrong: Vec<&str> = said.lines().filter(|line| !line.ends_with(" verified.")).collect();
-    let (asked, [new]) = (said.lines().count(), &wrong[..]) else { panic!("{wrong:#?}") };
+    let printed = guest.ssh(&ask);
+    let wrong: Vec<&str> = printed.lines().filter(|line| !line.ends_with(" verified.")).collect();
+    let (asked, [new]) = (printed.lines().count(), &wrong[..]) else { panic!("{wrong:#?}") };
     assert!(new.starts_with("/etc/new ") && asked > 1000, "{new}, {asked} paths");
 }
 
@@ -254,9 +254,9 @@ fn check_firstboot(guest: &Guest) {
 fn update_kernel(guest: &Guest, running: &str) -> String {
     let loaded = guest.ssh("lsmod | awk 'NR > 1 { print $1 }'");
     let loaded: Vec<&str> = loaded.lines().collect();
-    let folder = tempfile::tempdir_in(product::cache_folder()).expect("temporary folder");
-    let release = timed("double", || kernel_double::update(running, &loaded, folder.path()));
-    let (_server, url) = guest.serve(folder.path());
+    let directory = tempfile::tempdir_in(product::cache_directory()).expect("temporary directory");
+    let release = timed("double", || kernel_double::update(running, &loaded, directory.path()));
+    let (_server, url) = guest.serve(directory.path());
     let repo = format!("[double]\nname=double\nbaseurl={url}\ngpgcheck=0\n");
     guest.ssh(&format!("printf '{repo}' >/etc/yum.repos.d/double.repo"));
     guest.ssh(&format!("printf '{DRACUT}' >/etc/dracut.conf.d/local.conf"));

@@ -1,4 +1,4 @@
-//! What the journal and systemd of a node say, wherever the node runs.
+//! Checks of a node's journal and systemd, wherever the node runs.
 
 use lab_tests::guest;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 /// Runs a shell command on the node and returns what it printed.
 pub type Shell<'a> = &'a dyn Fn(&str) -> String;
 
-/// Asserts that firstboot told of its steps with all fields, and that each ended well.
+/// Asserts that firstboot logged its steps with all fields, and that each ended well.
 pub fn check_records(ssh: Shell, node: &str, role: &str) {
     let records = guest::records(ssh);
     let field = |r: &Value, name: &str| r[name].as_str().unwrap_or_default().to_owned();
@@ -25,7 +25,7 @@ pub fn check_records(ssh: Shell, node: &str, role: &str) {
     }
     let explained = ssh("journalctl -b -x -t firstboot --no-pager");
     let begins = format!("firstboot begins on node {node} ({role})");
-    assert!(explained.contains(&begins), "the message catalogue is not taken up: {explained}");
+    assert!(explained.contains(&begins), "the message catalogue is not read: {explained}");
 }
 
 pub fn check_services(ssh: Shell, units: &[&str]) {

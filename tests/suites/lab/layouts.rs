@@ -29,29 +29,31 @@ fn lab() -> Lab {
     lab
 }
 
-/// Builds the controller with these storage commands and returns the folder.
+/// Builds the controller with these storage commands and returns the directory.
 fn build(lab: &Lab, name: &str, storage: &str) -> PathBuf {
-    let (folder, arguments) = prepare(lab, name, storage);
+    let (directory, arguments) = prepare(lab, name, storage);
     product::build(&arguments);
-    folder
+    directory
 }
 
 fn prepare(lab: &Lab, name: &str, storage: &str) -> (PathBuf, Vec<String>) {
     let template =
-        fs::read_to_string(lab.folder().join("kickstart/controller.ks")).expect("kickstart");
+        fs::read_to_string(lab.directory().join("kickstart/controller.ks")).expect("kickstart");
     let file = format!("kickstart/{name}.ks");
-    fs::write(lab.folder().join(&file), template.replace("#STORAGE", storage)).expect("kickstart");
-    let role = fs::read_to_string(lab.folder().join("profiles/controller.toml")).expect("profile");
+    fs::write(lab.directory().join(&file), template.replace("#STORAGE", storage))
+        .expect("kickstart");
+    let role =
+        fs::read_to_string(lab.directory().join("profiles/controller.toml")).expect("profile");
     let role = role.replace("controller.ks", &format!("{name}.ks"));
-    fs::write(lab.folder().join(format!("profiles/{name}.toml")), role).expect("profile");
-    let folder = lab.folder().join("out").join(name);
+    fs::write(lab.directory().join(format!("profiles/{name}.toml")), role).expect("profile");
+    let directory = lab.directory().join("out").join(name);
     let mut arguments = lab.arguments(name, &["practice"], &["--format", "qcow2-plain"]);
     let at = arguments.iter().position(|a| a == "--output").expect("--output") + 1;
-    arguments[at] = text(&folder);
-    (folder, arguments)
+    arguments[at] = text(&directory);
+    (directory, arguments)
 }
 
-/// Pieces (offset and size) of an image, one after the other, as a sparse file of its own, for
+/// Extents (offset and size) of an image, one after the other, as a sparse file of its own, for
 /// tools that want one.
 fn carve(raw: &Path, pieces: &[(u64, u64)], to: &Path) -> String {
     const BLOCK: u64 = 1 << 10;
@@ -72,10 +74,10 @@ fn carve(raw: &Path, pieces: &[(u64, u64)], to: &Path) -> String {
     text(to)
 }
 
-/// Every partition and logical volume that the manifest names: its pieces (offset and size)
+/// Every partition and logical volume that the manifest names: its extents (offset and size)
 /// and its content.
-fn devices(folder: &Path) -> Vec<(Vec<(u64, u64)>, Value)> {
-    let manifest = fs::read(folder.join("manifest.json")).expect("manifest");
+fn devices(directory: &Path) -> Vec<(Vec<(u64, u64)>, Value)> {
+    let manifest = fs::read(directory.join("manifest.json")).expect("manifest");
     let manifest: Value = serde_json::from_slice(&manifest).expect("manifest");
     let disk = &manifest["plan"]["disk"];
     let list = |v: &Value| v.as_array().cloned().unwrap_or_default();
@@ -95,16 +97,16 @@ fn devices(folder: &Path) -> Vec<(Vec<(u64, u64)>, Value)> {
         .collect()
 }
 
-/// Everything that tools not ours can say about an image without booting it.
-fn judge(folder: &Path) {
-    let (image, raw) = (folder.join("openstack.qcow2"), folder.join("raw"));
+/// Everything that tools not ours can check in an image without booting it.
+fn judge(directory: &Path) {
+    let (image, raw) = (directory.join("openstack.qcow2"), directory.join("raw"));
     oracle::ok("qemu-img", ["check", "-q", &text(&image)]);
     oracle::ok("qemu-img", ["convert", "-O", "raw", &text(&image), &text(&raw)]);
     let verdict = oracle::ok("sgdisk", ["-v", &text(&raw)]);
     assert!(verdict.contains("No problems found"), "{verdict}");
     check_reader(&raw);
-    let part = folder.join("part");
-    for (pieces, content) in devices(folder) {
+    let part = directory.join("part");
+    for (pieces, content) in devices(directory) {
         let carved = carve(&raw, &pieces, &part);
         let probe = oracle::run("blkid", ["-p", "-o", "export", &carved]);
         let probe = String::from_utf8_lossy(&probe.stdout).into_owned();
@@ -115,8 +117,8 @@ fn judge(folder: &Path) {
             (Some("files"), Some("xfs")) => drop(oracle::ok("xfs_repair", ["-n", "-f", &carved])),
             (Some("files"), Some("efi")) => drop(oracle::ok("fsck.fat", ["-n", &carved])),
             (Some("physical"), _) => {
-                let said = oracle::ok("pvck", ["--dump", "metadata", &carved]);
-                assert!(said.contains("extent_count"), "{said}");
+                let printed = oracle::ok("pvck", ["--dump", "metadata", &carved]);
+                assert!(printed.contains("extent_count"), "{printed}");
             }
             (Some("swap"), _) => assert!(probe.contains("TYPE=swap"), "{probe}"),
             (Some("bios-boot"), _) => {}
@@ -129,8 +131,9 @@ fn judge(folder: &Path) {
 /// Our own reader finds every file through partitions and logical volumes; XFS it names.
 fn check_reader(raw: &Path) {
     let output = product::run(&["verify".to_owned(), text(raw), "--json".to_owned()]);
-    let said = String::from_utf8_lossy(&output.stderr);
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let report: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{stderr}"));
     assert_eq!(report["untouched"], false);
     let unread = report["unread"].as_array().expect("a list");
     assert!(unread.iter().all(|u| u.as_str().is_some_and(|u| u.contains("XFS"))), "{report:#}");
@@ -175,16 +178,16 @@ fn ten_layouts_are_what_other_tools_accept() {
                      logvol /var --vgname=two --name=var --size=100 --grow --fstype=xfs",
         ),
     ] {
-        let folder = build(&lab, name, &format!("{PLATFORM}{storage}"));
-        judge(&folder);
-        fs::remove_dir_all(&folder).expect("folder");
+        let directory = build(&lab, name, &format!("{PLATFORM}{storage}"));
+        judge(&directory);
+        fs::remove_dir_all(&directory).expect("directory");
     }
     for (name, storage) in
         [("autopart", "autopart"), ("autoplain", "autopart --type=plain --fstype=ext4 --nohome")]
     {
-        let folder = build(&lab, name, storage);
-        judge(&folder);
-        fs::remove_dir_all(&folder).expect("folder");
+        let directory = build(&lab, name, storage);
+        judge(&directory);
+        fs::remove_dir_all(&directory).expect("directory");
     }
 }
 
@@ -206,31 +209,32 @@ fn layouts_that_cannot_be_made_are_refused_with_their_line() {
         ("kind", "part / --fstype=reiserfs --size=3000", "reiserfs is not made in images"),
         ("root", "part /srv --fstype=ext4 --size=3000", "part / is missing"),
     ] {
-        let (folder, arguments) = prepare(&lab, name, &format!("{PLATFORM}{storage}"));
+        let (directory, arguments) = prepare(&lab, name, &format!("{PLATFORM}{storage}"));
         let output = product::run(&arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{name}: {said}");
-        assert!(said.contains(words), "{name}: {said}");
-        assert!(!folder.exists());
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{name}: {stderr}");
+        assert!(stderr.contains(words), "{name}: {stderr}");
+        assert!(!directory.exists());
     }
     // All at once, each at its line.
     let storage = "part / --fstype=ext4 --size=30000\npart pv.1 --size=101\nvolgroup vg pv.1\n\
                    logvol /srv --vgname=vg --name=srv --size=200 --fstype=ext4";
     let (_, arguments) = prepare(&lab, "both", &format!("{PLATFORM}{storage}"));
-    let said = String::from_utf8_lossy(&product::run(&arguments).stderr).into_owned();
+    let stderr = String::from_utf8_lossy(&product::run(&arguments).stderr).into_owned();
     let line = |words: &str| {
-        let found = said.lines().find(|l| l.contains(words)).unwrap_or_else(|| panic!("{said}"));
+        let found =
+            stderr.lines().find(|l| l.contains(words)).unwrap_or_else(|| panic!("{stderr}"));
         let place = found.split("both.ks:").nth(1).and_then(|rest| rest.split(':').next());
-        place.and_then(|number| number.parse::<u32>().ok()).unwrap_or_else(|| panic!("{said}"))
+        place.and_then(|number| number.parse::<u32>().ok()).unwrap_or_else(|| panic!("{stderr}"))
     };
     let partitions = line("the partitions need 30305 MiB, the disk has 12288 MiB");
     assert_eq!(partitions + 2, line("logical volumes of vg need 200 MiB, the group has 100 MiB"));
     let (_, arguments) = prepare(&lab, "loader", "part / --fstype=ext4 --size=3000");
-    let said = String::from_utf8_lossy(&product::run(&arguments).stderr).into_owned();
-    assert!(said.contains("part biosboot is missing") && said.contains("reqpart"), "{said}");
+    let stderr = String::from_utf8_lossy(&product::run(&arguments).stderr).into_owned();
+    assert!(stderr.contains("part biosboot is missing") && stderr.contains("reqpart"), "{stderr}");
 }
 
-/// Boots a layout, asks the guest, lets `more` ask it, and tells what `inspect` then says.
+/// Boots a layout, asks the guest, lets `more` ask it, and returns what `inspect` then reports.
 fn boot(
     name: &str,
     storage: &str,
@@ -239,8 +243,8 @@ fn boot(
     more: impl Fn(&Guest),
 ) -> Value {
     let lab = lab();
-    let folder = build(&lab, name, storage);
-    let image = folder.join("openstack.qcow2");
+    let directory = build(&lab, name, storage);
+    let image = directory.join("openstack.qcow2");
     oracle::ok("qemu-img", ["check", "-q", &text(&image)]);
     let guest = Guest::start(&image, firmware, Ipv4Addr::new(192, 168, 1, 10), &lab.key());
     for (mount, kind, device) in mounts {
@@ -286,7 +290,7 @@ fn logical_volumes_boot_under_uefi() {
         let segments = guest.ssh("lvs --noheadings -o seg_pe_ranges vg/root");
         let segments: Vec<&str> = segments.split_whitespace().collect();
         assert_eq!(segments, ["/dev/vda4:0-248", "/dev/vda5:0-1248", "/dev/vda6:0-51"]);
-        // A new volume, and a larger one: the metadata is such that LVM writes it anew.
+        // A new volume, and a larger one: the metadata is such that LVM rewrites it.
         guest.ssh("lvcreate -y -L 64m -n more vg && lvextend -L +64m vg/root && vgck vg");
         assert_eq!(
             guest

@@ -1,9 +1,9 @@
 //! `imgbuild up`, `status`, `ssh`, `console`, `down`, `destroy` with a real libvirtd, as a user
-//! who may use it; what that user has under libvirt already stays as it is.
+//! who may use it; what that user already has under libvirt stays as it is.
 
 use lab_tests::guest::{BOOT_LIMIT, tail};
 use lab_tests::lab::{Lab, text};
-use lab_tests::libvirtd::{FOLDER, Libvirt, USER};
+use lab_tests::libvirtd::{DIRECTORY, Libvirt, USER};
 use lab_tests::{oracle, product};
 use serde_json::Value;
 use std::fs;
@@ -11,7 +11,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::{Command, Output, Stdio};
 
-/// Where the user's disks are; everybody may pass, as libvirt's QEMU has to.
+/// Where the user's disks are; every user may pass, as libvirt's QEMU has to.
 const STATE: &str = "/mnt/state";
 
 /// An image of nova01 and all that is needed to run it, the user's own.
@@ -19,14 +19,14 @@ fn lab() -> Lab {
     let lab = Lab::new();
     lab.shorten_menu();
     lab.build("compute", &["practice"], &["--node", "nova01"]);
-    let folder = lab.folder();
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("mode");
-    fs::copy(product::imgbuild(), folder.join("imgbuild")).expect("imgbuild");
+    let directory = lab.directory();
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).expect("mode");
+    fs::copy(product::imgbuild(), directory.join("imgbuild")).expect("imgbuild");
     for part in ["state", "home", "closed", "closed/state"] {
-        fs::create_dir(folder.join(part)).expect(part);
+        fs::create_dir(directory.join(part)).expect(part);
     }
-    fs::set_permissions(folder.join("closed"), fs::Permissions::from_mode(0o700)).expect("mode");
-    let own = ["state", "home", "closed", "output", "key"].map(|part| text(&folder.join(part)));
+    fs::set_permissions(directory.join("closed"), fs::Permissions::from_mode(0o700)).expect("mode");
+    let own = ["state", "home", "closed", "output", "key"].map(|part| text(&directory.join(part)));
     oracle::ok(
         "chown",
         ["-R", &format!("{USER}:{USER}")].into_iter().chain(own.each_ref().map(String::as_str)),
@@ -36,25 +36,25 @@ fn lab() -> Lab {
 
 /// `imgbuild` with `arguments` as the user has it.
 fn imgbuild(libvirt: &Libvirt, arguments: &[&str]) -> Command {
-    let mut command = libvirt.user_command(&format!("{FOLDER}/imgbuild"));
-    command.args(arguments).env("IMGBUILD_STATE", STATE).env("HOME", format!("{FOLDER}/home"));
+    let mut command = libvirt.user_command(&format!("{DIRECTORY}/imgbuild"));
+    command.args(arguments).env("IMGBUILD_STATE", STATE).env("HOME", format!("{DIRECTORY}/home"));
     command
 }
 
 fn ok(libvirt: &Libvirt, arguments: &[&str]) -> String {
     let Output { status, stdout, stderr } = imgbuild(libvirt, arguments).output().expect("nsenter");
-    let said = String::from_utf8_lossy(&stderr);
-    assert!(status.success(), "imgbuild {arguments:?} ended with {status}:\n{said}");
+    let message = String::from_utf8_lossy(&stderr);
+    assert!(status.success(), "imgbuild {arguments:?} ended with {status}:\n{message}");
     String::from_utf8_lossy(&stdout).into_owned()
 }
 
-/// `imgbuild` has to end with `code` and to say each of `words`.
+/// `imgbuild` has to end with `code` and to print each of `words`.
 fn fails(libvirt: &Libvirt, arguments: &[&str], code: i32, words: &[&str]) {
     let output = imgbuild(libvirt, arguments).output().expect("nsenter starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
     for word in words {
-        assert!(said.contains(word), "{arguments:?}: no `{word}` in: {said}");
+        assert!(stderr.contains(word), "{arguments:?}: no `{word}` in: {stderr}");
     }
 }
 
@@ -89,7 +89,7 @@ fn everything(libvirt: &Libvirt) -> String {
     all
 }
 
-/// What `up` cannot bring up leaves nothing, and says libvirt's own words.
+/// What `up` cannot bring up leaves nothing, and prints libvirt's own message.
 fn check_refused(libvirt: &Libvirt, more: &[&str], words: &[&str]) {
     let before = everything(libvirt);
     fails(libvirt, &up("1", more), 3, words);
@@ -102,7 +102,7 @@ fn define_by_hand(libvirt: &Libvirt, lab: &Lab) {
     let path = lab.output().join("nova01.xml");
     let xml = fs::read_to_string(&path).expect("nova01.xml");
     let xml = xml.replace("'kvm'", "'qemu'").replace("host-passthrough", "maximum");
-    fs::write(lab.folder().join("by-hand.xml"), xml).expect("XML");
+    fs::write(lab.directory().join("by-hand.xml"), xml).expect("XML");
     libvirt.virsh_ok(&["define", "/mnt/by-hand.xml"]);
     libvirt.virsh_ok(&["net-define", "/mnt/output/openstack-lab-network.xml"]);
 }
@@ -112,7 +112,7 @@ fn foreign_network(libvirt: &Libvirt, lab: &Lab, name: &str, address: &str) {
     let xml = format!(
         "<network><name>{name}</name><ip address='{address}' netmask='255.255.255.0'/></network>"
     );
-    fs::write(lab.folder().join("foreign.xml"), xml).expect("XML");
+    fs::write(lab.directory().join("foreign.xml"), xml).expect("XML");
     libvirt.virsh_ok(&["net-define", "/mnt/foreign.xml"]);
     libvirt.virsh_ok(&["net-start", name]);
 }
@@ -162,7 +162,7 @@ fn check_firmware(libvirt: &Libvirt) {
     ok(libvirt, &["destroy"]);
 }
 
-/// What libvirt says that it runs.
+/// What libvirt reports to run.
 fn check_description(libvirt: &Libvirt) {
     for (what, expected) in [
         ("string(/domain/@type)", "qemu"),
@@ -187,14 +187,14 @@ fn check_description(libvirt: &Libvirt) {
     assert!(network.split_whitespace().any(|name| name == "openstack-lab"), "{network}");
 }
 
-/// The console goes both ways, and Ctrl-] leaves it. Nobody logs in there on the practice medium.
+/// The console goes both ways, and Ctrl-] leaves it. No user logs in there on the practice medium.
 fn check_console(libvirt: &Libvirt) {
     let log = ok(libvirt, &["console", "nova01", "--log"]);
     assert!(log.contains("node nova01 is ready"), "{}", tail(&log, 2000));
     let limit = BOOT_LIMIT.as_secs().to_string();
     let mut command = libvirt.user_command("timeout");
     command.args([&limit, "script", "-qec"]);
-    command.args([&format!("{FOLDER}/imgbuild console nova01"), "/dev/null"]);
+    command.args([&format!("{DIRECTORY}/imgbuild console nova01"), "/dev/null"]);
     command.env("IMGBUILD_STATE", STATE).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut script = command.spawn().expect("nsenter starts");
     let mut input = script.stdin.take().expect("a pipe");
@@ -208,13 +208,13 @@ fn check_console(libvirt: &Libvirt) {
         }
     };
     read_until("Escape character is ^]");
-    let talk = "exec 3<>/dev/ttyS0; echo said by the node >&3; head -n 1 <&3";
+    let talk = "exec 3<>/dev/ttyS0; echo printed by the node >&3; head -n 1 <&3";
     let talk = format!("timeout {limit} bash -c '{talk}'");
     let ssh = imgbuild(libvirt, &["ssh", "-i", "/mnt/key", "nova01", &talk])
         .stdout(Stdio::piped())
         .spawn()
         .expect("nsenter starts");
-    read_until("said by the node");
+    read_until("printed by the node");
     input.write_all(b"typed here\n").expect("the console");
     let heard = ssh.wait_with_output().expect("ssh");
     assert_eq!(String::from_utf8_lossy(&heard.stdout).trim(), "typed here");
@@ -235,11 +235,11 @@ fn check_libvirtd_away(libvirt: &mut Libvirt) {
 }
 
 #[test]
-fn a_node_lives_under_libvirt_beside_machines_that_are_not_ours() {
+fn a_node_runs_under_libvirt_next_to_foreign_machines() {
     let lab = lab();
     let links = || oracle::ok("ip", ["-o", "link"]);
     let before = links();
-    let mut libvirt = Libvirt::new(lab.folder());
+    let mut libvirt = Libvirt::new(lab.directory());
     check_what_is_in_the_way(&mut libvirt, &lab);
     check_firmware(&libvirt);
     foreign_network(&libvirt, &lab, "foreign", "192.168.7.1");
@@ -251,10 +251,10 @@ fn a_node_lives_under_libvirt_beside_machines_that_are_not_ours() {
     check_description(&libvirt);
     let is = node(&libvirt);
     assert_eq!((&is["power"], &is["firstboot"]), (&"on".into(), &"ready".into()), "{is:#}");
-    let said = ok(&libvirt, &["ssh", "-i", "/mnt/key", "nova01", "hostname; ip -4 -o addr"]);
-    assert!(said.starts_with("nova01\n") && said.contains("192.168.1.11/24"), "{said}");
+    let printed = ok(&libvirt, &["ssh", "-i", "/mnt/key", "nova01", "hostname; ip -4 -o addr"]);
+    assert!(printed.starts_with("nova01\n") && printed.contains("192.168.1.11/24"), "{printed}");
     check_console(&libvirt);
-    // Who is up already is left alone.
+    // A node that is already up is left alone.
     ok(&libvirt, &up(&limit, &[]));
     check_libvirtd_away(&mut libvirt);
 
@@ -267,14 +267,14 @@ fn a_node_lives_under_libvirt_beside_machines_that_are_not_ours() {
     check_own(&lab);
     ok(&libvirt, &["destroy"]);
     assert_eq!(everything(&libvirt), foreign);
-    assert!(!lab.folder().join("state/openstack-lab").exists());
+    assert!(!lab.directory().join("state/openstack-lab").exists());
 }
 
 /// Images are as they were built, and the user's alone, as the disk and the console's log are.
 fn check_own(lab: &Lab) {
     let check = "sha256sum --quiet -c SHA256SUMS";
     oracle::ok("sh", ["-c", &format!("cd {} && {check}", text(&lab.output()))]);
-    let node = lab.folder().join("state/openstack-lab/nodes/nova01");
+    let node = lab.directory().join("state/openstack-lab/nodes/nova01");
     let [disk, log] = ["overlay.qcow2", "console.log"].map(|name| node.join(name));
     for file in [lab.output().join("nova01.qcow2"), disk, log] {
         let about = fs::metadata(&file).expect("metadata");

@@ -43,14 +43,15 @@ fn carve(raw: &str, number: u32, to: &Path) {
     );
 }
 
-/// Everything that tools not ours can say about a raw image without booting it.
+/// Everything that tools not ours can check in a raw image without booting it.
 fn check_disk(raw: &Path, size: u64) {
     let image = text(raw);
     assert_eq!(fs::metadata(raw).expect("raw image").len(), size);
     let verdict = oracle::ok("sgdisk", ["-v", &image]);
     assert!(verdict.contains("No problems found"), "{verdict}");
-    let folder = tempfile::tempdir_in(raw.parent().expect("folder")).expect("temporary folder");
-    let esp = folder.path().join("esp");
+    let directory =
+        tempfile::tempdir_in(raw.parent().expect("directory")).expect("temporary directory");
+    let esp = directory.path().join("esp");
     carve(&image, 2, &esp);
     oracle::ok("fsck.fat", ["-n", &text(&esp)]);
     oracle::ok("e2fsck", ["-fn", &root_in(&image)]);
@@ -107,7 +108,7 @@ fn check_lab_key(guest: &Guest) {
     assert!(other.contains("Permission denied") && !other.contains("logged in"), "{other}");
 }
 
-/// OpenStack is not on the practice medium, and nobody says that it was installed.
+/// OpenStack is not on the practice medium, and nothing reports that it was installed.
 fn check_no_openstack(guest: &Guest) {
     let status: Value = serde_json::from_str(&guest.ssh("firstboot status --json")).expect("JSON");
     let steps = status["steps"].as_array().expect("steps");
@@ -140,13 +141,13 @@ fn check_trust(manifest: &Path) {
     }
 }
 
-/// The tree that the image was made from is as its own rpm says.
+/// The tree that the image was made from complies with its own rpm's database.
 fn check_tree(lab: &Lab) {
     let manifest = fs::read(lab.output().join("manifest.json")).expect("manifest");
     let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
     let digest = manifest["tree_sha256"].as_str().expect("the tree's name");
     // A copy: rpm may write to its database even when it only reads.
-    let root = lab.folder().join("root");
+    let root = lab.directory().join("root");
     tree::copy(&product::cache(), digest, &root);
     let verdict = tree::run(&root, "rpm -Va");
     let mut changed: Vec<&str> = verdict.lines().collect();
@@ -219,12 +220,12 @@ fn computes_from_practice_medium_differ_only_in_identity() {
     lab.build("compute", &["practice"], &[]);
     let lists: Vec<String> = ["nova01", "nova02"]
         .map(|node| {
-            let raw = lab.folder().join("raw");
+            let raw = lab.directory().join("raw");
             let qcow2 = lab.output().join(format!("{node}.qcow2"));
             oracle::ok("qemu-img", ["convert", "-O", "raw", &text(&qcow2), &text(&raw)]);
             check_disk(&raw, 100 * 1024 * MIB);
-            let dump = lab.folder().join(node);
-            fs::create_dir(&dump).expect("folder");
+            let dump = lab.directory().join(node);
+            fs::create_dir(&dump).expect("directory");
             oracle::run(
                 "debugfs",
                 ["-R", &format!("rdump / {}", text(&dump)), &root_in(&text(&raw))],
@@ -262,8 +263,8 @@ fn controller_from_genuine_el7_packages_boots() {
     let mut more: Vec<&str> = keys.iter().flat_map(|key| ["--gpgkey", key.as_str()]).collect();
     let unchecked = ["media", "rhel-7-server-openstack-10-rpms"];
     more.extend(unchecked.iter().flat_map(|id| ["--no-gpgcheck", *id]));
-    let said = lab.build("controller", &[&el7("media"), &el7("extras"), &el7("osp10")], &more);
-    assert!(said.contains("repository media: package signatures are not checked"), "{said}");
+    let stderr = lab.build("controller", &[&el7("media"), &el7("extras"), &el7("osp10")], &more);
+    assert!(stderr.contains("repository media: package signatures are not checked"), "{stderr}");
     let manifest = fs::read(lab.output().join("manifest.json")).expect("manifest.json");
     let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
     for repository in manifest["trust"]["repositories"].as_array().expect("repositories") {

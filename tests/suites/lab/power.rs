@@ -43,14 +43,14 @@ pub fn start_and_cut(machines: &Machines, up: &[&str], nodes: &[(&str, f64)]) {
     let over = &over;
     let before: Vec<_> = nodes.iter().map(|(node, _)| machines.console(node).len()).collect();
     scope(|scope| {
-        // It ends when no node is left to wait for, and says so.
+        // It ends when no node is left to wait for, and reports that.
         scope.spawn(|| {
-            let said = machines.run(up).stderr;
-            *over.lock().expect("a lock") = Some(String::from_utf8_lossy(&said).into_owned());
+            let stderr = machines.run(up).stderr;
+            *over.lock().expect("a lock") = Some(String::from_utf8_lossy(&stderr).into_owned());
         });
         for ((node, share), before) in nodes.iter().zip(before) {
-            let said = move || machines.console(node).split_off(before);
-            scope.spawn(move || cut_in_start(machines, node, *share, &said, over));
+            let printed = move || machines.console(node).split_off(before);
+            scope.spawn(move || cut_in_start(machines, node, *share, &printed, over));
         }
     });
 }
@@ -60,12 +60,12 @@ fn cut_in_start(
     machines: &Machines,
     node: &str,
     share: f64,
-    said: &dyn Fn() -> String,
+    printed: &dyn Fn() -> String,
     over: &Mutex<Option<String>>,
 ) {
     let started = Instant::now();
-    while !said().contains(BEGINS) {
-        let console = said();
+    while !printed().contains(BEGINS) {
+        let console = printed();
         let console = tail(&console, 4000);
         assert!(started.elapsed() < BOOT_LIMIT, "{node}: {console}");
         if let Some(up) = &*over.lock().expect("a lock") {
@@ -75,9 +75,9 @@ fn cut_in_start(
     }
     sleep(started.elapsed().mul_f64((START - 1.0) * share));
     machines.cut(node);
-    let said = said();
-    let steps = said.lines().filter(|line| line.contains("firstboot")).count();
-    let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+    let printed = printed();
+    let steps = printed.lines().filter(|line| line.contains("firstboot")).count();
+    let last = printed.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
     eprintln!("{node}: cut after {:.1?}, {steps} lines of firstboot: {last}", started.elapsed());
 }
 
@@ -90,14 +90,14 @@ pub fn check(machines: &Machines) {
             is_ready(peer) && peer["boot_id"] == boots[at].as_str()
         });
     }
-    // Connections break off with the power.
+    // Connections are interrupted with the power.
     machines.check_peers(&["no-tls", "expired"]);
     machines.packstack();
     let address = machines.ssh(NODES[0], "ip -4 -o address show dev br-ex");
     assert!(address.contains("192.168.1.10/24"), "{address}");
 }
 
-/// The clock began in 1970 and was put right.
+/// The clock began in 1970 and was corrected.
 pub fn check_clock(machines: &Machines) {
     let kernel = machines.ssh(LATE, "journalctl -b -k --no-pager | grep 'setting system clock'");
     assert!(kernel.contains("1970-01-01T"), "{kernel}");
@@ -106,14 +106,14 @@ pub fn check_clock(machines: &Machines) {
     assert!(now.abs_diff(own) < 3600, "{now} is not about {own}");
 }
 
-/// The others and the user's machine say of a node without power that it is not reachable.
+/// The others and the user's machine report a node without power as not reachable.
 pub fn check_unreachable(machines: &Machines, off: &str) {
     for node in NODES.into_iter().filter(|node| *node != off) {
-        let said = machines.wait_for_peers(node, |name, peer| {
+        let view = machines.wait_for_peers(node, |name, peer| {
             if name == off { peer["reachable"] == false } else { is_ready(peer) }
         });
         let words = machines.ssh(node, "firstboot peers || true");
-        assert!(words.contains("NOT REACHABLE"), "{words}\n{said:#}");
+        assert!(words.contains("NOT REACHABLE"), "{words}\n{view:#}");
     }
     let (code, view) = machines.watch();
     let node = view["nodes"].as_array().and_then(|n| n.iter().find(|n| n["node"] == off));

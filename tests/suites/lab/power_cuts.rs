@@ -1,6 +1,6 @@
 //! Ten power cuts at random moments, some of them in a start: started again, each node gets ready,
 //! and all know it. One cut of each kind is in [`crate::vms`]; `tests/long` runs this.
-#![allow(clippy::print_stderr, reason = "a test that does not run says so")]
+#![allow(clippy::print_stderr, reason = "a test that does not run is reported")]
 
 use crate::power::{
     LATE, Moments, check, check_clock, check_nothing_is_installed_again, start_and_cut,
@@ -21,7 +21,7 @@ fn the_lab_gets_ready_whenever_its_power_was_cut() {
     }
     let lab = doubles::reference_lab(env!("CARGO_BIN_EXE_openstack_apis_double").as_ref());
     let double = env!("CARGO_BIN_EXE_qemu_half_kvm_double").as_ref();
-    let qemu = HalfKvm::new(lab.folder().join("bin"), double, Variant::BootSector);
+    let qemu = HalfKvm::new(lab.directory().join("bin"), double, Variant::BootSector);
     qemu.lose_time_of(LATE);
     let machines = Machines::with_programs(&lab, qemu.directory());
     let up = up_arguments(&text(&lab.output()));

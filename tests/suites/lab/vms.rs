@@ -13,13 +13,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Processes that work below `folder` or were told of it, zombies aside.
-fn processes(folder: &Path) -> Vec<String> {
+/// Processes that work below `directory` or have it in their arguments, except zombies.
+fn processes(directory: &Path) -> Vec<String> {
     let about = |process: &Path| {
         let place = fs::read_link(process.join("cwd")).unwrap_or_default();
         let line = fs::read(process.join("cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        (place.starts_with(folder) || line.contains(&text(folder))).then_some(line)
+        (place.starts_with(directory) || line.contains(&text(directory))).then_some(line)
     };
     let own = std::process::id().to_string();
     fs::read_dir("/proc")
@@ -48,7 +48,7 @@ fn check_watch(machines: &Machines) {
     secrets.assert_unseen("watch", &view.to_string());
 }
 
-/// packstack's way to every host is there, and to the controller itself; computes have none.
+/// packstack's way to every host exists, and to the controller itself; computes have none.
 fn check_packstack_logs_in(machines: &Machines) {
     let ssh = "ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o ConnectTimeout=120";
     for (node, address) in NODES.iter().zip(ADDRESSES) {
@@ -59,7 +59,7 @@ fn check_packstack_logs_in(machines: &Machines) {
     assert_eq!(machines.ssh("nova01", &login).trim(), "255");
 }
 
-/// No secret is in what anybody on the nodes may read, in journals, states or command lines.
+/// No secret is in what any user on the nodes may read, in journals, states or command lines.
 fn check_nothing_leaks(machines: &Machines) {
     let secrets = Secrets::of(&machines.state());
     for node in NODES {
@@ -79,7 +79,7 @@ fn check_nothing_leaks(machines: &Machines) {
         }
         let console = machines.ok(&["console", node, "--log"]);
         secrets.assert_unseen(&format!("{node}: its console"), &console);
-        // The node itself has its key, so looking finds what is there.
+        // The node itself has its key, so looking finds it.
         let key = machines.ssh(node, "cat /etc/firstboot/pki/node.key");
         assert_eq!(key, fs::read_to_string(secrets.path(&format!("tls-{node}.key"))).expect("key"));
     }
@@ -100,7 +100,7 @@ fn the_reference_lab_comes_up_sees_itself_and_goes_down() {
     let lab = doubles::reference_lab(env!("CARGO_BIN_EXE_openstack_apis_double").as_ref());
     // KVM fails them all, so they come up emulated wherever this runs.
     let double = env!("CARGO_BIN_EXE_qemu_half_kvm_double").as_ref();
-    let half = HalfKvm::new(lab.folder().join("bin"), double, Variant::InternalError);
+    let half = HalfKvm::new(lab.directory().join("bin"), double, Variant::InternalError);
     half.lose_time_of(power::LATE);
     let machines = Machines::with_programs(&lab, half.directory());
     let before = links();
@@ -138,7 +138,7 @@ fn the_reference_lab_comes_up_sees_itself_and_goes_down() {
     assert!(secrets.path("ca.key").exists(), "the secrets stay");
 }
 
-/// All are on and ready, and who is up already is left alone.
+/// All are on and ready, and a node that is already up is left alone.
 fn check_status(machines: &Machines, up: &[&str]) {
     let status = machines.status();
     let nodes = status["labs"][0]["nodes"].as_array().expect("nodes");
@@ -162,9 +162,9 @@ fn check_nodes(machines: &Machines, lab: &Lab) {
                 &format!("ping -c 1 -W 30 {other} && ssh-keyscan -T 60 {other} | grep ssh-"),
             );
         }
-        let said: Value = serde_json::from_str(&machines.ssh(node, "firstboot status --json"))
+        let report: Value = serde_json::from_str(&machines.ssh(node, "firstboot status --json"))
             .expect("firstboot's JSON");
-        assert_eq!(said["state"], "ready", "{said:#}");
+        assert_eq!(report["state"], "ready", "{report:#}");
     }
     assert_eq!(
         machines.run(&["ssh", "-i", &text(&lab.key()), "nova01", "exit 7"]).status.code(),
@@ -194,49 +194,49 @@ fn check_down(machines: &Machines, lab: &Lab) {
     }
     let status = machines.status();
     assert_eq!(status["labs"][0]["network_up"], false, "{status:#}");
-    assert_eq!(processes(&lab.folder().join("state")), Vec::<String>::new());
+    assert_eq!(processes(&lab.directory().join("state")), Vec::<String>::new());
     for role in ["controller", "compute"] {
-        let folder = text(&lab.output().join(role));
-        oracle::ok("sh", ["-c", &format!("cd {folder} && sha256sum --quiet -c SHA256SUMS")]);
+        let directory = text(&lab.output().join(role));
+        oracle::ok("sh", ["-c", &format!("cd {directory} && sha256sum --quiet -c SHA256SUMS")]);
     }
 }
 
 #[test]
-fn what_cannot_be_brought_up_is_said() {
+fn what_cannot_be_brought_up_is_reported() {
     let lab = Lab::new();
     let machines = Machines::new(&lab);
     let expect = |arguments: &[&str], code: i32, words: &str| {
         let output = machines.run(arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-        assert!(said.contains(words), "{arguments:?}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(words), "{arguments:?}: {stderr}");
     };
     let output = text(&lab.output());
     expect(&["up", "--output", &output], 2, "no images in");
     expect(&["down"], 2, "no lab is there");
     expect(&["ssh", "nova01"], 2, "no lab is there");
     expect(&["up", "--memory", "5"], 2, "`5` is not a size");
-    fs::create_dir_all(lab.output()).expect("folder");
+    fs::create_dir_all(lab.output()).expect("directory");
     fs::write(lab.output().join("manifest.json"), "{\"schema\": 0}").expect("manifest");
     expect(&["up", "--output", &output], 2, "manifest.json is not the manifest of a build");
     assert!(machines.ok(&["status"]).contains("no machines"));
     assert_eq!(machines.status()["labs"], Value::Array(Vec::new()));
-    assert!(!lab.folder().join("state").exists(), "a failed `up` leaves nothing");
+    assert!(!lab.directory().join("state").exists(), "a failed `up` leaves nothing");
 }
 
 #[test]
 fn without_root_the_lab_is_in_a_user_namespace() {
     const NOBODY: u32 = 65534;
-    let folder = tempfile::tempdir().expect("temporary folder");
-    let place = folder.path();
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let place = directory.path();
     fs::set_permissions(place, fs::Permissions::from_mode(0o755)).expect("mode");
     let program = place.join("imgbuild");
     fs::copy(product::imgbuild(), &program).expect("imgbuild");
     empty_image(&place.join("images"));
     let home = place.join("home");
-    fs::create_dir(&home).expect("folder");
+    fs::create_dir(&home).expect("directory");
     std::os::unix::fs::chown(&home, Some(NOBODY), Some(NOBODY)).expect("owner");
-    // Everybody may use /dev/net/tun on most machines; here only in this mount namespace.
+    // Every user may use /dev/net/tun on most machines; here only in this mount namespace.
     let run = |arguments: &[&str]| {
         let script = "mount -t tmpfs tun /dev/net && mknod -m 666 /dev/net/tun c 10 200 &&
                       exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"";
@@ -260,19 +260,19 @@ fn without_root_the_lab_is_in_a_user_namespace() {
         "--timeout",
         "2",
     ]);
-    let said = String::from_utf8_lossy(&up.stderr).into_owned();
-    assert_eq!(up.status.code(), Some(1), "{said}");
-    assert!(said.contains("nova01: firstboot has not reported after 2 s"), "{said}");
+    let stderr = String::from_utf8_lossy(&up.stderr).into_owned();
+    assert_eq!(up.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("nova01: firstboot has not reported after 2 s"), "{stderr}");
     let status = run(&["status", "--json"]);
     let status: Value = serde_json::from_slice(&status.stdout).expect("status");
     assert_eq!(status["labs"][0]["nodes"][0]["power"], "on", "{status:#}");
     assert_eq!(links(), before, "the host's own interfaces");
     let keeper = processes(&home).len();
-    assert!(keeper > 0, "QEMU works in its folder");
-    // A system that is not there does not shut down by itself.
+    assert!(keeper > 0, "QEMU works in its directory");
+    // A system that does not exist does not shut down by itself.
     let down = run(&["down", "--timeout", "1"]);
-    let said = String::from_utf8_lossy(&down.stderr).into_owned();
-    assert!(down.status.success() && said.contains("its power was cut"), "{said}");
+    let stderr = String::from_utf8_lossy(&down.stderr).into_owned();
+    assert!(down.status.success() && stderr.contains("its power was cut"), "{stderr}");
     assert_eq!(processes(&home), Vec::<String>::new());
     assert!(run(&["destroy"]).status.success());
     assert_eq!(fs::read_dir(home.join(".local/state/imgbuild")).expect("state").count(), 0);

@@ -52,7 +52,7 @@ fn xorriso_listing(image: &Path) -> Vec<String> {
     let image = image.to_str().expect("path");
     let out = oracle::ok("xorriso", ["-indev", image, "-find", "/", "-exec", "lsdl", "--"]);
     let line = |line: &str| {
-        // `e` is the boot catalogue, a file to everybody else.
+        // `e` is the boot catalogue, a file to all other readers.
         let line = &line.strip_prefix('e').map_or_else(|| line.into(), |rest| format!("-{rest}"));
         let name = line.find(" '/")?;
         let fields: Vec<_> = line[..name].split_whitespace().collect();
@@ -77,24 +77,24 @@ fn exercise(file: File) {
     }
 }
 
-/// A folder with what media have: deep directories, long names, links, an empty file.
-fn source(folder: &Path) {
-    let deep = folder.join("1/2/3/4/5/6/7/8/9/10/11");
+/// A directory with what media have: deep directories, long names, links, an empty file.
+fn source(directory: &Path) {
+    let deep = directory.join("1/2/3/4/5/6/7/8/9/10/11");
     fs::create_dir_all(&deep).expect("directories");
     fs::write(deep.join("bottom.txt"), b"deep\n").expect("file");
-    fs::write(folder.join("empty"), b"").expect("file");
-    fs::write(folder.join("n".repeat(250)), b"long\n").expect("file");
-    fs::write(folder.join("glibc-2.17-260.el7.x86_64.rpm"), vec![7; 300_000]).expect("file");
-    symlink("../1/2", folder.join("1/link")).expect("link");
-    symlink("/absolute/./path", folder.join("absolute")).expect("link");
+    fs::write(directory.join("empty"), b"").expect("file");
+    fs::write(directory.join("n".repeat(250)), b"long\n").expect("file");
+    fs::write(directory.join("glibc-2.17-260.el7.x86_64.rpm"), vec![7; 300_000]).expect("file");
+    symlink("../1/2", directory.join("1/link")).expect("link");
+    symlink("/absolute/./path", directory.join("absolute")).expect("link");
     let target = format!("{}/{}/{}", "a".repeat(240), "b".repeat(250), "c".repeat(250));
-    symlink(target, folder.join("l".repeat(200))).expect("link");
+    symlink(target, directory.join("l".repeat(200))).expect("link");
 }
 
-fn xorriso_image(folder: &Path) -> PathBuf {
-    let tree = folder.join("tree");
+fn xorriso_image(directory: &Path) -> PathBuf {
+    let tree = directory.join("tree");
     source(&tree);
-    let image = folder.join("x.iso");
+    let image = directory.join("x.iso");
     let paths = [image.to_str().expect("path"), tree.to_str().expect("path")];
     oracle::ok(
         "xorriso",
@@ -105,10 +105,10 @@ fn xorriso_image(folder: &Path) -> PathBuf {
 
 #[test]
 fn reads_what_xorriso_and_genisoimage_write() {
-    let folder = tempfile::tempdir().expect("temporary folder");
-    let image = xorriso_image(folder.path());
-    let other = folder.path().join("g.iso");
-    let tree = folder.path().join("tree");
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let image = xorriso_image(directory.path());
+    let other = directory.path().join("g.iso");
+    let tree = directory.path().join("tree");
     // genisoimage writes a component of an SL entry longer than the entry itself.
     fs::remove_file(tree.join("l".repeat(200))).expect("remove");
     let paths = [other.to_str().expect("path"), tree.to_str().expect("path")];
@@ -136,10 +136,10 @@ fn reads_what_xorriso_and_genisoimage_write() {
 
 #[test]
 fn truncated_and_corrupted_images_are_refused() {
-    let folder = tempfile::tempdir().expect("temporary folder");
-    let image = xorriso_image(folder.path());
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let image = xorriso_image(directory.path());
     let whole = fs::read(&image).expect("image");
-    let cut = folder.path().join("cut.iso");
+    let cut = directory.path().join("cut.iso");
     let half = whole.len() / 2;
     fs::write(&cut, &whole[..half]).expect("write");
     match Iso::open(File::open(&cut).expect("open")) {
@@ -213,8 +213,8 @@ fn options() -> IsoOptions {
     }
 }
 
-fn written(folder: &Path, tree: &Tree) -> PathBuf {
-    let path = folder.join("ours.iso");
+fn written(directory: &Path, tree: &Tree) -> PathBuf {
+    let path = directory.join("ours.iso");
     let mut file = File::create(&path).expect("create");
     write(&mut file, &options(), tree).expect("image");
     path
@@ -252,9 +252,9 @@ fn tree_listing(tree: &Tree) -> Vec<String> {
 
 #[test]
 fn xorriso_isoinfo_and_our_reader_read_what_we_write() {
-    let folder = tempfile::tempdir().expect("temporary folder");
+    let directory = tempfile::tempdir().expect("temporary directory");
     let tree = lab_tree();
-    let image = written(folder.path(), &tree);
+    let image = written(directory.path(), &tree);
     let want = tree_listing(&tree);
     assert_eq!(xorriso_listing(&image), want);
     let iso = Iso::open(File::open(&image).expect("open")).expect("image");
@@ -269,7 +269,7 @@ fn xorriso_isoinfo_and_our_reader_read_what_we_write() {
     let plain = oracle::ok("isoinfo", ["-f", "-i", name]);
     assert!(plain.contains("/PACKAGES/GLIBC_2_17_260_EL7_X86_65.RPM;1"), "{plain}");
     // Data as xorriso extracts it.
-    let out = folder.path().join("out");
+    let out = directory.path().join("out");
     let target = out.to_str().expect("path");
     oracle::ok("xorriso", ["-osirrox", "on", "-indev", name, "-extract", "/", target]);
     for (path, entry) in &tree.entries {
@@ -281,15 +281,15 @@ fn xorriso_isoinfo_and_our_reader_read_what_we_write() {
         assert!(got == *bytes, "{}", text(path));
     }
     assert_eq!(fs::read(out.join("hard")).expect("hard"), b"[general]\n");
-    let again = tempfile::tempdir().expect("temporary folder");
+    let again = tempfile::tempdir().expect("temporary directory");
     let same = fs::read(written(again.path(), &tree)).expect("image");
     assert!(same == fs::read(&image).expect("image"), "same inputs, same bytes");
 }
 
 #[test]
 fn boot_catalogue_as_xorriso_reports_it() {
-    let folder = tempfile::tempdir().expect("temporary folder");
-    let image = written(folder.path(), &lab_tree());
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let image = written(directory.path(), &lab_tree());
     let name = image.to_str().expect("path");
     let report = oracle::ok("xorriso", ["-indev", name, "-report_el_torito", "plain"]);
     let lines: Vec<Vec<_>> = report
@@ -308,8 +308,8 @@ fn boot_catalogue_as_xorriso_reports_it() {
 
 #[test]
 fn files_of_four_gibibytes_and_more() {
-    let folder = tempfile::tempdir().expect("temporary folder");
-    let big = folder.path().join("big");
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let big = directory.path().join("big");
     let file = File::create(&big).expect("create");
     let size = (4u64 << 30) + 12_345;
     file.set_len(size).expect("sparse");
@@ -319,7 +319,7 @@ fn files_of_four_gibibytes_and_more() {
     let mut tree = Tree::default();
     tree.put("a/big.img", Entry::new(0o644, TIME, Content::File { path: big.clone(), size }));
     tree.put("z", Entry::new(0o644, TIME, Content::Bytes(b"after\n".to_vec())));
-    let path = folder.path().join("big.iso");
+    let path = directory.path().join("big.iso");
     let mut out = File::create(&path).expect("create");
     let options = IsoOptions { boot: Vec::new(), ..options() };
     write(&mut out, &options, &tree).expect("image");
@@ -342,14 +342,14 @@ fn files_of_four_gibibytes_and_more() {
 
 #[test]
 fn link_targets_over_several_continuation_areas() {
-    let folder = tempfile::tempdir().expect("temporary folder");
+    let directory = tempfile::tempdir().expect("temporary directory");
     let target = vec!["e".repeat(199); 20].join("/");
     let mut tree = Tree::default();
     for number in 0..9 {
         let link = Content::Symlink(target.clone().into_bytes());
         tree.put(&format!("{number}{}", "l".repeat(254)), Entry::new(0o777, TIME, link));
     }
-    let path = folder.path().join("links.iso");
+    let path = directory.path().join("links.iso");
     let options = IsoOptions { boot: Vec::new(), ..options() };
     write(&mut File::create(&path).expect("create"), &options, &tree).expect("image");
     let iso = Iso::open(File::open(&path).expect("open")).expect("image");

@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// A medium with one package, a cache, and something precious outside of both.
 struct Place {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 /// Where a checksum is written.
@@ -34,10 +34,10 @@ impl Place {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::SeqCst);
         let name = format!("hostile-{}-{number}", std::process::id());
-        let folder = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempdir();
-        let place = Self { folder: folder.expect("temporary folder") };
+        let directory = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempdir();
+        let place = Self { directory: directory.expect("temporary directory") };
         for name in ["medium", "medium/repodata", "outside", "cache", "home"] {
-            fs::create_dir(place.at(name)).expect("folder");
+            fs::create_dir(place.at(name)).expect("directory");
         }
         fs::write(place.at("outside/precious"), "precious").expect("file");
         fs::write(place.at("medium/x.rpm"), "no package").expect("file");
@@ -45,15 +45,15 @@ impl Place {
     }
 
     fn at(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     /// Everything that is outside of the cache, with its content.
     fn outside(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut all = BTreeMap::new();
-        let mut open = vec![self.folder.path().to_owned()];
-        while let Some(folder) = open.pop() {
-            for entry in fs::read_dir(folder).expect("folder") {
+        let mut open = vec![self.directory.path().to_owned()];
+        while let Some(directory) = open.pop() {
+            for entry in fs::read_dir(directory).expect("directory") {
                 let path = entry.expect("entry").path();
                 if path == self.at("cache") {
                     continue;
@@ -144,12 +144,12 @@ d.commit()";
     fn refuses(&self, namespace: Option<&Namespace>, address: &str, value: &str, named: &str) {
         let before = self.outside();
         let output = self.plan(namespace, address);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(self.outside() == before, "{value:?} changed something:\n{said}");
-        assert_eq!(output.status.code(), Some(2), "{value:?}: {said}");
-        assert!(said.contains(named), "`{named}` for {value:?} in:\n{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(self.outside() == before, "{value:?} changed something:\n{stderr}");
+        assert_eq!(output.status.code(), Some(2), "{value:?}: {stderr}");
+        assert!(stderr.contains(named), "`{named}` for {value:?} in:\n{stderr}");
         let why = if value.is_empty() { "checksum" } else { "is not a sha256 checksum" };
-        assert!(said.contains(why), "`{why}` for {value:?} in:\n{said}");
+        assert!(stderr.contains(why), "`{why}` for {value:?} in:\n{stderr}");
     }
 }
 
@@ -245,7 +245,7 @@ fn upper_case_checksums_are_the_same_ones() {
     }
 }
 
-/// What waits for ever when it is opened.
+/// What waits indefinitely when it is opened.
 #[test]
 fn pipes_and_sockets_on_a_directory_medium() {
     let place = Place::new();
@@ -257,23 +257,23 @@ fn pipes_and_sockets_on_a_directory_medium() {
     }
     fs::remove_file(&primary).expect("primary.xml");
     oracle::ok("mkfifo", [&primary]);
-    let said = |what: &str| {
+    let check = |what: &str| {
         let output = place.plan(None, &medium);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
         let named = format!("cannot read repodata/primary.xml: it is {what}, not a regular file");
-        assert!(said.contains(&named), "{said}");
+        assert!(stderr.contains(&named), "{stderr}");
     };
-    said("a named pipe");
+    check("a named pipe");
     fs::remove_file(&primary).expect("pipe");
     let _socket = std::os::unix::net::UnixListener::bind(&primary).expect("socket");
-    said("a socket");
+    check("a socket");
     fs::remove_file(&primary).expect("socket");
     std::os::unix::fs::symlink("/dev/zero", &primary).expect("link");
-    said("a character device");
+    check("a character device");
 }
 
-/// A pipe that nobody writes to, in the place of an input of the user's: refused, or waited for
+/// A pipe without a writer, in the place of an input of the user's: refused, or waited for
 /// as long as the user likes.
 #[test]
 fn pipes_in_place_of_the_users_files() {
@@ -294,9 +294,9 @@ fn pipes_in_place_of_the_users_files() {
         &["inspect", &pipe],
         &["diff", &pipe, &pipe],
     ] {
-        let (code, said) = limited(arguments);
-        assert_eq!(code, Some(2), "{arguments:?}: {said}");
-        assert!(said.contains("a named pipe"), "{arguments:?}: {said}");
+        let (code, stderr) = limited(arguments);
+        assert_eq!(code, Some(2), "{arguments:?}: {stderr}");
+        assert!(stderr.contains("a named pipe"), "{arguments:?}: {stderr}");
     }
     let output = text(&place.at("home/out"));
     let mut command = product::command();
@@ -317,19 +317,19 @@ fn pipes_in_place_of_the_users_files() {
     assert_eq!(child.wait().expect("status").code(), Some(130));
 }
 
-/// Metadata that is small on the medium: little memory is used, and the error says what is wrong.
+/// Metadata that is small on the medium: little memory is used, and the error names what is wrong.
 #[test]
 fn bombs_take_little_memory() {
     let place = Place::new();
     place.write(Where::Primary, &"0".repeat(64));
-    let (folder, medium) = (place.at("medium/repodata"), text(&place.at("medium")));
+    let (directory, medium) = (place.at("medium/repodata"), text(&place.at("medium")));
     // 1200 MiB of blanks within one text, and as many bytes of elements.
     for (fill, open, why) in [
         ("head -c 1258291200 /dev/zero | tr '\\0' ' '", "", "a tag or text of more than 16 MiB"),
         ("yes '<file>x</file>' | head -c 20000000", "1048576", "more than 1048576 bytes"),
         ("head -c 1258291200 /dev/zero", "", "16 MiB"),
     ] {
-        let gz = folder.join("primary.xml.gz");
+        let gz = directory.join("primary.xml.gz");
         let script = format!("(echo '<metadata>'; {fill}) | gzip -1 > {}", gz.display());
         oracle::ok("sh", ["-c", &script]);
         let open = match open {
@@ -341,7 +341,7 @@ fn bombs_take_little_memory() {
              <location href=\"repodata/primary.xml.gz\"/></data></repomd>",
             sha256(&gz)
         );
-        fs::write(folder.join("repomd.xml"), repomd).expect("repomd.xml");
+        fs::write(directory.join("repomd.xml"), repomd).expect("repomd.xml");
         // Address space, of which the program itself takes a part.
         let limited =
             format!("ulimit -v 500000; exec \"$0\" plan --profile controller --media {medium}");
@@ -349,8 +349,8 @@ fn bombs_take_little_memory() {
         command.args(["-c", &limited]).arg(product::imgbuild());
         command.env("IMGBUILD_CACHE", place.at("cache")).env("HOME", place.at("home"));
         let output = command.stdin(Stdio::null()).output().expect("sh starts");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{fill}: {said}");
-        assert!(said.contains(why) && said.contains("primary.xml.gz"), "{fill}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{fill}: {stderr}");
+        assert!(stderr.contains(why) && stderr.contains("primary.xml.gz"), "{fill}: {stderr}");
     }
 }

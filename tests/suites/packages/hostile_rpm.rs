@@ -9,38 +9,38 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 
 const REGULAR: u32 = 0o100_644;
-const FOLDER: u32 = 0o040_755;
+const DIRECTORY: u32 = 0o040_755;
 const LINK: u32 = 0o120_777;
 
 /// A root to unpack into with something precious around it.
 struct Place {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Place {
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("temporary folder");
-        fs::create_dir(folder.path().join("root")).expect("root");
-        fs::create_dir(folder.path().join("outside")).expect("outside");
-        let precious = folder.path().join("outside/precious");
+        let directory = tempfile::tempdir().expect("temporary directory");
+        fs::create_dir(directory.path().join("root")).expect("root");
+        fs::create_dir(directory.path().join("outside")).expect("outside");
+        let precious = directory.path().join("outside/precious");
         fs::write(&precious, "precious").expect("file");
         fs::set_permissions(&precious, fs::Permissions::from_mode(0o600)).expect("mode");
-        Self { folder }
+        Self { directory }
     }
 
     fn root(&self) -> PathBuf {
-        self.folder.path().join("root")
+        self.directory.path().join("root")
     }
 
-    /// Unpacks packages one after the other, or says why not.
+    /// Unpacks packages one after the other, or returns why not.
     fn unpack(&self, packages: &[Vec<u8>]) -> Result<(), String> {
         for package in packages {
-            let file = self.folder.path().join("package");
+            let file = self.directory.path().join("package");
             fs::write(&file, package).expect("package");
             let unpacked = bootstrap::unpack(&[&file], &self.root());
             fs::remove_file(file).expect("package");
             self.untouched();
-            // The second package finds the folders that the first one had made.
+            // The second package finds the directories that the first one had made.
             for link in ["bin", "sbin", "lib", "lib64"] {
                 let _ = fs::remove_file(self.root().join(link));
             }
@@ -50,19 +50,22 @@ impl Place {
     }
 
     fn untouched(&self) {
-        let precious = self.folder.path().join("outside/precious");
+        let precious = self.directory.path().join("outside/precious");
         assert_eq!(fs::read_to_string(&precious).expect("precious"), "precious");
         let meta = fs::metadata(&precious).expect("precious");
         assert_eq!((meta.mode() & 0o7777, meta.nlink()), (0o600, 1));
-        let names = |path: PathBuf| fs::read_dir(path).expect("folder").count();
-        assert_eq!(names(self.folder.path().join("outside")), 1);
-        assert!(names(self.folder.path().to_owned()) <= 3);
+        let names = |path: PathBuf| fs::read_dir(path).expect("directory").count();
+        assert_eq!(names(self.directory.path().join("outside")), 1);
+        assert!(names(self.directory.path().to_owned()) <= 3);
     }
 
     fn refuses(&self, packages: &[Vec<u8>], word: &str) {
-        let said = self.unpack(packages).expect_err(word);
-        assert!(said.contains(word), "`{word}` in: {said}");
-        assert!(said.contains("hostile-1-1.noarch") || said.contains("package is not"), "{said}");
+        let error = self.unpack(packages).expect_err(word);
+        assert!(error.contains(word), "`{word}` in: {error}");
+        assert!(
+            error.contains("hostile-1-1.noarch") || error.contains("package is not"),
+            "{error}"
+        );
     }
 }
 
@@ -77,7 +80,7 @@ fn one(change: impl Fn(&mut File)) -> Vec<u8> {
 fn a_good_package_is_unpacked() {
     let place = Place::new();
     let files = [
-        File::new("/opt", FOLDER, b""),
+        File::new("/opt", DIRECTORY, b""),
         File::new("/opt/link", LINK, b"target"),
         File::new("/opt/program", 0o104_755, b"#!/bin/sh\n"),
     ];
@@ -105,7 +108,7 @@ fn paths_that_lead_out() {
 #[test]
 fn links_that_lead_out() {
     let place = Place::new();
-    let outside = place.folder.path().join("outside");
+    let outside = place.directory.path().join("outside");
     let outside = outside.to_str().expect("UTF-8");
     for target in [outside, "../outside", "../../../../../../../../../../outside"] {
         let place = Place::new();
@@ -120,10 +123,10 @@ fn links_that_lead_out() {
             .unpack(&[rawrpm::of_files(&[link]), rawrpm::of_files(&[file])])
             .expect("contained");
     }
-    // The entry itself is a link that is there already: replaced, never written through.
+    // The entry itself is a link that already exists: replaced, never written through.
     let place = Place::new();
     fs::create_dir(place.root().join("etc")).expect("etc");
-    symlink(place.folder.path().join("outside/precious"), place.root().join("etc/x"))
+    symlink(place.directory.path().join("outside/precious"), place.root().join("etc/x"))
         .expect("link");
     place.unpack(&[one(|f| f.mode = 0o100_777)]).expect("replaced");
     assert_eq!(fs::read_to_string(place.root().join("etc/x")).expect("x"), "data");
@@ -135,21 +138,21 @@ fn links_that_lead_out() {
 }
 
 #[test]
-fn files_and_folders_in_each_others_place() {
+fn files_and_directories_in_each_others_place() {
     let file = File::new("/etc/x", REGULAR, b"data");
-    let folder = File::new("/etc/x", FOLDER, b"");
+    let directory = File::new("/etc/x", DIRECTORY, b"");
     let below = File::new("/etc/x/y", REGULAR, b"data");
     let pack = |f: &File| rawrpm::of_files(std::slice::from_ref(f));
     Place::new().refuses(&[pack(&file), pack(&below)], "a file is where a folder has to be");
-    Place::new().refuses(&[pack(&folder), pack(&file)], "/etc/x");
+    Place::new().refuses(&[pack(&directory), pack(&file)], "/etc/x");
     let place = Place::new();
-    // A folder where a file is: the file stays, and nothing goes below it.
-    let _ = place.unpack(&[pack(&file), pack(&folder)]);
+    // A directory where a file is: the file stays, and nothing goes below it.
+    let _ = place.unpack(&[pack(&file), pack(&directory)]);
     assert!(place.root().join("etc/x").is_file());
-    // A link never takes a folder's place.
+    // A link never takes a directory's place.
     let place = Place::new();
     let link = File::new("/etc/x", LINK, b"/");
-    place.unpack(&[pack(&folder), pack(&link)]).expect("kept");
+    place.unpack(&[pack(&directory), pack(&link)]).expect("kept");
     assert!(place.root().join("etc/x").is_dir());
 }
 
@@ -204,7 +207,7 @@ fn a_payload_cut_at_every_byte_of_a_header() {
     }
 }
 
-/// Header fields: where, what is written there, and what is said of it.
+/// Header fields: where, what is written there, and the error.
 #[test]
 fn headers_that_lie_about_themselves() {
     let good = rawrpm::header(63, &rawrpm::entries(&[File::new("/etc/x", REGULAR, b"data")]));
@@ -239,14 +242,14 @@ fn headers_that_lie_about_themselves() {
 
 #[test]
 fn counts_beyond_all_measure_take_no_memory() {
-    let paths = |names: Entry, folders: Entry| {
+    let paths = |names: Entry, directories: Entry| {
         let mut entries = rawrpm::entries(&[])[..4].to_vec();
         let indexes = Entry(1116, 4, names.2, vec![0; 4 * names.2 as usize]);
-        entries.extend([indexes, names, folders]);
+        entries.extend([indexes, names, directories]);
         let main = rawrpm::header(63, &entries);
         rawrpm::package(&rawrpm::header(62, &[]), &main, b"")
     };
-    // Two million empty names, and a hundred thousand names in one folder of 8 KiB.
+    // Two million empty names, and a hundred thousand names in one directory of 8 KiB.
     let names = |count: u32| Entry(1117, 8, count, vec![0; count as usize]);
     let place = Place::new();
     place.refuses(&[paths(names(2_000_000), Entry::texts(1118, &["/"]))], "more than any package");
@@ -258,7 +261,7 @@ fn counts_beyond_all_measure_take_no_memory() {
 #[test]
 fn mutations_end_in_an_answer() {
     let files = [
-        File::new("/etc", FOLDER, b""),
+        File::new("/etc", DIRECTORY, b""),
         File::new("/etc/x", REGULAR, b"data"),
         File::new("/etc/l", LINK, b"x"),
     ];

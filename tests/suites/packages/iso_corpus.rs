@@ -13,12 +13,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The images of the corpus, unpacked into `folder`: path, and whether it is well-formed.
-fn corpus(shared: &Path, folder: &Path) -> Vec<(PathBuf, bool)> {
+/// The images of the corpus, unpacked into `directory`: path, and whether it is well-formed.
+fn corpus(shared: &Path, directory: &Path) -> Vec<(PathBuf, bool)> {
     let table = fs::read_to_string(shared.join("corpus/iso/images.tsv")).expect("images.tsv");
     let unpack = |line: &str| {
         let fields: Vec<_> = line.split('\t').collect();
-        let image = folder.join(fields[0]);
+        let image = directory.join(fields[0]);
         let plain = text(&shared.join("corpus/iso/images").join(fields[0]));
         let command = format!("cat '{plain}' 2>/dev/null || zcat '{plain}.gz'");
         fs::write(&image, oracle::run("sh", ["-c", &command]).stdout).expect("image");
@@ -45,11 +45,11 @@ struct Line {
 
 /// isoinfo's listing. It shows every extent of a file by itself; they are put together.
 fn isoinfo(listing: &str, names: Names) -> Vec<Line> {
-    let (mut folder, mut lines): (String, Vec<Line>) = (String::new(), Vec::new());
+    let (mut directory, mut lines): (String, Vec<Line>) = (String::new(), Vec::new());
     let mut continues = false;
     for line in listing.lines() {
         if let Some(path) = line.strip_prefix("Directory listing of /") {
-            folder = path.trim_end().to_owned();
+            directory = path.trim_end().to_owned();
             continue;
         }
         let Some((about, rest)) = line.split_once('[') else { continue };
@@ -79,7 +79,7 @@ fn isoinfo(listing: &str, names: Names) -> Vec<Line> {
             };
             let is_dir = fields[0].starts_with('d');
             lines.push(Line {
-                path: format!("{folder}{name}"),
+                path: format!("{directory}{name}"),
                 mode: fields[0][..if rock_ridge { 10 } else { 1 }].to_owned(),
                 owner: (number(fields[2]), number(fields[3])),
                 size: if is_dir { 0 } else { size },
@@ -126,9 +126,9 @@ fn ours(image: &Path, names: Names) -> Vec<Line> {
 #[test]
 fn listings_are_isoinfo_s() {
     let Some(shared) = product::shared() else { return };
-    let folder = tempfile::tempdir().expect("temporary folder");
+    let directory = tempfile::tempdir().expect("temporary directory");
     let mut compared = 0;
-    for (image, well_formed) in corpus(&shared, folder.path()) {
+    for (image, well_formed) in corpus(&shared, directory.path()) {
         if !well_formed {
             continue;
         }
@@ -185,7 +185,7 @@ fn their_listing(listed: &str) -> Vec<String> {
             let [mode, _, uid, gid, size, month, date, year] = fields.as_slice() else {
                 return None;
             };
-            // `e` is the boot catalogue, a file to everybody else.
+            // `e` is the boot catalogue, a file to all other readers.
             let mode = mode.replacen('e', "-", 1);
             let path = path.strip_suffix("/'").map_or(path.to_owned(), |p| format!("{p}'"));
             let line = format!("{mode} {uid} {gid} {size} {month} {date:>2}  {year} '/{path}");
@@ -199,11 +199,11 @@ fn their_listing(listed: &str) -> Vec<String> {
 #[test]
 fn listings_and_contents_are_xorriso_s() {
     let Some(shared) = product::shared() else { return };
-    let folder = tempfile::tempdir().expect("temporary folder");
+    let directory = tempfile::tempdir().expect("temporary directory");
     let (mut listed, mut read) = (0, 0);
-    for (image, _) in corpus(&shared, folder.path()).into_iter().filter(|(_, well)| *well) {
+    for (image, _) in corpus(&shared, directory.path()).into_iter().filter(|(_, well)| *well) {
         let name = name_of(&image);
-        // xorriso uncompresses zisofs; here such a file is no plain file.
+        // xorriso uncompresses zisofs; here such a file is not a plain file.
         if name.contains("zisofs") {
             let iso = Iso::open(File::open(&image).expect("open")).expect(&name);
             let nodes = iso.walk().expect("walk");
@@ -219,7 +219,7 @@ fn listings_and_contents_are_xorriso_s() {
         listed += 1;
         for line in expected("sha256").lines() {
             let node = iso.lookup(&line[66..]).expect("lookup").expect("present");
-            let file = folder.path().join("data");
+            let file = directory.path().join("data");
             let copied = std::io::copy(
                 &mut iso.reader(&node).expect("reader"),
                 &mut File::create(&file).expect("file"),
@@ -249,15 +249,15 @@ fn exercise(file: &File) {
 #[test]
 fn malformed_images_end_in_an_error() {
     let Some(shared) = product::shared() else { return };
-    let folder = tempfile::tempdir().expect("temporary folder");
-    for (image, _) in corpus(&shared, folder.path()).into_iter().filter(|(_, well)| !*well) {
+    let directory = tempfile::tempdir().expect("temporary directory");
+    for (image, _) in corpus(&shared, directory.path()).into_iter().filter(|(_, well)| !*well) {
         exercise(&File::open(&image).expect("open"));
     }
-    let looped = folder.path().join("test_read_format_iso_rockridge_ce_loop.iso");
+    let looped = directory.path().join("test_read_format_iso_rockridge_ce_loop.iso");
     let opened = Iso::open(File::open(looped).expect("open"));
     let error = opened.and_then(|iso| iso.walk().map(drop)).expect_err("a loop");
     assert!(matches!(error, IsoError::Malformed { offset, .. } if offset > 32768), "{error}");
-    let descriptors = folder.path().join("volrecords.iso");
+    let descriptors = directory.path().join("volrecords.iso");
     let opened = Iso::open(File::open(descriptors).expect("open"));
     assert!(matches!(opened, Err(IsoError::NotIso)));
 }
@@ -281,7 +281,7 @@ fn watchdog(at: &'static AtomicU64) {
     });
 }
 
-/// A small image with all kinds of records: long names, links over several areas, folders.
+/// A small image with all kinds of records: long names, links over several areas, directories.
 fn awkward() -> Vec<u8> {
     let mut tree = Tree::default();
     let mut put = |path: &str, content| tree.put(path, Entry::new(0o644, 1_500_000_000, content));
@@ -304,14 +304,14 @@ fn no_change_of_a_few_bytes_makes_it_hang_or_panic() {
     }
     static AT: AtomicU64 = AtomicU64::new(0);
     watchdog(&AT);
-    let folder = tempfile::tempdir().expect("temporary folder");
+    let directory = tempfile::tempdir().expect("temporary directory");
     let mut images = vec![awkward()];
     if let Some(shared) = product::shared() {
-        let all = corpus(&shared, folder.path()).into_iter();
+        let all = corpus(&shared, directory.path()).into_iter();
         let bytes = all.map(|(image, _)| fs::read(image).expect("image"));
         images.extend(bytes.filter(|bytes| bytes.len() < 2 << 20));
     }
-    let path = folder.path().join("image");
+    let path = directory.path().join("image");
     // A linear congruential generator: the same changes in every run.
     let mut state = 1u64;
     let mut random = move |below: usize| {
@@ -358,12 +358,12 @@ fn no_change_of_a_few_bytes_makes_it_hang_or_panic() {
 
 #[test]
 fn paths_that_no_system_has_are_refused() {
-    let folder = tempfile::tempdir().expect("temporary folder");
+    let directory = tempfile::tempdir().expect("temporary directory");
     let mut tree = Tree::default();
     let path = vec!["d".repeat(200); 25].join("/");
     tree.put(&path, Entry::new(0o644, 0, Content::Bytes(Vec::new())));
     let options = IsoOptions { volume_id: "DEEP".into(), time: 0, boot: Vec::new() };
-    let image = folder.path().join("deep.iso");
+    let image = directory.path().join("deep.iso");
     write(&mut File::create(&image).expect("file"), &options, &tree).expect("image");
     let iso = Iso::open(File::open(&image).expect("open")).expect("image");
     let error = iso.walk().expect_err("too long").to_string();

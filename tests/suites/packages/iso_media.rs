@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// The regular files below a folder, by path.
+/// The regular files below a directory, by path.
 fn files(root: &Path) -> BTreeMap<String, PathBuf> {
     let list = oracle::ok(
         "find",
@@ -52,14 +52,14 @@ fn one_image_with_several_repositories() {
     let found = medium.repositories().expect("repositories");
     let names = ["rhel-7-server-openstack-10-devtools-rpms", "rhel-7-server-openstack-10-rpms"];
     assert_eq!(found, names);
-    for folder in found {
-        assert!(medium.has(&format!("{folder}/repodata/repomd.xml")));
+    for directory in found {
+        assert!(medium.has(&format!("{directory}/repodata/repomd.xml")));
     }
 }
 
 /// An image of the practice extras without Rock Ridge, made by genisoimage.
-fn without_rock_ridge(folder: &Path, name: &str, options: &[&str]) -> PathBuf {
-    let image = folder.join(name);
+fn without_rock_ridge(directory: &Path, name: &str, options: &[&str]) -> PathBuf {
+    let image = directory.join(name);
     let tree = text(&product::practice().join("extras"));
     let mut arguments = vec!["-quiet".to_owned(), "-o".to_owned(), text(&image)];
     arguments.extend(options.iter().map(|o| (*o).to_owned()));
@@ -70,11 +70,11 @@ fn without_rock_ridge(folder: &Path, name: &str, options: &[&str]) -> PathBuf {
 
 #[test]
 fn images_with_joliet_or_short_names_are_media_as_well() {
-    let folder = tempfile::tempdir().expect("temporary folder");
+    let directory = tempfile::tempdir().expect("temporary directory");
     let tree = product::practice().join("extras");
     for (name, options) in [("joliet.iso", &["-J", "-joliet-long"][..]), ("short.iso", &["-T"][..])]
     {
-        let image = without_rock_ridge(folder.path(), name, options);
+        let image = without_rock_ridge(directory.path(), name, options);
         let medium = media::open(&text(&image)).expect("image");
         assert_eq!(medium.repositories().expect("repositories"), [""], "{name}");
         for (path, file) in files(&tree) {

@@ -21,39 +21,40 @@ fn small() -> Lab {
 
 /// The plan of the lab's controller, made by an unprivileged user.
 fn plan(lab: &Lab, media: &str) -> PathBuf {
-    for folder in ["", "profiles", "kickstart"] {
+    for directory in ["", "profiles", "kickstart"] {
         let open = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(lab.folder().join(folder), open).expect("mode");
+        fs::set_permissions(lab.directory().join(directory), open).expect("mode");
     }
-    let profile = text(&lab.folder().join("profiles/controller.toml"));
+    let profile = text(&lab.directory().join("profiles/controller.toml"));
     let program = text(product::imgbuild());
     let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=/"];
     let arguments =
         ["plan", "--json", "--profile", &profile, "--media", media, "--format", "raw,qcow2"];
     let text = oracle::ok("setpriv", nobody.into_iter().chain([program.as_str()]).chain(arguments));
-    let file = lab.folder().join("plan.json");
+    let file = lab.directory().join("plan.json");
     fs::write(&file, text).expect("plan.json");
     file
 }
 
-/// `imgbuild build --plan` into `folder`.
-fn replay(plan: &Path, folder: &Path, more: &[&str]) -> Output {
-    let (plan, folder) = (text(plan), text(folder));
-    let mut arguments = vec!["build", "--plan", &plan, "--output", &folder, "--progress", "plain"];
+/// `imgbuild build --plan` into `directory`.
+fn replay(plan: &Path, directory: &Path, more: &[&str]) -> Output {
+    let (plan, directory) = (text(plan), text(directory));
+    let mut arguments =
+        vec!["build", "--plan", &plan, "--output", &directory, "--progress", "plain"];
     arguments.extend(more);
     product::run(&arguments)
 }
 
-/// A replay that must fail with `code`, leave nothing and say every part of `words`.
+/// A replay that must fail with `code`, leave nothing and print every part of `words`.
 fn refused(plan: &Path, more: &[&str], code: i32, words: &[&str]) {
-    let folder = plan.with_file_name("refused");
-    let output = replay(plan, &folder, more);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
+    let directory = plan.with_file_name("refused");
+    let output = replay(plan, &directory, more);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
     for word in words {
-        assert!(said.contains(word), "`{word}` in:\n{said}");
+        assert!(stderr.contains(word), "`{word}` in:\n{stderr}");
     }
-    assert!(!folder.exists(), "something is left in the output folder");
+    assert!(!directory.exists(), "something is left in the output directory");
 }
 
 #[test]
@@ -61,11 +62,11 @@ fn a_plan_is_replayed_bit_by_bit() {
     let lab = small();
     let plan = plan(&lab, &os());
     lab.build("controller", &[&os()], &["--format", "raw,qcow2"]);
-    let again = lab.folder().join("again");
+    let again = lab.directory().join("again");
     let output = replay(&plan, &again, &[]);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains("replay of plan"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.contains("replay of plan"), "{stderr}");
     for file in ["openstack.raw", "openstack.qcow2", "packages.txt"] {
         oracle::ok("cmp", [lab.output().join(file), again.join(file)]);
     }
@@ -75,21 +76,21 @@ fn a_plan_is_replayed_bit_by_bit() {
 fn changed_inputs_are_refused_by_name() {
     let lab = small();
     let plan = plan(&lab, &os());
-    let ks = lab.folder().join("kickstart/controller.ks");
+    let ks = lab.directory().join("kickstart/controller.ks");
     let old = fs::read_to_string(&ks).expect("kickstart");
     fs::write(&ks, format!("{old}# one more line\n")).expect("kickstart");
     let found = oracle::ok("sha256sum", [&ks]);
     refused(&plan, &[], 4, &["inputs changed", "controller.ks", &found[..64]]);
     fs::write(&ks, old).expect("kickstart");
     let other = Lab::new();
-    let lab_file = text(&other.folder().join("profiles/lab.toml"));
+    let lab_file = text(&other.directory().join("profiles/lab.toml"));
     refused(&plan, &["--lab", &lab_file], 4, &["profiles/lab.toml: SHA-256 is"]);
 }
 
 #[test]
 fn changed_media_are_refused_by_name() {
     let lab = small();
-    let medium = lab.folder().join("os");
+    let medium = lab.directory().join("os");
     oracle::ok("cp", ["-al", &os(), &text(&medium)]);
     let plan = plan(&lab, &text(&medium));
     let value: Value = serde_json::from_slice(&fs::read(&plan).expect("plan")).expect("JSON");

@@ -18,20 +18,20 @@ use std::time::{Duration, Instant};
 
 const OPENSTACK: &str = "osp10/rhel-7-server-openstack-10-rpms";
 
-fn said(output: &Output) -> String {
+fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// What a plan installs: name, version, checksum.
 fn packages(output: &Output) -> Vec<String> {
-    assert!(output.status.success(), "{}", said(output));
+    assert!(output.status.success(), "{}", stderr(output));
     let plan: Value = serde_json::from_slice(&output.stdout).expect("a plan");
     let list = plan["packages"].as_array().expect("packages").iter();
     list.map(|p| format!("{} {} {}", p["name"], p["version"], p["sha256"])).collect()
 }
 
 fn repo_file(setting: &WebLab) -> String {
-    let path = setting.lab.folder().join("lab.repo");
+    let path = setting.lab.directory().join("lab.repo");
     let file = format!(
         "[os]\nname=$releasever\nbaseurl=http://127.0.0.1:9/gone/\n  {SERVER}/practice/os/\n\
          gpgcheck=0\n[extras]\nmirrorlist={SERVER}/list?arch=$basearch\nretries=2\ngpgcheck=0\n\
@@ -45,27 +45,27 @@ fn repo_file(setting: &WebLab) -> String {
 }
 
 #[test]
-fn repo_files_and_mirrors_give_what_folders_give_and_offline_needs_no_network() {
+fn repo_files_and_mirrors_give_what_directories_give_and_offline_needs_no_network() {
     let setting = WebLab::new();
     let repo = repo_file(&setting);
     let practice = product::practice();
-    let folders: Vec<String> =
+    let directories: Vec<String> =
         ["os", "extras", OPENSTACK].map(|part| text(&practice.join(part))).to_vec();
-    let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
+    let directories: Vec<&str> = directories.iter().map(String::as_str).collect();
     let server = Server::start(&setting.namespace, &setting.www());
     let run = |arguments: &[&str]| {
         setting.imgbuild(&setting.namespace, arguments).output().expect("imgbuild starts")
     };
-    let expected = packages(&run(&setting.plan(&folders, &[])));
+    let expected = packages(&run(&setting.plan(&directories, &[])));
     let online = run(&setting.plan(&[&repo], &[]));
     assert_eq!(packages(&online), expected);
-    let notes = said(&online);
+    let notes = stderr(&online);
     for note in ["repository devtools is left out: enabled=0", "repository broken is left out"] {
         assert!(notes.contains(note), "{note} in {notes}");
     }
     drop(server);
     let nowhere = Namespace::without_interfaces();
-    let trace = text(&setting.lab.folder().join("trace"));
+    let trace = text(&setting.lab.directory().join("trace"));
     let strace = ["strace", "-f", "-qq", "-e", "trace=network", "-o", &trace];
     let mut offline = setting.plan(&[&repo], &["--offline"]);
     let output = setting.under(&nowhere, &strace, &offline).output().expect("strace starts");
@@ -73,8 +73,8 @@ fn repo_files_and_mirrors_give_what_folders_give_and_offline_needs_no_network() 
     no_network(&trace);
     offline.pop();
     let output = run(&offline);
-    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
-    assert!(said(&output).contains("127.0.0.1:8000/list"), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(stderr(&output).contains("127.0.0.1:8000/list"), "{}", stderr(&output));
 }
 
 /// That no socket but local ones was made.
@@ -88,7 +88,7 @@ fn offline_refuses_whatever_would_be_fetched_and_names_it() {
     let setting = WebLab::new();
     let repo = repo_file(&setting);
     let nowhere = Namespace::without_interfaces();
-    let trace = text(&setting.lab.folder().join("trace"));
+    let trace = text(&setting.lab.directory().join("trace"));
     let strace = ["strace", "-f", "-qq", "-e", "trace=network", "-o", &trace];
     let list = format!("mirrorlist={SERVER}/list");
     let metalink = format!("metalink={SERVER}/metalink");
@@ -110,9 +110,9 @@ fn offline_refuses_whatever_would_be_fetched_and_names_it() {
     ] {
         let arguments = setting.plan(&media, &["--offline"]);
         let output = setting.under(&nowhere, &strace, &arguments).output().expect("strace starts");
-        let said = said(&output);
-        assert_eq!(output.status.code(), Some(3), "{media:?}: {said}");
-        assert!(said.contains(named) && said.contains("--offline"), "{media:?}: {said}");
+        let stderr = stderr(&output);
+        assert_eq!(output.status.code(), Some(3), "{media:?}: {stderr}");
+        assert!(stderr.contains(named) && stderr.contains("--offline"), "{media:?}: {stderr}");
         no_network(&trace);
     }
 }
@@ -129,7 +129,7 @@ fn wait_for(child: &mut Child, words: &str) {
         seen.push_str(&line);
         seen.push('\n');
     }
-    panic!("`{words}` was never said:\n{seen}");
+    panic!("`{words}` was never printed:\n{seen}");
 }
 
 /// Presses Ctrl-C; the exit code.
@@ -138,9 +138,10 @@ fn interrupt(mut child: Child) -> Option<i32> {
     child.wait().expect("it ends").code()
 }
 
-/// The files in a folder of the cache.
-fn listed(folder: &Path) -> Vec<PathBuf> {
-    let files = fs::read_dir(folder).map(|files| files.map(|f| f.expect("entry").path()).collect());
+/// The files in a directory of the cache.
+fn listed(directory: &Path) -> Vec<PathBuf> {
+    let files =
+        fs::read_dir(directory).map(|files| files.map(|f| f.expect("entry").path()).collect());
     files.unwrap_or_default()
 }
 
@@ -187,9 +188,10 @@ fn ctrl_c_while_packages_come_leaves_whole_ones_and_the_next_build_goes_on() {
 
     let offline: Vec<&str> = arguments.iter().copied().chain(["--offline"]).collect();
     let output = setting.imgbuild(&setting.namespace, &offline).output().expect("imgbuild starts");
-    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
-    let told = said(&output);
-    assert!(told.contains("packages are not in the cache") && told.contains("bash-"), "{told}");
+    let missing = stderr(&output);
+    assert_eq!(output.status.code(), Some(3), "{missing}");
+    assert!(missing.contains("packages are not in the cache"), "{missing}");
+    assert!(missing.contains("bash-"), "{missing}");
 
     let mut child = start();
     wait_for(&mut child, "installing packages");
@@ -197,15 +199,15 @@ fn ctrl_c_while_packages_come_leaves_whole_ones_and_the_next_build_goes_on() {
     let range = server.requests(&name)[1].headers.get("range").cloned();
     assert_eq!(range.as_deref(), Some("bytes=100000-"));
     assert_eq!(listed(&setting.cache().join("partial")).len(), 0);
-    clean_frees_what_it_says(&setting);
+    clean_frees_what_it_reports(&setting);
 }
 
-fn clean_frees_what_it_says(setting: &WebLab) {
+fn clean_frees_what_it_reports(setting: &WebLab) {
     let run = |arguments: &[&str]| {
         let output =
             product::command().args(arguments).env("IMGBUILD_CACHE", setting.cache()).output();
         let output = output.expect("imgbuild starts");
-        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.status.success(), "{}", stderr(&output));
         String::from_utf8(output.stdout).expect("text")
     };
     let json = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
@@ -231,10 +233,10 @@ fn clean_frees_what_it_says(setting: &WebLab) {
 }
 
 /// The practice install tree on two discs, as `createrepo --split` describes them.
-fn discs(folder: &Path) -> [PathBuf; 2] {
-    let discs = ["disc1", "disc2"].map(|name| folder.join(name));
+fn discs(directory: &Path) -> [PathBuf; 2] {
+    let discs = ["disc1", "disc2"].map(|name| directory.join(name));
     oracle::ok("cp", ["-al", &text(&product::practice().join("os")), &text(&discs[0])]);
-    fs::create_dir_all(discs[1].join("Packages")).expect("folder");
+    fs::create_dir_all(discs[1].join("Packages")).expect("directory");
     for (number, package) in listed(&discs[0].join("Packages")).iter().enumerate() {
         if number % 2 == 1 {
             let to = discs[1].join("Packages").join(package.file_name().expect("name"));
@@ -250,7 +252,7 @@ fn discs(folder: &Path) -> [PathBuf; 2] {
         .into_iter()
         .find(|p| p.to_string_lossy().ends_with("comps.xml"))
         .expect("comps.xml");
-    let kept = folder.join("comps.xml");
+    let kept = directory.join("comps.xml");
     fs::copy(comps, &kept).expect("copy");
     fs::remove_dir_all(discs[0].join("repodata")).expect("old metadata");
     let [first, second] = [text(&discs[0]), text(&discs[1])];
@@ -262,7 +264,7 @@ fn discs(folder: &Path) -> [PathBuf; 2] {
 #[test]
 fn a_set_of_discs_is_one_repository() {
     let setting = WebLab::new();
-    let places = discs(setting.lab.folder());
+    let places = discs(setting.lab.directory());
     let [first, second] = [text(&places[0]), text(&places[1])];
     let more = ["extras", OPENSTACK].map(|part| text(&product::practice().join(part)));
     let whole = text(&product::practice().join("os"));
@@ -295,21 +297,21 @@ fn a_set_of_discs_is_one_repository() {
         (vec![first.as_str(), isos[0].as_str()], "are both disc 1 of the set 1332.13"),
     ] {
         let output = run(&media);
-        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-        assert!(said(&output).contains(words), "{words} in {}", said(&output));
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(words), "{words} in {}", stderr(&output));
     }
 }
 
 #[test]
 fn the_lab_file_may_name_a_repo_file() {
     let setting = WebLab::new();
-    let lab = setting.lab.folder().join("profiles/lab.toml");
+    let lab = setting.lab.directory().join("profiles/lab.toml");
     let old = fs::read_to_string(&lab).expect("lab.toml");
     let own = old.split("# --- The repositories").next().expect("text");
     let os = text(&product::practice().join("os"));
     let openstack = text(&product::practice().join(OPENSTACK));
     fs::write(
-        setting.lab.folder().join("profiles/local.repo"),
+        setting.lab.directory().join("profiles/local.repo"),
         format!(
             "[base]\nbaseurl=file://{os}\ngpgcheck=0\nexclude=nothing-*\n\
              [stack]\nbaseurl=file://{openstack}\ngpgcheck=0\npriority=50\n"
@@ -323,13 +325,13 @@ fn the_lab_file_may_name_a_repo_file() {
         let arguments = setting.plan(&[], &["--offline"]);
         setting.imgbuild(&setting.namespace, &arguments).output().expect("imgbuild starts")
     };
-    let folders = [os.as_str(), openstack.as_str()];
-    let arguments = setting.plan(&folders, &[]);
+    let directories = [os.as_str(), openstack.as_str()];
+    let arguments = setting.plan(&directories, &[]);
     let expected = setting.imgbuild(&setting.namespace, &arguments).output().expect("imgbuild");
     assert_eq!(packages(&run()), packages(&expected));
     fs::write(&lab, own.replace("packages = 10670", "") + &table("base") + &table("other"))
         .expect("lab.toml");
     let output = run();
     assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("none of this id") && said(&output).contains("base, stack"));
+    assert!(stderr(&output).contains("none of this id") && stderr(&output).contains("base, stack"));
 }

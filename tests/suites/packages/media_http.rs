@@ -17,25 +17,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// A folder with `x.rpm` of 300 kB, a server of it, and a cache.
+/// A directory with `x.rpm` of 300 kB, a server of it, and a cache.
 struct Lab {
     namespace: Namespace,
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     cache: tempfile::TempDir,
     bytes: Vec<u8>,
 }
 
 impl Lab {
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("temporary folder");
+        let directory = tempfile::tempdir().expect("temporary directory");
         let bytes: Vec<u8> = (0..300_000u32).map(|n| (n * n % 251) as u8).collect();
-        fs::write(folder.path().join("x.rpm"), &bytes).expect("file");
-        let cache = tempfile::tempdir().expect("temporary folder");
-        Self { namespace: Namespace::new(), folder, cache, bytes }
+        fs::write(directory.path().join("x.rpm"), &bytes).expect("file");
+        let cache = tempfile::tempdir().expect("temporary directory");
+        Self { namespace: Namespace::new(), directory, cache, bytes }
     }
 
     fn server(&self) -> ServerDouble {
-        ServerDouble::start(&self.namespace, self.folder.path())
+        ServerDouble::start(&self.namespace, self.directory.path())
     }
 
     fn known(&self) -> Known {
@@ -74,7 +74,7 @@ impl Lab {
 
     /// How many partial downloads are in the cache.
     fn left(&self) -> usize {
-        fs::read_dir(self.cache.path().join("partial")).expect("folder").count()
+        fs::read_dir(self.cache.path().join("partial")).expect("directory").count()
     }
 }
 
@@ -133,9 +133,9 @@ fn servers_that_are_too_slow_to_go_on_with() {
     assert!(error.message.contains("(3 attempts)"), "{error}");
     assert_eq!(ranges(&server).len(), 3);
 
-    // Who says that slowness is fine waits.
+    // A client that accepts slowness waits.
     let server = lab.server();
-    fs::write(lab.folder.path().join("list"), "slow\n").expect("file");
+    fs::write(lab.directory.path().join("list"), "slow\n").expect("file");
     server.fault("list", Fault::Trickle(Duration::from_millis(500)));
     let patient = Settings { least_rate: 0, ..quick() };
     let read = lab
@@ -161,7 +161,7 @@ fn a_file_that_changes_half_way_is_begun_again() {
     let lab = Lab::new();
     let server = lab.server();
     let old = vec![1; lab.bytes.len()];
-    fs::write(lab.folder.path().join("x.rpm"), old).expect("file");
+    fs::write(lab.directory.path().join("x.rpm"), old).expect("file");
     server.fault("x.rpm", Fault::Cut(120_000));
     server.fault("x.rpm", Fault::Status(503, ""));
     std::thread::scope(|scope| {
@@ -169,7 +169,7 @@ fn a_file_that_changes_half_way_is_begun_again() {
         while server.requests("x.rpm").len() < 2 {
             std::thread::sleep(Duration::from_millis(5));
         }
-        fs::write(lab.folder.path().join("x.rpm"), &lab.bytes).expect("file");
+        fs::write(lab.directory.path().join("x.rpm"), &lab.bytes).expect("file");
         fetch.join().expect("thread").expect("fetched");
     });
     // What an earlier run left of another version is noticed by its checksum.
@@ -210,10 +210,10 @@ fn a_final_answer_ends_it_and_nothing_wrong_is_kept() {
 }
 
 #[test]
-fn mirrors_stand_in_for_each_other() {
+fn mirrors_replace_each_other() {
     let lab = Lab::new();
     let (first, second) = (lab.server(), lab.server());
-    // Nobody listens there.
+    // Nothing listens there.
     let nobody = "http://127.0.0.1:9";
     first.fault("x.rpm", Fault::Cut(100_000));
     lab.fetch(&[nobody, &first.url, &second.url], quick()).expect("fetched");
@@ -236,7 +236,7 @@ fn redirections_are_followed_within_reason() {
     let lab = Lab::new();
     let server = lab.server();
     server.fault("old/x.rpm", Fault::Status(302, "Location: ../x.rpm\r\n"));
-    fs::create_dir(lab.folder.path().join("old")).expect("folder");
+    fs::create_dir(lab.directory.path().join("old")).expect("directory");
     lab.fetch(&[&format!("{}/old", server.url)], quick()).expect("fetched");
     for _ in 0..20 {
         server.fault("loop", Fault::Status(301, "Location: loop\r\n"));
@@ -256,11 +256,11 @@ fn what_has_no_checksum_is_asked_for_again_only_whether_it_changed() {
         lab.namespace
             .run(|| Http::new(vec![server.url.clone()], quick(), lab.network()).read("list", 1000))
     };
-    fs::write(lab.folder.path().join("list"), "one").expect("file");
+    fs::write(lab.directory.path().join("list"), "one").expect("file");
     assert_eq!(read().expect("fetched"), b"one");
     assert_eq!(read().expect("unchanged"), b"one");
     assert!(server.requests("list")[1].headers.contains_key("if-none-match"));
-    fs::write(lab.folder.path().join("list"), "two").expect("file");
+    fs::write(lab.directory.path().join("list"), "two").expect("file");
     assert_eq!(read().expect("changed"), b"two");
 }
 
@@ -296,8 +296,8 @@ struct Secure {
 }
 
 impl Secure {
-    fn start(lab: &Lab, folder: &Path) -> Self {
-        let path = |name: &str| text(&folder.join(name));
+    fn start(lab: &Lab, directory: &Path) -> Self {
+        let path = |name: &str| text(&directory.join(name));
         let (key, certificate) = (path("key.pem"), path("certificate.pem"));
         oracle::ok(
             "openssl",
@@ -330,7 +330,7 @@ s.socket = c.wrap_socket(s.socket, server_side=True)
 print('ready', flush=True)
 s.serve_forever()";
         let mut command: Command = lab.namespace.command("python3");
-        command.args(["-c", script, &text(lab.folder.path()), &certificate, &key]);
+        command.args(["-c", script, &text(lab.directory.path()), &certificate, &key]);
         command.stdout(Stdio::piped()).stderr(Stdio::null()).stdin(Stdio::null());
         let mut child = command.spawn().expect("python3 starts");
         let mut line = String::new();
@@ -351,8 +351,8 @@ impl Drop for Secure {
 #[test]
 fn https_with_certificates_and_through_a_tunnel() {
     let lab = Lab::new();
-    let folder = tempfile::tempdir().expect("temporary folder");
-    let secure = Secure::start(&lab, folder.path());
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let secure = Secure::start(&lab, directory.path());
     let error =
         lab.fetch(&[&secure.url], Settings { attempts: 1, ..quick() }).expect_err("unknown");
     assert!(error.message.to_lowercase().contains("certificate"), "{error}");

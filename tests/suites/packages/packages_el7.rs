@@ -26,8 +26,8 @@ fn rows(table: &str) -> Vec<Vec<String>> {
 }
 
 fn corpus(shared: &Path) -> Vec<(PathBuf, RpmPackage)> {
-    let folder = shared.join("corpus/rpm/packages");
-    let mut packages: Vec<(PathBuf, RpmPackage)> = fs::read_dir(folder)
+    let directory = shared.join("corpus/rpm/packages");
+    let mut packages: Vec<(PathBuf, RpmPackage)> = fs::read_dir(directory)
         .expect("packages")
         .map(|entry| entry.expect("entry").path())
         .map(|path| (path.clone(), package_file::open(&path).expect("a package").package))
@@ -268,16 +268,16 @@ fn as_queried(package: &RpmPackage) -> String {
 #[test]
 fn all_el7_packages_as_debians_rpm_reads_them() {
     let Some(shared) = product::shared() else { return };
-    let folders = [
+    let directories = [
         "media/Packages",
         "extras",
         "osp10/rhel-7-server-openstack-10-rpms",
         "osp10/rhel-7-server-openstack-10-devtools-rpms",
     ];
     let mut count = 0;
-    for folder in folders {
-        let folder = shared.join("el7").join(folder);
-        let found = oracle::ok("find", [text(&folder), "-name".into(), "*.rpm".into()]);
+    for directory in directories {
+        let directory = shared.join("el7").join(directory);
+        let found = oracle::ok("find", [text(&directory), "-name".into(), "*.rpm".into()]);
         let mut paths: Vec<&str> = found.lines().collect();
         paths.sort_unstable();
         for path in paths {

@@ -9,26 +9,26 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A repository's metadata in a folder of its own, to be changed.
+/// A repository's metadata in a directory of its own, to be changed.
 struct Metadata {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Metadata {
-    /// A copy of the metadata of a folder.
+    /// A copy of the metadata of a directory.
     fn of(repository: &Path) -> Self {
-        let folder = tempfile::tempdir().expect("temporary folder");
-        let to = folder.path().join("repodata");
-        fs::create_dir(&to).expect("folder");
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let to = directory.path().join("repodata");
+        fs::create_dir(&to).expect("directory");
         for file in fs::read_dir(repository.join("repodata")).expect("repodata") {
             let file = file.expect("entry").path();
             fs::copy(&file, to.join(file.file_name().expect("name"))).expect("copy");
         }
-        Self { folder }
+        Self { directory }
     }
 
     fn repodata(&self) -> PathBuf {
-        self.folder.path().join("repodata")
+        self.directory.path().join("repodata")
     }
 
     /// The path of the one file whose name ends so.
@@ -67,7 +67,7 @@ impl Metadata {
     }
 
     fn load(&self) -> Result<Catalog, Error> {
-        let medium = media::open(self.folder.path().to_str().expect("UTF-8"))?;
+        let medium = media::open(self.directory.path().to_str().expect("UTF-8"))?;
         let mut catalog = Catalog::default();
         catalog.add(&medium, Some("r"))?;
         Ok(catalog)
@@ -115,7 +115,7 @@ fn every_compression_and_checksum() {
     ];
     for (command, ending, checksum) in variants {
         let metadata = Metadata::of(&practice());
-        let work = tempfile::tempdir().expect("temporary folder");
+        let work = tempfile::tempdir().expect("temporary directory");
         for (kind, name) in [("primary", "primary.xml"), ("filelists", "filelists.xml")] {
             let to = work.path().join(name);
             let (from, shown) = (metadata.file(&format!("{name}.gz")), to.display());
@@ -134,8 +134,8 @@ fn every_compression_and_checksum() {
 /// Metadata of which only the databases are left.
 fn databases_only(repository: &Path, compression: &str) -> Metadata {
     let metadata = Metadata::of(repository);
-    let folder = metadata.folder.path().to_str().expect("UTF-8");
-    oracle::ok("sqliterepo_c", ["--force", "--compress-type", compression, folder]);
+    let directory = metadata.directory.path().to_str().expect("UTF-8");
+    oracle::ok("sqliterepo_c", ["--force", "--compress-type", compression, directory]);
     metadata.modify(&["--remove", "primary"]);
     metadata.modify(&["--remove", "filelists"]);
     metadata
@@ -158,7 +158,7 @@ fn databases_of_genuine_el7_metadata() {
     let original = Metadata::of(&media);
     let plain = original.load().unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(plain.packages.len(), 315);
-    // The databases that are there were made by yum's own tools.
+    // The existing databases were made by yum's own tools.
     let metadata = Metadata::of(&media);
     metadata.modify(&["--remove", "primary"]);
     metadata.modify(&["--remove", "filelists"]);
@@ -168,7 +168,7 @@ fn databases_of_genuine_el7_metadata() {
 #[test]
 fn what_is_not_used_is_noted_and_several_group_files_are_merged() {
     let metadata = Metadata::of(&practice());
-    let work = tempfile::tempdir().expect("temporary folder");
+    let work = tempfile::tempdir().expect("temporary directory");
     let write = |name: &str, text: &str| {
         let path = work.path().join(name);
         fs::write(&path, text).expect("file");
@@ -194,7 +194,7 @@ fn what_is_not_used_is_noted_and_several_group_files_are_merged() {
     );
     second.modify(&["--no-compress", "--mdtype", "group", &comps]);
     let mut both = metadata.load().unwrap_or_else(|e| panic!("{e}"));
-    let medium = media::open(second.folder.path().to_str().expect("UTF-8")).expect("medium");
+    let medium = media::open(second.directory.path().to_str().expect("UTF-8")).expect("medium");
     both.add(&medium, Some("second")).unwrap_or_else(|e| panic!("{e}"));
     let core: Vec<_> = both.groups.iter().filter(|g| g.id == "core").collect();
     assert_eq!(core.len(), 1);
@@ -206,7 +206,7 @@ fn what_is_not_used_is_noted_and_several_group_files_are_merged() {
 
 /// Puts `bytes` in the place of a metadata file, with the right checksum.
 fn with(metadata: &Metadata, kind: &str, name: &str, bytes: &[u8]) -> Result<Catalog, Error> {
-    let work = tempfile::tempdir().expect("temporary folder");
+    let work = tempfile::tempdir().expect("temporary directory");
     let file = work.path().join(name);
     fs::write(&file, bytes).expect("file");
     metadata.replace(kind, &file, "sha256");
@@ -241,7 +241,7 @@ fn damaged_metadata_ends_in_an_error_with_its_byte() {
 fn damaged_databases_neither_panic_nor_hang() {
     let metadata = databases_only(&product::practice().join("extras"), "xz");
     let packed = metadata.file("primary.sqlite.xz");
-    let work = tempfile::tempdir().expect("temporary folder");
+    let work = tempfile::tempdir().expect("temporary directory");
     let plain = work.path().join("primary.sqlite");
     oracle::ok("sh", ["-c", &format!("xzcat {} > {}", packed.display(), plain.display())]);
     let bytes = fs::read(&plain).expect("database");

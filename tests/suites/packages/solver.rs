@@ -19,8 +19,8 @@ struct Recorded {
     code: u8,
 }
 
-fn recorded(folder: &Path) -> Vec<Recorded> {
-    let text = fs::read_to_string(folder.join("requests.tsv")).expect("requests.tsv");
+fn recorded(directory: &Path) -> Vec<Recorded> {
+    let text = fs::read_to_string(directory.join("requests.tsv")).expect("requests.tsv");
     text.lines()
         .skip(1)
         .map(|line| {
@@ -35,23 +35,23 @@ fn recorded(folder: &Path) -> Vec<Recorded> {
         .collect()
 }
 
-/// Repositories of a yum configuration: id and folder.
+/// Repositories of a yum configuration: id and directory.
 fn catalog(corpus: &Path, conf: &str) -> Catalog {
     let text = fs::read_to_string(corpus.join("depsolve").join(conf)).expect(conf);
     assert!(!text.contains("exclude"), "{conf}: an exclude this test does not pass on");
     let mut catalog = Catalog::default();
     for line in text.lines() {
         let Some(name) = line.strip_prefix("baseurl=file:///REPOS/") else { continue };
-        let folder = corpus.join("repos").join(name);
-        let medium = media::open(folder.to_str().expect("UTF-8")).expect(name);
+        let directory = corpus.join("repos").join(name);
+        let medium = media::open(directory.to_str().expect("UTF-8")).expect(name);
         catalog.add(&medium, Some(name)).unwrap_or_else(|e| panic!("{e}"));
     }
     catalog
 }
 
 /// yum's package set and the requirements that it could not meet.
-fn answer(folder: &Path, id: &str) -> (BTreeSet<String>, BTreeSet<String>) {
-    let text = fs::read_to_string(folder.join("answers").join(format!("{id}.tsv"))).expect(id);
+fn answer(directory: &Path, id: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let text = fs::read_to_string(directory.join("answers").join(format!("{id}.tsv"))).expect(id);
     let mut packages = BTreeSet::new();
     let mut problems = BTreeSet::new();
     for line in text.lines() {
@@ -84,14 +84,14 @@ fn renamed(nevra: &str) -> String {
     format!("{}-{epoch}:{}-{}", parts[2], parts[1], parts[0])
 }
 
-/// Whether one of our sentences says what yum says.
-fn says(ours: &str, yum: &str) -> bool {
+/// Whether one of our messages means what yum's does.
+fn agrees(ours: &str, yum: &str) -> bool {
     if let Some((package, requirement)) = yum.split_once(" requires ") {
         let needs = format!(" needs {requirement}");
         let rest = ours.strip_prefix(&renamed(package)).and_then(|r| Some(r.split_once(&needs)?.1));
         return rest.is_some_and(|r| r.starts_with([',', ';']));
     }
-    let (one, other) = yum.split_once(" conflicts with ").expect("yum says nothing else");
+    let (one, other) = yum.split_once(" conflicts with ").expect("yum prints nothing else");
     ours.starts_with(&format!("{one}-"))
         && ours.contains(" conflicts with ")
         && ours.contains(&format!(", which {} ", renamed(other)))
@@ -99,8 +99,8 @@ fn says(ours: &str, yum: &str) -> bool {
 
 /// Requests in whose answers we differ from yum, and why that has to be.
 const DIFFERENCES: [(&str, &str); 2] = [
-    // yum passes over a name that no repository has and says that there is nothing to do; an
-    // image without what was asked for is a mistake, so we say that there is no such package.
+    // yum ignores a name that no repository has and reports that there is nothing to do; an
+    // image without what was asked for is a mistake, so we report that there is no such package.
     ("c72--pkg-puppet", "no package `puppet` on the media"),
     ("c72--pkg-rabbitmq-server", "no package `rabbitmq-server` on the media"),
 ];
@@ -109,8 +109,8 @@ const DIFFERENCES: [(&str, &str); 2] = [
 fn the_same_packages_as_yum() {
     let Some(shared) = product::shared() else { return };
     let corpus = shared.join("corpus/yum");
-    let folder = corpus.join("depsolve");
-    let requests = recorded(&folder);
+    let directory = corpus.join("depsolve");
+    let requests = recorded(&directory);
     assert_eq!(requests.len(), 30);
     let mut catalogs: BTreeMap<&str, Catalog> = BTreeMap::new();
     let mut report = String::new();
@@ -121,7 +121,7 @@ fn the_same_packages_as_yum() {
         let asked = Request { install: request.words.clone(), ..Request::default() };
         let ours = solve::attempt(catalog, &asked).unwrap_or_else(|e| panic!("{e}"));
         let set: BTreeSet<String> = ours.packages.iter().map(|&id| written(catalog, id)).collect();
-        let (theirs, mut failures) = answer(&folder, &request.id);
+        let (theirs, mut failures) = answer(&directory, &request.id);
         let mut differ = |text: String| writeln!(report, "{}: {text}", request.id).expect("text");
         set.difference(&theirs).for_each(|only| differ(format!("only ours: {only}")));
         theirs.difference(&set).for_each(|only| differ(format!("only yum's: {only}")));
@@ -133,19 +133,19 @@ fn the_same_packages_as_yum() {
         }
         assert_eq!(request.code == 2, failures.is_empty(), "{}", request.id);
         for problem in &ours.problems {
-            match failures.iter().find(|f| says(problem, f)).cloned() {
+            match failures.iter().find(|f| agrees(problem, f)).cloned() {
                 Some(same) => drop(failures.remove(&same)),
-                None => differ(format!("only we say: {problem}")),
+                None => differ(format!("only we report: {problem}")),
             }
         }
-        failures.iter().for_each(|f| differ(format!("only yum says: {f}")));
+        failures.iter().for_each(|f| differ(format!("only yum reports: {f}")));
     }
     assert!(report.is_empty(), "{report}");
     assert_eq!(differing, DIFFERENCES.map(|(id, _)| id), "the table of differences is stale");
 }
 
 /// Requests to the practice medium: words, and names that must not be used at all. A `-NAME` is
-/// a kickstart's; dnf has no such thing, so it is given the rest and an exclude.
+/// a kickstart's; dnf does not have that, so it is given the rest and an exclude.
 const PRACTICE_REQUESTS: [(&[&str], &[&str]); 26] = [
     (&["bash"], &[]),
     (&["kernel"], &[]),
@@ -176,7 +176,7 @@ const PRACTICE_REQUESTS: [(&[&str], &[&str]); 26] = [
     (&["*"], &[]),
 ];
 
-/// The practice medium's repositories: id and folder.
+/// The practice medium's repositories: id and directory.
 fn practice_repositories() -> Vec<(String, PathBuf)> {
     let practice = product::practice();
     let osp10 = practice.join("osp10");
@@ -215,18 +215,18 @@ fn dnf(repositories: &[(String, PathBuf)], requests: &[Request]) -> Vec<BTreeSet
     let script = product::workspace().join("tests/oracles/dnf_set.py");
     let output = Command::new("/usr/bin/python3")
         .arg(script)
-        .args(repositories.iter().map(|(id, folder)| format!("{id}={}", folder.display())))
+        .args(repositories.iter().map(|(id, directory)| format!("{id}={}", directory.display())))
         .stdin(input)
         .output()
         .expect("Debian packages dnf and python3");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{stderr}");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let answers: Vec<BTreeSet<String>> = text
         .lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}\n{said}")))
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}\n{stderr}")))
         .collect();
-    assert_eq!(answers.len(), requests.len(), "{said}");
+    assert_eq!(answers.len(), requests.len(), "{stderr}");
     answers
 }
 
@@ -234,8 +234,8 @@ fn dnf(repositories: &[(String, PathBuf)], requests: &[Request]) -> Vec<BTreeSet
 fn the_same_packages_as_dnf_on_the_practice_medium() {
     let repositories = practice_repositories();
     let mut catalog = Catalog::default();
-    for (id, folder) in &repositories {
-        let medium = media::open(folder.to_str().expect("UTF-8")).expect("practice medium");
+    for (id, directory) in &repositories {
+        let medium = media::open(directory.to_str().expect("UTF-8")).expect("practice medium");
         catalog.add(&medium, Some(id)).unwrap_or_else(|e| panic!("{e}"));
     }
     let kernel = catalog.packages.iter().find(|p| p.name == "kernel").expect("kernel").nevra();
@@ -276,7 +276,7 @@ fn the_same_packages_as_dnf_on_the_practice_medium() {
     assert!(report.is_empty(), "{report}");
 }
 
-/// Runs `imgbuild plan` with the practice medium's folders.
+/// Runs `imgbuild plan` with the practice medium's directories.
 fn plan(words: &[&str]) -> Output {
     let practice = product::practice();
     let os = practice.join("os");
@@ -289,8 +289,8 @@ fn plan(words: &[&str]) -> Output {
 #[test]
 fn a_bare_request_on_the_command_line() {
     let output = plan(&["--install", "@core", "--install", "-vim-minimal", "--json"]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{stderr}");
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let packages = json["packages"].as_array().expect("packages");
     let names: Vec<&str> = packages.iter().filter_map(|p| p["name"].as_str()).collect();
@@ -313,7 +313,7 @@ fn a_bare_request_on_the_command_line() {
 
 #[test]
 fn a_bare_request_that_cannot_be() {
-    for (words, says) in [
+    for (words, expected) in [
         (&["--install", "bsh"][..], "no package `bsh` on the media; did you mean `bash`?"),
         (&["--install", "@cor"], "no group `@cor` on the media; did you mean `core`?"),
         (&["--install", "@^minimum"], "no environment `minimum` on the media"),
@@ -322,9 +322,9 @@ fn a_bare_request_that_cannot_be() {
         (&["--exclude", "bash"], "--install"),
     ] {
         let output = plan(words);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{words:?}: {said}");
-        assert!(said.contains(says), "{words:?}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {stderr}");
+        assert!(stderr.contains(expected), "{words:?}: {stderr}");
         assert!(output.stdout.is_empty(), "{words:?}");
     }
 }

@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Any time will do: no key of EL7 expires.
+/// Any time works: no key of EL7 expires.
 const NOW: i64 = 1_700_000_000;
 
-/// Packages below a folder, by path.
-fn packages(folder: &Path) -> Vec<PathBuf> {
+/// Packages below a directory, by path.
+fn packages(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut pending = vec![folder.to_owned()];
-    while let Some(folder) = pending.pop() {
-        for entry in fs::read_dir(&folder).expect("folder") {
+    let mut pending = vec![directory.to_owned()];
+    while let Some(directory) = pending.pop() {
+        for entry in fs::read_dir(&directory).expect("directory") {
             let path = entry.expect("entry").path();
             if path.is_dir() {
                 pending.push(path);
@@ -53,7 +53,7 @@ fn every_genuine_package_verifies() {
     let mut outcome: BTreeMap<String, usize> = BTreeMap::new();
     for part in ["media", "extras", "osp10"] {
         for path in packages(&shared.join("el7").join(part)) {
-            let said = match trust::verify(&fs::read(&path).expect("package"), &keys, NOW) {
+            let result = match trust::verify(&fs::read(&path).expect("package"), &keys, NOW) {
                 Ok(signature) => {
                     assert_eq!(signature.covers, Covers::HeaderAndPayload, "{}", path.display());
                     let weak = signature.weak.as_deref().unwrap_or("strong");
@@ -62,7 +62,7 @@ fn every_genuine_package_verifies() {
                 Err(Refusal::UnknownKey(id)) => format!("{part}: unknown key {id}"),
                 Err(refusal) => format!("{part}: {refusal}"),
             };
-            *outcome.entry(said).or_default() += 1;
+            *outcome.entry(result).or_default() += 1;
         }
     }
     let expected = [
@@ -79,7 +79,7 @@ fn every_genuine_package_verifies() {
         ("osp10: it is not signed", 1),
         ("osp10: unknown key 6a2faea2352c64e5", 16),
     ];
-    let expected = expected.map(|(said, count)| (said.to_owned(), count));
+    let expected = expected.map(|(result, count)| (result.to_owned(), count));
     assert_eq!(outcome, BTreeMap::from(expected));
 }
 
@@ -125,7 +125,7 @@ fn no_genuine_package_survives_a_flipped_byte() {
 }
 
 /// A payload whose digests in the (unsigned) signature header were made to fit: only the
-/// signature of header and payload tells.
+/// signature of header and payload finds.
 #[test]
 fn a_changed_payload_with_matching_digests_is_refused() {
     let Some(shared) = product::shared() else { return };
@@ -138,8 +138,8 @@ fn a_changed_payload_with_matching_digests_is_refused() {
     let at = file.windows(16).position(|w| w == md5).expect("MD5");
     file[payload + 5000] ^= 4;
     assert!(matches!(trust::verify(&file, &keys, NOW), Err(Refusal::Digest { what: "MD5", .. })));
-    let folder = tempfile::tempdir().expect("temporary folder");
-    let changed = folder.path().join("content");
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let changed = directory.path().join("content");
     fs::write(&changed, &file[header..]).expect("content");
     let sum = oracle::ok("md5sum", [text(&changed)]);
     for (n, byte) in file[at..at + 16].iter_mut().enumerate() {
@@ -154,13 +154,13 @@ fn a_changed_payload_with_matching_digests_is_refused() {
     }
 }
 
-/// Debian's rpmkeys, with the same keys, says the same of every tenth package.
+/// Debian's rpmkeys, with the same keys, has the same verdict on every tenth package.
 #[test]
 fn rpmkeys_agrees() {
     let Some(shared) = product::shared() else { return };
     let keys = keyring(&shared);
-    let folder = tempfile::tempdir().expect("temporary folder");
-    let database = format!("_dbpath {}", text(folder.path()));
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let database = format!("_dbpath {}", text(directory.path()));
     let rpmkeys = |action: &str, file: &Path| {
         oracle::run("rpmkeys", ["--define", &database, action, "-v", &text(file)])
     };
@@ -171,9 +171,10 @@ fn rpmkeys_agrees() {
     all.extend(packages(&shared.join("el7/osp10")));
     for path in all.iter().step_by(10) {
         let ours = trust::verify(&fs::read(path).expect("package"), &keys, NOW);
-        let said = String::from_utf8_lossy(&rpmkeys("--checksig", path).stdout).into_owned();
+        let stdout = String::from_utf8_lossy(&rpmkeys("--checksig", path).stdout).into_owned();
         // rpm calls unsigned packages good; ours does not.
-        let theirs = said.contains("Signature") && !said.contains("NOKEY") && !said.contains("BAD");
-        assert_eq!(ours.is_ok(), theirs, "{}: {ours:?}\n{said}", path.display());
+        let theirs =
+            stdout.contains("Signature") && !stdout.contains("NOKEY") && !stdout.contains("BAD");
+        assert_eq!(ours.is_ok(), theirs, "{}: {ours:?}\n{stdout}", path.display());
     }
 }

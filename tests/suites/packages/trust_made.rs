@@ -18,7 +18,7 @@ struct Gpg {
 
 impl Gpg {
     fn new() -> Self {
-        let home = tempfile::Builder::new().prefix("gpg").tempdir().expect("temporary folder");
+        let home = tempfile::Builder::new().prefix("gpg").tempdir().expect("temporary directory");
         Self { home }
     }
 
@@ -26,8 +26,8 @@ impl Gpg {
         let mut command = Command::new(program);
         command.args(arguments).env("GNUPGHOME", self.home.path()).env("LC_ALL", "C");
         let output = command.output().unwrap_or_else(|e| panic!("{program}: {e}"));
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{program} {arguments:?}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program} {arguments:?}: {stderr}");
         output.stdout
     }
 
@@ -80,10 +80,10 @@ fn verify(file: &[u8], ring: &Keyring) -> Result<Signature, Refusal> {
     trust::verify(file, ring, now())
 }
 
-/// A small package without signatures, and its folder.
+/// A small package without signatures, and its directory.
 fn unsigned() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().expect("temporary folder");
-    let spec = folder.path().join("probe.spec");
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let spec = directory.path().join("probe.spec");
     fs::write(
         &spec,
         "Name: probe\nVersion: 1\nRelease: 1\nSummary: s\nLicense: MIT\nBuildArch: noarch\n\
@@ -91,16 +91,16 @@ fn unsigned() -> (tempfile::TempDir, PathBuf) {
          %files\n/etc/probe\n",
     )
     .expect("spec");
-    let top = format!("_topdir {}", text(folder.path()));
+    let top = format!("_topdir {}", text(directory.path()));
     oracle::ok("rpmbuild", ["--quiet", "-bb", "--define", &top, &text(&spec)]);
-    let package = folder.path().join("RPMS/noarch/probe-1-1.noarch.rpm");
-    (folder, package)
+    let package = directory.path().join("RPMS/noarch/probe-1-1.noarch.rpm");
+    (directory, package)
 }
 
 #[test]
 fn good_keys_of_every_kind() {
     let gpg = Gpg::new();
-    let (_folder, package) = unsigned();
+    let (_directory, package) = unsigned();
     let file = fs::read(&package).expect("package");
     assert_eq!(verify(&file, &Keyring::default()), Err(Refusal::Unsigned));
     for (user, algorithm, named) in
@@ -137,7 +137,7 @@ fn good_keys_of_every_kind() {
 #[test]
 fn weak_signatures_are_named() {
     let gpg = Gpg::new();
-    let (_folder, package) = unsigned();
+    let (_directory, package) = unsigned();
     gpg.make("short@x", "rsa1024", "never", &[]);
     let signed = gpg.sign(&package, "short@x", &[]);
     let weak = verify(&signed, &gpg.ring("short@x")).expect("accepted").weak;
@@ -152,14 +152,14 @@ fn weak_signatures_are_named() {
 #[test]
 fn keys_whose_time_is_over() {
     let gpg = Gpg::new();
-    let (_folder, package) = unsigned();
+    let (_directory, package) = unsigned();
     gpg.make("old@x", "rsa2048", "20300101T000000", &[]);
     let signed = gpg.sign(&package, "old@x", &[]);
     let ring = gpg.ring("old@x");
     verify(&signed, &ring).expect("not expired yet");
     let refusal = trust::verify(&signed, &ring, 1_893_456_000 + 86_400).expect_err("expired");
-    let said = refusal.to_string();
-    assert!(said.contains("(old@x), which expired on 2030-01-01"), "{said}");
+    let error = refusal.to_string();
+    assert!(error.contains("(old@x), which expired on 2030-01-01"), "{error}");
 
     gpg.make("taken@x", "rsa2048", "never", &[]);
     let signed = gpg.sign(&package, "taken@x", &[]);
@@ -227,7 +227,7 @@ fn header_signatures_alone_hold_by_every_files_digest() {
 fn another_payload_under_a_signed_header_is_refused() {
     let gpg = Gpg::new();
     gpg.make("me@x", "rsa2048", "never", &[]);
-    let folder = tempfile::tempdir().expect("temporary folder");
+    let directory = tempfile::tempdir().expect("temporary directory");
     let good = [File::new("/etc/x", 0o100_644, b"data"), File::new("/etc/y", 0o100_644, b"more")];
     let mut entries = rawrpm::entries(&good);
     let digests = [
@@ -239,7 +239,7 @@ fn another_payload_under_a_signed_header_is_refused() {
     let main = rawrpm::header(63, &entries);
     let build =
         |files: &[File]| rawrpm::package(&rawrpm::header(62, &[]), &main, &rawrpm::payload(files));
-    let header = folder.path().join("header");
+    let header = directory.path().join("header");
     fs::write(&header, &main).expect("header");
     let made = gpg
         .run("gpg", &["--batch", "--digest-algo", "SHA256", "-u", "me@x", "-bo-", &text(&header)]);
@@ -250,8 +250,8 @@ fn another_payload_under_a_signed_header_is_refused() {
         with_signatures(&file[..LEAD], &entries, &file[LEAD + padded..])
     };
     let ring = gpg.ring("me@x");
-    let said = |files: &[File]| verify(&sign(build(files)), &ring).map_err(|e| e.to_string());
-    assert_eq!(said(&good).expect("good").covers, Covers::HeaderWithFileDigests);
+    let error = |files: &[File]| verify(&sign(build(files)), &ring).map_err(|e| e.to_string());
+    assert_eq!(error(&good).expect("good").covers, Covers::HeaderWithFileDigests);
     let [x, y] = good;
     let other = File::new("/etc/x", 0o100_644, b"DATA");
     for (files, word) in [
@@ -260,7 +260,7 @@ fn another_payload_under_a_signed_header_is_refused() {
         (vec![x.clone(), y.clone(), x.clone()], "there twice"),
         (vec![x, y, File::new("/etc/z", 0o100_644, b"")], "not in the package's file list"),
     ] {
-        let said = said(&files).expect_err(word);
-        assert!(said.contains(word), "{said}");
+        let error = error(&files).expect_err(word);
+        assert!(error.contains(word), "{error}");
     }
 }

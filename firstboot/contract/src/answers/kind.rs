@@ -123,8 +123,8 @@ fn is_host(text: &str) -> bool {
 
 fn is_range(text: &str) -> bool {
     let (address, prefix) = text.split_once('/').unwrap_or((text, "0"));
-    let most = if address.contains(':') { 128 } else { 32 };
-    address.parse::<IpAddr>().is_ok() && prefix.parse::<u8>().is_ok_and(|prefix| prefix <= most)
+    let max = if address.contains(':') { 128 } else { 32 };
+    address.parse::<IpAddr>().is_ok() && prefix.parse::<u8>().is_ok_and(|prefix| prefix <= max)
 }
 
 fn is_size(text: &str) -> bool {

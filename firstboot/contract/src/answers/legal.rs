@@ -6,7 +6,7 @@ use super::kind::AnswerKind;
 /// What is wrong with setting a key to a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AnswerViolation {
-    /// packstack knows no such key.
+    /// packstack does not have this key.
     UnknownKey,
     /// The value is not one that the key may have.
     Value {
@@ -21,13 +21,13 @@ impl AnswerViolation {
     /// What is wrong.
     pub fn message(&self) -> &str {
         match self {
-            AnswerViolation::UnknownKey => "packstack knows no such key",
+            AnswerViolation::UnknownKey => "packstack does not have this key",
             AnswerViolation::Value { message, .. } => message,
         }
     }
 }
 
-/// The kind of `key`, `None` if packstack knows no such key.
+/// The kind of `key`, `None` if packstack does not have this key.
 pub fn find_kind(key: &str) -> Option<AnswerKind> {
     KEYS.iter().find(|(name, _)| *name == key).map(|(_, kind)| *kind)
 }
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn each_key_is_listed_once() {
         for (index, (key, _)) in KEYS.iter().enumerate() {
-            assert!(KEYS[..index].iter().all(|(other, _)| other != key), "{key} is there twice");
+            assert!(KEYS[..index].iter().all(|(other, _)| other != key), "{key} is given twice");
         }
     }
 

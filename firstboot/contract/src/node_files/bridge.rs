@@ -6,7 +6,7 @@ use super::shell::assignments;
 use crate::spec::{Spec, SpecBridge};
 
 /// What makes the bridge forward on its own after a reboot. Neutron leaves it `secure`
-/// with a controller that is not there until its agent runs, and until then the node
+/// with a controller that does not exist until its agent runs, and until then the node
 /// would be cut off.
 fn ovs_extra(bridge: &SpecBridge) -> String {
     let name = &bridge.name;
@@ -110,16 +110,16 @@ mod tests {
         );
     }
 
-    /// A real host's files, before the bridge and after: ours say the same.
+    /// A real host's files, before the bridge and after: ours have the same content.
     #[test]
     fn a_real_pair_is_reproduced() {
         let shared = std::env::var_os("IMGBUILD_SHARED").map_or_else(
             || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
             Into::into,
         );
-        let folder = shared.join("corpus/ovs/ifcfg-pairs/queens-host1");
-        let Ok(before) = std::fs::read_to_string(folder.join("ifcfg-em1.before")) else {
-            eprintln!("{} is absent: not checked", folder.display());
+        let directory = shared.join("corpus/ovs/ifcfg-pairs/queens-host1");
+        let Ok(before) = std::fs::read_to_string(directory.join("ifcfg-em1.before")) else {
+            eprintln!("{} is absent: not checked", directory.display());
             return;
         };
         let (mut spec, bridge) = spec();
@@ -127,7 +127,8 @@ mod tests {
         spec.node.interface.clone_from(&before["DEVICE"]);
         spec.node.address = before["IPADDR"].parse().unwrap();
         spec.network.gateway = before["GATEWAY"].parse().unwrap();
-        let read = |name: &str| assignments(&std::fs::read_to_string(folder.join(name)).unwrap());
+        let read =
+            |name: &str| assignments(&std::fs::read_to_string(directory.join(name)).unwrap());
         let after = read("ifcfg-br-ex.after");
         spec.network.dns = vec![after["DNS1"].parse().unwrap()];
         let ours = assignments(&bridge_ifcfg(&spec, &bridge));

@@ -30,7 +30,7 @@ pub fn hosts(spec: &Spec) -> String {
     text
 }
 
-/// Whether `text` says the same as [`hosts`]; comments and spacing are free.
+/// Whether `text` means the same as [`hosts`]; comments and spacing are free.
 pub fn hosts_hold(spec: &Spec, text: &str) -> bool {
     let found = text.lines().map(words).filter(|words| !words.is_empty());
     found.eq(host_lines(spec))
@@ -69,7 +69,7 @@ pub fn resolv_conf(spec: &Spec) -> String {
     spec.network.dns.iter().map(|server| format!("nameserver {server}\n")).collect()
 }
 
-/// Whether `text` says the same as [`resolv_conf`]. A `search` or `domain` line
+/// Whether `text` means the same as [`resolv_conf`]. A `search` or `domain` line
 /// makes it differ: with one, short host names are looked up elsewhere.
 pub fn resolv_conf_holds(spec: &Spec, text: &str) -> bool {
     let wanted =

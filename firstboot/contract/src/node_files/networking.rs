@@ -12,7 +12,7 @@ pub fn networking() -> String {
     "NETWORKING=yes\nNOZEROCONF=yes\n".to_owned()
 }
 
-/// What in the text of `/etc/sysconfig/network` is not as wanted; empty if it will
+/// What in the text of `/etc/sysconfig/network` is not as desired; empty if it will
 /// do. A host name or gateway there would go before the node's own.
 pub fn networking_differences(spec: &Spec, text: &str) -> Vec<&'static str> {
     let found = assignments(text);

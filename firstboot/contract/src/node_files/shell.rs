@@ -16,7 +16,7 @@ pub fn assignments(text: &str) -> BTreeMap<String, String> {
 }
 
 /// One shell word: quotes removed, ended by a blank outside of quotes. Expansions
-/// stay as they are, so that they compare unequal to whatever is wanted.
+/// stay as they are, so that they differ from every desired value.
 fn unquoted(text: &str) -> String {
     let mut value = String::new();
     let mut quote = None;

@@ -11,7 +11,7 @@ pub const ROOT_KEY: &str = "/root/.ssh/id_rsa";
 
 /// The line of [`AUTHORIZED_KEYS`] for the lab's own key, whose public part is `public`
 /// (sshd(8), AUTHORIZED_KEYS FILE FORMAT): it logs in from the `controllers` alone, as packstack
-/// does, and does not lead on to other machines. The public part stands in it as it is, as
+/// does, and does not lead on to other machines. The public part is in it unchanged, as
 /// packstack looks for that and adds it where it is not.
 pub fn lab_key_line(controllers: &[Ipv4Addr], public: &str) -> String {
     let from: Vec<String> = controllers.iter().map(Ipv4Addr::to_string).collect();

@@ -13,7 +13,7 @@ pub fn certificate_name(certificate: &CertificateDer) -> Option<String> {
     certificate.valid_dns_names().next().map(str::to_owned)
 }
 
-/// What both ends of a TLS session know, and nobody else: hexadecimal.
+/// What only the two ends of a TLS session know: hexadecimal.
 pub fn session_id<D>(connection: &ConnectionCommon<D>) -> Option<String> {
     let bytes = connection.export_keying_material([0u8; 16], LABEL, None).ok()?;
     Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

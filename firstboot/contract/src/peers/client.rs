@@ -17,10 +17,10 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// Longer answers (bytes) are not read: a lab of a thousand nodes is told in half of it.
+/// Longer answers (bytes) are not read: a lab of a thousand nodes needs half of it.
 const MAX_ANSWER: usize = 2 << 20;
 
-/// A node that is there takes a connection in this time.
+/// A node that is up takes a connection in this time.
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// A TLS session with a node.
@@ -35,7 +35,7 @@ impl TlsSession {
     /// Connects to `node` at `at`, and sees that it is that node.
     ///
     /// # Errors
-    /// When there is no connection, or the other side is not who it should be.
+    /// When there is no connection, or the other side is not the expected node.
     pub async fn open(pki: &Pki, at: SocketAddr, node: &str) -> io::Result<TlsSession> {
         let name = ServerName::try_from(node.to_owned());
         let name = name.map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
@@ -72,7 +72,7 @@ impl TlsSession {
     }
 }
 
-/// What TLS says of why a question failed, if that was why.
+/// The TLS error that made a request fail, if one did.
 pub fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     fn inner(error: &io::Error) -> Option<&(dyn Error + 'static)> {
         error.get_ref().map(|inner| inner as _)

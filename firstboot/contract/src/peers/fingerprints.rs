@@ -1,5 +1,5 @@
 //! Fingerprints of the keys that the lab's nodes and the user's machine have now. The CA's
-//! word alone would hold for ever: a key that was replaced is still one that it signed.
+//! word alone would hold indefinitely: a key that was replaced is still one that it signed.
 //!
 //! The file has one line for each, as sha256sum(1) writes them: 64 hexadecimal digits, two
 //! blanks, the name in the certificate. The digest is that of the public key in its DER form
@@ -19,14 +19,14 @@ pub enum FingerprintError {
     #[error("line {0}: not a SHA-256 (64 digits of 0-9 and a-f), two blanks and a name")]
     Line(usize),
     /// A line of the file repeats a name.
-    #[error("line {line}: `{name}` has a fingerprint already")]
+    #[error("line {line}: `{name}` already has a fingerprint")]
     Repeated {
         /// The line's number.
         line: usize,
         /// The name.
         name: String,
     },
-    /// What should be the certificate of this name is none.
+    /// The certificate of this name cannot be read.
     #[error("the certificate of {0} is damaged")]
     Certificate(String),
 }
@@ -78,7 +78,7 @@ impl Fingerprints {
     /// Whether `certificate` has the key that `name` has now.
     ///
     /// # Errors
-    /// [`CertificateError::Revoked`] if it has another, or nobody of that name has one.
+    /// [`CertificateError::Revoked`] if it has another, or no node of that name has one.
     pub(super) fn check(&self, name: &str, certificate: &CertificateDer) -> Result<(), Error> {
         let found = fingerprint(certificate);
         if found.is_some() && found.as_ref() == self.0.get(name) {

@@ -14,7 +14,7 @@ pub const KEY_FILE: &str = "/etc/firstboot/pki/node.key";
 /// The fingerprints of the keys of all nodes and of the user's machine. An image without it
 /// was built before they were checked.
 pub const FINGERPRINTS_FILE: &str = "/etc/firstboot/pki/fingerprints";
-/// The name in the certificate of the user's machine, which may look and not announce.
+/// The name in the certificate of the user's machine, which may read and not announce.
 pub const OPERATOR: &str = "operator.imgbuild";
 /// The unit of the service.
 pub const UNIT: &str = "firstboot-peers.service";

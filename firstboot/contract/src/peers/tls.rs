@@ -90,7 +90,7 @@ impl Pki {
     }
 }
 
-/// The judges of the other side's certificate.
+/// The verifiers of the other side's certificate.
 struct Verifiers {
     provider: Arc<CryptoProvider>,
     of_clients: Arc<Verifier<dyn ClientCertVerifier>>,
@@ -113,7 +113,7 @@ impl Verifiers {
     }
 }
 
-/// Every session begins anew: what is said in one is never older than it.
+/// No session is resumed: an announcement in one is never older than it.
 fn without_tickets(mut config: ServerConfig) -> ServerConfig {
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});

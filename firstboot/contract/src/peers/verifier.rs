@@ -1,5 +1,5 @@
-//! Judging the other side's certificate: it is of the lab's CA, names who it should, and,
-//! where the keys of now are known, has that one's.
+//! Verifying the other side's certificate: it is of the lab's CA, names the expected node,
+//! and, where the current keys are known, has that node's.
 
 use super::certificate::certificate_name;
 use super::fingerprints::Fingerprints;
@@ -9,7 +9,7 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use std::sync::Arc;
 
-/// A verifier of rustls by the CA's certificate, and the keys of now; `None` in an image that
+/// A verifier of rustls by the CA's certificate, and the current keys; `None` in an image that
 /// was built before they were checked.
 #[derive(Debug)]
 pub(super) struct Verifier<V: ?Sized> {

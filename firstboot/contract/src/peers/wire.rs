@@ -6,7 +6,7 @@
 //! | `GET /v1/peers` | an array of [`PeerStatus`], one for each other node of the lab |
 //! | `POST /v1/announce` | takes an [`Announcement`]; 204, or a [`Refused`] |
 //!
-//! Fields may be added; readers pass over those that they do not know.
+//! Fields may be added; readers ignore unknown ones.
 
 use crate::spec::Role;
 use crate::status::{CloudState, Outcome, Readiness};
@@ -23,17 +23,17 @@ pub const ANNOUNCE: &str = "/v1/announce";
 /// No step takes longer (seconds; thirty years).
 const LONGEST: f64 = 1e9;
 
-/// How another node stands, as far as is known.
+/// The known status of another node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PeerState {
-    /// It has said that it is ready.
+    /// It reported that it is ready.
     Ready,
-    /// It has said that it is at work.
+    /// It reported that it is at work.
     Working,
-    /// It has said that a step failed.
+    /// It reported that a step failed.
     Failed,
-    /// Nothing was heard of it.
+    /// It was never seen.
     #[default]
     Unknown,
 }
@@ -69,25 +69,25 @@ pub struct PeerStatus {
     pub role: Role,
     /// Its address on the lab network.
     pub address: Ipv4Addr,
-    /// What it last said of itself.
+    /// Its last self-reported state.
     pub state: PeerState,
     /// The step that it is at, that failed, or that ended last; empty while unknown.
     pub step: String,
-    /// Since when it is at that step (RFC 3339, UTC, by the clock of who tells it).
+    /// Since when it is at that step (RFC 3339, UTC, by the clock of the node that reports it).
     pub since: Option<String>,
-    /// Whether it was heard of lately.
+    /// Whether it was seen lately.
     pub reachable: bool,
-    /// When it was heard of last (RFC 3339, UTC, by the clock of who tells it).
+    /// When it was last seen (RFC 3339, UTC, by the clock of the node that reports it).
     pub heard: Option<String>,
     /// The kernel's identifier of its boot.
     pub boot_id: Option<String>,
-    /// Seconds since it was heard of, whatever the clocks did meanwhile.
+    /// Seconds since it was last seen, whatever the clocks did meanwhile.
     #[serde(default)]
     pub silent_seconds: Option<f64>,
     /// The image that it runs, as in its spec.
     #[serde(default)]
     pub image: Option<String>,
-    /// How OpenStack stands, if this node installs it.
+    /// OpenStack's status, if this node installs it.
     #[serde(default)]
     pub cloud: Option<CloudState>,
 }
@@ -97,11 +97,11 @@ pub struct PeerStatus {
 pub struct AnnouncedStep {
     /// Its name.
     pub name: String,
-    /// How it stands.
+    /// Its status.
     pub outcome: Outcome,
 }
 
-/// What a node tells the others of itself, again and again.
+/// The status that a node announces to the others, again and again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Announcement {
     /// Its name; that of its certificate.
@@ -110,12 +110,12 @@ pub struct Announcement {
     pub boot_id: String,
     /// Rises with every announcement of a boot to the same node.
     pub seq: u64,
-    /// Made from the TLS session in which this is said: whoever hears it knows that it
+    /// Made from the TLS session that carries the announcement: the receiver knows that it
     /// is not older than the session. Hexadecimal.
     pub session: String,
     /// The image that it runs, as in its spec.
     pub image: String,
-    /// How it stands.
+    /// Its status.
     pub state: Readiness,
     /// Its steps in order.
     pub steps: Vec<AnnouncedStep>,
@@ -123,17 +123,17 @@ pub struct Announcement {
     pub step: String,
     /// For how long it is at that step, in seconds: clocks differ, and step.
     pub for_seconds: f64,
-    /// How OpenStack stands, if this node installs it.
+    /// OpenStack's status, if this node installs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cloud: Option<CloudState>,
 }
 
 impl Announcement {
-    /// Whether its values are such as a node says: short, without anything that does not
+    /// Whether its values are such as a node sends: short, without anything that does not
     /// belong on a terminal.
     pub fn is_sensible(&self) -> bool {
-        let plain = |text: &str, most: usize| {
-            text.len() <= most && text.bytes().all(|byte| byte.is_ascii_graphic())
+        let plain = |text: &str, max: usize| {
+            text.len() <= max && text.bytes().all(|byte| byte.is_ascii_graphic())
         };
         let names = [&self.node, &self.image, &self.step, &self.session];
         names.iter().all(|name| plain(name, 255))
@@ -144,7 +144,7 @@ impl Announcement {
     }
 }
 
-/// Why an announcement was not taken.
+/// Why an announcement was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
     /// The reason's name, as it is counted under.

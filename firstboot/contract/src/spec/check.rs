@@ -47,7 +47,7 @@ impl SpecChecker {
         self.require(is_host_name(&spec.node.name), "node.name", || bad_host_name(&spec.node.name));
         let interface = &spec.node.interface;
         self.require(is_interface_name(interface), "node.interface", || {
-            format!("`{interface}` is no interface name: 1 to 15 letters, digits, `-_.`")
+            format!("`{interface}` is not an interface name: 1 to 15 letters, digits, `-_.`")
         });
         self.check_network(spec);
         self.check_hosts(spec);
@@ -56,7 +56,7 @@ impl SpecChecker {
             ("services.disabled", &spec.services.disabled),
         ] {
             for unit in units {
-                self.require(is_unit_name(unit), key, || format!("`{unit}` is no unit name"));
+                self.require(is_unit_name(unit), key, || format!("`{unit}` is not a unit name"));
             }
         }
         let bare = |unit: &String| full_name(unit);
@@ -81,14 +81,14 @@ impl SpecChecker {
                 "bridge.name",
                 || {
                     format!(
-                        "`{name}` cannot be the name of a bridge beside {}",
+                        "`{name}` cannot be the name of a bridge next to {}",
                         spec.node.interface
                     )
                 },
             );
             let datapath = bridge.datapath.as_deref().unwrap_or("system");
             self.require(["system", "netdev"].contains(&datapath), "bridge.datapath", || {
-                format!("`{datapath}` is no datapath; known: system, netdev")
+                format!("`{datapath}` is not a datapath; known: system, netdev")
             });
         }
         let Some(packstack) = &spec.packstack else { return };
@@ -139,7 +139,7 @@ impl SpecChecker {
         let usable = bits & mask == network && bits != network && bits != network | !mask;
         self.require(usable, key, || {
             let network = Ipv4Addr::from(network);
-            format!("{address} is no host's address in {network}/{prefix}")
+            format!("{address} is not a host's address in {network}/{prefix}")
         });
     }
 
@@ -158,12 +158,12 @@ impl SpecChecker {
                 (format!("hosts[{index}].name"), format!("hosts[{index}].address"));
             self.require(is_host_name(&host.name), &name, || bad_host_name(&host.name));
             self.require(earlier.iter().all(|other| other.name != host.name), &name, || {
-                format!("`{}` is there twice", host.name)
+                format!("`{}` is given twice", host.name)
             });
             self.require(
                 earlier.iter().all(|other| other.address != host.address),
                 &address,
-                || format!("{} is there twice", host.address),
+                || format!("{} is given twice", host.address),
             );
         }
     }

@@ -136,7 +136,7 @@ pub struct SpecPackages {
     /// How many packages they hold together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,
-    /// Packages that the node needs, installed or to be had.
+    /// Packages that the node needs, installed or available.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needed: Vec<String>,
 }

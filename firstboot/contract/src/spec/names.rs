@@ -2,7 +2,7 @@
 
 /// Why a host name is not one.
 pub(super) fn bad_host_name(name: &str) -> String {
-    format!("`{name}` is no host name: labels of a-z, 0-9 and `-`, at most 64 in all")
+    format!("`{name}` is not a host name: labels of a-z, 0-9 and `-`, at most 64 in all")
 }
 
 /// Whether `name` is a host name: RFC 1123 labels, lower case; the kernel keeps at most 64 bytes.

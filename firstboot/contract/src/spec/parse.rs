@@ -56,7 +56,7 @@ impl Spec {
     }
 }
 
-/// A parser's error, with its line and the key that stands there.
+/// A parser's error, with its line and the key on that line.
 fn locate(text: &str, error: &toml::de::Error) -> SpecError {
     let line = error.span().map(|span| {
         let before = &text.as_bytes()[..span.start.min(text.len())];
@@ -141,11 +141,11 @@ mod tests {
             .replace("interface = \"eth0\"", "interface = \"../x\"");
         let found = problems(&text).join("\n");
         for wanted in [
-            "network.gateway: 192.168.2.254 is no host's address in 192.168.1.0/24",
-            "hosts[2].name: `nova01` is there twice",
+            "network.gateway: 192.168.2.254 is not a host's address in 192.168.1.0/24",
+            "hosts[2].name: `nova01` is given twice",
             "services.disabled: `chronyd.service` is in `enabled` as well",
-            "services.disabled: `--now` is no unit name",
-            "node.interface: `../x` is no interface name",
+            "services.disabled: `--now` is not a unit name",
+            "node.interface: `../x` is not an interface name",
         ] {
             assert!(found.contains(wanted), "lacks `{wanted}`:\n{found}");
         }

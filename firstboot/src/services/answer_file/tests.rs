@@ -41,7 +41,7 @@ fn lines_that_continue_a_value_go_with_it() {
 }
 
 #[test]
-fn what_is_no_answer_file_is_kept() {
+fn what_is_not_an_answer_file_is_kept() {
     for bytes in [&b""[..], b"\xff\xfe\n=\n:\n[\n", b"\n\n\r\n", b"   x", b"A"] {
         let file = AnswerFile::parse(bytes);
         assert_eq!(file.to_bytes(), bytes);

@@ -1,4 +1,4 @@
-//! What the answers of OpenStack's APIs say about the health of its services.
+//! What the answers of OpenStack's APIs mean for the health of its services.
 
 use serde_json::Value;
 
@@ -8,8 +8,8 @@ pub(super) struct Expected {
     pub(super) computes: Vec<String>,
     /// Names of the hosts with an Open vSwitch agent.
     pub(super) agents: Vec<String>,
-    /// When this node booted (`2026-11-24T02:28:00`, UTC): what was last heard of before
-    /// is from an earlier life.
+    /// When this node booted (`2026-11-24T02:28:00`, UTC): what was last seen before
+    /// is from an earlier boot.
     pub(super) boot: String,
 }
 
@@ -32,7 +32,7 @@ fn is_host(found: &str, name: &str) -> bool {
 fn wrong_service(service: &Value, expected: &Expected) -> Option<String> {
     let (binary, host) = (text(service, "binary"), text(service, "host"));
     // `2016-10-11T12:00:00.000000`; both begin alike, so text compares as time.
-    let heard = text(service, "updated_at");
+    let seen = text(service, "updated_at");
     if text(service, "status") == "disabled" {
         let reason = text(service, "disabled_reason");
         return Some(format!("{binary} on {host} is disabled {reason}").trim_end().to_owned());
@@ -40,8 +40,8 @@ fn wrong_service(service: &Value, expected: &Expected) -> Option<String> {
     if text(service, "state") != "up" {
         return Some(format!("{binary} on {host} is {}", text(service, "state")));
     }
-    let fresh = heard.get(..19).is_some_and(|heard| heard >= expected.boot.as_str());
-    (!fresh).then(|| format!("{binary} on {host} was last heard of before this boot ({heard})"))
+    let fresh = seen.get(..19).is_some_and(|seen| seen >= expected.boot.as_str());
+    (!fresh).then(|| format!("{binary} on {host} was last seen before this boot ({seen})"))
 }
 
 /// The services of these kinds must be there and up, each once at least.
@@ -52,7 +52,7 @@ fn services(answer: &Value, kinds: &[&str], expected: &Expected) -> Result<Vec<S
         let of_kind: Vec<&&Value> =
             services.iter().filter(|one| text(one, "binary") == *kind).collect();
         if of_kind.is_empty() {
-            wrong.push(format!("{kind} is not there"));
+            wrong.push(format!("{kind} does not exist"));
         } else if of_kind.iter().all(|one| wrong_service(one, expected).is_some()) {
             wrong.extend(of_kind.iter().find_map(|one| wrong_service(one, expected)));
         }
@@ -73,7 +73,7 @@ pub(super) fn nova_services(answer: &Value, expected: &Expected) -> Result<Strin
             .iter()
             .find(|one| text(one, "binary") == "nova-compute" && is_host(text(one, "host"), name));
         match compute {
-            None => wrong.push(format!("nova-compute on {name} is not there")),
+            None => wrong.push(format!("nova-compute on {name} does not exist")),
             Some(service) => wrong.extend(wrong_service(service, expected)),
         }
     }
@@ -159,6 +159,6 @@ pub(super) fn swift(body: &str) -> Result<String, String> {
     if body.trim() == "OK" {
         Ok("its proxy is healthy".to_owned())
     } else {
-        Err("its proxy does not say OK".to_owned())
+        Err("its proxy does not answer OK".to_owned())
     }
 }

@@ -5,25 +5,25 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-/// A link to the folder of the last run.
+/// A link to the directory of the last run.
 const LATEST: &str = "/var/tmp/packstack/latest";
-/// Of a run's folder at most so many files are looked at, and so many folders deep.
-const MOST: (usize, u32) = (2000, 4);
+/// Of a run's directory at most so many files are read, and so many directories deep.
+const MAX_FILES_AND_DEPTH: (usize, u32) = (2000, 4);
 
-/// A number that changes whenever a file of the last run's folder does.
+/// A number that changes whenever a file of the last run's directory does.
 ///
 /// # Errors
 /// When symbolic links go in a circle.
 pub fn fingerprint(host: &Host) -> io::Result<u64> {
     let mut hasher = DefaultHasher::new();
-    let (mut left, deepest) = MOST;
-    let mut folders = vec![(host.path(LATEST)?, 0)];
-    while let Some((folder, depth)) = folders.pop() {
-        // What is not there, or goes away meanwhile, is no news.
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+    let (mut left, deepest) = MAX_FILES_AND_DEPTH;
+    let mut directories = vec![(host.path(LATEST)?, 0)];
+    while let Some((directory, depth)) = directories.pop() {
+        // What does not exist, or is removed meanwhile, is not reported.
+        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
             let Ok(meta) = entry.metadata() else { continue };
             if meta.is_dir() && depth < deepest {
-                folders.push((entry.path(), depth + 1));
+                directories.push((entry.path(), depth + 1));
             }
             (entry.file_name(), meta.len(), meta.mtime(), meta.mtime_nsec()).hash(&mut hasher);
             left -= 1;

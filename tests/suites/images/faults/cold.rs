@@ -21,7 +21,7 @@ fn a_cold_build_is_private_durable_and_whole_after_a_kill() {
         let after = Duration::from_secs(1) + random.part(COLD);
         Doomed::start(&place, "new/out", &[]).kill(after, &place);
     }
-    // Made before the trace, or it would not say when directories were created.
+    // Made before the trace, or that would not show when directories were created.
     for old in ["new", "state"] {
         let _ = std::fs::remove_dir_all(place.path(old));
     }
@@ -40,10 +40,10 @@ fn a_cold_build_is_private_durable_and_whole_after_a_kill() {
         done.store(true, Ordering::SeqCst);
         (first, onlooker.join().expect("an onlooker"))
     });
-    assert!(seen.iter().any(|line| line.contains("/.imgbuild-")), "nobody looked in time");
+    assert!(seen.iter().any(|line| line.contains("/.imgbuild-")), "no check ran in time");
     place.assert_modes("new/out", 0o755, 0o644);
     check_cache(&place.cache);
-    order::check(&trace, place.lab.folder());
+    order::check(&trace, place.lab.directory());
     // Another umask, the same bytes.
     assert_eq!(place.build("again", &[]), first);
 }

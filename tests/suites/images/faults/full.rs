@@ -31,8 +31,8 @@ fn check(output: &Output, codes: &[i32], words: &[&str]) -> String {
     let code = output.status.code().expect("an exit code");
     assert!(codes.contains(&code), "{code}");
     ended(output, code, words);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!said.contains("never seen"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!stderr.contains("never seen"), "{stderr}");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 

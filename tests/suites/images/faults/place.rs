@@ -55,8 +55,8 @@ impl Place {
         let lab = Lab::new();
         lab.edit("profiles/controller.toml", "50 GiB", "5 GiB");
         // Others may pass, so that what they may not read is closed by imgbuild.
-        fs::set_permissions(lab.folder(), fs::Permissions::from_mode(0o755)).expect("mode");
-        let (kept, own) = (product::cache().join("faults"), lab.folder().join("cache"));
+        fs::set_permissions(lab.directory(), fs::Permissions::from_mode(0o755)).expect("mode");
+        let (kept, own) = (product::cache().join("faults"), lab.directory().join("cache"));
         let place = Self { lab, cache: if warm { kept } else { own }, _turn: turn };
         static WARM: Once = Once::new();
         if warm {
@@ -66,7 +66,7 @@ impl Place {
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.lab.folder().join(name)
+        self.lab.directory().join(name)
     }
 
     pub fn state(&self) -> PathBuf {
@@ -90,7 +90,7 @@ impl Place {
         command.args(["--mount", "sh", "-c", script, "sh"]).arg(product::imgbuild());
         command.args(arguments).current_dir(product::workspace());
         command.env("IMGBUILD_CACHE", &self.cache).env("IMGBUILD_STATE", self.state());
-        command.env("FAULTS", self.lab.folder()).env("CACHE", &self.cache);
+        command.env("FAULTS", self.lab.directory()).env("CACHE", &self.cache);
         command
     }
 
@@ -110,16 +110,16 @@ impl Place {
     /// The SHA-256 of the image of a build that must succeed, and have left nothing else.
     pub fn finish(&self, child: Child, output: &str) -> String {
         ended(&child.wait_with_output().expect("a build"), 0, &[]);
-        let folder = self.path(output);
-        let mut names: Vec<String> = names(&folder);
+        let directory = self.path(output);
+        let mut names: Vec<String> = names(&directory);
         names.sort();
-        assert_eq!(names, OUTPUTS, "{}", folder.display());
+        assert_eq!(names, OUTPUTS, "{}", directory.display());
         oracle::ok(
             "sh",
-            ["-c", &format!("cd {} && sha256sum --quiet -c SHA256SUMS", text(&folder))],
+            ["-c", &format!("cd {} && sha256sum --quiet -c SHA256SUMS", text(&directory))],
         );
         self.assert_clean();
-        let sums = fs::read_to_string(folder.join("SHA256SUMS")).expect("sums");
+        let sums = fs::read_to_string(directory.join("SHA256SUMS")).expect("sums");
         let line = sums.lines().find(|line| line.ends_with(IMAGE)).expect("the image's sum");
         line[..64].to_owned()
     }
@@ -127,7 +127,7 @@ impl Place {
     /// That no trace of a killed build is in cache and state.
     pub fn assert_clean(&self) {
         let mut left = Vec::new();
-        for (folder, prefix) in [
+        for (directory, prefix) in [
             (self.cache.clone(), "rebuild-"),
             (self.cache.join("trees"), "partial-"),
             (self.cache.join("trees"), "removing-"),
@@ -136,20 +136,20 @@ impl Place {
             (self.state().join("openstack-lab"), "."),
             (self.state().join("openstack-lab/secrets"), "."),
         ] {
-            let found = names(&folder).into_iter().filter(|name| name.starts_with(prefix));
-            left.extend(found.map(|name| folder.join(name)));
+            let found = names(&directory).into_iter().filter(|name| name.starts_with(prefix));
+            left.extend(found.map(|name| directory.join(name)));
         }
         assert_eq!(left, Vec::<PathBuf>::new(), "left over");
     }
 
     /// That the outputs of a whole build have exactly these modes.
-    pub fn assert_modes(&self, output: &str, directory: u32, public: u32) {
+    pub fn assert_modes(&self, output: &str, directory_mode: u32, public: u32) {
         let mode = |path: &Path| fs::metadata(path).expect("metadata").mode() & 0o7777;
-        let folder = self.path(output);
-        assert_eq!(mode(&folder), directory, "{}", folder.display());
+        let directory = self.path(output);
+        assert_eq!(mode(&directory), directory_mode, "{}", directory.display());
         for name in OUTPUTS {
             let expected = if PUBLIC.contains(&name) { public } else { 0o600 };
-            assert_eq!(mode(&folder.join(name)), expected, "{name}");
+            assert_eq!(mode(&directory.join(name)), expected, "{name}");
         }
         let lab = self.state().join("openstack-lab");
         for private in [self.state(), lab.clone(), lab.join("secrets"), self.cache.join("trees")] {
@@ -161,17 +161,17 @@ impl Place {
 }
 
 /// The names in a directory, which need not exist.
-pub fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+pub fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// That a program ended with `code` and said every one of `words`.
+/// That a program ended with `code` and printed every one of `words`.
 pub fn ended(output: &Output, code: i32, words: &[&str]) {
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
     for word in words {
-        assert!(said.contains(word), "`{word}` in:\n{said}");
+        assert!(stderr.contains(word), "`{word}` in:\n{stderr}");
     }
 }
 
@@ -210,7 +210,7 @@ impl Doomed {
             std::thread::sleep(Duration::from_millis(50));
         }
         let mounts = fs::read_to_string("/proc/self/mountinfo").expect("mountinfo");
-        assert!(!mounts.contains(&text(place.lab.folder())), "{mounts}");
+        assert!(!mounts.contains(&text(place.lab.directory())), "{mounts}");
         drop(self.keeper.stdin.take());
         self.keeper.wait().expect("a shell");
     }

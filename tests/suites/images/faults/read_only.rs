@@ -24,8 +24,9 @@ fn what_cannot_be_written_is_named_and_a_warm_cache_need_not_be() {
     // Everything is in the cache: build and plan need not write to it.
     let built = run(&read_only("\"$CACHE\""), &again);
     ended(&built, 0, &["is read-only", "the log of a failed build stays at /"]);
-    let said = String::from_utf8_lossy(&built.stderr).into_owned();
-    let log = said.split("stays at ").nth(1).and_then(|rest| rest.lines().next()).expect("a path");
+    let stderr = String::from_utf8_lossy(&built.stderr).into_owned();
+    let log =
+        stderr.split("stays at ").nth(1).and_then(|rest| rest.lines().next()).expect("a path");
     assert!(!fs::exists(log).expect("a path"), "{log} is left after a build that succeeded");
     let sums = fs::read_to_string(place.path("again/SHA256SUMS")).expect("sums");
     assert!(sums.contains(&expected), "{sums}");
@@ -35,7 +36,7 @@ fn what_cannot_be_written_is_named_and_a_warm_cache_need_not_be() {
     plan.insert(0, "plan".to_owned());
     ended(&run(&read_only("\"$CACHE\""), &plan), 0, &[]);
 
-    // What is not there is named.
+    // What is missing is named.
     fs::create_dir_all(place.path("empty")).expect("directory");
     let empty =
         format!("export IMGBUILD_CACHE=\"$FAULTS/empty\"; {}", read_only("\"$FAULTS/empty\""));

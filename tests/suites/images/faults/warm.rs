@@ -13,7 +13,7 @@ fn a_killed_build_leaves_nothing_that_the_next_one_does_not_remove() {
     let place = Place::new(true);
     place.build("first", &[]);
     let start = Instant::now();
-    // A umask that closes everything; a signal that nohup(1) has the program ignore.
+    // A umask that closes everything; a signal that nohup(1) makes the program ignore.
     let script = "umask 077; trap '' HUP; exec \"$@\"";
     let mut command = place.script(script, &place.arguments("out", &[]));
     let build = command.stderr(Stdio::piped()).spawn().expect("a shell");
@@ -56,7 +56,7 @@ fn staging(place: &Place) -> Vec<String> {
 fn until(condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < Duration::from_secs(120), "waited in vain");
+        assert!(start.elapsed() < Duration::from_secs(120), "timed out");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -73,10 +73,10 @@ fn of_two_builds_into_one_directory_one_is_refused_and_nothing_is_lost() {
     let again = place.start("022", "out", &[]).wait_with_output().expect("a build");
     ended(&again, 2, &["already holds openstack.qcow2", "--force"]);
     assert!(names(&place.path("out")).iter().all(|name| !name.starts_with('.')));
-    let folder = place.path("out");
+    let directory = place.path("out");
     lab_tests::oracle::ok(
         "sh",
-        ["-c", &format!("cd {} && sha256sum --quiet -c SHA256SUMS", folder.display())],
+        ["-c", &format!("cd {} && sha256sum --quiet -c SHA256SUMS", directory.display())],
     );
-    assert!(fs::read_to_string(folder.join("build.log")).expect("log").contains("done"));
+    assert!(fs::read_to_string(directory.join("build.log")).expect("log").contains("done"));
 }

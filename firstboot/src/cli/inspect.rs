@@ -1,4 +1,4 @@
-//! `firstboot check`, `analyze` and `logs`: looking, without changing anything.
+//! `firstboot check`, `analyze` and `logs`: they show, and change nothing.
 
 use super::exit_codes::{CONFIG, FAILED, IO, READY, USAGE};
 use super::output::{complain, load_or_complain, print};
@@ -33,7 +33,7 @@ pub(super) fn check(args: &Check) -> u8 {
             let mark = if one.ok { "ok  " } else { "FAIL" };
             print(&format!("{mark}  {}: {}\n", one.check, one.evidence));
             if !one.ok {
-                print(&format!("      what to do: {}\n", one.hint));
+                print(&format!("      hint: {}\n", one.hint));
             }
         }
     }
@@ -76,7 +76,7 @@ pub(super) struct Logs {
     /// Of this step only; `run` for the run as a whole, `peers` for the other nodes.
     #[arg(value_name = "STEP")]
     step: Option<String>,
-    /// Go on with what comes.
+    /// Follow: print new records as they come.
     #[arg(long, short)]
     follow: bool,
     /// Of every boot, not only of this one.
@@ -110,7 +110,7 @@ pub(super) fn logs(args: &Logs) -> u8 {
         list.push(format!("FIRSTBOOT_STEP={name}"));
     }
     let error = process::become_program("journalctl", &list);
-    complain(&format!("journalctl cannot be run: {error}"));
+    complain(&format!("cannot run journalctl: {error}"));
     IO
 }
 
