@@ -240,7 +240,7 @@ impl Plan {
         .map_err(damaged)
     }
 
-    /// What a plan read from a file must not do: name files outside the output folder, or
+    /// What a plan read from a file must not do: name files outside the output directory, or
     /// places outside the disk.
     fn check(&self) -> Result<(), String> {
         let damaged = |what: String| Err(what);

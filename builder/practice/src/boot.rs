@@ -15,7 +15,7 @@ use std::path::Path;
 /// The ISO's volume label; GRUB mangles spaces in labels.
 pub const LABEL: &str = "PRACTICE-7-X86_64";
 
-/// Modules the initrd loads, without their folder.
+/// Modules the initrd loads, without their directory.
 const MODULES: &[&str] = &[
     "cdrom",
     "scsi_common",

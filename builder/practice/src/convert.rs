@@ -97,7 +97,7 @@ fn finish(mut rpm: Rpm) -> Rpm {
     rpm
 }
 
-/// The folders that `filesystem` owns belong to no other package.
+/// The directories that `filesystem` owns belong to no other package.
 fn drop_standard_folders(rpm: &mut Rpm) {
     if rpm.name != "filesystem" {
         let standard: BTreeSet<String> =
@@ -139,7 +139,7 @@ mod tests {
         let root = folder.join(name.expect("a name"));
         let put = |path: &str, bytes: &[u8]| {
             let path = root.join(path);
-            std::fs::create_dir_all(path.parent().expect("a parent")).expect("folder");
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("directory");
             std::fs::write(path, bytes).expect("file");
         };
         let tail = "Architecture: amd64\nMaintainer: a <a@b.c>\nDescription: probe\n more\n";
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn converts_and_merges_debian_packages() {
-        let dir = tempfile::tempdir().expect("temporary folder");
+        let dir = tempfile::tempdir().expect("temporary directory");
         let bash = std::fs::read("/bin/bash").expect("bash");
         let files = [
             debian(
@@ -186,7 +186,7 @@ mod tests {
         assert!(paths.contains(&"/usr/bin/ovs-probe"), "{paths:?}");
         assert!(paths.contains(&"/usr/lib/systemd/system/openvswitch.service"), "{paths:?}");
         assert!(!paths.iter().any(|path| path.contains("/man")), "{paths:?}");
-        assert!(!paths.contains(&"/usr/bin"), "folders of filesystem: {paths:?}");
+        assert!(!paths.contains(&"/usr/bin"), "directories of filesystem: {paths:?}");
         let requires: Vec<String> = rpm.requires.iter().map(ToString::to_string).collect();
         for need in ["glibc >= 2.36", "libc.so.6()(64bit)", "rtld(GNU_HASH)", "filesystem"] {
             assert!(requires.iter().any(|line| line == need), "{need} in {requires:?}");

@@ -18,7 +18,7 @@ pub const PACKAGES: &[GeneratedPackage] = &[
     GeneratedPackage {
         name: "filesystem",
         version: "3.2",
-        summary: "The folders of the practice medium, with /usr merged",
+        summary: "The directories of the practice medium, with /usr merged",
         requires: &[],
     },
     GeneratedPackage {
@@ -76,7 +76,7 @@ pub const PACKAGES: &[GeneratedPackage] = &[
     },
 ];
 
-/// The folders that every system has, with their modes.
+/// The directories that every system has, with their modes.
 pub fn folders() -> impl Iterator<Item = (&'static str, u16)> {
     FOLDERS.iter().map(|path| (*path, 0o755)).chain(SPECIAL.iter().copied())
 }

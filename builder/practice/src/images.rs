@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-/// Folder, image and volume identifier of each.
+/// Directory, image and volume identifier of each.
 const IMAGES: [(&str, &str, &str); 3] = [
     ("os", "practice-os.iso", LABEL),
     ("extras", "practice-extras.iso", "PRACTICE-EXTRAS"),

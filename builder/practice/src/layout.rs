@@ -21,7 +21,7 @@ pub struct Practice {
     pub os: PathBuf,
     /// Counterpart of RHEL7-extras.iso.
     pub extras: PathBuf,
-    /// Counterpart of RHEL7OSP-10.iso, with its two repository folders.
+    /// Counterpart of RHEL7OSP-10.iso, with its two repository directories.
     pub osp10: PathBuf,
     /// `os` as an ISO image.
     pub os_iso: PathBuf,
@@ -51,7 +51,7 @@ impl Practice {
     }
 }
 
-/// Where a repository lies below the output folder.
+/// Where a repository lies below the output directory.
 fn folder(repository: Repository) -> &'static str {
     match repository {
         Repository::Os => "os",
@@ -247,10 +247,10 @@ mod tests {
 
     #[test]
     fn unmet_needs_stop_the_build() {
-        let dir = tempfile::tempdir().expect("temporary folder");
+        let dir = tempfile::tempdir().expect("temporary directory");
         for repository in REPOSITORIES {
             let packages = dir.path().join(folder(repository)).join("Packages");
-            fs::create_dir_all(&packages).expect("folder");
+            fs::create_dir_all(&packages).expect("directory");
         }
         let error = describe(dir.path(), &mut quiet, NEVER).expect_err("an empty medium");
         assert_eq!(error.cause, Cause::Build);

@@ -275,7 +275,7 @@ pub mod tests {
 
     /// What the `rpm` command prints for a query of the package file.
     fn query(path: &Path, arguments: &[&str]) -> String {
-        let home = tempfile::tempdir().expect("temporary folder");
+        let home = tempfile::tempdir().expect("temporary directory");
         let out = Command::new("rpm")
             .arg("-qp")
             .args(arguments)
@@ -296,7 +296,7 @@ pub mod tests {
 
     #[test]
     fn rpm_reads_what_was_written() {
-        let dir = tempfile::tempdir().expect("temporary folder");
+        let dir = tempfile::tempdir().expect("temporary directory");
         let path = sample("probe").write(dir.path(), signer()).expect("package");
         assert!(path.ends_with("probe-2.0~rc1-3.practice.noarch.rpm"));
         assert_eq!(query(&path, &["--qf", "%{NEVRA}"]), "probe-1:2.0~rc1-3.practice.noarch");
@@ -330,7 +330,7 @@ pub mod tests {
 
     #[test]
     fn rpm_finds_signatures_right_and_damage_wrong() {
-        let dir = tempfile::tempdir().expect("temporary folder");
+        let dir = tempfile::tempdir().expect("temporary directory");
         let path = sample("probe").write(dir.path(), signer()).expect("package");
         let key = dir.path().join("key");
         std::fs::write(&key, signer().public().expect("a key")).expect("key file");
@@ -355,7 +355,7 @@ pub mod tests {
 
     #[test]
     fn same_package_same_bytes() {
-        let dir = tempfile::tempdir().expect("temporary folder");
+        let dir = tempfile::tempdir().expect("temporary directory");
         let read = |rpm: Rpm| {
             std::fs::read(rpm.write(dir.path(), signer()).expect("package")).expect("file")
         };

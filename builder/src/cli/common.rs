@@ -25,7 +25,7 @@ pub struct Common {
 }
 
 impl Common {
-    /// The cache folder: as given, or by the XDG base directory specification.
+    /// The cache directory: as given, or by the XDG base directory specification.
     pub fn cache(&self) -> Result<PathBuf> {
         self.cache.clone().or_else(|| xdg("XDG_CACHE_HOME", ".cache")).ok_or_else(|| {
             Error::environment(
@@ -36,7 +36,7 @@ impl Common {
     }
 }
 
-/// Our folder below the one that `variable` names, or that is `usual` in the home folder (XDG
+/// Our directory below the one that `variable` names, or that is `usual` in the home directory (XDG
 /// base directory specification, in which relative paths do not count).
 fn xdg(variable: &str, usual: &str) -> Option<PathBuf> {
     std::env::var_os(variable)
@@ -56,7 +56,7 @@ pub struct StateArguments {
 }
 
 impl StateArguments {
-    /// The folder: as given, or by the XDG base directory specification.
+    /// The directory: as given, or by the XDG base directory specification.
     pub fn folder(&self) -> Result<PathBuf> {
         self.state.clone().or_else(|| xdg("XDG_STATE_HOME", ".local/state")).ok_or_else(|| {
             Error::environment(
@@ -98,7 +98,8 @@ pub struct SelectArguments {
     /// Build this node only.
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
-    /// A medium: ISO file, folder, http(s) URL, yum `.repo` file, `mirrorlist=URL`, `metalink=URL`, or `practice`. May be repeated. Without it, the lab file's sources.
+    /// A medium: ISO file, directory, http(s) URL, yum `.repo` file, `mirrorlist=URL`,
+    /// `metalink=URL`, or `practice`. May be repeated. Without it, the lab file's sources.
     #[arg(long, value_name = "PATH|URL|practice")]
     media: Vec<String>,
     /// Fetch nothing: everything has to come from local media and the cache.
@@ -218,10 +219,10 @@ impl SpecArguments {
     }
 }
 
-/// The working folder.
+/// The working directory.
 pub fn working_folder() -> Result<PathBuf> {
     std::env::current_dir()
-        .map_err(|e| Error::environment(format!("the working folder cannot be told: {e}")))
+        .map_err(|e| Error::environment(format!("the working directory cannot be told: {e}")))
 }
 
 /// Writes a result to standard output; a reader that has gone is no error.

@@ -32,7 +32,7 @@ pub struct Up {
     /// Node names; all that have an image if there is none.
     #[arg(value_name = "NODE")]
     nodes: Vec<String>,
-    /// Output folder of a build, or the folder of several. May be repeated.
+    /// Output directory of a build, or the directory of several. May be repeated.
     #[arg(long, default_value = "output", value_name = "DIR")]
     output: Vec<PathBuf>,
     /// Memory of each machine, as in "768 MiB"; by default the profile's.

@@ -26,7 +26,7 @@ pub struct DiskContent<'a> {
     pub boot_img: &'a [u8],
     /// GRUB's core.img, as the target's grub2-mkimage made it.
     pub core_img: &'a [u8],
-    /// The installed tree as a folder, for the target's own programs.
+    /// The installed tree as a directory, for the target's own programs.
     pub target: &'a Path,
     /// Where temporary files of the image's size (but sparse) may be.
     pub scratch: &'a Path,

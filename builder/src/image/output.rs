@@ -230,7 +230,7 @@ pub fn require_space(folder: &Path, need: u64, what: &str) -> Result<()> {
         have >> 20,
         existing.display()
     ))
-    .hint("free some space there, or choose another folder with --output or --cache"))
+    .hint("free some space there, or choose another directory with --output or --cache"))
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub struct Repo {
     pub id: String,
     /// Where it is.
     pub medium: Arc<dyn Medium>,
-    /// Its folder on the medium, empty for the medium's root.
+    /// Its directory on the medium, empty for the medium's root.
     pub folder: String,
     /// How many packages it holds.
     pub packages: u64,
@@ -79,7 +79,7 @@ impl Repo {
         }
     }
 
-    /// For messages: the medium and the folder.
+    /// For messages: the medium and the directory.
     pub fn place(&self) -> String {
         format!(
             "{}{}{}",
@@ -115,10 +115,14 @@ impl Catalog {
         let folders = medium.repositories()?;
         if folders.is_empty() {
             return Err(Error::input(format!(
-                "{} has no yum repository: no repodata/repomd.xml in its root or up to two folders below",
+                "{} has no yum repository: no repodata/repomd.xml in its root or up to two \
+                 directories below",
                 medium.location()
             ))
-            .hint("give a folder, ISO or URL that holds `repodata`; createrepo makes one for a folder of RPMs"));
+            .hint(
+                "give a directory, ISO or URL that holds `repodata`; createrepo creates one for a \
+                 directory of RPMs",
+            ));
         }
         for folder in &folders {
             let id = match prefer_id {
@@ -130,7 +134,7 @@ impl Catalog {
         Ok(())
     }
 
-    /// Adds the repository in one folder of a medium.
+    /// Adds the repository in one directory of a medium.
     ///
     /// # Errors
     /// As [`Catalog::add`].
@@ -192,7 +196,7 @@ impl Catalog {
         }
     }
 
-    /// An id from the folder's name or the medium's, made unique by a number.
+    /// An id from the directory's name or the medium's, made unique by a number.
     fn id_for(&self, medium: &dyn Medium, folder: &str) -> String {
         let name = if folder.is_empty() {
             medium.name()

@@ -122,7 +122,7 @@ pub fn write(
     Ok(Disks { nodes, outputs })
 }
 
-/// What the disk's filesystems bring: the folders where they are mounted, and lost+found, so
+/// What the disk's filesystems bring: the directories where they are mounted, and lost+found, so
 /// that both get labels like all others.
 fn mount_points(layout: &Layout, time: i64, tree: &mut Tree) {
     for (_, files) in layout.filesystems() {

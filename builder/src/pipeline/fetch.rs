@@ -159,5 +159,5 @@ fn refuse_missing(context: &BuildContext) -> Result<()> {
     Err(Error::environment(format!(
         "{count} packages are not in the cache, and --offline forbids to fetch them: {list}"
     ))
-    .hint("run the same command once without --offline, or give ISO files or folders as --media"))
+    .hint("run the command once without --offline, or give ISO files or directories as --media"))
 }

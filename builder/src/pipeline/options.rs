@@ -26,7 +26,7 @@ pub struct Select {
     pub no_gpgcheck: Vec<String>,
     /// Where relative paths of the profile and the media begin.
     pub directory: PathBuf,
-    /// The cache folder.
+    /// The cache directory.
     pub cache: PathBuf,
     /// Whether nothing may be fetched.
     pub offline: bool,
@@ -74,13 +74,13 @@ pub struct BuildOptions {
     pub select: Select,
     /// The plan to replay; without one, it is made.
     pub plan: Option<Plan>,
-    /// The output folder.
+    /// The output directory.
     pub output: PathBuf,
     /// Whether existing files are replaced.
     pub force: bool,
     /// The static firstboot binary, if not beside imgbuild.
     pub firstboot: Option<PathBuf>,
-    /// The folder of all labs' states, with the lab's secrets.
+    /// The directory of all labs' states, with the lab's secrets.
     pub state: PathBuf,
     /// Bytes that the cache may keep after the build, beside what the build used.
     pub cache_limit: u64,

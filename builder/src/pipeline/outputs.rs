@@ -109,7 +109,7 @@ fn is_public(name: &str) -> bool {
     public.contains(&name) || name.ends_with(".xml")
 }
 
-/// `SHA256SUMS` over everything else in the output folder.
+/// `SHA256SUMS` over everything else in the output directory.
 fn sums(staging: &Staging, names: &[String], manifest: &Manifest) -> Result<String> {
     let mut sums = Vec::new();
     for name in names.iter().filter(|name| *name != SUMS) {

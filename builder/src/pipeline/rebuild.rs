@@ -25,13 +25,13 @@ pub struct Rebuild {
     pub media: Vec<String>,
     /// Where relative paths begin.
     pub directory: PathBuf,
-    /// The cache folder, where the images are built too.
+    /// The cache directory, where the images are built too.
     pub cache: PathBuf,
     /// Whether nothing may be fetched.
     pub offline: bool,
     /// The static firstboot binary, if not beside imgbuild.
     pub firstboot: Option<PathBuf>,
-    /// The folder of all labs' states; the lab's secrets must be there.
+    /// The directory of all labs' states; the lab's secrets must be there.
     pub state: PathBuf,
 }
 
@@ -56,7 +56,7 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<VerifyRepor
             "the secrets in the image are not in {}",
             folder.display()
         ))
-        .hint("name the folder of the build that made it by --state"));
+        .hint("name the directory of the build that made it by --state"));
     }
     same_firstboot(&manifest, request.firstboot.as_deref())?;
     let what = || format!("cannot use the cache {}", request.cache.display());

@@ -114,7 +114,7 @@ fn hint(refused: &[(&PlanPackage, Refusal)], repositories: &[&str]) -> String {
     )
 }
 
-/// Keeps the record of a tree in its folder.
+/// Keeps the record of a tree in its directory.
 ///
 /// # Errors
 /// An environment error when it cannot be written.

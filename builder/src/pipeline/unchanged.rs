@@ -98,7 +98,7 @@ fn same_repositories(plan: &Plan, catalog: &mut Catalog) -> Result<HashMap<Strin
     Ok(places)
 }
 
-/// Where each package of the plan is on the media at hand, whose folders may be others.
+/// Where each package of the plan is on the media at hand, whose directories may be others.
 fn locate(plan: &mut Plan, catalog: &Catalog, places: &HashMap<String, usize>) -> Result<()> {
     let by_checksum: HashMap<(usize, &Checksum), &str> =
         catalog.packages.iter().map(|p| ((p.repo, &p.checksum), p.location.as_str())).collect();

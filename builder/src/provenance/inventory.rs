@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
 
-/// The file in an installed tree's folder.
+/// The file in an installed tree's directory.
 const FILE: &str = "packages.json";
 
 /// One package's header, as far as it is told on.

@@ -40,7 +40,7 @@ pub struct ManifestPackage {
 /// One image file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
-    /// File name in the output folder.
+    /// File name in the output directory.
     pub file: String,
     /// The node it is for.
     pub node: String,
@@ -68,7 +68,7 @@ pub struct Region {
 pub struct ManifestNode {
     /// Its name.
     pub name: String,
-    /// The file in the output folder that lists every path of its filesystems.
+    /// The file in the output directory that lists every path of its filesystems.
     pub listing: String,
     /// The boot loader outside the filesystems.
     pub boot: Vec<Region>,

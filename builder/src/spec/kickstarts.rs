@@ -45,7 +45,7 @@ pub fn find_kickstart(
     let Some(path) = &role.kickstart else { return Ok(None) };
     let found = role_file.sibling(&path.value, request).map_err(|cause| {
         let message = format!("the kickstart {}: {}", cause.place.file, cause.message);
-        path.error(message).hint("the path starts at the folder of this profile")
+        path.error(message).hint("the path starts at the directory of this profile")
     });
     found.map(Some)
 }

@@ -60,7 +60,7 @@ fn version_key(release: &str) -> Vec<(u64, &str)> {
 
 /// GRUB's core.img for BIOS by the target's own grub2-mkimage, in the tree at `root` but
 /// leaving nothing there: what it takes to find the filesystem with /boot by UUID and to load
-/// everything else from it. `scratch` is an empty folder; `log` gets what is said.
+/// everything else from it. `scratch` is an empty directory; `log` gets what is said.
 ///
 /// # Errors
 /// A build error with what the program said.
@@ -158,7 +158,7 @@ pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<
     Ok(())
 }
 
-/// The ESP's folders with a GRUB that looks for its configuration beside it.
+/// The ESP's directories with a GRUB that looks for its configuration beside it.
 ///
 /// # Errors
 /// A build error when there is none, or no loader that firmware starts by itself.

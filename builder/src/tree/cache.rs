@@ -9,7 +9,7 @@ use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
-/// Finished trees in a folder, one per digest. They hold set-user-ID programs of other releases,
+/// Finished trees in a directory, one per digest. They hold set-user-ID programs of other releases,
 /// so nobody but their owner can reach them.
 #[derive(Clone, Debug)]
 pub struct Cache {
@@ -22,11 +22,11 @@ impl Cache {
         Self { folder: folder.into() }
     }
 
-    /// The tree of this digest: from the cache, or made by `make` in a folder that is removed
+    /// The tree of this digest: from the cache, or made by `make` in a directory that is removed
     /// again unless `make` succeeds. One build at a time makes trees.
     ///
     /// # Errors
-    /// What `make` fails with, or an environment error about the cache folder.
+    /// What `make` fails with, or an environment error about the cache directory.
     pub fn get(&self, digest: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
         let place = self.place(digest);
         let what = || format!("cannot use the cache {}", self.folder.display());

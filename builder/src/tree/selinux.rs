@@ -36,7 +36,7 @@ pub struct Contexts {
 }
 
 impl Contexts {
-    /// Reads those of the policy that the tree in the folder `root` is configured for;
+    /// Reads those of the policy that the tree in the directory `root` is configured for;
     /// `None` when it has no policy.
     ///
     /// # Errors

@@ -140,7 +140,7 @@ fn files_and_folders_in_each_others_place() {
     let folder = File::new("/etc/x", FOLDER, b"");
     let below = File::new("/etc/x/y", REGULAR, b"data");
     let pack = |f: &File| rawrpm::of_files(std::slice::from_ref(f));
-    Place::new().refuses(&[pack(&file), pack(&below)], "a file is where a folder has to be");
+    Place::new().refuses(&[pack(&file), pack(&below)], "a file is where a directory has to be");
     Place::new().refuses(&[pack(&folder), pack(&file)], "/etc/x");
     let place = Place::new();
     // A folder where a file is: the file stays, and nothing goes below it.

@@ -31,7 +31,7 @@ pub struct Place<'a> {
     pub area: Area<'a>,
     /// The installed tree, whose mkfs.xfs is used.
     pub target: &'a Path,
-    /// An empty folder for a sparse file of the same size.
+    /// An empty directory for a sparse file of the same size.
     pub scratch: &'a Path,
 }
 

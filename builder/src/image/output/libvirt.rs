@@ -6,14 +6,14 @@ use sha2::{Digest, Sha256};
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-/// Where libvirt's default storage pool is: the files of the output folder are meant to be
+/// Where libvirt's default storage pool is: the files of the output directory are meant to be
 /// copied there, or the path to be changed.
 pub const POOL: &str = "/var/lib/libvirt/images";
 
 /// A node's machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Domain<'a> {
-    /// Whose machine it is: the folder of the lab's state where `imgbuild up` makes it, empty in
+    /// Whose machine it is: the directory of the lab's state where `imgbuild up` makes it, empty in
     /// a description for the user's own hands.
     pub owner: &'a str,
     /// The lab's name, which is also its network's.

@@ -6,7 +6,7 @@ use crate::base::error::{Context, Error, Result};
 use std::fs;
 use std::path::PathBuf;
 
-/// A folder of them.
+/// A directory of them.
 pub struct Files(pub PathBuf);
 
 impl Files {

@@ -1,4 +1,4 @@
-//! Where a lab's secrets are kept: one folder (0700) of files (0600). A file that is there is
+//! Where a lab's secrets are kept: one directory (0700) of files (0600). A file that is there is
 //! used; one that is not is made, so that a rebuilt image holds the same secrets.
 
 use super::exchange::{exchange, restore_interrupted};
@@ -28,17 +28,17 @@ use std::path::{Path, PathBuf};
 pub struct Store {
     files: Files,
     lab: String,
-    /// None for a folder that nobody else knows.
+    /// None for a directory that nobody else knows.
     _lock: Option<Flock<File>>,
 }
 
 impl Store {
-    /// The folder of the secrets of `lab`, whose state is below `state`.
+    /// The directory of the secrets of `lab`, whose state is below `state`.
     pub fn folder(state: &Path, lab: &str) -> PathBuf {
         state.join(lab).join(FOLDER)
     }
 
-    /// Whether a name in a lab's state folder is of its secrets.
+    /// Whether a name in a lab's state directory is of its secrets.
     pub fn owns(name: &str) -> bool {
         name == FOLDER || name == LOCK || name.starts_with(COPY)
     }
@@ -48,10 +48,10 @@ impl Store {
         Self::folder(state, lab).join(CA_KEY).exists()
     }
 
-    /// Takes hold of the secrets of `lab`; their folder is made if it is not there.
+    /// Takes hold of the secrets of `lab`; their directory is made if it is not there.
     ///
     /// # Errors
-    /// An environment error when the folder cannot be used.
+    /// An environment error when the directory cannot be used.
     pub fn open(state: &Path, lab: &str) -> Result<Self> {
         let folder = Self::folder(state, lab);
         let what = || format!("cannot keep the lab's secrets in {}", folder.display());
@@ -136,7 +136,7 @@ impl Store {
     /// The nodes that have certificates, by name.
     ///
     /// # Errors
-    /// An environment error when the folder cannot be read.
+    /// An environment error when the directory cannot be read.
     pub fn nodes(&self) -> Result<Vec<(String, Ipv4Addr)>> {
         let subjects = self.files.names()?.into_iter().filter_map(|file| subject_of(&file));
         Ok(subjects.filter_map(|s| Some((s.name, s.address?))).collect())
@@ -214,7 +214,7 @@ impl Store {
         Ok(chosen)
     }
 
-    /// Lets `change` work on a copy, which then takes this folder's place at once.
+    /// Lets `change` work on a copy, which then takes this directory's place at once.
     fn replaced(&self, change: impl FnOnce(&Store) -> Result<()>) -> Result<()> {
         let what = || format!("cannot replace {}", self.files.0.display());
         let beside = self.files.0.parent().unwrap_or(Path::new("."));

@@ -151,7 +151,7 @@ fn write(path: &CString, entries: &[Entry]) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// The first folder on the way to the file, an absolute path, that `user` may not pass, or that
+/// The first directory on the way to the file, an absolute path, that `user` may not pass, or that
 /// not everybody may where the user is not known.
 pub fn barrier(file: &Path, user: Option<u32>) -> Option<PathBuf> {
     let mut folders: Vec<&Path> = file.ancestors().skip(1).collect();

@@ -22,9 +22,9 @@ pub struct Start<'a> {
     pub machine: &'a Machine,
     /// The lab's name.
     pub lab: &'a str,
-    /// The folder of the lab's state.
+    /// The directory of the lab's state.
     pub state: &'a Path,
-    /// The node's folder in it, absolute, with its disk.
+    /// The node's directory in it, absolute, with its disk.
     pub folder: &'a Path,
     /// Whether the processor is emulated.
     pub emulated: bool,
@@ -81,7 +81,7 @@ pub fn network(
     Network::start(connection, libvirt::network_uuid(&owner, lab), &xml)
 }
 
-/// Two labs of one name are told apart by the folders that they are kept in.
+/// Two labs of one name are told apart by the directories that they are kept in.
 fn owner(state: &Path) -> Result<String> {
     let what = || format!("cannot use {}", state.display());
     Ok(state.canonicalize().or_environment(what)?.to_string_lossy().into_owned())
@@ -110,7 +110,7 @@ fn open_to(user: Option<u32>, files: &[PathBuf], options: &Start<'_>) -> bool {
     }
 }
 
-/// A file that cannot be read often is in a home folder that nobody else may enter.
+/// A file that cannot be read often is in a home directory that nobody else may enter.
 fn explain(error: Error, files: &[PathBuf], user: Option<u32>) -> Error {
     if !error.message.contains("Permission denied") {
         return error;
@@ -118,11 +118,11 @@ fn explain(error: Error, files: &[PathBuf], user: Option<u32>) -> Error {
     error.hint(match files.iter().find_map(|file| access::barrier(file, user)) {
         Some(folder) => format!(
             "libvirt's QEMU runs as a user of its own, who may not pass {}: `chmod o+x` lets it, \
-             or build to another --output and give --state a folder like /var/lib/imgbuild",
+             or build to another --output and give --state a directory like /var/lib/imgbuild",
             folder.display()
         ),
         None => "libvirt's QEMU runs as a user of its own, who must be able to read the images \
-                 and the folder of the machines"
+                 and the directory of the machines"
             .to_owned(),
     })
 }

@@ -79,7 +79,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Cuts its power, and nothing but files in the node's folder is left of it.
+    /// Cuts its power, and nothing but files in the node's directory is left of it.
     ///
     /// # Errors
     /// When what runs it does not answer.

@@ -1,4 +1,4 @@
-//! What builds left in their output folders: the machines that can be brought up.
+//! What builds left in their output directories: the machines that can be brought up.
 
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::read_regular;
@@ -82,7 +82,7 @@ pub fn read(folders: &[PathBuf]) -> Result<(plan::Lab, Vec<Machine>)> {
                     lab.name,
                     manifest.plan.lab.name
                 ))
-                .hint("name the output folders of one lab by --output"));
+                .hint("name the output directories of one lab by --output"));
             }
             Some(_) => {}
             None => found = Some((manifest.plan.lab.clone(), path.clone())),
@@ -97,14 +97,16 @@ pub fn read(folders: &[PathBuf]) -> Result<(plan::Lab, Vec<Machine>)> {
             pair[0].image.display(),
             pair[1].image.display()
         ))
-        .hint("name the folders to take images from by --output"));
+        .hint("name the directories to take images from by --output"));
     }
     match found {
         Some((lab, _)) => Ok((lab, machines)),
         None => {
             let list: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
             Err(Error::input(format!("no images in {}: no manifest.json there", list.join(", ")))
-                .hint("build them first (imgbuild --profile …), or name their folder by --output"))
+                .hint(
+                    "build them first (imgbuild --profile …), or give their directory as --output",
+                ))
         }
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 /// What to bring up, and how.
 pub struct Up {
-    /// The folder of all labs' states.
+    /// The directory of all labs' states.
     pub state: PathBuf,
-    /// Output folders of builds.
+    /// Output directories of builds.
     pub outputs: Vec<PathBuf>,
     /// Node names; empty for all.
     pub nodes: Vec<String>,

@@ -34,7 +34,7 @@ pub struct Start<'a> {
     pub qemu: &'a Path,
     /// The machine.
     pub machine: &'a Machine,
-    /// The node's folder, absolute.
+    /// The node's directory, absolute.
     pub folder: &'a Path,
     /// The process that holds the lab network.
     pub keeper: Option<&'a Process>,
@@ -110,7 +110,7 @@ fn arguments(options: &Start<'_>) -> Result<Vec<OsString>> {
     add(&["-accel", accelerator, "-cpu", cpu, "-smp", &cpus.to_string()]);
     add(&["-m", &(options.memory >> 20).to_string(), "-nodefaults", "-display", "none"]);
     add(&["-daemonize", "-pidfile", PID, "-D", LOG]);
-    // QEMU works in the node's folder: these are names in it, short enough for sockets.
+    // QEMU works in the node's directory: these are names in it, short enough for sockets.
     add(&["-drive", &format!("file={OVERLAY},format=qcow2,if=virtio,discard=unmap")]);
     let tap = network::tap(machine.address);
     add(&["-netdev", &format!("tap,id=lab,ifname={tap},script=no,downscript=no")]);

@@ -1,4 +1,4 @@
-//! What is remembered of a lab between commands: one folder for each lab, with the overlays,
+//! What is remembered of a lab between commands: one directory for each lab, with the overlays,
 //! the consoles' logs and `lab.json`.
 
 use super::handle::{Machine, Network};
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 const SCHEMA: u32 = 1;
 const FILE: &str = "lab.json";
 const LOCK: &str = "lock";
-/// The log of a node's serial console in its folder.
+/// The log of a node's serial console in its directory.
 pub const CONSOLE: &str = "console.log";
 
 /// A lab's machines.
@@ -92,7 +92,7 @@ impl VmNode {
     }
 }
 
-/// The folder of a lab's state.
+/// The directory of a lab's state.
 #[derive(Clone, Debug)]
 pub struct Folder(PathBuf);
 
@@ -153,7 +153,7 @@ impl Folder {
 
 /// The state of a lab, ours alone as long as this lives.
 pub struct Held {
-    /// Its folder.
+    /// Its directory.
     pub folder: Folder,
     /// Its content; [`Held::save`] writes it.
     pub state: State,
@@ -164,7 +164,7 @@ impl Held {
     /// Takes hold of the lab's state, which is begun if it is not there.
     ///
     /// # Errors
-    /// An environment error when the folder cannot be used; an input error when a lab of this
+    /// An environment error when the directory cannot be used; an input error when a lab of this
     /// name has other addresses.
     pub fn open(folder: Folder, lab: &Lab) -> Result<Self> {
         private::own_dir(folder.path())
@@ -209,7 +209,7 @@ impl Held {
     }
 }
 
-/// Takes a file or a folder away with everything in it.
+/// Takes a file or a directory away with everything in it.
 ///
 /// # Errors
 /// An environment error when something cannot be removed.

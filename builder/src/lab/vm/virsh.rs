@@ -1,5 +1,5 @@
 //! Machines and their network under libvirt, by virsh. What is ours is told by its UUID, which
-//! derives from the folder of the lab's state and the names of lab and node: nothing else is
+//! derives from the directory of the lab's state and the names of lab and node: nothing else is
 //! touched, though it has the same name.
 
 use super::qmp;

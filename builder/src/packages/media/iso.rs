@@ -11,13 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Largest TRANS.TBL: a line has at most some 500 bytes.
 const TABLE_MAX: u64 = 64 << 20;
-/// Largest folder whose listing is kept, and how many such listings.
+/// Largest directory whose listing is kept, and how many such listings.
 const KEPT: usize = 64;
 
 pub struct Image {
     path: PathBuf,
     iso: Iso,
-    /// Listings by the folder's path, as packages are looked up in a few large folders.
+    /// Listings by the directory's path, as packages are looked up in a few large directories.
     folders: Mutex<HashMap<String, Folder>>,
 }
 

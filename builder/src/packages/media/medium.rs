@@ -80,13 +80,13 @@ pub trait Medium: Send + Sync {
         None
     }
 
-    /// Folders that hold `repodata/repomd.xml`: the root (empty), or up to two levels below it.
+    /// Directories that hold `repodata/repomd.xml`: the root (empty), or up to two levels below it.
     ///
     /// # Errors
     /// When the medium cannot be read.
     fn repositories(&self) -> Result<Vec<String>>;
 
-    /// Names of the files in a folder; empty where a medium cannot be listed.
+    /// Names of the files in a directory; empty where a medium cannot be listed.
     ///
     /// # Errors
     /// As [`Medium::repositories`].
@@ -212,7 +212,7 @@ pub(super) fn unreadable(location: String, path: &str, e: &dyn std::fmt::Display
         .hint("the medium may be damaged or incomplete")
 }
 
-/// The repositories of a medium whose folders can be listed.
+/// The repositories of a medium whose directories can be listed.
 pub(super) fn search(
     is_file: &dyn Fn(&str) -> Result<bool>,
     folders: &dyn Fn(&str) -> Result<Vec<String>>,

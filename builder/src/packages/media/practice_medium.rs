@@ -24,7 +24,7 @@ pub fn make(output: &Path, work: &Path, progress: Progress<'_>) -> Result<Practi
     let foreign = fs::read_dir(output).is_ok_and(|mut dir| dir.next().is_some());
     if foreign && !output.join(STAMP).exists() {
         let message = format!("{} is not empty and not a practice medium", output.display());
-        return Err(Error::input(message).hint("Name another folder, or remove this one."));
+        return Err(Error::input(message).hint("Name another directory, or remove this one."));
     }
     let work = absolute(work)?;
     let output = absolute(output)?;
@@ -67,7 +67,7 @@ fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).or_input(|| format!("cannot use {}", path.display()))
 }
 
-/// A folder beside the output, removed unless published.
+/// A directory beside the output, removed unless published.
 struct Partial(Scratch);
 
 impl Partial {
@@ -107,9 +107,9 @@ mod tests {
 
     #[test]
     fn a_finished_medium_is_reused_and_a_foreign_folder_refused() {
-        let dir = tempfile::tempdir().expect("temporary folder");
+        let dir = tempfile::tempdir().expect("temporary directory");
         let output = dir.path().join("medium");
-        fs::create_dir_all(&output).expect("folder");
+        fs::create_dir_all(&output).expect("directory");
         fs::write(output.join("photo.jpg"), "precious").expect("file");
         let work = dir.path().join("work");
         let error = make(&output, &work, &mut quiet).expect_err("not a medium");
@@ -124,17 +124,17 @@ mod tests {
 
     #[test]
     fn a_failure_leaves_nothing_beside_the_output() {
-        let dir = tempfile::tempdir().expect("temporary folder");
+        let dir = tempfile::tempdir().expect("temporary directory");
         let output = dir.path().join("medium");
-        let partial = Partial::beside(&output).expect("partial folder");
-        fs::create_dir_all(partial.0.path().join("os/Packages")).expect("folder");
+        let partial = Partial::beside(&output).expect("partial directory");
+        fs::create_dir_all(partial.0.path().join("os/Packages")).expect("directory");
         drop(partial);
-        assert_eq!(fs::read_dir(dir.path()).expect("folder").count(), 0);
+        assert_eq!(fs::read_dir(dir.path()).expect("directory").count(), 0);
 
-        let partial = Partial::beside(&output).expect("partial folder");
+        let partial = Partial::beside(&output).expect("partial directory");
         fs::write(partial.0.path().join("x"), "x").expect("file");
         partial.publish(&output).expect("published");
-        let names: Vec<_> = fs::read_dir(dir.path()).expect("folder").flatten().collect();
+        let names: Vec<_> = fs::read_dir(dir.path()).expect("directory").flatten().collect();
         assert_eq!(names.len(), 1);
         assert!(output.join("x").exists());
     }

@@ -22,7 +22,7 @@ pub struct Source {
     pub medium: Arc<dyn Medium>,
     /// The repository's id, when something names it.
     pub id: Option<String>,
-    /// The folder of the one repository that is meant; `None` for all that the medium has.
+    /// The directory of the one repository that is meant; `None` for all that the medium has.
     pub folder: Option<String>,
     /// What its configuration says.
     pub policy: Policy,
@@ -47,7 +47,7 @@ pub struct Access {
 }
 
 impl Access {
-    /// The media of one word: a folder, an ISO file, a URL, a `.repo` file, `mirrorlist=` or
+    /// The media of one word: a directory, an ISO file, a URL, a `.repo` file, `mirrorlist=` or
     /// `metalink=` with a URL or file. `notes` hears what is left out and why.
     ///
     /// # Errors

@@ -42,7 +42,7 @@ pub struct Package {
     pub conflicts: Vec<Relation>,
     /// What it replaces.
     pub obsoletes: Vec<Relation>,
-    /// The files that primary lists (in bin and etc folders).
+    /// The files that primary lists (in bin and etc directories).
     pub files: Vec<String>,
     /// Index of its repository in the catalog.
     pub repo: usize,

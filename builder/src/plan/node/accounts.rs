@@ -17,7 +17,7 @@ pub struct AccountFiles {
     pub gshadow: String,
 }
 
-/// A home folder to make, with its owner.
+/// A home directory to make, with its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
     /// Its path.
@@ -29,7 +29,7 @@ pub struct Home {
 }
 
 impl Home {
-    /// The folder's tree entry, last changed at `mtime` (seconds since 1970).
+    /// The directory's tree entry, last changed at `mtime` (seconds since 1970).
     pub fn entry(&self, mtime: i64) -> Entry {
         let mut entry = Entry::new(0o700, mtime, Content::Dir);
         (entry.uid, entry.gid) = (self.uid, self.gid);

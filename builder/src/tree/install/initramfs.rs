@@ -173,7 +173,7 @@ fn write(to: &mut Vec<u8>, mut entries: Entries, time: u32) {
 mod tests {
     use super::*;
 
-    /// Two links of one file, a folder `dev`, in the order given, made at `mtime`.
+    /// Two links of one file, a directory `dev`, in the order given, made at `mtime`.
     fn archive(names: [&str; 4], inode: u32, mtime: u32) -> Vec<u8> {
         let mut archive = Vec::new();
         for (number, name) in names.into_iter().enumerate() {

@@ -59,8 +59,8 @@ fn tidy(root: &Path, time: i64, listener: &mut dyn Listener) -> Result<()> {
     // Logs of the installation are in the build log.
     let script = format!(
         "set -e
-        for folder in /tmp /var/tmp /var/cache/yum /var/cache/dnf; do
-            [ ! -d \"$folder\" ] || find \"$folder/\" -mindepth 1 -delete
+        for directory in /tmp /var/tmp /var/cache/yum /var/cache/dnf; do
+            [ ! -d \"$directory\" ] || find \"$directory/\" -mindepth 1 -delete
         done
         rm -f /var/lib/rpm/__db.* /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub
         rm -f /var/lib/systemd/random-seed /var/lib/dbus/machine-id /etc/machine-id

@@ -11,10 +11,10 @@ pub const ARGUMENT: &str = "__sandbox";
 /// works, on a slow machine too.
 pub const SILENCE: Duration = Duration::from_secs(30 * 60);
 
-/// A host folder shown inside.
+/// A host directory shown inside.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Bind {
-    /// The folder outside.
+    /// The directory outside.
     pub host: PathBuf,
     /// Its absolute place inside, made if it is not there.
     pub inside: String,
@@ -25,9 +25,9 @@ pub struct Bind {
 /// One run of one program.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sandbox {
-    /// The folder that becomes `/`.
+    /// The directory that becomes `/`.
     pub root: PathBuf,
-    /// Folders shown inside.
+    /// Directories shown inside.
     pub binds: Vec<Bind>,
     /// Roots inside that get /proc, /sys, /dev and /run, `/` among them.
     pub api_roots: Vec<String>,

@@ -273,9 +273,8 @@ impl Run<'_> {
             false => Error::environment,
         };
         let tries = if attempts > 1 { format!(" ({attempts} attempts)") } else { String::new() };
-        class(format!("cannot fetch {}{tries}", said.join("\n  "))).hint(
-            "check the address, the network and the proxy, or give ISO files or folders as --media",
-        )
+        class(format!("cannot fetch {}{tries}", said.join("\n  ")))
+            .hint("check address, network and proxy, or give ISO files or directories as --media")
     }
 }
 
