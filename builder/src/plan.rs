@@ -101,7 +101,7 @@ pub struct Script {
     pub error_on_fail: bool,
     /// A file on the target that receives its output.
     pub log: Option<String>,
-    /// SHA-256 of its text, which may hold secrets and is no part of the plan.
+    /// SHA-256 of its text, which may hold secrets and is not part of the plan.
     pub sha256: String,
 }
 
@@ -156,7 +156,7 @@ pub struct Plan {
     /// What of the packages is not installed.
     #[serde(default, skip_serializing_if = "LeftOut::is_nothing")]
     pub left_out: LeftOut,
-    /// Requested but not on the media, and why that is no error.
+    /// Requested but not on the media, and why that is not an error.
     pub skipped: Vec<String>,
     /// Units to enable in the tree.
     pub enable: Vec<String>,
@@ -203,7 +203,7 @@ impl Plan {
     /// Reads a plan: from a file that holds one, or from the `manifest.json` of a build.
     ///
     /// # Errors
-    /// An input error when the file cannot be read, is no plan, or one of another schema.
+    /// An input error when the file cannot be read, is not a plan, or one of another schema.
     pub fn read(path: &Path) -> Result<Self> {
         let text = read_named(path, MOST_BYTES, || format!("cannot read {}", path.display()))?;
         Self::parse(&text).map_err(|mut e| {
@@ -218,7 +218,7 @@ impl Plan {
             plan: Option<serde_json::Value>,
             schema: Option<u32>,
         }
-        let damaged = |e: serde_json::Error| Error::input(format!("this is no plan: {e}"));
+        let damaged = |e: serde_json::Error| Error::input(format!("this is not a plan: {e}"));
         let outer: Outer = serde_json::from_slice(text).map_err(damaged)?;
         let schema = match &outer.plan {
             Some(plan) => plan["schema"].as_u64(),
@@ -231,7 +231,7 @@ impl Plan {
                     "the plan has schema {other}, this imgbuild reads schema {SCHEMA}"
                 )));
             }
-            None => return Err(Error::input("this is no plan: it has no schema number")),
+            None => return Err(Error::input("this is not a plan: it has no schema number")),
         }
         match outer.plan {
             Some(plan) => serde_json::from_value(plan),
@@ -258,7 +258,7 @@ impl Plan {
                     e == "xml" || formats.into_iter().any(|f| f.extension() == e)
                 };
                 if !extension.is_some_and(known) {
-                    return damaged(format!("`{file}` is no output of node `{}`", node.name));
+                    return damaged(format!("`{file}` is not an output of node `{}`", node.name));
                 }
             }
         }

@@ -55,7 +55,7 @@ impl Signer {
     /// Replaces the signature header of a package file by one with signatures made at `time`.
     ///
     /// # Errors
-    /// A build error when the file is no package.
+    /// A build error when the file is not a package.
     pub fn sign(&self, file: &[u8], time: u32) -> Result<Vec<u8>> {
         let what = || "cannot sign a package".to_owned();
         let rpm = RpmFile::read(file).or_build(what)?;

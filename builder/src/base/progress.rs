@@ -161,7 +161,7 @@ impl Progress {
             bar.finish_and_clear();
         }
         match self.mode {
-            // A stage that took no time is no news.
+            // A stage that took no time is not worth a line.
             Mode::Auto | Mode::Plain if seconds >= 1.0 => {
                 say(&format!("imgbuild: {} done in {seconds:.1} s", self.stage));
             }

@@ -174,7 +174,7 @@ pub fn size(text: &str) -> Result<u64, String> {
 
 /// A time on the command line: a number of seconds, minutes or hours.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no time: a number above 0 and s, m or h, as in 30m");
+    let wrong = || format!("`{text}` is not a time: a number above 0 and s, m or h, as in 30m");
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
     let seconds: u64 = match unit {
         "s" => 1,
@@ -225,7 +225,7 @@ pub fn working_folder() -> Result<PathBuf> {
         .map_err(|e| Error::environment(format!("the working directory cannot be told: {e}")))
 }
 
-/// Writes a result to standard output; a reader that has gone is no error.
+/// Writes a result to standard output; a reader that has gone is not an error.
 pub fn print(text: &str) -> Result<()> {
     let mut to = std::io::stdout();
     // A program gets the text as it is.

@@ -240,7 +240,7 @@ fn record(reader: &ext4::Ext4Reader<'_>, inode: &ext4::Inode) -> Result<Record, 
         file_type::FIFO => FileKind::Fifo,
         file_type::SOCKET => FileKind::Socket,
         other => {
-            let what = format!("inode {}: {other:o} is no file type", inode.number);
+            let what = format!("inode {}: {other:o} is not a file type", inode.number);
             return Err(ext4::ReadError::Damaged(what));
         }
     };

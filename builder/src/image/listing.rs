@@ -131,7 +131,7 @@ pub fn compare(old: &Listing, new: &Listing) -> BTreeMap<Vec<u8>, Change> {
     removed.chain(others).map(|(path, change)| (path.clone(), change)).collect()
 }
 
-/// A path for people: from the root, bytes that are no text replaced.
+/// A path for people: from the root, bytes that are not text replaced.
 pub fn shown(path: &[u8]) -> String {
     format!("/{}", String::from_utf8_lossy(path))
 }

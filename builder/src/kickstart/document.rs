@@ -107,7 +107,7 @@ impl Document {
         }
     }
 
-    /// Takes a `%include` line in that is no section's.
+    /// Takes a `%include` line in that is not in a section.
     pub(super) fn include(&mut self, words: &[&str]) {
         let arguments = words.iter().skip(1).map(|w| (*w).to_owned()).collect();
         let name = if words.first() == Some(&"%ksappend") { "%ksappend" } else { "%include" };
@@ -195,7 +195,7 @@ fn firewall(firewall: &mut Statement) {
 }
 
 /// Interfaces start at boot, and by DHCP, unless the line says otherwise. A line that is
-/// only a host name is no interface's.
+/// only a host name is not an interface's.
 fn network(network: &mut Statement) {
     let given = network.options.iter().find(|(name, _)| *name == "--onboot");
     match given.and_then(|(_, value)| boolean(value.as_deref()?)) {

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 ///
 /// # Errors
 /// Everything that the RHEL 7 dialect does not allow, in the order of lines. What an
-/// image cannot honour is no error here but [`Fate::Refused`] in the report.
+/// image cannot honour is not an error here but [`Fate::Refused`] in the report.
 pub fn parse(source: &Text<'_>) -> Result<Kickstart, Vec<Diagnostic>> {
     let mut state = State::new(source);
     let (items, errors) = split_items(source.text);

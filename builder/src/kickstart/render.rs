@@ -75,7 +75,7 @@ const MARK: char = '\u{f8ff}';
 /// Renders the template `text`.
 ///
 /// # Errors
-/// When it names something unknown or is no template, at the template's line.
+/// When it names something unknown or is not a template, at the template's line.
 pub fn render(
     file: &str,
     text: &str,

@@ -217,7 +217,7 @@ pub fn console_log(base: &Path, lab: Option<&str>, name: &str) -> Result<Vec<u8>
 }
 
 /// This program, to be run in the network of the lab `name` below `base`; `None` where that
-/// is no namespace of its own, or not up.
+/// is not a namespace of its own, or not up.
 ///
 /// # Errors
 /// When the lab's state cannot be read, or the namespace is another user's.

@@ -30,7 +30,7 @@ fn find_of_groups(storage: &StorageRequest, found: &mut Violations) {
             found.push(&group.place, format!("volume group {name} is there already"));
         }
         if !is_lvm_name(name) {
-            found.push(&group.place, format!("`{name}` is no name for a volume group"));
+            found.push(&group.place, format!("`{name}` is not a valid name for a volume group"));
         }
         // LVM's own bounds; the format wants a power of two.
         if group
@@ -69,7 +69,7 @@ fn find_of_volumes(storage: &StorageRequest, found: &mut Violations) {
             found.push(&volume.place, format!("there is no volume group `{group}`: add volgroup"));
         }
         if !is_lvm_name(name) {
-            found.push(&volume.place, format!("`{name}` is no name for a logical volume"));
+            found.push(&volume.place, format!("`{name}` is not a valid name for a logical volume"));
         }
         let shares = storage.logical_volumes[..=index].iter().filter(|v| v.group == *group);
         let percent: u64 = shares.filter_map(|v| v.size.percent).map(u64::from).sum();

@@ -29,7 +29,7 @@ pub use request::Request;
 pub struct Solution {
     /// Packages, ordered by name and architecture.
     pub packages: Vec<Id>,
-    /// Requested but not there, with the reason why that is no error.
+    /// Requested but not there, with the reason why that is not an error.
     pub skipped: Vec<String>,
     /// What the user may not expect.
     pub notes: Vec<String>,

@@ -55,7 +55,7 @@ impl Log {
         self.lock.is_none().then_some(&self.path)
     }
 
-    /// A log that cannot be written is no reason to fail.
+    /// A log that cannot be written is not a reason to fail.
     pub fn line(&mut self, text: &str) {
         self.lines += 1;
         let _ = writeln!(self.file, "{}", printable(text));

@@ -47,7 +47,7 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<VerifyRepor
     let node = manifest.node_of(image)?.name.clone();
     let name = image.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let Some(output) = manifest.files.iter().find(|f| f.file == name) else {
-        return Err(Error::input(format!("{name} is no output that {} names", place.display()))
+        return Err(Error::input(format!("{name} is not an output that {} names", place.display()))
             .hint("a converted image cannot be compared bit by bit; verify it without --rebuild"));
     };
     if !Store::exists(&request.state, &manifest.plan.lab.name) {

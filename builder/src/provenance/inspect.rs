@@ -90,7 +90,7 @@ pub struct InspectedNode {
 /// Looks into the image at `path`.
 ///
 /// # Errors
-/// An input error when it is no disk image.
+/// An input error when it is not a disk image.
 pub fn inspect(path: &Path) -> Result<Description> {
     let image = Image::open(path)?;
     let (partitions, logical_volumes) = volumes(&image)?;

@@ -162,7 +162,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // A process that was waited for is no target: its number may be another's by now.
+        // A process that was waited for is not a target: its number may be another's by now.
         if matches!(self.0.try_wait(), Ok(None)) {
             self.kill();
         }

@@ -171,7 +171,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("fc"), "# x\n/a -q b\n").unwrap();
         let error = Contexts::read(root.path(), "fc").unwrap_err();
-        assert_eq!(error.message, "the image's /fc:2: `-q` is no file type");
+        assert_eq!(error.message, "the image's /fc:2: `-q` is not a file type");
         assert!(Contexts::read(root.path(), "absent").unwrap().is_none());
     }
 }

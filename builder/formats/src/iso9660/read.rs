@@ -332,7 +332,7 @@ fn root(volume: &Descriptor) -> Result<IsoNode, IsoError> {
     let (record, _) = DirectoryRecord::parse(&volume.root, volume.root_at())?
         .ok_or_else(|| malformed("no root directory"))?;
     if record.flags & record::DIRECTORY == 0 {
-        return Err(malformed("root is no directory"));
+        return Err(malformed("root is not a directory"));
     }
     let extent = Extent { offset: record.block * volume.block, size: record.size };
     Ok(node::described(&record, NodeKind::Dir, Vec::new(), vec![extent]))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use thiserror::Error;
 
-/// Sections deeper than this are no metadata.
+/// Sections deeper than this are not metadata.
 const MOST_DEPTH: usize = 16;
 
 /// What is wrong with metadata.

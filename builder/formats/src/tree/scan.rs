@@ -123,7 +123,7 @@ fn xattrs(path: &Path) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
     };
     let mut found = BTreeMap::new();
     for name in names.split(|&b| b == 0).filter(|name| !name.is_empty()) {
-        // The host's own labels are no part of the tree.
+        // The host's own labels are not part of the tree.
         if name == b"security.selinux" {
             continue;
         }

@@ -79,7 +79,7 @@ pub fn start(lab: &Lab, nodes: &[Ipv4Addr], folder: &Path) -> Result<(Process, b
 const HINT: &str = "run imgbuild as root, or allow user namespaces: \
      `sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000` as root";
 
-/// The gateway, and every time server of the lab network that is no node.
+/// The gateway, and every time server of the lab network that is not a node.
 fn addresses(lab: &Lab, nodes: &[Ipv4Addr]) -> Vec<Ipv4Addr> {
     let mask = u32::MAX.checked_shl(32 - u32::from(lab.prefix)).unwrap_or(0);
     let inside = |a: &Ipv4Addr| u32::from(*a) & mask == u32::from(lab.network);

@@ -112,7 +112,7 @@ pub fn on_disc(path: &str) -> (Option<u32>, &str) {
     }
 }
 
-/// The path on a medium that is no disc of a set: a whole set's only disc is number 1.
+/// The path on a medium that is not a disc of a set: a whole set's only disc is number 1.
 pub(super) fn plain(path: &str) -> Result<&str, String> {
     match on_disc(path) {
         (None | Some(1), inside) => Ok(inside),

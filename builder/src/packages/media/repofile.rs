@@ -180,7 +180,7 @@ fn sections_of(name: &str, text: &str, problems: &mut Vec<Diagnostic>) -> Vec<Ra
                 section.options.insert(key.clone(), (number, value.to_owned()));
             }
             None => {
-                let message = format!("`{bare}` is no `key=value`");
+                let message = format!("`{bare}` is not `key=value`");
                 problems.push(Diagnostic::error(Place::new(name, number, 1), message));
             }
         }

@@ -164,7 +164,7 @@ impl Access {
             let what = || format!("cannot read {}", bare(place));
             read_named(Path::new(bare(place)), LIST_MAX, what)?
         };
-        String::from_utf8(bytes).or_input(|| format!("{} is no text", shown(place)))
+        String::from_utf8(bytes).or_input(|| format!("{} is not text", shown(place)))
     }
 }
 

@@ -5,6 +5,6 @@
 pub struct SelectionOutcome {
     /// Words that name nothing, as sentences.
     pub problems: Vec<String>,
-    /// What is left out, and why that is no error.
+    /// What is left out, and why that is not an error.
     pub skipped: Vec<String>,
 }

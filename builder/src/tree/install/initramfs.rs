@@ -88,7 +88,7 @@ type Entries = BTreeMap<Vec<u8>, (Header, Vec<u8>)>;
 /// since 1970) is the latest time stamp.
 ///
 /// # Errors
-/// When it is no sequence of cpio archives, the last compressed by a codec known here.
+/// When it is not a sequence of cpio archives, the last compressed by a codec known here.
 pub fn settled(image: &[u8], time: u32) -> Result<Vec<u8>, String> {
     let mut to = Vec::new();
     let mut rest = image;

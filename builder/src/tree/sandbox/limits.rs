@@ -21,7 +21,7 @@ const DATA: rlim_t = 4 << 30;
 /// The kernel ends these processes first when memory is short (proc(5), `oom_score_adj`).
 const FIRST_TO_GO: &str = "1000";
 
-/// Limits this process and what it starts. `own_ids` says that root inside is no user
+/// Limits this process and what it starts. `own_ids` says that root inside is not a user
 /// outside; `large_files` that a file may be as large as a disk.
 ///
 /// # Errors

@@ -49,7 +49,7 @@ impl Spec {
             .unicode(false)
             .dot_matches_new_line(true)
             .build()
-            .map_err(|e| format!("`{expression}` is no expression that is understood: {e}"))?;
+            .map_err(|e| format!("`{expression}` is not a supported expression: {e}"))?;
         Ok(Self {
             regex,
             prefix: prefix(expression),
