@@ -88,7 +88,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(e) => {
-            // Help and version are not errors; clap says so by the code it would exit with.
+            // Help and version are not errors; clap tells by the code that it would exit with.
             let _ = e.print();
             return u8::try_from(e.exit_code()).unwrap_or(Class::Input as u8);
         }

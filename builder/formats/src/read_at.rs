@@ -27,7 +27,7 @@ impl Plain {
     /// Over an open file.
     ///
     /// # Errors
-    /// When the file's length cannot be told.
+    /// When the file's length is unknown.
     pub fn new(file: File) -> io::Result<Self> {
         let size = file.metadata()?.len();
         Ok(Self { file, size })

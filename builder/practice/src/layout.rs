@@ -75,7 +75,7 @@ pub fn made(output: &Path) -> Option<Practice> {
 ///
 /// # Errors
 /// Environment errors when `apt-get` is missing or cannot reach its mirror;
-/// build errors when a package cannot be converted or written; that `cancel` says stop.
+/// build errors when a package cannot be converted or written; that `cancel` asks to stop.
 pub fn make(root: &Path, work: &Path, progress: Progress<'_>, cancel: Cancel<'_>) -> Result<()> {
     let (index, media) = fetch(work, progress, cancel)?;
     build(root, &index, &media, progress, cancel)?;

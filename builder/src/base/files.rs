@@ -19,7 +19,7 @@ const PIECE: usize = 64 << 10;
 /// Opens a regular file for reading, following symbolic links, without ever waiting.
 ///
 /// # Errors
-/// What the system says, or what there is in place of a regular file.
+/// The system's error, or what there is in place of a regular file.
 pub fn open_regular(path: &Path) -> io::Result<File> {
     let (file, meta) = open_at_once(path)?;
     match meta.is_file() {
@@ -39,7 +39,7 @@ pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 /// The content of a file that the user names, which may also be a pipe (`/dev/stdin`, a shell's
-/// `<(…)`) or a terminal; `what` is said before what the system says. Waiting for a pipe ends
+/// `<(…)`) or a terminal; `what` precedes the system's error. Waiting for a pipe ends
 /// with an interruption.
 ///
 /// # Errors

@@ -123,7 +123,7 @@ pub struct SelectArguments {
 }
 
 impl SelectArguments {
-    /// What a plan names, found where it says or where these arguments do.
+    /// What a plan names, found where it or these arguments point.
     pub fn of_plan(self, plan: &Plan) -> Result<Select> {
         let mut select =
             Select::of_plan(plan, working_folder()?, self.common.cache()?, self.offline);
@@ -222,7 +222,7 @@ impl SpecArguments {
 /// The working directory.
 pub fn working_folder() -> Result<PathBuf> {
     std::env::current_dir()
-        .map_err(|e| Error::environment(format!("the working directory cannot be told: {e}")))
+        .map_err(|e| Error::environment(format!("the working directory is unknown: {e}")))
 }
 
 /// Writes a result to standard output; a reader that has gone is not an error.

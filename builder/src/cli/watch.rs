@@ -108,7 +108,7 @@ fn names<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
 fn failed(view: &View) -> Error {
     let failed = names(view.nodes.iter().filter(|row| row.state == PeerState::Failed));
     Error::build(format!("failed: {failed}"))
-        .hint("`firstboot status` on the node says why and what to do")
+        .hint("`firstboot status` on the node shows why and what to do")
 }
 
 fn waiting(view: &View) -> Error {

@@ -37,7 +37,7 @@ pub struct DiskContent<'a> {
 /// Fails where this machine cannot write what the layout asks for: before anything is written.
 ///
 /// # Errors
-/// An environment error that says what is missing.
+/// An environment error that names what is missing.
 pub fn check(layout: &Layout) -> Result<()> {
     match layout.filesystems().iter().find(|(_, files)| files.format == Format::Xfs) {
         Some((_, files)) => xfs::check(&files.mount),
@@ -46,7 +46,7 @@ pub fn check(layout: &Layout) -> Result<()> {
 }
 
 /// Writes a raw image of `layout.size` bytes to `path`, which must not exist. `progress`
-/// gets bytes of file data written and to write; `log` what programs say.
+/// gets bytes of file data written and to write; `log` the output of programs.
 ///
 /// # Errors
 /// A build error when writing fails or the content does not fit.

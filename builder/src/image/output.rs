@@ -186,7 +186,7 @@ pub fn compressed(path: &Path, bytes: &[u8]) -> Result<()> {
         .or_build(|| format!("cannot write {}", path.display()))
 }
 
-/// SHA-256 of a file, lower-case hexadecimal; `read` is told how many bytes were read each time.
+/// SHA-256 of a file, lower-case hexadecimal; `read` gets how many bytes were read each time.
 ///
 /// # Errors
 /// When it cannot be read, or a signal has arrived.

@@ -66,7 +66,7 @@ impl<'a> Volume<'a> {
         Ok(Self { number, name, filesystem, uuid, bytes })
     }
 
-    /// A logical volume whose bytes are not told by the group's metadata alone.
+    /// A logical volume whose bytes are not given by the group's metadata alone.
     pub(super) fn opaque(name: String) -> Self {
         let filesystem = Filesystem::Unread("a logical volume that is not linear");
         Self { number: None, name, filesystem, uuid: None, bytes: Box::new(Joined::default()) }
@@ -220,6 +220,6 @@ mod tests {
             file.write_all_at(&(folder as u32).to_le_bytes(), at).unwrap();
         }
         let error = read(file).unwrap_err();
-        assert!(error.message.contains("circles"), "{error}");
+        assert!(error.message.contains("form a loop"), "{error}");
     }
 }

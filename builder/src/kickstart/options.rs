@@ -6,7 +6,7 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::nearest::nearest;
 use crate::base::place::Place;
 
-/// What a command line said.
+/// A parsed command line.
 #[derive(Clone, Debug, Default)]
 pub struct Parsed<'a> {
     /// Options by their first name (`--fstype`), in the order of their last use (of those

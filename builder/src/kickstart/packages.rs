@@ -8,7 +8,7 @@ use super::state::State;
 
 /// What options change, in words.
 const MORE: [(&[&str], &str); 4] = [
-    (&["--ignoremissing"], "names that no repository has are left out, and told"),
+    (&["--ignoremissing"], "names that no repository has are left out and reported"),
     (&["--excludedocs"], "without files that they mark as documentation"),
     (&["--instLangs"], "of files for a language only those of --instLangs"),
     (&["--timeout", "--retries"], "--timeout and --retries are the installer's"),

@@ -44,7 +44,7 @@ use watch::Watch;
 ///
 /// # Errors
 /// An environment error when something is missing; a build error when a node is not ready in
-/// time. Machines that run by then stay up, as their consoles tell why.
+/// time. Machines that run by then stay up, as their consoles show why.
 pub fn up(options: &Up, progress: &mut Progress) -> Result<()> {
     let (lab, machines) = images::read(&options.outputs)?;
     let chosen = images::choose(&machines, &options.nodes)?;
@@ -54,7 +54,7 @@ pub fn up(options: &Up, progress: &mut Progress) -> Result<()> {
     if !off.is_empty()
         && let Err(error) = start::start(options, &off, &machines, &mut held, progress)
     {
-        // What could not be taken down stays on record; the first error tells more.
+        // What could not be taken down stays on record; the first error says more.
         if settle(&mut held).is_ok() && held.state.nodes.is_empty() {
             held.folder.remove()?;
         }

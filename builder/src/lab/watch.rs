@@ -49,11 +49,11 @@ pub struct Row {
     pub state: PeerState,
     /// The step that it is at, that failed, or that ended last.
     pub step: String,
-    /// Since when (RFC 3339, UTC, by the clock of who tells it).
+    /// Since when (RFC 3339, UTC, by the clock of the node that reports it).
     pub since: Option<String>,
     /// Whether it answered.
     pub reachable: bool,
-    /// The node that tells this of it, where it did not answer itself.
+    /// The node that reports this of it, where it did not answer itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told_by: Option<String>,
     /// What its step found or waits for, or why it did not answer.

@@ -283,7 +283,7 @@ impl Repo {
         self.medium.read_known(&self.path(&data.location), &known)
     }
 
-    /// What was read of a metadata file, or the error that says where.
+    /// What was read of a metadata file, or the error with its place.
     fn parsed<T>(&self, location: &str, result: Result<T, String>) -> Result<T> {
         result.map_err(|e| {
             Error::input(format!("{}: {location}: {e}", self.place()))

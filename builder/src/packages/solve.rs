@@ -83,7 +83,7 @@ fn problems_of(transaction: &Transaction<'_, '_>) -> Vec<String> {
     missing.chain(conflicts).collect()
 }
 
-/// Adds what `word` names with all that it needs, or says why not and leaves the rest as it is.
+/// Adds what `word` names with all that it needs, or returns why not and leaves the rest as it is.
 fn try_also(transaction: &mut Transaction<'_, '_>, word: &str) -> Result<Result<(), String>> {
     let found = select::named(transaction, word)?;
     if found.is_empty() {

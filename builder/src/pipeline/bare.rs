@@ -24,7 +24,7 @@ pub struct Selection {
     pub skipped: Vec<String>,
 }
 
-/// Chooses packages from the media of `select`, whose profile plays no part; says what the
+/// Chooses packages from the media of `select`, whose profile plays no part; notes what the
 /// user may not expect.
 ///
 /// # Errors

@@ -31,7 +31,7 @@ pub fn firstboot_binary(given: Option<&Path>) -> Result<Firstboot> {
     let path = match given {
         Some(path) => path.to_owned(),
         None => std::env::current_exe()
-            .or_environment(|| "this program's own path cannot be told".to_owned())?
+            .or_environment(|| "this program's own path is unknown".to_owned())?
             .with_file_name("firstboot"),
     };
     let hint = "build it with `cargo build --release` in imgbuild's source, or name it by --firstboot FILE";

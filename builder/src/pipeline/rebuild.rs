@@ -47,8 +47,11 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<VerifyRepor
     let node = manifest.node_of(image)?.name.clone();
     let name = image.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let Some(output) = manifest.files.iter().find(|f| f.file == name) else {
-        return Err(Error::input(format!("{name} is not an output that {} names", place.display()))
-            .hint("a converted image cannot be compared bit by bit; verify it without --rebuild"));
+        return Err(Error::input(format!(
+            "{name} is not an output that {} names",
+            place.display()
+        ))
+        .hint("a converted image cannot be compared bit by bit; verify it without --rebuild"));
     };
     if !Store::exists(&request.state, &manifest.plan.lab.name) {
         let folder = Store::folder(&request.state, &manifest.plan.lab.name);
@@ -127,7 +130,7 @@ fn compare(old: &Path, new: &Path, size: u64, progress: &mut Progress) -> Result
     }
     let what = format!("SHA-256 is {found}, that of the rebuilt image {expected}");
     let mut differences = vec![Difference::changed("image", old.display().to_string(), what)];
-    // What is no longer readable is different enough; the digests say so.
+    // What is no longer readable is different enough; the digests show it.
     if let (Ok(old), Ok(new)) = (Subject::open(old), Subject::open(new))
         && let Ok(report) = diff::diff(&new, &old, progress)
     {

@@ -109,7 +109,7 @@ fn hint(refused: &[(&PlanPackage, Refusal)], repositories: &[&str]) -> String {
     let off: Vec<String> = repositories.iter().map(|id| format!("--no-gpgcheck {id}")).collect();
     format!(
         "give the publisher's key by --gpgkey FILE or `gpgkey` in the lab file; to install without \
-         checking, say so: {} (or gpgcheck = false in the lab file)",
+         checking, give {} (or gpgcheck = false in the lab file)",
         off.join(" ")
     )
 }

@@ -158,7 +158,7 @@ fn read(sources: &[Source], notes: &mut Vec<String>) -> Result<(Catalog, bool)> 
             repo.priority = priority.unwrap_or(repo.priority);
             (repo.exclude, repo.include) = (exclude, include);
         }
-        // A practice medium says of itself that it is one.
+        // A practice medium declares itself as one.
         practice |= source
             .medium
             .read(".treeinfo", 1 << 20)

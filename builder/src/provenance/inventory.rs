@@ -1,5 +1,5 @@
 //! What the headers of the installed packages say of them: kept with the installed tree, so
-//! that a manifest and an SBOM can tell it when no package is read any more.
+//! that a manifest and an SBOM can list it when no package is read any more.
 
 use crate::base::error::{Context, Result};
 use crate::packages::repo::package_file;
@@ -12,7 +12,7 @@ use std::path::Path;
 /// The file in an installed tree's directory.
 const FILE: &str = "packages.json";
 
-/// One package's header, as far as it is told on.
+/// One package's header, as far as it is reported.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
     /// `name-[epoch:]version-release.arch`.

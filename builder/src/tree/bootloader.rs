@@ -49,7 +49,7 @@ pub fn kernel(tree: &Tree) -> Result<Kernel> {
             "no kernel of the image has both /boot/vmlinuz-* and /boot/initramfs-*.img (found modules of {})",
             releases.join(", ")
         ))
-        .hint("the build log shows what dracut said")),
+        .hint("the build log shows dracut's output")),
     }
 }
 
@@ -60,10 +60,10 @@ fn version_key(release: &str) -> Vec<(u64, &str)> {
 
 /// GRUB's core.img for BIOS by the target's own grub2-mkimage, in the tree at `root` but
 /// leaving nothing there: what it takes to find the filesystem with /boot by UUID and to load
-/// everything else from it. `scratch` is an empty directory; `log` gets what is said.
+/// everything else from it. `scratch` is an empty directory; `log` gets the output.
 ///
 /// # Errors
-/// A build error with what the program said.
+/// A build error with the program's output.
 pub fn core_image(
     root: &Path,
     layout: &Layout,

@@ -140,7 +140,7 @@ fn transaction(job: &Job, folder: &Path, root: &Path, listener: &mut dyn Listene
     let mut done = 0;
     sandbox.must(&mut |line| {
         listener.log(line);
-        // rpm goes on after these; the user is told.
+        // rpm goes on after these; the user is notified.
         if line.contains("scriptlet failed")
             || line.starts_with("error: ")
             || line.starts_with(SILENT)

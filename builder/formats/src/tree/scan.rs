@@ -38,7 +38,7 @@ type Links = HashMap<u64, Vec<u8>>;
 /// build ran, not what it built. `go_on` is asked before each entry.
 ///
 /// # Errors
-/// What cannot be read, or that `go_on` says stop.
+/// What cannot be read, or that `go_on` asks to stop.
 pub fn scan(root: &Path, latest: i64, go_on: &mut dyn FnMut() -> bool) -> Result<Tree, ScanError> {
     let mut tree = Tree::default();
     let mut links = Links::new();

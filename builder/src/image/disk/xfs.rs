@@ -38,7 +38,7 @@ pub struct Place<'a> {
 /// Fails where this machine cannot do it.
 ///
 /// # Errors
-/// An environment error that says what is missing.
+/// An environment error that names what is missing.
 pub fn check(mount_point: &str) -> Result<()> {
     let known = fs::read_to_string("/proc/filesystems").unwrap_or_default();
     let why = if !nix::unistd::geteuid().is_root() {
@@ -62,7 +62,7 @@ fn modprobe() -> bool {
 /// Makes the filesystem and puts `tree` into it; `progress` gets the bytes of each file.
 ///
 /// # Errors
-/// A build error with what mkfs.xfs said, or naming what cannot be written.
+/// A build error with mkfs.xfs's output, or naming what cannot be written.
 pub fn write(
     place: &Place<'_>,
     files: &Files,

@@ -37,7 +37,7 @@ pub struct Start<'a> {
 /// Starts the machine.
 ///
 /// # Errors
-/// An environment error with what libvirt said, or when its log cannot be made.
+/// An environment error with libvirt's message, or when its log cannot be made.
 pub fn start(options: &Start<'_>) -> Result<Domain> {
     let Start { connection, machine, folder, emulated, .. } = *options;
     let (disk, log) = (folder.join(directory::OVERLAY), folder.join(CONSOLE));
@@ -68,7 +68,7 @@ pub fn start(options: &Start<'_>) -> Result<Domain> {
 /// Starts the lab's network.
 ///
 /// # Errors
-/// An environment error with what libvirt said.
+/// An environment error with libvirt's message.
 pub fn network(
     connection: &Connection,
     lab: &Lab,

@@ -25,7 +25,7 @@ impl Machine {
     /// Whether it runs.
     ///
     /// # Errors
-    /// When what runs it does not say.
+    /// When what runs it does not report it.
     pub fn alive(&self) -> Result<bool> {
         match self {
             Self::Qemu(process) => Ok(process.alive()),
@@ -114,7 +114,7 @@ impl Network {
     /// Whether it is up.
     ///
     /// # Errors
-    /// When what keeps it does not say.
+    /// When what keeps it does not report it.
     pub fn alive(&self) -> Result<bool> {
         match self {
             Self::Namespace(keeper) => Ok(keeper.alive()),

@@ -34,7 +34,7 @@ pub const ARGUMENT: &str = "__lab";
 /// serves time.
 ///
 /// # Errors
-/// An environment error with what the keeper said.
+/// An environment error with the keeper's message.
 pub fn start(lab: &Lab, nodes: &[Ipv4Addr], folder: &Path) -> Result<(Process, bool)> {
     let what = || "cannot start the lab network".to_owned();
     let chronyd = find_program("chronyd");
@@ -100,7 +100,7 @@ pub fn tap(address: Ipv4Addr) -> String {
 /// Makes a node's interface on the bridge, unless it is there.
 ///
 /// # Errors
-/// An environment error with what `ip` said.
+/// An environment error with `ip`'s message.
 pub fn add_tap(keeper: Option<&Process>, address: Ipv4Addr) -> Result<()> {
     let name = tap(address);
     let run = |arguments: &[&str]| -> Result<(bool, String)> {

@@ -148,8 +148,8 @@ fn explain(status: Option<ExitStatus>, took: Duration, stage: Option<u8>, log: &
     }
 }
 
-/// What QEMU's log says of KVM's failure, without the processor's registers; `None` where it
-/// says nothing of one.
+/// What QEMU's log has on KVM's failure, without the processor's registers; `None` where it
+/// has nothing on one.
 pub fn summary(log: &str) -> Option<String> {
     let failure = |line: &&str| FAILURES.iter().any(|words| line.contains(words));
     let words: Vec<&str> = log.lines().map(str::trim).filter(failure).take(2).collect();

@@ -69,7 +69,7 @@ pub fn make_disk(machine: &Machine, folder: &Path) -> Result<()> {
 /// Starts the machine in the lab network and returns its process.
 ///
 /// # Errors
-/// An environment error with what QEMU said.
+/// An environment error with QEMU's message.
 pub fn start(options: &Start<'_>) -> Result<Process> {
     let Start { folder, machine, .. } = options;
     network::add_tap(options.keeper, machine.address)?;

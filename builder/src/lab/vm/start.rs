@@ -58,7 +58,7 @@ pub fn start(
         if let Err(error) = done {
             for name in started {
                 let machine = held.state.nodes.get(name).and_then(|n| n.machine.as_ref());
-                // The first error tells more.
+                // The first error says more.
                 let _ = machine.map(handle::Machine::kill);
             }
             return Err(error);

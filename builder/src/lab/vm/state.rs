@@ -37,7 +37,7 @@ impl State {
     /// The lab network, if it is up.
     ///
     /// # Errors
-    /// When what keeps it does not say.
+    /// When what keeps it does not report it.
     pub fn network_up(&self) -> Result<Option<&Network>> {
         match &self.network {
             Some(network) if network.alive()? => Ok(Some(network)),
@@ -48,7 +48,7 @@ impl State {
     /// Those of the nodes called `names` whose machines run.
     ///
     /// # Errors
-    /// When what runs them does not say.
+    /// When what runs them does not report it.
     pub fn running<'a>(
         &self,
         names: impl IntoIterator<Item = &'a String>,
@@ -86,7 +86,7 @@ impl VmNode {
     /// Whether its machine runs.
     ///
     /// # Errors
-    /// When what runs it does not say.
+    /// When what runs it does not report it.
     pub fn alive(&self) -> Result<bool> {
         self.machine.as_ref().map_or(Ok(false), Machine::alive)
     }

@@ -47,7 +47,7 @@ pub struct NodeStatus {
     pub run_state: Option<String>,
     /// Why a machine that is on will not go on.
     pub stopped: Option<String>,
-    /// What firstboot says of it; nothing for a machine that is off.
+    /// What firstboot reports of it; nothing for a machine that is off.
     pub firstboot: Option<Readiness>,
     /// The last line of a running machine's console, firstboot's once there is one; of a stopped
     /// one, why.

@@ -111,6 +111,6 @@ mod tests {
         here().write(&Ok(())).unwrap();
         assert_eq!(here().read(), Some(Ok(())));
         fs::write(directory.path().join(FILE), "{").unwrap();
-        assert_eq!(here().read(), None, "a damaged file says nothing");
+        assert_eq!(here().read(), None, "a damaged file has no verdict");
     }
 }

@@ -148,7 +148,9 @@ impl Waiting {
         let used = || node.machine.as_ref()?.cpu_time();
         let stop = match report.readiness {
             Readiness::Ready => return Ok(Look::Ready),
-            Readiness::Failed => Some(Stop::Machine("firstboot says that it is not ready".into())),
+            Readiness::Failed => {
+                Some(Stop::Machine("firstboot reports that it is not ready".into()))
+            }
             Readiness::Working => health
                 .stop(node, &directory)
                 .or_else(|| self.silence.judge(&node.accelerator, &report, used)),

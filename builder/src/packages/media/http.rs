@@ -127,7 +127,7 @@ impl Http {
             self.preferred.fetch_add(1, Ordering::Relaxed);
         }
         Err(Error::verification(format!(
-            "{}: {REPOMD} is on no mirror as the metalink says that it is",
+            "{}: no mirror has the {REPOMD} that the metalink describes",
             self.location()
         ))
         .hint("the mirrors may be behind the metalink; try again later"))

@@ -39,7 +39,7 @@ pub struct Section {
     pub optional: bool,
     /// How to fetch.
     pub settings: Settings,
-    /// What else is said.
+    /// What else is configured.
     pub policy: Policy,
 }
 
@@ -223,8 +223,8 @@ impl OptionReader<'_> {
         };
         if section.baseurls.is_empty() && section.mirrorlist.is_none() && section.metalink.is_none()
         {
-            let message = format!("repository `{}` does not say where it is", section.id);
-            let hint = "give it baseurl=, mirrorlist= or metalink=";
+            let message = format!("repository `{}` has no location", section.id);
+            let hint = "add baseurl=, mirrorlist= or metalink=";
             self.problems.push(
                 Diagnostic::error(Place::new(self.file, self.raw.line, 1), message).hint(hint),
             );

@@ -1,4 +1,4 @@
-//! What `--media` and the lab file name, opened: media with what is said about them.
+//! What `--media` and the lab file name, opened: media with what is configured about them.
 
 use super::http::{Http, ProxyChoice, Settings, is_url, page, shown};
 use super::medium::Medium;
@@ -31,7 +31,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// All repositories of a medium about which nothing is said.
+    /// All repositories of a medium about which nothing is configured.
     pub fn plain(medium: Arc<dyn Medium>) -> Self {
         Self { medium, id: None, folder: None, policy: Policy::default(), optional: false }
     }
@@ -51,7 +51,7 @@ impl Access {
     /// `metalink=` with a URL or file. `notes` hears what is left out and why.
     ///
     /// # Errors
-    /// An input error when it is not there or nothing of these, or what fetching says.
+    /// An input error when it is not there or nothing of these, or the error of fetching.
     pub fn open(&self, word: &str, notes: &mut Vec<String>) -> Result<Vec<Source>> {
         for (key, metalink) in [("mirrorlist=", false), ("metalink=", true)] {
             if let Some(list) = word.strip_prefix(key) {

@@ -10,7 +10,7 @@ pub const MOST_METADATA: u64 = 512 << 20;
 /// Largest repomd.xml.
 pub const MOST_REPOMD: u64 = 16 << 20;
 
-/// Kinds that say nothing that others do not say as well, or nothing about installing.
+/// Kinds that hold nothing that others do not hold as well, or nothing about installing.
 const OF_NO_USE: [&str; 8] = [
     "other",
     "other_db",
@@ -32,7 +32,7 @@ pub struct Data {
     /// Its checksum, or why there is none: metadata of unknown kinds, which nobody reads, may
     /// have checksums of unknown kinds.
     pub checksum: Result<Checksum, String>,
-    /// Bytes that it has when uncompressed, where that is said.
+    /// Bytes that it has when uncompressed, where that is given.
     pub open_size: Option<u64>,
 }
 

@@ -88,7 +88,8 @@ impl Database {
     /// Hands every row of `table` to `on`, with the values of `columns` in that order.
     ///
     /// # Errors
-    /// When the table or a column is missing or the file is damaged, with the byte; what `on` says.
+    /// When the table or a column is missing or the file is damaged, with the byte; the error of
+    /// `on`.
     pub fn rows(
         &self,
         table: &str,

@@ -114,7 +114,7 @@ impl<'i, 'a> Chosen<'i, 'a> {
     pub fn unmet(&self, id: Id) -> Result<Vec<&'a Relation>> {
         let mut unmet = Vec::new();
         for requirement in &self.index.package(id).requires {
-            // What rpm itself can do; the target's rpm will say if it cannot.
+            // What rpm itself can do; the target's rpm will fail if it cannot.
             if !requirement.name.starts_with("rpmlib(")
                 && !self.met(requirement)?
                 && !self.index.provides(id, requirement)?

@@ -159,7 +159,7 @@ fn checked(
     if config.typ != SignatureType::Binary {
         return Err(unusable("it is not a signature of data"));
     }
-    let made = config.created().ok_or_else(|| unusable("it does not say when it was made"))?;
+    let made = config.created().ok_or_else(|| unusable("it has no creation time"))?;
     let makers = keys.makers(packet);
     let named = packet
         .issuer_fingerprint()

@@ -31,7 +31,7 @@ pub struct Job<'a> {
     pub silence: Duration,
 }
 
-/// What the installation tells while it runs.
+/// What the installation reports while it runs.
 pub trait Listener {
     /// A line for the build log.
     fn log(&mut self, line: &str);

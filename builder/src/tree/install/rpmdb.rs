@@ -30,7 +30,7 @@ const INT32: u32 = 4;
 /// Settles the database of the tree in `root` to `time`, if it is one of BerkeleyDB's.
 ///
 /// # Errors
-/// A build error with what the tree's own tools say.
+/// A build error with the message of the tree's own tools.
 pub fn settle(root: &Path, time: i64, listener: &mut dyn Listener) -> Result<()> {
     let packages = format!("{FOLDER}/Packages");
     let Some(path) = tree::inside(root, &packages)? else { return Ok(()) };
@@ -90,7 +90,7 @@ fn identify(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes `work/dump`: what `db_dump` says of the headers, with `time` in them.
+/// Writes `work/dump`: what `db_dump` prints of the headers, with `time` in them.
 fn dump(root: &Path, work: &Path, time: i64) -> Result<()> {
     let path = work.join("dump");
     let what = || format!("cannot write {}", path.display());

@@ -91,7 +91,7 @@ fn shadow(old: &[u8], latest: i64) -> Vec<u8> {
 }
 
 /// Puts new bytes into a file of the tree, which stays the same file with the same owner
-/// and mode. Nothing where there is no such file or `settled` has nothing to say.
+/// and mode. Nothing where there is no such file or `settled` does not apply.
 fn rewrite(
     root: &Path,
     name: &str,

@@ -19,7 +19,7 @@ pub const PLACES: [(&str, u32); 4] =
 
 /// Of /proc: what changes the machine or talks to its devices.
 const READ_ONLY: [&str; 4] = ["sys", "bus", "fs", "irq"];
-/// Of /proc: what tells of the machine's memory, keys and drivers, and what reboots it.
+/// Of /proc: what reveals the machine's memory, keys and drivers, and what reboots it.
 const HIDDEN: [&str; 11] = [
     "acpi",
     "asound",

@@ -25,7 +25,7 @@ const FIRST_TO_GO: &str = "1000";
 /// outside; `large_files` that a file may be as large as a disk.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn set(own_ids: bool, large_files: bool) -> io::Result<()> {
     // A container may forbid it: then all are as likely to go.
     let _ = fs::write("/proc/self/oom_score_adj", FIRST_TO_GO);
@@ -59,7 +59,7 @@ fn memory() -> rlim_t {
 /// A session keyring of its own, so that the user's keys cannot be reached (keyctl(2)).
 ///
 /// # Errors
-/// What the kernel says, unless it has no keys.
+/// The kernel's error, unless it has no keys.
 pub fn leave_keyring() -> io::Result<()> {
     const JOIN_SESSION_KEYRING: libc::c_long = 1;
     let name = std::ptr::null::<libc::c_char>();

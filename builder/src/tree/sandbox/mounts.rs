@@ -26,7 +26,7 @@ pub struct Shown {
     programs: bool,
 }
 
-/// Makes every directory that is mounted on, and says what goes where; nothing is mounted yet.
+/// Makes every directory that is mounted on, and returns what goes where; nothing is mounted yet.
 ///
 /// # Errors
 /// What cannot be made, or is not a directory.

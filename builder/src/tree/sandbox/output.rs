@@ -81,7 +81,7 @@ pub fn pump(
             clock.heard();
         }
         if lines.over && bounds.exact {
-            return Err(Error::build("printed more than it can have to say"));
+            return Err(Error::build("printed more than its output limit"));
         }
     }
 }

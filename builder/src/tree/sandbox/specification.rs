@@ -7,7 +7,7 @@ use std::time::Duration;
 /// The hidden first argument that makes `main` call [`inner_main`].
 pub const ARGUMENT: &str = "__sandbox";
 
-/// How long a program may print nothing, unless it is told otherwise: long after any that
+/// How long a program may print nothing, unless configured otherwise: long after any that
 /// works, on a slow machine too.
 pub const SILENCE: Duration = Duration::from_secs(30 * 60);
 
@@ -55,7 +55,7 @@ pub struct Sandbox {
     pub silence: Option<Duration>,
 }
 
-/// What the inside tells before the program starts.
+/// What the inside reports before the program starts.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct SandboxReport {
     /// Why the host's root has no user namespace for it.

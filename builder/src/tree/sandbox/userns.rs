@@ -118,7 +118,7 @@ fn newidmap(program: &str, target: Pid, own: u32, ranges: &[Range]) -> Result<()
     }
 }
 
-/// Why the kernel refuses, as far as its settings tell.
+/// Why the kernel refuses, as far as its settings show.
 fn refusal(reason: &str) -> Error {
     let setting = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
     let error = Error::environment(format!(

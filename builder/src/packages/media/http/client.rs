@@ -164,7 +164,7 @@ impl Client {
                 200..=299 | 304 | 416 => return Ok(answer),
                 300..=399 => {
                     let location = answer.head.location.as_deref().ok_or_else(|| {
-                        Failure::Final("redirected without saying where to".to_owned())
+                        Failure::Final("redirected without a location".to_owned())
                     })?;
                     address = address.join(location).map_err(Failure::Final)?;
                 }
@@ -270,7 +270,7 @@ impl Client {
 fn refused(status: u16, after: Option<Duration>) -> Failure {
     let why = format!("the server answered {status}");
     match status {
-        // The server's final word, unless it says that it is busy or was too slow.
+        // The server's final answer, unless it reports that it is busy or was too slow.
         408 | 425 | 429 | 500..=599 => Failure::Passing(why, after),
         _ => Failure::Final(why),
     }
@@ -282,7 +282,7 @@ fn broken(why: String) -> Failure {
     if why.contains("certificate") { Failure::Final(why) } else { Failure::Passing(why, None) }
 }
 
-/// Hands over an answer piece by piece; what goes wrong is said in words.
+/// Hands over an answer piece by piece; what goes wrong is a message.
 fn pump(
     answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
     to: &SyncSender<Result<Event, Failure>>,

@@ -172,7 +172,7 @@ pub fn fetch(client: &Client, wanted: &Wanted, sink: &mut dyn Sink) -> Result<Do
     }
 }
 
-/// What a server said last, and whether it is its last word.
+/// The last message about a server, and whether it is final.
 #[derive(Clone)]
 struct Word {
     why: String,
