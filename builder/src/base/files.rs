@@ -1,5 +1,5 @@
 //! Opening files that others made. A medium, a profile or an image may hold a named pipe, a
-//! socket or a device under a file's name; opening such a thing can wait for ever.
+//! socket or a device under a file's name; opening such a thing can wait indefinitely.
 
 use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;

@@ -64,7 +64,7 @@ pub struct Up {
 fn memory(text: &str) -> Result<u64, String> {
     let bytes = parse_size(text).map_err(|e| e.to_string())?;
     if bytes < 128 << 20 {
-        return Err(format!("{text} is too little for a machine, 128 MiB is the least"));
+        return Err(format!("{text} is too little for a machine, the minimum is 128 MiB"));
     }
     Ok(bytes.next_multiple_of(1 << 20))
 }

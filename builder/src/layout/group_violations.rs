@@ -27,7 +27,7 @@ fn find_of_groups(storage: &StorageRequest, found: &mut Violations) {
     for (index, group) in storage.volume_groups.iter().enumerate() {
         let name = &group.name;
         if storage.volume_groups[..index].iter().any(|g| g.name == *name) {
-            found.push(&group.place, format!("volume group {name} is there already"));
+            found.push(&group.place, format!("volume group {name} already exists"));
         }
         if !is_lvm_name(name) {
             found.push(&group.place, format!("`{name}` is not a valid name for a volume group"));
@@ -42,7 +42,7 @@ fn find_of_groups(storage: &StorageRequest, found: &mut Violations) {
         for member in &group.members {
             let there = storage.partitions.iter().any(|p| p.target.as_str() == member);
             if !there {
-                found.push(&group.place, format!("{member} is nowhere: add `part {member}`"));
+                found.push(&group.place, format!("{member} does not exist: add `part {member}`"));
             }
             if let Some(other) = owners.insert(member, name) {
                 found.push(&group.place, format!("{member} belongs to {other} already"));

@@ -224,11 +224,11 @@ fn what_no_image_can_hold_is_refused_at_its_line() {
             4,
             "sda is named already",
         ),
-        ("part / --size=1000\npart / --size=1000\n", 4, "/ is there already, at line 3"),
+        ("part / --size=1000\npart / --size=1000\n", 4, "/ already exists, at line 3"),
         ("part / --size=1000 --maxsize=2000\n", 3, "add --grow, or leave it out"),
         ("part swap --recommended --size=5\n", 3, "leave --size"),
         ("part /etc --size=100\n", 3, "/etc belongs to the root filesystem"),
-        ("part pv.1 --size=100\nvolgroup vg pv.2\n", 4, "pv.2 is nowhere"),
+        ("part pv.1 --size=100\nvolgroup vg pv.2\n", 4, "pv.2 does not exist"),
         ("part pv.1 --size=100\nvolgroup vg pv.2\n", 3, "pv.1 is in no volume group"),
         ("logvol / --vgname=no --name=root --size=1000\n", 3, "there is no volume group `no`"),
         (

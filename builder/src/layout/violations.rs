@@ -51,7 +51,7 @@ fn find_target_violations(storage: &StorageRequest) -> Vec<Diagnostic> {
                 true => format!("line {}", first.line),
                 false => format!("{}:{}", first.file, first.line),
             };
-            let why = format!("{name} is there already, at {at}");
+            let why = format!("{name} already exists, at {at}");
             violations.push(Diagnostic::error(place.clone(), why));
             continue;
         }

@@ -88,5 +88,5 @@ pub struct BuildOptions {
     pub post_limit: Duration,
 }
 
-/// Longer than any script should take that needs no network; Anaconda waits for ever.
+/// Longer than any script should take that needs no network; Anaconda waits indefinitely.
 pub const POST_LIMIT: Duration = Duration::from_secs(30 * 60);

@@ -43,7 +43,7 @@ impl Files {
             (Some(private), Some(public)) => Ok(Some((Secret(private), public))),
             (None, _) => Ok(None),
             (Some(_), None) => Err(Error::input(format!(
-                "the lab's secrets are damaged: {} is there and {public} beside it is not",
+                "the lab's secrets are damaged: {} exists, but {public} next to it does not",
                 self.path(private).display()
             ))
             .hint("put it back, or make new ones by `imgbuild secrets rotate`")),

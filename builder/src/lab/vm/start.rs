@@ -129,7 +129,7 @@ fn check_images(held: &Held, off: &[&Machine]) -> Result<()> {
                 "{name}: the image is another than when its machine was made"
             ))
             .hint(format!(
-                "`imgbuild destroy {name}` takes the old machine's disk away; then `imgbuild up {name}`"
+                "`imgbuild destroy {name}` removes the old machine's disk; then `imgbuild up {name}`"
             )));
         }
     }

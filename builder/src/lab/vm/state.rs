@@ -179,10 +179,10 @@ impl Held {
         };
         if state.lab != *lab {
             return Err(Error::input(format!(
-                "the images are of a lab {} on {}/{}, but one of that name on {}/{} is there already",
+                "the images are of a lab {} on {}/{}, but one of that name on {}/{} already exists",
                 lab.name, lab.network, lab.prefix, state.lab.network, state.lab.prefix
             ))
-            .hint("`imgbuild destroy` takes the old one away"));
+            .hint("`imgbuild destroy` removes the old one"));
         }
         Ok(Self { folder, state, _lock: lock })
     }

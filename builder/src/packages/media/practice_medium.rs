@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Makes the practice medium at `output`, with downloads kept below `work`; one
-/// that is there already is used as it is. Nothing half-made is left at `output`.
+/// that already exists is used as it is. Nothing half-made is left at `output`.
 ///
 /// # Errors
 /// Environment errors when `apt-get` is missing or cannot reach its mirror;

@@ -160,7 +160,7 @@ fn damage_is_an_error() {
             let at = (state >> 33) as usize % (2 << 20);
             bad[at] = (state >> 24) as u8;
         }
-        // What they may not lead to is data for ever.
+        // What they may not lead to is endless data.
         struct Bytes(Vec<u8>);
         impl ReadAt for Bytes {
             fn size(&self) -> u64 {
