@@ -208,7 +208,7 @@ impl Plan {
         let text = read_named(path, MOST_BYTES, || format!("cannot read {}", path.display()))?;
         Self::parse(&text).map_err(|mut e| {
             e.message = format!("{}: {}", path.display(), e.message);
-            e.hint("make it again: imgbuild plan … --json >plan.json")
+            e.hint("create it again: imgbuild plan … --json >plan.json")
         })
     }
 

@@ -31,7 +31,7 @@ pub struct Apt {
     root: PathBuf,
 }
 
-const HINT: &str = "The practice medium is made on a Debian 12 machine that reaches its package \
+const HINT: &str = "The practice medium is created on a Debian 12 machine that reaches its package \
 mirror; check that `apt-get update` works there.";
 
 impl Apt {

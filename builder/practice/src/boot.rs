@@ -132,7 +132,7 @@ fn efi_image(files: &[(&str, &[u8])]) -> Result<Vec<u8>> {
         fat32: false,
     };
     let mut image = Cursor::new(vec![0; size]);
-    fat::write(&mut image, &options, &tree).or_build(|| "cannot make efiboot.img".into())?;
+    fat::write(&mut image, &options, &tree).or_build(|| "cannot create efiboot.img".into())?;
     Ok(image.into_inner())
 }
 
@@ -158,7 +158,7 @@ fn initrd(files: &Gathered) -> Result<Vec<u8>> {
     cpio::finish(&mut archive);
     let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
     let packed = encoder.write_all(&archive).and_then(|()| encoder.finish());
-    packed.or_build(|| "cannot make initrd.img".into())
+    packed.or_build(|| "cannot create initrd.img".into())
 }
 
 struct Out<'a> {

@@ -109,7 +109,8 @@ fn build(
 ) -> Result<()> {
     for repository in REPOSITORIES {
         let packages = root.join(folder(repository)).join("Packages");
-        fs::create_dir_all(&packages).or_build(|| format!("cannot make {}", packages.display()))?;
+        fs::create_dir_all(&packages)
+            .or_build(|| format!("cannot create {}", packages.display()))?;
     }
     let signer = Signer::new(OWN_TIME)?;
     convert_all(root, index, &signer, progress, cancel)?;

@@ -138,7 +138,7 @@ impl Rpm {
     /// Writes the package, signed, into `folder`.
     pub fn write(self, folder: &Path, signer: &Signer) -> Result<PathBuf> {
         let path = folder.join(self.file_name());
-        let what = || format!("cannot make {}", path.display());
+        let what = || format!("cannot create {}", path.display());
         let time = self.time;
         let mut bytes = Vec::new();
         self.build().or_build(what)?.write(&mut bytes).or_build(what)?;

@@ -39,7 +39,7 @@ impl Signer {
     /// # Errors
     /// A build error when the OpenPGP library cannot make it.
     pub fn new(time: u32) -> Result<Self> {
-        make(time).or_build(|| "cannot make the practice medium's signing key".to_owned())
+        make(time).or_build(|| "cannot create the practice medium's signing key".to_owned())
     }
 
     /// The public key for the medium, armoured.

@@ -72,7 +72,7 @@ impl Which {
             (None, []) => {
                 let place = state.display();
                 return Err(Error::input(format!("no lab has secrets yet (looked in {place})"))
-                    .hint("a build makes them"));
+                    .hint("a build creates them"));
             }
             (None, labs) => {
                 return Err(Error::input("several labs have secrets; name one by --lab")

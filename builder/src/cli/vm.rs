@@ -133,7 +133,7 @@ pub fn status(a: Status) -> Result<()> {
         return print_json(&labs);
     }
     if labs.is_empty() {
-        return print("no machines; `imgbuild up` makes them of the images of a build\n");
+        return print("no machines; `imgbuild up` creates them from the images of a build\n");
     }
     print(&labs.iter().map(text).collect::<Vec<_>>().join("\n"))
 }

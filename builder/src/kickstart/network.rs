@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 
 /// Options that an image cannot honour, with the reason.
 const REFUSED: [(&str, &str); 5] = [
-    ("--bindto", "the interface's hardware address is not known while an image is made"),
+    ("--bindto", "the interface's hardware address is not known while an image is built"),
     ("--dhcpclass", "write the class to /etc/dhcp/dhclient.conf in %post"),
     ("--essid", "nodes have no wireless interface"),
     ("--wepkey", "nodes have no wireless interface"),

@@ -29,7 +29,7 @@ pub fn authconfig(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Pars
     };
     // Anaconda runs it before any %post.
     state.kickstart.post.insert(0, script);
-    let why = "authconfig runs inside the image while it is made, before %post; its package is \
+    let why = "authconfig runs inside the image while it is built, before %post; its package is \
                installed";
     state.report(item, Fate::Translated, why);
 }

@@ -218,7 +218,7 @@ fn everything_that_does_not_fit_is_said_at_once() {
 #[test]
 fn what_no_image_can_hold_is_refused_at_its_line() {
     for (text, line, message) in [
-        ("part / --fstype=btrfs --size=1000\n", 3, "btrfs is not made in images"),
+        ("part / --fstype=btrfs --size=1000\n", 3, "btrfs is not supported in images"),
         (
             "part / --size=1000 --ondisk=sda\npart /a --size=9 --ondisk=sdb\n",
             4,

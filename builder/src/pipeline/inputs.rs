@@ -136,7 +136,7 @@ fn formats(select: &Select, spec: &Spec) -> Result<Vec<ImageFormat>> {
         if let Some(other) = formats[..index].iter().find(|f| f.extension() == format.extension()) {
             let (one, two) = (other.as_str(), format.as_str());
             let name = format.extension();
-            return Err(Error::input(format!("formats {one} and {two} both make NODE.{name}"))
+            return Err(Error::input(format!("formats {one} and {two} both create NODE.{name}"))
                 .hint("choose one of them"));
         }
     }

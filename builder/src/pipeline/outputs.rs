@@ -96,7 +96,7 @@ impl Outputs {
                 .note("these are PRACTICE images, made from Debian packages; they are not CentOS");
         }
         for name in &names[..images] {
-            reporter.progress.note(&format!("made {}", directory.join(name).display()));
+            reporter.progress.note(&format!("created {}", directory.join(name).display()));
         }
         Ok(())
     }

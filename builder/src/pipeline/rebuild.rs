@@ -59,7 +59,7 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<VerifyRepor
             "the secrets in the image are not in {}",
             folder.display()
         ))
-        .hint("name the directory of the build that made it by --state"));
+        .hint("name the directory of the build that created it by --state"));
     }
     same_firstboot(&manifest, request.firstboot.as_deref())?;
     let what = || format!("cannot use the cache {}", request.cache.display());
@@ -112,7 +112,7 @@ fn same_firstboot(manifest: &Manifest, given: Option<&Path>) -> Result<()> {
         "the firstboot program is not that of the build: its SHA-256 is {found}, the manifest says {}",
         manifest.firstboot_sha256
     ))
-    .hint(format!("rebuild with the imgbuild that made the image ({})", manifest.generator)))
+    .hint(format!("rebuild with the imgbuild that created the image ({})", manifest.generator)))
 }
 
 fn compare(old: &Path, new: &Path, size: u64, progress: &mut Progress) -> Result<Vec<Difference>> {

@@ -122,7 +122,7 @@ fn secrets(
     let (secrets, made) = store.of_nodes(&context.spec.all_nodes)?;
     if made {
         let folder = Store::folder(&options.state, lab);
-        progress.note(&format!("made secrets of the lab {lab}, kept in {}", folder.display()));
+        progress.note(&format!("created secrets of the lab {lab}, kept in {}", folder.display()));
     }
     Ok(secrets)
 }

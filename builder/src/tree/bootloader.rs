@@ -91,7 +91,7 @@ pub fn core_image(
     sandbox.must(log)?;
     // The sandbox could put anything there.
     let made = tree::read_file(scratch, "core.img", LARGEST_CORE)?;
-    made.ok_or_else(|| Error::build("grub2-mkimage made no core.img"))
+    made.ok_or_else(|| Error::build("grub2-mkimage created no core.img"))
 }
 
 /// Puts everything that booting needs into `root`, what belongs to the ESP below `/boot/efi`.

@@ -50,10 +50,11 @@ impl Sandbox {
     pub fn run(&self, line: &mut dyn FnMut(&str)) -> Result<i32> {
         let specification = serde_json::to_vec(self).or_build(|| "sandbox".to_owned())?;
         let (mut output, child_output) =
-            std::io::pipe().or_environment(|| "cannot make a pipe".to_owned())?;
-        let errors = child_output.try_clone().or_environment(|| "cannot make a pipe".to_owned())?;
+            std::io::pipe().or_environment(|| "cannot create a pipe".to_owned())?;
+        let errors =
+            child_output.try_clone().or_environment(|| "cannot create a pipe".to_owned())?;
         let (mut socket, inside) =
-            UnixStream::pair().or_environment(|| "cannot make a socket".to_owned())?;
+            UnixStream::pair().or_environment(|| "cannot create a socket".to_owned())?;
         let mut command = Command::new("/proc/self/exe");
         command
             .arg(ARGUMENT)
@@ -88,7 +89,7 @@ impl Sandbox {
             running.0.wait().or_environment(|| "cannot wait for the sandbox".to_owned())?;
         match status.code() {
             Some(inner::FAILED) => Err(Error::environment(format!(
-                "cannot make the sandbox for {}; the log has the reason",
+                "cannot create the sandbox for {}; the log has the reason",
                 self.command.first().map_or("", String::as_str)
             ))),
             Some(inner::CROWDED) => Err(Error::build(format!(

@@ -46,7 +46,7 @@ impl Files {
                 "the lab's secrets are damaged: {} exists, but {public} next to it does not",
                 self.path(private).display()
             ))
-            .hint("put it back, or make new ones by `imgbuild secrets rotate`")),
+            .hint("put it back, or create new ones by `imgbuild secrets rotate`")),
         }
     }
 

@@ -119,7 +119,7 @@ impl Store {
     pub fn operator(&self) -> Result<(String, Identity, Fingerprints)> {
         if !self.files.path(CA_KEY).exists() {
             return Err(Error::input(format!("the lab {} has no secrets yet", self.lab))
-                .hint("a build makes them and puts them into the images"));
+                .hint("a build creates them and puts them into the images"));
         }
         let ca = self.authority()?;
         let own = self.identity(&ca, &operator())?;

@@ -73,7 +73,7 @@ pub struct NodeSecrets {
 /// An ssh key pair: private and public part in OpenSSH's forms. RSA, as packstack's `id_rsa`
 /// says.
 pub(super) fn ssh_pair(comment: &str) -> Result<(Secret, String)> {
-    let what = || "cannot make root's ssh key".to_owned();
+    let what = || "cannot create root's ssh key".to_owned();
     let pair = RsaKeypair::random(&mut OsRng, RSA_BITS).or_build(what)?;
     let key = PrivateKey::new(KeypairData::Rsa(pair), comment).or_build(what)?;
     let public = key.public_key().to_openssh().or_build(what)?;

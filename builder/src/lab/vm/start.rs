@@ -126,7 +126,7 @@ fn check_images(held: &Held, off: &[&Machine]) -> Result<()> {
         {
             let name = &machine.name;
             return Err(Error::input(format!(
-                "{name}: the image is another than when its machine was made"
+                "{name}: the image has changed since its machine was created"
             ))
             .hint(format!(
                 "`imgbuild destroy {name}` removes the old machine's disk; then `imgbuild up {name}`"

@@ -147,7 +147,7 @@ impl Folder {
             return Ok(state);
         }
         let message = format!("{} has schema {}, not {SCHEMA}", path.display(), state.schema);
-        Err(Error::input(message).hint("use the imgbuild that made it"))
+        Err(Error::input(message).hint("use the imgbuild that created it"))
     }
 }
 
@@ -254,7 +254,7 @@ pub fn find(base: &Path, name: Option<&str>) -> Result<Folder> {
     let labs = labs(base);
     let none = || {
         Error::input(format!("no lab is there (looked in {})", base.display()))
-            .hint("`imgbuild up` makes one of the images of a build")
+            .hint("`imgbuild up` creates one from the images of a build")
     };
     match (name, labs.as_slice()) {
         (_, []) => Err(none()),

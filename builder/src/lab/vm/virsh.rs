@@ -136,7 +136,7 @@ fn advice(said: &str) -> Option<&'static str> {
     const KNOWN: [(&str, &str); 6] = [
         (
             "already exists with uuid",
-            "imgbuild did not make that one and leaves it alone: rename or undefine it, \
+            "imgbuild did not create that one and leaves it alone: rename or undefine it, \
              or use --backend qemu",
         ),
         (

@@ -48,8 +48,11 @@ impl Data {
     /// An input error when repomd.xml has no right one.
     pub fn checksum(&self, place: &str) -> Result<&Checksum> {
         self.checksum.as_ref().map_err(|e| {
-            Error::input(format!("{place}: repodata/repomd.xml: {} ({}): {e}", self.kind, self.location))
-                .hint("the repository is damaged or was made to do harm; its publisher has to make it again")
+            Error::input(format!(
+                "{place}: repodata/repomd.xml: {} ({}): {e}",
+                self.kind, self.location
+            ))
+            .hint("the repository is damaged or malicious; its publisher has to create it again")
         })
     }
 }

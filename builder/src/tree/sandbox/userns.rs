@@ -71,7 +71,7 @@ pub fn id_maps() -> Option<String> {
 }
 
 fn pipe() -> Result<(PipeReader, PipeWriter)> {
-    io::pipe().or_environment(|| "cannot make a pipe".to_owned())
+    io::pipe().or_environment(|| "cannot create a pipe".to_owned())
 }
 
 /// The helper process: waits until the namespace is there, then has its maps written; says
