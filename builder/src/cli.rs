@@ -25,7 +25,7 @@ use std::io::Write;
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 build failed, 2 usage or input, 3 environment (missing tool, \
 permission, space), 4 verification (digest, signature), 130 interrupted.";
 
-/// Makes bootable CentOS 7 images for the nodes of an OpenStack lab.
+/// Builds bootable CentOS 7 images for the nodes of an OpenStack lab.
 #[derive(Parser)]
 #[command(name = "imgbuild", version, after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
 struct Arguments {

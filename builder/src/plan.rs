@@ -24,7 +24,7 @@ pub const SCHEMA: u32 = 3;
 /// Larger files are not read as plans.
 const MOST_BYTES: u64 = 256 << 20;
 
-/// Changes whenever the same plan would make another tree.
+/// Changes whenever the same plan would create another tree.
 pub const TREE_FORMAT: u32 = 7;
 
 /// A repository that the plan takes packages from.
@@ -105,7 +105,7 @@ pub struct Script {
     pub sha256: String,
 }
 
-/// A file that the plan was made from.
+/// A file that the plan was created from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
     /// Its name in messages.
@@ -114,7 +114,7 @@ pub struct Input {
     pub sha256: String,
 }
 
-/// Where a replay finds what the plan was made from. No part of what is built: the same
+/// Where a replay finds what the plan was created from. No part of what is built: the same
 /// inputs and media in other places make the same images.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sources {

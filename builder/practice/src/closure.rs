@@ -20,7 +20,7 @@ pub struct Source {
     pub control: Control,
 }
 
-/// An RPM to be made of one or more Debian packages.
+/// An RPM to be created from one or more Debian packages.
 #[derive(Clone, Debug)]
 pub struct RpmTarget {
     /// The RPM's name.

@@ -84,7 +84,7 @@ fn finish(mut rpm: Rpm) -> Rpm {
     let newest = rpm.items.iter().map(|item| item.mtime).max().unwrap_or(0);
     rpm.time = rpm.time.max(newest);
     for item in &mut rpm.items {
-        // Files made here have no time of their own.
+        // Files created here have no time of their own.
         if item.mtime == 0 {
             item.mtime = rpm.time;
         }

@@ -31,7 +31,7 @@ pub struct Practice {
     pub osp10_iso: PathBuf,
 }
 
-/// Changes whenever a medium made by an older version must not be reused.
+/// Changes whenever a medium created by an older version must not be reused.
 pub const RECIPE: &str = concat!(env!("CARGO_PKG_VERSION"), "-6\n");
 /// The file that holds it, in a finished medium.
 pub const STAMP: &str = ".practice";
@@ -64,7 +64,7 @@ fn folder(repository: Repository) -> &'static str {
 const REPOSITORIES: [Repository; 4] =
     [Repository::Os, Repository::Extras, Repository::OpenStack, Repository::DevTools];
 
-/// The practice medium at `output`, if there is one that this version would make.
+/// The practice medium at `output`, if there is one that this version would create.
 pub fn made(output: &Path) -> Option<Practice> {
     let recipe = fs::read_to_string(output.join(STAMP)).ok()?;
     (recipe == RECIPE).then(|| Practice::at(output))
@@ -165,7 +165,7 @@ fn convert_all(
     })
 }
 
-/// Build time of packages made here: when Debian 12 was released.
+/// Build time of packages created here: when Debian 12 was released.
 const OWN_TIME: u32 = 1_686_355_200;
 
 fn weight(job: &Job<'_>) -> u64 {

@@ -1,4 +1,4 @@
-//! Opening files that others made. A medium, a profile or an image may hold a named pipe, a
+//! Opening files that others created. A medium, a profile or an image may hold a named pipe, a
 //! socket or a device under a file's name; opening such a thing can wait indefinitely.
 
 use crate::base::error::{Context, Error, Result};

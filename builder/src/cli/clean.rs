@@ -28,7 +28,7 @@ pub struct CleanArguments {
     /// Remove repository metadata.
     #[arg(long)]
     metadata: bool,
-    /// Remove the practice medium and the Debian packages that it is made from.
+    /// Remove the practice medium and the Debian packages that it is created from.
     #[arg(long)]
     practice: bool,
     /// Remove logs of builds that failed.

@@ -25,7 +25,7 @@ pub struct SecretsArguments {
 enum SecretsCommand {
     /// Says which secrets there are (the default): never their values.
     List(Listing),
-    /// Makes secrets anew. The old ones are worth nothing once the images of all nodes are
+    /// Rotates secrets. The old ones are worth nothing once the images of all nodes are
     /// built again and run.
     Rotate(Rotate),
 }

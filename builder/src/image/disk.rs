@@ -24,7 +24,7 @@ pub struct DiskContent<'a> {
     pub esp: &'a Tree,
     /// GRUB's boot.img, 512 bytes, as the target's package has it.
     pub boot_img: &'a [u8],
-    /// GRUB's core.img, as the target's grub2-mkimage made it.
+    /// GRUB's core.img, as the target's grub2-mkimage created it.
     pub core_img: &'a [u8],
     /// The installed tree as a directory, for the target's own programs.
     pub target: &'a Path,

@@ -52,7 +52,7 @@ fn option_column(item: &KickstartItem<'_>, parsed: &Parsed<'_>, option: &str) ->
 
 type Refused = (&'static str, String);
 
-/// What a line makes: an interface, and before a VLAN the bond or team that the same line
+/// What a line creates: an interface, and before a VLAN the bond or team that the same line
 /// makes under it.
 fn read_interfaces(parsed: &Parsed<'_>, place: Place) -> Result<Vec<NetworkCommand>, Refused> {
     let network = read_addresses(parsed)?;

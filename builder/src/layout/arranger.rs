@@ -7,7 +7,7 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::lab::LabMachine;
 use crate::base::place::Place;
 
-/// A layout being made.
+/// A layout under construction.
 pub struct Arranger {
     /// What is asked for, with `autopart` and `reqpart` written out.
     pub storage: StorageRequest,

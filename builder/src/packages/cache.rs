@@ -6,9 +6,9 @@
 //! | `metadata` | metadata files from servers | checksum in repomd.xml |
 //! | `pages` | what has no checksum (repomd.xml, mirror lists) | SHA-256 of the URL |
 //! | `partial` | downloads that are not whole | checksum of the whole |
-//! | `trees`, `trees-*` | installed trees, by root and without | digest of what made them |
+//! | `trees`, `trees-*` | installed trees, by root and without | digest of what created them |
 //! | `sizes` | how large trees are | directory and digest |
-//! | `practice`, `debs` | the practice medium and what it is made from | |
+//! | `practice`, `debs` | the practice medium and what it is created from | |
 //! | `logs` | of builds that run or failed | `running-`, `build-` and process id |
 //! | `rebuild-*` | images that are built again to be compared | |
 //! | `running` | one locked file for each program that uses the cache | process id |

@@ -48,7 +48,7 @@ fn network_name(plan: &Plan) -> String {
     format!("{}-network.xml", plan.lab.name)
 }
 
-/// The plan's formats; what is none was refused when the plan was made or read.
+/// The plan's formats; what is none was refused when the plan was created or read.
 fn formats(plan: &Plan) -> Vec<ImageFormat> {
     plan.outputs.iter().filter_map(|o| o.parse().ok()).collect()
 }
@@ -66,7 +66,7 @@ struct Writer<'a, 'r> {
     plan: &'a Plan,
     staging: &'a Staging,
     reporter: &'a mut Reporter<'r>,
-    /// The disk of the first node, where overlays are made: what they differ from.
+    /// The disk of the first node, where overlays are created: what they differ from.
     base: Option<File>,
 }
 

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 /// How the plan comes about.
 pub enum Decision {
-    /// It is made, for these formats.
+    /// It is created, for these formats.
     Make(Vec<ImageFormat>),
     /// It is given.
     Replay(Box<Plan>),

@@ -72,7 +72,7 @@ impl Select {
 pub struct BuildOptions {
     /// What from what.
     pub select: Select,
-    /// The plan to replay; without one, it is made.
+    /// The plan to replay; without one, it is created.
     pub plan: Option<Plan>,
     /// The output directory.
     pub output: PathBuf,

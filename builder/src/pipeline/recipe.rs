@@ -111,7 +111,7 @@ fn trim(options: &BuildOptions, started: SystemTime, progress: &Progress) {
     }
 }
 
-/// The secrets of the lab's nodes; made now, if this is the lab's first build.
+/// The secrets of the lab's nodes; created now, if this is the lab's first build.
 fn secrets(
     options: &BuildOptions,
     context: &BuildContext,

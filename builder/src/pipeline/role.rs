@@ -21,7 +21,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Changes whenever the same tree and scripts would make another one.
+/// Changes whenever the same tree and scripts would create another one.
 const FORMAT: u32 = 1;
 
 /// The tree that a role's nodes share.
@@ -36,7 +36,7 @@ pub struct Role {
     pub contexts: Option<Contexts>,
 }
 
-/// Makes it from the installed tree in `folder`.
+/// Creates it from the installed tree in `folder`.
 ///
 /// # Errors
 /// A build error, of a failed `%post` too; an input error of the kickstart's accounts.

@@ -1,4 +1,4 @@
-//! Whether inputs and media are still those that a plan was made from. Nothing is decided here.
+//! Whether inputs and media are still those that a plan was created from. Nothing is decided here.
 
 use crate::base::error::{Class, Error, Result};
 use crate::packages::checksum::Checksum;

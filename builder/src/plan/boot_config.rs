@@ -19,7 +19,7 @@ pub struct Settings {
     pub arguments: String,
     /// Seconds the menu waits.
     pub timeout: u32,
-    /// Time stamp of the files made here, seconds since 1970.
+    /// Time stamp of the files created here, seconds since 1970.
     pub time: i64,
     /// What editing an entry asks for.
     pub password: Option<LoaderPassword>,

@@ -83,7 +83,7 @@ pub struct InspectedNode {
     pub role: String,
     /// Its address.
     pub address: String,
-    /// SHA-256 of the plan that the image was made from.
+    /// SHA-256 of the plan that the image was created from.
     pub plan: String,
 }
 

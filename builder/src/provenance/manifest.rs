@@ -79,11 +79,11 @@ pub struct ManifestNode {
 pub struct Manifest {
     /// [`SCHEMA`].
     pub schema: u32,
-    /// Program and version that made it.
+    /// Program and version that created it.
     pub generator: String,
     /// [`Plan::digest`].
     pub plan_sha256: String,
-    /// Names the installed tree in the cache that the images were made from.
+    /// Names the installed tree in the cache that the images were created from.
     pub tree_sha256: String,
     /// SHA-256 of the firstboot program in the images.
     pub firstboot_sha256: String,

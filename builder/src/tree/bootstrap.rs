@@ -106,7 +106,7 @@ fn remove(place: &Path) -> io::Result<()> {
     }
 }
 
-/// The place of an archive's entry below `root`, its parents made, symbolic links in them
+/// The place of an archive's entry below `root`, its parents created, symbolic links in them
 /// followed inside the root only. `None` is the root itself.
 fn contained(root: &Path, name: &[u8]) -> io::Result<Option<PathBuf>> {
     let refuse = |what| Err(io::Error::new(io::ErrorKind::InvalidData, what));
@@ -156,7 +156,7 @@ fn contained(root: &Path, name: &[u8]) -> io::Result<Option<PathBuf>> {
             Ok(_) => return refuse("a file is where a directory has to be"),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 match fs::create_dir(&next) {
-                    // Another package may have made it in the meantime.
+                    // Another package may have created it in the meantime.
                     Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
                     _ => pending.push(part),
                 }

@@ -1,4 +1,4 @@
-//! Installed trees, kept by the digest of everything that made them.
+//! Installed trees, kept by the digest of everything that created them.
 
 use crate::base::durable;
 use crate::base::error::{Context, Error, Result};
@@ -22,8 +22,8 @@ impl Cache {
         Self { folder: folder.into() }
     }
 
-    /// The tree of this digest: from the cache, or made by `make` in a directory that is removed
-    /// again unless `make` succeeds. One build at a time makes trees.
+    /// The tree of this digest: from the cache, or created by `make` in a directory that is removed
+    /// again unless `make` succeeds. One build at a time creates trees.
     ///
     /// # Errors
     /// What `make` fails with, or an environment error about the cache directory.

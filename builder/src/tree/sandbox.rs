@@ -45,7 +45,7 @@ impl Sandbox {
     /// program's exit code (128 + n when signal n killed it).
     ///
     /// # Errors
-    /// An environment error when the sandbox cannot be made, the interrupt, or a build error
+    /// An environment error when the sandbox cannot be created, the interrupt, or a build error
     /// when it ran longer than it may.
     pub fn run(&self, line: &mut dyn FnMut(&str)) -> Result<i32> {
         let specification = serde_json::to_vec(self).or_build(|| "sandbox".to_owned())?;
@@ -153,7 +153,7 @@ impl Running {
     /// group; the kernel then kills all others inside.
     fn kill(&mut self) {
         if let Ok(id) = i32::try_from(self.0.id()) {
-            // Before its session is made it is in our group.
+            // Before its session is created it is in our group.
             let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
             let _ = kill(Pid::from_raw(id), Signal::SIGKILL);
         }

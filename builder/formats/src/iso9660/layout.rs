@@ -167,7 +167,7 @@ fn collect(tree: &Tree) -> Result<(Source<'_>, Vec<FileData<'_>>), IsoWriteError
     Ok((source, files))
 }
 
-/// Makes the records of directory `number` and appends its subdirectories; gives how many
+/// Creates the records of directory `number` and appends its subdirectories; gives how many
 /// entries of the tree that placed.
 fn fill<'a>(layout: &mut Layout<'a>, number: usize, source: &Source<'a>) -> usize {
     let (path, entry, parent) =

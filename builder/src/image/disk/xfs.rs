@@ -1,4 +1,4 @@
-//! XFS: made by the target's own mkfs.xfs in the sandbox, filled by this machine's kernel.
+//! XFS: created by the target's own mkfs.xfs in the sandbox, filled by this machine's kernel.
 //! That needs root, loop devices and a kernel with XFS. The mount is in a namespace of one
 //! thread and the loop device goes with it: nothing is left, however we end. It is filled
 //! where it is in the image; only in a logical volume of several pieces, which a loop device
@@ -59,7 +59,7 @@ fn modprobe() -> bool {
     command.arg("xfs").output().is_ok_and(|o| o.status.success())
 }
 
-/// Makes the filesystem and puts `tree` into it; `progress` gets the bytes of each file.
+/// Creates the filesystem and puts `tree` into it; `progress` gets the bytes of each file.
 ///
 /// # Errors
 /// A build error with mkfs.xfs's output, or naming what cannot be written.

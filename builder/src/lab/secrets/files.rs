@@ -37,7 +37,7 @@ impl Files {
     }
 
     /// A private part and its public one, if they are there. The private part is written last:
-    /// without it nobody has used the public one yet, so that making both anew loses nothing.
+    /// without it nobody has used the public one yet, so that rotating both loses nothing.
     pub fn pair(&self, private: &str, public: &str) -> Result<Option<(Secret, String)>> {
         match (self.read(private)?, self.read(public)?) {
             (Some(private), Some(public)) => Ok(Some((Secret(private), public))),

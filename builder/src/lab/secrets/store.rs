@@ -1,5 +1,5 @@
 //! Where a lab's secrets are kept: one directory (0700) of files (0600). A file that is there is
-//! used; one that is not is made, so that a rebuilt image holds the same secrets.
+//! used; one that is not is created, so that a rebuilt image holds the same secrets.
 
 use super::exchange::{exchange, restore_interrupted};
 use super::files::Files;
@@ -48,7 +48,7 @@ impl Store {
         Self::folder(state, lab).join(CA_KEY).exists()
     }
 
-    /// Takes hold of the secrets of `lab`; their directory is made if it is not there.
+    /// Takes hold of the secrets of `lab`; their directory is created if it is not there.
     ///
     /// # Errors
     /// An environment error when the directory cannot be used.
@@ -72,7 +72,7 @@ impl Store {
         Ok(Self { files: Files(folder), lab: lab.to_owned(), _lock: Some(lock) })
     }
 
-    /// What the images of these nodes get, by node; what is not there yet is made. Tells
+    /// What the images of these nodes get, by node; what is not there yet is created. Tells
     /// whether anything was.
     ///
     /// # Errors
@@ -171,7 +171,7 @@ impl Store {
         Ok(items)
     }
 
-    /// Makes secrets anew: all of them, or those of these names. A new CA means new
+    /// Rotates secrets: all of them, or those of these names. A new CA means new
     /// certificates for all. The old ones stay until the new ones are whole.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ impl Chooser {
     /// [`KVM`] or [`TCG`], by what the user wants, what is known of this host, or a probe.
     ///
     /// # Errors
-    /// An environment error when KVM is wanted and does not work, or the probe cannot be made.
+    /// An environment error when KVM is wanted and does not work, or the probe cannot be run.
     pub fn choose(&self, progress: &Progress) -> Result<&'static str> {
         match self.wanted {
             Accelerator::Tcg => Ok(TCG),
@@ -78,7 +78,7 @@ impl Chooser {
     /// whether a new probe says that it does not, and emulation is allowed.
     ///
     /// # Errors
-    /// When the probe cannot be made.
+    /// When the probe cannot be run.
     pub fn must_emulate(&self, progress: &Progress) -> Result<bool> {
         Ok(self.wanted == Accelerator::Auto && self.probe(progress)? == TCG)
     }

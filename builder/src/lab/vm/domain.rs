@@ -37,7 +37,7 @@ pub struct Start<'a> {
 /// Starts the machine.
 ///
 /// # Errors
-/// An environment error with libvirt's message, or when its log cannot be made.
+/// An environment error with libvirt's message, or when its log cannot be created.
 pub fn start(options: &Start<'_>) -> Result<Domain> {
     let Start { connection, machine, folder, emulated, .. } = *options;
     let (disk, log) = (folder.join(directory::OVERLAY), folder.join(CONSOLE));

@@ -72,7 +72,7 @@ pub struct VmNode {
     pub address: Ipv4Addr,
     /// The image below the overlay.
     pub image: PathBuf,
-    /// SHA-256 of that image when the overlay was made.
+    /// SHA-256 of that image when the overlay was created.
     pub sha256: String,
     /// Its machine, since it was last started.
     pub machine: Option<Machine>,

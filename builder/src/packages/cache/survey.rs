@@ -34,7 +34,7 @@ impl CacheKind {
     pub const ALL: [Self; 6] =
         [Self::Trees, Self::Packages, Self::Metadata, Self::Practice, Self::Logs, Self::Leftovers];
 
-    /// Those that are kept within bounds without being asked; the practice medium is made once
+    /// Those that are kept within bounds without being asked; the practice medium is created once
     /// and needs the network, so only the user removes it.
     pub const AUTOMATIC: [Self; 4] = [Self::Trees, Self::Packages, Self::Metadata, Self::Logs];
 

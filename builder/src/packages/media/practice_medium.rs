@@ -1,4 +1,4 @@
-//! The practice medium, made once at a place of ours; see the crate [`practice`].
+//! The practice medium, created once at a place of ours; see the crate [`practice`].
 
 use crate::base::durable;
 use crate::base::error::{Context, Error, Result};
@@ -11,7 +11,7 @@ use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Makes the practice medium at `output`, with downloads kept below `work`; one
+/// Creates the practice medium at `output`, with downloads kept below `work`; one
 /// that already exists is used as it is. Nothing half-made is left at `output`.
 ///
 /// # Errors

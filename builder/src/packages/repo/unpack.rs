@@ -48,7 +48,7 @@ impl<'a> Unpacked<'a> {
     /// repomd.xml, or more than `most`, ends in an error.
     ///
     /// # Errors
-    /// When no decoder can be made.
+    /// When no decoder can be created.
     pub fn new(data: &Data, bytes: &'a [u8], most: u64) -> Result<Self, String> {
         let words = |e: &dyn std::fmt::Display| e.to_string();
         let from: Box<dyn Read + 'a> = match data.location.rsplit('.').next() {

@@ -17,7 +17,7 @@ pub struct AccountFiles {
     pub gshadow: String,
 }
 
-/// A home directory to make, with its owner.
+/// A home directory to create, with its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
     /// Its path.
@@ -182,7 +182,7 @@ fn add_user(files: &mut AccountFiles, user: &User) -> Result<Option<Home>, Strin
     Ok(Some(Home { path: home, uid, gid }))
 }
 
-/// Adds `user` to `group`, which may carry a number: `disk(6)`, made if missing.
+/// Adds `user` to `group`, which may carry a number: `disk(6)`, created if missing.
 fn add_member(files: &mut AccountFiles, group: &str, user: &str) -> Result<(), String> {
     let (name, gid) = match group.strip_suffix(')').and_then(|g| g.split_once('(')) {
         Some((name, gid)) => {

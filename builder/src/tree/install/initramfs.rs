@@ -1,4 +1,4 @@
-//! An initramfs as the same bytes whenever it is made. dracut's `--reproducible` does that
+//! An initramfs as the same bytes whenever it is created. dracut's `--reproducible` does that
 //! where dracut and cpio are new enough; EL7's are not. So the archive is written anew: its
 //! entries by name, inode numbers counted, no time stamp later than the build's.
 //! Source: kernel Documentation/driver-api/early-userspace/buffer-format.rst.
@@ -84,7 +84,7 @@ impl Codec {
 /// An archive's entries, each with its data, by name.
 type Entries = BTreeMap<Vec<u8>, (Header, Vec<u8>)>;
 
-/// The image with nothing in it that only says when and where it was made; `time` (seconds
+/// The image with nothing in it that only says when and where it was created; `time` (seconds
 /// since 1970) is the latest time stamp.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use std::path::Path;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// What is mounted on, with its mode if it has to be made.
+/// What is mounted on, with its mode if it has to be created.
 pub const PLACES: [(&str, u32); 4] =
     [("proc", 0o555), ("sys", 0o555), ("run", 0o755), ("dev", 0o755)];
 

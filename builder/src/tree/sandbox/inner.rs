@@ -21,7 +21,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::{io, process};
 
-/// Exit code of a sandbox that could not be made; beyond what shells and signals use.
+/// Exit code of a sandbox that could not be created; beyond what shells and signals use.
 pub const FAILED: i32 = 253;
 /// Exit code of a sandbox that was ended for having too many processes.
 pub const CROWDED: i32 = 252;

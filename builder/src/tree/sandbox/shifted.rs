@@ -32,7 +32,7 @@ pub struct Shifted {
 }
 
 impl Shifted {
-    /// Makes one. To be called before anything else is unshared, by a process with one thread.
+    /// Creates one. To be called before anything else is unshared, by a process with one thread.
     ///
     /// # Errors
     /// Why there is none: the kernel has none or forbids it, or ids are mapped already.
@@ -145,7 +145,7 @@ unsafe fn descriptor(number: libc::c_long) -> io::Result<OwnedFd> {
     }
 }
 
-/// The process that the namespace is made by: it is there until the namespace is held.
+/// The process that the namespace is created by: it exists until the namespace is held.
 fn hold(mut stay: PipeReader, mut answer: PipeWriter) -> ! {
     let _ = prctl::set_pdeathsig(Signal::SIGKILL);
     let error = unshare(CloneFlags::CLONE_NEWUSER).err().map_or(0, |e| e as i32);

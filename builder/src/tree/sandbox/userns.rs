@@ -34,7 +34,7 @@ pub fn become_root() -> Result<()> {
     let me = Pid::this();
     let (go, mut ready) = pipe()?;
     let (mut said, answer) = pipe()?;
-    // The maps are written from outside of the namespace, by a process made before it.
+    // The maps are written from outside of the namespace, by a process created before it.
     // SAFETY: this process has one thread.
     match unsafe { fork() }.or_environment(|| "cannot start a process".to_owned())? {
         ForkResult::Child => {

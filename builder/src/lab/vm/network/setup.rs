@@ -1,4 +1,4 @@
-//! What the keeper of a lab's network is to make.
+//! What the keeper of a lab's network is to create.
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
