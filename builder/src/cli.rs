@@ -1,4 +1,4 @@
-//! The command line: one routing table; each command is a file beside this one.
+//! The command line: one routing table; each command is a file next to this one.
 
 mod build_images;
 mod clean;

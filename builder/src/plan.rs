@@ -80,7 +80,7 @@ pub struct PlanNode {
 pub struct LeftOut {
     /// Those marked as documentation.
     pub docs: bool,
-    /// Those in a language, but for these, joined by colons; absent is none.
+    /// Those in a language, except these, joined by colons; absent is none.
     pub languages_but: Option<String>,
 }
 

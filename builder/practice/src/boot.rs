@@ -104,7 +104,7 @@ pub fn write(folder: &Path, index: &Index, media: &BTreeMap<String, Source>) -> 
         out.put(&format!("isolinux/{module}"), files.file(&format!("/bios/{module}"))?)?;
     }
     let grub = labelled(include_str!("files/grub.cfg"));
-    // gcdx64 is Debian's signed GRUB for removable media: it reads grub.cfg beside itself.
+    // gcdx64 is Debian's signed GRUB for removable media: it reads grub.cfg next to itself.
     let efi = [
         ("EFI/BOOT/BOOTX64.EFI", files.file("/shimx64.efi.signed")?),
         ("EFI/BOOT/grubx64.efi", files.file("/gcdx64.efi.signed")?),

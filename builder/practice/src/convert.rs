@@ -133,7 +133,7 @@ mod tests {
     use std::path::Path;
     use std::process::Command;
 
-    /// A Debian package made by dpkg-deb of `files`, beside its control text.
+    /// A Debian package made by dpkg-deb of `files`, next to its control text.
     fn debian(folder: &Path, control: &str, files: &[(&str, &[u8])]) -> std::path::PathBuf {
         let name = control.lines().next().and_then(|line| line.strip_prefix("Package: "));
         let root = folder.join(name.expect("a name"));

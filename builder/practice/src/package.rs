@@ -114,7 +114,7 @@ pub struct Rpm {
     pub items: Vec<RpmItem>,
     /// Needed packages, sonames and paths.
     pub requires: Vec<Dependency>,
-    /// Offered names and sonames, beside its own.
+    /// Offered names and sonames, in addition to its own.
     pub provides: Vec<Dependency>,
     /// Packages it takes the place of.
     pub obsoletes: Vec<Dependency>,

@@ -31,7 +31,7 @@ pub struct BuildImagesArguments {
     /// 90s, 30m (unless given) or 2h; a build fails at what takes longer.
     #[arg(long, env = "IMGBUILD_POST_TIMEOUT", value_name = "TIME", value_parser = duration)]
     post_timeout: Option<Duration>,
-    /// The static firstboot binary to install; by default the one beside imgbuild.
+    /// The static firstboot binary to install; by default the one next to imgbuild.
     #[arg(long, value_name = "FILE", env = "IMGBUILD_FIRSTBOOT")]
     firstboot: Option<PathBuf>,
     #[command(flatten)]

@@ -92,7 +92,7 @@ pub struct SelectArguments {
     /// Role profile: a name (profiles/NAME.toml, or one of those shipped) or a path.
     #[arg(long, value_name = "NAME|FILE")]
     profile: Option<String>,
-    /// The lab file; by default `lab.toml` beside the profile.
+    /// The lab file; by default `lab.toml` next to the profile.
     #[arg(long, value_name = "FILE")]
     lab: Option<PathBuf>,
     /// Build this node only.
@@ -111,8 +111,8 @@ pub struct SelectArguments {
     /// Image formats: raw, qcow2, qcow2-plain, qcow2-zstd, qcow2-overlay, vmdk, vhd, tar; by default the profile's.
     #[arg(long, value_delimiter = ',', value_name = "raw,qcow2,…")]
     format: Vec<String>,
-    /// A file of public keys that packages may be signed by, beside those that the lab file names
-    /// or the media bring. May be repeated.
+    /// A file of public keys that packages may be signed by, in addition to those that the lab file
+    /// names or the media bring. May be repeated.
     #[arg(long, value_name = "FILE")]
     gpgkey: Vec<PathBuf>,
     /// Install packages of this repository without checking their signatures. May be repeated.
@@ -192,7 +192,7 @@ pub struct SpecArguments {
     /// Role profile: a name (profiles/NAME.toml, or one of those shipped) or a path.
     #[arg(long, value_name = "NAME|FILE")]
     pub profile: Option<String>,
-    /// The lab file; by default `lab.toml` beside the profile.
+    /// The lab file; by default `lab.toml` next to the profile.
     #[arg(long, value_name = "FILE")]
     lab: Option<PathBuf>,
     /// This node only.

@@ -1,5 +1,5 @@
 //! What is in a filesystem: a record for each path, with the digest of each file's content.
-//! One is created when an image is written and kept beside it; another is read from an image
+//! One is created when an image is written and kept next to it; another is read from an image
 //! later; the two are compared.
 
 mod mtree;

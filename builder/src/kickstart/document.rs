@@ -11,7 +11,7 @@ use std::fmt;
 pub struct Document {
     /// Commands, ordered as they are written.
     pub(super) statements: Vec<Statement>,
-    /// Sections but for `%packages`, in the order of the file.
+    /// Sections except `%packages`, in the order of the file.
     pub(super) sections: Vec<Section>,
     /// Header of `%packages`, if there is one.
     pub(super) packages: Option<Statement>,
@@ -234,7 +234,7 @@ fn in_order(command: &Command, options: &mut [(&'static str, Option<String>)]) {
 }
 
 /// What two uses of a command mean together: values stay until a later use replaces
-/// them, flags are the last use's, but for lasting ones.
+/// them, flags are the last use's, except lasting ones.
 fn merged(before: Option<Statement>, mut last: Statement, command: &Command) -> Statement {
     let Some(before) = before.filter(|_| command.arguments != Arguments::Free) else { return last };
     let lasting = LASTING.iter().find(|(n, _)| *n == command.name).map_or(&[][..], |(_, f)| *f);

@@ -159,7 +159,7 @@ fn read_members(parsed: &Parsed<'_>, option: &'static str) -> Result<Vec<String>
 }
 
 /// The device of a line, and before it the one that it is on, if the line makes both: a VLAN
-/// over a bond or a team, as Anaconda reads `--vlanid` beside their interfaces.
+/// over a bond or a team, as Anaconda reads `--vlanid` next to their interfaces.
 fn read_kinds(parsed: &Parsed<'_>) -> Result<(Option<InterfaceKind>, InterfaceKind), Refused> {
     let first = read_kind(parsed)?;
     let over = matches!(first, InterfaceKind::Bond { .. } | InterfaceKind::Team { .. });

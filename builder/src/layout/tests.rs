@@ -89,7 +89,7 @@ fn logical_volumes_lie_in_their_group() {
                 logvol / --vgname=vg-x --name=root --size=4000 --fstype=ext4\n\
                 logvol /var --vgname=vg-x --name=var --percent=50\n\
                 logvol swap --vgname=vg-x --name=swap --size=1022\n";
-    // 16180 MiB of extents; 11152 of them free beside the sizes asked for and one extent.
+    // 16180 MiB of extents; 11152 of them free in addition to the sizes asked for and one extent.
     let layout = expect(
         text,
         16 * GIB,

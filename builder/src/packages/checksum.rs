@@ -108,7 +108,7 @@ impl Hasher {
 pub struct Known {
     /// Its checksum.
     pub checksum: Checksum,
-    /// Length in bytes, or the most that is read where no exact one is known.
+    /// Length in bytes, or the maximum that is read where no exact one is known.
     pub size: u64,
 }
 

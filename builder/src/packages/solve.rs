@@ -51,7 +51,7 @@ pub fn solve(catalog: &Catalog, request: &Request) -> Result<Solution> {
         .hint("add the medium that has what is missing (--media may be repeated), or change what is asked for (a kickstart's %packages)"))
 }
 
-/// [`solve`] with what was chosen until it failed, beside the problems.
+/// [`solve`] with what was chosen until it failed, in addition to the problems.
 ///
 /// # Errors
 /// When a repository's lists of files are damaged, or the user interrupts.

@@ -34,7 +34,7 @@ const LARGEST_BOOT_IMG: u64 = 1 << 16;
 const ZLIB: Compression = Compression::Zlib(1);
 const ZSTD: Compression = Compression::Zstd(3);
 
-/// Files that a role's nodes share, beside what is each node's own.
+/// Files that a role's nodes share, in addition to what is each node's own.
 pub fn shared(plan: &Plan) -> Vec<String> {
     let base = formats(plan).contains(&ImageFormat::Qcow2Overlay).then(|| base_name(plan));
     base.into_iter().chain([network_name(plan)]).collect()

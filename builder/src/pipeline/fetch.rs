@@ -26,7 +26,7 @@ const GLANCE: Duration = Duration::from_millis(100);
 const NAMED: usize = 10;
 
 /// The files of the plan's packages, in the plan's order. With `again`, packages that the cache
-/// has are compared with the media as well, but for those behind a network.
+/// has are compared with the media as well, except those behind a network.
 pub fn packages(
     context: &BuildContext,
     again: bool,

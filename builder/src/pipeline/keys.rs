@@ -149,7 +149,7 @@ fn add_url(ring: &mut Keyring, url: &str, repo: &Repo, network: &Network) -> Res
     )))
 }
 
-/// The publisher's keys beside the repository and at the top of its medium.
+/// The publisher's keys next to the repository and at the top of its medium.
 fn on_medium(repo: &Repo) -> Result<Keyring> {
     let mut ring = Keyring::default();
     let mut folders = vec![repo.folder.as_str()];

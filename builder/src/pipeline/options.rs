@@ -12,7 +12,7 @@ use std::time::Duration;
 pub struct Select {
     /// Profile name or path.
     pub profile: String,
-    /// Lab file, if not beside the profile.
+    /// Lab file, if not next to the profile.
     pub lab: Option<PathBuf>,
     /// One node only.
     pub node: Option<String>,
@@ -78,11 +78,11 @@ pub struct BuildOptions {
     pub output: PathBuf,
     /// Whether existing files are replaced.
     pub force: bool,
-    /// The static firstboot binary, if not beside imgbuild.
+    /// The static firstboot binary, if not next to imgbuild.
     pub firstboot: Option<PathBuf>,
     /// The directory of all labs' states, with the lab's secrets.
     pub state: PathBuf,
-    /// Bytes that the cache may keep after the build, beside what the build used.
+    /// Bytes that the cache may keep after the build, in addition to what the build used.
     pub cache_limit: u64,
     /// How long one script of the kickstart may run.
     pub post_limit: Duration,

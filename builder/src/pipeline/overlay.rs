@@ -26,7 +26,7 @@ pub struct Firstboot {
 /// Bytes of a text file of the tree that is read whole.
 const LARGEST: u64 = 64 << 20;
 
-/// The static firstboot binary: as given, or beside this program.
+/// The static firstboot binary: as given, or next to this program.
 pub fn firstboot_binary(given: Option<&Path>) -> Result<Firstboot> {
     let path = match given {
         Some(path) => path.to_owned(),

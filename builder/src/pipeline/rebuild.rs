@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 pub struct Rebuild {
     /// The image.
     pub image: PathBuf,
-    /// Its manifest, if not beside it.
+    /// Its manifest, if not next to it.
     pub manifest: Option<PathBuf>,
     /// Media in place of those that the plan names.
     pub media: Vec<String>,
@@ -29,7 +29,7 @@ pub struct Rebuild {
     pub cache: PathBuf,
     /// Whether nothing may be fetched.
     pub offline: bool,
-    /// The static firstboot binary, if not beside imgbuild.
+    /// The static firstboot binary, if not next to imgbuild.
     pub firstboot: Option<PathBuf>,
     /// The directory of all labs' states; the lab's secrets must be there.
     pub state: PathBuf,

@@ -28,7 +28,7 @@ const FORMAT: u32 = 1;
 pub struct Role {
     /// Its directory, where the target's programs run.
     pub root: PathBuf,
-    /// All of it but for the ESP.
+    /// All of it except the ESP.
     pub tree: Tree,
     /// The ESP.
     pub esp: Tree,

@@ -29,7 +29,7 @@ pub struct About {
     pub source: String,
 }
 
-/// Reads the headers of package files and writes what they say beside the tree in `folder`.
+/// Reads the headers of package files and writes what they say next to the tree in `folder`.
 ///
 /// # Errors
 /// An input error for a package that cannot be read, a build error when writing fails.

@@ -1,4 +1,4 @@
-//! What a build leaves beside the images: `manifest.json`, `packages.txt`, `SHA256SUMS`.
+//! What a build leaves next to the images: `manifest.json`, `packages.txt`, `SHA256SUMS`.
 
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::read_named;
@@ -142,7 +142,7 @@ impl Manifest {
         let what = || format!("cannot read the manifest {}", path.display());
         let text = read_named(path, MOST_BYTES, what).map_err(|e| {
             e.hint(
-                "a build leaves manifest.json beside its images; name another by --manifest FILE",
+                "a build leaves manifest.json next to its images; name another by --manifest FILE",
             )
         })?;
         let value: serde_json::Value = serde_json::from_slice(&text).or_input(what)?;

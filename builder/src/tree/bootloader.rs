@@ -158,7 +158,7 @@ pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<
     Ok(())
 }
 
-/// The ESP's directories with a GRUB that looks for its configuration beside it.
+/// The ESP's directories with a GRUB that looks for its configuration next to it.
 ///
 /// # Errors
 /// A build error when there is none, or no loader that firmware starts by itself.
@@ -177,7 +177,7 @@ fn vendors(root: &Tree) -> Result<Vec<String>> {
     Ok(vendors)
 }
 
-/// Each vendor's GRUB finds its grub.cfg beside it, where its built-in prefix points.
+/// Each vendor's GRUB finds its grub.cfg next to it, where its built-in prefix points.
 fn put_esp(
     root: &mut Tree,
     vendors: &[String],

@@ -50,7 +50,7 @@ impl Contexts {
         Self::read(root, &format!("etc/selinux/{policy}/contexts/files/file_contexts"))
     }
 
-    /// Reads the file `base` below `root` with those beside it: `.homedirs`, `.local`, `.subs`
+    /// Reads the file `base` below `root` with those next to it: `.homedirs`, `.local`, `.subs`
     /// and `.subs_dist`. The `.bin` files hold the same, compiled. `None` without `base`.
     ///
     /// # Errors

@@ -241,7 +241,7 @@ const REASONS: &[(&str, Fate, &str)] = &[
     ("%addon com_redhat_kdump --enable\n%end", Refused, "crashkernel=auto"),
     ("%addon org_fedora_oscap\n%end", Refused, "runs in Anaconda only"),
     ("%addon com_redhat_kdump --disable\n%end", NotApplicable, "changes nothing"),
-    ("%include /tmp/x", Refused, "not beside the kickstart"),
+    ("%include /tmp/x", Refused, "not next to the kickstart"),
     ("realm join x", Refused, "joins no domain"),
 ];
 

@@ -7,7 +7,7 @@ use super::{entries, names, record};
 use crate::tree::{Content, Entry, Tree};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Largest extent: the most whole sectors that a 32-bit length holds.
+/// Largest extent: the maximum of whole sectors that a 32-bit length holds.
 pub const EXTENT_MAX: u64 = (u32::MAX as u64) / SECTOR * SECTOR;
 
 /// What a record points at.

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::sync::Arc;
 
-/// Largest directory read, and most bytes of continuation areas within one directory.
+/// Largest directory read, and maximum bytes of continuation areas within one directory.
 const DIRECTORY_MAX: u64 = 64 << 20;
 /// Longest continuation area; SUSP keeps them within a sector, some writers do not.
 const AREA_MAX: u32 = 32 << 10;

@@ -234,7 +234,7 @@ pub(super) const FIXED: &[(&str, &str, u16, &str)] = &[
     ("lvm2", "/usr/lib/dracut/dracut.conf.d/91-lvm.conf", 0o644, "dracutmodules+=\" dm lvm \"\n"),
 ];
 
-/// Directories beside those of the Debian package.
+/// Directories in addition to those of the Debian package.
 pub(super) const FOLDERS: &[(&str, &str, u16)] = &[
     ("initscripts", "/etc/sysconfig/network-scripts", 0o755),
     ("rpm", "/var/lib/rpm", 0o755),

@@ -1,5 +1,5 @@
 //! What the account that libvirt's QEMU runs as may read and write. libvirt would make the disks
-//! that account's own, and never gives back the files below an overlay: whoever built an image
+//! that account's own, and never gives back the files below an overlay: the user who built an image
 //! would lose it. So the account is named in the files' access control lists (acl(5)) instead.
 
 use std::ffi::CString;

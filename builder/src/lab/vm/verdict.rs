@@ -1,4 +1,4 @@
-//! What is known of KVM on this host, kept beside the labs in `kvm.json`: a probe takes seconds,
+//! What is known of KVM on this host, kept next to the labs in `kvm.json`: a probe takes seconds,
 //! and a guest that KVM failed takes longer.
 
 use super::process;

@@ -67,7 +67,7 @@ fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).or_input(|| format!("cannot use {}", path.display()))
 }
 
-/// A directory beside the output, removed unless published.
+/// A directory next to the output, removed unless published.
 struct Partial(Scratch);
 
 impl Partial {

@@ -42,7 +42,7 @@ fn several_versions(package: &Package) -> bool {
 }
 
 /// The order in which a package's requirements are met: exact versions first, as they leave
-/// the least choice; libraries that several packages may provide last.
+/// the smallest choice; libraries that several packages may provide last.
 fn urgency(requirement: &Relation) -> (u8, bool) {
     let condition = match &requirement.version {
         Some((Compare::Equal, _)) => 1,
@@ -130,7 +130,7 @@ impl<'i, 'a> Chosen<'i, 'a> {
         self.index.is_met(requirement, |id| self.is_member(id))
     }
 
-    /// Members that cannot be there beside a package because they are another version of it.
+    /// Members that cannot be there together with a package because they are another version of it.
     pub fn versions(&self, id: Id) -> impl Iterator<Item = (Id, &'a Package)> {
         let package = self.index.package(id);
         let same = if several_versions(package) { &[] } else { self.named(&package.name) };

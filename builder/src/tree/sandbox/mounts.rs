@@ -1,6 +1,6 @@
 //! What the sandbox sees: its root, the directories shown in it, and the kernel's own
-//! filesystems ([`api`]). Device files work nowhere but for six of `/dev`, set-user-ID bits
-//! nowhere at all; both can be set.
+//! filesystems ([`api`]). Device files work only for six of `/dev`, set-user-ID bits
+//! not at all; both can be set.
 
 use super::api;
 use super::remount::restrict;

@@ -108,7 +108,7 @@ impl Validators {
 pub struct Wanted<'a> {
     /// The file's URL on each server that has it; the first is asked first.
     pub urls: &'a [String],
-    /// The most bytes that it may have.
+    /// Maximum of bytes that it may have.
     pub limit: u64,
     /// Whether its checksum is known: what is there from an earlier time can then be gone on
     /// with, as a file that was changed in between is noticed in the end.
@@ -185,7 +185,7 @@ struct Run<'a> {
     sink: &'a mut dyn Sink,
     /// Of the bytes in the sink: which server gave them, and what told their version.
     validators: (usize, Validators),
-    /// The most bytes that the sink ever had.
+    /// Maximum of bytes that the sink ever had.
     most: u64,
     words: Vec<Option<Word>>,
 }
