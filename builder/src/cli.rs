@@ -67,7 +67,7 @@ enum Command {
     Down(vm::Down),
     /// Shows how the lab's virtual machines stand.
     Status(vm::Status),
-    /// Shows how the nodes of a lab stand, by their own word, until all are ready or one has failed.
+    /// Shows the status of a lab's nodes, as they report it, until all are ready or one has failed.
     #[command(
         after_help = "Exit codes: 0 all are ready, 1 one has failed or is not ready in time, 2 usage or input, 3 environment, 130 interrupted."
     )]
@@ -76,7 +76,7 @@ enum Command {
     Console(vm::Console),
     /// Runs ssh to a virtual machine.
     Ssh(vm::Ssh),
-    /// Takes virtual machines away with their disks; images stay.
+    /// Removes virtual machines and their disks; images stay.
     Destroy(vm::Destroy),
     /// Compares an image with the manifest of its build: partitions, boot loader, every file.
     #[command(after_help = EXIT_CODES)]

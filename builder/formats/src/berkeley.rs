@@ -36,7 +36,7 @@ pub fn is_database(start: &[u8]) -> bool {
 }
 
 /// Gives the file another identifier. A page that once held metadata may still have the old
-/// one in its unused part; [`clear_unused`] takes that away.
+/// one in its unused part; [`clear_unused`] removes that.
 pub fn identify(file: &mut [u8], identifier: &[u8; 20]) {
     if let Some(place) = file.get_mut(IDENTIFIER) {
         place.copy_from_slice(identifier);

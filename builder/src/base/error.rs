@@ -83,7 +83,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Turns any error into one of ours with a message of what was being done:
+/// Turns any error into the crate's own with a message of what was being done:
 /// `fs::read(p).or_build(|| format!("cannot read {}", p.display()))?`.
 pub trait Context<T> {
     /// Fails the build.

@@ -159,7 +159,7 @@ impl Shown {
 /// A node in one line.
 fn line(row: &Row) -> String {
     let told = match (&row.told_by, row.reachable) {
-        (Some(by), _) => format!("does not answer; by {by}'s word"),
+        (Some(by), _) => format!("does not answer; reported by {by}"),
         (None, false) => "does not answer".to_owned(),
         (None, true) => String::new(),
     };

@@ -56,7 +56,7 @@ impl Staging {
                 let (target, leftovers) = (target.to_owned(), found.removed);
                 Ok(Self { target, temporary, created, names, leftovers, force, committed: false })
             }
-            // The other build has created something below, so nothing of ours is empty.
+            // The other build has created something below, so none of these is empty.
             Ok(_) => {
                 Err(Error::environment(format!("another build is writing to {}", target.display()))
                     .hint("wait until it has ended, or give another --output"))

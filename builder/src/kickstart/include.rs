@@ -75,7 +75,7 @@ fn append_expanded(
             let message = format!("files include each other: {}", chain.join(" -> "));
             chain.pop();
             let error = Diagnostic::error(place, message);
-            errors.push(error.hint("take one of these lines out"));
+            errors.push(error.hint("remove one of these lines"));
             continue;
         }
         chain.push(included.name.clone());

@@ -173,7 +173,7 @@ fn describe_failure(file: &str, text: &str, error: &minijinja::Error) -> Diagnos
         }
         ErrorKind::OutOfFuel => {
             Diagnostic::error(place, "filling this in takes too many steps or too much memory")
-                .hint("take the loop out, or let it end earlier")
+                .hint("remove the loop, or let it end earlier")
         }
         _ => Diagnostic::error(
             place,

@@ -1,5 +1,5 @@
 //! The lab's virtual machines: brought up from the images of a build, watched until their
-//! firstboot reports, shut down, taken away. Each runs on an overlay, so that images stay as
+//! firstboot reports, shut down, removed. Each runs on an overlay, so that images stay as
 //! they were built. Nothing is touched that was not started here.
 
 mod accelerator;
@@ -165,7 +165,7 @@ fn press_power(held: &Held, name: &str, progress: &Progress) -> Result<()> {
     Ok(())
 }
 
-/// Cuts machines' power and takes away their disks and logs; the images stay. Without names,
+/// Cuts machines' power and removes their disks and logs; the images stay. Without names,
 /// the whole lab goes.
 ///
 /// # Errors

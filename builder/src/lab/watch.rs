@@ -1,5 +1,5 @@
 //! How the nodes of a lab stand, asked over mutual TLS with the key of the user's machine. A
-//! node that does not answer is shown as the others last heard of it.
+//! node that does not answer is shown as the others last saw it.
 
 use contract::peers::client;
 use contract::peers::places::PORT;
@@ -45,7 +45,7 @@ pub struct Row {
     pub node: String,
     /// Its address.
     pub address: Ipv4Addr,
-    /// How it stands, by itself or as others last heard.
+    /// Its status: self-reported, or as last seen by others.
     pub state: PeerState,
     /// The step that it is at, that failed, or that ended last.
     pub step: String,

@@ -102,7 +102,7 @@ pub fn read_path(path: &Path, request: &Request<'_>) -> Result<InputFile, Diagno
     InputFile::read(&normalize_path(&request.directory.join(path)), request.directory)
 }
 
-/// Takes `.` and `directory/..` out of a path by its text, so that messages show it short.
+/// Removes `.` and `directory/..` from a path by its text, so that messages show it short.
 fn normalize_path(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for part in path.components() {

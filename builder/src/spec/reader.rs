@@ -175,7 +175,7 @@ impl<'r, 'a> Table<'r, 'a> {
             "string" => "text",
             other => other,
         };
-        self.reader.push(found.error(format!("{wanted} is wanted, this is {found_type}")));
+        self.reader.push(found.error(format!("expected {wanted}, found {found_type}")));
     }
 
     fn spot(&self, key: &str) -> Option<At<&'r DeValue<'a>>> {

@@ -14,7 +14,7 @@ pub const POOL: &str = "/var/lib/libvirt/images";
 #[derive(Clone, Copy, Debug)]
 pub struct Domain<'a> {
     /// Whose machine it is: the directory of the lab's state where `imgbuild up` makes it, empty in
-    /// a description for the user's own hands.
+    /// a description for manual use.
     pub owner: &'a str,
     /// The lab's name, which is also its network's.
     pub lab: &'a str,
@@ -30,9 +30,9 @@ pub struct Domain<'a> {
     pub memory: u64,
     /// The disk's file.
     pub image: &'a Path,
-    /// Its format in QEMU's words.
+    /// Its format in QEMU's terms.
     pub format: &'a str,
-    /// Whether libvirt makes the disk the own of the account that QEMU runs as.
+    /// Whether libvirt gives the disk to the account that QEMU runs as.
     pub relabel: bool,
     /// Whether the processor is emulated.
     pub emulated: bool,

@@ -24,7 +24,7 @@ use std::fs::{self, File};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-/// The secrets of one lab, ours alone as long as this lives.
+/// The secrets of one lab, held exclusively as long as this lives.
 pub struct Store {
     files: Files,
     lab: String,

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "kebab-case")]
 pub enum Machine {
-    /// A QEMU of our own.
+    /// A QEMU that imgbuild started.
     Qemu(Process),
     /// A libvirt domain.
     Libvirt(virsh::Domain),
@@ -33,7 +33,7 @@ impl Machine {
         }
     }
 
-    /// QEMU's run state in QEMU's words, where the machine is on; `directory` is the node's.
+    /// QEMU's run state in QEMU's terms, where the machine is on; `directory` is the node's.
     /// `None` when QEMU does not answer just now: it serves one client at a time.
     ///
     /// # Errors
@@ -91,7 +91,7 @@ impl Machine {
         Ok(())
     }
 
-    /// QEMU's process, where it is ours.
+    /// QEMU's process, where imgbuild started it.
     pub fn pid(&self) -> Option<i32> {
         match self {
             Self::Qemu(process) => Some(process.pid),

@@ -41,7 +41,7 @@ impl Stop {
 pub struct Health {
     /// Whether it is on.
     pub on: bool,
-    /// QEMU's run state in QEMU's words (`running`, `paused`, `internal-error` …); `None` when
+    /// QEMU's run state in QEMU's terms (`running`, `paused`, `internal-error` …); `None` when
     /// it is off or QEMU does not answer just now.
     pub run_state: Option<String>,
 }

@@ -29,7 +29,7 @@ pub struct Machine {
     pub memory: u64,
     /// The image file, absolute.
     pub image: PathBuf,
-    /// Its format in QEMU's words.
+    /// Its format in QEMU's terms.
     pub format: &'static str,
     /// SHA-256 of the image as it was built.
     pub sha256: String,

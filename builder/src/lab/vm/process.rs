@@ -36,7 +36,7 @@ impl Process {
     pub fn signal(&self, signal: Signal) {
         // The descriptor holds on to the process: its number cannot become another's between
         // the look at its start time and the signal (pidfd_open(2)).
-        // SAFETY: plain system calls; the descriptor that the first returns is ours alone.
+        // SAFETY: plain system calls; the descriptor that the first returns is owned here alone.
         unsafe {
             let fd = nix::libc::syscall(nix::libc::SYS_pidfd_open, self.pid, 0);
             let Ok(fd) = i32::try_from(fd) else { return };

@@ -118,7 +118,7 @@ fn need_program(name: &str, package: &str) -> Result<PathBuf> {
     })
 }
 
-/// An overlay is of no use on an image that was built anew.
+/// An overlay is of no use on an image that was rebuilt.
 fn check_images(held: &Held, off: &[&Machine]) -> Result<()> {
     for machine in off {
         if let Some(node) = held.state.nodes.get(&machine.name)

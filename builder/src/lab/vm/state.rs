@@ -117,7 +117,7 @@ impl Folder {
         self.node(name).join(CONSOLE)
     }
 
-    /// Takes away everything of the machines; the lab's secrets stay, as images hold them.
+    /// Removes everything of the machines; the lab's secrets stay, as images hold them.
     ///
     /// # Errors
     /// An environment error when something cannot be removed.
@@ -151,7 +151,7 @@ impl Folder {
     }
 }
 
-/// The state of a lab, ours alone as long as this lives.
+/// The state of a lab, held exclusively as long as this lives.
 pub struct Held {
     /// Its directory.
     pub folder: Folder,
@@ -209,7 +209,7 @@ impl Held {
     }
 }
 
-/// Takes a file or a directory away with everything in it.
+/// Removes a file or a directory with everything in it.
 ///
 /// # Errors
 /// An environment error when something cannot be removed.

@@ -42,7 +42,7 @@ pub struct NodeStatus {
     pub address: Ipv4Addr,
     /// Whether it runs.
     pub power: Power,
-    /// QEMU's run state in QEMU's words (`running`, `paused`, `internal-error` …); nothing for a
+    /// QEMU's run state in QEMU's terms (`running`, `paused`, `internal-error` …); nothing for a
     /// machine that is off, or whose QEMU does not answer just now.
     pub run_state: Option<String>,
     /// Why a machine that is on will not go on.
@@ -54,7 +54,7 @@ pub struct NodeStatus {
     pub said: String,
     /// How its processor is run.
     pub accelerator: String,
-    /// QEMU's process, where it is ours and not libvirt's.
+    /// QEMU's process, where imgbuild started it, not libvirt.
     pub pid: Option<i32>,
     /// The image below its disk.
     pub image: PathBuf,

@@ -74,7 +74,7 @@ impl Connection {
         })
     }
 
-    /// Runs a verb of virsh on something of ours; `None` where libvirt does not know that (any
+    /// Runs a verb of virsh on a managed resource; `None` where libvirt does not know that (any
     /// more).
     fn on(&self, verb: &str, uuid: &str, more: &[&str]) -> Result<Option<String>> {
         match self.run(&[&[verb, uuid], more].concat()) {
@@ -155,7 +155,7 @@ fn advice(said: &str) -> Option<&'static str> {
     KNOWN.iter().find(|(words, _)| said.contains(words)).map(|(_, advice)| *advice)
 }
 
-/// A machine of ours.
+/// A managed machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Domain {
     connection: Connection,
@@ -163,7 +163,7 @@ pub struct Domain {
 }
 
 impl Domain {
-    /// Defines the machine that `xml` describes, anew if it is there, and starts it.
+    /// Defines the machine that `xml` describes, again if it is there, and starts it.
     ///
     /// # Errors
     /// An environment error with virsh's message; nothing is left then.
@@ -189,7 +189,7 @@ impl Domain {
         Ok(state.is_some_and(|state| !matches!(state.as_str(), "shut off" | "crashed")))
     }
 
-    /// Its run state in QEMU's words (see [`run_state`]); `None` when it is off.
+    /// Its run state in QEMU's terms (see [`run_state`]); `None` when it is off.
     ///
     /// # Errors
     /// When libvirt does not report it.
@@ -197,7 +197,7 @@ impl Domain {
         let state = self.connection.on("domstate", &self.uuid, &["--reason"])?.unwrap_or_default();
         Ok(match run_state(&state) {
             Known::State(state) => state.map(str::to_owned),
-            // libvirt has no word for what stopped it. The question does not change the machine,
+            // libvirt has no term for what stopped it. The question does not change the machine,
             // and one that cannot be asked now is asked again.
             Known::QemuKnows => {
                 let question = r#"{"execute": "query-status"}"#;
@@ -233,7 +233,7 @@ impl Domain {
         self.connection.end("destroy", &self.uuid)
     }
 
-    /// Makes libvirt forget it; its disk is ours to remove.
+    /// Makes libvirt forget it; its disk is left for imgbuild to remove.
     ///
     /// # Errors
     /// With virsh's message.

@@ -1,4 +1,4 @@
-//! The practice medium, created once at a place of ours; see the crate [`practice`].
+//! The practice medium, created once and reused; see the crate [`practice`].
 
 use crate::base::durable;
 use crate::base::error::{Context, Error, Result};

@@ -79,7 +79,7 @@ impl<'i, 'a> Chosen<'i, 'a> {
         self.by_name.entry(&self.index.package(id).name).or_default().push(id);
     }
 
-    /// Takes a package out again.
+    /// Removes a package again.
     pub fn remove(&mut self, id: Id) {
         self.members[id] = None;
         if let Some(ids) = self.by_name.get_mut(self.index.package(id).name.as_str()) {

@@ -1,5 +1,5 @@
 //! An initramfs as the same bytes whenever it is created. dracut's `--reproducible` does that
-//! where dracut and cpio are new enough; EL7's are not. So the archive is written anew: its
+//! where dracut and cpio are new enough; EL7's are not. So the archive is rebuilt: its
 //! entries by name, inode numbers counted, no time stamp later than the build's.
 //! Source: kernel Documentation/driver-api/early-userspace/buffer-format.rst.
 

@@ -69,9 +69,9 @@ fn is_berkeley(path: &Path) -> Result<bool> {
 }
 
 /// Gives each file an identifier by its name (different for each, the same in every build),
-/// and takes away what the pages do not use.
+/// and removes what the pages do not use.
 fn identify(root: &Path) -> Result<()> {
-    // The tree's own programs have run: whatever is there now is looked at anew.
+    // The tree's own programs have run: whatever is there now is checked again.
     let Some(folder) = tree::inside(root, FOLDER)? else { return Ok(()) };
     let what = || format!("cannot settle {}", folder.display());
     for entry in fs::read_dir(&folder).or_build(what)? {

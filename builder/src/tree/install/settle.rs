@@ -49,7 +49,7 @@ fn is_initramfs(name: &str) -> bool {
     name.starts_with("initramfs-") && name.ends_with(".img")
 }
 
-/// Takes away what must be each node's own or is only left over from the installation. By
+/// Removes what must be each node's own or is only left over from the installation. By
 /// the tree's own shell in the sandbox: no link of the tree can lead it out of the tree.
 fn tidy(root: &Path, time: i64, listener: &mut dyn Listener) -> Result<()> {
     // BerkeleyDB's environment belongs to the process that is gone; the next one makes its own.

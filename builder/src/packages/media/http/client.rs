@@ -276,7 +276,7 @@ fn refused(status: u16, after: Option<Duration>) -> Failure {
     }
 }
 
-/// What it means that an answer did not come, or broke off.
+/// What it means that an answer did not come, or was interrupted.
 fn broken(why: String) -> Failure {
     // A server does not get another certificate from being asked again.
     if why.contains("certificate") { Failure::Final(why) } else { Failure::Passing(why, None) }

@@ -23,7 +23,7 @@ pub trait Sink {
     fn have(&self) -> u64;
     /// Adds some.
     fn add(&mut self, bytes: &[u8]) -> std::io::Result<()>;
-    /// Takes all away again.
+    /// Removes all again.
     fn restart(&mut self) -> std::io::Result<()>;
 }
 
@@ -267,7 +267,7 @@ impl Run<'_> {
                 format!("{}: {why}", shown(url))
             })
             .collect();
-        // A server's last word is about the address; all else is about the way to it.
+        // A server's final answer is about the address; all else is about the way to it.
         let class = match self.words.iter().flatten().all(|word| word.last) {
             true => Error::input,
             false => Error::environment,
