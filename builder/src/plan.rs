@@ -269,7 +269,7 @@ impl Plan {
         }
         let sum = |d: &Device<'_>| d.pieces.iter().map(|p| u128::from(p.size)).sum::<u128>();
         if self.disk.devices().any(|d| sum(&d) != u128::from(d.size)) {
-            return damaged("a volume's pieces are not as large as it is".to_owned());
+            return damaged("a volume's segments do not add up to its size".to_owned());
         }
         Ok(())
     }

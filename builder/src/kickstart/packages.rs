@@ -15,7 +15,7 @@ const MORE: [(&[&str], &str); 4] = [
 ];
 /// Options that an image cannot honour.
 const REFUSED: [(&str, &str); 2] = [
-    ("--default", "which environment is the default is the medium's secret: name it, @^minimal"),
+    ("--default", "the medium decides which environment is the default: name it, as in @^minimal"),
     ("--multilib", "nodes have one architecture: name 32-bit packages, as in glibc.i686"),
 ];
 

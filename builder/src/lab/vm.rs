@@ -182,7 +182,7 @@ pub fn destroy(
         let folder = held.folder.node(&name);
         state::remove(&folder)?;
         held.state.nodes.remove(&name);
-        progress.note(&format!("{name} is gone; its image stays"));
+        progress.note(&format!("removed {name}; its image stays"));
     }
     settle(&mut held)?;
     if held.state.nodes.is_empty() {

@@ -111,7 +111,7 @@ fn came_back(chosen: &Chosen<'_, '_>, deselect: &[String]) -> Vec<String> {
     found
         .map(|(id, word)| {
             format!(
-                "-{word} takes a package off the list, but others need it: {}",
+                "-{word} removes a package from the list, but others need it: {}",
                 unsolvable::chain(chosen, id)
             )
         })

@@ -77,7 +77,7 @@ fn practice(access: &Access, progress: &mut Progress) -> Result<Vec<Source>> {
                 "there is no practice medium at {}, and --offline forbids to fetch the Debian packages that it is made from",
                 place.display()
             ))
-            .hint("run the same command once without --offline"));
+            .hint("run the command once without --offline"));
         }
         None => {
             let debs = cache.part("debs")?;

@@ -147,7 +147,7 @@ fn find_difference(file: &str, filled: &[(&LabNode, FilledKickstart)]) -> Option
         pairs.filter(|((a, b), _)| a != b && !a.trim_start().starts_with("network"));
     let place = differing.next().map(|((_, line), n)| other.lines.place(file, line, n, 1));
     let place = place.map_or_else(|| Place::of_file(file), |p| Place { column: 1, ..p });
-    let message = format!("for {} this is not what it is for the other nodes", node.name);
+    let message = format!("this differs for {} from the other nodes", node.name);
     let hint = "nodes of a role share one installed system; only `network` may differ, \
                 and first boot may do the rest";
     Some(Diagnostic::error(place, message).hint(hint))

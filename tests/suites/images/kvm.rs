@@ -90,7 +90,7 @@ fn a_kvm_that_runs_a_boot_sector_and_no_kernel_is_refused_by_the_probe() {
     let (code, said, _) = host.up(&machines, "2", &["--accelerator", "kvm"]);
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains(&format!("{REFUSED}{why}")), "{said}");
-    assert!(said.contains("leave --accelerator away to emulate"), "{said}");
+    assert!(said.contains("omit --accelerator to emulate"), "{said}");
     assert_eq!(host.half.calls(), ["probe kvm"]);
 }
 

@@ -160,7 +160,7 @@ fn entries_that_contradict_the_file_list() {
     Place::new().refuses(&[rawrpm::of_files(&twice)], "lists /etc/x twice");
     let main = rawrpm::header(63, &rawrpm::entries(&twice[..1]));
     let package = rawrpm::package(&rawrpm::header(62, &[]), &main, &rawrpm::payload(&twice));
-    Place::new().refuses(&[package], "it is there twice");
+    Place::new().refuses(&[package], "it appears twice");
     Place::new().refuses(&[one(|f| f.declared = 3)], "the file list says 4");
     Place::new().refuses(&[one(|f| f.size = 5)], "the file list says 5");
     let other = [File::new("/etc/x", LINK, b"data")];
@@ -233,7 +233,7 @@ fn headers_that_lie_about_themselves() {
     entries.push(Entry::text(1001, "2"));
     Place::new().refuses(
         &[rawrpm::package(&rawrpm::header(62, &[]), &rawrpm::header(63, &entries), b"")],
-        "tag 1001: it is there twice",
+        "tag 1001: it appears twice",
     );
 }
 

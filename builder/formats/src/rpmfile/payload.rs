@@ -95,7 +95,7 @@ impl<'p> Contents<'p> {
         };
         let file = &self.package.files[n];
         if std::mem::replace(&mut self.seen[n], true) {
-            return fail("it is there twice");
+            return fail("it appears twice");
         }
         if entry.mode & file_type::MASK != file.kind() {
             return fail("the file list says that it is something else");

@@ -54,7 +54,7 @@ impl Store {
     /// An environment error when the directory cannot be used.
     pub fn open(state: &Path, lab: &str) -> Result<Self> {
         let folder = Self::folder(state, lab);
-        let what = || format!("cannot keep the lab's secrets in {}", folder.display());
+        let what = || format!("cannot store the lab's secrets in {}", folder.display());
         let lab_folder = state.join(lab);
         private::own_dir(&lab_folder)
             .or_environment(what)

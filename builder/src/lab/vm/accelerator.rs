@@ -9,7 +9,7 @@ use crate::base::error::{Error, Result};
 use crate::base::progress::Progress;
 use std::path::{Path, PathBuf};
 
-const HINT: &str = "leave --accelerator away to emulate the processor where KVM does not work";
+const HINT: &str = "omit --accelerator to emulate the processor where KVM does not work";
 
 /// Decides between KVM and emulation for one QEMU.
 pub struct Chooser {
@@ -115,7 +115,7 @@ impl Chooser {
     /// What cannot be remembered will be found out again.
     fn remember(&self, verdict: &Result<(), String>, progress: &Progress) {
         if let Err(e) = self.verdicts.write(verdict) {
-            progress.note(&format!("what was found of KVM is not kept: {e}"));
+            progress.note(&format!("the result of the KVM probe is not stored: {e}"));
         }
     }
 }

@@ -92,7 +92,7 @@ pub fn read(folders: &[PathBuf]) -> Result<(plan::Lab, Vec<Machine>)> {
     machines.sort_by_key(|m| m.address);
     if let Some(pair) = machines.windows(2).find(|pair| pair[0].address == pair[1].address) {
         return Err(Error::input(format!(
-            "{} is there twice: {} and {}",
+            "{} exists twice: {} and {}",
             pair[1].name,
             pair[0].image.display(),
             pair[1].image.display()

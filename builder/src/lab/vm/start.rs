@@ -170,7 +170,7 @@ fn backend(options: &Up, held: &Held, progress: &Progress) -> Result<Option<Conn
         (Backend::Auto, Some(handle::Network::Namespace(_))) => Backend::Qemu,
         (Backend::Auto, Some(handle::Network::Libvirt(_))) => Backend::Libvirt,
         (backend, Some(network)) if (backend == Backend::Qemu) != network.keeper().is_some() => {
-            return Err(Error::input("the lab is up already, run by the other backend")
+            return Err(Error::input("the lab is already up, run by the other backend")
                 .hint("`imgbuild down` first"));
         }
         (backend, _) => backend,

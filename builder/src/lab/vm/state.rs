@@ -253,7 +253,7 @@ pub fn labs(base: &Path) -> Vec<String> {
 pub fn find(base: &Path, name: Option<&str>) -> Result<Folder> {
     let labs = labs(base);
     let none = || {
-        Error::input(format!("no lab is there (looked in {})", base.display()))
+        Error::input(format!("no lab exists (looked in {})", base.display()))
             .hint("`imgbuild up` creates one from the images of a build")
     };
     match (name, labs.as_slice()) {
@@ -262,7 +262,7 @@ pub fn find(base: &Path, name: Option<&str>) -> Result<Folder> {
         (Some(name), _) => Err(Error::input(format!("there is no lab `{name}`"))
             .hint(format!("labs: {}", labs.join(", ")))),
         (None, [only]) => Ok(Folder::new(base, only)),
-        (None, _) => Err(Error::input("several labs are there; name one by --lab")
+        (None, _) => Err(Error::input("there are several labs; name one by --lab")
             .hint(format!("labs: {}", labs.join(", ")))),
     }
 }

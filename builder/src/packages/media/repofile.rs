@@ -152,7 +152,7 @@ fn sections_of(name: &str, text: &str, problems: &mut Vec<Diagnostic>) -> Vec<Ra
         if let Some(id) = bare.strip_prefix('[').and_then(|b| b.split(']').next()) {
             key.clear();
             if sections.iter().any(|s| s.id == id) {
-                let message = format!("repository `{id}` is there twice");
+                let message = format!("repository `{id}` appears twice");
                 problems.push(Diagnostic::error(Place::new(name, number, 1), message));
             }
             sections.push(Raw { id: id.trim().to_owned(), line: number, options: BTreeMap::new() });

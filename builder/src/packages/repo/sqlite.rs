@@ -145,7 +145,8 @@ impl Database {
         pages: &mut usize,
         on: &mut OnCell<'_>,
     ) -> Result<(), String> {
-        *pages = pages.checked_sub(1).filter(|_| depth < DEEPEST).ok_or("pages in a circle")?;
+        *pages =
+            pages.checked_sub(1).filter(|_| depth < DEEPEST).ok_or("pages that form a loop")?;
         let (start, page) = self.page(number)?;
         let head = if number == 1 { HEADER } else { 0 };
         let damaged = |at: usize| format!("damaged page {number} at byte {}", start + at);

@@ -130,7 +130,7 @@ fn free_id(text: &str, wanted: Option<u32>, whose: &str) -> Result<u32, String> 
 fn add_group(files: &mut AccountFiles, group: &NewGroup) -> Result<u32, String> {
     let NewGroup { name, gid } = group;
     if id_of(&files.group, name).is_some() {
-        return Err(format!("the group {name} exists already"));
+        return Err(format!("the group {name} already exists"));
     }
     let gid = free_id(&files.group, *gid, &format!("the group {name}"))?;
     add_line(&mut files.group, &format!("{name}:x:{gid}:"));
@@ -157,7 +157,7 @@ fn add_user(files: &mut AccountFiles, user: &User) -> Result<Option<Home>, Strin
     if id_of(&files.passwd, name).is_some() {
         if user.uid.is_some() || user.gid.is_some() || user.home.is_some() {
             return Err(format!(
-                "the user {name} exists already; only password and groups can be set"
+                "the user {name} already exists; only password and groups can be set"
             ));
         }
         files.shadow = set_password(&files.shadow, name, &field(&user.login));
@@ -283,14 +283,14 @@ mod tests {
     #[test]
     fn what_is_taken_or_missing_is_said() {
         for (text, why) in [
-            ("group --name=wheel", "the group wheel exists already"),
+            ("group --name=wheel", "the group wheel already exists"),
             ("group --name=x --gid=10", "the number 10 of the group x is taken"),
             ("user --name=x --uid=1", "the number 1 of the user x is taken"),
             ("user --name=x --groups=no", "the group no of the user x does not exist"),
             ("user --name=x --groups=no(y)", "`no(y)` is not a group"),
             (
                 "user --name=bin --uid=7",
-                "the user bin exists already; only password and groups can be set",
+                "the user bin already exists; only password and groups can be set",
             ),
         ] {
             assert_eq!(apply(el7(), &kickstart(text)), Err(why.to_owned()), "{text}");

@@ -169,7 +169,7 @@ fn confine(sandbox: &Sandbox) -> Result<()> {
     prctl::set_dumpable(true)?;
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     seccomp::install()
-        .map_err(|e| format!("the kernel takes no filter of system calls: {e}").into())
+        .map_err(|e| format!("the kernel accepts no filter of system calls: {e}").into())
 }
 
 fn run(sandbox: &Sandbox) -> Result<i32> {

@@ -122,7 +122,7 @@ fn newidmap(program: &str, target: Pid, own: u32, ranges: &[Range]) -> Result<()
 fn refusal(reason: &str) -> Error {
     let setting = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
     let error = Error::environment(format!(
-        "working without root needs a user namespace, which cannot be had: {reason}"
+        "working without root needs a user namespace, which is not available: {reason}"
     ));
     for (path, forbids, line) in [
         ("kernel/unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone=1"),

@@ -125,7 +125,7 @@ fn wait(events: &Receiver<Result<Event, Failure>>, patience: Duration) -> Result
             Ok(event) => return event,
             Err(RecvTimeoutError::Timeout) if since.elapsed() < patience => {}
             Err(RecvTimeoutError::Timeout) => {
-                let why = format!("nothing came for {} s", patience.as_secs());
+                let why = format!("nothing received for {} s", patience.as_secs());
                 return Err(Failure::Passing(why, None));
             }
             Err(RecvTimeoutError::Disconnected) => {

@@ -244,7 +244,7 @@ impl Run<'_> {
             }
             self.sink
                 .add(&bytes)
-                .map_err(|e| Failure::Final(format!("cannot keep what came: {e}")))?;
+                .map_err(|e| Failure::Final(format!("cannot store what was received: {e}")))?;
             (self.wanted.advance)(self.sink.have().saturating_sub(self.most));
             self.most = self.most.max(self.sink.have());
         }

@@ -65,7 +65,7 @@ fn everything_wrong_is_told_with_its_line() {
         "x.repo:4:1: gpgcheck: `maybe` is neither yes nor no",
         "x.repo:5:1: repository `b` has no location",
         "x.repo:7:1: `words` is not `key=value`",
-        "x.repo:8:1: repository `a` is there twice",
+        "x.repo:8:1: repository `a` appears twice",
         "x.repo:10:1: priority: `0` is not such a number",
     ] {
         assert!(error.contains(part), "`{part}` in:\n{error}");
