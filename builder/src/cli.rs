@@ -65,14 +65,14 @@ enum Command {
     Up(vm::Up),
     /// Shuts the lab's virtual machines down.
     Down(vm::Down),
-    /// Shows how the lab's virtual machines stand.
+    /// Shows the status of the lab's virtual machines.
     Status(vm::Status),
     /// Shows the status of a lab's nodes, as they report it, until all are ready or one has failed.
     #[command(
         after_help = "Exit codes: 0 all are ready, 1 one has failed or is not ready in time, 2 usage or input, 3 environment, 130 interrupted."
     )]
     Watch(watch::Watch),
-    /// Joins a virtual machine's serial console.
+    /// Attaches to a virtual machine's serial console.
     Console(vm::Console),
     /// Runs ssh to a virtual machine.
     Ssh(vm::Ssh),

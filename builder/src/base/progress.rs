@@ -50,7 +50,7 @@ impl Unit {
     }
 }
 
-/// Plain mode says something at least this often while a stage goes on.
+/// Plain mode prints something at least this often while a stage goes on.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Progress of one build.

@@ -36,8 +36,8 @@ impl Common {
     }
 }
 
-/// Our directory below the one that `variable` names, or that is `usual` in the home directory (XDG
-/// base directory specification, in which relative paths do not count).
+/// imgbuild's directory below the one that `variable` names, or that is `usual` in the home
+/// directory (XDG base directory specification, in which relative paths do not count).
 fn xdg(variable: &str, usual: &str) -> Option<PathBuf> {
     std::env::var_os(variable)
         .map(PathBuf::from)

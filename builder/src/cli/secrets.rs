@@ -25,7 +25,7 @@ pub struct SecretsArguments {
 enum SecretsCommand {
     /// Says which secrets there are (the default): never their values.
     List(Listing),
-    /// Rotates secrets. The old ones are worth nothing once the images of all nodes are
+    /// Rotates secrets. The old ones become useless once the images of all nodes are
     /// built again and run.
     Rotate(Rotate),
 }
@@ -50,7 +50,7 @@ struct Listing {
 
 #[derive(Args)]
 struct Rotate {
-    /// Names as `list` prints them; all if there is none. With `ca`, everything it has signed.
+    /// Names as `list` prints them; by default all. With `ca`, everything it has signed.
     #[arg(value_name = "SECRET")]
     names: Vec<String>,
     #[command(flatten)]

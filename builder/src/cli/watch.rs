@@ -22,19 +22,19 @@ const COLUMNS: usize = 79;
 
 #[derive(Args)]
 pub struct Watch {
-    /// Node names; all of the lab's if there is none.
+    /// Node names; by default all of the lab's.
     #[arg(value_name = "NODE")]
     nodes: Vec<String>,
-    /// Look once and do not wait: exit 0 when all are ready, else 1.
+    /// Poll once and do not wait: exit 0 when all are ready, else 1.
     #[arg(long)]
     once: bool,
     /// Print each change as a line of JSON, with a schema number.
     #[arg(long)]
     json: bool,
-    /// Seconds between two looks.
+    /// Seconds between two polls.
     #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     interval: u64,
-    /// Seconds after which waiting ends; without it, waiting has no end.
+    /// Seconds after which waiting ends; by default it is indefinite.
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
     /// How the lab is shown: on a terminal as a table that changes, else a line for each change.
@@ -116,7 +116,7 @@ fn waiting(view: &View) -> Error {
     Error::build(format!("not ready: {}", names(view.nodes.iter().filter(ready))))
 }
 
-/// What is on the screen.
+/// State of the screen.
 struct Shown {
     json: bool,
     table: bool,
