@@ -11,7 +11,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
-/// How often waiting for a pipe looks for an interruption, in milliseconds.
+/// How often waiting for a pipe polls for an interruption, in milliseconds.
 const TICK: u16 = 100;
 /// Bytes read from a pipe at a time.
 const PIECE: usize = 64 << 10;

@@ -121,7 +121,7 @@ impl Document {
 }
 
 impl Statement {
-    /// Whether the option is there, with a value that is not empty if it takes one.
+    /// Whether the option is present, with a value that is not empty if it takes one.
     fn says(&self, name: &str) -> bool {
         self.options.iter().any(|(n, v)| *n == name && v.as_deref() != Some(""))
     }

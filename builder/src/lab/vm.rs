@@ -74,7 +74,7 @@ fn wait_until_ready(
     progress: &mut Progress,
 ) -> Result<()> {
     let (folder, mut state) = (held.folder.clone(), held.state.clone());
-    // Others may look and act while we wait.
+    // Others may read and act while we wait.
     drop(held);
     let mut watch = Watch::new(&folder, names, options.timeout);
     loop {

@@ -215,7 +215,7 @@ impl Catalog {
             .unwrap_or(name)
     }
 
-    /// Owners of files that primary metadata does not list. A repository whose list is not there
+    /// Owners of files that primary metadata does not list. A repository whose list is missing
     /// is passed over and named.
     ///
     /// # Errors

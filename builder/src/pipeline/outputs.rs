@@ -128,7 +128,7 @@ fn write(staging: &Staging, name: &str, bytes: &[u8]) -> Result<()> {
     private::write(&path, bytes).or_build(|| format!("cannot write {}", path.display()))
 }
 
-/// Room for the tree (with a bootstrap root) if it is not there yet, and for the images: a
+/// Room for the tree (with a bootstrap root) if it does not exist yet, and for the images: a
 /// sparse raw one at a time and what is kept of each.
 fn check_space(options: &BuildOptions, context: &BuildContext) -> Result<()> {
     let installed = planning::installed(&context.catalog, &context.plan);

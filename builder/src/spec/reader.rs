@@ -292,7 +292,7 @@ impl<'r, 'a> Table<'r, 'a> {
         }
     }
 
-    /// Whether `key` is there and not an empty list (its items may be wrong).
+    /// Whether `key` is present and not an empty list (its items may be wrong).
     pub fn has_items(&self, key: &str) -> bool {
         let items = |v: &Spanned<DeValue<'_>>| v.get_ref().as_array().is_none_or(|a| !a.is_empty());
         self.value(key).is_some_and(items)

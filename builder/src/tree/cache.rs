@@ -47,7 +47,7 @@ impl Cache {
         }
         let temporary = Scratch::new(&self.folder, cache::TREE).or_environment(what)?;
         make(temporary.path())?;
-        // A tree that is there is trusted: all of it has to be on the disk before its name is.
+        // A tree that exists is trusted: all of it has to be on the disk before its name is.
         durable::sync_filesystem(temporary.path()).or_environment(what)?;
         durable::rename(temporary.path(), &place).or_environment(what)?;
         temporary.keep();
@@ -63,7 +63,7 @@ impl Cache {
         }
     }
 
-    /// Whether the tree of this digest is there.
+    /// Whether the tree of this digest exists.
     pub fn has(&self, digest: &str) -> bool {
         self.place(digest).is_dir()
     }

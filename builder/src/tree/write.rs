@@ -21,7 +21,7 @@ pub fn write(tree: &Tree, point: &Path, progress: &mut (dyn FnMut(u64) + Send)) 
     let place = |name: &[u8]| point.join(OsStr::from_bytes(name));
     let shown = |name: &[u8]| format!("/{}", String::from_utf8_lossy(name));
     let mut done = 0;
-    // Files before further names of them; directories are there before what is in them.
+    // Files before further names of them; directories exist before what is in them.
     for links in [false, true] {
         for (name, entry) in &tree.entries {
             if matches!(entry.content, Content::Hardlink(_)) != links {

@@ -75,7 +75,7 @@ const MOST_PATH_BYTES: usize = 1 << 28;
 /// `PATH_MAX`.
 const LONGEST_PATH: usize = 4096;
 
-/// The values of one tag for `files` files: `absent` for each when the tag is not there, else
+/// The values of one tag for `files` files: `absent` for each when the tag is absent, else
 /// its count has to be right.
 fn column<T: Clone>(
     header: &Header,

@@ -223,7 +223,7 @@ impl Header {
         Some(at - start)
     }
 
-    /// Whether the tag is there.
+    /// Whether the tag is present.
     pub fn has(&self, tag: u32) -> bool {
         self.index.contains_key(&tag)
     }

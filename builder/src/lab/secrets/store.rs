@@ -1,4 +1,4 @@
-//! Where a lab's secrets are kept: one directory (0700) of files (0600). A file that is there is
+//! Where a lab's secrets are kept: one directory (0700) of files (0600). A file that exists is
 //! used; one that is not is created, so that a rebuilt image holds the same secrets.
 
 use super::exchange::{exchange, restore_interrupted};
@@ -48,7 +48,7 @@ impl Store {
         Self::folder(state, lab).join(CA_KEY).exists()
     }
 
-    /// Takes hold of the secrets of `lab`; their directory is created if it is not there.
+    /// Takes hold of the secrets of `lab`; their directory is created if it does not exist.
     ///
     /// # Errors
     /// An environment error when the directory cannot be used.
@@ -72,7 +72,7 @@ impl Store {
         Ok(Self { files: Files(folder), lab: lab.to_owned(), _lock: Some(lock) })
     }
 
-    /// What the images of these nodes get, by node; what is not there yet is created. Tells
+    /// What the images of these nodes get, by node; what does not exist yet is created. Tells
     /// whether anything was.
     ///
     /// # Errors
@@ -142,7 +142,7 @@ impl Store {
         Ok(subjects.filter_map(|s| Some((s.name, s.address?))).collect())
     }
 
-    /// Everything that is there.
+    /// Everything that exists.
     ///
     /// # Errors
     /// An environment error when the folder cannot be read.

@@ -106,7 +106,7 @@ pub fn is_unproven(node: &VmNode, report: &ConsoleReport) -> bool {
     node.accelerator == KVM && report.phase != Phase::System
 }
 
-/// For how long a machine's console has shown nothing new, as watched since the first look.
+/// For how long a machine's console has shown nothing new, as watched since the first poll.
 #[derive(Clone, Debug, Default)]
 pub struct Silence(Option<(u64, Duration)>);
 

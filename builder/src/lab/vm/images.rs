@@ -169,7 +169,7 @@ fn of_manifest(manifest: &Manifest, folder: &Path) -> Result<Vec<Machine>> {
 /// The machines called `names`, all of them when no name is given.
 ///
 /// # Errors
-/// An input error naming what is there.
+/// An input error naming what exists.
 pub fn choose<'a>(machines: &'a [Machine], names: &[String]) -> Result<Vec<&'a Machine>> {
     if names.is_empty() {
         return Ok(machines.iter().collect());

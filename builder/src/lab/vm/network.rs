@@ -97,7 +97,7 @@ pub fn tap(address: Ipv4Addr) -> String {
     format!("tap{:08x}", u32::from(address))
 }
 
-/// Creates a node's interface on the bridge, unless it is there.
+/// Creates a node's interface on the bridge, unless it exists.
 ///
 /// # Errors
 /// An environment error with `ip`'s message.

@@ -82,12 +82,12 @@ impl Process {
     }
 }
 
-/// Start time of a process that is there and no zombie.
+/// Start time of a process that exists and is not a zombie.
 fn start_time(pid: i32) -> Option<u64> {
     stat(pid, 22)
 }
 
-/// A number of a process that is there and no zombie: the `field` of its `stat`, counted as in
+/// A number of a process that exists and is not a zombie: the `field` of its `stat`, counted as in
 /// proc(5).
 fn stat(pid: i32, field: usize) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

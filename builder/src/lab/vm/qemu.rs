@@ -46,7 +46,7 @@ pub struct Start<'a> {
     pub firmware: Firmware,
 }
 
-/// Creates the node's disk, unless it is there: an overlay, so that the image stays as built.
+/// Creates the node's disk, unless it exists: an overlay, so that the image stays as built.
 ///
 /// # Errors
 /// A build error when it cannot be written.

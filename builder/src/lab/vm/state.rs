@@ -161,7 +161,7 @@ pub struct Held {
 }
 
 impl Held {
-    /// Takes hold of the lab's state, which is begun if it is not there.
+    /// Takes hold of the lab's state, which is begun if it does not exist.
     ///
     /// # Errors
     /// An environment error when the directory cannot be used; an input error when a lab of this
@@ -187,7 +187,7 @@ impl Held {
         Ok(Self { folder, state, _lock: lock })
     }
 
-    /// Takes hold of a lab that is there.
+    /// Takes hold of a lab that exists.
     ///
     /// # Errors
     /// As [`Folder::read`].
@@ -249,7 +249,7 @@ pub fn labs(base: &Path) -> Vec<String> {
 /// The lab that is meant: the one named, or the only one.
 ///
 /// # Errors
-/// An input error that lists what is there.
+/// An input error that lists what exists.
 pub fn find(base: &Path, name: Option<&str>) -> Result<Folder> {
     let labs = labs(base);
     let none = || {
@@ -270,7 +270,7 @@ pub fn find(base: &Path, name: Option<&str>) -> Result<Folder> {
 /// The nodes of `state` called `names`, all when no name is given.
 ///
 /// # Errors
-/// An input error that lists what is there.
+/// An input error that lists what exists.
 pub fn choose(state: &State, names: &[String]) -> Result<Vec<String>> {
     if names.is_empty() {
         return Ok(state.nodes.keys().cloned().collect());

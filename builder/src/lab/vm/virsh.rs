@@ -163,7 +163,7 @@ pub struct Domain {
 }
 
 impl Domain {
-    /// Defines the machine that `xml` describes, again if it is there, and starts it.
+    /// Defines the machine that `xml` describes, again if it exists, and starts it.
     ///
     /// # Errors
     /// An environment error with virsh's message; nothing is left then.

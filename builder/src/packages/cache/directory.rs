@@ -80,7 +80,7 @@ impl Folder {
         require_writable(&self.root, what)
     }
 
-    /// One of its directories, created if it is not there. From now on nothing that is used is
+    /// One of its directories, created if it does not exist. From now on nothing that is used is
     /// removed by others.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// Everything else is for [`super::Access::open`].
 ///
 /// # Errors
-/// An input error when it is not there or nothing of these.
+/// An input error when it does not exist or is none of these.
 pub fn open(specification: &str) -> Result<Arc<dyn Medium>> {
     let path = Path::new(specification.strip_prefix("file://").unwrap_or(specification));
     let missing = |e: &dyn std::fmt::Display| {

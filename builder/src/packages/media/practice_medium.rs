@@ -89,7 +89,7 @@ impl Partial {
         let path = self.0.path();
         fs::set_permissions(path, Permissions::from_mode(private::public_mode(0o777)))
             .or_environment(what)?;
-        // One that is there is trusted: all of it has to be on the disk before its name is.
+        // One that exists is trusted: all of it has to be on the disk before its name is.
         durable::sync_filesystem(path).or_environment(what)?;
         durable::rename(path, output).or_environment(what)?;
         self.0.keep();

@@ -51,7 +51,7 @@ impl Access {
     /// `metalink=` with a URL or file. `notes` hears what is left out and why.
     ///
     /// # Errors
-    /// An input error when it is not there or nothing of these, or the error of fetching.
+    /// An input error when it does not exist or is none of these, or the error of fetching.
     pub fn open(&self, word: &str, notes: &mut Vec<String>) -> Result<Vec<Source>> {
         for (key, metalink) in [("mirrorlist=", false), ("metalink=", true)] {
             if let Some(list) = word.strip_prefix(key) {

@@ -225,7 +225,7 @@ pub(super) fn located(base: &str, href: &str) -> Result<String, String> {
     })
 }
 
-/// An attribute's number; 0 when the attribute is not there.
+/// An attribute's number; 0 when the attribute is absent.
 fn number<T: std::str::FromStr + Default>(text: &str) -> Result<T, String> {
     if text.is_empty() {
         return Ok(T::default());

@@ -136,7 +136,7 @@ impl Database {
         found.ok_or_else(|| format!("the database has no table {name}"))
     }
 
-    /// Walks a table's b-tree. `pages` bounds how many pages are looked at: more than there are
+    /// Walks a table's b-tree. `pages` bounds how many pages are read: more than there are
     /// would be a circle.
     fn walk(
         &self,

@@ -105,7 +105,7 @@ pub fn enter(
     Ok(())
 }
 
-/// A directory below `root` to mount on, created with `mode` if it is not there. A link on the
+/// A directory below `root` to mount on, created with `mode` if it does not exist. A link on the
 /// way could lead out of the root: it is refused.
 fn mount_point(root: &Path, inside: &str, mode: u32) -> Result<PathBuf> {
     let mut place = root.to_owned();

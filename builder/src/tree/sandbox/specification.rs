@@ -16,7 +16,7 @@ pub const SILENCE: Duration = Duration::from_secs(30 * 60);
 pub struct Bind {
     /// The directory outside.
     pub host: PathBuf,
-    /// Its absolute place inside, created if it is not there.
+    /// Its absolute place inside, created if it does not exist.
     pub inside: String,
     /// Whether writing to it fails.
     pub read_only: bool,

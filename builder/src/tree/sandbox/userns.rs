@@ -74,7 +74,7 @@ fn pipe() -> Result<(PipeReader, PipeWriter)> {
     io::pipe().or_environment(|| "cannot create a pipe".to_owned())
 }
 
-/// The helper process: waits until the namespace is there, then has its maps written; says
+/// The helper process: waits until the namespace exists, then has its maps written; reports
 /// why not on `answer`.
 fn write_maps(
     mut go: PipeReader,
