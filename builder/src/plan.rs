@@ -1,5 +1,5 @@
-//! The plan: everything a build will do, decided before anything is done. Making it is
-//! pure; it reads no clock and holds no secret.
+//! The plan: everything a build will do, decided before anything is done. Planning is pure: it
+//! reads no clock, and a plan holds no secret.
 
 pub mod boot_config;
 pub mod node;

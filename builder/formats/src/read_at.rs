@@ -1,4 +1,4 @@
-//! Reading at an offset: what the readers of images and filesystems take.
+//! Reading at an offset: the interface of the readers of images and filesystems.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};

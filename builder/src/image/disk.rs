@@ -1,5 +1,5 @@
 //! Tree + identity → disk image: partition table, boot loader and filesystems written
-//! straight into a sparse file; except for XFS without mount, loop device or root.
+//! straight into a sparse file, without mount, loop device or root (XFS excepted).
 
 mod split;
 mod xfs;

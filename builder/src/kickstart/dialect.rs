@@ -1,5 +1,5 @@
-//! The RHEL 7 dialect as data: every command and section, its options and
-//! arguments, and what becomes of it in an image.
+//! The RHEL 7 dialect as data: every command and section, its options and arguments, and how an
+//! image supports it.
 //!
 //! Option notation: `--flag`; `--name=TEXT`, `INT`, `LIST` (comma-separated), `BOOL`
 //! or `a|b|c` (one of these, after `~` in either case); `!` before `=` marks a required

@@ -1,4 +1,4 @@
-//! What parsing gathers: the kickstart so far, its report and its diagnostics.
+//! Parser state: the kickstart so far, its report and its diagnostics.
 
 use super::model::Kickstart;
 use super::options::Parsed;

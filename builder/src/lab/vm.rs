@@ -1,6 +1,6 @@
 //! The lab's virtual machines: brought up from the images of a build, watched until their
 //! firstboot reports, shut down, removed. Each runs on an overlay, so that images stay as
-//! they were built. Nothing is touched that was not started here.
+//! they were built. Only resources that were started here are touched.
 
 mod accelerator;
 mod access;

@@ -1,4 +1,4 @@
-//! How the nodes of a lab stand, asked over mutual TLS with the key of the user's machine. A
+//! Status of the nodes of a lab, queried over mutual TLS with the key of the user's machine. A
 //! node that does not answer is shown as the others last saw it.
 
 use contract::peers::client;

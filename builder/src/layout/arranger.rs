@@ -1,4 +1,4 @@
-//! What laying out a disk works with.
+//! State of laying out a disk.
 
 use super::autopart::{expand_automatic, swap_mib};
 use super::request::{SizeRequest, StorageRequest};

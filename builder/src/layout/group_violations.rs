@@ -1,4 +1,4 @@
-//! What of volume groups and logical volumes a layout cannot hold.
+//! Volume groups and logical volumes that a layout does not support.
 
 use super::request::{StorageRequest, Target, VolumeRequest};
 use crate::base::diagnostic::Diagnostic;

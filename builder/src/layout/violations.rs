@@ -1,6 +1,5 @@
-//! What of the storage commands a layout cannot hold: the one place that
-//! says so. A line refused here is refused in the compatibility report, and a build
-//! stops at it.
+//! Storage commands that a layout does not support: the one place that decides. A line refused here
+//! is refused in the compatibility report, and a build stops at it.
 
 use super::group_violations::find_group_violations;
 use super::model::Format;

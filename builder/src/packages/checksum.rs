@@ -1,4 +1,4 @@
-//! Checksums by the names that repodata uses, fed piece by piece.
+//! Checksums by the names that repodata uses, computed incrementally.
 
 use crate::base::error::{Context, Result};
 use crate::base::interrupt;

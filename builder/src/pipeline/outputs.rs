@@ -1,4 +1,4 @@
-//! Disks and records → the files of a build, put out together.
+//! Disks and records → the files of a build, published together.
 
 use super::context::BuildContext;
 use super::disks::{self, Disks};

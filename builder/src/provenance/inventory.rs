@@ -17,7 +17,7 @@ const FILE: &str = "packages.json";
 pub struct About {
     /// `name-[epoch:]version-release.arch`.
     pub nevra: String,
-    /// Licence in the packager's words.
+    /// Licence as the packager wrote it.
     pub license: String,
     /// Who distributes it, else empty.
     pub vendor: String,

@@ -26,7 +26,7 @@ pub struct ManifestPackage {
     pub sha256: String,
     /// Repository id.
     pub repository: String,
-    /// Licence in the packager's words.
+    /// Licence as the packager wrote it.
     pub license: String,
     /// Who distributes it, else empty.
     pub vendor: String,

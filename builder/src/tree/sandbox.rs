@@ -1,5 +1,5 @@
 //! Runs a target's program inside the target's own root: in namespaces of its own, without
-//! network, killed as a whole when we end. The host's distribution never touches the target.
+//! network, killed as a whole when imgbuild ends. The host's distribution never touches the target.
 //! It takes root, which [`userns`] gives to a user without.
 //!
 //! Packages are not trusted with the host. The layers, each in a module of its own: `mounts`

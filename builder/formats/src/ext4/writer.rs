@@ -1,4 +1,4 @@
-//! Puts the pieces in their places.
+//! Writes the parts of a filesystem to their places.
 
 use super::alloc::{Allocator, Run};
 use super::error::Ext4Error;

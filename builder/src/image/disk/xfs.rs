@@ -1,7 +1,7 @@
 //! XFS: created by the target's own mkfs.xfs in the sandbox, filled by this machine's kernel.
 //! That needs root, loop devices and a kernel with XFS. The mount is in a namespace of one
-//! thread and the loop device goes with it: nothing is left, however we end. It is filled
-//! where it is in the image; only in a logical volume of several pieces, which a loop device
+//! thread and the loop device goes with it: nothing is left, however imgbuild ends. It is filled
+//! where it is in the image; only in a logical volume of several extents, which a loop device
 //! cannot show, it is filled in a file first.
 
 use crate::base::error::{Context, Error, Result};

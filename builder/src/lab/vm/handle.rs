@@ -1,4 +1,4 @@
-//! What was started here, by whatever runs it: a machine, and the network of a lab.
+//! Handles of what was started here, under either backend: a machine, and the network of a lab.
 
 use super::process::Process;
 use super::{qemu, qmp, virsh};

@@ -1,4 +1,4 @@
-//! What the user chooses of the machines.
+//! The user's options for the machines.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Processes that outlive us, known again without mistake: by number, start time and boot.
+//! Processes that outlive imgbuild, identified without ambiguity: by number, start time and boot.
 
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Starting machines: by libvirt where it runs, else by QEMU in a lab network of our own.
+//! Starting machines: by libvirt where it runs, else by QEMU in a lab network of its own.
 
 use super::accelerator::Chooser;
 use super::handle;

@@ -1,4 +1,4 @@
-//! How labs stand: `imgbuild status`.
+//! Status of labs: `imgbuild status`.
 
 use super::console::{self, Readiness};
 use super::health::{self, Stop};

@@ -1,4 +1,4 @@
-//! Removing from the cache: by kind, down to a size, what was not used for longest first.
+//! Removing from the cache: by kind, down to a size, least recently used first.
 
 use super::dead;
 use super::directory::Folder;

@@ -1,4 +1,4 @@
-//! What every medium can do, and what media share in doing it.
+//! The interface of every medium, and what media share in implementing it.
 
 use super::network::Network;
 use crate::base::error::{Context, Error, Result};

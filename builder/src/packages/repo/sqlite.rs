@@ -1,7 +1,7 @@
 //! Reading whole tables of an SQLite 3 file. Source: <https://www.sqlite.org/fileformat2.html>.
 //!
 //! Repositories of EL7's time carry their metadata as SQLite databases too, and some nothing
-//! else. All that is wanted of them is every row of a few tables, which needs no SQL and no
+//! else. All that is needed of them is every row of a few tables, which needs no SQL and no
 //! database engine in C on bytes that may be hostile.
 
 /// Fields of the file's header.

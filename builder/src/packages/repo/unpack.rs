@@ -1,4 +1,4 @@
-//! Metadata files uncompressed piece by piece, within limits: a file of a few kilobytes can hold
+//! Metadata files uncompressed incrementally, within limits: a file of a few kilobytes can hold
 //! any number of bytes.
 
 use super::repomd::Data;

@@ -1,4 +1,4 @@
-//! The packages that are chosen, and what can be asked of them.
+//! The chosen packages, and queries over them.
 
 use super::arch;
 use super::index::{Id, Index};

@@ -1,6 +1,6 @@
-//! What became of a request.
+//! The result of a request.
 
-/// What became of a request's words.
+/// The result of a request's names.
 #[derive(Default)]
 pub struct SelectionOutcome {
     /// Words that name nothing, as sentences.

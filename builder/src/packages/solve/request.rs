@@ -1,4 +1,4 @@
-//! What is asked for.
+//! A request for packages.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Why something cannot be installed, in words.
+//! Why something cannot be installed, as a message.
 
 use super::chosen::{Chosen, Missing, Reason};
 use super::index::Id;

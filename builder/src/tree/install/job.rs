@@ -1,4 +1,4 @@
-//! What is to be installed, and who hears of it.
+//! What is to be installed, and who gets the reports.
 
 use crate::plan::LeftOut;
 use std::path::PathBuf;

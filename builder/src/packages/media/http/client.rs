@@ -1,4 +1,4 @@
-//! One request and its answer. Each runs in a thread of its own that hands over what arrives,
+//! One request and its answer. Each runs in a thread of its own that passes on what arrives,
 //! so that a name server, a connection or a server that does not answer keeps nobody from
 //! seeing an interruption, and silence is noticed.
 

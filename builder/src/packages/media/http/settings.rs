@@ -1,4 +1,4 @@
-//! How one server is talked to, in yum's terms.
+//! Connection settings of one server, in yum's terms.
 
 use std::path::PathBuf;
 use std::time::Duration;
