@@ -40,27 +40,28 @@ enum Command {
     /// Builds images (the default).
     #[command(after_help = EXIT_CODES)]
     Build(build_images::BuildImagesArguments),
-    /// Removes from the cache what was not used for longest, or all of some kinds.
+    /// Removes the least recently used entries of the cache, or all of some kinds.
     Clean(clean::CleanArguments),
     /// Prints a kickstart in normal form, or as a node gets it.
     #[command(after_help = EXIT_CODES)]
     Kickstart(kickstart::KickstartArguments),
-    /// Says what a build would do, or which packages a request would install.
+    /// Prints what a build would do, or which packages a request would install.
     Plan(plan::PlanArguments),
-    /// Makes the practice medium: install trees and ISOs laid out like CentOS 7's, from Debian packages.
+    /// Creates the practice medium: install trees and ISOs laid out like CentOS 7's, from Debian
+    /// packages.
     Practice(practice::PracticeArguments),
     /// Compares two builds: packages, settings, files, the text of configuration.
     #[command(after_help = "Exit codes: 0 nothing differs, 4 something differs, 2 usage or input.")]
     Diff(diff::DiffArguments),
-    /// Tells what a disk image is: partitions, system, kernels, node.
+    /// Describes a disk image: partitions, system, kernels, node.
     Inspect(inspect::InspectArguments),
-    /// Checks a kickstart or a profile, and says what becomes of each line in an image.
+    /// Checks a kickstart or a profile, and reports how an image supports each line.
     #[command(after_help = EXIT_CODES)]
     Validate(validate::ValidateArguments),
-    /// Lists the secrets of a lab, without their values, or makes new ones.
+    /// Lists the secrets of a lab, without their values, or rotates them.
     #[command(after_help = EXIT_CODES)]
     Secrets(secrets::SecretsArguments),
-    /// Brings the lab's virtual machines up from the images of builds, and waits for firstboot.
+    /// Starts the lab's virtual machines from the images of builds, and waits for firstboot.
     #[command(after_help = EXIT_CODES)]
     Up(vm::Up),
     /// Shuts the lab's virtual machines down.

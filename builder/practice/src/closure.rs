@@ -36,7 +36,7 @@ pub struct RpmTarget {
 pub struct Index {
     /// RPMs by name.
     pub targets: BTreeMap<String, RpmTarget>,
-    /// Each RPM's version, those made here included.
+    /// Each RPM's version, those created here included.
     pub versions: BTreeMap<String, Evr>,
     /// Debian package to RPM.
     rpm_of: BTreeMap<String, String>,

@@ -15,7 +15,7 @@ pub fn placed(source: &Source) -> Result<Vec<RpmItem>> {
         .or_build(|| format!("cannot unpack {}", source.path.display()))
 }
 
-/// Makes the RPM of `target`.
+/// Creates the RPM of `target`.
 pub fn convert(target: &RpmTarget, index: &Index) -> Result<Rpm> {
     let mut items: BTreeMap<String, RpmItem> = BTreeMap::new();
     let mut requires = Vec::new();
@@ -59,7 +59,7 @@ pub fn convert(target: &RpmTarget, index: &Index) -> Result<Rpm> {
     Ok(finish(rpm))
 }
 
-/// Makes a package that has no Debian counterpart.
+/// Creates a package that has no Debian counterpart.
 pub fn generate(package: &generated::GeneratedPackage, time: u32) -> Rpm {
     let rpm = Rpm {
         name: package.name.into(),

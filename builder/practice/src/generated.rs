@@ -1,7 +1,7 @@
 //! Packages without a Debian counterpart: CentOS's base packages and names
 //! that a kickstart asks for.
 
-/// A package made here.
+/// A package created here.
 pub struct GeneratedPackage {
     /// RPM name.
     pub name: &'static str,

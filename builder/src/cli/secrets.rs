@@ -23,7 +23,7 @@ pub struct SecretsArguments {
 
 #[derive(Subcommand)]
 enum SecretsCommand {
-    /// Says which secrets there are (the default): never their values.
+    /// Lists the secrets (the default), never their values.
     List(Listing),
     /// Rotates secrets. The old ones become useless once the images of all nodes are
     /// built again and run.
@@ -148,7 +148,7 @@ fn rotate(a: &Rotate) -> Result<()> {
     print(&report(&lab, &rotated, &nodes))
 }
 
-/// What was made anew, and what has to be done so that the old ones are worth nothing.
+/// What was rotated, and what has to be done so that the old ones become useless.
 fn report(lab: &str, rotated: &[SecretKind], nodes: &[String]) -> String {
     let mut text = String::new();
     for kind in rotated {

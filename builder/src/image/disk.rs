@@ -107,7 +107,7 @@ fn write_table(file: &File, layout: &Layout, boot: &[u8; 440]) -> Result<()> {
         .or_build(|| "partition table".to_owned())
 }
 
-/// A group in LVM's terms: where its logical volumes are is told in extents.
+/// A group in LVM's terms: where its logical volumes are is given in extents.
 fn volume_group(
     layout: &Layout,
     group: &layout::VolumeGroup,
@@ -203,7 +203,7 @@ fn write_filesystems(
 fn write_esp(file: &File, device: &Device<'_>, files: &Files, content: &DiskContent) -> Result<()> {
     let mut stream = Stream { area: area(file, device), at: 0 };
     let serial = u32::from_str_radix(&files.uuid.replace('-', ""), 16)
-        .or_build(|| format!("`{}` is no FAT serial number", files.uuid))?;
+        .or_build(|| format!("`{}` is not a FAT serial number", files.uuid))?;
     let options = fat::FatOptions {
         size: device.size,
         serial,

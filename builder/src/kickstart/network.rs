@@ -118,7 +118,7 @@ fn read_addresses(parsed: &Parsed<'_>) -> Result<NetworkCommand, Refused> {
 
 fn read_mtu(parsed: &Parsed<'_>) -> Result<Option<u32>, Refused> {
     let value = parsed.get("--mtu").filter(|v| !v.text.is_empty());
-    let not_a_number = |text: &str| ("--mtu", format!("`{text}` is no number"));
+    let not_a_number = |text: &str| ("--mtu", format!("`{text}` is not a number"));
     value.map(|v| v.text.parse().map_err(|_| not_a_number(v.text))).transpose()
 }
 

@@ -100,7 +100,7 @@ fn ask(pki: &Pki, target: &WatchTarget) -> Result<Status, String> {
     serde_json::from_slice(&body).map_err(|e| format!("its answer is not understood: {e}"))
 }
 
-/// By the node's own word.
+/// Self-reported.
 fn own(target: &WatchTarget, status: &Status) -> Row {
     let step = find_current(&status.steps);
     Row {
@@ -115,7 +115,7 @@ fn own(target: &WatchTarget, status: &Status) -> Row {
     }
 }
 
-/// By the word of the node that heard of it last.
+/// As reported by the node that saw it last.
 fn told(
     target: &WatchTarget,
     why: &str,

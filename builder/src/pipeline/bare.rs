@@ -20,7 +20,7 @@ pub struct Selection {
     pub repositories: Vec<Repository>,
     /// Packages by name.
     pub packages: Vec<PlanPackage>,
-    /// Asked for but not on the media, and why that is no error.
+    /// Asked for but not on the media, and why that is not an error.
     pub skipped: Vec<String>,
 }
 

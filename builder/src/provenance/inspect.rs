@@ -35,7 +35,7 @@ pub struct Description {
     /// The node's firstboot spec: lab, name, role, address, plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<InspectedNode>,
-    /// Packages, where a manifest is beside the image.
+    /// Packages, where a manifest is next to the image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub packages: Option<u64>,
     /// What could not be read, and why.

@@ -56,7 +56,7 @@ pub fn write(folder: &Path, packages: &[&Path]) -> Result<()> {
 /// What is known of the plan's packages, in the plan's order, from the tree in `folder`.
 ///
 /// # Errors
-/// A build error when it is not there or lacks one of them.
+/// A build error when it does not exist or lacks one of them.
 pub fn read(folder: &Path, packages: &[plan::PlanPackage]) -> Result<Vec<About>> {
     let place = folder.join(FILE);
     let what = || format!("cannot read {}", place.display());

@@ -176,7 +176,7 @@ impl Manifest {
     /// The node that an image file is of: by the file's name, or because there is only one.
     ///
     /// # Errors
-    /// An input error when it cannot be told.
+    /// An input error when it is unknown.
     pub fn node_of(&self, image: &Path) -> Result<&ManifestNode> {
         let name = image.file_name().unwrap_or_default().to_string_lossy();
         let stem = image.file_stem().unwrap_or_default().to_string_lossy();

@@ -85,7 +85,7 @@ fn entry(
             Ok(())
         }
         file_type::SYMLINK => {
-            // `/bin` and the like are there already; a link never replaces a folder.
+            // `/bin` and the like already exist; a link never replaces a directory.
             if fs::symlink_metadata(place).is_ok_and(|m| m.is_dir()) {
                 return Ok(());
             }

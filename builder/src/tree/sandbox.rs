@@ -8,7 +8,7 @@
 //!
 //! A fork of a process with threads may do almost nothing, so this program runs itself again
 //! ([`ARGUMENT`]) with the specification on standard input, a socket; that second,
-//! single-threaded process makes the namespaces and answers with a [`SandboxReport`].
+//! single-threaded process creates the namespaces and answers with a [`SandboxReport`].
 
 use crate::base::error::{Class, Context, Error, Result};
 use nix::sys::signal::{Signal, kill, killpg};
@@ -127,7 +127,7 @@ impl Sandbox {
     }
 }
 
-/// What the inside says; nothing where it could not be made, which its exit code tells.
+/// What the inside reports; nothing where it could not be created, which its exit code shows.
 fn report(socket: UnixStream) -> SandboxReport {
     let mut text = String::new();
     let _ = BufReader::new(socket.take(1 << 16)).read_line(&mut text);

@@ -115,7 +115,7 @@ pub fn plan(tree: &Tree) -> Result<Layout<'_>, IsoWriteError> {
         let lost = source.children.keys().find(|parent| {
             tree.entries.get(**parent).is_none_or(|entry| entry.content != Content::Dir)
         });
-        return Err(IsoWriteError::path(lost.copied().unwrap_or_default(), "is no directory"));
+        return Err(IsoWriteError::path(lost.copied().unwrap_or_default(), "is not a directory"));
     }
     Ok(layout)
 }

@@ -98,7 +98,7 @@ impl<'p> Contents<'p> {
             return fail("it appears twice");
         }
         if entry.mode & file_type::MASK != file.kind() {
-            return fail("the file list says that it is something else");
+            return fail("the file list has something else");
         }
         if file.is(flag::GHOST) && file.kind() == REGULAR {
             return fail("it is a %ghost, which has no content");

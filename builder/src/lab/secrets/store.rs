@@ -145,7 +145,7 @@ impl Store {
     /// Everything that exists.
     ///
     /// # Errors
-    /// An environment error when the folder cannot be read.
+    /// An environment error when the directory cannot be read.
     pub fn items(&self) -> Result<Vec<SecretItem>> {
         let what = || format!("cannot read {}", self.files.0.display());
         let names = self.files.names()?;
@@ -175,7 +175,7 @@ impl Store {
     /// certificates for all. The old ones stay until the new ones are whole.
     ///
     /// # Errors
-    /// An input error for a name that is not there; an environment error when writing fails.
+    /// An input error for a name that does not exist; an environment error when writing fails.
     pub fn rotate(&self, names: &[String]) -> Result<Vec<SecretKind>> {
         let items = self.items()?;
         for name in names {

@@ -129,7 +129,7 @@ fn check_images(held: &Held, off: &[&Machine]) -> Result<()> {
                 "{name}: the image has changed since its machine was created"
             ))
             .hint(format!(
-                "`imgbuild destroy {name}` removes the old machine's disk; then `imgbuild up {name}`"
+                "`imgbuild destroy {name}` removes the old disk; then `imgbuild up {name}`"
             )));
         }
     }

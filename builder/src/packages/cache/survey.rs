@@ -117,7 +117,7 @@ fn leftovers(root: &Path) -> Result<Vec<CacheEntry>> {
     Ok(found)
 }
 
-/// Installed trees, and those that are being made.
+/// Installed trees, and those that are being created.
 fn trees(root: &Path) -> Result<Vec<CacheEntry>> {
     let mut found = Vec::new();
     for folder in dead::trees(root) {

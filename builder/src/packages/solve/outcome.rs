@@ -3,7 +3,7 @@
 /// The result of a request's names.
 #[derive(Default)]
 pub struct SelectionOutcome {
-    /// Words that name nothing, as sentences.
+    /// Names that match nothing, as sentences.
     pub problems: Vec<String>,
     /// What is left out, and why that is not an error.
     pub skipped: Vec<String>,

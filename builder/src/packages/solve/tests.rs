@@ -257,9 +257,8 @@ fn a_deselected_package_stays_away_unless_needed() {
     assert_eq!(solution.packages, [0, 1]);
     assert_eq!(
         solution.notes,
-        [
-            "-lib removes a package from the list, but others need it: lib-1-1.x86_64 (for app, requested)"
-        ]
+        ["-lib removes a package from the list, but others need it: \
+             lib-1-1.x86_64 (for app, requested)"]
     );
     r.deselect.clear();
     r.exclude = vec!["lib".to_owned()];

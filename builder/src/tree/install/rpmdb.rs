@@ -4,7 +4,7 @@
 //!
 //! The tree's own `db_dump` and `db_load` (rpm of EL7 needs their package) take the headers
 //! out and put them back with the build's time, and its own `rpm --rebuilddb` makes the
-//! indexes anew. Sources: db_dump(1) for the text form, rpm's `lib/header.c` for the blobs.
+//! indexes again. Sources: db_dump(1) for the text form, rpm's `lib/header.c` for the blobs.
 
 use super::job::Listener;
 use crate::base::error::{Context, Error, Result};

@@ -76,7 +76,7 @@ fn file_type(field: &str) -> std::result::Result<SeFileKind, String> {
         "-b" => SeFileKind::BlockDevice,
         "-p" => SeFileKind::Fifo,
         "-s" => SeFileKind::Socket,
-        other => return Err(format!("`{other}` is no file type")),
+        other => return Err(format!("`{other}` is not a file type")),
     })
 }
 

@@ -130,7 +130,7 @@ pub enum DownloadOutcome {
 /// Fetches a file.
 ///
 /// # Errors
-/// Interruption, or an input error with every server's last word.
+/// Interruption, or an input error with every server's last message.
 pub fn fetch(client: &Client, wanted: &Wanted, sink: &mut dyn Sink) -> Result<DownloadOutcome> {
     let mut run = Run {
         client,
@@ -192,7 +192,8 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn attempt(&mut self, server: usize) -> Result<DownloadOutcome, Failure> {
-        let local = |e: std::io::Error| Failure::Final(format!("cannot keep what came: {e}"));
+        let local =
+            |e: std::io::Error| Failure::Final(format!("cannot store what was received: {e}"));
         let mine = self.validators.0 == server;
         let version = self.validators.1.strong().filter(|_| mine);
         let mut headers = self.wanted.at_hand.map(Validators::unless_changed).unwrap_or_default();
