@@ -1,4 +1,4 @@
-//! The command line: one routing table; each command is a file beside this one.
+//! The command line: one routing table; each command is a file next to this one.
 
 mod build_images;
 mod clean;
@@ -25,7 +25,7 @@ use std::io::Write;
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 build failed, 2 usage or input, 3 environment (missing tool, \
 permission, space), 4 verification (digest, signature), 130 interrupted.";
 
-/// Makes bootable CentOS 7 images for the nodes of an OpenStack lab.
+/// Builds bootable CentOS 7 images for the nodes of an OpenStack lab.
 #[derive(Parser)]
 #[command(name = "imgbuild", version, after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
 struct Arguments {
@@ -40,43 +40,44 @@ enum Command {
     /// Builds images (the default).
     #[command(after_help = EXIT_CODES)]
     Build(build_images::BuildImagesArguments),
-    /// Removes from the cache what was not used for longest, or all of some kinds.
+    /// Removes the least recently used entries of the cache, or all of some kinds.
     Clean(clean::CleanArguments),
     /// Prints a kickstart in normal form, or as a node gets it.
     #[command(after_help = EXIT_CODES)]
     Kickstart(kickstart::KickstartArguments),
-    /// Says what a build would do, or which packages a request would install.
+    /// Prints what a build would do, or which packages a request would install.
     Plan(plan::PlanArguments),
-    /// Makes the practice medium: install trees and ISOs laid out like CentOS 7's, from Debian packages.
+    /// Creates the practice medium: install trees and ISOs laid out like CentOS 7's, from Debian
+    /// packages.
     Practice(practice::PracticeArguments),
     /// Compares two builds: packages, settings, files, the text of configuration.
     #[command(after_help = "Exit codes: 0 nothing differs, 4 something differs, 2 usage or input.")]
     Diff(diff::DiffArguments),
-    /// Tells what a disk image is: partitions, system, kernels, node.
+    /// Describes a disk image: partitions, system, kernels, node.
     Inspect(inspect::InspectArguments),
-    /// Checks a kickstart or a profile, and says what becomes of each line in an image.
+    /// Checks a kickstart or a profile, and reports how an image supports each line.
     #[command(after_help = EXIT_CODES)]
     Validate(validate::ValidateArguments),
-    /// Lists the secrets of a lab, without their values, or makes new ones.
+    /// Lists the secrets of a lab, without their values, or rotates them.
     #[command(after_help = EXIT_CODES)]
     Secrets(secrets::SecretsArguments),
-    /// Brings the lab's virtual machines up from the images of builds, and waits for firstboot.
+    /// Starts the lab's virtual machines from the images of builds, and waits for firstboot.
     #[command(after_help = EXIT_CODES)]
     Up(vm::Up),
     /// Shuts the lab's virtual machines down.
     Down(vm::Down),
-    /// Shows how the lab's virtual machines stand.
+    /// Shows the status of the lab's virtual machines.
     Status(vm::Status),
-    /// Shows how the nodes of a lab stand, by their own word, until all are ready or one has failed.
+    /// Shows the status of a lab's nodes, as they report it, until all are ready or one has failed.
     #[command(
         after_help = "Exit codes: 0 all are ready, 1 one has failed or is not ready in time, 2 usage or input, 3 environment, 130 interrupted."
     )]
     Watch(watch::Watch),
-    /// Joins a virtual machine's serial console.
+    /// Attaches to a virtual machine's serial console.
     Console(vm::Console),
     /// Runs ssh to a virtual machine.
     Ssh(vm::Ssh),
-    /// Takes virtual machines away with their disks; images stay.
+    /// Removes virtual machines and their disks; images stay.
     Destroy(vm::Destroy),
     /// Compares an image with the manifest of its build: partitions, boot loader, every file.
     #[command(after_help = EXIT_CODES)]
@@ -88,7 +89,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(e) => {
-            // Help and version are no errors; clap says so by the code it would exit with.
+            // Help and version are not errors; clap tells by the code that it would exit with.
             let _ = e.print();
             return u8::try_from(e.exit_code()).unwrap_or(Class::Input as u8);
         }

@@ -1,4 +1,4 @@
-//! Disk images: written, listed, put out; and read back, raw or qcow2, with their partitions
+//! Disk images: written, listed, published; and read back, raw or qcow2, with their partitions
 //! and the files in their filesystems. Nothing is mounted; it takes no privilege.
 
 mod content;

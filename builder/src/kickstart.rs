@@ -1,5 +1,5 @@
 //! Kickstart files in the RHEL 7 dialect: what Anaconda would do with one, as a
-//! value, and what becomes of each of its lines in an image.
+//! value, and how an image supports each of its lines.
 //!
 //! The reference is pykickstart's RHEL7 handler; every command, option and section
 //! of it is known here. One that an image cannot honour is in the report with the

@@ -20,7 +20,7 @@ pub mod packages;
 /// Everything that a build will do, decided before anything is done.
 pub mod plan;
 
-/// Installed trees, made by the target's own rpm.
+/// Installed trees, created by the target's own rpm.
 pub mod tree;
 
 /// Disk images: written, put out, read back.

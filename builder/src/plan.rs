@@ -1,5 +1,5 @@
-//! The plan: everything a build will do, decided before anything is done. Making it is
-//! pure; it reads no clock and holds no secret.
+//! The plan: everything a build will do, decided before anything is done. Planning is pure: it
+//! reads no clock, and a plan holds no secret.
 
 pub mod boot_config;
 pub mod node;
@@ -24,7 +24,7 @@ pub const SCHEMA: u32 = 3;
 /// Larger files are not read as plans.
 const MOST_BYTES: u64 = 256 << 20;
 
-/// Changes whenever the same plan would make another tree.
+/// Changes whenever the same plan would create another tree.
 pub const TREE_FORMAT: u32 = 7;
 
 /// A repository that the plan takes packages from.
@@ -80,7 +80,7 @@ pub struct PlanNode {
 pub struct LeftOut {
     /// Those marked as documentation.
     pub docs: bool,
-    /// Those in a language, but for these, joined by colons; absent is none.
+    /// Those in a language, except these, joined by colons; absent is none.
     pub languages_but: Option<String>,
 }
 
@@ -101,11 +101,11 @@ pub struct Script {
     pub error_on_fail: bool,
     /// A file on the target that receives its output.
     pub log: Option<String>,
-    /// SHA-256 of its text, which may hold secrets and is no part of the plan.
+    /// SHA-256 of its text, which may hold secrets and is not part of the plan.
     pub sha256: String,
 }
 
-/// A file that the plan was made from.
+/// A file that the plan was created from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
     /// Its name in messages.
@@ -114,7 +114,7 @@ pub struct Input {
     pub sha256: String,
 }
 
-/// Where a replay finds what the plan was made from. No part of what is built: the same
+/// Where a replay finds what the plan was created from. No part of what is built: the same
 /// inputs and media in other places make the same images.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sources {
@@ -156,7 +156,7 @@ pub struct Plan {
     /// What of the packages is not installed.
     #[serde(default, skip_serializing_if = "LeftOut::is_nothing")]
     pub left_out: LeftOut,
-    /// Requested but not on the media, and why that is no error.
+    /// Requested but not on the media, and why that is not an error.
     pub skipped: Vec<String>,
     /// Units to enable in the tree.
     pub enable: Vec<String>,
@@ -203,12 +203,12 @@ impl Plan {
     /// Reads a plan: from a file that holds one, or from the `manifest.json` of a build.
     ///
     /// # Errors
-    /// An input error when the file cannot be read, is no plan, or one of another schema.
+    /// An input error when the file cannot be read, is not a plan, or one of another schema.
     pub fn read(path: &Path) -> Result<Self> {
         let text = read_named(path, MOST_BYTES, || format!("cannot read {}", path.display()))?;
         Self::parse(&text).map_err(|mut e| {
             e.message = format!("{}: {}", path.display(), e.message);
-            e.hint("make it again: imgbuild plan … --json >plan.json")
+            e.hint("create it again: imgbuild plan … --json >plan.json")
         })
     }
 
@@ -218,7 +218,7 @@ impl Plan {
             plan: Option<serde_json::Value>,
             schema: Option<u32>,
         }
-        let damaged = |e: serde_json::Error| Error::input(format!("this is no plan: {e}"));
+        let damaged = |e: serde_json::Error| Error::input(format!("this is not a plan: {e}"));
         let outer: Outer = serde_json::from_slice(text).map_err(damaged)?;
         let schema = match &outer.plan {
             Some(plan) => plan["schema"].as_u64(),
@@ -231,7 +231,7 @@ impl Plan {
                     "the plan has schema {other}, this imgbuild reads schema {SCHEMA}"
                 )));
             }
-            None => return Err(Error::input("this is no plan: it has no schema number")),
+            None => return Err(Error::input("this is not a plan: it has no schema number")),
         }
         match outer.plan {
             Some(plan) => serde_json::from_value(plan),
@@ -240,7 +240,7 @@ impl Plan {
         .map_err(damaged)
     }
 
-    /// What a plan read from a file must not do: name files outside the output folder, or
+    /// What a plan read from a file must not do: name files outside the output directory, or
     /// places outside the disk.
     fn check(&self) -> Result<(), String> {
         let damaged = |what: String| Err(what);
@@ -258,7 +258,7 @@ impl Plan {
                     e == "xml" || formats.into_iter().any(|f| f.extension() == e)
                 };
                 if !extension.is_some_and(known) {
-                    return damaged(format!("`{file}` is no output of node `{}`", node.name));
+                    return damaged(format!("`{file}` is not an output of node `{}`", node.name));
                 }
             }
         }
@@ -269,7 +269,7 @@ impl Plan {
         }
         let sum = |d: &Device<'_>| d.pieces.iter().map(|p| u128::from(p.size)).sum::<u128>();
         if self.disk.devices().any(|d| sum(&d) != u128::from(d.size)) {
-            return damaged("a volume's pieces are not as large as it is".to_owned());
+            return damaged("a volume's segments do not add up to its size".to_owned());
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! Installed trees: made by the target's own rpm, read as values, kept by the digest of
-//! everything that made them.
+//! Installed trees: created by the target's own rpm, read as values, kept by the digest of
+//! everything that created them.
 
 pub mod bootloader;
 pub mod bootstrap;

@@ -96,7 +96,7 @@ fn append(archive: &mut Builder<impl Write>, path: &[u8], entry: &Entry) -> io::
     archive.append(&header, io::empty())
 }
 
-/// A member's name: below `./`, folders with a slash at the end.
+/// A member's name: below `./`, directories with a slash at the end.
 fn member(path: &[u8], is_folder: bool) -> Vec<u8> {
     let mut name = b"./".to_vec();
     name.extend(path);
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn gnu_tar_reads_owners_attributes_links_and_long_names() {
         let mut tree = Tree::default();
-        let long = format!("folder/{}/file", "x".repeat(150));
+        let long = format!("directory/{}/file", "x".repeat(150));
         let mut file = Entry::new(0o4755, 1_500_000_000, Content::Bytes(vec![7; 3 << 20]));
         (file.uid, file.gid) = (81, 4_000_000);
         file.xattrs.insert(b"security.capability".to_vec(), vec![1, 0, 0, 2, 0, 4]);

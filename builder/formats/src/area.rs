@@ -1,5 +1,5 @@
-//! A device that is a part of a file, to write to: a partition, which is in one piece, or a
-//! logical volume, which may be in several.
+//! A device that is a part of a file, to write to: a partition, which is one extent, or a logical
+//! volume, which may be several.
 
 use std::fs::File;
 use std::io;

@@ -36,7 +36,7 @@ pub fn is_database(start: &[u8]) -> bool {
 }
 
 /// Gives the file another identifier. A page that once held metadata may still have the old
-/// one in its unused part; [`clear_unused`] takes that away.
+/// one in its unused part; [`clear_unused`] removes that.
 pub fn identify(file: &mut [u8], identifier: &[u8; 20]) {
     if let Some(place) = file.get_mut(IDENTIFIER) {
         place.copy_from_slice(identifier);
@@ -44,7 +44,7 @@ pub fn identify(file: &mut [u8], identifier: &[u8; 20]) {
 }
 
 /// Fills with zeros what no page uses: it is what the memory of the process that wrote the
-/// page held by chance. What cannot be made out stays.
+/// page held by chance. What cannot be parsed stays.
 pub fn clear_unused(file: &mut [u8]) {
     let Some(size) = get_le32(file, PAGE_SIZE_AT).map(|size| size as usize) else { return };
     if size < 512 || !size.is_power_of_two() {

@@ -1,4 +1,4 @@
-//! Reading at an offset: what the readers of images and filesystems take.
+//! Reading at an offset: the interface of the readers of images and filesystems.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -27,7 +27,7 @@ impl Plain {
     /// Over an open file.
     ///
     /// # Errors
-    /// When the file's length cannot be told.
+    /// When the file's length is unknown.
     pub fn new(file: File) -> io::Result<Self> {
         let size = file.metadata()?.len();
         Ok(Self { file, size })
@@ -170,9 +170,10 @@ impl Read for Stream<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.from.size().saturating_sub(self.at);
         let n = usize::try_from(left).map_or(buffer.len(), |left| buffer.len().min(left));
-        self.left = self.left.checked_sub(n as u64).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidData, "its chains lead in circles")
-        })?;
+        self.left = self
+            .left
+            .checked_sub(n as u64)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "its chains form a loop"))?;
         self.from.read_exact_at(&mut buffer[..n], self.at)?;
         self.at += n as u64;
         Ok(n)

@@ -13,7 +13,7 @@ const MAGIC: &[u8; 10] = b"SWAPSPACE2";
 /// more are left out.
 ///
 /// # Errors
-/// When the area has fewer than ten pages (Linux's least) or writing fails.
+/// When the area has fewer than ten pages (Linux's minimum) or writing fails.
 pub fn write(out: &Area<'_>, uuid: [u8; 16], label: &str) -> io::Result<()> {
     let size = out.size();
     let pages = size / PAGE;

@@ -40,7 +40,7 @@ pub enum VhdError {
 /// other image formats.
 ///
 /// # Errors
-/// When the disk is too large, reading or writing fails or `progress` says stop.
+/// When the disk is too large, reading or writing fails or `progress` asks to stop.
 pub fn write(
     raw: &File,
     out: &File,

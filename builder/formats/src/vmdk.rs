@@ -65,7 +65,7 @@ impl Places {
 /// the other image formats.
 ///
 /// # Errors
-/// When the disk is too large, reading or writing fails or `progress` says stop.
+/// When the disk is too large, reading or writing fails or `progress` asks to stop.
 pub fn write(
     raw: &File,
     out: &File,

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// One package apt would download.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Uri {
-    /// The file's name in apt's archive folder, `name_version_arch.deb`.
+    /// The file's name in apt's archive directory, `name_version_arch.deb`.
     pub file: String,
     /// Its size in bytes, as the package list declares it.
     pub size: u64,
@@ -26,16 +26,16 @@ impl Uri {
     }
 }
 
-/// A private apt root below the work folder.
+/// A private apt root below the work directory.
 pub struct Apt {
     root: PathBuf,
 }
 
-const HINT: &str = "The practice medium is made on a Debian 12 machine that reaches its package \
+const HINT: &str = "The practice medium is created on a Debian 12 machine that reaches its package \
 mirror; check that `apt-get update` works there.";
 
 impl Apt {
-    /// Prepares the folders and the configuration below `root`.
+    /// Prepares the directories and the configuration below `root`.
     pub fn new(root: &Path) -> Result<Self> {
         let what = || format!("cannot prepare {}", root.display());
         for dir in ["state/lists/partial", "cache/archives/partial", "none/partial"] {
@@ -89,7 +89,7 @@ impl Apt {
     /// Everything that installing `packages` on an empty system would download.
     pub fn closure(&self, packages: &[&str], cancel: Cancel<'_>) -> Result<Vec<Uri>> {
         let mut command = self.command();
-        // apt-get does not name what its archive folder holds already.
+        // apt-get does not name what its archive directory holds already.
         let none = format!("Dir::Cache::archives={}", self.root.join("none").display());
         command.args(["-qq", "-o", &none, "--print-uris", "install"]).args(packages);
         let text = run(&mut command, cancel, &mut || {})?;

@@ -15,7 +15,7 @@ use std::path::Path;
 /// The ISO's volume label; GRUB mangles spaces in labels.
 pub const LABEL: &str = "PRACTICE-7-X86_64";
 
-/// Modules the initrd loads, without their folder.
+/// Modules the initrd loads, without their directory.
 const MODULES: &[&str] = &[
     "cdrom",
     "scsi_common",
@@ -104,7 +104,7 @@ pub fn write(folder: &Path, index: &Index, media: &BTreeMap<String, Source>) -> 
         out.put(&format!("isolinux/{module}"), files.file(&format!("/bios/{module}"))?)?;
     }
     let grub = labelled(include_str!("files/grub.cfg"));
-    // gcdx64 is Debian's signed GRUB for removable media: it reads grub.cfg beside itself.
+    // gcdx64 is Debian's signed GRUB for removable media: it reads grub.cfg next to itself.
     let efi = [
         ("EFI/BOOT/BOOTX64.EFI", files.file("/shimx64.efi.signed")?),
         ("EFI/BOOT/grubx64.efi", files.file("/gcdx64.efi.signed")?),
@@ -132,7 +132,7 @@ fn efi_image(files: &[(&str, &[u8])]) -> Result<Vec<u8>> {
         fat32: false,
     };
     let mut image = Cursor::new(vec![0; size]);
-    fat::write(&mut image, &options, &tree).or_build(|| "cannot make efiboot.img".into())?;
+    fat::write(&mut image, &options, &tree).or_build(|| "cannot create efiboot.img".into())?;
     Ok(image.into_inner())
 }
 
@@ -158,7 +158,7 @@ fn initrd(files: &Gathered) -> Result<Vec<u8>> {
     cpio::finish(&mut archive);
     let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
     let packed = encoder.write_all(&archive).and_then(|()| encoder.finish());
-    packed.or_build(|| "cannot make initrd.img".into())
+    packed.or_build(|| "cannot create initrd.img".into())
 }
 
 struct Out<'a> {

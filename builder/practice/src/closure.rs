@@ -20,7 +20,7 @@ pub struct Source {
     pub control: Control,
 }
 
-/// An RPM to be made of one or more Debian packages.
+/// An RPM to be created from one or more Debian packages.
 #[derive(Clone, Debug)]
 pub struct RpmTarget {
     /// The RPM's name.
@@ -36,7 +36,7 @@ pub struct RpmTarget {
 pub struct Index {
     /// RPMs by name.
     pub targets: BTreeMap<String, RpmTarget>,
-    /// Each RPM's version, those made here included.
+    /// Each RPM's version, those created here included.
     pub versions: BTreeMap<String, Evr>,
     /// Debian package to RPM.
     rpm_of: BTreeMap<String, String>,

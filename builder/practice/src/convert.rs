@@ -15,7 +15,7 @@ pub fn placed(source: &Source) -> Result<Vec<RpmItem>> {
         .or_build(|| format!("cannot unpack {}", source.path.display()))
 }
 
-/// Makes the RPM of `target`.
+/// Creates the RPM of `target`.
 pub fn convert(target: &RpmTarget, index: &Index) -> Result<Rpm> {
     let mut items: BTreeMap<String, RpmItem> = BTreeMap::new();
     let mut requires = Vec::new();
@@ -59,7 +59,7 @@ pub fn convert(target: &RpmTarget, index: &Index) -> Result<Rpm> {
     Ok(finish(rpm))
 }
 
-/// Makes a package that has no Debian counterpart.
+/// Creates a package that has no Debian counterpart.
 pub fn generate(package: &generated::GeneratedPackage, time: u32) -> Rpm {
     let rpm = Rpm {
         name: package.name.into(),
@@ -84,7 +84,7 @@ fn finish(mut rpm: Rpm) -> Rpm {
     let newest = rpm.items.iter().map(|item| item.mtime).max().unwrap_or(0);
     rpm.time = rpm.time.max(newest);
     for item in &mut rpm.items {
-        // Files made here have no time of their own.
+        // Files created here have no time of their own.
         if item.mtime == 0 {
             item.mtime = rpm.time;
         }
@@ -97,7 +97,7 @@ fn finish(mut rpm: Rpm) -> Rpm {
     rpm
 }
 
-/// The folders that `filesystem` owns belong to no other package.
+/// The directories that `filesystem` owns belong to no other package.
 fn drop_standard_folders(rpm: &mut Rpm) {
     if rpm.name != "filesystem" {
         let standard: BTreeSet<String> =
@@ -133,13 +133,13 @@ mod tests {
     use std::path::Path;
     use std::process::Command;
 
-    /// A Debian package made by dpkg-deb of `files`, beside its control text.
+    /// A Debian package made by dpkg-deb of `files`, next to its control text.
     fn debian(folder: &Path, control: &str, files: &[(&str, &[u8])]) -> std::path::PathBuf {
         let name = control.lines().next().and_then(|line| line.strip_prefix("Package: "));
         let root = folder.join(name.expect("a name"));
         let put = |path: &str, bytes: &[u8]| {
             let path = root.join(path);
-            std::fs::create_dir_all(path.parent().expect("a parent")).expect("folder");
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("directory");
             std::fs::write(path, bytes).expect("file");
         };
         let tail = "Architecture: amd64\nMaintainer: a <a@b.c>\nDescription: probe\n more\n";
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn converts_and_merges_debian_packages() {
-        let dir = tempfile::tempdir().expect("temporary folder");
+        let dir = tempfile::tempdir().expect("temporary directory");
         let bash = std::fs::read("/bin/bash").expect("bash");
         let files = [
             debian(
@@ -186,7 +186,7 @@ mod tests {
         assert!(paths.contains(&"/usr/bin/ovs-probe"), "{paths:?}");
         assert!(paths.contains(&"/usr/lib/systemd/system/openvswitch.service"), "{paths:?}");
         assert!(!paths.iter().any(|path| path.contains("/man")), "{paths:?}");
-        assert!(!paths.contains(&"/usr/bin"), "folders of filesystem: {paths:?}");
+        assert!(!paths.contains(&"/usr/bin"), "directories of filesystem: {paths:?}");
         let requires: Vec<String> = rpm.requires.iter().map(ToString::to_string).collect();
         for need in ["glibc >= 2.36", "libc.so.6()(64bit)", "rtld(GNU_HASH)", "filesystem"] {
             assert!(requires.iter().any(|line| line == need), "{need} in {requires:?}");

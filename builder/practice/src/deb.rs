@@ -201,10 +201,10 @@ mod tests {
     /// `dpkg-deb` (package dpkg) is what every Debian package is made with.
     #[test]
     fn reads_what_dpkg_deb_builds() {
-        let dir = tempfile::tempdir().expect("temporary folder");
+        let dir = tempfile::tempdir().expect("temporary directory");
         let root = dir.path().join("root");
         for sub in ["DEBIAN", "etc", "usr/bin"] {
-            std::fs::create_dir_all(root.join(sub)).expect("folder");
+            std::fs::create_dir_all(root.join(sub)).expect("directory");
         }
         let write = |name: &str, text: &str| std::fs::write(root.join(name), text).expect("file");
         write(
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn broken_archives_are_errors() {
-        let dir = tempfile::tempdir().expect("temporary folder");
+        let dir = tempfile::tempdir().expect("temporary directory");
         let path = dir.path().join("x.deb");
         for bytes in [&b""[..], b"!<arch>\n", b"!<arch>\ndebian-binary   0 ", b"not an archive"] {
             std::fs::write(&path, bytes).expect("file");

@@ -1,4 +1,4 @@
-//! Why there is no medium: one message, what to do about it, and whose fault it is.
+//! Why no medium could be created: a message, a hint, and the class of the error.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! Packages without a Debian counterpart: CentOS's base packages and names
 //! that a kickstart asks for.
 
-/// A package made here.
+/// A package created here.
 pub struct GeneratedPackage {
     /// RPM name.
     pub name: &'static str,
@@ -18,7 +18,7 @@ pub const PACKAGES: &[GeneratedPackage] = &[
     GeneratedPackage {
         name: "filesystem",
         version: "3.2",
-        summary: "The folders of the practice medium, with /usr merged",
+        summary: "The directories of the practice medium, with /usr merged",
         requires: &[],
     },
     GeneratedPackage {
@@ -76,7 +76,7 @@ pub const PACKAGES: &[GeneratedPackage] = &[
     },
 ];
 
-/// The folders that every system has, with their modes.
+/// The directories that every system has, with their modes.
 pub fn folders() -> impl Iterator<Item = (&'static str, u16)> {
     FOLDERS.iter().map(|path| (*path, 0o755)).chain(SPECIAL.iter().copied())
 }

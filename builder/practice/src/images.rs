@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-/// Folder, image and volume identifier of each.
+/// Directory, image and volume identifier of each.
 const IMAGES: [(&str, &str, &str); 3] = [
     ("os", "practice-os.iso", LABEL),
     ("extras", "practice-extras.iso", "PRACTICE-EXTRAS"),
@@ -19,7 +19,7 @@ const IMAGES: [(&str, &str, &str); 3] = [
 /// Sectors of 512 bytes of isolinux.bin that the BIOS loads; it loads the rest itself.
 const ISOLINUX_SECTORS: u16 = 4;
 
-/// Writes the image of every tree below `root` beside it; no file is newer than `time`.
+/// Writes the image of every tree below `root` next to it; no file is newer than `time`.
 pub fn write(root: &Path, time: u32, progress: Progress<'_>, cancel: Cancel<'_>) -> Result<()> {
     for (done, (folder, image, volume)) in IMAGES.into_iter().enumerate() {
         cancel.check()?;

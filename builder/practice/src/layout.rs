@@ -21,7 +21,7 @@ pub struct Practice {
     pub os: PathBuf,
     /// Counterpart of RHEL7-extras.iso.
     pub extras: PathBuf,
-    /// Counterpart of RHEL7OSP-10.iso, with its two repository folders.
+    /// Counterpart of RHEL7OSP-10.iso, with its two repository directories.
     pub osp10: PathBuf,
     /// `os` as an ISO image.
     pub os_iso: PathBuf,
@@ -31,7 +31,7 @@ pub struct Practice {
     pub osp10_iso: PathBuf,
 }
 
-/// Changes whenever a medium made by an older version must not be reused.
+/// Changes whenever a medium created by an older version must not be reused.
 pub const RECIPE: &str = concat!(env!("CARGO_PKG_VERSION"), "-6\n");
 /// The file that holds it, in a finished medium.
 pub const STAMP: &str = ".practice";
@@ -51,7 +51,7 @@ impl Practice {
     }
 }
 
-/// Where a repository lies below the output folder.
+/// Where a repository lies below the output directory.
 fn folder(repository: Repository) -> &'static str {
     match repository {
         Repository::Os => "os",
@@ -64,7 +64,7 @@ fn folder(repository: Repository) -> &'static str {
 const REPOSITORIES: [Repository; 4] =
     [Repository::Os, Repository::Extras, Repository::OpenStack, Repository::DevTools];
 
-/// The practice medium at `output`, if there is one that this version would make.
+/// The practice medium at `output`, if there is one that this version would create.
 pub fn made(output: &Path) -> Option<Practice> {
     let recipe = fs::read_to_string(output.join(STAMP)).ok()?;
     (recipe == RECIPE).then(|| Practice::at(output))
@@ -75,7 +75,7 @@ pub fn made(output: &Path) -> Option<Practice> {
 ///
 /// # Errors
 /// Environment errors when `apt-get` is missing or cannot reach its mirror;
-/// build errors when a package cannot be converted or written; that `cancel` says stop.
+/// build errors when a package cannot be converted or written; that `cancel` asks to stop.
 pub fn make(root: &Path, work: &Path, progress: Progress<'_>, cancel: Cancel<'_>) -> Result<()> {
     let (index, media) = fetch(work, progress, cancel)?;
     build(root, &index, &media, progress, cancel)?;
@@ -109,7 +109,8 @@ fn build(
 ) -> Result<()> {
     for repository in REPOSITORIES {
         let packages = root.join(folder(repository)).join("Packages");
-        fs::create_dir_all(&packages).or_build(|| format!("cannot make {}", packages.display()))?;
+        fs::create_dir_all(&packages)
+            .or_build(|| format!("cannot create {}", packages.display()))?;
     }
     let signer = Signer::new(OWN_TIME)?;
     convert_all(root, index, &signer, progress, cancel)?;
@@ -164,7 +165,7 @@ fn convert_all(
     })
 }
 
-/// Build time of packages made here: when Debian 12 was released.
+/// Build time of packages created here: when Debian 12 was released.
 const OWN_TIME: u32 = 1_686_355_200;
 
 fn weight(job: &Job<'_>) -> u64 {
@@ -247,10 +248,10 @@ mod tests {
 
     #[test]
     fn unmet_needs_stop_the_build() {
-        let dir = tempfile::tempdir().expect("temporary folder");
+        let dir = tempfile::tempdir().expect("temporary directory");
         for repository in REPOSITORIES {
             let packages = dir.path().join(folder(repository)).join("Packages");
-            fs::create_dir_all(&packages).expect("folder");
+            fs::create_dir_all(&packages).expect("directory");
         }
         let error = describe(dir.path(), &mut quiet, NEVER).expect_err("an empty medium");
         assert_eq!(error.cause, Cause::Build);

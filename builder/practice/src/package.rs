@@ -114,7 +114,7 @@ pub struct Rpm {
     pub items: Vec<RpmItem>,
     /// Needed packages, sonames and paths.
     pub requires: Vec<Dependency>,
-    /// Offered names and sonames, beside its own.
+    /// Offered names and sonames, in addition to its own.
     pub provides: Vec<Dependency>,
     /// Packages it takes the place of.
     pub obsoletes: Vec<Dependency>,
@@ -138,7 +138,7 @@ impl Rpm {
     /// Writes the package, signed, into `folder`.
     pub fn write(self, folder: &Path, signer: &Signer) -> Result<PathBuf> {
         let path = folder.join(self.file_name());
-        let what = || format!("cannot make {}", path.display());
+        let what = || format!("cannot create {}", path.display());
         let time = self.time;
         let mut bytes = Vec::new();
         self.build().or_build(what)?.write(&mut bytes).or_build(what)?;
@@ -275,7 +275,7 @@ pub mod tests {
 
     /// What the `rpm` command prints for a query of the package file.
     fn query(path: &Path, arguments: &[&str]) -> String {
-        let home = tempfile::tempdir().expect("temporary folder");
+        let home = tempfile::tempdir().expect("temporary directory");
         let out = Command::new("rpm")
             .arg("-qp")
             .args(arguments)
@@ -296,7 +296,7 @@ pub mod tests {
 
     #[test]
     fn rpm_reads_what_was_written() {
-        let dir = tempfile::tempdir().expect("temporary folder");
+        let dir = tempfile::tempdir().expect("temporary directory");
         let path = sample("probe").write(dir.path(), signer()).expect("package");
         assert!(path.ends_with("probe-2.0~rc1-3.practice.noarch.rpm"));
         assert_eq!(query(&path, &["--qf", "%{NEVRA}"]), "probe-1:2.0~rc1-3.practice.noarch");
@@ -330,7 +330,7 @@ pub mod tests {
 
     #[test]
     fn rpm_finds_signatures_right_and_damage_wrong() {
-        let dir = tempfile::tempdir().expect("temporary folder");
+        let dir = tempfile::tempdir().expect("temporary directory");
         let path = sample("probe").write(dir.path(), signer()).expect("package");
         let key = dir.path().join("key");
         std::fs::write(&key, signer().public().expect("a key")).expect("key file");
@@ -355,7 +355,7 @@ pub mod tests {
 
     #[test]
     fn same_package_same_bytes() {
-        let dir = tempfile::tempdir().expect("temporary folder");
+        let dir = tempfile::tempdir().expect("temporary directory");
         let read = |rpm: Rpm| {
             std::fs::read(rpm.write(dir.path(), signer()).expect("package")).expect("file")
         };

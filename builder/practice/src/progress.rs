@@ -1,4 +1,4 @@
-//! What the caller hears of the work, and how it stops it.
+//! Progress reports to the caller, and the way to cancel.
 
 use crate::error::{Error, Result};
 

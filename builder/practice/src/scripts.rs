@@ -276,7 +276,7 @@ mod tests {
         assert!(rpm.scripts.preun.contains("disable --now chronyd.service"));
         assert!(rpm.requires.contains(&Dependency::script_pre("shadow-utils")));
         assert!(rpm.requires.contains(&Dependency::script_post("systemd")));
-        let drift = rpm.items.iter().find(|item| item.path == "/var/lib/chrony").expect("folder");
+        let drift = rpm.items.iter().find(|item| item.path == "/var/lib/chrony").expect("drift");
         assert_eq!((drift.mode, drift.user.as_str()), (0o750, "chrony"));
         let config = rpm.items.iter().find(|item| item.path == "/etc/chrony.conf").expect("file");
         assert!(config.config);

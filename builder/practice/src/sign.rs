@@ -34,12 +34,12 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// The key, made at `time` (seconds since 1970).
+    /// The key, created at `time` (seconds since 1970).
     ///
     /// # Errors
-    /// A build error when the OpenPGP library cannot make it.
+    /// A build error when the OpenPGP library cannot create it.
     pub fn new(time: u32) -> Result<Self> {
-        make(time).or_build(|| "cannot make the practice medium's signing key".to_owned())
+        make(time).or_build(|| "cannot create the practice medium's signing key".to_owned())
     }
 
     /// The public key for the medium, armoured.
@@ -52,10 +52,10 @@ impl Signer {
             .or_build(|| "cannot write the practice medium's key".to_owned())
     }
 
-    /// Replaces the signature header of a package file by one with signatures made at `time`.
+    /// Replaces the signature header of a package file by one with signatures created at `time`.
     ///
     /// # Errors
-    /// A build error when the file is no package.
+    /// A build error when the file is not a package.
     pub fn sign(&self, file: &[u8], time: u32) -> Result<Vec<u8>> {
         let what = || "cannot sign a package".to_owned();
         let rpm = RpmFile::read(file).or_build(what)?;

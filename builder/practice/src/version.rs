@@ -21,7 +21,7 @@ impl Evr {
         Self { epoch, version, release: format!("{}.{SUFFIX}", revision.as_deref().unwrap_or("1")) }
     }
 
-    /// The version of a package made here.
+    /// The version of a package created here.
     pub fn own(version: &str) -> Self {
         Self { epoch: 0, version: version.into(), release: format!("1.{SUFFIX}") }
     }

@@ -99,7 +99,7 @@ impl Diagnostics {
         self.0.push(diagnostic);
     }
 
-    /// Adds those that are not there already: several nodes show the same ones.
+    /// Adds those that are not yet there: several nodes show the same ones.
     pub fn extend_new(&mut self, new: impl IntoIterator<Item = Diagnostic>) {
         for diagnostic in new {
             if !self.0.contains(&diagnostic) {

@@ -92,7 +92,7 @@ impl StdError for Error {
     }
 }
 
-/// Turns any error into one of ours with a message of what was being done:
+/// Turns any error into the crate's own with a message of what was being done:
 /// `fs::read(p).or_build(|| format!("cannot read {}", p.display()))?`. The error stays its
 /// source.
 pub trait Context<T> {

@@ -1,5 +1,5 @@
-//! Opening files that others made. A medium, a profile or an image may hold a named pipe, a
-//! socket or a device under a file's name; opening such a thing can wait for ever.
+//! Opening files that others created. A medium, a profile or an image may hold a named pipe, a
+//! socket or a device under a file's name; opening such a thing can wait indefinitely.
 
 use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
@@ -11,7 +11,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
-/// How often waiting for a pipe looks for an interruption, in milliseconds.
+/// How often waiting for a pipe polls for an interruption, in milliseconds.
 const TICK: u16 = 100;
 /// Bytes read from a pipe at a time.
 const PIECE: usize = 64 << 10;
@@ -19,7 +19,7 @@ const PIECE: usize = 64 << 10;
 /// Opens a regular file for reading, following symbolic links, without ever waiting.
 ///
 /// # Errors
-/// What the system says, or what there is in place of a regular file.
+/// The system's error, or what there is in place of a regular file.
 pub fn open_regular(path: &Path) -> io::Result<File> {
     let (file, meta) = open_at_once(path)?;
     match meta.is_file() {
@@ -39,7 +39,7 @@ pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 /// The content of a file that the user names, which may also be a pipe (`/dev/stdin`, a shell's
-/// `<(…)`) or a terminal; `what` is said before what the system says. Waiting for a pipe ends
+/// `<(…)`) or a terminal; `what` precedes the system's error. Waiting for a pipe ends
 /// with an interruption.
 ///
 /// # Errors

@@ -22,7 +22,7 @@ pub fn install() {
         if let Ok(before) = before
             && matches!(before.handler(), SigHandler::SigIgn)
         {
-            // SAFETY: as above; what was in force before is no handler of ours.
+            // SAFETY: as above; what was in force before is not our handler.
             let _ = unsafe { sigaction(signal, &before) };
         }
     }

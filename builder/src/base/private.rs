@@ -50,7 +50,7 @@ pub fn create_dir_all(path: &Path) -> io::Result<()> {
     durable::create_dir_all(path, DIRECTORY).map(drop)
 }
 
-/// The directory `path` of ours: created, or closed to others if an older version or another
+/// imgbuild's directory `path`: created, or closed to others if an older version or another
 /// program left it open.
 ///
 /// # Errors
@@ -60,7 +60,7 @@ pub fn own_dir(path: &Path) -> io::Result<()> {
     restrict(path, DIRECTORY)
 }
 
-/// Takes every permission from a directory of ours that is not in `most`; where an access
+/// Takes every permission from imgbuild's directory that is not in `most`; where an access
 /// control list names other users, its mask (the group's bits) still lets them pass.
 ///
 /// # Errors

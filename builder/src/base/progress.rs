@@ -50,7 +50,7 @@ impl Unit {
     }
 }
 
-/// Plain mode says something at least this often while a stage goes on.
+/// Plain mode prints something at least this often while a stage goes on.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Progress of one build.
@@ -161,7 +161,7 @@ impl Progress {
             bar.finish_and_clear();
         }
         match self.mode {
-            // A stage that took no time is no news.
+            // A stage that took no time is not worth a line.
             Mode::Auto | Mode::Plain if seconds >= 1.0 => {
                 say(&format!("imgbuild: {} done in {seconds:.1} s", self.stage));
             }

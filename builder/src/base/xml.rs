@@ -22,7 +22,7 @@ pub enum Token<'a> {
 pub struct Attributes<'a>(&'a BytesStart<'a>);
 
 impl Attributes<'_> {
-    /// The value of one, entities resolved; empty when it is not there.
+    /// The value of one, entities resolved; empty when it does not exist.
     pub fn get(&self, name: &str) -> Result<String, Malformed> {
         let mut found = String::new();
         self.each(|key, value| {

@@ -15,23 +15,24 @@ pub struct BuildImagesArguments {
     #[command(flatten)]
     select: SelectArguments,
     /// Replay this plan (`imgbuild plan`'s output, or a build's manifest.json) bit by bit. Inputs and
-    /// media are looked for where the plan found them, or where --profile, --lab and --media say.
+    /// media are looked for where the plan found them, or where --profile, --lab and --media point.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["node", "format"])]
     plan: Option<PathBuf>,
     /// Where the images go.
     #[arg(long, default_value = "output", value_name = "DIR")]
     output: PathBuf,
-    /// Replace files that are already there.
+    /// Replace files that already exist.
     #[arg(long)]
     force: bool,
-    /// After a build the cache keeps this much at most, what was used last, and what this build used.
+    /// After a build the cache keeps at most this much of what was used last, and what this build
+    /// used.
     #[arg(long, env = "IMGBUILD_CACHE_SIZE", value_name = "SIZE", default_value = "30 GiB", value_parser = size)]
     cache_size: u64,
-    /// How long one %post script may run, and the installation of packages print nothing, as
-    /// 90s, 30m (unless given) or 2h; a build fails at what takes longer.
+    /// Timeout of one %post script, and of the installation of packages without output, as 90s,
+    /// 30m (the default) or 2h; a build fails when it is exceeded.
     #[arg(long, env = "IMGBUILD_POST_TIMEOUT", value_name = "TIME", value_parser = duration)]
     post_timeout: Option<Duration>,
-    /// The static firstboot binary to install; by default the one beside imgbuild.
+    /// The static firstboot binary to install; by default the one next to imgbuild.
     #[arg(long, value_name = "FILE", env = "IMGBUILD_FIRSTBOOT")]
     firstboot: Option<PathBuf>,
     #[command(flatten)]

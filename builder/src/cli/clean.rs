@@ -28,14 +28,15 @@ pub struct CleanArguments {
     /// Remove repository metadata.
     #[arg(long)]
     metadata: bool,
-    /// Remove the practice medium and the Debian packages that it is made from.
+    /// Remove the practice medium and the Debian packages that it is created from.
     #[arg(long)]
     practice: bool,
     /// Remove logs of builds that failed.
     #[arg(long)]
     logs: bool,
-    /// Keep as much as this of what was used last, as in "10 GiB". By default nothing of the kinds
-    /// that are named; without a kind, what a build leaves (IMGBUILD_CACHE_SIZE, else 30 GiB).
+    /// Keep at most this much of what was used last, as in "10 GiB". By default nothing of the
+    /// kinds that are named; without a kind, what a build leaves (IMGBUILD_CACHE_SIZE, else 30
+    /// GiB).
     #[arg(long, value_name = "SIZE", value_parser = size)]
     keep: Option<u64>,
     /// Only show what would be removed.

@@ -26,7 +26,7 @@ pub struct Common {
 }
 
 impl Common {
-    /// The cache folder: as given, or by the XDG base directory specification.
+    /// The cache directory: as given, or by the XDG base directory specification.
     pub fn cache(&self) -> Result<PathBuf> {
         self.cache.clone().or_else(|| xdg("XDG_CACHE_HOME", ".cache")).ok_or_else(|| {
             Error::environment(
@@ -37,8 +37,8 @@ impl Common {
     }
 }
 
-/// Our folder below the one that `variable` names, or that is `usual` in the home folder (XDG
-/// base directory specification, in which relative paths do not count).
+/// imgbuild's directory below the one that `variable` names, or that is `usual` in the home
+/// directory (XDG base directory specification, in which relative paths do not count).
 fn xdg(variable: &str, usual: &str) -> Option<PathBuf> {
     std::env::var_os(variable)
         .map(PathBuf::from)
@@ -57,7 +57,7 @@ pub struct StateArguments {
 }
 
 impl StateArguments {
-    /// The folder: as given, or by the XDG base directory specification.
+    /// The directory: as given, or by the XDG base directory specification.
     pub fn folder(&self) -> Result<PathBuf> {
         self.state.clone().or_else(|| xdg("XDG_STATE_HOME", ".local/state")).ok_or_else(|| {
             Error::environment(
@@ -93,13 +93,14 @@ pub struct SelectArguments {
     /// Role profile: a name (profiles/NAME.toml, or one of those shipped) or a path.
     #[arg(long, value_name = "NAME|FILE")]
     profile: Option<String>,
-    /// The lab file; by default `lab.toml` beside the profile.
+    /// The lab file; by default `lab.toml` next to the profile.
     #[arg(long, value_name = "FILE")]
     lab: Option<PathBuf>,
     /// Build this node only.
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
-    /// A medium: ISO file, folder, http(s) URL, yum `.repo` file, `mirrorlist=URL`, `metalink=URL`, or `practice`. May be repeated. Without it, the lab file's sources.
+    /// A medium: ISO file, directory, http(s) URL, yum `.repo` file, `mirrorlist=URL`,
+    /// `metalink=URL`, or `practice`. May be repeated. Without it, the lab file's sources.
     #[arg(long, value_name = "PATH|URL|practice")]
     media: Vec<String>,
     /// Fetch nothing: everything has to come from local media and the cache.
@@ -111,8 +112,8 @@ pub struct SelectArguments {
     /// Image formats: raw, qcow2, qcow2-plain, qcow2-zstd, qcow2-overlay, vmdk, vhd, tar; by default the profile's.
     #[arg(long, value_delimiter = ',', value_name = "raw,qcow2,…")]
     format: Vec<String>,
-    /// A file of public keys that packages may be signed by, beside those that the lab file names
-    /// or the media bring. May be repeated.
+    /// A file of public keys that packages may be signed by, in addition to those that the lab file
+    /// names or the media bring. May be repeated.
     #[arg(long, value_name = "FILE")]
     gpgkey: Vec<PathBuf>,
     /// Install packages of this repository without checking their signatures. May be repeated.
@@ -123,7 +124,7 @@ pub struct SelectArguments {
 }
 
 impl SelectArguments {
-    /// What a plan names, found where it says or where these arguments do.
+    /// What a plan names, found where it or these arguments point.
     pub fn of_plan(self, plan: &Plan) -> Result<Select> {
         let mut select =
             Select::of_plan(plan, working_folder()?, self.common.cache()?, self.offline);
@@ -177,7 +178,7 @@ pub fn size(text: &str) -> Result<u64, Malformed> {
 
 /// A time on the command line: a number of seconds, minutes or hours.
 pub fn duration(text: &str) -> Result<Duration, Malformed> {
-    let wrong = || format!("`{text}` is no time: a number above 0 and s, m or h, as in 30m");
+    let wrong = || format!("`{text}` is not a time: a number above 0 and s, m or h, as in 30m");
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
     let seconds: u64 = match unit {
         "s" => 1,
@@ -195,7 +196,7 @@ pub struct SpecArguments {
     /// Role profile: a name (profiles/NAME.toml, or one of those shipped) or a path.
     #[arg(long, value_name = "NAME|FILE")]
     pub profile: Option<String>,
-    /// The lab file; by default `lab.toml` beside the profile.
+    /// The lab file; by default `lab.toml` next to the profile.
     #[arg(long, value_name = "FILE")]
     lab: Option<PathBuf>,
     /// This node only.
@@ -222,13 +223,13 @@ impl SpecArguments {
     }
 }
 
-/// The working folder.
+/// The working directory.
 pub fn working_folder() -> Result<PathBuf> {
     std::env::current_dir()
-        .map_err(|e| Error::environment(format!("the working folder cannot be told: {e}")))
+        .map_err(|e| Error::environment(format!("the working directory is unknown: {e}")))
 }
 
-/// Writes a result to standard output; a reader that has gone is no error.
+/// Writes a result to standard output; a reader that has gone is not an error.
 pub fn print(text: &str) -> Result<()> {
     let mut to = std::io::stdout();
     // A program gets the text as it is.

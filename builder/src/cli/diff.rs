@@ -13,7 +13,7 @@ const SHOWN: usize = 200;
 
 #[derive(Args)]
 pub struct DiffArguments {
-    /// The first: an image, a build's output folder or manifest.json, or a plan.
+    /// The first: an image, a build's output directory or manifest.json, or a plan.
     old: PathBuf,
     /// The second.
     new: PathBuf,

@@ -23,9 +23,9 @@ pub struct SecretsArguments {
 
 #[derive(Subcommand)]
 enum SecretsCommand {
-    /// Says which secrets there are (the default): never their values.
+    /// Lists the secrets (the default), never their values.
     List(Listing),
-    /// Makes secrets anew. The old ones are worth nothing once the images of all nodes are
+    /// Rotates secrets. The old ones become useless once the images of all nodes are
     /// built again and run.
     Rotate(Rotate),
 }
@@ -50,7 +50,7 @@ struct Listing {
 
 #[derive(Args)]
 struct Rotate {
-    /// Names as `list` prints them; all if there is none. With `ca`, everything it has signed.
+    /// Names as `list` prints them; by default all. With `ca`, everything it has signed.
     #[arg(value_name = "SECRET")]
     names: Vec<String>,
     #[command(flatten)]
@@ -72,7 +72,7 @@ impl Which {
             (None, []) => {
                 let place = state.display();
                 return Err(Error::input(format!("no lab has secrets yet (looked in {place})"))
-                    .hint("a build makes them"));
+                    .hint("a build creates them"));
             }
             (None, labs) => {
                 return Err(Error::input("several labs have secrets; name one by --lab")
@@ -148,7 +148,7 @@ fn rotate(a: &Rotate) -> Result<()> {
     print(&report(&lab, &rotated, &nodes))
 }
 
-/// What was made anew, and what has to be done so that the old ones are worth nothing.
+/// What was rotated, and what has to be done so that the old ones become useless.
 fn report(lab: &str, rotated: &[SecretKind], nodes: &[String]) -> String {
     let mut text = String::new();
     for kind in rotated {

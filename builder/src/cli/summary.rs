@@ -5,7 +5,7 @@ use crate::plan::{Plan, PlanPackage, Repository};
 use crate::spec::show_size as size;
 use std::fmt::Write as _;
 
-/// A plan: what is made, then what of.
+/// A plan: what is built, then from what.
 pub fn plan(plan: &Plan) -> String {
     let mut text = format!(
         "Plan of {}: {} packages, {} to read{}\n",

@@ -10,7 +10,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 
 /// Checks a kickstart, or a profile with its lab file and kickstart. A line that an image
-/// cannot have is no error of a kickstart by itself: --report shows it, and a build stops
+/// cannot have is not an error of a kickstart by itself: --report shows it, and a build stops
 /// at it.
 #[derive(Args)]
 pub struct ValidateArguments {

@@ -17,7 +17,7 @@ const SHOWN: usize = 100;
 pub struct VerifyArguments {
     /// The image, raw or qcow2.
     image: PathBuf,
-    /// The manifest of its build; by default `manifest.json` beside it.
+    /// The manifest of its build; by default `manifest.json` next to it.
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
     /// Print the result as JSON, with a schema number.
@@ -32,7 +32,7 @@ pub struct VerifyArguments {
     /// With --rebuild: fetch nothing.
     #[arg(long, requires = "rebuild")]
     offline: bool,
-    /// With --rebuild: the static firstboot binary; by default the one beside imgbuild.
+    /// With --rebuild: the static firstboot binary; by default the one next to imgbuild.
     #[arg(long, value_name = "FILE", env = "IMGBUILD_FIRSTBOOT")]
     firstboot: Option<PathBuf>,
     #[command(flatten)]

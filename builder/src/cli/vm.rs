@@ -17,7 +17,7 @@ const SCHEMA: u32 = 1;
 /// Which machines.
 #[derive(Args)]
 struct Which {
-    /// Node names; all of the lab's if there is none.
+    /// Node names; by default all of the lab's.
     #[arg(value_name = "NODE")]
     nodes: Vec<String>,
     /// The lab, if there are several.
@@ -29,22 +29,22 @@ struct Which {
 
 #[derive(Args)]
 pub struct Up {
-    /// Node names; all that have an image if there is none.
+    /// Node names; by default all that have an image.
     #[arg(value_name = "NODE")]
     nodes: Vec<String>,
-    /// Output folder of a build, or the folder of several. May be repeated.
+    /// Output directory of a build, or the directory of several. May be repeated.
     #[arg(long, default_value = "output", value_name = "DIR")]
     output: Vec<PathBuf>,
     /// Memory of each machine, as in "768 MiB"; by default the profile's.
     #[arg(long, value_name = "SIZE", value_parser = memory)]
     memory: Option<u64>,
-    /// What runs the machines.
+    /// Backend that runs the machines.
     #[arg(long, value_enum, default_value = "auto")]
     backend: Backend,
-    /// How processors are run.
+    /// Accelerator of the processors.
     #[arg(long, value_enum, default_value = "auto")]
     accelerator: Accelerator,
-    /// What starts the boot loader.
+    /// Firmware that starts the boot loader.
     #[arg(long, value_enum, default_value = "bios")]
     firmware: Firmware,
     /// Seconds that firstboot may take.
@@ -60,11 +60,11 @@ pub struct Up {
     place: StateArguments,
 }
 
-/// At least what a kernel needs to start, in whole MiB.
+/// Memory of a machine: the minimum is what a kernel needs to start, in whole MiB.
 fn memory(text: &str) -> Result<u64, String> {
     let bytes = parse_size(text).map_err(|e| e.to_string())?;
     if bytes < 128 << 20 {
-        return Err(format!("{text} is too little for a machine, 128 MiB is the least"));
+        return Err(format!("{text} is too little for a machine, the minimum is 128 MiB"));
     }
     Ok(bytes.next_multiple_of(1 << 20))
 }
@@ -133,7 +133,7 @@ pub fn status(a: Status) -> Result<()> {
         return print_json(&labs);
     }
     if labs.is_empty() {
-        return print("no machines; `imgbuild up` makes them of the images of a build\n");
+        return print("no machines; `imgbuild up` creates them from the images of a build\n");
     }
     print(&labs.iter().map(text).collect::<Vec<_>>().join("\n"))
 }
@@ -178,7 +178,7 @@ struct One {
 pub struct Console {
     #[command(flatten)]
     one: One,
-    /// Print what the console has shown so far in place of joining it.
+    /// Print what the console has shown so far instead of attaching to it.
     #[arg(long)]
     log: bool,
 }
@@ -205,7 +205,7 @@ pub struct Ssh {
     command: Vec<String>,
 }
 
-/// Becomes ssh; its exit code is ours.
+/// Replaces this process by ssh, whose exit code is returned.
 pub fn ssh(a: Ssh) -> Result<()> {
     let (base, lab) = (a.one.place.folder()?, a.one.lab.as_deref());
     let mut ssh = vm::ssh(&base, lab, &a.one.node, a.identity.as_deref(), &a.command)?;

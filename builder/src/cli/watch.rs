@@ -22,19 +22,19 @@ const COLUMNS: usize = 79;
 
 #[derive(Args)]
 pub struct Watch {
-    /// Node names; all of the lab's if there is none.
+    /// Node names; by default all of the lab's.
     #[arg(value_name = "NODE")]
     nodes: Vec<String>,
-    /// Look once and do not wait: exit 0 when all are ready, else 1.
+    /// Poll once and do not wait: exit 0 when all are ready, else 1.
     #[arg(long)]
     once: bool,
     /// Print each change as a line of JSON, with a schema number.
     #[arg(long)]
     json: bool,
-    /// Seconds between two looks.
+    /// Seconds between two polls.
     #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     interval: u64,
-    /// Seconds after which waiting ends; without it, waiting has no end.
+    /// Seconds after which waiting ends; by default it is indefinite.
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
     /// How the lab is shown: on a terminal as a table that changes, else a line for each change.
@@ -108,7 +108,7 @@ fn names<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
 fn failed(view: &View) -> Error {
     let failed = names(view.nodes.iter().filter(|row| row.state == PeerState::Failed));
     Error::build(format!("failed: {failed}"))
-        .hint("`firstboot status` on the node says why and what to do")
+        .hint("`firstboot status` on the node shows why and what to do")
 }
 
 fn waiting(view: &View) -> Error {
@@ -116,7 +116,7 @@ fn waiting(view: &View) -> Error {
     Error::build(format!("not ready: {}", names(view.nodes.iter().filter(ready))))
 }
 
-/// What is on the screen.
+/// State of the screen.
 struct Shown {
     json: bool,
     table: bool,
@@ -159,7 +159,7 @@ impl Shown {
 /// A node in one line.
 fn line(row: &Row) -> String {
     let told = match (&row.told_by, row.reachable) {
-        (Some(by), _) => format!("does not answer; by {by}'s word"),
+        (Some(by), _) => format!("does not answer; reported by {by}"),
         (None, false) => "does not answer".to_owned(),
         (None, true) => String::new(),
     };

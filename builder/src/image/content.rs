@@ -144,7 +144,7 @@ impl<'a> ImageContent<'a> {
         &self.mounts[0].0
     }
 
-    /// Names in a folder of the root filesystem; none if there is no such folder.
+    /// Names in a directory of the root filesystem; none if there is no such directory.
     ///
     /// # Errors
     /// An input error when it cannot be read.
@@ -183,7 +183,7 @@ fn no_root(volumes: &[Volume<'_>]) -> Error {
     )
 }
 
-/// UUID and mount point (relative) of fstab's lines, folders above others first.
+/// UUID and mount point (relative) of fstab's lines, directories above others first.
 fn mounts(fstab: &str) -> Vec<(&str, &str)> {
     let mut mounts: Vec<(&str, &str)> = fstab
         .lines()
@@ -240,7 +240,7 @@ fn record(reader: &ext4::Ext4Reader<'_>, inode: &ext4::Inode) -> Result<Record, 
         file_type::FIFO => FileKind::Fifo,
         file_type::SOCKET => FileKind::Socket,
         other => {
-            let what = format!("inode {}: {other:o} is no file type", inode.number);
+            let what = format!("inode {}: {other:o} is not a file type", inode.number);
             return Err(ext4::ReadError::Damaged(what));
         }
     };

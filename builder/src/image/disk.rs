@@ -1,5 +1,5 @@
 //! Tree + identity → disk image: partition table, boot loader and filesystems written
-//! straight into a sparse file; but for XFS without mount, loop device or root.
+//! straight into a sparse file, without mount, loop device or root (XFS excepted).
 
 mod split;
 mod xfs;
@@ -24,9 +24,9 @@ pub struct DiskContent<'a> {
     pub esp: &'a Tree,
     /// GRUB's boot.img, 512 bytes, as the target's package has it.
     pub boot_img: &'a [u8],
-    /// GRUB's core.img, as the target's grub2-mkimage made it.
+    /// GRUB's core.img, as the target's grub2-mkimage created it.
     pub core_img: &'a [u8],
-    /// The installed tree as a folder, for the target's own programs.
+    /// The installed tree as a directory, for the target's own programs.
     pub target: &'a Path,
     /// Where temporary files of the image's size (but sparse) may be.
     pub scratch: &'a Path,
@@ -37,7 +37,7 @@ pub struct DiskContent<'a> {
 /// Fails where this machine cannot write what the layout asks for: before anything is written.
 ///
 /// # Errors
-/// An environment error that says what is missing.
+/// An environment error that names what is missing.
 pub fn check(layout: &Layout) -> Result<()> {
     match layout.filesystems().iter().find(|(_, files)| files.format == Format::Xfs) {
         Some((_, files)) => xfs::check(&files.mount),
@@ -46,7 +46,7 @@ pub fn check(layout: &Layout) -> Result<()> {
 }
 
 /// Writes a raw image of `layout.size` bytes to `path`, which must not exist. `progress`
-/// gets bytes of file data written and to write; `log` what programs say.
+/// gets bytes of file data written and to write; `log` the output of programs.
 ///
 /// # Errors
 /// A build error when writing fails or the content does not fit.
@@ -107,7 +107,7 @@ fn write_table(file: &File, layout: &Layout, boot: &[u8; 440]) -> Result<()> {
         .or_build(|| "partition table".to_owned())
 }
 
-/// A group in LVM's terms: where its logical volumes are is told in extents.
+/// A group in LVM's terms: where its logical volumes are is given in extents.
 fn volume_group(
     layout: &Layout,
     group: &layout::VolumeGroup,
@@ -203,7 +203,7 @@ fn write_filesystems(
 fn write_esp(file: &File, device: &Device<'_>, files: &Files, content: &DiskContent) -> Result<()> {
     let mut stream = Stream { area: area(file, device), at: 0 };
     let serial = u32::from_str_radix(&files.uuid.replace('-', ""), 16)
-        .or_build(|| format!("`{}` is no FAT serial number", files.uuid))?;
+        .or_build(|| format!("`{}` is not a FAT serial number", files.uuid))?;
     let options = fat::FatOptions {
         size: device.size,
         serial,

@@ -1,5 +1,5 @@
 //! What is in a filesystem: a record for each path, with the digest of each file's content.
-//! One is made when an image is written and kept beside it; another is read from an image
+//! One is created when an image is written and kept next to it; another is read from an image
 //! later; the two are compared.
 
 mod mtree;
@@ -131,7 +131,7 @@ pub fn compare(old: &Listing, new: &Listing) -> BTreeMap<Vec<u8>, Change> {
     removed.chain(others).map(|(path, change)| (path.clone(), change)).collect()
 }
 
-/// A path for people: from the root, bytes that are no text replaced.
+/// A path for people: from the root, bytes that are not text replaced.
 pub fn shown(path: &[u8]) -> String {
     format!("/{}", String::from_utf8_lossy(path))
 }

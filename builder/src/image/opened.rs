@@ -28,13 +28,13 @@ impl Image {
     /// Opens the image at `path`.
     ///
     /// # Errors
-    /// An input error when it cannot be read or is no disk image with a partition table.
+    /// An input error when it cannot be read or is not a disk image with a partition table.
     pub fn open(path: &Path) -> Result<Self> {
         let mut files = Vec::new();
         let (disk, format) = disk(path, &mut files)?;
         let table = gpt::read(disk.as_ref()).map_err(|e| {
             Error::input(format!(
-                "{} is no disk image that can be read: no GUID partition table ({e})",
+                "{} is not a disk image that can be read: no GUID partition table ({e})",
                 path.display()
             ))
             .hint("images are raw or qcow2 disks as imgbuild writes them")

@@ -56,7 +56,7 @@ impl Staging {
                 let (target, leftovers) = (target.to_owned(), found.removed);
                 Ok(Self { target, temporary, created, names, leftovers, force, committed: false })
             }
-            // The other build has created something below, so nothing of ours is empty.
+            // The other build has created something below, so none of these is empty.
             Ok(_) => {
                 Err(Error::environment(format!("another build is writing to {}", target.display()))
                     .hint("wait until it has ended, or give another --output"))
@@ -186,7 +186,7 @@ pub fn compressed(path: &Path, bytes: &[u8]) -> Result<()> {
         .or_build(|| format!("cannot write {}", path.display()))
 }
 
-/// SHA-256 of a file, lower-case hexadecimal; `read` is told how many bytes were read each time.
+/// SHA-256 of a file, lower-case hexadecimal; `read` gets how many bytes were read each time.
 ///
 /// # Errors
 /// When it cannot be read, or a signal has arrived.
@@ -230,7 +230,7 @@ pub fn require_space(folder: &Path, need: u64, what: &str) -> Result<()> {
         have >> 20,
         existing.display()
     ))
-    .hint("free some space there, or choose another folder with --output or --cache"))
+    .hint("free some space there, or choose another directory with --output or --cache"))
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ impl<'a> Volume<'a> {
         Ok(Self { number, name, filesystem, uuid, bytes })
     }
 
-    /// A logical volume whose bytes are not told by the group's metadata alone.
+    /// A logical volume whose bytes are not given by the group's metadata alone.
     pub(super) fn opaque(name: String) -> Self {
         let filesystem = Filesystem::Unread("a logical volume that is not linear");
         Self { number: None, name, filesystem, uuid: None, bytes: Box::new(Joined::default()) }
@@ -111,10 +111,10 @@ impl<'a> Volume<'a> {
                     continue;
                 }
                 let path = if path.is_empty() { name } else { format!("{path}/{name}") };
-                // More entries than could have content: a folder's chain is a circle.
+                // More entries than could have content: a directory's chain is a circle.
                 if path.len() > 4096 || found.len() as u64 > self.bytes().size() / 256 {
                     return Err(Error::input(format!(
-                        "{}: its folders lead in circles",
+                        "{}: its directories form a loop",
                         self.what()
                     )));
                 }
@@ -179,7 +179,7 @@ mod tests {
     use formats::tree::{Content, Entry, Tree};
     use std::os::unix::fs::FileExt;
 
-    /// A FAT32 filesystem whose folder `D` has more entries than a cluster, and its file.
+    /// A FAT32 filesystem whose directory `D` has more entries than a cluster, and its file.
     fn filesystem() -> std::fs::File {
         let mut file = tempfile::tempfile().unwrap();
         let size = 40 << 20;
@@ -214,12 +214,12 @@ mod tests {
         let cluster = number(&file, 13) & 0xff;
         let root = data + (number(&file, 44) - 2) * cluster * 512;
         let place = (0..16).map(|n| root + n * 32).find(|at| number(&file, *at) == 0x2020_2044);
-        let folder = number(&file, place.expect("the folder D") + 26) & 0xffff;
+        let folder = number(&file, place.expect("the directory D") + 26) & 0xffff;
         for copy in 0..tables {
             let at = table + copy * number(&file, 36) * 512 + folder * 4;
             file.write_all_at(&(folder as u32).to_le_bytes(), at).unwrap();
         }
         let error = read(file).unwrap_err();
-        assert!(error.message.contains("circles"), "{error}");
+        assert!(error.message.contains("form a loop"), "{error}");
     }
 }

@@ -79,7 +79,7 @@ pub fn group(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_
     let Some(name) = read_account_name(state, item, parsed) else { return };
     let Some(gid) = read_id(state, item, parsed, "--gid") else { return };
     state.kickstart.groups.push(NewGroup { name, gid });
-    state.report(item, Fate::Honoured, "the group is made");
+    state.report(item, Fate::Honoured, "the group is created");
 }
 
 /// `user`.
@@ -115,7 +115,7 @@ pub fn user(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>
         gecos: parsed.text("--gecos").unwrap_or_default(),
         login,
     });
-    state.report(item, Fate::Honoured, "the account is made");
+    state.report(item, Fate::Honoured, "the account is created");
 }
 
 /// `--name` as useradd and groupadd take it.

@@ -71,7 +71,7 @@ fn addon(state: &mut State<'_>, item: &KickstartItem<'_>) {
 }
 
 /// What becomes of a %post.
-const POST: &str = "runs inside the image while it is made, once for all nodes of a role, without \
+const POST: &str = "runs inside the image while it is built, once for all nodes of a role, without \
                     network and running services. Host name and ifcfg files are written for \
                     each node after it: it does not see them, where Anaconda's would";
 

@@ -1,5 +1,5 @@
-//! The RHEL 7 dialect as data: every command and section, its options and
-//! arguments, and what becomes of it in an image.
+//! The RHEL 7 dialect as data: every command and section, its options and arguments, and how an
+//! image supports it.
 //!
 //! Option notation: `--flag`; `--name=TEXT`, `INT`, `LIST` (comma-separated), `BOOL`
 //! or `a|b|c` (one of these, after `~` in either case); `!` before `=` marks a required
@@ -62,7 +62,7 @@ const SOURCE: Image = NotApplicable("packages come from --media or the lab file'
 const INTERFACE: Image = NotApplicable("the installer's user interface; there is no installer run");
 const AFTER: Image = NotApplicable("what the installer does after its run; there is none");
 const STORAGE: Image =
-    Refused("RAID, Btrfs and snapshots are not made in images: write `part` and `logvol`");
+    Refused("RAID, Btrfs and snapshots are not supported in images: write `part` and `logvol`");
 const HARDWARE: Image = Refused("this storage is outside the image's disk");
 const PARTITION: &str = "--active --asprimary --fstype,--type=TEXT --grow --maxsize=INT --noformat \
     --onbiosdisk=TEXT --ondisk,--ondrive=TEXT --onpart,--usepart=TEXT --recommended --size=INT \
@@ -159,7 +159,7 @@ pub static COMMANDS: &[Command] = &[
         "liveimg",
         NO_ARGUMENTS,
         "--url!=TEXT --proxy=TEXT --noverifyssl --checksum=TEXT",
-        Refused("an image is made of packages, not of another image"),
+        Refused("an image is built from packages, not from another image"),
     ),
     command(
         "logging",
@@ -207,7 +207,7 @@ pub static COMMANDS: &[Command] = &[
         "ostreesetup",
         NO_ARGUMENTS,
         "--osname!=TEXT --remote=TEXT --url!=TEXT --ref!=TEXT --nogpg",
-        Refused("an image is made of packages, not of a commit"),
+        Refused("an image is built from packages, not from a commit"),
     ),
     command("part", One("a mount point"), PARTITION, Honoured),
     command("partition", One("a mount point"), PARTITION, Honoured),
@@ -220,7 +220,7 @@ pub static COMMANDS: &[Command] = &[
          --backuppassphrase --label=TEXT --cipher=TEXT --mkfsoptions=TEXT --chunksize=INT",
         STORAGE,
     ),
-    command("realm", Free, "", Refused("a node joins no domain while its image is made")),
+    command("realm", Free, "", Refused("a node joins no domain while its image is built")),
     command("reboot", NO_ARGUMENTS, "--eject", AFTER),
     command(
         "repo",

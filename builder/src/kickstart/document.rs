@@ -11,7 +11,7 @@ use std::fmt;
 pub struct Document {
     /// Commands, ordered as they are written.
     pub(super) statements: Vec<Statement>,
-    /// Sections but for `%packages`, in the order of the file.
+    /// Sections except `%packages`, in the order of the file.
     pub(super) sections: Vec<Section>,
     /// Header of `%packages`, if there is one.
     pub(super) packages: Option<Statement>,
@@ -107,7 +107,7 @@ impl Document {
         }
     }
 
-    /// Takes a `%include` line in that is no section's.
+    /// Takes a `%include` line in that is not in a section.
     pub(super) fn include(&mut self, words: &[&str]) {
         let arguments = words.iter().skip(1).map(|w| (*w).to_owned()).collect();
         let name = if words.first() == Some(&"%ksappend") { "%ksappend" } else { "%include" };
@@ -121,7 +121,7 @@ impl Document {
 }
 
 impl Statement {
-    /// Whether the option is there, with a value that is not empty if it takes one.
+    /// Whether the option is present, with a value that is not empty if it takes one.
     fn says(&self, name: &str) -> bool {
         self.options.iter().any(|(n, v)| *n == name && v.as_deref() != Some(""))
     }
@@ -195,7 +195,7 @@ fn firewall(firewall: &mut Statement) {
 }
 
 /// Interfaces start at boot, and by DHCP, unless the line says otherwise. A line that is
-/// only a host name is no interface's.
+/// only a host name is not an interface's.
 fn network(network: &mut Statement) {
     let given = network.options.iter().find(|(name, _)| *name == "--onboot");
     match given.and_then(|(_, value)| boolean(value.as_deref()?)) {
@@ -234,7 +234,7 @@ fn in_order(command: &Command, options: &mut [(&'static str, Option<String>)]) {
 }
 
 /// What two uses of a command mean together: values stay until a later use replaces
-/// them, flags are the last use's, but for lasting ones.
+/// them, flags are the last use's, except lasting ones.
 fn merged(before: Option<Statement>, mut last: Statement, command: &Command) -> Statement {
     let Some(before) = before.filter(|_| command.arguments != Arguments::Free) else { return last };
     let lasting = LASTING.iter().find(|(n, _)| *n == command.name).map_or(&[][..], |(_, f)| *f);

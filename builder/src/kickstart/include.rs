@@ -1,4 +1,4 @@
-//! `%include` and `%ksappend` of files beside the kickstart: their text takes the line's
+//! `%include` and `%ksappend` of files next to the kickstart: their text takes the line's
 //! place, wherever it stands. Other paths (`/tmp/...`, addresses) exist only while an
 //! installer runs; their lines stay.
 
@@ -23,7 +23,7 @@ pub struct SourceText {
 /// Reads what `path`, written in the file called `from`, means; `None` leaves the line.
 pub type Read<'r> = dyn FnMut(&str, &str) -> Result<Option<SourceText>, Vec<Diagnostic>> + 'r;
 
-/// The path that a line includes, if it is one beside the kickstart.
+/// The path that a line includes, if it is one next to the kickstart.
 fn find_inclusion(line: &str) -> Option<String> {
     let trimmed = line.trim_start();
     if !trimmed.starts_with("%include") && !trimmed.starts_with("%ksappend") {
@@ -75,7 +75,7 @@ fn append_expanded(
             let message = format!("files include each other: {}", chain.join(" -> "));
             chain.pop();
             let error = Diagnostic::error(place, message);
-            errors.push(error.hint("take one of these lines out"));
+            errors.push(error.hint("remove one of these lines"));
             continue;
         }
         chain.push(included.name.clone());

@@ -34,7 +34,7 @@ pub struct NetworkCommand {
     pub no_dns: bool,
     /// `--noipv4`.
     pub no_ipv4: bool,
-    /// `--ipv6`, `--noipv6`; absent means what EL7 does without a word.
+    /// `--ipv6`, `--noipv6`; absent means what EL7 does by default.
     pub ipv6: Option<Ipv6>,
     /// `--ipv6gateway`.
     pub ipv6_gateway: Option<Ipv6Addr>,
@@ -56,7 +56,7 @@ impl NetworkCommand {
     }
 }
 
-/// What a `network` line makes.
+/// What a `network` line creates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum InterfaceKind {
     /// An interface that the machine has.

@@ -208,7 +208,7 @@ impl Kickstart {
         comparable(self) == comparable(other)
     }
 
-    /// Packages that its commands need beside `%packages`, for one node; Anaconda adds the
+    /// Packages that its commands need in addition to `%packages`, for one node; Anaconda adds the
     /// same.
     pub fn required_packages(&self) -> Vec<&'static str> {
         let mut needs = layout::required_packages(&self.storage);

@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 
 /// Options that an image cannot honour, with the reason.
 const REFUSED: [(&str, &str); 5] = [
-    ("--bindto", "the interface's hardware address is not known while an image is made"),
+    ("--bindto", "the interface's hardware address is not known while an image is built"),
     ("--dhcpclass", "write the class to /etc/dhcp/dhclient.conf in %post"),
     ("--essid", "nodes have no wireless interface"),
     ("--wepkey", "nodes have no wireless interface"),
@@ -52,7 +52,7 @@ fn option_column(item: &KickstartItem<'_>, parsed: &Parsed<'_>, option: &str) ->
 
 type Refused = (&'static str, String);
 
-/// What a line makes: an interface, and before a VLAN the bond or team that the same line
+/// What a line creates: an interface, and before a VLAN the bond or team that the same line
 /// makes under it.
 fn read_interfaces(parsed: &Parsed<'_>, place: Place) -> Result<Vec<NetworkCommand>, Refused> {
     let network = read_addresses(parsed)?;
@@ -118,7 +118,7 @@ fn read_addresses(parsed: &Parsed<'_>) -> Result<NetworkCommand, Refused> {
 
 fn read_mtu(parsed: &Parsed<'_>) -> Result<Option<u32>, Refused> {
     let value = parsed.get("--mtu").filter(|v| !v.text.is_empty());
-    let not_a_number = |text: &str| ("--mtu", format!("`{text}` is no number"));
+    let not_a_number = |text: &str| ("--mtu", format!("`{text}` is not a number"));
     value.map(|v| v.text.parse().map_err(|_| not_a_number(v.text))).transpose()
 }
 
@@ -159,7 +159,7 @@ fn read_members(parsed: &Parsed<'_>, option: &'static str) -> Result<Vec<String>
 }
 
 /// The device of a line, and before it the one that it is on, if the line makes both: a VLAN
-/// over a bond or a team, as Anaconda reads `--vlanid` beside their interfaces.
+/// over a bond or a team, as Anaconda reads `--vlanid` next to their interfaces.
 fn read_kinds(parsed: &Parsed<'_>) -> Result<(Option<InterfaceKind>, InterfaceKind), Refused> {
     let first = read_kind(parsed)?;
     let over = matches!(first, InterfaceKind::Bond { .. } | InterfaceKind::Team { .. });

@@ -6,7 +6,7 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::nearest::nearest;
 use crate::base::place::Place;
 
-/// What a command line said.
+/// A parsed command line.
 #[derive(Clone, Debug, Default)]
 pub struct Parsed<'a> {
     /// Options by their first name (`--fstype`), in the order of their last use (of those
@@ -47,7 +47,7 @@ impl<'a> Parsed<'a> {
     }
 
     /// What this use of a command means after `earlier` ones: their values stay until they are
-    /// given again, their flags do not, but for `lasting` ones.
+    /// given again, their flags do not, except `lasting` ones.
     pub fn after(mut self, earlier: &Self, lasting: &[&str]) -> Self {
         let replaced = self.options.iter().any(|(name, _)| lasting.contains(name));
         for (name, value) in &earlier.options {
@@ -162,12 +162,12 @@ pub fn parse<'a>(
     if errors.is_empty() { Ok(parsed) } else { Err(errors) }
 }
 
-/// An error at a word; its line and file are for whoever knows them.
+/// An error at a word; its line and file are added by the caller that knows them.
 fn error_at(word: &Word, message: String, hint: String) -> Diagnostic {
     Diagnostic::error(Place::new("", 0, word.column), message).hint(hint)
 }
 
-/// Words with a leading hyphen are options, but for a lone one, negative numbers
+/// Words with a leading hyphen are options, except a lone one, negative numbers
 /// and words with a blank in the name.
 fn is_option(word: &str) -> bool {
     let Some(rest) = word.strip_prefix('-') else { return false };

@@ -8,14 +8,14 @@ use super::state::State;
 
 /// What options change, in words.
 const MORE: [(&[&str], &str); 4] = [
-    (&["--ignoremissing"], "names that no repository has are left out, and told"),
+    (&["--ignoremissing"], "names that no repository has are left out and reported"),
     (&["--excludedocs"], "without files that they mark as documentation"),
     (&["--instLangs"], "of files for a language only those of --instLangs"),
     (&["--timeout", "--retries"], "--timeout and --retries are the installer's"),
 ];
 /// Options that an image cannot honour.
 const REFUSED: [(&str, &str); 2] = [
-    ("--default", "which environment is the default is the medium's secret: name it, @^minimal"),
+    ("--default", "the medium decides which environment is the default: name it, as in @^minimal"),
     ("--multilib", "nodes have one architecture: name 32-bit packages, as in glibc.i686"),
 ];
 

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 ///
 /// # Errors
 /// Everything that the RHEL 7 dialect does not allow, in the order of lines. What an
-/// image cannot honour is no error here but [`Fate::Refused`] in the report.
+/// image cannot honour is not an error here but [`Fate::Refused`] in the report.
 pub fn parse(source: &Text<'_>) -> Result<Kickstart, Vec<Diagnostic>> {
     let mut state = State::new(source);
     let (items, errors) = split_items(source.text);
@@ -104,7 +104,7 @@ fn note_repeats(report: &mut [Line], repeated: &HashMap<&'static str, (String, u
         let Some((place, _)) = again else { continue };
         if [Fate::Honoured, Fate::Translated].contains(&entry.fate) {
             entry.fate = Fate::Translated;
-            entry.why = format!("{place} has {name} again: what it says counts instead");
+            entry.why = format!("{place} has {name} again, which counts instead");
         }
     }
 }
@@ -163,7 +163,7 @@ mod tests {
         assert_eq!((report.len(), report[49_999].fate), (50_000, Fate::Honoured));
         for (entry, line) in report[..49_999].iter().zip(1..) {
             assert_eq!((entry.place.line, entry.fate), (line, Fate::Translated));
-            assert_eq!(entry.why, "x.ks:50000 has lang again: what it says counts instead");
+            assert_eq!(entry.why, "x.ks:50000 has lang again, which counts instead");
         }
     }
 

@@ -18,9 +18,9 @@ const REFUSED: [(&str, &str); 9] = [
     ("--onbiosdisk", "an image is one disk, without a BIOS number"),
     ("--resize", "the image's disk is new: there is nothing to resize"),
     ("--encrypted", "an encrypted filesystem would ask for its passphrase at every start"),
-    ("--thinpool", "thin pools are not made in images: write plain logical volumes"),
-    ("--poolname", "thin pools are not made in images: write plain logical volumes"),
-    ("--thin", "thin volumes are not made in images: write plain logical volumes"),
+    ("--thinpool", "thin pools are not supported in images: write plain logical volumes"),
+    ("--poolname", "thin pools are not supported in images: write plain logical volumes"),
+    ("--thin", "thin volumes are not supported in images: write plain logical volumes"),
 ];
 
 /// The first option that no image can have, after reporting it.
@@ -52,11 +52,12 @@ pub fn part(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>
     state.kickstart.storage.partitions.push(partition);
     match ["--asprimary", "--ondisk", "--active"].into_iter().find(|o| parsed.has(o)) {
         Some(option) => {
-            let why =
-                format!("the partition is made; {option} means nothing on an image's one GPT disk");
+            let why = format!(
+                "the partition is created; {option} means nothing on an image's one GPT disk"
+            );
             state.report(item, Fate::Translated, why);
         }
-        None => state.report(item, Fate::Honoured, "the partition is made"),
+        None => state.report(item, Fate::Honoured, "the partition is created"),
     }
 }
 
@@ -75,7 +76,7 @@ pub fn volgroup(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed
         reserved_percent: read_percent(parsed, "--reserved-percent"),
     };
     state.kickstart.storage.volume_groups.push(group);
-    state.report(item, Fate::Honoured, "the volume group is made");
+    state.report(item, Fate::Honoured, "the volume group is created");
 }
 
 /// `logvol`.
@@ -94,7 +95,7 @@ pub fn logvol(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'
         filesystem: read_filesystem(parsed),
     };
     state.kickstart.storage.logical_volumes.push(volume);
-    state.report(item, Fate::Honoured, "the logical volume is made");
+    state.report(item, Fate::Honoured, "the logical volume is created");
 }
 
 /// `autopart`.

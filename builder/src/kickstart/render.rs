@@ -75,7 +75,7 @@ const MARK: char = '\u{f8ff}';
 /// Renders the template `text`.
 ///
 /// # Errors
-/// When it names something unknown or is no template, at the template's line.
+/// When it names something unknown or is not a template, at the template's line.
 pub fn render(
     file: &str,
     text: &str,
@@ -173,7 +173,7 @@ fn describe_failure(file: &str, text: &str, error: &minijinja::Error) -> Diagnos
         }
         ErrorKind::OutOfFuel => {
             Diagnostic::error(place, "filling this in takes too many steps or too much memory")
-                .hint("take the loop out, or let it end earlier")
+                .hint("remove the loop, or let it end earlier")
         }
         _ => Diagnostic::error(
             place,

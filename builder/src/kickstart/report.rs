@@ -1,4 +1,4 @@
-//! What becomes of each line of a kickstart in an image.
+//! How an image supports each line of a kickstart.
 
 use crate::base::place::Place;
 use serde::ser::SerializeStruct;

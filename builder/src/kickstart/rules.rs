@@ -81,7 +81,7 @@ fn ostree(parsed: &Parsed<'_>) -> Option<Violation> {
 /// `realm join`, whose options are realmd's.
 fn realm(parsed: &Parsed<'_>, seen: &[&str]) -> Option<Violation> {
     if seen.contains(&"realm") {
-        return Some(("realm is there already".into(), "a node joins one realm"));
+        return Some(("realm is already given".into(), "a node joins one realm"));
     }
     let mut words = parsed.arguments.iter().map(|w| w.text.as_str());
     match words.next() {

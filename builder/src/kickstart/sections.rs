@@ -73,7 +73,7 @@ fn is_inclusion(word: &str) -> bool {
     word == "%include" || word == "%ksappend"
 }
 
-/// A script's line may start with `%` and be no section of ours.
+/// A script's line may start with `%` and not be a section of the kickstart.
 fn ends_section(line: &str) -> bool {
     let first = line.split_ascii_whitespace().next().unwrap_or("");
     first == "%end" || find_section(first).is_some()

@@ -1,4 +1,4 @@
-//! What parsing gathers: the kickstart so far, its report and its diagnostics.
+//! Parser state: the kickstart so far, its report and its diagnostics.
 
 use super::model::Kickstart;
 use super::options::Parsed;
@@ -128,7 +128,7 @@ impl State<'_> {
             return self.error(line, column, message, "write a path after it");
         }
         let place = self.place(line, column);
-        let why = "the file is not beside the kickstart: only an installer's run has it; put \
+        let why = "the file is not next to the kickstart: only an installer's run has it; put \
                    its text here"
             .into();
         self.kickstart.report.push(Line { place, command, fate: Fate::Refused, why });

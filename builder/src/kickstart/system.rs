@@ -29,7 +29,7 @@ pub fn authconfig(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Pars
     };
     // Anaconda runs it before any %post.
     state.kickstart.post.insert(0, script);
-    let why = "authconfig runs inside the image while it is made, before %post; its package is \
+    let why = "authconfig runs inside the image while it is built, before %post; its package is \
                installed";
     state.report(item, Fate::Translated, why);
 }
@@ -95,7 +95,12 @@ pub fn timezone(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed
         return state.error(item.line, extra.column, "one argument too many", hint);
     }
     if item.words.len() == 1 {
-        return state.error(item.line, at, "timezone says nothing", "as in timezone Etc/UTC --utc");
+        return state.error(
+            item.line,
+            at,
+            "timezone has no argument",
+            "as in timezone Etc/UTC --utc",
+        );
     }
     if parsed.has("--nontp") {
         let why = "--nontp: OpenStack's nodes must agree on the time; leave it out";

@@ -1,6 +1,6 @@
-//! A lab's secrets: made once, kept on the user's machine, baked into images. They are the
-//! lab's CA, a certificate and key for each node and for the user's machine (nodes tell each
-//! other how they stand over mutual TLS), root's ssh key for packstack, and Keystone's
+//! A lab's secrets: created once, kept on the user's machine, baked into images. They are the
+//! lab's CA, a certificate and key for each node and for the user's machine (nodes report
+//! their status to each other over mutual TLS), root's ssh key for packstack, and Keystone's
 //! administrator password. No value of them is ever printed; the plan does not depend on them.
 
 mod exchange;

@@ -1,6 +1,6 @@
 //! The lab's virtual machines: brought up from the images of a build, watched until their
-//! firstboot reports, shut down, taken away. Each runs on an overlay, so that images stay as
-//! they were built. Nothing is touched that was not started here.
+//! firstboot reports, shut down, removed. Each runs on an overlay, so that images stay as
+//! they were built. Only resources that were started here are touched.
 
 mod accelerator;
 mod access;
@@ -44,7 +44,7 @@ use watch::Watch;
 ///
 /// # Errors
 /// An environment error when something is missing; a build error when a node is not ready in
-/// time. Machines that run by then stay up, as their consoles tell why.
+/// time. Machines that run by then stay up, as their consoles show why.
 pub fn up(options: &Up, progress: &mut Progress) -> Result<()> {
     let (lab, machines) = images::read(&options.outputs)?;
     let chosen = images::choose(&machines, &options.nodes)?;
@@ -54,7 +54,7 @@ pub fn up(options: &Up, progress: &mut Progress) -> Result<()> {
     if !off.is_empty()
         && let Err(error) = start::start(options, &off, &machines, &mut held, progress)
     {
-        // What could not be taken down stays on record; the first error tells more.
+        // What could not be taken down stays on record; the first error says more.
         if settle(&mut held).is_ok() && held.state.nodes.is_empty() {
             held.folder.remove()?;
         }
@@ -74,7 +74,7 @@ fn wait_until_ready(
     progress: &mut Progress,
 ) -> Result<()> {
     let (folder, mut state) = (held.folder.clone(), held.state.clone());
-    // Others may look and act while we wait.
+    // Others may read and act while we wait.
     drop(held);
     let mut watch = Watch::new(&folder, names, options.timeout);
     loop {
@@ -165,7 +165,7 @@ fn press_power(held: &Held, name: &str, progress: &Progress) -> Result<()> {
     Ok(())
 }
 
-/// Cuts machines' power and takes away their disks and logs; the images stay. Without names,
+/// Cuts machines' power and removes their disks and logs; the images stay. Without names,
 /// the whole lab goes.
 ///
 /// # Errors
@@ -182,7 +182,7 @@ pub fn destroy(
         let folder = held.folder.node(&name);
         state::remove(&folder)?;
         held.state.nodes.remove(&name);
-        progress.note(&format!("{name} is gone; its image stays"));
+        progress.note(&format!("removed {name}; its image stays"));
     }
     settle(&mut held)?;
     if held.state.nodes.is_empty() {
@@ -217,7 +217,7 @@ pub fn console_log(base: &Path, lab: Option<&str>, name: &str) -> Result<Vec<u8>
 }
 
 /// This program, to be run in the network of the lab `name` below `base`; `None` where that
-/// is no namespace of its own, or not up.
+/// is not a namespace of its own, or not up.
 ///
 /// # Errors
 /// When the lab's state cannot be read, or the namespace is another user's.

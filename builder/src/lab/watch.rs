@@ -1,5 +1,5 @@
-//! How the nodes of a lab stand, asked over mutual TLS with the key of the user's machine. A
-//! node that does not answer is shown as the others last heard of it.
+//! Status of the nodes of a lab, queried over mutual TLS with the key of the user's machine. A
+//! node that does not answer is shown as the others last saw it.
 
 use contract::peers::client;
 use contract::peers::places::PORT;
@@ -45,15 +45,15 @@ pub struct Row {
     pub node: String,
     /// Its address.
     pub address: Ipv4Addr,
-    /// How it stands, by itself or as others last heard.
+    /// Its status: self-reported, or as last seen by others.
     pub state: PeerState,
     /// The step that it is at, that failed, or that ended last.
     pub step: String,
-    /// Since when (RFC 3339, UTC, by the clock of who tells it).
+    /// Since when (RFC 3339, UTC, by the clock of the node that reports it).
     pub since: Option<String>,
     /// Whether it answered.
     pub reachable: bool,
-    /// The node that tells this of it, where it did not answer itself.
+    /// The node that reports this of it, where it did not answer itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told_by: Option<String>,
     /// What its step found or waits for, or why it did not answer.
@@ -100,7 +100,7 @@ fn ask(pki: &Pki, target: &WatchTarget) -> Result<Status, String> {
     serde_json::from_slice(&body).map_err(|e| format!("its answer is not understood: {e}"))
 }
 
-/// By the node's own word.
+/// Self-reported.
 fn own(target: &WatchTarget, status: &Status) -> Row {
     let step = find_current(&status.steps);
     Row {
@@ -115,7 +115,7 @@ fn own(target: &WatchTarget, status: &Status) -> Row {
     }
 }
 
-/// By the word of the node that heard of it last.
+/// As reported by the node that saw it last.
 fn told(
     target: &WatchTarget,
     why: &str,

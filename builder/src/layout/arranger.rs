@@ -1,4 +1,4 @@
-//! What laying out a disk works with.
+//! State of laying out a disk.
 
 use super::autopart::{expand_automatic, swap_mib};
 use super::request::{SizeRequest, StorageRequest};
@@ -7,7 +7,7 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::lab::LabMachine;
 use crate::base::place::Place;
 
-/// A layout being made.
+/// A layout under construction.
 pub struct Arranger {
     /// What is asked for, with `autopart` and `reqpart` written out.
     pub storage: StorageRequest,

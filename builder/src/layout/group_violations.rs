@@ -1,4 +1,4 @@
-//! What of volume groups and logical volumes a layout cannot hold.
+//! Volume groups and logical volumes that a layout does not support.
 
 use super::request::{StorageRequest, Target, VolumeRequest};
 use crate::base::diagnostic::Diagnostic;
@@ -27,10 +27,10 @@ fn find_of_groups(storage: &StorageRequest, found: &mut Violations) {
     for (index, group) in storage.volume_groups.iter().enumerate() {
         let name = &group.name;
         if storage.volume_groups[..index].iter().any(|g| g.name == *name) {
-            found.push(&group.place, format!("volume group {name} is there already"));
+            found.push(&group.place, format!("volume group {name} already exists"));
         }
         if !is_lvm_name(name) {
-            found.push(&group.place, format!("`{name}` is no name for a volume group"));
+            found.push(&group.place, format!("`{name}` is not a valid name for a volume group"));
         }
         // LVM's own bounds; the format wants a power of two.
         if group
@@ -42,7 +42,7 @@ fn find_of_groups(storage: &StorageRequest, found: &mut Violations) {
         for member in &group.members {
             let there = storage.partitions.iter().any(|p| p.target.as_str() == member);
             if !there {
-                found.push(&group.place, format!("{member} is nowhere: add `part {member}`"));
+                found.push(&group.place, format!("{member} does not exist: add `part {member}`"));
             }
             if let Some(other) = owners.insert(member, name) {
                 found.push(&group.place, format!("{member} belongs to {other} already"));
@@ -69,7 +69,7 @@ fn find_of_volumes(storage: &StorageRequest, found: &mut Violations) {
             found.push(&volume.place, format!("there is no volume group `{group}`: add volgroup"));
         }
         if !is_lvm_name(name) {
-            found.push(&volume.place, format!("`{name}` is no name for a logical volume"));
+            found.push(&volume.place, format!("`{name}` is not a valid name for a logical volume"));
         }
         let shares = storage.logical_volumes[..=index].iter().filter(|v| v.group == *group);
         let percent: u64 = shares.filter_map(|v| v.size.percent).map(u64::from).sum();

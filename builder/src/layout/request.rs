@@ -1,6 +1,6 @@
-//! What is asked of a disk, as values; the kickstart's storage commands become these.
+//! A request for a disk layout, as values; the kickstart's storage commands become these.
 //!
-//! What is absent here was absent in the kickstart: defaults are for who lays out the disk.
+//! What is absent here was absent in the kickstart: defaults are set when the disk is laid out.
 //! Existing devices, encryption, RAID and Btrfs have no values: their lines are refused in
 //! the report.
 

@@ -89,7 +89,7 @@ fn logical_volumes_lie_in_their_group() {
                 logvol / --vgname=vg-x --name=root --size=4000 --fstype=ext4\n\
                 logvol /var --vgname=vg-x --name=var --percent=50\n\
                 logvol swap --vgname=vg-x --name=swap --size=1022\n";
-    // 16180 MiB of extents; 11152 of them free beside the sizes asked for and one extent.
+    // 16180 MiB of extents; 11152 of them free in addition to the sizes asked for and one extent.
     let layout = expect(
         text,
         16 * GIB,
@@ -218,17 +218,17 @@ fn everything_that_does_not_fit_is_said_at_once() {
 #[test]
 fn what_no_image_can_hold_is_refused_at_its_line() {
     for (text, line, message) in [
-        ("part / --fstype=btrfs --size=1000\n", 3, "btrfs is not made in images"),
+        ("part / --fstype=btrfs --size=1000\n", 3, "btrfs is not supported in images"),
         (
             "part / --size=1000 --ondisk=sda\npart /a --size=9 --ondisk=sdb\n",
             4,
             "sda is named already",
         ),
-        ("part / --size=1000\npart / --size=1000\n", 4, "/ is there already, at line 3"),
+        ("part / --size=1000\npart / --size=1000\n", 4, "/ already exists, at line 3"),
         ("part / --size=1000 --maxsize=2000\n", 3, "add --grow, or leave it out"),
         ("part swap --recommended --size=5\n", 3, "leave --size"),
         ("part /etc --size=100\n", 3, "/etc belongs to the root filesystem"),
-        ("part pv.1 --size=100\nvolgroup vg pv.2\n", 4, "pv.2 is nowhere"),
+        ("part pv.1 --size=100\nvolgroup vg pv.2\n", 4, "pv.2 does not exist"),
         ("part pv.1 --size=100\nvolgroup vg pv.2\n", 3, "pv.1 is in no volume group"),
         ("logvol / --vgname=no --name=root --size=1000\n", 3, "there is no volume group `no`"),
         (

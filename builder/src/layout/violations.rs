@@ -1,6 +1,5 @@
-//! What of the storage commands a layout cannot hold: the one place that
-//! says so. A line refused here is refused in the compatibility report, and a build
-//! stops at it.
+//! Storage commands that a layout does not support: the one place that decides. A line refused here
+//! is refused in the compatibility report, and a build stops at it.
 
 use super::group_violations::find_group_violations;
 use super::model::Format;
@@ -51,7 +50,7 @@ fn find_target_violations(storage: &StorageRequest) -> Vec<Diagnostic> {
                 true => format!("line {}", first.line),
                 false => format!("{}:{}", first.file, first.line),
             };
-            let why = format!("{name} is there already, at {at}");
+            let why = format!("{name} already exists, at {at}");
             violations.push(Diagnostic::error(place.clone(), why));
             continue;
         }
@@ -64,9 +63,11 @@ fn find_target_violations(storage: &StorageRequest) -> Vec<Diagnostic> {
 fn find_autopart_violation(auto: &Autopart) -> Option<Diagnostic> {
     let kind = auto.kind.as_deref().filter(|k| !["ext4", "xfs"].contains(k));
     let why = match (auto.scheme, kind) {
-        (AutopartScheme::Btrfs, _) => "Btrfs is not made in images: --type=lvm or plain".into(),
+        (AutopartScheme::Btrfs, _) => {
+            "Btrfs is not supported in images: --type=lvm or plain".into()
+        }
         (AutopartScheme::ThinLvm, _) => {
-            "thin volumes are not made in images: --type=lvm or plain".into()
+            "thin volumes are not supported in images: --type=lvm or plain".into()
         }
         (_, Some(kind)) => unknown_kind(kind),
         _ => return None,
@@ -75,7 +76,7 @@ fn find_autopart_violation(auto: &Autopart) -> Option<Diagnostic> {
 }
 
 fn unknown_kind(kind: &str) -> String {
-    format!("{kind} is not made in images: write --fstype=xfs or ext4")
+    format!("{kind} is not supported in images: write --fstype=xfs or ext4")
 }
 
 /// Why nothing like this can be made.
@@ -117,7 +118,9 @@ fn find_target_violation(
     if let Some(kind) = kind.filter(|kind| !kinds.contains(kind)) {
         return Some(match target {
             Target::Mount(path) if path != "/boot/efi" => unknown_kind(kind),
-            _ => format!("{name} as {kind} is not made in images: write --fstype={}", kinds[0]),
+            _ => {
+                format!("{name} as {kind} is not supported in images: write --fstype={}", kinds[0])
+            }
         });
     }
     if let Some(text) = files.label.as_deref().filter(|text| text.len() > label) {

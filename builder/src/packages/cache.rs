@@ -1,14 +1,14 @@
-//! The cache folder: what lies where in it, who is using it, and how it is kept within bounds.
+//! The cache directory: what lies where in it, who is using it, and how it is kept within bounds.
 //!
-//! | folder | what | name |
+//! | directory | what | name |
 //! |---|---|---|
 //! | `packages` | RPMs that were installed, from whatever medium | checksum in their repository's metadata, `.rpm` |
 //! | `metadata` | metadata files from servers | checksum in repomd.xml |
 //! | `pages` | what has no checksum (repomd.xml, mirror lists) | SHA-256 of the URL |
 //! | `partial` | downloads that are not whole | checksum of the whole |
-//! | `trees`, `trees-*` | installed trees, by root and without | digest of what made them |
-//! | `sizes` | how large trees are | folder and digest |
-//! | `practice`, `debs` | the practice medium and what it is made from | |
+//! | `trees`, `trees-*` | installed trees, by root and without | digest of what created them |
+//! | `sizes` | how large trees are | directory and digest |
+//! | `practice`, `debs` | the practice medium and what it is created from | |
 //! | `logs` | of builds that run or failed | `running-`, `build-` and process id |
 //! | `rebuild-*` | images that are built again to be compared | |
 //! | `running` | one locked file for each program that uses the cache | process id |

@@ -1,4 +1,4 @@
-//! Checksums by the names that repodata uses, fed piece by piece.
+//! Checksums by the names that repodata uses, computed incrementally.
 
 use crate::base::error::{Context, Result};
 use crate::base::interrupt;
@@ -110,7 +110,7 @@ impl Hasher {
 pub struct Known {
     /// Its checksum.
     pub checksum: Checksum,
-    /// Length in bytes, or the most that is read where no exact one is known.
+    /// Length in bytes, or the maximum that is read where no exact one is known.
     pub size: u64,
 }
 

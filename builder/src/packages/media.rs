@@ -1,4 +1,4 @@
-//! Media that packages come from: folders, ISO files read in place, http(s).
+//! Media that packages come from: directories, ISO files read in place, http(s).
 
 mod directory;
 mod discs;

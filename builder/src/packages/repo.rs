@@ -33,7 +33,7 @@ pub struct Repo {
     pub id: String,
     /// Where it is.
     pub medium: Arc<dyn Medium>,
-    /// Its folder on the medium, empty for the medium's root.
+    /// Its directory on the medium, empty for the medium's root.
     pub folder: String,
     /// How many packages it holds.
     pub packages: u64,
@@ -80,7 +80,7 @@ impl Repo {
         }
     }
 
-    /// For messages: the medium and the folder.
+    /// For messages: the medium and the directory.
     pub fn place(&self) -> String {
         format!(
             "{}{}{}",
@@ -116,10 +116,14 @@ impl Catalog {
         let folders = medium.repositories()?;
         if folders.is_empty() {
             return Err(Error::input(format!(
-                "{} has no yum repository: no repodata/repomd.xml in its root or up to two folders below",
+                "{} has no yum repository: no repodata/repomd.xml in its root or up to two \
+                 directories below",
                 medium.location()
             ))
-            .hint("give a folder, ISO or URL that holds `repodata`; createrepo makes one for a folder of RPMs"));
+            .hint(
+                "give a directory, ISO or URL that holds `repodata`; createrepo creates one for a \
+                 directory of RPMs",
+            ));
         }
         for folder in &folders {
             let id = match prefer_id {
@@ -131,7 +135,7 @@ impl Catalog {
         Ok(())
     }
 
-    /// Adds the repository in one folder of a medium.
+    /// Adds the repository in one directory of a medium.
     ///
     /// # Errors
     /// As [`Catalog::add`].
@@ -193,7 +197,7 @@ impl Catalog {
         }
     }
 
-    /// An id from the folder's name or the medium's, made unique by a number.
+    /// An id from the directory's name or the medium's, made unique by a number.
     fn id_for(&self, medium: &dyn Medium, folder: &str) -> String {
         let name = if folder.is_empty() {
             medium.name()
@@ -212,7 +216,7 @@ impl Catalog {
             .unwrap_or(name)
     }
 
-    /// Owners of files that primary metadata does not list. A repository whose list is not there
+    /// Owners of files that primary metadata does not list. A repository whose list is missing
     /// is passed over and named.
     ///
     /// # Errors
@@ -280,7 +284,7 @@ impl Repo {
         self.medium.read_known(&self.path(&data.location), &known)
     }
 
-    /// What was read of a metadata file, or the error that says where.
+    /// What was read of a metadata file, or the error with its place.
     fn parsed<T>(&self, location: &str, result: Result<T, Malformed>) -> Result<T> {
         result.map_err(|e| {
             Error::input(format!("{}: {location}: {e}", self.place()))

@@ -29,7 +29,7 @@ pub use request::Request;
 pub struct Solution {
     /// Packages, ordered by name and architecture.
     pub packages: Vec<Id>,
-    /// Requested but not there, with the reason why that is no error.
+    /// Requested but not there, with the reason why that is not an error.
     pub skipped: Vec<String>,
     /// What the user may not expect.
     pub notes: Vec<String>,
@@ -51,7 +51,7 @@ pub fn solve(catalog: &Catalog, request: &Request) -> Result<Solution> {
         .hint("add the medium that has what is missing (--media may be repeated), or change what is asked for (a kickstart's %packages)"))
 }
 
-/// [`solve`] with what was chosen until it failed, beside the problems.
+/// [`solve`] with what was chosen until it failed, in addition to the problems.
 ///
 /// # Errors
 /// When a repository's lists of files are damaged, or the user interrupts.
@@ -83,7 +83,7 @@ fn problems_of(transaction: &Transaction<'_, '_>) -> Vec<String> {
     missing.chain(conflicts).collect()
 }
 
-/// Adds what `word` names with all that it needs, or says why not and leaves the rest as it is.
+/// Adds what `word` names with all that it needs, or returns why not and leaves the rest as it is.
 fn try_also(transaction: &mut Transaction<'_, '_>, word: &str) -> Result<Result<(), String>> {
     let found = select::named(transaction, word)?;
     if found.is_empty() {
@@ -111,7 +111,7 @@ fn came_back(chosen: &Chosen<'_, '_>, deselect: &[String]) -> Vec<String> {
     found
         .map(|(id, word)| {
             format!(
-                "-{word} takes a package off the list, but others need it: {}",
+                "-{word} removes a package from the list, but others need it: {}",
                 unsolvable::chain(chosen, id)
             )
         })

@@ -1,4 +1,5 @@
-//! Whether a package is what its publisher made: its own signatures and digests, checked by us.
+//! Whether a package is what its publisher made: its own signatures and digests, checked by
+//! imgbuild.
 //!
 //! An EL7 package has two signatures: of its header, and of its header with its payload. Its
 //! header has no digest of the payload, so the first alone says nothing about the payload; where

@@ -20,11 +20,11 @@ pub struct Selection {
     pub repositories: Vec<Repository>,
     /// Packages by name.
     pub packages: Vec<PlanPackage>,
-    /// Asked for but not on the media, and why that is no error.
+    /// Asked for but not on the media, and why that is not an error.
     pub skipped: Vec<String>,
 }
 
-/// Chooses packages from the media of `select`, whose profile plays no part; says what the
+/// Chooses packages from the media of `select`, whose profile plays no part; notes what the
 /// user may not expect.
 ///
 /// # Errors

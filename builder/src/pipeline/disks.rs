@@ -34,7 +34,7 @@ const LARGEST_BOOT_IMG: u64 = 1 << 16;
 const ZLIB: Compression = Compression::Zlib(1);
 const ZSTD: Compression = Compression::Zstd(3);
 
-/// Files that a role's nodes share, beside what is each node's own.
+/// Files that a role's nodes share, in addition to what is each node's own.
 pub fn shared(plan: &Plan) -> Vec<String> {
     let base = formats(plan).contains(&ImageFormat::Qcow2Overlay).then(|| base_name(plan));
     base.into_iter().chain([network_name(plan)]).collect()
@@ -48,7 +48,7 @@ fn network_name(plan: &Plan) -> String {
     format!("{}-network.xml", plan.lab.name)
 }
 
-/// The plan's formats; what is none was refused when the plan was made or read.
+/// The plan's formats; what is none was refused when the plan was created or read.
 fn formats(plan: &Plan) -> Vec<ImageFormat> {
     plan.outputs.iter().filter_map(|o| o.parse().ok()).collect()
 }
@@ -66,7 +66,7 @@ struct Writer<'a, 'r> {
     plan: &'a Plan,
     staging: &'a Staging,
     reporter: &'a mut Reporter<'r>,
-    /// The disk of the first node, where overlays are made: what they differ from.
+    /// The disk of the first node, where overlays are created: what they differ from.
     base: Option<File>,
 }
 
@@ -122,7 +122,7 @@ pub fn write(
     Ok(Disks { nodes, outputs })
 }
 
-/// What the disk's filesystems bring: the folders where they are mounted, and lost+found, so
+/// What the disk's filesystems bring: the directories where they are mounted, and lost+found, so
 /// that both get labels like all others.
 fn mount_points(layout: &Layout, time: i64, tree: &mut Tree) {
     for (_, files) in layout.filesystems() {

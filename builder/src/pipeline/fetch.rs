@@ -26,7 +26,7 @@ const GLANCE: Duration = Duration::from_millis(100);
 const NAMED: usize = 10;
 
 /// The files of the plan's packages, in the plan's order. With `again`, packages that the cache
-/// has are compared with the media as well, but for those behind a network.
+/// has are compared with the media as well, except those behind a network.
 pub fn packages(
     context: &BuildContext,
     again: bool,
@@ -159,5 +159,5 @@ fn refuse_missing(context: &BuildContext) -> Result<()> {
     Err(Error::environment(format!(
         "{count} packages are not in the cache, and --offline forbids to fetch them: {list}"
     ))
-    .hint("run the same command once without --offline, or give ISO files or folders as --media"))
+    .hint("run the command once without --offline, or give ISO files or directories as --media"))
 }

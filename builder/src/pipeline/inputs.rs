@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 /// How the plan comes about.
 pub enum Decision {
-    /// It is made, for these formats.
+    /// It is created, for these formats.
     Make(Vec<ImageFormat>),
     /// It is given.
     Replay(Box<Plan>),
@@ -136,7 +136,7 @@ fn formats(select: &Select, spec: &Spec) -> Result<Vec<ImageFormat>> {
         if let Some(other) = formats[..index].iter().find(|f| f.extension() == format.extension()) {
             let (one, two) = (other.as_str(), format.as_str());
             let name = format.extension();
-            return Err(Error::input(format!("formats {one} and {two} both make NODE.{name}"))
+            return Err(Error::input(format!("formats {one} and {two} both create NODE.{name}"))
                 .hint("choose one of them"));
         }
     }

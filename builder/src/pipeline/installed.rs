@@ -58,7 +58,7 @@ fn fetched(
 }
 
 /// The role's tree: from the cache, or installed by the target's own rpm; with the signatures
-/// of its packages, which are asked for again when the cached tree was made on other terms.
+/// of its packages, which are asked for again when the cached tree was created on other terms.
 fn install_tree(
     options: &BuildOptions,
     context: &BuildContext,

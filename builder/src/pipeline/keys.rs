@@ -121,7 +121,7 @@ fn add_file(ring: &mut Keyring, path: &Path) -> Result<()> {
     ring.add(&name, &read_named(path, MOST_BYTES, what)?)
 }
 
-/// A key by yum's address: from the medium if a file of that name is there, else fetched, else
+/// A key by yum's address: from the medium if a file of that name exists, else fetched, else
 /// the file at that place on this machine.
 fn add_url(ring: &mut Keyring, url: &str, repo: &Repo, network: &Network) -> Result<()> {
     let name = url.rsplit('/').next().unwrap_or(url);
@@ -149,7 +149,7 @@ fn add_url(ring: &mut Keyring, url: &str, repo: &Repo, network: &Network) -> Res
     )))
 }
 
-/// The publisher's keys beside the repository and at the top of its medium.
+/// The publisher's keys next to the repository and at the top of its medium.
 fn on_medium(repo: &Repo) -> Result<Keyring> {
     let mut ring = Keyring::default();
     let mut folders = vec![repo.folder.as_str()];

@@ -55,7 +55,7 @@ impl Log {
         self.lock.is_none().then_some(&self.path)
     }
 
-    /// A log that cannot be written is no reason to fail.
+    /// A log that cannot be written is not a reason to fail.
     pub fn line(&mut self, text: &str) {
         self.lines += 1;
         let _ = writeln!(self.file, "{}", printable(text));
@@ -77,7 +77,7 @@ impl Log {
         fs::remove_file(&self.path).or_build(|| format!("cannot remove {}", self.path.display()))
     }
 
-    /// Where the log stays, if it says anything: under a name that says that its build has ended.
+    /// Where the log stays, if it is not empty: under the name of an ended build's log.
     pub fn keep(self) -> Option<PathBuf> {
         if self.lines == 0 {
             let _ = fs::remove_file(&self.path);

@@ -12,7 +12,7 @@ use std::time::Duration;
 pub struct Select {
     /// Profile name or path.
     pub profile: String,
-    /// Lab file, if not beside the profile.
+    /// Lab file, if not next to the profile.
     pub lab: Option<PathBuf>,
     /// One node only.
     pub node: Option<String>,
@@ -26,7 +26,7 @@ pub struct Select {
     pub no_gpgcheck: Vec<String>,
     /// Where relative paths of the profile and the media begin.
     pub directory: PathBuf,
-    /// The cache folder.
+    /// The cache directory.
     pub cache: PathBuf,
     /// Whether nothing may be fetched.
     pub offline: bool,
@@ -72,21 +72,21 @@ impl Select {
 pub struct BuildOptions {
     /// What from what.
     pub select: Select,
-    /// The plan to replay; without one, it is made.
+    /// The plan to replay; without one, it is created.
     pub plan: Option<Plan>,
-    /// The output folder.
+    /// The output directory.
     pub output: PathBuf,
     /// Whether existing files are replaced.
     pub force: bool,
-    /// The static firstboot binary, if not beside imgbuild.
+    /// The static firstboot binary, if not next to imgbuild.
     pub firstboot: Option<PathBuf>,
-    /// The folder of all labs' states, with the lab's secrets.
+    /// The directory of all labs' states, with the lab's secrets.
     pub state: PathBuf,
-    /// Bytes that the cache may keep after the build, beside what the build used.
+    /// Bytes that the cache may keep after the build, in addition to what the build used.
     pub cache_limit: u64,
     /// How long one script of the kickstart may run.
     pub post_limit: Duration,
 }
 
-/// Longer than any script should take that needs no network; Anaconda waits for ever.
+/// Longer than any script should take that needs no network; Anaconda waits indefinitely.
 pub const POST_LIMIT: Duration = Duration::from_secs(30 * 60);

@@ -1,4 +1,4 @@
-//! Disks and records → the files of a build, put out together.
+//! Disks and records → the files of a build, published together.
 
 use super::context::BuildContext;
 use super::disks::{self, Disks};
@@ -96,7 +96,7 @@ impl Outputs {
                 .note("these are PRACTICE images, made from Debian packages; they are not CentOS");
         }
         for name in &names[..images] {
-            reporter.progress.note(&format!("made {}", directory.join(name).display()));
+            reporter.progress.note(&format!("created {}", directory.join(name).display()));
         }
         Ok(())
     }
@@ -109,7 +109,7 @@ fn is_public(name: &str) -> bool {
     public.contains(&name) || name.ends_with(".xml")
 }
 
-/// `SHA256SUMS` over everything else in the output folder.
+/// `SHA256SUMS` over everything else in the output directory.
 fn sums(staging: &Staging, names: &[String], manifest: &Manifest) -> Result<String> {
     let mut sums = Vec::new();
     for name in names.iter().filter(|name| *name != SUMS) {
@@ -128,7 +128,7 @@ fn write(staging: &Staging, name: &str, bytes: &[u8]) -> Result<()> {
     private::write(&path, bytes).or_build(|| format!("cannot write {}", path.display()))
 }
 
-/// Room for the tree (with a bootstrap root) if it is not there yet, and for the images: a
+/// Room for the tree (with a bootstrap root) if it does not exist yet, and for the images: a
 /// sparse raw one at a time and what is kept of each.
 fn check_space(options: &BuildOptions, context: &BuildContext) -> Result<()> {
     let installed = planning::installed(&context.catalog, &context.plan);

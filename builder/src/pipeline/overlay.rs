@@ -26,12 +26,12 @@ pub struct Firstboot {
 /// Bytes of a text file of the tree that is read whole.
 const LARGEST: u64 = 64 << 20;
 
-/// The static firstboot binary: as given, or beside this program.
+/// The static firstboot binary: as given, or next to this program.
 pub fn firstboot_binary(given: Option<&Path>) -> Result<Firstboot> {
     let path = match given {
         Some(path) => path.to_owned(),
         None => std::env::current_exe()
-            .or_environment(|| "this program's own path cannot be told".to_owned())?
+            .or_environment(|| "this program's own path is unknown".to_owned())?
             .with_file_name("firstboot"),
     };
     let hint = "build it with `cargo build --release` in imgbuild's source, or name it by --firstboot FILE";

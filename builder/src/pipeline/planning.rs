@@ -16,13 +16,13 @@ use std::collections::BTreeSet;
 
 const MIB: u64 = 1024 * 1024;
 
-/// A plan with what it was made from, and what the user should know.
+/// A plan with what it was created from, and what the user should know.
 pub struct Planned {
     pub context: BuildContext,
     pub notes: Vec<String>,
 }
 
-/// Makes the plan, or finds what a given one was made from.
+/// Creates the plan, or finds what a given one was created from.
 ///
 /// # Errors
 /// Input errors of packages; a verification error where media are not those of the plan.
@@ -58,7 +58,7 @@ struct PlannedPackages {
     skipped: Vec<String>,
 }
 
-/// Makes a plan, with what the user should know of it.
+/// Creates a plan, with what the user should know of it.
 fn decide(inputs: &Inputs, media: &Media, formats: &[ImageFormat]) -> Result<(Plan, Vec<String>)> {
     let catalog = &media.catalog;
     let solution = solve::solve(catalog, &request(&inputs.spec))?;

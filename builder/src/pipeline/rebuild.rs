@@ -19,19 +19,19 @@ use std::path::{Path, PathBuf};
 pub struct Rebuild {
     /// The image.
     pub image: PathBuf,
-    /// Its manifest, if not beside it.
+    /// Its manifest, if not next to it.
     pub manifest: Option<PathBuf>,
     /// Media in place of those that the plan names.
     pub media: Vec<String>,
     /// Where relative paths begin.
     pub directory: PathBuf,
-    /// The cache folder, where the images are built too.
+    /// The cache directory, where the images are built too.
     pub cache: PathBuf,
     /// Whether nothing may be fetched.
     pub offline: bool,
-    /// The static firstboot binary, if not beside imgbuild.
+    /// The static firstboot binary, if not next to imgbuild.
     pub firstboot: Option<PathBuf>,
-    /// The folder of all labs' states; the lab's secrets must be there.
+    /// The directory of all labs' states; the lab's secrets must be there.
     pub state: PathBuf,
 }
 
@@ -47,8 +47,11 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<VerifyRepor
     let node = manifest.node_of(image)?.name.clone();
     let name = image.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let Some(output) = manifest.files.iter().find(|f| f.file == name) else {
-        return Err(Error::input(format!("{name} is no output that {} names", place.display()))
-            .hint("a converted image cannot be compared bit by bit; verify it without --rebuild"));
+        return Err(Error::input(format!(
+            "{name} is not an output that {} names",
+            place.display()
+        ))
+        .hint("a converted image cannot be compared bit by bit; verify it without --rebuild"));
     };
     if !Store::exists(&request.state, &manifest.plan.lab.name) {
         let folder = Store::folder(&request.state, &manifest.plan.lab.name);
@@ -56,7 +59,7 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<VerifyRepor
             "the secrets in the image are not in {}",
             folder.display()
         ))
-        .hint("name the folder of the build that made it by --state"));
+        .hint("name the directory of the build that created it by --state"));
     }
     same_firstboot(&manifest, request.firstboot.as_deref())?;
     let what = || format!("cannot use the cache {}", request.cache.display());
@@ -109,7 +112,7 @@ fn same_firstboot(manifest: &Manifest, given: Option<&Path>) -> Result<()> {
         "the firstboot program is not that of the build: its SHA-256 is {found}, the manifest says {}",
         manifest.firstboot_sha256
     ))
-    .hint(format!("rebuild with the imgbuild that made the image ({})", manifest.generator)))
+    .hint(format!("rebuild with the imgbuild that created the image ({})", manifest.generator)))
 }
 
 fn compare(old: &Path, new: &Path, size: u64, progress: &mut Progress) -> Result<Vec<Difference>> {
@@ -127,7 +130,7 @@ fn compare(old: &Path, new: &Path, size: u64, progress: &mut Progress) -> Result
     }
     let what = format!("SHA-256 is {found}, that of the rebuilt image {expected}");
     let mut differences = vec![Difference::changed("image", old.display().to_string(), what)];
-    // What is no longer readable is different enough; the digests say so.
+    // What is no longer readable is different enough; the digests show it.
     if let (Ok(old), Ok(new)) = (Subject::open(old), Subject::open(new))
         && let Ok(report) = diff::diff(&new, &old, progress)
     {

@@ -30,7 +30,7 @@ pub fn plan(select: &Select, progress: &mut Progress) -> Result<Plan> {
     Ok(context.plan)
 }
 
-/// Makes the images of every node asked for: each stage's result is the next one's input.
+/// Builds the images of every node asked for: each stage's result is the next one's input.
 fn build_images(options: &BuildOptions, reporter: &mut Reporter<'_>) -> Result<()> {
     let firstboot = overlay::firstboot_binary(options.firstboot.as_deref())?;
     let mut spec = Inputs::load(&options.select, options.plan.as_ref())?;
@@ -50,7 +50,7 @@ fn build_images(options: &BuildOptions, reporter: &mut Reporter<'_>) -> Result<(
 /// Builds the images of every node asked for.
 ///
 /// # Errors
-/// See [`crate::base::error::Error`]; nothing is left in the output folder then.
+/// See [`crate::base::error::Error`]; nothing is left in the output directory then.
 pub fn build(options: &BuildOptions, progress: &mut Progress) -> Result<()> {
     let started = SystemTime::now();
     let cache = Folder::new(&options.select.cache);
@@ -85,7 +85,7 @@ pub fn build(options: &BuildOptions, progress: &mut Progress) -> Result<()> {
     }
 }
 
-/// Keeps the cache within bounds. That it cannot be is no reason for a build to fail.
+/// Keeps the cache within bounds. That it cannot be is not a reason for a build to fail.
 fn trim(options: &BuildOptions, started: SystemTime, progress: &Progress) {
     let folder = Folder::new(&options.select.cache);
     if folder.is_read_only() {
@@ -111,7 +111,7 @@ fn trim(options: &BuildOptions, started: SystemTime, progress: &Progress) {
     }
 }
 
-/// The secrets of the lab's nodes; made now, if this is the lab's first build.
+/// The secrets of the lab's nodes; created now, if this is the lab's first build.
 fn secrets(
     options: &BuildOptions,
     context: &BuildContext,
@@ -122,7 +122,7 @@ fn secrets(
     let (secrets, made) = store.of_nodes(&context.spec.all_nodes)?;
     if made {
         let folder = Store::folder(&options.state, lab);
-        progress.note(&format!("made secrets of the lab {lab}, kept in {}", folder.display()));
+        progress.note(&format!("created secrets of the lab {lab}, kept in {}", folder.display()));
     }
     Ok(secrets)
 }

@@ -20,7 +20,7 @@ pub fn listing_name(node: &str) -> String {
     format!("{node}.mtree.zst")
 }
 
-/// Writes the list of the node's files, and tells what else its raw image holds.
+/// Writes the list of the node's files, and reports what else its raw image holds.
 pub fn node(
     name: &str,
     raw: &Path,

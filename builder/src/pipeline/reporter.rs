@@ -1,4 +1,4 @@
-//! Who hears of a build: the user, and the log.
+//! The receivers of a build's reports: the user, and the log.
 
 use super::log::Log;
 use crate::base::progress::Progress;

@@ -21,14 +21,14 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Changes whenever the same tree and scripts would make another one.
+/// Changes whenever the same tree and scripts would create another one.
 const FORMAT: u32 = 1;
 
 /// The tree that a role's nodes share.
 pub struct Role {
-    /// Its folder, where the target's programs run.
+    /// Its directory, where the target's programs run.
     pub root: PathBuf,
-    /// All of it but for the ESP.
+    /// All of it except the ESP.
     pub tree: Tree,
     /// The ESP.
     pub esp: Tree,
@@ -36,7 +36,7 @@ pub struct Role {
     pub contexts: Option<Contexts>,
 }
 
-/// Makes it from the installed tree in `folder`.
+/// Creates it from the installed tree in `folder`.
 ///
 /// # Errors
 /// A build error, of a failed `%post` too; an input error of the kickstart's accounts.
@@ -107,7 +107,7 @@ fn refuse_enforcing(tree: &Tree) -> Result<()> {
     .hint("add selinux-policy-targeted to %packages, or write selinux --permissive"))
 }
 
-/// The folder of the tree after `%post`: from the cache, or a copy of `tree` that the scripts
+/// The directory of the tree after `%post`: from the cache, or a copy of `tree` that the scripts
 /// have run in. rpm does not run for it.
 fn scripted(
     options: &BuildOptions,
@@ -228,7 +228,7 @@ mod tests {
         put(&mut tree, "etc/selinux/config", "# x\nSELINUX=permissive\nSELINUXTYPE=targeted\n");
         refuse_enforcing(&tree).unwrap();
         put(&mut tree, "etc/selinux/config", "# x\nSELINUX=enforcing\nSELINUXTYPE=targeted\n");
-        // The package's folder alone is not enough.
+        // The package's directory alone is not enough.
         put(&mut tree, "etc/selinux/targeted/contexts/files/file_contexts", "/.* x\n");
         let error = refuse_enforcing(&tree).unwrap_err().to_string();
         assert!(error.contains("etc/selinux/targeted/policy/policy."), "{error}");

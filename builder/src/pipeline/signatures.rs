@@ -1,5 +1,5 @@
 //! The signatures of the plan's packages, checked when the packages are fetched and before
-//! anything reads them; kept beside the tree that is made of them.
+//! anything reads them; kept next to the tree that is made of them.
 
 use super::keys::Check;
 use crate::base::durable;
@@ -16,7 +16,7 @@ use std::time::SystemTime;
 /// Packages that a message names.
 const NAMED: usize = 20;
 
-/// File beside a tree: a signature for each package's SHA-256, where it was checked.
+/// File next to a tree: a signature for each package's SHA-256, where it was checked.
 const RECORD: &str = "signatures.json";
 
 /// Signatures by the packages' SHA-256.
@@ -109,12 +109,12 @@ fn hint(refused: &[(&PlanPackage, Refusal)], repositories: &[&str]) -> String {
     let off: Vec<String> = repositories.iter().map(|id| format!("--no-gpgcheck {id}")).collect();
     format!(
         "give the publisher's key by --gpgkey FILE or `gpgkey` in the lab file; to install without \
-         checking, say so: {} (or gpgcheck = false in the lab file)",
+         checking, give {} (or gpgcheck = false in the lab file)",
         off.join(" ")
     )
 }
 
-/// Keeps the record of a tree in its folder.
+/// Keeps the record of a tree in its directory.
 ///
 /// # Errors
 /// An environment error when it cannot be written.

@@ -77,7 +77,7 @@ fn practice(access: &Access, progress: &mut Progress) -> Result<Vec<Source>> {
                 "there is no practice medium at {}, and --offline forbids to fetch the Debian packages that it is made from",
                 place.display()
             ))
-            .hint("run the same command once without --offline"));
+            .hint("run the command once without --offline"));
         }
         None => {
             let debs = cache.part("debs")?;
@@ -158,7 +158,7 @@ fn read(sources: &[Source], notes: &mut Vec<String>) -> Result<(Catalog, bool)> 
             repo.priority = priority.unwrap_or(repo.priority);
             (repo.exclude, repo.include) = (exclude, include);
         }
-        // A practice medium says of itself that it is one.
+        // A practice medium declares itself as one.
         practice |= source
             .medium
             .read(".treeinfo", 1 << 20)

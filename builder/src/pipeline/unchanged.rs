@@ -1,4 +1,4 @@
-//! Whether inputs and media are still those that a plan was made from. Nothing is decided here.
+//! Whether inputs and media are still those that a plan was created from. Nothing is decided here.
 
 use crate::base::error::{Class, Error, Result};
 use crate::packages::checksum::Checksum;
@@ -18,7 +18,7 @@ pub fn check_inputs(
     same_inputs(plan, found)?;
     if scripts.iter().map(|(s, _)| &s.sha256).ne(plan.scripts.iter().map(|s| &s.sha256)) {
         return Err(Error::verification("the kickstart's %post scripts are not those of the plan")
-            .hint("the plan was made by another version of imgbuild; make a new one"));
+            .hint("the plan was created by another version of imgbuild; create a new one"));
     }
     Ok(())
 }
@@ -36,7 +36,7 @@ pub fn find_packages(plan: &mut Plan, catalog: &mut Catalog) -> Result<()> {
 pub fn unreadable(mut error: Error) -> Error {
     if error.class == Class::Input {
         error.class = Class::Verification;
-        error.message = format!("media changed since the plan was made:\n  {}", error.message);
+        error.message = format!("media changed since the plan was created:\n  {}", error.message);
     }
     error
 }
@@ -46,7 +46,7 @@ fn changed(what: &str, differences: &[String], hint: &str) -> Result<()> {
         return Ok(());
     }
     let list = differences.join("\n  ");
-    Err(Error::verification(format!("{what} changed since the plan was made:\n  {list}"))
+    Err(Error::verification(format!("{what} changed since the plan was created:\n  {list}"))
         .hint(hint))
 }
 
@@ -62,7 +62,7 @@ fn same_inputs(plan: &Plan, found: &[plan::Input]) -> Result<()> {
             None => differences.push(format!("{} is gone", expected.name)),
         }
     }
-    changed("inputs", &differences, "put the old ones back, or make a new plan")
+    changed("inputs", &differences, "put the old ones back, or create a new plan")
 }
 
 /// Finds the plan's repositories by their digests and gives them the plan's names. Returns
@@ -91,14 +91,14 @@ fn same_repositories(plan: &Plan, catalog: &mut Catalog) -> Result<HashMap<Strin
             ),
         });
     }
-    changed("media", &differences, "give the media of the plan by --media, or make a new plan")?;
+    changed("media", &differences, "give the media of the plan by --media, or create a new plan")?;
     for (id, &place) in &places {
         catalog.repos[place].id.clone_from(id);
     }
     Ok(places)
 }
 
-/// Where each package of the plan is on the media at hand, whose folders may be others.
+/// Where each package of the plan is on the media at hand, whose directories may be others.
 fn locate(plan: &mut Plan, catalog: &Catalog, places: &HashMap<String, usize>) -> Result<()> {
     let by_checksum: HashMap<(usize, &Checksum), &str> =
         catalog.packages.iter().map(|p| ((p.repo, &p.checksum), p.location.as_str())).collect();
@@ -119,5 +119,5 @@ fn locate(plan: &mut Plan, catalog: &Catalog, places: &HashMap<String, usize>) -
             )),
         }
     }
-    changed("media", &gone, "give the media of the plan by --media, or make a new plan")
+    changed("media", &gone, "give the media of the plan by --media, or create a new plan")
 }

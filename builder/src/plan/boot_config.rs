@@ -10,7 +10,7 @@ pub struct Kernel {
     pub release: String,
 }
 
-/// What the boot loader needs to know beside the tree and the layout.
+/// What the boot loader needs to know in addition to the tree and the layout.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Title of the menu entry.
@@ -19,7 +19,7 @@ pub struct Settings {
     pub arguments: String,
     /// Seconds the menu waits.
     pub timeout: u32,
-    /// Time stamp of the files made here, seconds since 1970.
+    /// Time stamp of the files created here, seconds since 1970.
     pub time: i64,
     /// What editing an entry asks for.
     pub password: Option<LoaderPassword>,
@@ -84,7 +84,7 @@ pub const SYSCONFIG_KERNEL: &str = "# Written by imgbuild.\n\
      # DEFAULTKERNEL: the kernel package that does so\nDEFAULTKERNEL=kernel\n";
 
 /// What EL7's `/etc/grub.d/01_users` has grub2-mkconfig write: with a password in `user.cfg`
-/// beside grub.cfg (`grub2-setpassword` changes it), only root may edit entries.
+/// next to grub.cfg (`grub2-setpassword` changes it), only root may edit entries.
 const USERS: &str = "if [ -f ${prefix}/user.cfg ]; then\n  source ${prefix}/user.cfg\n  \
      if [ -n \"${GRUB2_PASSWORD}\" ]; then\n    set superusers=\"root\"\n    \
      export superusers\n    password_pbkdf2 root ${GRUB2_PASSWORD}\n  fi\nfi\n";
@@ -107,7 +107,7 @@ fn chosen_entry(folder: &str) -> String {
     )
 }
 
-/// `/etc/grub.d/02_saved_entry`. What grub2-mkconfig writes looks for grubenv beside the
+/// `/etc/grub.d/02_saved_entry`. What grub2-mkconfig writes looks for grubenv next to the
 /// configuration, under UEFI in the EFI system partition. EL7 links `/boot/grub2/grubenv` to
 /// that one; for GRUB under BIOS, which follows no link into another filesystem, it is a file.
 pub fn saved_entry_script(layout: &Layout) -> String {
@@ -122,7 +122,7 @@ pub fn saved_entry_script(layout: &Layout) -> String {
     )
 }
 
-/// `user.cfg` beside grub.cfg.
+/// `user.cfg` next to grub.cfg.
 pub fn user(password: &LoaderPassword) -> String {
     format!("GRUB2_PASSWORD={}\n", password.expose())
 }
@@ -144,7 +144,7 @@ pub fn early(layout: &Layout) -> String {
 
 /// A `grub.cfg` in the form that `grubby` edits when a kernel package is updated.
 /// `loader` and `initrd` are the command pair of the firmware, such as `linuxefi`, `initrdefi`.
-/// A signed GRUB that is not EL7's may have a prefix of its own: what lies beside the
+/// A signed GRUB that is not EL7's may have a prefix of its own: what lies next to the
 /// configuration (user.cfg) is found nevertheless.
 pub fn grub(
     layout: &Layout,

@@ -19,8 +19,8 @@ use contract::lab_answers::list_lab_answers;
 use contract::{node_files, spec as wire};
 use network::Ifcfg;
 
-/// Files that are the same for all nodes of the role. Put a folder before what is in
-/// it, in the order given; parents not listed are there already or plain 0755.
+/// Files that are the same for all nodes of the role. Put a directory before what is in
+/// it, in the order given; parents not listed already exist or are plain 0755.
 pub fn role_files(spec: &Spec, facts: &Facts) -> Vec<NodeFile> {
     let kickstart = &spec.kickstart;
     let mut files = vec![

@@ -35,7 +35,7 @@ pub struct Description {
     /// The node's firstboot spec: lab, name, role, address, plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<InspectedNode>,
-    /// Packages, where a manifest is beside the image.
+    /// Packages, where a manifest is next to the image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub packages: Option<u64>,
     /// What could not be read, and why.
@@ -83,14 +83,14 @@ pub struct InspectedNode {
     pub role: String,
     /// Its address.
     pub address: String,
-    /// SHA-256 of the plan that the image was made from.
+    /// SHA-256 of the plan that the image was created from.
     pub plan: String,
 }
 
 /// Looks into the image at `path`.
 ///
 /// # Errors
-/// An input error when it is no disk image.
+/// An input error when it is not a disk image.
 pub fn inspect(path: &Path) -> Result<Description> {
     let image = Image::open(path)?;
     let (partitions, logical_volumes) = volumes(&image)?;

@@ -1,5 +1,5 @@
 //! What the headers of the installed packages say of them: kept with the installed tree, so
-//! that a manifest and an SBOM can tell it when no package is read any more.
+//! that a manifest and an SBOM can list it when no package is read any more.
 
 use crate::base::error::{Context, Result};
 use crate::packages::repo::package_file;
@@ -9,15 +9,15 @@ use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
 
-/// The file in an installed tree's folder.
+/// The file in an installed tree's directory.
 const FILE: &str = "packages.json";
 
-/// One package's header, as far as it is told on.
+/// One package's header, as far as it is reported.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
     /// `name-[epoch:]version-release.arch`.
     pub nevra: String,
-    /// Licence in the packager's words.
+    /// Licence as the packager wrote it.
     pub license: String,
     /// Who distributes it, else empty.
     pub vendor: String,
@@ -29,7 +29,7 @@ pub struct About {
     pub source: String,
 }
 
-/// Reads the headers of package files and writes what they say beside the tree in `folder`.
+/// Reads the headers of package files and writes what they say next to the tree in `folder`.
 ///
 /// # Errors
 /// An input error for a package that cannot be read, a build error when writing fails.
@@ -56,7 +56,7 @@ pub fn write(folder: &Path, packages: &[&Path]) -> Result<()> {
 /// What is known of the plan's packages, in the plan's order, from the tree in `folder`.
 ///
 /// # Errors
-/// A build error when it is not there or lacks one of them.
+/// A build error when it does not exist or lacks one of them.
 pub fn read(folder: &Path, packages: &[plan::PlanPackage]) -> Result<Vec<About>> {
     let place = folder.join(FILE);
     let what = || format!("cannot read {}", place.display());

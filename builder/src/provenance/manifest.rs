@@ -1,4 +1,4 @@
-//! What a build leaves beside the images: `manifest.json`, `packages.txt`, `SHA256SUMS`.
+//! What a build leaves next to the images: `manifest.json`, `packages.txt`, `SHA256SUMS`.
 
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::read_named;
@@ -26,7 +26,7 @@ pub struct ManifestPackage {
     pub sha256: String,
     /// Repository id.
     pub repository: String,
-    /// Licence in the packager's words.
+    /// Licence as the packager wrote it.
     pub license: String,
     /// Who distributes it, else empty.
     pub vendor: String,
@@ -40,7 +40,7 @@ pub struct ManifestPackage {
 /// One image file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
-    /// File name in the output folder.
+    /// File name in the output directory.
     pub file: String,
     /// The node it is for.
     pub node: String,
@@ -68,7 +68,7 @@ pub struct Region {
 pub struct ManifestNode {
     /// Its name.
     pub name: String,
-    /// The file in the output folder that lists every path of its filesystems.
+    /// The file in the output directory that lists every path of its filesystems.
     pub listing: String,
     /// The boot loader outside the filesystems.
     pub boot: Vec<Region>,
@@ -79,11 +79,11 @@ pub struct ManifestNode {
 pub struct Manifest {
     /// [`SCHEMA`].
     pub schema: u32,
-    /// Program and version that made it.
+    /// Program and version that created it.
     pub generator: String,
     /// [`Plan::digest`].
     pub plan_sha256: String,
-    /// Names the installed tree in the cache that the images were made from.
+    /// Names the installed tree in the cache that the images were created from.
     pub tree_sha256: String,
     /// SHA-256 of the firstboot program in the images.
     pub firstboot_sha256: String,
@@ -142,7 +142,7 @@ impl Manifest {
         let what = || format!("cannot read the manifest {}", path.display());
         let text = read_named(path, MOST_BYTES, what).map_err(|e| {
             e.hint(
-                "a build leaves manifest.json beside its images; name another by --manifest FILE",
+                "a build leaves manifest.json next to its images; name another by --manifest FILE",
             )
         })?;
         let value: serde_json::Value = serde_json::from_slice(&text).or_input(what)?;
@@ -176,7 +176,7 @@ impl Manifest {
     /// The node that an image file is of: by the file's name, or because there is only one.
     ///
     /// # Errors
-    /// An input error when it cannot be told.
+    /// An input error when it is unknown.
     pub fn node_of(&self, image: &Path) -> Result<&ManifestNode> {
         let name = image.file_name().unwrap_or_default().to_string_lossy();
         let stem = image.file_stem().unwrap_or_default().to_string_lossy();

@@ -76,7 +76,7 @@ impl std::fmt::Display for Difference {
     }
 }
 
-/// Compares the image at `path` with `manifest`, or with the `manifest.json` beside it.
+/// Compares the image at `path` with `manifest`, or with the `manifest.json` next to it.
 ///
 /// # Errors
 /// An input error when the image or the manifest cannot be read.

@@ -46,7 +46,7 @@ fn check_excluded_packages(kickstart: &Kickstart, file: &str) -> Vec<Diagnostic>
     let excluded = |name: &&&str| kickstart.packages.excluded.iter().any(|e| e == **name);
     let error = |name: &&str| {
         let message = format!("the package {name} is left out by %packages and needed");
-        let hint = "take the line with a hyphen out, or the command that needs it: firewall, \
+        let hint = "remove the line with a hyphen, or the command that needs it: firewall, \
                     network, authconfig, or the disk's layout";
         Diagnostic::of_file(file, message).hint(hint)
     };

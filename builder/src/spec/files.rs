@@ -80,7 +80,7 @@ impl InputFile {
 
 impl InputFile {
     /// The file that `relative`, included by this one, means; `None` if there is none
-    /// beside it.
+    /// next to it.
     pub fn included(
         &self,
         relative: &str,
@@ -102,7 +102,7 @@ pub fn read_path(path: &Path, request: &Request<'_>) -> Result<InputFile, Diagno
     InputFile::read(&normalize_path(&request.directory.join(path)), request.directory)
 }
 
-/// Takes `.` and `directory/..` out of a path by its text, so that messages show it short.
+/// Removes `.` and `directory/..` from a path by its text, so that messages show it short.
 fn normalize_path(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for part in path.components() {
@@ -159,7 +159,7 @@ fn known_profiles(request: &Request<'_>) -> Vec<String> {
     names
 }
 
-/// Finds the lab file: as asked, beside the role profile, in `./profiles`, or built in.
+/// Finds the lab file: as asked, next to the role profile, in `./profiles`, or built in.
 pub fn find_lab(request: &Request<'_>, role: Option<&InputFile>) -> Result<InputFile, Diagnostic> {
     if let Some(path) = request.lab {
         return InputFile::read(&normalize_path(&request.directory.join(path)), request.directory);

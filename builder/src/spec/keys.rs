@@ -20,7 +20,7 @@ pub fn read_keys(
     let mut keys: Vec<String> = Vec::new();
     for pattern in patterns {
         if pattern.value.starts_with("~/") && request.home.is_none() {
-            diagnostics.push(pattern.warning("no keys: the home folder is not known"));
+            diagnostics.push(pattern.warning("no keys: the home directory is unknown"));
             continue;
         }
         let files = find_files(&lab.resolve(&pattern.value, request.home));

@@ -45,7 +45,7 @@ pub fn find_kickstart(
     let Some(path) = &role.kickstart else { return Ok(None) };
     let found = role_file.sibling(&path.value, request).map_err(|cause| {
         let message = format!("the kickstart {}: {}", cause.place.file, cause.message);
-        path.error(message).hint("the path starts at the folder of this profile")
+        path.error(message).hint("the path starts at the directory of this profile")
     });
     found.map(Some)
 }
@@ -147,7 +147,7 @@ fn find_difference(file: &str, filled: &[(&LabNode, FilledKickstart)]) -> Option
         pairs.filter(|((a, b), _)| a != b && !a.trim_start().starts_with("network"));
     let place = differing.next().map(|((_, line), n)| other.lines.place(file, line, n, 1));
     let place = place.map_or_else(|| Place::of_file(file), |p| Place { column: 1, ..p });
-    let message = format!("for {} this is not what it is for the other nodes", node.name);
+    let message = format!("this differs for {} from the other nodes", node.name);
     let hint = "nodes of a role share one installed system; only `network` may differ, \
                 and first boot may do the rest";
     Some(Diagnostic::error(place, message).hint(hint))

@@ -175,7 +175,7 @@ impl<'r, 'a> Table<'r, 'a> {
             "string" => "text",
             other => other,
         };
-        self.reader.push(found.error(format!("{wanted} is wanted, this is {found_type}")));
+        self.reader.push(found.error(format!("expected {wanted}, found {found_type}")));
     }
 
     fn spot(&self, key: &str) -> Option<At<&'r DeValue<'a>>> {
@@ -292,7 +292,7 @@ impl<'r, 'a> Table<'r, 'a> {
         }
     }
 
-    /// Whether `key` is there and not an empty list (its items may be wrong).
+    /// Whether `key` is present and not an empty list (its items may be wrong).
     pub fn has_items(&self, key: &str) -> bool {
         let items = |v: &Spanned<DeValue<'_>>| v.get_ref().as_array().is_none_or(|a| !a.is_empty());
         self.value(key).is_some_and(items)

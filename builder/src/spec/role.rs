@@ -76,11 +76,11 @@ fn read_machine(root: &Table<'_, '_>) -> Option<LabMachine> {
         table.parsed(table.need_text(key, example), SIZE_HINT, |text| {
             let bytes = parse_size(text)?;
             if bytes < min {
-                let message = format!("{text} is too small, {} is the least", show_size(min));
+                let message = format!("{text} is too small, the minimum is {}", show_size(min));
                 return Err(InvalidValue(message));
             }
             if bytes > max {
-                let message = format!("{text} is too large, {} is the most", show_size(max));
+                let message = format!("{text} is too large, the maximum is {}", show_size(max));
                 return Err(InvalidValue(message));
             }
             // Partitions and virtual machines want whole MiB; "50 GB" means at least that.

@@ -7,7 +7,7 @@ use contract::spec::Role;
 #[error("{0}")]
 pub struct InvalidValue(pub String);
 
-/// What sizes look like, for hints.
+/// Form of a size, for hints.
 pub const SIZE_HINT: &str =
     "a number and a unit: MiB, GiB, TiB (1024) or MB, GB, TB (1000), as in \"50 GiB\"";
 
@@ -81,7 +81,7 @@ pub fn check_host_name(name: &str) -> Result<(), InvalidValue> {
     Ok(())
 }
 
-/// What host names look like, for hints.
+/// The form of host names, for hints.
 pub const HOST_NAME_HINT: &str =
     "lower-case letters, digits and hyphens, in labels of at most 63 joined by dots, 64 in all";
 
@@ -145,7 +145,7 @@ pub fn parse_role(text: &str) -> Result<Role, InvalidValue> {
 /// What roles there are, for hints.
 pub const ROLE_HINT: &str = "allowed: controller, compute";
 
-/// What networks look like, for hints.
+/// The form of networks, for hints.
 pub const SUBNET_HINT: &str =
     "the network's first address and its prefix length (8 to 30), as in \"192.168.1.0/24\"";
 

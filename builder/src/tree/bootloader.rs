@@ -49,7 +49,7 @@ pub fn kernel(tree: &Tree) -> Result<Kernel> {
             "no kernel of the image has both /boot/vmlinuz-* and /boot/initramfs-*.img (found modules of {})",
             releases.join(", ")
         ))
-        .hint("the build log shows what dracut said")),
+        .hint("the build log shows dracut's output")),
     }
 }
 
@@ -60,10 +60,10 @@ fn version_key(release: &str) -> Vec<(u64, &str)> {
 
 /// GRUB's core.img for BIOS by the target's own grub2-mkimage, in the tree at `root` but
 /// leaving nothing there: what it takes to find the filesystem with /boot by UUID and to load
-/// everything else from it. `scratch` is an empty folder; `log` gets what is said.
+/// everything else from it. `scratch` is an empty directory; `log` gets the output.
 ///
 /// # Errors
-/// A build error with what the program said.
+/// A build error with the program's output.
 pub fn core_image(
     root: &Path,
     layout: &Layout,
@@ -91,7 +91,7 @@ pub fn core_image(
     sandbox.must(log)?;
     // The sandbox could put anything there.
     let made = tree::read_file(scratch, "core.img", LARGEST_CORE)?;
-    made.ok_or_else(|| Error::build("grub2-mkimage made no core.img"))
+    made.ok_or_else(|| Error::build("grub2-mkimage created no core.img"))
 }
 
 /// Puts everything that booting needs into `root`, what belongs to the ESP below `/boot/efi`.
@@ -158,7 +158,7 @@ pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<
     Ok(())
 }
 
-/// The ESP's folders with a GRUB that looks for its configuration beside it.
+/// The ESP's directories with a GRUB that looks for its configuration next to it.
 ///
 /// # Errors
 /// A build error when there is none, or no loader that firmware starts by itself.
@@ -177,7 +177,7 @@ fn vendors(root: &Tree) -> Result<Vec<String>> {
     Ok(vendors)
 }
 
-/// Each vendor's GRUB finds its grub.cfg beside it, where its built-in prefix points.
+/// Each vendor's GRUB finds its grub.cfg next to it, where its built-in prefix points.
 fn put_esp(
     root: &mut Tree,
     vendors: &[String],

@@ -23,7 +23,7 @@ const MOST_LINKS: usize = 40;
 /// # Errors
 /// An input error naming the package and entry that is damaged or points out of the root.
 pub fn unpack(packages: &[&Path], root: &Path) -> Result<()> {
-    // Folders and links that others go through (`lib` → `usr/lib`) come first, as nothing
+    // Directories and links that others go through (`lib` → `usr/lib`) come first, as nothing
     // orders the packages here.
     for (link, to) in
         [("lib", "usr/lib"), ("lib64", "usr/lib64"), ("bin", "usr/bin"), ("sbin", "usr/sbin")]
@@ -76,7 +76,7 @@ fn entry(
             remove(place)?;
             let mut file = File::create_new(place)?;
             io::copy(contents, &mut file)?;
-            // No set-user-ID: the bootstrap root lies in a folder of the host.
+            // No set-user-ID: the bootstrap root lies in a directory of the host.
             file.set_permissions(Permissions::from_mode(item.file.mode & 0o777))?;
             for (_, link) in links.extract_if(.., |(inode, _)| *inode == item.file.inode) {
                 remove(&link)?;
@@ -85,7 +85,7 @@ fn entry(
             Ok(())
         }
         file_type::SYMLINK => {
-            // `/bin` and the like are there already; a link never replaces a folder.
+            // `/bin` and the like already exist; a link never replaces a directory.
             if fs::symlink_metadata(place).is_ok_and(|m| m.is_dir()) {
                 return Ok(());
             }
@@ -106,7 +106,7 @@ fn remove(place: &Path) -> io::Result<()> {
     }
 }
 
-/// The place of an archive's entry below `root`, its parents made, symbolic links in them
+/// The place of an archive's entry below `root`, its parents created, symbolic links in them
 /// followed inside the root only. `None` is the root itself.
 fn contained(root: &Path, name: &[u8]) -> io::Result<Option<PathBuf>> {
     let refuse = |what| Err(io::Error::new(io::ErrorKind::InvalidData, what));
@@ -153,10 +153,10 @@ fn contained(root: &Path, name: &[u8]) -> io::Result<Option<PathBuf>> {
                 }
             }
             Ok(m) if m.is_dir() => at = next,
-            Ok(_) => return refuse("a file is where a folder has to be"),
+            Ok(_) => return refuse("a file is where a directory has to be"),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 match fs::create_dir(&next) {
-                    // Another package may have made it in the meantime.
+                    // Another package may have created it in the meantime.
                     Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
                     _ => pending.push(part),
                 }

@@ -1,4 +1,4 @@
-//! Installed trees, kept by the digest of everything that made them.
+//! Installed trees, kept by the digest of everything that created them.
 
 use crate::base::durable;
 use crate::base::error::{Context, Error, Result};
@@ -9,7 +9,7 @@ use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
-/// Finished trees in a folder, one per digest. They hold set-user-ID programs of other releases,
+/// Finished trees in a directory, one per digest. They hold set-user-ID programs of other releases,
 /// so nobody but their owner can reach them.
 #[derive(Clone, Debug)]
 pub struct Cache {
@@ -22,11 +22,11 @@ impl Cache {
         Self { folder: folder.into() }
     }
 
-    /// The tree of this digest: from the cache, or made by `make` in a folder that is removed
-    /// again unless `make` succeeds. One build at a time makes trees.
+    /// The tree of this digest: from the cache, or created by `make` in a directory that is removed
+    /// again unless `make` succeeds. One build at a time creates trees.
     ///
     /// # Errors
-    /// What `make` fails with, or an environment error about the cache folder.
+    /// What `make` fails with, or an environment error about the cache directory.
     pub fn get(&self, digest: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
         let place = self.place(digest);
         let what = || format!("cannot use the cache {}", self.folder.display());
@@ -47,7 +47,7 @@ impl Cache {
         }
         let temporary = Scratch::new(&self.folder, cache::TREE).or_environment(what)?;
         make(temporary.path())?;
-        // A tree that is there is trusted: all of it has to be on the disk before its name is.
+        // A tree that exists is trusted: all of it has to be on the disk before its name is.
         durable::sync_filesystem(temporary.path()).or_environment(what)?;
         durable::rename(temporary.path(), &place).or_environment(what)?;
         temporary.keep();
@@ -63,7 +63,7 @@ impl Cache {
         }
     }
 
-    /// Whether the tree of this digest is there.
+    /// Whether the tree of this digest exists.
     pub fn has(&self, digest: &str) -> bool {
         self.place(digest).is_dir()
     }

@@ -33,7 +33,7 @@ const PACKAGES: &str = "/packages";
 /// Units of Initial Setup, which would ask questions on a node's console and wait for answers.
 const INITIAL_SETUP: [&str; 3] = ["initial-setup", "initial-setup-graphical", "initial-setup-text"];
 
-/// Files of an installed tree folder.
+/// Files of an installed tree directory.
 pub mod place {
     /// The root tree.
     pub const ROOT: &str = "root";
@@ -140,7 +140,7 @@ fn transaction(job: &Job, folder: &Path, root: &Path, listener: &mut dyn Listene
     let mut done = 0;
     sandbox.must(&mut |line| {
         listener.log(line);
-        // rpm goes on after these; the user is told.
+        // rpm goes on after these; the user is notified.
         if line.contains("scriptlet failed")
             || line.starts_with("error: ")
             || line.starts_with(SILENT)

@@ -1,5 +1,5 @@
 //! Runs a target's program inside the target's own root: in namespaces of its own, without
-//! network, killed as a whole when we end. The host's distribution never touches the target.
+//! network, killed as a whole when imgbuild ends. The host's distribution never touches the target.
 //! It takes root, which [`userns`] gives to a user without.
 //!
 //! Packages are not trusted with the host. The layers, each in a module of its own: `mounts`
@@ -8,7 +8,7 @@
 //!
 //! A fork of a process with threads may do almost nothing, so this program runs itself again
 //! ([`ARGUMENT`]) with the specification on standard input, a socket; that second,
-//! single-threaded process makes the namespaces and answers with a [`SandboxReport`].
+//! single-threaded process creates the namespaces and answers with a [`SandboxReport`].
 
 use crate::base::error::{Class, Context, Error, Result};
 use crate::base::programs;
@@ -46,15 +46,16 @@ impl Sandbox {
     /// program's exit code (128 + n when signal n killed it).
     ///
     /// # Errors
-    /// An environment error when the sandbox cannot be made, the interrupt, or a build error
+    /// An environment error when the sandbox cannot be created, the interrupt, or a build error
     /// when it ran longer than it may.
     pub fn run(&self, line: &mut dyn FnMut(&str)) -> Result<i32> {
         let specification = serde_json::to_vec(self).or_build(|| "sandbox".to_owned())?;
         let (mut output, child_output) =
-            std::io::pipe().or_environment(|| "cannot make a pipe".to_owned())?;
-        let errors = child_output.try_clone().or_environment(|| "cannot make a pipe".to_owned())?;
+            std::io::pipe().or_environment(|| "cannot create a pipe".to_owned())?;
+        let errors =
+            child_output.try_clone().or_environment(|| "cannot create a pipe".to_owned())?;
         let (mut socket, inside) =
-            UnixStream::pair().or_environment(|| "cannot make a socket".to_owned())?;
+            UnixStream::pair().or_environment(|| "cannot create a socket".to_owned())?;
         let mut command = programs::this_program();
         command
             .arg(ARGUMENT)
@@ -89,7 +90,7 @@ impl Sandbox {
             running.0.wait().or_environment(|| "cannot wait for the sandbox".to_owned())?;
         match status.code() {
             Some(inner::FAILED) => Err(Error::environment(format!(
-                "cannot make the sandbox for {}; the log has the reason",
+                "cannot create the sandbox for {}; the log has the reason",
                 self.command.first().map_or("", String::as_str)
             ))),
             Some(inner::CROWDED) => Err(Error::build(format!(
@@ -127,7 +128,7 @@ impl Sandbox {
     }
 }
 
-/// What the inside says; nothing where it could not be made, which its exit code tells.
+/// What the inside reports; nothing where it could not be created, which its exit code shows.
 fn report(socket: UnixStream) -> SandboxReport {
     let mut text = String::new();
     let _ = BufReader::new(socket.take(1 << 16)).read_line(&mut text);
@@ -153,7 +154,7 @@ impl Running {
     /// group; the kernel then kills all others inside.
     fn kill(&mut self) {
         if let Ok(id) = i32::try_from(self.0.id()) {
-            // Before its session is made it is in our group.
+            // Before its session is created it is in our group.
             let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
             let _ = kill(Pid::from_raw(id), Signal::SIGKILL);
         }
@@ -163,7 +164,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // A process that was waited for is no target: its number may be another's by now.
+        // A process that was waited for is not a target: its number may be another's by now.
         if matches!(self.0.try_wait(), Ok(None)) {
             self.kill();
         }

@@ -36,7 +36,7 @@ pub struct Contexts {
 }
 
 impl Contexts {
-    /// Reads those of the policy that the tree in the folder `root` is configured for;
+    /// Reads those of the policy that the tree in the directory `root` is configured for;
     /// `None` when it has no policy.
     ///
     /// # Errors
@@ -50,7 +50,7 @@ impl Contexts {
         Self::read(root, &format!("etc/selinux/{policy}/contexts/files/file_contexts"))
     }
 
-    /// Reads the file `base` below `root` with those beside it: `.homedirs`, `.local`, `.subs`
+    /// Reads the file `base` below `root` with those next to it: `.homedirs`, `.local`, `.subs`
     /// and `.subs_dist`. The `.bin` files hold the same, compiled. `None` without `base`.
     ///
     /// # Errors
@@ -171,7 +171,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("fc"), "# x\n/a -q b\n").unwrap();
         let error = Contexts::read(root.path(), "fc").unwrap_err();
-        assert_eq!(error.message, "the image's /fc:2: `-q` is no file type");
+        assert_eq!(error.message, "the image's /fc:2: `-q` is not a file type");
         assert!(Contexts::read(root.path(), "absent").unwrap().is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! A tree as a value → files in a folder.
+//! A tree as a value → files in a directory.
 
 use crate::base::error::{Context, Result};
 use crate::base::interrupt;
@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 
-/// Puts every entry of `tree` below the empty folder `point`: owners, modes, times and extended
+/// Puts every entry of `tree` below the empty directory `point`: owners, modes, times and extended
 /// attributes too, which takes root. `progress` gets the bytes of file data so far.
 ///
 /// # Errors
@@ -21,7 +21,7 @@ pub fn write(tree: &Tree, point: &Path, progress: &mut (dyn FnMut(u64) + Send)) 
     let place = |name: &[u8]| point.join(OsStr::from_bytes(name));
     let shown = |name: &[u8]| format!("/{}", String::from_utf8_lossy(name));
     let mut done = 0;
-    // Files before further names of them; folders are there before what is in them.
+    // Files before further names of them; directories exist before what is in them.
     for links in [false, true] {
         for (name, entry) in &tree.entries {
             if matches!(entry.content, Content::Hardlink(_)) != links {
@@ -33,7 +33,7 @@ pub fn write(tree: &Tree, point: &Path, progress: &mut (dyn FnMut(u64) + Send)) 
             progress(done);
         }
     }
-    // Last: what is put into a folder changes its time.
+    // Last: what is put into a directory changes its time.
     for (name, entry) in tree.entries.iter().rev() {
         if !matches!(entry.content, Content::Hardlink(_)) {
             set_time(&place(name), entry.mtime).or_build(|| shown(name))?;

@@ -90,7 +90,7 @@ fn a_kvm_that_runs_a_boot_sector_and_no_kernel_is_refused_by_the_probe() {
     let (code, stderr, _) = host.up(&machines, "2", &["--accelerator", "kvm"]);
     assert_eq!(code, Some(3), "{stderr}");
     assert!(stderr.contains(&format!("{REFUSED}{why}")), "{stderr}");
-    assert!(stderr.contains("leave --accelerator away to emulate"), "{stderr}");
+    assert!(stderr.contains("omit --accelerator to emulate"), "{stderr}");
     assert_eq!(host.half.calls(), ["probe kvm"]);
 }
 

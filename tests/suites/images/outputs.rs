@@ -110,5 +110,5 @@ fn qcow2_is_compressed_as_asked() {
     let output = product::run(&lab.arguments("controller", &["practice"], &both));
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{stderr}");
-    assert!(stderr.contains("qcow2 and qcow2-zstd both make NODE.qcow2"), "{stderr}");
+    assert!(stderr.contains("qcow2 and qcow2-zstd both create NODE.qcow2"), "{stderr}");
 }

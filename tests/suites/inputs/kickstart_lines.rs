@@ -241,7 +241,7 @@ const REASONS: &[(&str, Fate, &str)] = &[
     ("%addon com_redhat_kdump --enable\n%end", Refused, "crashkernel=auto"),
     ("%addon org_fedora_oscap\n%end", Refused, "runs in Anaconda only"),
     ("%addon com_redhat_kdump --disable\n%end", NotApplicable, "changes nothing"),
-    ("%include /tmp/x", Refused, "not beside the kickstart"),
+    ("%include /tmp/x", Refused, "not next to the kickstart"),
     ("realm join x", Refused, "joins no domain"),
 ];
 
@@ -263,7 +263,7 @@ fn what_is_reported_of_a_line_is_true_of_it() {
         ("firewall --enabled --remove-service=ssh --port=80", "lets in dhcpv6-client, 80/tcp"),
         ("firewall --enabled --remove-service=ssh,dhcpv6-client", "lets in nothing"),
         ("bootloader --append=a", "UEFI, with these kernel arguments"),
-        ("%packages --excludedocs --ignoremissing\n%end", "and told; without files"),
+        ("%packages --excludedocs --ignoremissing\n%end", "and reported; without files"),
         ("network --bootproto=dhcp", "the lab's own interface, which has to be as in the lab"),
         ("network --hostname=x", "has to be the lab file's, or a build stops"),
         ("%post\n%end", "it is empty"),
@@ -318,7 +318,7 @@ fn a_line_that_a_later_one_replaces_is_reported() {
     assert_eq!(kickstart.bootloader.timeout, Some(3));
     let first = &kickstart.report[0];
     assert_eq!(first.fate, Translated);
-    assert_eq!(first.why, "ks:2 has bootloader again: what it says counts instead");
+    assert_eq!(first.why, "ks:2 has bootloader again, which counts instead");
     let (_, _, kickstart) = alone("services --enabled=a\nservices --enabled=b --disabled=c");
     assert_eq!(
         (&kickstart.services.enabled[..], &kickstart.services.disabled[..]),

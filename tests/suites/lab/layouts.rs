@@ -206,7 +206,7 @@ fn layouts_that_cannot_be_made_are_refused_with_their_line() {
             "the partitions need 30204 MiB, the disk has 12288 MiB",
         ),
         ("conflict", "part / --size=3000 --maxsize=9000", "add --grow, or leave it out"),
-        ("kind", "part / --fstype=reiserfs --size=3000", "reiserfs is not made in images"),
+        ("kind", "part / --fstype=reiserfs --size=3000", "reiserfs is not supported in images"),
         ("root", "part /srv --fstype=ext4 --size=3000", "part / is missing"),
     ] {
         let (directory, arguments) = prepare(&lab, name, &format!("{PLATFORM}{storage}"));

@@ -134,7 +134,7 @@ fn check_what_is_in_the_way(libvirt: &mut Libvirt, lab: &Lab) {
     libvirt.start("virtlogd");
 
     define_by_hand(libvirt, lab);
-    let alone = "imgbuild did not make that one and leaves it alone";
+    let alone = "imgbuild did not create that one and leaves it alone";
     check_refused(libvirt, &[], &["network 'openstack-lab' already exists with uuid", alone]);
     libvirt.virsh_ok(&["net-undefine", "openstack-lab"]);
     check_refused(libvirt, &[], &["domain 'nova01' already exists with uuid", alone]);

@@ -213,8 +213,8 @@ fn what_cannot_be_brought_up_is_reported() {
     };
     let output = text(&lab.output());
     expect(&["up", "--output", &output], 2, "no images in");
-    expect(&["down"], 2, "no lab is there");
-    expect(&["ssh", "nova01"], 2, "no lab is there");
+    expect(&["down"], 2, "no lab exists");
+    expect(&["ssh", "nova01"], 2, "no lab exists");
     expect(&["up", "--memory", "5"], 2, "`5` is not a size");
     fs::create_dir_all(lab.output()).expect("directory");
     fs::write(lab.output().join("manifest.json"), "{\"schema\": 0}").expect("manifest");

@@ -372,7 +372,7 @@ fn what_the_format_cannot_take_is_refused() {
     assert!(refuse(&options(), &tree).to_string().starts_with("/dangling: "));
     let mut tree = lab_tree();
     tree.entries.insert(b"empty/x".to_vec(), Entry::new(0, 0, Content::Fifo));
-    assert_eq!(refuse(&options(), &tree).to_string(), "/empty: is no directory");
+    assert_eq!(refuse(&options(), &tree).to_string(), "/empty: is not a directory");
     let short = tempfile::NamedTempFile::new().expect("temporary file");
     let mut tree = lab_tree();
     let content = Content::File { path: short.path().to_owned(), size: 5 };

@@ -143,7 +143,7 @@ fn files_and_directories_in_each_others_place() {
     let directory = File::new("/etc/x", DIRECTORY, b"");
     let below = File::new("/etc/x/y", REGULAR, b"data");
     let pack = |f: &File| rawrpm::of_files(std::slice::from_ref(f));
-    Place::new().refuses(&[pack(&file), pack(&below)], "a file is where a folder has to be");
+    Place::new().refuses(&[pack(&file), pack(&below)], "a file is where a directory has to be");
     Place::new().refuses(&[pack(&directory), pack(&file)], "/etc/x");
     let place = Place::new();
     // A directory where a file is: the file stays, and nothing goes below it.
@@ -163,7 +163,7 @@ fn entries_that_contradict_the_file_list() {
     Place::new().refuses(&[rawrpm::of_files(&twice)], "lists /etc/x twice");
     let main = rawrpm::header(63, &rawrpm::entries(&twice[..1]));
     let package = rawrpm::package(&rawrpm::header(62, &[]), &main, &rawrpm::payload(&twice));
-    Place::new().refuses(&[package], "it is there twice");
+    Place::new().refuses(&[package], "it appears twice");
     Place::new().refuses(&[one(|f| f.declared = 3)], "the file list says 4");
     Place::new().refuses(&[one(|f| f.size = 5)], "the file list says 5");
     let other = [File::new("/etc/x", LINK, b"data")];
@@ -236,7 +236,7 @@ fn headers_that_lie_about_themselves() {
     entries.push(Entry::text(1001, "2"));
     Place::new().refuses(
         &[rawrpm::package(&rawrpm::header(62, &[]), &rawrpm::header(63, &entries), b"")],
-        "tag 1001: it is there twice",
+        "tag 1001: it appears twice",
     );
 }
 

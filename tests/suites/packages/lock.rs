@@ -129,7 +129,7 @@ fn damaged_plans_are_refused() {
     };
     let schema = format!("\"schema\": {}", builder::plan::SCHEMA);
     with(&schema, "\"schema\": 999", &["schema 999", "plan.json", "imgbuild plan"]);
-    with("\"openstack.raw\"", "\"../openstack.raw\"", &["`../openstack.raw` is no output"]);
+    with("\"openstack.raw\"", "\"../openstack.raw\"", &["`../openstack.raw` is not an output"]);
     // Names that become names of files, and checksums that become names in the cache.
     let whole: Value = serde_json::from_str(&good).expect("JSON");
     let name = |at: &Value| at.as_str().expect("text").to_owned();
@@ -145,11 +145,11 @@ fn damaged_plans_are_refused() {
     for bad in ["/tmp/x", "..", "", "ab", &"z".repeat(64)] {
         with(&sum, bad, &["package \"", "is not a sha256 checksum"]);
     }
-    with("\"disk\"", "\"disc\"", &["this is no plan", "disk"]);
+    with("\"disk\"", "\"disc\"", &["this is not a plan", "disk"]);
     let size = whole["disk"]["size"].to_string();
     with(&format!("\"size\": {size}"), "\"size\": 4096", &["lies outside the disk"]);
     fs::write(&plan, &good[..good.len() / 2]).expect("plan");
-    refused(&plan, &[], 2, &["this is no plan", "line"]);
+    refused(&plan, &[], 2, &["this is not a plan", "line"]);
     let unheard = plan.with_file_name("none.json");
     refused(&unheard, &[], 2, &["cannot read", "none.json"]);
 }

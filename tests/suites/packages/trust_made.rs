@@ -257,7 +257,7 @@ fn another_payload_under_a_signed_header_is_refused() {
     for (files, word) in [
         (vec![other, y.clone()], "does not have the header's digest"),
         (vec![x.clone()], "/etc/y: it is not in the payload"),
-        (vec![x.clone(), y.clone(), x.clone()], "there twice"),
+        (vec![x.clone(), y.clone(), x.clone()], "appears twice"),
         (vec![x, y, File::new("/etc/z", 0o100_644, b"")], "not in the package's file list"),
     ] {
         let error = error(&files).expect_err(word);

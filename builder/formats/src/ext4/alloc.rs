@@ -9,7 +9,7 @@ pub type Run = (u64, u64);
 pub struct Allocator {
     bitmaps: Vec<Vec<u8>>,
     used: Vec<u64>,
-    /// Groups with blocks that only their bitmap tells of.
+    /// Groups with blocks that only their bitmap records.
     touched: Vec<bool>,
     blocks: u64,
     next: u64,

@@ -9,7 +9,7 @@ pub enum Ext4Error {
     /// The region is too small for any filesystem, or for these files.
     #[error("the filesystem has {have} bytes, its content needs about {need}")]
     TooSmall {
-        /// Estimate of the least size in bytes.
+        /// Estimate of the minimum size in bytes.
         need: u64,
         /// The region's size in bytes.
         have: u64,

@@ -2,7 +2,7 @@
 
 /// Bytes in a block.
 pub const BLOCK: u64 = 4096;
-/// Blocks in a group, the most that one bitmap block can tell of.
+/// Blocks in a group, the maximum that one bitmap block can describe.
 pub const GROUP_BLOCKS: u64 = 8 * BLOCK;
 /// Bytes in an inode.
 pub const INODE: u64 = 256;

@@ -8,7 +8,7 @@ use crate::tree::{Content, Entry};
 pub const EXTRA_SIZE: u16 = 28;
 const FLAG_EXTENTS: u32 = 0x8_0000;
 const EXTENT_MAGIC: u16 = 0xf30a;
-/// The longest run that one initialised extent can tell of.
+/// The longest run that one initialised extent can describe.
 const LONGEST_EXTENT: u64 = 32_768;
 const EXTENTS_IN_INODE: usize = 4;
 const EXTENTS_IN_BLOCK: usize = 340;

@@ -56,7 +56,7 @@ pub fn number_entries(tree: &Tree) -> Result<Names<'_>, Ext4Error> {
             Content::Hardlink(to) => names.numbers.get(to.as_slice()),
             _ => names.numbers.get(path.as_slice()),
         };
-        let number = *number.ok_or_else(|| unsupported(path, "its hard link leads nowhere"))?;
+        let number = *number.ok_or_else(|| unsupported(path, "its hard link has no target"))?;
         let links = names.links.entry(number).or_default();
         *links += 1;
         if entry.content == Content::Dir {

@@ -9,7 +9,7 @@ pub struct Ext4Options {
     pub hash_seed: [u8; 16],
     /// Volume label, at most 16 bytes.
     pub label: String,
-    /// When it was made, seconds since 1970.
+    /// When it was created, seconds since 1970.
     pub time: u32,
     /// Part of the blocks kept for root, in percent.
     pub reserved_percent: u64,

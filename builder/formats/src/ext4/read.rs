@@ -168,7 +168,7 @@ impl<'a> Ext4Reader<'a> {
                 }
                 let inode = self.inode(number)?;
                 if inode.is_directory() && !seen.insert(number) {
-                    let what = format!("/{shown}: its inode {number} is a folder's already");
+                    let what = format!("/{shown}: its inode {number} is already a directory's");
                     return damaged(what).map_err(E::from);
                 }
                 pending.push((child, inode));
@@ -239,7 +239,7 @@ impl<'a> Ext4Reader<'a> {
     pub fn children(&self, directory: &Inode) -> Result<Vec<(Vec<u8>, u32)>> {
         let number = directory.number;
         if directory.size > MOST_DIRECTORY {
-            return damaged(format!("inode {number}: a folder of {} bytes", directory.size));
+            return damaged(format!("inode {number}: a directory of {} bytes", directory.size));
         }
         let mut data = Vec::new();
         self.read(directory, &mut |bytes| {
@@ -254,7 +254,7 @@ impl<'a> Ext4Reader<'a> {
                 let length = usize::from(le16(entry, 4));
                 let name_length = usize::from(entry[6]);
                 if length < 8 || length > entry.len() || 8 + name_length > length {
-                    return damaged(format!("inode {number}: a folder's entry is damaged"));
+                    return damaged(format!("inode {number}: a directory's entry is damaged"));
                 }
                 let (child, name) = (le32(entry, 0), &entry[8..8 + name_length]);
                 // Inner nodes of an index look like an entry without an inode.

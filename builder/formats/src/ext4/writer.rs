@@ -1,4 +1,4 @@
-//! Puts the pieces in their places.
+//! Writes the parts of a filesystem to their places.
 
 use super::alloc::{Allocator, Run};
 use super::error::Ext4Error;
@@ -237,7 +237,7 @@ impl Writer<'_> {
         if progress(self.written) { Ok(()) } else { Err(Ext4Error::Stopped) }
     }
 
-    /// Blocks of zeros are there already.
+    /// Blocks of zeros already exist.
     fn put_data(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
         let block = BLOCK as usize;
         let is_zero = |b: &[u8]| b.iter().all(|&b| b == 0);

@@ -11,7 +11,7 @@ pub enum IsoError {
     Io {
         /// Where, in bytes from the image's start.
         offset: u64,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// There is no primary volume descriptor at byte 32768.
@@ -60,7 +60,7 @@ pub enum IsoWriteError {
     File {
         /// Path in the tree.
         path: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// An entry of the tree, or a boot image, that the format cannot take.

@@ -7,7 +7,7 @@ use super::{entries, names, record};
 use crate::tree::{Content, Entry, Tree};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Largest extent: the most whole sectors that a 32-bit length holds.
+/// Largest extent: the maximum of whole sectors that a 32-bit length holds.
 pub const EXTENT_MAX: u64 = (u32::MAX as u64) / SECTOR * SECTOR;
 
 /// What a record points at.
@@ -115,7 +115,7 @@ pub fn plan(tree: &Tree) -> Result<Layout<'_>, IsoWriteError> {
         let lost = source.children.keys().find(|parent| {
             tree.entries.get(**parent).is_none_or(|entry| entry.content != Content::Dir)
         });
-        return Err(IsoWriteError::path(lost.copied().unwrap_or_default(), "is no directory"));
+        return Err(IsoWriteError::path(lost.copied().unwrap_or_default(), "is not a directory"));
     }
     Ok(layout)
 }
@@ -167,7 +167,7 @@ fn collect(tree: &Tree) -> Result<(Source<'_>, Vec<FileData<'_>>), IsoWriteError
     Ok((source, files))
 }
 
-/// Makes the records of directory `number` and appends its subdirectories; gives how many
+/// Creates the records of directory `number` and appends its subdirectories; gives how many
 /// entries of the tree that placed.
 fn fill<'a>(layout: &mut Layout<'a>, number: usize, source: &Source<'a>) -> usize {
     let (path, entry, parent) =

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::sync::Arc;
 
-/// Largest directory read, and most bytes of continuation areas within one directory.
+/// Largest directory read, and maximum bytes of continuation areas within one directory.
 const DIRECTORY_MAX: u64 = 64 << 20;
 /// Longest continuation area; SUSP keeps them within a sector, some writers do not.
 const AREA_MAX: u32 = 32 << 10;
@@ -332,7 +332,7 @@ fn root(volume: &Descriptor) -> Result<IsoNode, IsoError> {
     let (record, _) = DirectoryRecord::parse(&volume.root, volume.root_at())?
         .ok_or_else(|| malformed("no root directory"))?;
     if record.flags & record::DIRECTORY == 0 {
-        return Err(malformed("root is no directory"));
+        return Err(malformed("root is not a directory"));
     }
     let extent = Extent { offset: record.block * volume.block, size: record.size };
     Ok(node::described(&record, NodeKind::Dir, Vec::new(), vec![extent]))

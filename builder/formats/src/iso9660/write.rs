@@ -89,7 +89,7 @@ fn boot_files(options: &IsoOptions, layout: &Layout) -> Result<Vec<usize>, IsoWr
         let path = boot.path.as_bytes();
         let number = layout.files.iter().position(|file| file.path == path);
         let number = number.ok_or_else(|| {
-            IsoWriteError::path(path, "boot image is no regular file of the tree with data")
+            IsoWriteError::path(path, "boot image is not a regular file of the tree with data")
         })?;
         if boot.boot_info_table && layout.files[number].entry.size() > eltorito::PATCHED_MAX {
             return Err(IsoWriteError::path(path, "boot image to patch is larger than 32 MiB"));

@@ -15,7 +15,7 @@ pub struct VolumeGroup {
     pub physical: Vec<Physical>,
     /// Its logical volumes.
     pub volumes: Vec<Volume>,
-    /// When it was made, seconds since 1970.
+    /// When it was created, seconds since 1970.
     pub time: i64,
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io;
 use thiserror::Error;
 
-/// Metadata larger than this is no lab's.
+/// Metadata larger than this is not that of a lab.
 const MOST_TEXT: u64 = 16 << 20;
 
 /// Why a physical volume cannot be read.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use thiserror::Error;
 
-/// Sections deeper than this are no metadata.
+/// Sections deeper than this are not metadata.
 const MOST_DEPTH: usize = 16;
 
 /// What is wrong with metadata.
@@ -46,7 +46,7 @@ impl Section {
     /// The number of this key.
     ///
     /// # Errors
-    /// [`TextError::NoNumber`] when it is not there or not a number.
+    /// [`TextError::NoNumber`] when it does not exist or is not a number.
     pub fn number(&self, key: &str) -> Result<u64, TextError> {
         match self.0.get(key) {
             Some(TextValue::Number(number)) => Ok(*number),
@@ -57,7 +57,7 @@ impl Section {
     /// The string of this key.
     ///
     /// # Errors
-    /// [`TextError::NoText`] when it is not there or not a string.
+    /// [`TextError::NoText`] when it does not exist or is not a string.
     pub fn text(&self, key: &str) -> Result<&str, TextError> {
         match self.0.get(key) {
             Some(TextValue::Text(text)) => Ok(text),

@@ -14,8 +14,8 @@ pub enum Compression {
 /// The image that an overlay takes everything from that it does not hold itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Backing<'a> {
-    /// Its file name, as the overlay refers to it: absolute, or from the overlay's folder.
+    /// Its file name, as the overlay refers to it: absolute, or from the overlay's directory.
     pub name: &'a str,
-    /// Its format in QEMU's words.
+    /// Its format in QEMU's terms.
     pub format: &'a str,
 }

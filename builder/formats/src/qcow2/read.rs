@@ -23,7 +23,7 @@ const DECODED_WINDOW: u8 = 12;
 /// Why an image cannot be read.
 #[derive(Debug, Error)]
 pub enum ReadError {
-    /// The file is no qcow2 image.
+    /// The file is not a qcow2 image.
     #[error("it is not a qcow2 image")]
     NotQcow2,
     /// Damage at a byte of the file.

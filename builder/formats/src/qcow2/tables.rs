@@ -54,7 +54,7 @@ impl Tables {
 
     /// Writes everything but the data and returns the file's length. L2 tables without an
     /// entry stay holes that nothing refers to.
-    #[expect(clippy::too_many_arguments, reason = "everything that the tables tell of")]
+    #[expect(clippy::too_many_arguments, reason = "everything that the tables describe")]
     pub fn write(
         &self,
         out: &File,

@@ -153,7 +153,7 @@ fn what_we_wrote_is_read_and_damage_is_an_error() {
             let mut bad = good.clone();
             bad[at] ^= 0xff;
             std::fs::write(image.path(), &bad).unwrap();
-            // A size of exabytes would be read for ever.
+            // A size of exabytes would be read indefinitely.
             if !(24..32).contains(&at) {
                 let _ = read(image.path());
             }

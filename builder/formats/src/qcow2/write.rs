@@ -15,12 +15,12 @@ const BATCH: usize = 256;
 
 /// Writes the content of `raw` as a qcow2 image into `out`, which is empty. With `base`, the
 /// image is an overlay that holds only the clusters in which `raw` differs from the base's
-/// raw content, which must have the same size. `progress` gets bytes of data looked at and
+/// raw content, which must have the same size. `progress` gets bytes of data read and
 /// in all, holes not counted, and returns whether to go on. The bytes do not depend on the
 /// number of threads.
 ///
 /// # Errors
-/// When reading or writing fails or `progress` says stop.
+/// When reading or writing fails or `progress` asks to stop.
 pub fn write(
     raw: &File,
     out: &File,

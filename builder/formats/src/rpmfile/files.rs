@@ -68,13 +68,14 @@ impl PackagedFile {
     }
 }
 
-/// More files than any package has, and more bytes of paths (as header and paths repeat folders).
+/// More files than any package has, and more bytes of paths (as header and paths repeat
+/// directories).
 const MOST_FILES: usize = 1_000_000;
 const MOST_PATH_BYTES: usize = 1 << 28;
 /// `PATH_MAX`.
 const LONGEST_PATH: usize = 4096;
 
-/// The values of one tag for `files` files: `absent` for each when the tag is not there, else
+/// The values of one tag for `files` files: `absent` for each when the tag is absent, else
 /// its count has to be right.
 fn column<T: Clone>(
     header: &Header,
@@ -138,7 +139,7 @@ pub fn files(header: &Header) -> Result<Vec<PackagedFile>, Malformed> {
 fn paths(header: &Header) -> Result<Vec<Vec<u8>>, Malformed> {
     let (count, indexes) = (header.count(tag::BASE_NAMES), header.count(tag::DIR_INDEXES));
     if indexes != count {
-        return Err(Malformed::header(format!("{indexes} folder indexes for {count} files")));
+        return Err(Malformed::header(format!("{indexes} directory indexes for {count} files")));
     }
     if count > MOST_FILES {
         return Err(Malformed::header(format!("{count} files are more than any package has")));
@@ -147,7 +148,7 @@ fn paths(header: &Header) -> Result<Vec<Vec<u8>>, Malformed> {
     let mut bytes = 0;
     let join = |(name, index): (&[u8], u64)| {
         let folder = folders.get(index as usize).ok_or_else(|| {
-            Malformed::header(format!("folder {index} of {} is named", folders.len()))
+            Malformed::header(format!("directory {index} of {} is named", folders.len()))
         })?;
         let length = folder.len() + name.len();
         bytes += length;

@@ -171,7 +171,7 @@ impl Header {
             free = start + length;
             let entry = IndexEntry { kind, start, end: free, count: count as usize };
             if self.index.insert(tag, entry).is_some() {
-                return fail("it is there twice");
+                return fail("it appears twice");
             }
         }
         Ok(())
@@ -223,7 +223,7 @@ impl Header {
         Some(at - start)
     }
 
-    /// Whether the tag is there.
+    /// Whether the tag is present.
     pub fn has(&self, tag: u32) -> bool {
         self.index.contains_key(&tag)
     }

@@ -41,7 +41,7 @@ pub struct RpmPackage {
     pub source: String,
     /// Bytes that its files have together.
     pub size: u64,
-    /// Folders that it can be moved from.
+    /// Directories that it can be moved from.
     pub prefixes: Vec<String>,
     /// Files in the header's order.
     pub files: Vec<PackagedFile>,

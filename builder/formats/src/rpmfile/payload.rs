@@ -95,10 +95,10 @@ impl<'p> Contents<'p> {
         };
         let file = &self.package.files[n];
         if std::mem::replace(&mut self.seen[n], true) {
-            return fail("it is there twice");
+            return fail("it appears twice");
         }
         if entry.mode & file_type::MASK != file.kind() {
-            return fail("the file list says that it is something else");
+            return fail("the file list has something else");
         }
         if file.is(flag::GHOST) && file.kind() == REGULAR {
             return fail("it is a %ghost, which has no content");

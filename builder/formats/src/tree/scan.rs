@@ -38,7 +38,7 @@ type Links = HashMap<u64, Vec<u8>>;
 /// build ran, not what it built. `go_on` is asked before each entry.
 ///
 /// # Errors
-/// What cannot be read, or that `go_on` says stop.
+/// What cannot be read, or that `go_on` asks to stop.
 pub fn scan(root: &Path, latest: i64, go_on: &mut dyn FnMut() -> bool) -> Result<Tree, ScanError> {
     let mut tree = Tree::default();
     let mut links = Links::new();
@@ -123,7 +123,7 @@ fn xattrs(path: &Path) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
     };
     let mut found = BTreeMap::new();
     for name in names.split(|&b| b == 0).filter(|name| !name.is_empty()) {
-        // The host's own labels are no part of the tree.
+        // The host's own labels are not part of the tree.
         if name == b"security.selinux" {
             continue;
         }

@@ -2,7 +2,8 @@
 
 use super::repository::Repository;
 
-/// Debian packages asked of apt, beside those [`EXTRA`] names; apt adds what they need.
+/// Debian packages asked of apt, in addition to those that [`EXTRA`] names; apt adds what they
+/// need.
 pub(super) const WANTED: &[&str] = &[
     // boot
     "linux-image-cloud-amd64",

@@ -7,9 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A repository of two packages; its folder and its records.
+/// A repository of two packages; its directory and its records.
 fn repository(root: &Path, comps: Option<&str>) -> Vec<PackageRecord> {
-    fs::create_dir_all(root.join("Packages")).expect("folder");
+    fs::create_dir_all(root.join("Packages")).expect("directory");
     for name in ["probe", "second"] {
         package::tests::sample(name)
             .write(&root.join("Packages"), package::tests::signer())
@@ -20,7 +20,7 @@ fn repository(root: &Path, comps: Option<&str>) -> Vec<PackageRecord> {
 
 /// What `dnf` prints about the repository at `root`.
 fn dnf(root: &Path, arguments: &[&str]) -> String {
-    let private = tempfile::tempdir().expect("temporary folder");
+    let private = tempfile::tempdir().expect("temporary directory");
     let option = |name: &str| format!("--setopt={name}={}", private.path().display());
     let out = Command::new("dnf")
         .args(["-q", "--releasever=7", "--repo=x"])
@@ -39,12 +39,12 @@ fn dnf(root: &Path, arguments: &[&str]) -> String {
 
 #[test]
 fn dnf_sees_what_createrepo_c_would_show() {
-    let dir = tempfile::tempdir().expect("temporary folder");
+    let dir = tempfile::tempdir().expect("temporary directory");
     let ours = dir.path().join("ours");
     repository(&ours, None);
     let theirs: PathBuf = dir.path().join("theirs");
-    fs::create_dir_all(theirs.join("Packages")).expect("folder");
-    for entry in fs::read_dir(ours.join("Packages")).expect("folder") {
+    fs::create_dir_all(theirs.join("Packages")).expect("directory");
+    for entry in fs::read_dir(ours.join("Packages")).expect("directory") {
         let entry = entry.expect("entry");
         fs::copy(entry.path(), theirs.join("Packages").join(entry.file_name())).expect("copy");
     }
@@ -70,7 +70,7 @@ fn dnf_sees_what_createrepo_c_would_show() {
 
 #[test]
 fn dnf_reads_the_groups() {
-    let dir = tempfile::tempdir().expect("temporary folder");
+    let dir = tempfile::tempdir().expect("temporary directory");
     repository(dir.path(), Some(&comps::text()));
     let text = dnf(dir.path(), &["group", "info", "--hidden", "core", "virtualization-hypervisor"]);
     for line in ["Group: Core", "openssh-server", "qemu-kvm-ev", "qemu-img-ev"] {
@@ -82,7 +82,7 @@ fn dnf_reads_the_groups() {
 
 #[test]
 fn same_packages_same_metadata() {
-    let dir = tempfile::tempdir().expect("temporary folder");
+    let dir = tempfile::tempdir().expect("temporary directory");
     let read = |name: &str| {
         repository(&dir.path().join(name), Some(&comps::text()));
         fs::read(dir.path().join(name).join("repodata/repomd.xml")).expect("repomd")
@@ -92,7 +92,7 @@ fn same_packages_same_metadata() {
 
 #[test]
 fn finds_unmet_needs() {
-    let dir = tempfile::tempdir().expect("temporary folder");
+    let dir = tempfile::tempdir().expect("temporary directory");
     let records = repository(dir.path(), None);
     let lines = unmet(&records, &[]);
     let wanted = |line: &str| lines.iter().any(|l| l == line);
@@ -105,7 +105,7 @@ fn finds_unmet_needs() {
 
 #[test]
 fn damaged_packages_are_named() {
-    let dir = tempfile::tempdir().expect("temporary folder");
+    let dir = tempfile::tempdir().expect("temporary directory");
     let path = dir.path().join("broken.rpm");
     for bytes in [&b""[..], b"not an RPM at all, but long enough for a lead to be tried"] {
         fs::write(&path, bytes).expect("file");

@@ -94,7 +94,7 @@ pub(super) const LINKS: &[(&str, &str, &str)] = &[
     ("qemu-kvm-ev", "/usr/bin/qemu-kvm", "qemu-system-x86_64"),
 ];
 
-/// Files made here.
+/// Files created here.
 pub(super) const FILES: &[(&str, &str, u16, &str)] = &[
     ("setup", "/etc/passwd", 0o644, include_str!("../files/passwd")),
     ("setup", "/etc/group", 0o644, include_str!("../files/group")),
@@ -166,7 +166,7 @@ pub(super) const FILES: &[(&str, &str, u16, &str)] = &[
     ("systemd", "/etc/vconsole.conf", 0o644, "KEYMAP=us\n"),
 ];
 
-/// Files made here that nobody edits.
+/// Files created here that nobody edits.
 pub(super) const FIXED: &[(&str, &str, u16, &str)] = &[
     ("centos-release", "/usr/lib/os-release", 0o644, include_str!("../files/os-release")),
     (
@@ -234,7 +234,7 @@ pub(super) const FIXED: &[(&str, &str, u16, &str)] = &[
     ("lvm2", "/usr/lib/dracut/dracut.conf.d/91-lvm.conf", 0o644, "dracutmodules+=\" dm lvm \"\n"),
 ];
 
-/// Folders beside those of the Debian package.
+/// Directories in addition to those of the Debian package.
 pub(super) const FOLDERS: &[(&str, &str, u16)] = &[
     ("initscripts", "/etc/sysconfig/network-scripts", 0o755),
     ("rpm", "/var/lib/rpm", 0o755),

@@ -81,7 +81,7 @@ pub enum NotASubnet {
     #[error("`{0}` is not a network")]
     Syntax(String),
     /// A prefix length that leaves too few or too many addresses.
-    #[error("a prefix length of {0} is no lab network")]
+    #[error("a prefix length of {0} is not that of a lab network")]
     Prefix(u8),
     /// An address within the network in place of its first one.
     #[error("{address} is not the first address of its /{prefix} network, {first} is")]

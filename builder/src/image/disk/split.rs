@@ -3,7 +3,7 @@
 use formats::tree::{Content, Entry, Tree};
 
 /// Takes what is below each of `mounts` (absolute, outer ones first, `/` among them) out of
-/// `tree`, and returns a tree for each in the same order. A mount point is a folder in both.
+/// `tree`, and returns a tree for each in the same order. A mount point is a directory in both.
 /// A name that leads to a file of another filesystem becomes a file of its own.
 pub fn split(tree: &Tree, mounts: &[&str], time: i64) -> Vec<Tree> {
     let mut rest = tree.clone();

@@ -1,7 +1,7 @@
-//! XFS: made by the target's own mkfs.xfs in the sandbox, filled by this machine's kernel.
+//! XFS: created by the target's own mkfs.xfs in the sandbox, filled by this machine's kernel.
 //! That needs root, loop devices and a kernel with XFS. The mount is in a namespace of one
-//! thread and the loop device goes with it: nothing is left, however we end. It is filled
-//! where it is in the image; only in a logical volume of several pieces, which a loop device
+//! thread and the loop device goes with it: nothing is left, however imgbuild ends. It is filled
+//! where it is in the image; only in a logical volume of several extents, which a loop device
 //! cannot show, it is filled in a file first.
 
 use crate::base::error::{Context, Error, Result};
@@ -32,14 +32,14 @@ pub struct Place<'a> {
     pub area: Area<'a>,
     /// The installed tree, whose mkfs.xfs is used.
     pub target: &'a Path,
-    /// An empty folder for a sparse file of the same size.
+    /// An empty directory for a sparse file of the same size.
     pub scratch: &'a Path,
 }
 
 /// Fails where this machine cannot do it.
 ///
 /// # Errors
-/// An environment error that says what is missing.
+/// An environment error that names what is missing.
 pub fn check(mount_point: &str) -> Result<()> {
     let known = fs::read_to_string("/proc/filesystems").unwrap_or_default();
     let why = if !nix::unistd::geteuid().is_root() {
@@ -59,10 +59,10 @@ fn modprobe() -> bool {
     programs::run(MODPROBE.command().arg("xfs")).is_ok()
 }
 
-/// Makes the filesystem and puts `tree` into it; `progress` gets the bytes of each file.
+/// Creates the filesystem and puts `tree` into it; `progress` gets the bytes of each file.
 ///
 /// # Errors
-/// A build error with what mkfs.xfs said, or naming what cannot be written.
+/// A build error with mkfs.xfs's output, or naming what cannot be written.
 pub fn write(
     place: &Place<'_>,
     files: &Files,

@@ -6,15 +6,15 @@ use sha2::{Digest, Sha256};
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-/// Where libvirt's default storage pool is: the files of the output folder are meant to be
+/// Where libvirt's default storage pool is: the files of the output directory are meant to be
 /// copied there, or the path to be changed.
 pub const POOL: &str = "/var/lib/libvirt/images";
 
 /// A node's machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Domain<'a> {
-    /// Whose machine it is: the folder of the lab's state where `imgbuild up` makes it, empty in
-    /// a description for the user's own hands.
+    /// Whose machine it is: the directory of the lab's state where `imgbuild up` makes it, empty in
+    /// a description for manual use.
     pub owner: &'a str,
     /// The lab's name, which is also its network's.
     pub lab: &'a str,
@@ -30,9 +30,9 @@ pub struct Domain<'a> {
     pub memory: u64,
     /// The disk's file.
     pub image: &'a Path,
-    /// Its format in QEMU's words.
+    /// Its format in QEMU's terms.
     pub format: &'a str,
-    /// Whether libvirt makes the disk the own of the account that QEMU runs as.
+    /// Whether libvirt gives the disk to the account that QEMU runs as.
     pub relabel: bool,
     /// Whether the processor is emulated.
     pub emulated: bool,

@@ -3,7 +3,7 @@
 use super::violation::{Violation, check_excluding, check_one_of};
 use crate::kickstart::options::Parsed;
 
-/// Commands that lay out a disk by themselves and cannot stand beside each other.
+/// Commands that lay out a disk by themselves and exclude each other.
 pub fn find_conflict(command: &str, seen: &[&str]) -> Option<Violation> {
     let others: &[&str] = match command {
         "autopart" => &["part", "partition", "raid", "volgroup", "logvol", "reqpart"],

@@ -1,8 +1,8 @@
-//! A broken rule, and the kinds of rules that several commands have.
+//! A violated rule, and the kinds of rules that several commands have.
 
 use crate::kickstart::options::Parsed;
 
-/// A broken rule: message and what is allowed.
+/// A violated rule: message and what is allowed.
 pub type Violation = (String, &'static str);
 
 /// That exactly one of `options` is given.

@@ -6,7 +6,7 @@ use crate::base::error::{Context, Error, Result};
 use std::fs;
 use std::path::PathBuf;
 
-/// A folder of them.
+/// A directory of them.
 pub struct Files(pub PathBuf);
 
 impl Files {
@@ -26,7 +26,7 @@ impl Files {
         self.0.join(name)
     }
 
-    /// The text of one, if it is there.
+    /// The text of one, if it exists.
     pub fn read(&self, name: &str) -> Result<Option<String>> {
         let path = self.path(name);
         match fs::read_to_string(&path) {
@@ -36,17 +36,17 @@ impl Files {
         }
     }
 
-    /// A private part and its public one, if they are there. The private part is written last:
-    /// without it nobody has used the public one yet, so that making both anew loses nothing.
+    /// A private part and its public one, if they exist. The private part is written last:
+    /// without it nobody has used the public one yet, so that rotating both loses nothing.
     pub fn pair(&self, private: &str, public: &str) -> Result<Option<(Secret, String)>> {
         match (self.read(private)?, self.read(public)?) {
             (Some(private), Some(public)) => Ok(Some((Secret(private), public))),
             (None, _) => Ok(None),
             (Some(_), None) => Err(Error::input(format!(
-                "the lab's secrets are damaged: {} is there and {public} beside it is not",
+                "the lab's secrets are damaged: {} exists, but {public} next to it does not",
                 self.path(private).display()
             ))
-            .hint("put it back, or make new ones by `imgbuild secrets rotate`")),
+            .hint("put it back, or create new ones by `imgbuild secrets rotate`")),
         }
     }
 
@@ -56,7 +56,7 @@ impl Files {
         durable::replace(&self.path(name), text.as_bytes()).or_environment(what)
     }
 
-    /// Removes one, if it is there.
+    /// Removes one, if it exists.
     pub fn remove(&self, name: &str) -> Result<()> {
         match fs::remove_file(self.path(name)) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {

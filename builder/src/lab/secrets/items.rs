@@ -35,6 +35,6 @@ pub struct SecretItem {
     pub kind: SecretKind,
     /// SHA-256 of the file of its public part, hexadecimal; a password has none.
     pub fingerprint: Option<String>,
-    /// When it was made.
+    /// When it was created.
     pub made: SystemTime,
 }

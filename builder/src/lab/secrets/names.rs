@@ -4,9 +4,9 @@ use super::values::Subject;
 use crate::base::lab::LabNode;
 use contract::peers::places::OPERATOR;
 
-/// The folder's name in the lab's state folder.
+/// The directory's name in the lab's state directory.
 pub const FOLDER: &str = "secrets";
-/// What is held while it is used; beside it, as a rotation puts another folder in its place.
+/// What is held while it is used; next to it, as a rotation puts another directory in its place.
 pub const LOCK: &str = "secrets.lock";
 /// How the directory begins that takes its place.
 pub const COPY: &str = ".secrets-";

@@ -12,7 +12,7 @@ use rcgen::{
 
 /// A new private key, PEM.
 pub fn key() -> Result<Secret> {
-    let pair = KeyPair::generate().or_build(|| "cannot make a key".to_owned())?;
+    let pair = KeyPair::generate().or_build(|| "cannot create a key".to_owned())?;
     Ok(Secret(pair.serialize_pem()))
 }
 
@@ -31,7 +31,7 @@ fn authority(lab: &str) -> Result<CertificateParams> {
 
 /// Valid always: a node's clock may be wrong when it first starts.
 fn parameters(name: &str, names: Vec<String>) -> Result<CertificateParams> {
-    let what = || format!("cannot make a certificate for {name}");
+    let what = || format!("cannot create a certificate for {name}");
     let mut params = CertificateParams::new(names).or_build(what)?;
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
@@ -50,7 +50,7 @@ pub fn new_authority(lab: &str) -> Result<Identity> {
     let key = key()?;
     let certificate = authority(lab)?
         .self_signed(&pair(&key)?)
-        .or_build(|| "cannot make the lab's CA".to_owned())?
+        .or_build(|| "cannot create the lab's CA".to_owned())?
         .pem();
     Ok(Identity { certificate, key })
 }
@@ -66,7 +66,7 @@ pub fn certificate(lab: &str, ca: &Secret, key: &Secret, subject: &Subject) -> R
         vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     params.use_authority_key_identifier_extension = true;
     let issuer = Issuer::new(authority(lab)?, pair(ca)?);
-    let what = || format!("cannot make a certificate for {}", subject.name);
+    let what = || format!("cannot create a certificate for {}", subject.name);
     Ok(params.signed_by(&pair(key)?, &issuer).or_build(what)?.pem())
 }
 
@@ -76,7 +76,7 @@ pub fn fingerprints<'a>(all: impl Iterator<Item = (&'a str, &'a str)>) -> Result
     for (name, certificate) in all {
         found.add(name, certificate).map_err(|e| {
             Error::input(format!("the lab's secrets are damaged: {e}"))
-                .hint("put it back, or make new ones by `imgbuild secrets rotate ca`")
+                .hint("put it back, or create new ones by `imgbuild secrets rotate ca`")
         })?;
     }
     Ok(found)

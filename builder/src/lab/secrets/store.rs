@@ -1,5 +1,5 @@
-//! Where a lab's secrets are kept: one folder (0700) of files (0600). A file that is there is
-//! used; one that is not is made, so that a rebuilt image holds the same secrets.
+//! Where a lab's secrets are kept: one directory (0700) of files (0600). A file that exists is
+//! used; one that is not is created, so that a rebuilt image holds the same secrets.
 
 use super::exchange::{exchange, restore_interrupted};
 use super::files::Files;
@@ -24,21 +24,21 @@ use std::fs::{self, File};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-/// The secrets of one lab, ours alone as long as this lives.
+/// The secrets of one lab, held exclusively as long as this lives.
 pub struct Store {
     files: Files,
     lab: String,
-    /// None for a folder that nobody else knows.
+    /// None for a directory that nobody else knows.
     _lock: Option<Flock<File>>,
 }
 
 impl Store {
-    /// The folder of the secrets of `lab`, whose state is below `state`.
+    /// The directory of the secrets of `lab`, whose state is below `state`.
     pub fn folder(state: &Path, lab: &str) -> PathBuf {
         state.join(lab).join(FOLDER)
     }
 
-    /// Whether a name in a lab's state folder is of its secrets.
+    /// Whether a name in a lab's state directory is of its secrets.
     pub fn owns(name: &str) -> bool {
         name == FOLDER || name == LOCK || name.starts_with(COPY)
     }
@@ -48,13 +48,13 @@ impl Store {
         Self::folder(state, lab).join(CA_KEY).exists()
     }
 
-    /// Takes hold of the secrets of `lab`; their folder is made if it is not there.
+    /// Takes hold of the secrets of `lab`; their directory is created if it does not exist.
     ///
     /// # Errors
-    /// An environment error when the folder cannot be used.
+    /// An environment error when the directory cannot be used.
     pub fn open(state: &Path, lab: &str) -> Result<Self> {
         let folder = Self::folder(state, lab);
-        let what = || format!("cannot keep the lab's secrets in {}", folder.display());
+        let what = || format!("cannot store the lab's secrets in {}", folder.display());
         let lab_folder = state.join(lab);
         private::own_dir(&lab_folder)
             .or_environment(what)
@@ -72,7 +72,7 @@ impl Store {
         Ok(Self { files: Files(folder), lab: lab.to_owned(), _lock: Some(lock) })
     }
 
-    /// What the images of these nodes get, by node; what is not there yet is made. Tells
+    /// What the images of these nodes get, by node; what does not exist yet is created. Tells
     /// whether anything was.
     ///
     /// # Errors
@@ -119,7 +119,7 @@ impl Store {
     pub fn operator(&self) -> Result<(String, Identity, Fingerprints)> {
         if !self.files.path(CA_KEY).exists() {
             return Err(Error::input(format!("the lab {} has no secrets yet", self.lab))
-                .hint("a build makes them and puts them into the images"));
+                .hint("a build creates them and puts them into the images"));
         }
         let ca = self.authority()?;
         let own = self.identity(&ca, &operator())?;
@@ -136,16 +136,16 @@ impl Store {
     /// The nodes that have certificates, by name.
     ///
     /// # Errors
-    /// An environment error when the folder cannot be read.
+    /// An environment error when the directory cannot be read.
     pub fn nodes(&self) -> Result<Vec<(String, Ipv4Addr)>> {
         let subjects = self.files.names()?.into_iter().filter_map(|file| subject_of(&file));
         Ok(subjects.filter_map(|s| Some((s.name, s.address?))).collect())
     }
 
-    /// Everything that is there.
+    /// Everything that exists.
     ///
     /// # Errors
-    /// An environment error when the folder cannot be read.
+    /// An environment error when the directory cannot be read.
     pub fn items(&self) -> Result<Vec<SecretItem>> {
         let what = || format!("cannot read {}", self.files.0.display());
         let names = self.files.names()?;
@@ -171,11 +171,11 @@ impl Store {
         Ok(items)
     }
 
-    /// Makes secrets anew: all of them, or those of these names. A new CA means new
+    /// Rotates secrets: all of them, or those of these names. A new CA means new
     /// certificates for all. The old ones stay until the new ones are whole.
     ///
     /// # Errors
-    /// An input error for a name that is not there; an environment error when writing fails.
+    /// An input error for a name that does not exist; an environment error when writing fails.
     pub fn rotate(&self, names: &[String]) -> Result<Vec<SecretKind>> {
         let items = self.items()?;
         for name in names {
@@ -214,7 +214,7 @@ impl Store {
         Ok(chosen)
     }
 
-    /// Lets `change` work on a copy, which then takes this folder's place at once.
+    /// Lets `change` work on a copy, which then takes this directory's place at once.
     fn replaced(&self, change: impl FnOnce(&Store) -> Result<()>) -> Result<()> {
         let what = || format!("cannot replace {}", self.files.0.display());
         let beside = self.files.0.parent().unwrap_or(Path::new("."));

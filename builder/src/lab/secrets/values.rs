@@ -73,8 +73,8 @@ pub struct NodeSecrets {
 /// An ssh key pair: private and public part in OpenSSH's forms. RSA, as packstack's `id_rsa`
 /// says.
 pub(super) fn ssh_pair(comment: &str) -> Result<(Secret, String)> {
-    let what = || "cannot make root's ssh key".to_owned();
-    // Without `std` in its features they are no errors of the standard library.
+    let what = || "cannot create root's ssh key".to_owned();
+    // Without `std` in its features they are not errors of the standard library.
     let text = |e: ssh_key::Error| e.to_string();
     let pair = RsaKeypair::random(&mut OsRng, RSA_BITS).map_err(text).or_build(what)?;
     let key = PrivateKey::new(KeypairData::Rsa(pair), comment).map_err(text).or_build(what)?;

@@ -9,7 +9,7 @@ use crate::base::error::{Error, Result};
 use crate::base::progress::Progress;
 use std::path::{Path, PathBuf};
 
-const HINT: &str = "leave --accelerator away to emulate the processor where KVM does not work";
+const HINT: &str = "omit --accelerator to emulate the processor where KVM does not work";
 
 /// Decides between KVM and emulation for one QEMU.
 pub struct Chooser {
@@ -27,7 +27,7 @@ impl Chooser {
     /// [`KVM`] or [`TCG`], by what the user wants, what is known of this host, or a probe.
     ///
     /// # Errors
-    /// An environment error when KVM is wanted and does not work, or the probe cannot be made.
+    /// An environment error when KVM is wanted and does not work, or the probe cannot be run.
     pub fn choose(&self, progress: &Progress) -> Result<&'static str> {
         match self.wanted {
             Accelerator::Tcg => Ok(TCG),
@@ -78,7 +78,7 @@ impl Chooser {
     /// whether a new probe says that it does not, and emulation is allowed.
     ///
     /// # Errors
-    /// When the probe cannot be made.
+    /// When the probe cannot be run.
     pub fn must_emulate(&self, progress: &Progress) -> Result<bool> {
         Ok(self.wanted == Accelerator::Auto && self.probe(progress)? == TCG)
     }
@@ -116,7 +116,7 @@ impl Chooser {
     /// What cannot be remembered will be found out again.
     fn remember(&self, verdict: &Verdict, progress: &Progress) {
         if let Err(e) = self.verdicts.write(verdict) {
-            progress.note(&format!("what was found of KVM is not kept: {e}"));
+            progress.note(&format!("the result of the KVM probe is not stored: {e}"));
         }
     }
 }

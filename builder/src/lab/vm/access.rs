@@ -1,5 +1,5 @@
 //! What the account that libvirt's QEMU runs as may read and write. libvirt would make the disks
-//! that account's own, and never gives back the files below an overlay: whoever built an image
+//! that account's own, and never gives back the files below an overlay: the user who built an image
 //! would lose it. So the account is named in the files' access control lists (acl(5)) instead.
 
 use std::ffi::CString;
@@ -151,7 +151,7 @@ fn write(path: &CString, entries: &[Entry]) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// The first folder on the way to the file, an absolute path, that `user` may not pass, or that
+/// The first directory on the way to the file, an absolute path, that `user` may not pass, or that
 /// not everybody may where the user is not known.
 pub fn barrier(file: &Path, user: Option<u32>) -> Option<PathBuf> {
     let mut folders: Vec<&Path> = file.ancestors().skip(1).collect();

@@ -1,4 +1,4 @@
-//! A node's serial console: what firstboot said there, and a terminal on it.
+//! A node's serial console: what firstboot logged there, and a terminal on it.
 
 use super::directory::{SERIAL, connect};
 use crate::base::error::{Context, Error, Result};
@@ -14,7 +14,7 @@ use std::path::Path;
 /// Ctrl-], as telnet and virsh have it.
 const ESCAPE: u8 = 0x1d;
 
-/// How a node stands by what its firstboot said on the console.
+/// Status of a node by what its firstboot logged on the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Readiness {
@@ -66,7 +66,7 @@ pub fn report(log: &Path, start: u64, name: &str) -> ConsoleReport {
         file.seek(SeekFrom::Start(start))?;
         file.read_to_end(&mut bytes)
     });
-    // A console that cannot be read yet has said nothing.
+    // A console that cannot be read yet is empty.
     if read.is_err() {
         bytes.clear();
     }

@@ -6,16 +6,16 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-/// The serial console's socket in a node's folder.
+/// The serial console's socket in a node's directory.
 pub const SERIAL: &str = "serial";
 
-/// QEMU's log in a node's folder: what it writes after its start.
+/// QEMU's log in a node's directory: what it writes after its start.
 pub const LOG: &str = "qemu.log";
 
-/// The disk's file in a node's folder.
+/// The disk's file in a node's directory.
 pub const OVERLAY: &str = "overlay.qcow2";
 
-/// Connects to a socket of a node's folder, however long the folder's path is.
+/// Connects to a socket of a node's directory, however long the directory's path is.
 ///
 /// # Errors
 /// When there is no socket or nobody listens.

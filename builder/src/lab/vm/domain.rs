@@ -22,9 +22,9 @@ pub struct Start<'a> {
     pub machine: &'a Machine,
     /// The lab's name.
     pub lab: &'a str,
-    /// The folder of the lab's state.
+    /// The directory of the lab's state.
     pub state: &'a Path,
-    /// The node's folder in it, absolute, with its disk.
+    /// The node's directory in it, absolute, with its disk.
     pub folder: &'a Path,
     /// Whether the processor is emulated.
     pub emulated: bool,
@@ -37,7 +37,7 @@ pub struct Start<'a> {
 /// Starts the machine.
 ///
 /// # Errors
-/// An environment error with what libvirt said, or when its log cannot be made.
+/// An environment error with libvirt's message, or when its log cannot be created.
 pub fn start(options: &Start<'_>) -> Result<Domain> {
     let Start { connection, machine, folder, emulated, .. } = *options;
     let (disk, log) = (folder.join(directory::OVERLAY), folder.join(CONSOLE));
@@ -68,7 +68,7 @@ pub fn start(options: &Start<'_>) -> Result<Domain> {
 /// Starts the lab's network.
 ///
 /// # Errors
-/// An environment error with what libvirt said.
+/// An environment error with libvirt's message.
 pub fn network(
     connection: &Connection,
     lab: &Lab,
@@ -81,7 +81,7 @@ pub fn network(
     Network::start(connection, libvirt::network_uuid(&owner, lab), &xml)
 }
 
-/// Two labs of one name are told apart by the folders that they are kept in.
+/// Two labs of one name are told apart by the directories that they are kept in.
 fn owner(state: &Path) -> Result<String> {
     let what = || format!("cannot use {}", state.display());
     Ok(state.canonicalize().or_environment(what)?.to_string_lossy().into_owned())
@@ -110,7 +110,7 @@ fn open_to(user: Option<u32>, files: &[PathBuf], options: &Start<'_>) -> bool {
     }
 }
 
-/// A file that cannot be read often is in a home folder that nobody else may enter.
+/// A file that cannot be read often is in a home directory that nobody else may enter.
 fn explain(error: Error, files: &[PathBuf], user: Option<u32>) -> Error {
     if !error.message.contains("Permission denied") {
         return error;
@@ -118,11 +118,11 @@ fn explain(error: Error, files: &[PathBuf], user: Option<u32>) -> Error {
     error.hint(match files.iter().find_map(|file| access::barrier(file, user)) {
         Some(folder) => format!(
             "libvirt's QEMU runs as a user of its own, who may not pass {}: `chmod o+x` lets it, \
-             or build to another --output and give --state a folder like /var/lib/imgbuild",
+             or build to another --output and give --state a directory like /var/lib/imgbuild",
             folder.display()
         ),
         None => "libvirt's QEMU runs as a user of its own, who must be able to read the images \
-                 and the folder of the machines"
+                 and the directory of the machines"
             .to_owned(),
     })
 }

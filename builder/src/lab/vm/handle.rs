@@ -1,4 +1,4 @@
-//! What was started here, by whatever runs it: a machine, and the network of a lab.
+//! Handles of what was started here, under either backend: a machine, and the network of a lab.
 
 use super::process::Process;
 use super::{qemu, qmp, virsh};
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "kebab-case")]
 pub enum Machine {
-    /// A QEMU of our own.
+    /// A QEMU that imgbuild started.
     Qemu(Process),
     /// A libvirt domain.
     Libvirt(virsh::Domain),
@@ -25,7 +25,7 @@ impl Machine {
     /// Whether it runs.
     ///
     /// # Errors
-    /// When what runs it does not say.
+    /// When what runs it does not report it.
     pub fn alive(&self) -> Result<bool> {
         match self {
             Self::Qemu(process) => Ok(process.alive()),
@@ -33,7 +33,7 @@ impl Machine {
         }
     }
 
-    /// QEMU's run state in QEMU's words, where the machine is on; `directory` is the node's.
+    /// QEMU's run state in QEMU's terms, where the machine is on; `directory` is the node's.
     /// `None` when QEMU does not answer just now: it serves one client at a time.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Cuts its power, and nothing but files in the node's folder is left of it.
+    /// Cuts its power, and nothing but files in the node's directory is left of it.
     ///
     /// # Errors
     /// When what runs it does not answer.
@@ -93,7 +93,7 @@ impl Machine {
         Ok(())
     }
 
-    /// QEMU's process, where it is ours.
+    /// QEMU's process, where imgbuild started it.
     pub fn pid(&self) -> Option<i32> {
         match self {
             Self::Qemu(process) => Some(process.pid),
@@ -116,7 +116,7 @@ impl Network {
     /// Whether it is up.
     ///
     /// # Errors
-    /// When what keeps it does not say.
+    /// When what keeps it does not report it.
     pub fn alive(&self) -> Result<bool> {
         match self {
             Self::Namespace(keeper) => Ok(keeper.alive()),

@@ -41,7 +41,7 @@ impl Stop {
 pub struct Health {
     /// Whether it is on.
     pub on: bool,
-    /// QEMU's run state in QEMU's words (`running`, `paused`, `internal-error` …); `None` when
+    /// QEMU's run state in QEMU's terms (`running`, `paused`, `internal-error` …); `None` when
     /// it is off or QEMU does not answer just now.
     pub run_state: Option<String>,
 }
@@ -106,7 +106,7 @@ pub fn is_unproven(node: &VmNode, report: &ConsoleReport) -> bool {
     node.accelerator == KVM && report.phase != Phase::System
 }
 
-/// For how long a machine's console has shown nothing new, as watched since the first look.
+/// For how long a machine's console has shown nothing new, as watched since the first poll.
 #[derive(Clone, Debug, Default)]
 pub struct Silence(Option<(u64, Duration)>);
 

@@ -1,4 +1,4 @@
-//! What builds left in their output folders: the machines that can be brought up.
+//! What builds left in their output directories: the machines that can be brought up.
 
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::read_regular;
@@ -29,7 +29,7 @@ pub struct Machine {
     pub memory: u64,
     /// The image file, absolute.
     pub image: PathBuf,
-    /// Its format in QEMU's words.
+    /// Its format in QEMU's terms.
     pub format: &'static str,
     /// SHA-256 of the image as it was built.
     pub sha256: String,
@@ -82,7 +82,7 @@ pub fn read(folders: &[PathBuf]) -> Result<(plan::Lab, Vec<Machine>)> {
                     lab.name,
                     manifest.plan.lab.name
                 ))
-                .hint("name the output folders of one lab by --output"));
+                .hint("name the output directories of one lab by --output"));
             }
             Some(_) => {}
             None => found = Some((manifest.plan.lab.clone(), path.clone())),
@@ -92,19 +92,21 @@ pub fn read(folders: &[PathBuf]) -> Result<(plan::Lab, Vec<Machine>)> {
     machines.sort_by_key(|m| m.address);
     if let Some(pair) = machines.windows(2).find(|pair| pair[0].address == pair[1].address) {
         return Err(Error::input(format!(
-            "{} is there twice: {} and {}",
+            "{} exists twice: {} and {}",
             pair[1].name,
             pair[0].image.display(),
             pair[1].image.display()
         ))
-        .hint("name the folders to take images from by --output"));
+        .hint("name the directories to take images from by --output"));
     }
     match found {
         Some((lab, _)) => Ok((lab, machines)),
         None => {
             let list: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
             Err(Error::input(format!("no images in {}: no manifest.json there", list.join(", ")))
-                .hint("build them first (imgbuild --profile …), or name their folder by --output"))
+                .hint(
+                    "build them first (imgbuild --profile …), or give their directory as --output",
+                ))
         }
     }
 }
@@ -167,7 +169,7 @@ fn of_manifest(manifest: &Manifest, folder: &Path) -> Result<Vec<Machine>> {
 /// The machines called `names`, all of them when no name is given.
 ///
 /// # Errors
-/// An input error naming what is there.
+/// An input error naming what exists.
 pub fn choose<'a>(machines: &'a [Machine], names: &[String]) -> Result<Vec<&'a Machine>> {
     if names.is_empty() {
         return Ok(machines.iter().collect());

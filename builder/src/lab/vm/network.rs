@@ -34,7 +34,7 @@ pub const ARGUMENT: &str = "__lab";
 /// serves time.
 ///
 /// # Errors
-/// An environment error with what the keeper said.
+/// An environment error with the keeper's message.
 pub fn start(lab: &Lab, nodes: &[Ipv4Addr], folder: &Path) -> Result<(Process, bool)> {
     let what = || "cannot start the lab network".to_owned();
     let chronyd = CHRONYD.find();
@@ -79,7 +79,7 @@ pub fn start(lab: &Lab, nodes: &[Ipv4Addr], folder: &Path) -> Result<(Process, b
 const HINT: &str = "run imgbuild as root, or allow user namespaces: \
      `sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000` as root";
 
-/// The gateway, and every time server of the lab network that is no node.
+/// The gateway, and every time server of the lab network that is not a node.
 fn addresses(lab: &Lab, nodes: &[Ipv4Addr]) -> Vec<Ipv4Addr> {
     let mask = u32::MAX.checked_shl(32 - u32::from(lab.prefix)).unwrap_or(0);
     let inside = |a: &Ipv4Addr| u32::from(*a) & mask == u32::from(lab.network);
@@ -97,10 +97,10 @@ pub fn tap(address: Ipv4Addr) -> String {
     format!("tap{:08x}", u32::from(address))
 }
 
-/// Makes a node's interface on the bridge, unless it is there.
+/// Creates a node's interface on the bridge, unless it exists.
 ///
 /// # Errors
-/// An environment error with what `ip` said.
+/// An environment error with `ip`'s message.
 pub fn add_tap(keeper: Option<&Process>, address: Ipv4Addr) -> Result<()> {
     let name = tap(address);
     let run = |arguments: &[&str]| -> Result<Result<(), String>> {

@@ -1,13 +1,13 @@
-//! What the user chooses of the machines.
+//! The user's options for the machines.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// What to bring up, and how.
 pub struct Up {
-    /// The folder of all labs' states.
+    /// The directory of all labs' states.
     pub state: PathBuf,
-    /// Output folders of builds.
+    /// Output directories of builds.
     pub outputs: Vec<PathBuf>,
     /// Node names; empty for all.
     pub nodes: Vec<String>,

@@ -21,7 +21,7 @@ const BUSY: u32 = 6;
 const PORT: u16 = 0x501;
 /// What the guest writes there when all was right. QEMU's exit code is twice that and one.
 const SUCCESS: i32 = 0x15;
-/// QEMU's words when KVM cannot go on (accel/kvm/kvm-all.c, target/i386/kvm/kvm.c). The guest is
+/// QEMU's messages when KVM cannot go on (accel/kvm/kvm-all.c, target/i386/kvm/kvm.c). The guest is
 /// stopped then.
 const FAILURES: [&str; 4] =
     ["KVM internal error", "KVM: entry failed", "kvm run failed", "emulation failure"];
@@ -130,7 +130,7 @@ fn wait(
     }
 }
 
-/// The reason in words; `stage` is the last letter that the guest wrote.
+/// The reason as a message; `stage` is the last letter that the guest wrote.
 fn explain(status: Option<ExitStatus>, took: Duration, stage: Option<u8>, log: &str) -> String {
     let seconds = took.as_secs();
     let stage = stage.and_then(|letter| STAGES.iter().find(|(l, _)| *l == letter));
@@ -151,8 +151,8 @@ fn explain(status: Option<ExitStatus>, took: Duration, stage: Option<u8>, log: &
     }
 }
 
-/// What QEMU's log says of KVM's failure, without the processor's registers; `None` where it
-/// says nothing of one.
+/// What QEMU's log has on KVM's failure, without the processor's registers; `None` where it
+/// has nothing on one.
 pub fn summary(log: &str) -> Option<String> {
     let failure = |line: &&str| FAILURES.iter().any(|words| line.contains(words));
     let words: Vec<&str> = log.lines().map(str::trim).filter(failure).take(2).collect();

@@ -1,4 +1,4 @@
-//! Processes that outlive us, known again without mistake: by number, start time and boot.
+//! Processes that outlive imgbuild, identified without ambiguity: by number, start time and boot.
 
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,7 @@ impl Process {
     pub fn signal(&self, signal: Signal) {
         // The descriptor holds on to the process: its number cannot become another's between
         // the look at its start time and the signal (pidfd_open(2)).
-        // SAFETY: plain system calls; the descriptor that the first returns is ours alone.
+        // SAFETY: plain system calls; the descriptor that the first returns is owned here alone.
         unsafe {
             let fd = nix::libc::syscall(nix::libc::SYS_pidfd_open, self.pid, 0);
             let Ok(fd) = i32::try_from(fd) else { return };
@@ -82,12 +82,12 @@ impl Process {
     }
 }
 
-/// Start time of a process that is there and no zombie.
+/// Start time of a process that exists and is not a zombie.
 fn start_time(pid: i32) -> Option<u64> {
     stat(pid, 22)
 }
 
-/// A number of a process that is there and no zombie: the `field` of its `stat`, counted as in
+/// A number of a process that exists and is not a zombie: the `field` of its `stat`, counted as in
 /// proc(5).
 fn stat(pid: i32, field: usize) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -33,7 +33,7 @@ pub struct Start<'a> {
     pub qemu: &'a Path,
     /// The machine.
     pub machine: &'a Machine,
-    /// The node's folder, absolute.
+    /// The node's directory, absolute.
     pub folder: &'a Path,
     /// The process that holds the lab network.
     pub keeper: Option<&'a Process>,
@@ -45,7 +45,7 @@ pub struct Start<'a> {
     pub firmware: Firmware,
 }
 
-/// Makes the node's disk, unless it is there: an overlay, so that the image stays as built.
+/// Creates the node's disk, unless it exists: an overlay, so that the image stays as built.
 ///
 /// # Errors
 /// A build error when it cannot be written.
@@ -68,7 +68,7 @@ pub fn make_disk(machine: &Machine, folder: &Path) -> Result<()> {
 /// Starts the machine in the lab network and returns its process.
 ///
 /// # Errors
-/// An environment error with what QEMU said.
+/// An environment error with QEMU's message.
 pub fn start(options: &Start<'_>) -> Result<Process> {
     let Start { folder, machine, .. } = options;
     network::add_tap(options.keeper, machine.address)?;
@@ -107,7 +107,7 @@ fn arguments(options: &Start<'_>) -> Result<Vec<OsString>> {
     add(&["-accel", accelerator, "-cpu", cpu, "-smp", &cpus.to_string()]);
     add(&["-m", &(options.memory >> 20).to_string(), "-nodefaults", "-display", "none"]);
     add(&["-daemonize", "-pidfile", PID, "-D", LOG]);
-    // QEMU works in the node's folder: these are names in it, short enough for sockets.
+    // QEMU works in the node's directory: these are names in it, short enough for sockets.
     add(&["-drive", &format!("file={OVERLAY},format=qcow2,if=virtio,discard=unmap")]);
     let tap = network::tap(machine.address);
     add(&["-netdev", &format!("tap,id=lab,ifname={tap},script=no,downscript=no")]);

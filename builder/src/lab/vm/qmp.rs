@@ -63,7 +63,8 @@ fn receive(lines: &mut impl BufRead) -> io::Result<Message> {
     }
 }
 
-/// The run state in an answer to `query-status`, in QEMU's words (`RunState` in qapi/run-state.json).
+/// The run state in an answer to `query-status`, in QEMU's terms (`RunState` in
+/// qapi/run-state.json).
 pub fn run_state(answer: &Value) -> Option<&str> {
     answer.get("status")?.as_str()
 }

@@ -52,7 +52,7 @@ pub fn command(
 /// The command that joins ssh with a port of `address` in the keeper's network.
 fn proxy(keeper: &Process, address: Ipv4Addr) -> Result<String> {
     let program = std::env::current_exe()
-        .or_environment(|| "this program's own path cannot be told".to_owned())?;
+        .or_environment(|| "this program's own path is unknown".to_owned())?;
     let (program, argument) = (quote(&program.to_string_lossy()), network::ARGUMENT);
     let Process { pid, started, boot } = keeper;
     Ok(format!("{program} {argument} connect {pid} {started} {boot} {address} %p"))

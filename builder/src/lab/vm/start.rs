@@ -1,4 +1,4 @@
-//! Starting machines: by libvirt where it runs, else by QEMU in a lab network of our own.
+//! Starting machines: by libvirt where it runs, else by QEMU in a lab network of its own.
 
 use super::accelerator::Chooser;
 use super::handle;
@@ -58,7 +58,7 @@ pub fn start(
         if let Err(error) = done {
             for name in started {
                 let machine = held.state.nodes.get(name).and_then(|n| n.machine.as_ref());
-                // The first error tells more.
+                // The first error says more.
                 let _ = machine.map(handle::Machine::kill);
             }
             return Err(error);
@@ -107,7 +107,7 @@ pub fn chooser(options: &Up) -> Result<Chooser> {
     Ok(Chooser::new(&QEMU.require()?, options.accelerator, &options.state))
 }
 
-/// An overlay is of no use on an image that was built anew.
+/// An overlay is of no use on an image that was rebuilt.
 fn check_images(held: &Held, off: &[&Machine]) -> Result<()> {
     for machine in off {
         if let Some(node) = held.state.nodes.get(&machine.name)
@@ -115,10 +115,10 @@ fn check_images(held: &Held, off: &[&Machine]) -> Result<()> {
         {
             let name = &machine.name;
             return Err(Error::input(format!(
-                "{name}: the image is another than when its machine was made"
+                "{name}: the image has changed since its machine was created"
             ))
             .hint(format!(
-                "`imgbuild destroy {name}` takes the old machine's disk away; then `imgbuild up {name}`"
+                "`imgbuild destroy {name}` removes the old disk; then `imgbuild up {name}`"
             )));
         }
     }
@@ -159,7 +159,7 @@ fn backend(options: &Up, held: &Held, progress: &Progress) -> Result<Option<Conn
         (Backend::Auto, Some(handle::Network::Namespace(_))) => Backend::Qemu,
         (Backend::Auto, Some(handle::Network::Libvirt(_))) => Backend::Libvirt,
         (backend, Some(network)) if (backend == Backend::Qemu) != network.keeper().is_some() => {
-            return Err(Error::input("the lab is up already, run by the other backend")
+            return Err(Error::input("the lab is already up, run by the other backend")
                 .hint("`imgbuild down` first"));
         }
         (backend, _) => backend,

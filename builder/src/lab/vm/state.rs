@@ -1,4 +1,4 @@
-//! What is remembered of a lab between commands: one folder for each lab, with the overlays,
+//! What is remembered of a lab between commands: one directory for each lab, with the overlays,
 //! the consoles' logs and `lab.json`.
 
 use super::handle::{Machine, Network};
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 const SCHEMA: u32 = 1;
 const FILE: &str = "lab.json";
 const LOCK: &str = "lock";
-/// The log of a node's serial console in its folder.
+/// The log of a node's serial console in its directory.
 pub const CONSOLE: &str = "console.log";
 
 /// A lab's machines.
@@ -37,7 +37,7 @@ impl State {
     /// The lab network, if it is up.
     ///
     /// # Errors
-    /// When what keeps it does not say.
+    /// When what keeps it does not report it.
     pub fn network_up(&self) -> Result<Option<&Network>> {
         match &self.network {
             Some(network) if network.alive()? => Ok(Some(network)),
@@ -48,7 +48,7 @@ impl State {
     /// Those of the nodes called `names` whose machines run.
     ///
     /// # Errors
-    /// When what runs them does not say.
+    /// When what runs them does not report it.
     pub fn running<'a>(
         &self,
         names: impl IntoIterator<Item = &'a String>,
@@ -72,7 +72,7 @@ pub struct VmNode {
     pub address: Ipv4Addr,
     /// The image below the overlay.
     pub image: PathBuf,
-    /// SHA-256 of that image when the overlay was made.
+    /// SHA-256 of that image when the overlay was created.
     pub sha256: String,
     /// Its machine, since it was last started.
     pub machine: Option<Machine>,
@@ -86,13 +86,13 @@ impl VmNode {
     /// Whether its machine runs.
     ///
     /// # Errors
-    /// When what runs it does not say.
+    /// When what runs it does not report it.
     pub fn alive(&self) -> Result<bool> {
         self.machine.as_ref().map_or(Ok(false), Machine::alive)
     }
 }
 
-/// The folder of a lab's state.
+/// The directory of a lab's state.
 #[derive(Clone, Debug)]
 pub struct Folder(PathBuf);
 
@@ -117,7 +117,7 @@ impl Folder {
         self.node(name).join(CONSOLE)
     }
 
-    /// Takes away everything of the machines; the lab's secrets stay, as images hold them.
+    /// Removes everything of the machines; the lab's secrets stay, as images hold them.
     ///
     /// # Errors
     /// An environment error when something cannot be removed.
@@ -147,13 +147,13 @@ impl Folder {
             return Ok(state);
         }
         let message = format!("{} has schema {}, not {SCHEMA}", path.display(), state.schema);
-        Err(Error::input(message).hint("use the imgbuild that made it"))
+        Err(Error::input(message).hint("use the imgbuild that created it"))
     }
 }
 
-/// The state of a lab, ours alone as long as this lives.
+/// The state of a lab, held exclusively as long as this lives.
 pub struct Held {
-    /// Its folder.
+    /// Its directory.
     pub folder: Folder,
     /// Its content; [`Held::save`] writes it.
     pub state: State,
@@ -161,10 +161,10 @@ pub struct Held {
 }
 
 impl Held {
-    /// Takes hold of the lab's state, which is begun if it is not there.
+    /// Takes hold of the lab's state, which is begun if it does not exist.
     ///
     /// # Errors
-    /// An environment error when the folder cannot be used; an input error when a lab of this
+    /// An environment error when the directory cannot be used; an input error when a lab of this
     /// name has other addresses.
     pub fn open(folder: Folder, lab: &Lab) -> Result<Self> {
         private::own_dir(folder.path())
@@ -179,15 +179,15 @@ impl Held {
         };
         if state.lab != *lab {
             return Err(Error::input(format!(
-                "the images are of a lab {} on {}/{}, but one of that name on {}/{} is there already",
+                "the images are of a lab {} on {}/{}, but one of that name on {}/{} already exists",
                 lab.name, lab.network, lab.prefix, state.lab.network, state.lab.prefix
             ))
-            .hint("`imgbuild destroy` takes the old one away"));
+            .hint("`imgbuild destroy` removes the old one"));
         }
         Ok(Self { folder, state, _lock: lock })
     }
 
-    /// Takes hold of a lab that is there.
+    /// Takes hold of a lab that exists.
     ///
     /// # Errors
     /// As [`Folder::read`].
@@ -209,7 +209,7 @@ impl Held {
     }
 }
 
-/// Takes a file or a folder away with everything in it.
+/// Removes a file or a directory with everything in it.
 ///
 /// # Errors
 /// An environment error when something cannot be removed.
@@ -249,12 +249,12 @@ pub fn labs(base: &Path) -> Vec<String> {
 /// The lab that is meant: the one named, or the only one.
 ///
 /// # Errors
-/// An input error that lists what is there.
+/// An input error that lists what exists.
 pub fn find(base: &Path, name: Option<&str>) -> Result<Folder> {
     let labs = labs(base);
     let none = || {
-        Error::input(format!("no lab is there (looked in {})", base.display()))
-            .hint("`imgbuild up` makes one of the images of a build")
+        Error::input(format!("no lab exists (looked in {})", base.display()))
+            .hint("`imgbuild up` creates one from the images of a build")
     };
     match (name, labs.as_slice()) {
         (_, []) => Err(none()),
@@ -262,7 +262,7 @@ pub fn find(base: &Path, name: Option<&str>) -> Result<Folder> {
         (Some(name), _) => Err(Error::input(format!("there is no lab `{name}`"))
             .hint(format!("labs: {}", labs.join(", ")))),
         (None, [only]) => Ok(Folder::new(base, only)),
-        (None, _) => Err(Error::input("several labs are there; name one by --lab")
+        (None, _) => Err(Error::input("there are several labs; name one by --lab")
             .hint(format!("labs: {}", labs.join(", ")))),
     }
 }
@@ -270,7 +270,7 @@ pub fn find(base: &Path, name: Option<&str>) -> Result<Folder> {
 /// The nodes of `state` called `names`, all when no name is given.
 ///
 /// # Errors
-/// An input error that lists what is there.
+/// An input error that lists what exists.
 pub fn choose(state: &State, names: &[String]) -> Result<Vec<String>> {
     if names.is_empty() {
         return Ok(state.nodes.keys().cloned().collect());

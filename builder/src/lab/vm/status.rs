@@ -1,4 +1,4 @@
-//! How labs stand: `imgbuild status`.
+//! Status of labs: `imgbuild status`.
 
 use super::console::{self, Readiness};
 use super::health::{self, Stop};
@@ -42,19 +42,19 @@ pub struct NodeStatus {
     pub address: Ipv4Addr,
     /// Whether it runs.
     pub power: Power,
-    /// QEMU's run state in QEMU's words (`running`, `paused`, `internal-error` …); nothing for a
+    /// QEMU's run state in QEMU's terms (`running`, `paused`, `internal-error` …); nothing for a
     /// machine that is off, or whose QEMU does not answer just now.
     pub run_state: Option<String>,
     /// Why a machine that is on will not go on.
     pub stopped: Option<String>,
-    /// What firstboot says of it; nothing for a machine that is off.
+    /// What firstboot reports of it; nothing for a machine that is off.
     pub firstboot: Option<Readiness>,
     /// The last line of a running machine's console, firstboot's once there is one; of a stopped
     /// one, why.
     pub said: String,
     /// How its processor is run.
     pub accelerator: String,
-    /// QEMU's process, where it is ours and not libvirt's.
+    /// QEMU's process, where imgbuild started it, not libvirt.
     pub pid: Option<i32>,
     /// The image below its disk.
     pub image: PathBuf,

@@ -1,4 +1,4 @@
-//! What is known of KVM on this host, kept beside the labs in `kvm.json`: a probe takes seconds,
+//! What is known of KVM on this host, kept next to the labs in `kvm.json`: a probe takes seconds,
 //! and a guest that KVM failed takes longer.
 
 use super::process;
@@ -119,6 +119,6 @@ mod tests {
         here().write(&Ok(())).unwrap();
         assert_eq!(here().read(), Some(Ok(())));
         fs::write(directory.path().join(FILE), "{").unwrap();
-        assert_eq!(here().read(), None, "a damaged file says nothing");
+        assert_eq!(here().read(), None, "a damaged file has no verdict");
     }
 }

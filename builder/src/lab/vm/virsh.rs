@@ -1,6 +1,6 @@
-//! Machines and their network under libvirt, by virsh. What is ours is told by its UUID, which
-//! derives from the folder of the lab's state and the names of lab and node: nothing else is
-//! touched, though it has the same name.
+//! Machines and their network under libvirt, by virsh. Managed resources are known by their UUID,
+//! which derives from the directory of the lab's state and the names of lab and node: nothing else
+//! is touched, though it has the same name.
 
 use super::qmp;
 use crate::base::error::{Context, Error, Result};
@@ -39,7 +39,7 @@ impl Connection {
     /// The user that it starts QEMU as, where that is another than who asks for it.
     ///
     /// # Errors
-    /// With what virsh said.
+    /// With virsh's message.
     pub fn qemu_user(&self) -> Result<Option<u32>> {
         Ok(base_user(&self.run(&["capabilities"])?))
     }
@@ -66,7 +66,7 @@ impl Connection {
         })
     }
 
-    /// Runs a verb of virsh on something of ours; `None` where libvirt does not know that (any
+    /// Runs a verb of virsh on a managed resource; `None` where libvirt does not know that (any
     /// more).
     fn on(&self, verb: &str, uuid: &str, more: &[&str]) -> Result<Option<String>> {
         match self.run(&[&[verb, uuid], more].concat()) {
@@ -85,7 +85,7 @@ impl Connection {
     }
 }
 
-/// Whether virsh says that there is no such machine or network, and not that it cannot tell.
+/// Whether virsh reports that there is no such machine or network, and not that it cannot know.
 fn is_unknown(said: &str, uuid: &str) -> bool {
     said.contains("not found: no ")
         || said.contains("failed to get ") && said.ends_with(&format!("'{uuid}'"))
@@ -99,12 +99,12 @@ fn base_user(capabilities: &str) -> Option<u32> {
     label.split_once(':')?.0.parse().ok()
 }
 
-/// What `virsh domstate --reason` says.
+/// Output of `virsh domstate --reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Known {
     /// QEMU's run state; none for a machine that is off.
     State(Option<&'static str>),
-    /// It is stopped, and QEMU knows why: libvirt says "paused (unknown)" of an internal error.
+    /// It is stopped, and QEMU knows why: libvirt reports "paused (unknown)" of an internal error.
     QemuKnows,
 }
 
@@ -123,12 +123,12 @@ fn run_state(words: &str) -> Known {
     })
 }
 
-/// What to do about libvirt's words, where they tell.
+/// A hint for libvirt's message, where it allows one.
 fn advice(said: &str) -> Option<&'static str> {
     const KNOWN: [(&str, &str); 6] = [
         (
             "already exists with uuid",
-            "imgbuild did not make that one and leaves it alone: rename or undefine it, \
+            "imgbuild did not create that one and leaves it alone: rename or undefine it, \
              or use --backend qemu",
         ),
         (
@@ -147,7 +147,7 @@ fn advice(said: &str) -> Option<&'static str> {
     KNOWN.iter().find(|(words, _)| said.contains(words)).map(|(_, advice)| *advice)
 }
 
-/// A machine of ours.
+/// A managed machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Domain {
     connection: Connection,
@@ -155,17 +155,17 @@ pub struct Domain {
 }
 
 impl Domain {
-    /// Defines the machine that `xml` describes, anew if it is there, and starts it.
+    /// Defines the machine that `xml` describes, again if it exists, and starts it.
     ///
     /// # Errors
-    /// An environment error with what virsh said; nothing is left then.
+    /// An environment error with virsh's message; nothing is left then.
     pub fn start(connection: &Connection, uuid: String, xml: &str) -> Result<Self> {
         let this = Self { connection: connection.clone(), uuid };
         // One that runs is of an `up` that was cut off before it could write that down.
         this.kill()?;
         connection.run_with(&["define", INPUT], xml)?;
         if let Err(error) = connection.run(&["start", &this.uuid]) {
-            // The first error tells more.
+            // The first error says more.
             let _ = this.remove();
             return Err(error);
         }
@@ -175,21 +175,21 @@ impl Domain {
     /// Whether it runs.
     ///
     /// # Errors
-    /// When libvirt does not say.
+    /// When libvirt does not report it.
     pub fn alive(&self) -> Result<bool> {
         let state = self.connection.on("domstate", &self.uuid, &[])?;
         Ok(state.is_some_and(|state| !matches!(state.as_str(), "shut off" | "crashed")))
     }
 
-    /// Its run state in QEMU's words (see [`run_state`]); `None` when it is off.
+    /// Its run state in QEMU's terms (see [`run_state`]); `None` when it is off.
     ///
     /// # Errors
-    /// When libvirt does not say.
+    /// When libvirt does not report it.
     pub fn run_state(&self) -> Result<Option<String>> {
         let state = self.connection.on("domstate", &self.uuid, &["--reason"])?.unwrap_or_default();
         Ok(match run_state(&state) {
             Known::State(state) => state.map(str::to_owned),
-            // libvirt has no word for what stopped it. The question does not change the machine,
+            // libvirt has no term for what stopped it. The question does not change the machine,
             // and one that cannot be asked now is asked again.
             Known::QemuKnows => {
                 let question = r#"{"execute": "query-status"}"#;
@@ -212,7 +212,7 @@ impl Domain {
     /// Presses its power button (ACPI).
     ///
     /// # Errors
-    /// With what virsh said.
+    /// With virsh's message.
     pub fn press_power(&self) -> Result<()> {
         self.connection.run(&["shutdown", &self.uuid, "--mode", "acpi"]).map(drop)
     }
@@ -220,15 +220,15 @@ impl Domain {
     /// Cuts its power.
     ///
     /// # Errors
-    /// With what virsh said.
+    /// With virsh's message.
     pub fn kill(&self) -> Result<()> {
         self.connection.end("destroy", &self.uuid)
     }
 
-    /// Makes libvirt forget it; its disk is ours to remove.
+    /// Makes libvirt forget it; its disk is left for imgbuild to remove.
     ///
     /// # Errors
-    /// With what virsh said.
+    /// With virsh's message.
     pub fn remove(&self) -> Result<()> {
         self.kill()?;
         let all = ["--nvram", "--managed-save", "--snapshots-metadata"];
@@ -254,14 +254,14 @@ impl Network {
     /// Defines the network that `xml` describes and starts it.
     ///
     /// # Errors
-    /// An environment error with what virsh said; nothing is left then.
+    /// An environment error with virsh's message; nothing is left then.
     pub fn start(connection: &Connection, uuid: String, xml: &str) -> Result<Self> {
         let this = Self { connection: connection.clone(), uuid };
         connection.run_with(&["net-define", INPUT], xml)?;
         if !this.alive()?
             && let Err(error) = connection.run(&["net-start", &this.uuid])
         {
-            // The first error tells more.
+            // The first error says more.
             let _ = this.remove();
             return Err(error);
         }
@@ -276,7 +276,7 @@ impl Network {
     /// Whether it is up.
     ///
     /// # Errors
-    /// When libvirt does not say.
+    /// When libvirt does not report it.
     pub fn alive(&self) -> Result<bool> {
         let info = self.connection.on("net-info", &self.uuid, &[])?.unwrap_or_default();
         Ok(info.lines().any(|l| l.starts_with("Active:") && l.ends_with("yes")))
@@ -285,7 +285,7 @@ impl Network {
     /// Takes it down and makes libvirt forget it.
     ///
     /// # Errors
-    /// With what virsh said.
+    /// With virsh's message.
     pub fn remove(&self) -> Result<()> {
         self.connection.end("net-destroy", &self.uuid)?;
         self.connection.on("net-undefine", &self.uuid, &[]).map(drop)

@@ -8,7 +8,7 @@ use crate::base::interrupt;
 use crate::base::progress::{Progress, Unit};
 use std::time::{Duration, Instant};
 
-/// How often waiting looks.
+/// Interval of the polls.
 const TICK: Duration = Duration::from_millis(500);
 
 /// Waiting for some nodes of a lab.
@@ -36,7 +36,7 @@ pub struct Failure {
     pub why: Option<String>,
 }
 
-/// What one look at a node finds.
+/// The result of one poll of a node.
 enum Look {
     Working(String),
     Ready,
@@ -148,7 +148,9 @@ impl Waiting {
         let used = || node.machine.as_ref()?.cpu_time();
         let stop = match report.readiness {
             Readiness::Ready => return Ok(Look::Ready),
-            Readiness::Failed => Some(Stop::Machine("firstboot says that it is not ready".into())),
+            Readiness::Failed => {
+                Some(Stop::Machine("firstboot reports that it is not ready".into()))
+            }
             Readiness::Working => health
                 .stop(node, &directory)
                 .or_else(|| self.silence.judge(&node.accelerator, &report, used)),

@@ -1,4 +1,4 @@
-//! Removing from the cache: by kind, down to a size, what was not used for longest first.
+//! Removing from the cache: by kind, down to a size, least recently used first.
 
 use super::dead;
 use super::directory::Folder;
@@ -33,7 +33,7 @@ pub struct Removal {
     pub kept: Option<String>,
 }
 
-/// Removes what `selection` says, and what killed programs left; with `dry_run` only reports
+/// Removes what `selection` names, and what killed programs left; with `dry_run` only reports
 /// what would be removed. All entries of the kinds selected are reported, those not used for
 /// longest first.
 ///
@@ -92,7 +92,7 @@ fn remove_dead(folder: &Folder, path: &Path, dry_run: bool) -> Result<(), String
     }
 }
 
-/// Removes an entry unless it is in use; the error says why it stays.
+/// Removes an entry unless it is in use; the error is why it stays.
 fn remove(
     folder: &Folder,
     entry: &CacheEntry,

@@ -37,7 +37,7 @@ pub fn require_writable(root: &Path, what: &str) -> Result<()> {
     .hint("mount it writable and build once, or give another directory by --cache"))
 }
 
-/// The cache folder.
+/// The cache directory.
 pub struct Folder {
     root: PathBuf,
     running: Mutex<Option<Running>>,
@@ -80,7 +80,7 @@ impl Folder {
         require_writable(&self.root, what)
     }
 
-    /// One of its folders, made if it is not there. From now on nothing that is used is
+    /// One of its directories, created if it does not exist. From now on nothing that is used is
     /// removed by others.
     ///
     /// # Errors
@@ -94,7 +94,7 @@ impl Folder {
         Ok(path)
     }
 
-    /// One of its folders that nobody else may see.
+    /// One of its directories that nobody else may see.
     ///
     /// # Errors
     /// An environment error when the cache cannot be written.

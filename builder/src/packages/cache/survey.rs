@@ -34,7 +34,7 @@ impl CacheKind {
     pub const ALL: [Self; 6] =
         [Self::Trees, Self::Packages, Self::Metadata, Self::Practice, Self::Logs, Self::Leftovers];
 
-    /// Those that are kept within bounds without being asked; the practice medium is made once
+    /// Those that are kept within bounds without being asked; the practice medium is created once
     /// and needs the network, so only the user removes it.
     pub const AUTOMATIC: [Self; 4] = [Self::Trees, Self::Packages, Self::Metadata, Self::Logs];
 
@@ -117,7 +117,7 @@ fn leftovers(root: &Path) -> Result<Vec<CacheEntry>> {
     Ok(found)
 }
 
-/// Installed trees, and those that are being made.
+/// Installed trees, and those that are being created.
 fn trees(root: &Path) -> Result<Vec<CacheEntry>> {
     let mut found = Vec::new();
     for folder in dead::trees(root) {
@@ -175,7 +175,7 @@ fn is_log(name: &str) -> bool {
     id.is_some_and(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// What is directly in a folder, which need not be there.
+/// What is directly in a directory, which need not be there.
 fn list(folder: &Path) -> Result<Vec<(PathBuf, Metadata)>> {
     let Ok(children) = fs::read_dir(folder) else { return Ok(Vec::new()) };
     let what = || format!("cannot list {}", folder.display());
@@ -191,7 +191,7 @@ fn list(folder: &Path) -> Result<Vec<(PathBuf, Metadata)>> {
     Ok(found)
 }
 
-/// Bytes of disk below a folder, hard links once.
+/// Bytes of disk below a directory, hard links once.
 fn size(folder: &Path) -> Result<u64> {
     let (mut total, mut seen, mut open) = (0, HashSet::new(), vec![folder.to_owned()]);
     while let Some(folder) = open.pop() {

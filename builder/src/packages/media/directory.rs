@@ -1,4 +1,4 @@
-//! A folder as a medium.
+//! A directory as a medium.
 
 use super::medium::{Medium, compare, copy_pieces, plain, search, unreadable};
 use crate::base::error::{Context, Result};

@@ -127,7 +127,7 @@ impl Http {
             self.preferred.fetch_add(1, Ordering::Relaxed);
         }
         Err(Error::verification(format!(
-            "{}: {REPOMD} is on no mirror as the metalink says that it is",
+            "{}: no mirror has the {REPOMD} that the metalink describes",
             self.location()
         ))
         .hint("the mirrors may be behind the metalink; try again later"))
@@ -147,7 +147,7 @@ fn offline(url: &str) -> Error {
         "{} is not in the cache, and --offline forbids to fetch it",
         shown(url)
     ))
-    .hint("run the same command once without --offline, or give ISO files or folders as --media")
+    .hint("run the command once without --offline, or give ISO files or directories as --media")
 }
 
 impl Medium for Http {
@@ -225,7 +225,7 @@ impl Medium for Http {
     }
 
     fn repositories(&self) -> Result<Vec<String>> {
-        // A web server need not list folders: the URL is to be the repository's own.
+        // A web server need not list directories: the URL is to be the repository's own.
         self.repomd(PAGE_MAX).map(|_| vec![String::new()])
     }
 }

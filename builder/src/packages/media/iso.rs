@@ -11,13 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Largest TRANS.TBL: a line has at most some 500 bytes.
 const TABLE_MAX: u64 = 64 << 20;
-/// Largest folder whose listing is kept, and how many such listings.
+/// Largest directory whose listing is kept, and how many such listings.
 const KEPT: usize = 64;
 
 pub struct Image {
     path: PathBuf,
     iso: Iso,
-    /// Listings by the folder's path, as packages are looked up in a few large folders.
+    /// Listings by the directory's path, as packages are looked up in a few large directories.
     folders: Mutex<HashMap<String, Folder>>,
 }
 
@@ -52,7 +52,7 @@ impl Image {
         Ok(Some(node))
     }
 
-    /// What is in a folder, by name.
+    /// What is in a directory, by name.
     fn listing(&self, path: &str, node: &IsoNode) -> Result<Folder, iso9660::IsoError> {
         let kept = || self.folders.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(listing) = kept().get(path) {
@@ -73,7 +73,8 @@ impl Image {
         Ok(listing)
     }
 
-    /// Names of what is in a folder and of one kind, sorted; none when there is no such folder.
+    /// Names of what is in a directory and of one kind, sorted; none when there is no such
+    /// directory.
     fn names(&self, folder: &str, kind: NodeKind) -> Result<Vec<String>> {
         let Some(node) = self.lookup(folder)? else { return Ok(Vec::new()) };
         let place = if folder.is_empty() { String::new() } else { format!("/{folder}") };
@@ -86,7 +87,7 @@ impl Image {
         Ok(names)
     }
 
-    /// Where an image has but ISO 9660's own short names, TRANS.TBL tells the real ones.
+    /// Where an image has but ISO 9660's own short names, TRANS.TBL has the real ones.
     fn real_names(
         &self,
         children: &[IsoNode],

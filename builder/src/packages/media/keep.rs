@@ -38,7 +38,7 @@ impl Part {
 /// known content, else copied. `advance` hears of each number of bytes that came.
 ///
 /// # Errors
-/// What the medium says, a verification error when it has other content, an environment error
+/// The medium's error, a verification error when it has other content, an environment error
 /// when the cache cannot be written; interruption.
 pub fn obtain(
     cache: &Folder,

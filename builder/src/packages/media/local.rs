@@ -7,16 +7,16 @@ use crate::base::error::{Error, Result};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Opens a medium on this machine: a folder or an ISO file, as a path or `file://` URL.
+/// Opens a medium on this machine: a directory or an ISO file, as a path or `file://` URL.
 /// Everything else is for [`super::Access::open`].
 ///
 /// # Errors
-/// An input error when it is not there or nothing of these.
+/// An input error when it does not exist or is none of these.
 pub fn open(specification: &str) -> Result<Arc<dyn Medium>> {
     let path = Path::new(specification.strip_prefix("file://").unwrap_or(specification));
     let missing = |e: &dyn std::fmt::Display| {
         Error::input(format!("cannot read the medium {}: {e}", path.display()))
-            .hint("give --media a folder, an ISO file, an http(s) URL, or `practice`")
+            .hint("give --media a directory, an ISO file, an http(s) URL, or `practice`")
     };
     let meta = std::fs::metadata(path).map_err(|e| missing(&e))?;
     if meta.is_dir() {
@@ -25,5 +25,5 @@ pub fn open(specification: &str) -> Result<Arc<dyn Medium>> {
     if meta.is_file() {
         return Ok(Arc::new(Image::open(path)?));
     }
-    Err(missing(&"it is neither a folder nor a file"))
+    Err(missing(&"it is neither a directory nor a file"))
 }

@@ -1,4 +1,4 @@
-//! What every medium can do, and what media share in doing it.
+//! The interface of every medium, and what media share in implementing it.
 
 use super::network::Network;
 use crate::base::error::{Context, Error, Result};
@@ -81,13 +81,13 @@ pub trait Medium: Send + Sync {
         None
     }
 
-    /// Folders that hold `repodata/repomd.xml`: the root (empty), or up to two levels below it.
+    /// Directories that hold `repodata/repomd.xml`: the root (empty), or up to two levels below it.
     ///
     /// # Errors
     /// When the medium cannot be read.
     fn repositories(&self) -> Result<Vec<String>>;
 
-    /// Names of the files in a folder; empty where a medium cannot be listed.
+    /// Names of the files in a directory; empty where a medium cannot be listed.
     ///
     /// # Errors
     /// As [`Medium::repositories`].
@@ -113,7 +113,7 @@ pub fn on_disc(path: &str) -> (Option<u32>, &str) {
     }
 }
 
-/// The path on a medium that is no disc of a set: a whole set's only disc is number 1.
+/// The path on a medium that is not a disc of a set: a whole set's only disc is number 1.
 pub(super) fn plain(path: &str) -> Result<&str, Malformed> {
     match on_disc(path) {
         (None | Some(1), inside) => Ok(inside),
@@ -214,7 +214,7 @@ pub(super) fn unreadable(location: String, path: &str, e: &dyn std::fmt::Display
         .hint("the medium may be damaged or incomplete")
 }
 
-/// The repositories of a medium whose folders can be listed.
+/// The repositories of a medium whose directories can be listed.
 pub(super) fn search(
     is_file: &dyn Fn(&str) -> Result<bool>,
     folders: &dyn Fn(&str) -> Result<Vec<String>>,

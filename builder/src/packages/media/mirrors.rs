@@ -55,7 +55,7 @@ pub fn metalink(text: &str) -> Result<Mirrors, Malformed> {
             Token::Start("hash", a) => kind = a.get("type")?,
             Token::End("hash", value) => {
                 let kind = kind.to_ascii_lowercase();
-                // Newer kinds may stand beside those that are known here.
+                // Newer kinds may be listed in addition to those that are known here.
                 if DigestKind::named(&kind).is_some() {
                     hashes.push(Checksum::parse(&kind, value).map_err(|e| format!("hash: {e}"))?);
                 }

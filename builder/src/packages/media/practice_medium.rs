@@ -1,4 +1,4 @@
-//! The practice medium, made once at a place of ours; see the crate [`practice`].
+//! The practice medium, created once and reused; see the crate [`practice`].
 
 use crate::base::durable;
 use crate::base::error::{Context, Error, Result};
@@ -11,8 +11,8 @@ use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Makes the practice medium at `output`, with downloads kept below `work`; one
-/// that is there already is used as it is. Nothing half-made is left at `output`.
+/// Creates the practice medium at `output`, with downloads kept below `work`; one
+/// that already exists is used as it is. Nothing half-made is left at `output`.
 ///
 /// # Errors
 /// Environment errors when `apt-get` is missing or cannot reach its mirror;
@@ -24,7 +24,7 @@ pub fn make(output: &Path, work: &Path, progress: Progress<'_>) -> Result<Practi
     let foreign = fs::read_dir(output).is_ok_and(|mut dir| dir.next().is_some());
     if foreign && !output.join(STAMP).exists() {
         let message = format!("{} is not empty and not a practice medium", output.display());
-        return Err(Error::input(message).hint("Name another folder, or remove this one."));
+        return Err(Error::input(message).hint("Name another directory, or remove this one."));
     }
     let work = absolute(work)?;
     let output = absolute(output)?;
@@ -67,7 +67,7 @@ fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).or_input(|| format!("cannot use {}", path.display()))
 }
 
-/// A folder beside the output, removed unless published.
+/// A directory next to the output, removed unless published.
 struct Partial(Scratch);
 
 impl Partial {
@@ -89,7 +89,7 @@ impl Partial {
         let path = self.0.path();
         fs::set_permissions(path, Permissions::from_mode(private::public_mode(0o777)))
             .or_environment(what)?;
-        // One that is there is trusted: all of it has to be on the disk before its name is.
+        // One that exists is trusted: all of it has to be on the disk before its name is.
         durable::sync_filesystem(path).or_environment(what)?;
         durable::rename(path, output).or_environment(what)?;
         self.0.keep();
@@ -107,9 +107,9 @@ mod tests {
 
     #[test]
     fn a_finished_medium_is_reused_and_a_foreign_folder_refused() {
-        let dir = tempfile::tempdir().expect("temporary folder");
+        let dir = tempfile::tempdir().expect("temporary directory");
         let output = dir.path().join("medium");
-        fs::create_dir_all(&output).expect("folder");
+        fs::create_dir_all(&output).expect("directory");
         fs::write(output.join("photo.jpg"), "precious").expect("file");
         let work = dir.path().join("work");
         let error = make(&output, &work, &mut quiet).expect_err("not a medium");
@@ -124,17 +124,17 @@ mod tests {
 
     #[test]
     fn a_failure_leaves_nothing_beside_the_output() {
-        let dir = tempfile::tempdir().expect("temporary folder");
+        let dir = tempfile::tempdir().expect("temporary directory");
         let output = dir.path().join("medium");
-        let partial = Partial::beside(&output).expect("partial folder");
-        fs::create_dir_all(partial.0.path().join("os/Packages")).expect("folder");
+        let partial = Partial::beside(&output).expect("partial directory");
+        fs::create_dir_all(partial.0.path().join("os/Packages")).expect("directory");
         drop(partial);
-        assert_eq!(fs::read_dir(dir.path()).expect("folder").count(), 0);
+        assert_eq!(fs::read_dir(dir.path()).expect("directory").count(), 0);
 
-        let partial = Partial::beside(&output).expect("partial folder");
+        let partial = Partial::beside(&output).expect("partial directory");
         fs::write(partial.0.path().join("x"), "x").expect("file");
         partial.publish(&output).expect("published");
-        let names: Vec<_> = fs::read_dir(dir.path()).expect("folder").flatten().collect();
+        let names: Vec<_> = fs::read_dir(dir.path()).expect("directory").flatten().collect();
         assert_eq!(names.len(), 1);
         assert!(output.join("x").exists());
     }

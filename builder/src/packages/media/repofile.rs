@@ -39,7 +39,7 @@ pub struct Section {
     pub optional: bool,
     /// How to fetch.
     pub settings: Settings,
-    /// What else is said.
+    /// What else is configured.
     pub policy: Policy,
 }
 
@@ -152,7 +152,7 @@ fn sections_of(name: &str, text: &str, problems: &mut Vec<Diagnostic>) -> Vec<Ra
         if let Some(id) = bare.strip_prefix('[').and_then(|b| b.split(']').next()) {
             key.clear();
             if sections.iter().any(|s| s.id == id) {
-                let message = format!("repository `{id}` is there twice");
+                let message = format!("repository `{id}` appears twice");
                 problems.push(Diagnostic::error(Place::new(name, number, 1), message));
             }
             sections.push(Raw { id: id.trim().to_owned(), line: number, options: BTreeMap::new() });
@@ -180,7 +180,7 @@ fn sections_of(name: &str, text: &str, problems: &mut Vec<Diagnostic>) -> Vec<Ra
                 section.options.insert(key.clone(), (number, value.to_owned()));
             }
             None => {
-                let message = format!("`{bare}` is no `key=value`");
+                let message = format!("`{bare}` is not `key=value`");
                 problems.push(Diagnostic::error(Place::new(name, number, 1), message));
             }
         }
@@ -223,8 +223,8 @@ impl OptionReader<'_> {
         };
         if section.baseurls.is_empty() && section.mirrorlist.is_none() && section.metalink.is_none()
         {
-            let message = format!("repository `{}` does not say where it is", section.id);
-            let hint = "give it baseurl=, mirrorlist= or metalink=";
+            let message = format!("repository `{}` has no location", section.id);
+            let hint = "add baseurl=, mirrorlist= or metalink=";
             self.problems.push(
                 Diagnostic::error(Place::new(self.file, self.raw.line, 1), message).hint(hint),
             );

@@ -1,4 +1,4 @@
-//! What `--media` and the lab file name, opened: media with what is said about them.
+//! What `--media` and the lab file name, opened: media with what is configured about them.
 
 use super::http::{Http, ProxyChoice, Settings, is_url, page, shown};
 use super::medium::Medium;
@@ -22,7 +22,7 @@ pub struct Source {
     pub medium: Arc<dyn Medium>,
     /// The repository's id, when something names it.
     pub id: Option<String>,
-    /// The folder of the one repository that is meant; `None` for all that the medium has.
+    /// The directory of the one repository that is meant; `None` for all that the medium has.
     pub folder: Option<String>,
     /// What its configuration says.
     pub policy: Policy,
@@ -31,7 +31,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// All repositories of a medium about which nothing is said.
+    /// All repositories of a medium about which nothing is configured.
     pub fn plain(medium: Arc<dyn Medium>) -> Self {
         Self { medium, id: None, folder: None, policy: Policy::default(), optional: false }
     }
@@ -47,11 +47,11 @@ pub struct Access {
 }
 
 impl Access {
-    /// The media of one word: a folder, an ISO file, a URL, a `.repo` file, `mirrorlist=` or
+    /// The media of one word: a directory, an ISO file, a URL, a `.repo` file, `mirrorlist=` or
     /// `metalink=` with a URL or file. `notes` hears what is left out and why.
     ///
     /// # Errors
-    /// An input error when it is not there or nothing of these, or what fetching says.
+    /// An input error when it does not exist or is none of these, or the error of fetching.
     pub fn open(&self, word: &str, notes: &mut Vec<String>) -> Result<Vec<Source>> {
         for (key, metalink) in [("mirrorlist=", false), ("metalink=", true)] {
             if let Some(list) = word.strip_prefix(key) {
@@ -161,7 +161,7 @@ impl Access {
             let what = || format!("cannot read {}", bare(place));
             read_named(Path::new(bare(place)), LIST_MAX, what)?
         };
-        String::from_utf8(bytes).or_input(|| format!("{} is no text", shown(place)))
+        String::from_utf8(bytes).or_input(|| format!("{} is not text", shown(place)))
     }
 }
 

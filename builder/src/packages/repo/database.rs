@@ -120,7 +120,7 @@ pub fn owners(
     let mut found: HashMap<String, Vec<String>> = HashMap::new();
     database.rows("filelist", &["pkgKey", "dirname", "filenames"], &mut |row| {
         let folder = row[1].text()?.trim_end_matches('/');
-        // The names of a folder's files are one text, with slashes between.
+        // The names of a directory's files are one text, with slashes between.
         for name in row[2].text()?.split('/') {
             let path = format!("{folder}/{name}");
             if wanted(&path) {

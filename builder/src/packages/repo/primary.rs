@@ -43,7 +43,7 @@ pub struct Package {
     pub conflicts: Vec<Relation>,
     /// What it replaces.
     pub obsoletes: Vec<Relation>,
-    /// The files that primary lists (in bin and etc folders).
+    /// The files that primary lists (in bin and etc directories).
     pub files: Vec<String>,
     /// Index of its repository in the catalog.
     pub repo: usize,
@@ -227,7 +227,7 @@ pub(super) fn located(base: &str, href: &str) -> Result<String, Malformed> {
     })
 }
 
-/// An attribute's number; 0 when the attribute is not there.
+/// An attribute's number; 0 when the attribute is absent.
 fn number<T: std::str::FromStr + Default>(text: &str) -> Result<T, Malformed> {
     if text.is_empty() {
         return Ok(T::default());

@@ -11,7 +11,7 @@ pub const MOST_METADATA: u64 = 512 << 20;
 /// Largest repomd.xml.
 pub const MOST_REPOMD: u64 = 16 << 20;
 
-/// Kinds that say nothing that others do not say as well, or nothing about installing.
+/// Kinds that hold nothing that others do not hold as well, or nothing about installing.
 const OF_NO_USE: [&str; 8] = [
     "other",
     "other_db",
@@ -33,7 +33,7 @@ pub struct Data {
     /// Its checksum, or why there is none: metadata of unknown kinds, which nobody reads, may
     /// have checksums of unknown kinds.
     pub checksum: Result<Checksum, Malformed>,
-    /// Bytes that it has when uncompressed, where that is said.
+    /// Bytes that it has when uncompressed, where that is given.
     pub open_size: Option<u64>,
 }
 
@@ -49,8 +49,11 @@ impl Data {
     /// An input error when repomd.xml has no right one.
     pub fn checksum(&self, place: &str) -> Result<&Checksum> {
         self.checksum.as_ref().map_err(|e| {
-            Error::input(format!("{place}: repodata/repomd.xml: {} ({}): {e}", self.kind, self.location))
-                .hint("the repository is damaged or was made to do harm; its publisher has to make it again")
+            Error::input(format!(
+                "{place}: repodata/repomd.xml: {} ({}): {e}",
+                self.kind, self.location
+            ))
+            .hint("the repository is damaged or malicious; its publisher has to create it again")
         })
     }
 }

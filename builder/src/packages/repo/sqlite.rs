@@ -1,7 +1,7 @@
 //! Reading whole tables of an SQLite 3 file. Source: <https://www.sqlite.org/fileformat2.html>.
 //!
 //! Repositories of EL7's time carry their metadata as SQLite databases too, and some nothing
-//! else. All that is wanted of them is every row of a few tables, which needs no SQL and no
+//! else. All that is needed of them is every row of a few tables, which needs no SQL and no
 //! database engine in C on bytes that may be hostile.
 
 use crate::base::malformed::Malformed;
@@ -92,7 +92,8 @@ impl Database {
     /// Hands every row of `table` to `on`, with the values of `columns` in that order.
     ///
     /// # Errors
-    /// When the table or a column is missing or the file is damaged, with the byte; what `on` says.
+    /// When the table or a column is missing or the file is damaged, with the byte; the error of
+    /// `on`.
     pub fn rows(
         &self,
         table: &str,
@@ -139,7 +140,7 @@ impl Database {
         found.ok_or_else(|| format!("the database has no table {name}").into())
     }
 
-    /// Walks a table's b-tree. `pages` bounds how many pages are looked at: more than there are
+    /// Walks a table's b-tree. `pages` bounds how many pages are read: more than there are
     /// would be a circle.
     fn walk(
         &self,
@@ -148,7 +149,8 @@ impl Database {
         pages: &mut usize,
         on: &mut OnCell<'_>,
     ) -> Result<(), Malformed> {
-        *pages = pages.checked_sub(1).filter(|_| depth < DEEPEST).ok_or("pages in a circle")?;
+        *pages =
+            pages.checked_sub(1).filter(|_| depth < DEEPEST).ok_or("pages that form a loop")?;
         let (start, page) = self.page(number)?;
         let head = if number == 1 { HEADER } else { 0 };
         let damaged = |at: usize| format!("damaged page {number} at byte {}", start + at);

@@ -1,4 +1,4 @@
-//! Metadata files uncompressed piece by piece, within limits: a file of a few kilobytes can hold
+//! Metadata files uncompressed incrementally, within limits: a file of a few kilobytes can hold
 //! any number of bytes.
 
 use super::repomd::Data;
@@ -49,7 +49,7 @@ impl<'a> Unpacked<'a> {
     /// repomd.xml, or more than `most`, ends in an error.
     ///
     /// # Errors
-    /// When no decoder can be made.
+    /// When no decoder can be created.
     pub fn new(data: &Data, bytes: &'a [u8], most: u64) -> Result<Self, Malformed> {
         let words = |e: &dyn std::fmt::Display| e.to_string();
         let from: Box<dyn Read + 'a> = match data.location.rsplit('.').next() {

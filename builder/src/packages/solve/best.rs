@@ -29,7 +29,7 @@ pub fn choose(chosen: &Chosen<'_, '_>, found: &[Id]) -> Result<Vec<Id>> {
     Ok(found)
 }
 
-/// The best package for the machine's architecture, and beside it the best 32-bit one; or one
+/// The best package for the machine's architecture, and with it the best 32-bit one; or one
 /// for any machine in place of both, where it is better (yum's `bestPackagesFromList`).
 pub(super) fn best_of(
     chosen: &Chosen<'_, '_>,

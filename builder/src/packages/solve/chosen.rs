@@ -1,4 +1,4 @@
-//! The packages that are chosen, and what can be asked of them.
+//! The chosen packages, and queries over them.
 
 use super::arch;
 use super::index::{Id, Index};
@@ -42,7 +42,7 @@ fn several_versions(package: &Package) -> bool {
 }
 
 /// The order in which a package's requirements are met: exact versions first, as they leave
-/// the least choice; libraries that several packages may provide last.
+/// the smallest choice; libraries that several packages may provide last.
 fn urgency(requirement: &Relation) -> (u8, bool) {
     let condition = match &requirement.version {
         Some((Compare::Equal, _)) => 1,
@@ -79,7 +79,7 @@ impl<'i, 'a> Chosen<'i, 'a> {
         self.by_name.entry(&self.index.package(id).name).or_default().push(id);
     }
 
-    /// Takes a package out again.
+    /// Removes a package again.
     pub fn remove(&mut self, id: Id) {
         self.members[id] = None;
         if let Some(ids) = self.by_name.get_mut(self.index.package(id).name.as_str()) {
@@ -114,7 +114,7 @@ impl<'i, 'a> Chosen<'i, 'a> {
     pub fn unmet(&self, id: Id) -> Result<Vec<&'a Relation>> {
         let mut unmet = Vec::new();
         for requirement in &self.index.package(id).requires {
-            // What rpm itself can do; the target's rpm will say if it cannot.
+            // What rpm itself can do; the target's rpm will fail if it cannot.
             if !requirement.name.starts_with("rpmlib(")
                 && !self.met(requirement)?
                 && !self.index.provides(id, requirement)?
@@ -130,7 +130,7 @@ impl<'i, 'a> Chosen<'i, 'a> {
         self.index.is_met(requirement, |id| self.is_member(id))
     }
 
-    /// Members that cannot be there beside a package because they are another version of it.
+    /// Members that cannot be there together with a package because they are another version of it.
     pub fn versions(&self, id: Id) -> impl Iterator<Item = (Id, &'a Package)> {
         let package = self.index.package(id);
         let same = if several_versions(package) { &[] } else { self.named(&package.name) };

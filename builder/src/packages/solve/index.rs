@@ -30,7 +30,7 @@ pub struct Index<'a> {
 
 impl<'a> Index<'a> {
     /// Leaves out what has a foreign architecture, is excluded by `exclude` or by its
-    /// repository, is shadowed by a repository of better priority, or is there twice.
+    /// repository, is shadowed by a repository of better priority, or appears twice.
     pub fn new(catalog: &'a Catalog, exclude: &[String]) -> Self {
         let mut this = Self {
             catalog,

@@ -1,10 +1,10 @@
-//! What became of a request.
+//! The result of a request.
 
-/// What became of a request's words.
+/// The result of a request's names.
 #[derive(Default)]
 pub struct SelectionOutcome {
-    /// Words that name nothing, as sentences.
+    /// Names that match nothing, as sentences.
     pub problems: Vec<String>,
-    /// What is left out, and why that is no error.
+    /// What is left out, and why that is not an error.
     pub skipped: Vec<String>,
 }

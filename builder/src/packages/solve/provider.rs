@@ -23,7 +23,7 @@ struct Score {
     /// What the asking package conflicts with comes last.
     welcome: bool,
     points: i64,
-    /// Newest version of the capability itself, where that can be told for all of the best.
+    /// Newest version of the capability itself, where that is known for all of the best.
     newest_offer: bool,
     /// How few requirements it would add.
     needs: Reverse<usize>,

@@ -1,4 +1,4 @@
-//! What is asked for.
+//! A request for packages.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ pub struct Request {
     pub without_defaults: BTreeSet<String>,
     /// Groups with their optional members (`--optional`), by id.
     pub with_optional: BTreeSet<String>,
-    /// Whether packages that are nowhere are only noted (`--ignoremissing`).
+    /// Whether packages that no repository has are only noted (`--ignoremissing`).
     pub ignore_missing: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What was asked for, as packages.
+//! The names of a request, resolved to packages.
 
 use super::best::{best_of, choose};
 use super::chosen::Reason;

@@ -213,7 +213,7 @@ fn an_older_version_gives_way_to_the_one_that_is_needed() {
     assert_eq!(names(&kernels, &request(&["kernel-1", "kernel-2"])).len(), 2);
     let blocked = catalog(&["lib 1; provides x", "lib 2", "app 1; requires x"]);
     let error = solve(&blocked, &request(&["lib", "app"])).unwrap_err().message;
-    assert!(error.contains("needs x, but lib-2-1.x86_64 (requested) is chosen already"), "{error}");
+    assert!(error.contains("needs x, but lib-2-1.x86_64 (requested) is already chosen"), "{error}");
 }
 
 #[test]
@@ -257,9 +257,8 @@ fn a_deselected_package_stays_away_unless_needed() {
     assert_eq!(solution.packages, [0, 1]);
     assert_eq!(
         solution.notes,
-        [
-            "-lib takes a package off the list, but others need it: lib-1-1.x86_64 (for app, requested)"
-        ]
+        ["-lib removes a package from the list, but others need it: \
+             lib-1-1.x86_64 (for app, requested)"]
     );
     r.deselect.clear();
     r.exclude = vec!["lib".to_owned()];

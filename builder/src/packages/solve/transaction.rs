@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone)]
 pub struct Transaction<'i, 'a> {
     pub chosen: Chosen<'i, 'a>,
-    /// Members whose requirements have to be looked at, by rank.
+    /// Members whose requirements have to be checked, by rank.
     open: BTreeSet<(usize, Id)>,
     /// Packages to add when one of the name is added.
     conditional: BTreeMap<String, Vec<Id>>,
@@ -99,7 +99,7 @@ impl<'i, 'a> Transaction<'i, 'a> {
         self.conditional.values_mut().for_each(|ids| ids.retain(|id| !named(id)));
     }
 
-    /// Takes a member out and has everyone that needs something of it look again.
+    /// Removes a member and has everyone that needs something of it check again.
     fn remove(&mut self, id: Id) {
         let package = self.chosen.index.package(id);
         self.chosen.remove(id);
@@ -174,7 +174,7 @@ impl<'i, 'a> Transaction<'i, 'a> {
         older.into_iter().for_each(|id| self.remove(id));
     }
 
-    /// Takes out members that another one replaces; two that replace each other both stay.
+    /// Removes members that another one replaces; two that replace each other both stay.
     fn remove_replaced(&mut self) -> bool {
         let mut found = Vec::new();
         for id in self.chosen.members() {

@@ -1,4 +1,4 @@
-//! Why something cannot be installed, in words.
+//! Why something cannot be installed, as a message.
 
 use super::chosen::{Chosen, Missing, Reason};
 use super::index::Id;
@@ -34,7 +34,7 @@ pub fn missing(chosen: &Chosen<'_, '_>, missing: &Missing<'_>) -> String {
         );
     }
     if let Some(blocking) = missing.blocked_by {
-        return format!("{who} needs {what}, but {} is chosen already", chain(chosen, blocking));
+        return format!("{who} needs {what}, but {} is already chosen", chain(chosen, blocking));
     }
     let others = others(chosen, what);
     if !others.is_empty() {

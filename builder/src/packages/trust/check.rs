@@ -37,7 +37,7 @@ pub fn verify(file: &[u8], keys: &Keyring, now: i64) -> Result<Signature, Refusa
     let payload_digest = payload_digest(&rpm.header, rpm.rest)?;
     match (of_header, of_whole) {
         (None, None) => Err(Refusal::Unsigned),
-        // The payload's digest is no weaker than SHA-256.
+        // The payload's digest is not weaker than SHA-256.
         (Some(made), _) if payload_digest && made.weak.is_none() => {
             Ok(Signature { covers: Covers::HeaderWithPayloadDigest, ..made })
         }
@@ -60,7 +60,7 @@ pub fn verify(file: &[u8], keys: &Keyring, now: i64) -> Result<Signature, Refusa
     }
 }
 
-/// Sizes and digests that the signature header states. They are no proof, as nothing signs
+/// Sizes and digests that the signature header states. They are not proof, as nothing signs
 /// them; they tell damage from tampering.
 fn digests(stated: &Header, header: &[u8], whole: &[u8]) -> Result<(), Refusal> {
     let compare = |what, found: String, stated: Option<String>| match stated {
@@ -157,9 +157,9 @@ fn checked(
     let unusable = |why: &str| Refusal::Unusable { of, why: why.to_owned() };
     let config = packet.config().ok_or_else(|| unusable("its version is not known"))?;
     if config.typ != SignatureType::Binary {
-        return Err(unusable("it is no signature of data"));
+        return Err(unusable("it is not a signature of data"));
     }
-    let made = config.created().ok_or_else(|| unusable("it does not say when it was made"))?;
+    let made = config.created().ok_or_else(|| unusable("it has no creation time"))?;
     let makers = keys.makers(packet);
     let named = packet
         .issuer_fingerprint()

@@ -24,7 +24,7 @@ pub struct Signature {
     pub user: String,
     /// Public key and hash algorithm, for example `RSA/SHA256`.
     pub algorithm: String,
-    /// When it was made, seconds since 1970.
+    /// When it was created, seconds since 1970.
     pub made: i64,
     /// What it covers.
     pub covers: Covers,

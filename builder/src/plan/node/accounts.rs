@@ -53,7 +53,7 @@ pub struct AccountFiles {
     pub gshadow: String,
 }
 
-/// A home folder to make, with its owner.
+/// A home directory to create, with its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
     /// Its path.
@@ -65,7 +65,7 @@ pub struct Home {
 }
 
 impl Home {
-    /// The folder's tree entry, last changed at `mtime` (seconds since 1970).
+    /// The directory's tree entry, last changed at `mtime` (seconds since 1970).
     pub fn entry(&self, mtime: i64) -> Entry {
         let mut entry = Entry::new(0o700, mtime, Content::Dir);
         (entry.uid, entry.gid) = (self.uid, self.gid);
@@ -216,7 +216,7 @@ fn add_user(files: &mut AccountFiles, user: &User) -> Result<Option<Home>, Accou
     Ok(Some(Home { path: home, uid, gid }))
 }
 
-/// Adds `user` to `group`, which may carry a number: `disk(6)`, made if missing.
+/// Adds `user` to `group`, which may carry a number: `disk(6)`, created if missing.
 fn add_member(files: &mut AccountFiles, group: &str, user: &str) -> Result<(), AccountError> {
     let (name, gid) = match group.strip_suffix(')').and_then(|g| g.split_once('(')) {
         Some((name, gid)) => {
@@ -320,14 +320,14 @@ mod tests {
     #[test]
     fn what_is_taken_or_missing_is_said() {
         for (text, why) in [
-            ("group --name=wheel", "the group wheel exists already"),
+            ("group --name=wheel", "the group wheel already exists"),
             ("group --name=x --gid=10", "the number 10 of the group x is taken"),
             ("user --name=x --uid=1", "the number 1 of the user x is taken"),
             ("user --name=x --groups=no", "the group no of the user x does not exist"),
             ("user --name=x --groups=no(y)", "`no(y)` is not a group"),
             (
                 "user --name=bin --uid=7",
-                "the user bin exists already; only password and groups can be set",
+                "the user bin already exists; only password and groups can be set",
             ),
         ] {
             assert_eq!(apply(el7(), &kickstart(text)).unwrap_err().to_string(), why, "{text}");

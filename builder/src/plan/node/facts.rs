@@ -8,6 +8,6 @@ pub struct Facts {
     pub packages: std::collections::BTreeMap<String, u64>,
     /// SHA-256 of the plan, lower-case hexadecimal.
     pub plan: String,
-    /// Whether the media are practice media; their key is no publisher's.
+    /// Whether the media are practice media; their key is not a publisher's.
     pub practice: bool,
 }

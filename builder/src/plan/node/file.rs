@@ -2,14 +2,14 @@
 
 use formats::tree::{Content, Entry};
 
-/// One file, folder or link to put into a node's tree.
+/// One file, directory or link to put into a node's tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeFile {
     /// Path from the root, with a leading slash.
     pub path: String,
     /// Permission bits; owner and group are root.
     pub mode: u16,
-    /// What it is: bytes, a symbolic link, or a folder.
+    /// What it is: bytes, a symbolic link, or a directory.
     pub content: Content,
 }
 
@@ -24,7 +24,7 @@ impl NodeFile {
         Self { path: path.into(), mode: 0o777, content: Content::Symlink(target.into_bytes()) }
     }
 
-    /// A folder.
+    /// A directory.
     pub fn folder(path: &str, mode: u16) -> Self {
         Self { path: path.into(), mode, content: Content::Dir }
     }

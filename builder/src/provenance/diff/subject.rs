@@ -1,4 +1,4 @@
-//! What can be compared: an image, an output folder, a manifest, a plan.
+//! What can be compared: an image, an output directory, a manifest, a plan.
 
 use crate::base::error::{Context, Result};
 use crate::base::files::open_regular;

@@ -11,7 +11,7 @@ const MOST_BYTES: u64 = 256 << 10;
 /// Lines shown of one file, and files shown at all.
 const MOST_LINES: usize = 200;
 const MOST_FILES: usize = 100;
-/// How much is compared before a file is said to be rewritten.
+/// How much is compared before a file is reported as rewritten.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// The images that texts are read from.

@@ -1,4 +1,4 @@
-//! Licences in the words of EL7's packages → SPDX licence expressions.
+//! Licences as EL7's packages write them → SPDX licence expressions.
 
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;

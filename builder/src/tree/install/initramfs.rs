@@ -1,5 +1,5 @@
-//! An initramfs as the same bytes whenever it is made. dracut's `--reproducible` does that
-//! where dracut and cpio are new enough; EL7's are not. So the archive is written anew: its
+//! An initramfs as the same bytes whenever it is created. dracut's `--reproducible` does that
+//! where dracut and cpio are new enough; EL7's are not. So the archive is rebuilt: its
 //! entries by name, inode numbers counted, no time stamp later than the build's.
 //! Source: kernel Documentation/driver-api/early-userspace/buffer-format.rst.
 
@@ -85,11 +85,11 @@ impl Codec {
 /// An archive's entries, each with its data, by name.
 type Entries = BTreeMap<Vec<u8>, (Header, Vec<u8>)>;
 
-/// The image with nothing in it that only says when and where it was made; `time` (seconds
+/// The image with nothing in it that only says when and where it was created; `time` (seconds
 /// since 1970) is the latest time stamp.
 ///
 /// # Errors
-/// When it is no sequence of cpio archives, the last compressed by a codec known here.
+/// When it is not a sequence of cpio archives, the last compressed by a codec known here.
 pub fn settled(image: &[u8], time: u32) -> Result<Vec<u8>, Malformed> {
     let mut to = Vec::new();
     let mut rest = image;
@@ -174,7 +174,7 @@ fn write(to: &mut Vec<u8>, mut entries: Entries, time: u32) {
 mod tests {
     use super::*;
 
-    /// Two links of one file, a folder `dev`, in the order given, made at `mtime`.
+    /// Two links of one file, a directory `dev`, in the order given, made at `mtime`.
     fn archive(names: [&str; 4], inode: u32, mtime: u32) -> Vec<u8> {
         let mut archive = Vec::new();
         for (number, name) in names.into_iter().enumerate() {

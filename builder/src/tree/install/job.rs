@@ -1,4 +1,4 @@
-//! What is to be installed, and who hears of it.
+//! What is to be installed, and who gets the reports.
 
 use crate::plan::LeftOut;
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ pub struct Job<'a> {
     pub silence: Duration,
 }
 
-/// What the installation tells while it runs.
+/// What the installation reports while it runs.
 pub trait Listener {
     /// A line for the build log.
     fn log(&mut self, line: &str);

@@ -10,7 +10,7 @@ const TRUSTED_CERTIFICATE: u32 = 2;
 const PASSWORD: &str = "changeit";
 const DIGEST: usize = 20;
 
-/// Gives every entry the time `time` (seconds since 1970). `None` when the bytes are no
+/// Gives every entry the time `time` (seconds since 1970). `None` when the bytes are not a
 /// trust store that the well-known password opens; it is left alone then.
 pub fn settled(store: &[u8], time: i64) -> Option<Vec<u8>> {
     let (content, seal) = store.split_at_checked(store.len().checked_sub(DIGEST)?)?;

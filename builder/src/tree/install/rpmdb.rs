@@ -4,7 +4,7 @@
 //!
 //! The tree's own `db_dump` and `db_load` (rpm of EL7 needs their package) take the headers
 //! out and put them back with the build's time, and its own `rpm --rebuilddb` makes the
-//! indexes anew. Sources: db_dump(1) for the text form, rpm's `lib/header.c` for the blobs.
+//! indexes again. Sources: db_dump(1) for the text form, rpm's `lib/header.c` for the blobs.
 
 use super::job::Listener;
 use crate::base::error::{Context, Error, Result};
@@ -30,7 +30,7 @@ const INT32: u32 = 4;
 /// Settles the database of the tree in `root` to `time`, if it is one of BerkeleyDB's.
 ///
 /// # Errors
-/// A build error with what the tree's own tools say.
+/// A build error with the message of the tree's own tools.
 pub fn settle(root: &Path, time: i64, listener: &mut dyn Listener) -> Result<()> {
     let packages = format!("{FOLDER}/Packages");
     let Some(path) = tree::inside(root, &packages)? else { return Ok(()) };
@@ -69,9 +69,9 @@ fn is_berkeley(path: &Path) -> Result<bool> {
 }
 
 /// Gives each file an identifier by its name (different for each, the same in every build),
-/// and takes away what the pages do not use.
+/// and removes what the pages do not use.
 fn identify(root: &Path) -> Result<()> {
-    // The tree's own programs have run: whatever is there now is looked at anew.
+    // The tree's own programs have run: whatever is there now is checked again.
     let Some(folder) = tree::inside(root, FOLDER)? else { return Ok(()) };
     let what = || format!("cannot settle {}", folder.display());
     for entry in fs::read_dir(&folder).or_build(what)? {
@@ -90,7 +90,7 @@ fn identify(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes `work/dump`: what `db_dump` says of the headers, with `time` in them.
+/// Writes `work/dump`: what `db_dump` prints of the headers, with `time` in them.
 fn dump(root: &Path, work: &Path, time: i64) -> Result<()> {
     let path = work.join("dump");
     let what = || format!("cannot write {}", path.display());

@@ -64,7 +64,7 @@ fn run_script(
     }
     remove_script(root)?;
     let said = match tail.is_empty() {
-        true => "it said nothing".to_owned(),
+        true => "it printed nothing".to_owned(),
         false => format!("its last output:\n{tail}"),
     };
     match ended {

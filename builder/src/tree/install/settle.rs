@@ -49,7 +49,7 @@ fn is_initramfs(name: &str) -> bool {
     name.starts_with("initramfs-") && name.ends_with(".img")
 }
 
-/// Takes away what must be each node's own or is only left over from the installation. By
+/// Removes what must be each node's own or is only left over from the installation. By
 /// the tree's own shell in the sandbox: no link of the tree can lead it out of the tree.
 fn tidy(root: &Path, time: i64, listener: &mut dyn Listener) -> Result<()> {
     // BerkeleyDB's environment belongs to the process that is gone; the next one makes its own.
@@ -59,8 +59,8 @@ fn tidy(root: &Path, time: i64, listener: &mut dyn Listener) -> Result<()> {
     // Logs of the installation are in the build log.
     let script = format!(
         "set -e
-        for folder in /tmp /var/tmp /var/cache/yum /var/cache/dnf; do
-            [ ! -d \"$folder\" ] || find \"$folder/\" -mindepth 1 -delete
+        for directory in /tmp /var/tmp /var/cache/yum /var/cache/dnf; do
+            [ ! -d \"$directory\" ] || find \"$directory/\" -mindepth 1 -delete
         done
         rm -f /var/lib/rpm/__db.* /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub
         rm -f /var/lib/systemd/random-seed /var/lib/dbus/machine-id /etc/machine-id
@@ -91,7 +91,7 @@ fn shadow(old: &[u8], latest: i64) -> Vec<u8> {
 }
 
 /// Puts new bytes into a file of the tree, which stays the same file with the same owner
-/// and mode. Nothing where there is no such file or `settled` has nothing to say.
+/// and mode. Nothing where there is no such file or `settled` does not apply.
 fn rewrite(
     root: &Path,
     name: &str,

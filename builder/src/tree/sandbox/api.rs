@@ -13,13 +13,13 @@ use std::path::Path;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// What is mounted on, with its mode if it has to be made.
+/// What is mounted on, with its mode if it has to be created.
 pub const PLACES: [(&str, u32); 4] =
     [("proc", 0o555), ("sys", 0o555), ("run", 0o755), ("dev", 0o755)];
 
 /// Of /proc: what changes the machine or talks to its devices.
 const READ_ONLY: [&str; 4] = ["sys", "bus", "fs", "irq"];
-/// Of /proc: what tells of the machine's memory, keys and drivers, and what reboots it.
+/// Of /proc: what reveals the machine's memory, keys and drivers, and what reboots it.
 const HIDDEN: [&str; 11] = [
     "acpi",
     "asound",

@@ -46,7 +46,7 @@ struct Data {
 /// nodes.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn drop_others(devices: bool) -> io::Result<()> {
     let kept = |capability: u8| KEPT.contains(&capability) || devices && capability == MKNOD;
     for capability in (0..MOST).filter(|&c| !kept(c)) {

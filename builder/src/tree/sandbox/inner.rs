@@ -22,7 +22,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::{io, process};
 
-/// Exit code of a sandbox that could not be made; beyond what shells and signals use.
+/// Exit code of a sandbox that could not be created; beyond what shells and signals use.
 pub const FAILED: i32 = 253;
 /// Exit code of a sandbox that was ended for having too many processes.
 pub const CROWDED: i32 = 252;
@@ -170,7 +170,7 @@ fn confine(sandbox: &Sandbox) -> Result<()> {
     prctl::set_dumpable(true)?;
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     seccomp::install()
-        .map_err(|e| format!("the kernel takes no filter of system calls: {e}").into())
+        .map_err(|e| format!("the kernel accepts no filter of system calls: {e}").into())
 }
 
 fn run(sandbox: &Sandbox) -> Result<i32> {

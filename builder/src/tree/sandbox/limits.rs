@@ -21,11 +21,11 @@ const DATA: rlim_t = 4 << 30;
 /// The kernel ends these processes first when memory is short (proc(5), `oom_score_adj`).
 const FIRST_TO_GO: &str = "1000";
 
-/// Limits this process and what it starts. `own_ids` says that root inside is no user
+/// Limits this process and what it starts. `own_ids` says that root inside is not a user
 /// outside; `large_files` that a file may be as large as a disk.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn set(own_ids: bool, large_files: bool) -> io::Result<()> {
     // A container may forbid it: then all are as likely to go.
     let _ = fs::write("/proc/self/oom_score_adj", FIRST_TO_GO);
@@ -59,7 +59,7 @@ fn memory() -> rlim_t {
 /// A session keyring of its own, so that the user's keys cannot be reached (keyctl(2)).
 ///
 /// # Errors
-/// What the kernel says, unless it has no keys.
+/// The kernel's error, unless it has no keys.
 pub fn leave_keyring() -> io::Result<()> {
     const JOIN_SESSION_KEYRING: libc::c_long = 1;
     let name = std::ptr::null::<libc::c_char>();

@@ -1,6 +1,6 @@
 //! What the sandbox sees: its root, the directories shown in it, and the kernel's own
-//! filesystems ([`api`]). Device files work nowhere but for six of `/dev`, set-user-ID bits
-//! nowhere at all; both can be set.
+//! filesystems ([`api`]). Device files work only for six of `/dev`, set-user-ID bits
+//! not at all; both can be set.
 
 use super::api;
 use super::remount::restrict;
@@ -26,10 +26,10 @@ pub struct Shown {
     programs: bool,
 }
 
-/// Makes every directory that is mounted on, and says what goes where; nothing is mounted yet.
+/// Creates every directory that is mounted on, and returns what goes where; nothing is mounted yet.
 ///
 /// # Errors
-/// What cannot be made, or is not a directory.
+/// What cannot be created, or is not a directory.
 pub fn prepare(sandbox: &Sandbox) -> Result<Vec<Shown>> {
     let root = &sandbox.root;
     let (host, place, read_only) = (root.clone(), root.clone(), sandbox.read_only);
@@ -105,7 +105,7 @@ pub fn enter(
     Ok(())
 }
 
-/// A directory below `root` to mount on, made with `mode` if it is not there. A link on the
+/// A directory below `root` to mount on, created with `mode` if it does not exist. A link on the
 /// way could lead out of the root: it is refused.
 fn mount_point(root: &Path, inside: &str, mode: u32) -> Result<PathBuf> {
     let mut place = root.to_owned();

@@ -10,7 +10,7 @@ use std::io::{ErrorKind, PipeReader, Read};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// How often a running sandbox looks for an interrupt, in milliseconds.
+/// How often a running sandbox polls for an interrupt, in milliseconds.
 const TICK: u16 = 200;
 /// Silence is noted after this long, and then each time as long again.
 const NOTED: Duration = Duration::from_secs(5 * 60);
@@ -81,7 +81,7 @@ pub fn pump(
             clock.heard();
         }
         if lines.over && bounds.exact {
-            return Err(Error::build("printed more than it can have to say"));
+            return Err(Error::build("printed more than its output limit"));
         }
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 /// (mount_namespaces(7), "locked").
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn restrict(place: &Path, flags: MsFlags) -> io::Result<()> {
     let held = statvfs(place)?.flags();
     let mut flags = flags | MsFlags::MS_BIND | MsFlags::MS_REMOUNT;

@@ -1,4 +1,4 @@
-//! What is running inside, as the host's /proc has it: for a user who wonders.
+//! What is running inside, as the host's /proc has it, for the user's information.
 
 use std::collections::BTreeMap;
 use std::fs;

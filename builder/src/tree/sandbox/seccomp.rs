@@ -25,7 +25,7 @@ const NEWEST: u32 = 452;
 /// gain privileges any more (`PR_SET_NO_NEW_PRIVS`).
 ///
 /// # Errors
-/// What the kernel says, which has such filters since 3.5.
+/// The kernel's error; it has such filters since 3.5.
 pub fn install() -> io::Result<()> {
     let filter = filter();
     let program = libc::sock_fprog {

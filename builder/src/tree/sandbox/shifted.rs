@@ -32,7 +32,7 @@ pub struct Shifted {
 }
 
 impl Shifted {
-    /// Makes one. To be called before anything else is unshared, by a process with one thread.
+    /// Creates one. To be called before anything else is unshared, by a process with one thread.
     ///
     /// # Errors
     /// Why there is none: the kernel has none or forbids it, or ids are mapped already.
@@ -72,7 +72,7 @@ impl Shifted {
     /// Enters it as its root, with every capability over it and none over anything else.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn enter(self) -> io::Result<()> {
         setns(&self.namespace, CloneFlags::CLONE_NEWUSER)?;
         setgroups(&[])?;
@@ -85,7 +85,7 @@ impl Shifted {
     /// The directory `place` as a mount that is attached nowhere yet, with owners mapped.
     ///
     /// # Errors
-    /// What the kernel says; `EINVAL` for a filesystem that cannot map.
+    /// The kernel's error; `EINVAL` for a filesystem that cannot map.
     pub fn view(&self, place: &Path, attributes: u64) -> io::Result<OwnedFd> {
         let path = CString::new(place.as_os_str().as_bytes())?;
         let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
@@ -100,7 +100,7 @@ impl Shifted {
             propagation: 0,
             userns_fd: self.namespace.as_raw_fd() as u64,
         };
-        // SAFETY: the path is NUL-terminated; the structure lives and its size is told.
+        // SAFETY: the path is NUL-terminated; the structure lives and its size is passed.
         let done = unsafe {
             libc::syscall(
                 libc::SYS_mount_setattr,
@@ -118,7 +118,7 @@ impl Shifted {
 /// Attaches a mount of [`Shifted::view`].
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn attach(view: &OwnedFd, place: &Path) -> io::Result<()> {
     let path = CString::new(place.as_os_str().as_bytes())?;
     // SAFETY: both paths are NUL-terminated.
@@ -139,13 +139,13 @@ pub fn attach(view: &OwnedFd, place: &Path) -> io::Result<()> {
 /// The number is what a call that makes a descriptor returned, and nobody else has it.
 unsafe fn descriptor(number: libc::c_long) -> io::Result<OwnedFd> {
     match i32::try_from(number) {
-        // SAFETY: the caller says so.
+        // SAFETY: the caller guarantees it.
         Ok(number) if number >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(number) }),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
-/// The process that the namespace is made by: it is there until the namespace is held.
+/// The process that the namespace is created by: it exists until the namespace is held.
 fn hold(mut stay: PipeReader, mut answer: PipeWriter) -> ! {
     let _ = prctl::set_pdeathsig(Signal::SIGKILL);
     let error = unshare(CloneFlags::CLONE_NEWUSER).err().map_or(0, |e| e as i32);

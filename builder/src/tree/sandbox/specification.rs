@@ -7,16 +7,16 @@ use std::time::Duration;
 /// The hidden first argument that makes `main` call [`inner_main`].
 pub const ARGUMENT: &str = "__sandbox";
 
-/// How long a program may print nothing, unless it is told otherwise: long after any that
+/// How long a program may print nothing, unless configured otherwise: long after any that
 /// works, on a slow machine too.
 pub const SILENCE: Duration = Duration::from_secs(30 * 60);
 
-/// A host folder shown inside.
+/// A host directory shown inside.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Bind {
-    /// The folder outside.
+    /// The directory outside.
     pub host: PathBuf,
-    /// Its absolute place inside, made if it is not there.
+    /// Its absolute place inside, created if it does not exist.
     pub inside: String,
     /// Whether writing to it fails.
     pub read_only: bool,
@@ -25,9 +25,9 @@ pub struct Bind {
 /// One run of one program.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sandbox {
-    /// The folder that becomes `/`.
+    /// The directory that becomes `/`.
     pub root: PathBuf,
-    /// Folders shown inside.
+    /// Directories shown inside.
     pub binds: Vec<Bind>,
     /// Roots inside that get /proc, /sys, /dev and /run, `/` among them.
     pub api_roots: Vec<String>,
@@ -55,7 +55,7 @@ pub struct Sandbox {
     pub silence: Option<Duration>,
 }
 
-/// What the inside tells before the program starts.
+/// What the inside reports before the program starts.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct SandboxReport {
     /// Why the host's root has no user namespace for it.

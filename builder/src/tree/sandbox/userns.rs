@@ -35,7 +35,7 @@ pub fn become_root() -> Result<()> {
     let me = Pid::this();
     let (go, mut ready) = pipe()?;
     let (mut said, answer) = pipe()?;
-    // The maps are written from outside of the namespace, by a process made before it.
+    // The maps are written from outside of the namespace, by a process created before it.
     // SAFETY: this process has one thread.
     match unsafe { fork() }.or_environment(|| "cannot start a process".to_owned())? {
         ForkResult::Child => {
@@ -72,10 +72,10 @@ pub fn id_maps() -> Option<String> {
 }
 
 fn pipe() -> Result<(PipeReader, PipeWriter)> {
-    io::pipe().or_environment(|| "cannot make a pipe".to_owned())
+    io::pipe().or_environment(|| "cannot create a pipe".to_owned())
 }
 
-/// The helper process: waits until the namespace is there, then has its maps written; says
+/// The helper process: waits until the namespace exists, then has its maps written; reports
 /// why not on `answer`.
 fn write_maps(
     mut go: PipeReader,
@@ -120,11 +120,11 @@ fn newidmap(program: &HostProgram, target: Pid, own: u32, ranges: &[Range]) -> R
     }
 }
 
-/// Why the kernel refuses, as far as its settings tell.
+/// Why the kernel refuses, as far as its settings show.
 fn refusal(reason: &str) -> Error {
     let setting = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
     let error = Error::environment(format!(
-        "working without root needs a user namespace, which cannot be had: {reason}"
+        "working without root needs a user namespace, which is not available: {reason}"
     ));
     for (path, forbids, line) in [
         ("kernel/unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone=1"),

@@ -49,7 +49,7 @@ impl Spec {
             .unicode(false)
             .dot_matches_new_line(true)
             .build()
-            .map_err(|e| format!("`{expression}` is no expression that is understood: {e}"))?;
+            .map_err(|e| format!("`{expression}` is not a supported expression: {e}"))?;
         Ok(Self {
             regex,
             prefix: prefix(expression),
@@ -76,7 +76,7 @@ fn file_type(field: &str) -> std::result::Result<SeFileKind, String> {
         "-b" => SeFileKind::BlockDevice,
         "-p" => SeFileKind::Fifo,
         "-s" => SeFileKind::Socket,
-        other => return Err(format!("`{other}` is no file type")),
+        other => return Err(format!("`{other}` is not a file type")),
     })
 }
 

@@ -50,7 +50,7 @@ fn what_cannot_be_written_is_named_and_a_warm_cache_need_not_be() {
     let forced = place.arguments("out", &["--force"]);
     ended(&run(&read_only("\"$FAULTS/out\""), &forced), 3, &["cannot write to", "--output"]);
     let other = place.arguments("other", &[]);
-    ended(&run(&read_only("\"$FAULTS/state\""), &other), 3, &["cannot keep the lab's secrets"]);
+    ended(&run(&read_only("\"$FAULTS/state\""), &other), 3, &["cannot store the lab's secrets"]);
     assert!(!place.path("other").exists());
     assert_eq!(place.build("out", &["--force"]), expected);
 }

@@ -13,7 +13,7 @@ fn tool(program: &str, arguments: &[&str]) {
     assert!(output.status.code().is_some_and(|c| c < 2), "{program}: {output:?}");
 }
 
-/// A filesystem of mke2fs's own making, with indexed folders, from `folder`.
+/// A filesystem of mke2fs's own making, with indexed directories, from `folder`.
 fn made(folder: &Path, options: &[&str]) -> tempfile::NamedTempFile {
     let image = tempfile::NamedTempFile::new().unwrap();
     image.as_file().set_len(64 << 20).unwrap();
@@ -73,7 +73,8 @@ fn what_mke2fs_wrote_is_read() {
     for options in [&[][..], &["-b", "1024", "-O", "^64bit,^metadata_csum"], &["-I", "128"]] {
         let image = made(dir.path(), options);
         let found = read_all(image.path());
-        assert_eq!(found.len(), 2000 + 1 + 1 + 3 + 2 + 1, "{options:?}"); // files, folders, lost+found
+        // Files, directories, lost+found.
+        assert_eq!(found.len(), 2000 + 1 + 1 + 3 + 2 + 1, "{options:?}");
         for (path, (inode, bytes)) in found.iter().filter(|(p, _)| !p.starts_with(b"lost+found")) {
             let there = dir.path().join(std::ffi::OsStr::from_bytes(path));
             let meta = fs::symlink_metadata(&there).unwrap();
@@ -151,7 +152,7 @@ fn damage_is_an_error() {
     let image = made(dir.path(), &["-b", "1024"]);
     let good = fs::read(image.path()).unwrap();
     let mut state = 7u64;
-    // Bytes of superblock, descriptors, inode tables and folders: never a panic or a hang.
+    // Bytes of superblock, descriptors, inode tables and directories: never a panic or a hang.
     for _ in 0..300 {
         let mut bad = good[..16 << 20].to_vec();
         for _ in 0..40 {
@@ -159,7 +160,7 @@ fn damage_is_an_error() {
             let at = (state >> 33) as usize % (2 << 20);
             bad[at] = (state >> 24) as u8;
         }
-        // What they may not lead to is data for ever.
+        // What they may not lead to is endless data.
         struct Bytes(Vec<u8>);
         impl ReadAt for Bytes {
             fn size(&self) -> u64 {

@@ -52,7 +52,7 @@ fn a_key_whose_public_part_is_gone_is_kept() {
     }
     store.files.remove(SSH_PUBLIC).unwrap();
     store.rotate(&["ssh".into()]).unwrap();
-    // Cut off before the private part was written: nothing is lost, both are made.
+    // Cut off before the private part was written: nothing is lost, both are created.
     store.files.remove(SSH_PRIVATE).unwrap();
     store.of_nodes(&nodes).unwrap();
 }

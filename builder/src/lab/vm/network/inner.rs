@@ -16,7 +16,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{self, Stdio};
 
-/// What the keeper says on standard output when the network is there.
+/// What the keeper prints on standard output when the network exists.
 pub const READY: &str = "ready\n";
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;

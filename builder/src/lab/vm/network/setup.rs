@@ -1,4 +1,4 @@
-//! What the keeper of a lab's network is to make.
+//! What the keeper of a lab's network is to create.
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// The bridge's name inside.
 pub(super) const BRIDGE: &str = "lab";
 
-/// What the keeper is told on standard input.
+/// What the keeper gets on standard input.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Setup {
     /// Addresses of the bridge with their prefix length.

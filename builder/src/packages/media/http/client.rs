@@ -1,4 +1,4 @@
-//! One request and its answer. Each runs in a thread of its own that hands over what arrives,
+//! One request and its answer. Each runs in a thread of its own that passes on what arrives,
 //! so that a name server, a connection or a server that does not answer keeps nobody from
 //! seeing an interruption, and silence is noticed.
 
@@ -126,7 +126,7 @@ fn wait(events: &Receiver<Result<Event, Failure>>, patience: Duration) -> Result
             Ok(event) => return event,
             Err(RecvTimeoutError::Timeout) if since.elapsed() < patience => {}
             Err(RecvTimeoutError::Timeout) => {
-                let why = format!("nothing came for {} s", patience.as_secs());
+                let why = format!("nothing received for {} s", patience.as_secs());
                 return Err(Failure::Passing(why, None));
             }
             Err(RecvTimeoutError::Disconnected) => {
@@ -165,7 +165,7 @@ impl Client {
                 200..=299 | 304 | 416 => return Ok(answer),
                 300..=399 => {
                     let location = answer.head.location.as_deref().ok_or_else(|| {
-                        Failure::Final("redirected without saying where to".to_owned())
+                        Failure::Final("redirected without a location".to_owned())
                     })?;
                     address = address.join(location).map_err(unusable)?;
                 }
@@ -275,19 +275,19 @@ fn unusable(address: Malformed) -> Failure {
 fn refused(status: u16, after: Option<Duration>) -> Failure {
     let why = format!("the server answered {status}");
     match status {
-        // The server's final word, unless it says that it is busy or was too slow.
+        // The server's final answer, unless it reports that it is busy or was too slow.
         408 | 425 | 429 | 500..=599 => Failure::Passing(why, after),
         _ => Failure::Final(why),
     }
 }
 
-/// What it means that an answer did not come, or broke off.
+/// What it means that an answer did not come, or was interrupted.
 fn broken(why: String) -> Failure {
     // A server does not get another certificate from being asked again.
     if why.contains("certificate") { Failure::Final(why) } else { Failure::Passing(why, None) }
 }
 
-/// Hands over an answer piece by piece; what goes wrong is said in words.
+/// Hands over an answer piece by piece; what goes wrong is a message.
 fn pump(
     answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
     to: &SyncSender<Result<Event, Failure>>,

@@ -23,7 +23,7 @@ pub trait Sink {
     fn have(&self) -> u64;
     /// Adds some.
     fn add(&mut self, bytes: &[u8]) -> std::io::Result<()>;
-    /// Takes all away again.
+    /// Removes all again.
     fn restart(&mut self) -> std::io::Result<()>;
 }
 
@@ -108,7 +108,7 @@ impl Validators {
 pub struct Wanted<'a> {
     /// The file's URL on each server that has it; the first is asked first.
     pub urls: &'a [String],
-    /// The most bytes that it may have.
+    /// Maximum of bytes that it may have.
     pub limit: u64,
     /// Whether its checksum is known: what is there from an earlier time can then be gone on
     /// with, as a file that was changed in between is noticed in the end.
@@ -130,7 +130,7 @@ pub enum DownloadOutcome {
 /// Fetches a file.
 ///
 /// # Errors
-/// Interruption, or an input error with every server's last word.
+/// Interruption, or an input error with every server's last message.
 pub fn fetch(client: &Client, wanted: &Wanted, sink: &mut dyn Sink) -> Result<DownloadOutcome> {
     let mut run = Run {
         client,
@@ -172,7 +172,7 @@ pub fn fetch(client: &Client, wanted: &Wanted, sink: &mut dyn Sink) -> Result<Do
     }
 }
 
-/// What a server said last, and whether it is its last word.
+/// The last message about a server, and whether it is final.
 #[derive(Clone)]
 struct Word {
     why: String,
@@ -185,14 +185,15 @@ struct Run<'a> {
     sink: &'a mut dyn Sink,
     /// Of the bytes in the sink: which server gave them, and what told their version.
     validators: (usize, Validators),
-    /// The most bytes that the sink ever had.
+    /// Maximum of bytes that the sink ever had.
     most: u64,
     words: Vec<Option<Word>>,
 }
 
 impl Run<'_> {
     fn attempt(&mut self, server: usize) -> Result<DownloadOutcome, Failure> {
-        let local = |e: std::io::Error| Failure::Final(format!("cannot keep what came: {e}"));
+        let local =
+            |e: std::io::Error| Failure::Final(format!("cannot store what was received: {e}"));
         let mine = self.validators.0 == server;
         let version = self.validators.1.strong().filter(|_| mine);
         let mut headers = self.wanted.at_hand.map(Validators::unless_changed).unwrap_or_default();
@@ -244,7 +245,7 @@ impl Run<'_> {
             }
             self.sink
                 .add(&bytes)
-                .map_err(|e| Failure::Final(format!("cannot keep what came: {e}")))?;
+                .map_err(|e| Failure::Final(format!("cannot store what was received: {e}")))?;
             (self.wanted.advance)(self.sink.have().saturating_sub(self.most));
             self.most = self.most.max(self.sink.have());
         }
@@ -267,15 +268,14 @@ impl Run<'_> {
                 format!("{}: {why}", shown(url))
             })
             .collect();
-        // A server's last word is about the address; all else is about the way to it.
+        // A server's final answer is about the address; all else is about the way to it.
         let class = match self.words.iter().flatten().all(|word| word.last) {
             true => Error::input,
             false => Error::environment,
         };
         let tries = if attempts > 1 { format!(" ({attempts} attempts)") } else { String::new() };
-        class(format!("cannot fetch {}{tries}", said.join("\n  "))).hint(
-            "check the address, the network and the proxy, or give ISO files or folders as --media",
-        )
+        class(format!("cannot fetch {}{tries}", said.join("\n  ")))
+            .hint("check address, network and proxy, or give ISO files or directories as --media")
     }
 }
 

@@ -1,4 +1,4 @@
-//! How one server is talked to, in yum's terms.
+//! Connection settings of one server, in yum's terms.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +12,7 @@ pub const PROGRESS: u64 = 16 << 10;
 pub enum ProxyChoice {
     /// By `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` of the environment.
     Environment,
-    /// None, whatever the environment says (`proxy=_none_`).
+    /// None, whatever the environment has (`proxy=_none_`).
     None,
     /// This one, `http://[user:password@]host:port`.
     Url(String),

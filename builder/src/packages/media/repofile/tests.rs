@@ -63,9 +63,9 @@ fn everything_wrong_is_told_with_its_line() {
         "x.repo:1:1: a line before the first [section]",
         "x.repo:3:1: baseurl: the variable $nowhere is not known",
         "x.repo:4:1: gpgcheck: `maybe` is neither yes nor no",
-        "x.repo:5:1: repository `b` does not say where it is",
-        "x.repo:7:1: `words` is no `key=value`",
-        "x.repo:8:1: repository `a` is there twice",
+        "x.repo:5:1: repository `b` has no location",
+        "x.repo:7:1: `words` is not `key=value`",
+        "x.repo:8:1: repository `a` appears twice",
         "x.repo:10:1: priority: `0` is not such a number",
     ] {
         assert!(error.contains(part), "`{part}` in:\n{error}");

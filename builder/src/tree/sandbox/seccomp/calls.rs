@@ -54,7 +54,7 @@ const FAMILIES: &[u32] = &[libc::AF_UNIX as u32, libc::AF_INET as u32, libc::AF_
 
 /// Every refused call.
 pub const REFUSED: &[Call] = &[
-    // Mounts: with a mount of its own making a program reaches the host's devices and control files.
+    // Mounts: with a mount of its own a program reaches the host's devices and control files.
     call("mount", Some(165), Some(21), NO),
     call("umount", None, Some(22), NO),
     call("umount2", Some(166), Some(52), NO),
