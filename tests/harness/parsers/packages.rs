@@ -2,6 +2,7 @@
 
 use super::seeds::filtered;
 use crate::rawrpm;
+use builder::base::malformed::Malformed;
 use builder::packages::repo::unpack::Unpacked;
 use builder::packages::repo::version::{Evr, vercmp as compare};
 use builder::packages::repo::{
@@ -75,7 +76,7 @@ pub(super) fn groups(data: &[u8]) -> bool {
 }
 
 /// A metadata file of this name, uncompressed.
-fn unpacked(name: &str, bytes: &[u8]) -> Result<Vec<u8>, String> {
+fn unpacked(name: &str, bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
     let repomd =
         format!("<repomd><data type=\"group\"><location href=\"{name}\"/></data></repomd>");
     let data = index::parse(repomd.as_bytes())?;

@@ -19,13 +19,13 @@ pub enum AccountError {
     #[error("no number is left for {0}")]
     NoNumberLeft(String),
     /// A group that the packages made.
-    #[error("the group {0} exists already")]
+    #[error("the group {0} already exists")]
     GroupExists(String),
     /// A group of a user's own name.
     #[error("the group {0} exists with another number")]
     OtherNumber(String),
     /// A user that the packages made.
-    #[error("the user {0} exists already; only password and groups can be set")]
+    #[error("the user {0} already exists; only password and groups can be set")]
     UserExists(String),
     /// Neither `name` nor `name(number)`.
     #[error("`{0}` is not a group")]
