@@ -53,14 +53,7 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<VerifyRepor
         ))
         .hint("a converted image cannot be compared bit by bit; verify it without --rebuild"));
     };
-    if !Store::exists(&request.state, &manifest.plan.lab.name) {
-        let folder = Store::folder(&request.state, &manifest.plan.lab.name);
-        return Err(Error::input(format!(
-            "the secrets in the image are not in {}",
-            folder.display()
-        ))
-        .hint("name the directory of the build that created it by --state"));
-    }
+    same_secrets(&manifest, &request.state)?;
     same_firstboot(&manifest, request.firstboot.as_deref())?;
     let what = || format!("cannot use the cache {}", request.cache.display());
     cache::require_writable(&request.cache, "the image that is built to be compared")?;
@@ -101,6 +94,18 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<VerifyRepor
         differences,
         unread: Vec::new(),
     })
+}
+
+fn same_secrets(manifest: &Manifest, state: &Path) -> Result<()> {
+    if !Store::exists(state, &manifest.plan.lab.name) {
+        let directory = Store::folder(state, &manifest.plan.lab.name);
+        return Err(Error::input(format!(
+            "the secrets in the image are not in {}",
+            directory.display()
+        ))
+        .hint("name the directory of the build that created it by --state"));
+    }
+    Ok(())
 }
 
 fn same_firstboot(manifest: &Manifest, given: Option<&Path>) -> Result<()> {
