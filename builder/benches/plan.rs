@@ -56,12 +56,12 @@ fn primary() -> String {
     xml + "</metadata>"
 }
 
-fn repository(folder: &Path) {
+fn repository(directory: &Path) {
     let xml = primary();
     let packed = zstd::encode_all(xml.as_bytes(), 3).expect("zstd");
     let sum = hex::encode(Sha256::digest(&packed));
-    let repodata = folder.join("repodata");
-    fs::create_dir(&repodata).expect("folder");
+    let repodata = directory.join("repodata");
+    fs::create_dir(&repodata).expect("directory");
     fs::write(repodata.join("primary.xml.zst"), packed).expect("primary");
     let repomd = format!(
         "<repomd><data type=\"primary\"><checksum type=\"sha256\">{sum}</checksum>\
@@ -83,10 +83,10 @@ fn measure(what: &str, mut run: impl FnMut() -> usize) {
 }
 
 fn main() {
-    let folder = tempfile::tempdir().expect("temporary folder");
-    repository(folder.path());
+    let directory = tempfile::tempdir().expect("temporary directory");
+    repository(directory.path());
     let open = || {
-        let medium = media::open(folder.path().to_str().expect("UTF-8")).expect("medium");
+        let medium = media::open(directory.path().to_str().expect("UTF-8")).expect("medium");
         let mut catalog = Catalog::default();
         catalog.add(&medium, None).expect("catalog");
         catalog

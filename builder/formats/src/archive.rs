@@ -97,10 +97,10 @@ fn append(archive: &mut Builder<impl Write>, path: &[u8], entry: &Entry) -> io::
 }
 
 /// A member's name: below `./`, directories with a slash at the end.
-fn member(path: &[u8], is_folder: bool) -> Vec<u8> {
+fn member(path: &[u8], is_directory: bool) -> Vec<u8> {
     let mut name = b"./".to_vec();
     name.extend(path);
-    if is_folder && !path.is_empty() {
+    if is_directory && !path.is_empty() {
         name.push(b'/');
     }
     name

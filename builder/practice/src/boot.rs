@@ -82,8 +82,8 @@ impl Gathered {
     }
 }
 
-/// Writes the boot files into the install tree at `folder`.
-pub fn write(folder: &Path, index: &Index, media: &BTreeMap<String, Source>) -> Result<()> {
+/// Writes the boot files into the install tree at `directory`.
+pub fn write(directory: &Path, index: &Index, media: &BTreeMap<String, Source>) -> Result<()> {
     let sources = |name: &str| index.targets.get(name).map(|target| target.sources.iter());
     let mut wanted: Vec<&Source> = media.values().collect();
     for name in ["kernel", "grub2-efi-x64", "shim-x64"] {
@@ -92,7 +92,7 @@ pub fn write(folder: &Path, index: &Index, media: &BTreeMap<String, Source>) -> 
     let files = Gathered::of(&wanted)?;
     let kernel = files.file_starting("/boot/vmlinuz-")?;
     let initrd = initrd(&files)?;
-    let out = Out { folder };
+    let out = Out { directory };
     for place in ["images/pxeboot", "isolinux"] {
         out.put(&format!("{place}/vmlinuz"), kernel)?;
         out.put(&format!("{place}/initrd.img"), &initrd)?;
@@ -162,12 +162,12 @@ fn initrd(files: &Gathered) -> Result<Vec<u8>> {
 }
 
 struct Out<'a> {
-    folder: &'a Path,
+    directory: &'a Path,
 }
 
 impl Out<'_> {
     fn put(&self, path: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.folder.join(path);
+        let path = self.directory.join(path);
         let what = || format!("cannot write {}", path.display());
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).or_build(what)?;

@@ -80,7 +80,7 @@ pub fn generate(package: &generated::GeneratedPackage, time: u32) -> Rpm {
 /// Adds what the medium itself says about a package, then what follows from its files.
 fn finish(mut rpm: Rpm) -> Rpm {
     scripts::complete(&mut rpm);
-    drop_standard_folders(&mut rpm);
+    drop_standard_directories(&mut rpm);
     let newest = rpm.items.iter().map(|item| item.mtime).max().unwrap_or(0);
     rpm.time = rpm.time.max(newest);
     for item in &mut rpm.items {
@@ -98,10 +98,10 @@ fn finish(mut rpm: Rpm) -> Rpm {
 }
 
 /// The directories that `filesystem` owns belong to no other package.
-fn drop_standard_folders(rpm: &mut Rpm) {
+fn drop_standard_directories(rpm: &mut Rpm) {
     if rpm.name != "filesystem" {
         let standard: BTreeSet<String> =
-            generated::folders().map(|(path, _)| path.into()).collect();
+            generated::directories().map(|(path, _)| path.into()).collect();
         rpm.items.retain(|item| item.kind != ItemKind::Dir || !standard.contains(&item.path));
     }
 }
@@ -134,9 +134,9 @@ mod tests {
     use std::process::Command;
 
     /// A Debian package made by dpkg-deb of `files`, next to its control text.
-    fn debian(folder: &Path, control: &str, files: &[(&str, &[u8])]) -> std::path::PathBuf {
+    fn debian(directory: &Path, control: &str, files: &[(&str, &[u8])]) -> std::path::PathBuf {
         let name = control.lines().next().and_then(|line| line.strip_prefix("Package: "));
-        let root = folder.join(name.expect("a name"));
+        let root = directory.join(name.expect("a name"));
         let put = |path: &str, bytes: &[u8]| {
             let path = root.join(path);
             std::fs::create_dir_all(path.parent().expect("a parent")).expect("directory");

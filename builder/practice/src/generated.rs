@@ -77,11 +77,11 @@ pub const PACKAGES: &[GeneratedPackage] = &[
 ];
 
 /// The directories that every system has, with their modes.
-pub fn folders() -> impl Iterator<Item = (&'static str, u16)> {
-    FOLDERS.iter().map(|path| (*path, 0o755)).chain(SPECIAL.iter().copied())
+pub fn directories() -> impl Iterator<Item = (&'static str, u16)> {
+    DIRECTORIES.iter().map(|path| (*path, 0o755)).chain(SPECIAL.iter().copied())
 }
 
-const FOLDERS: &[&str] = &[
+const DIRECTORIES: &[&str] = &[
     "/boot",
     "/dev",
     "/etc",

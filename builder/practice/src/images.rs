@@ -21,15 +21,15 @@ const ISOLINUX_SECTORS: u16 = 4;
 
 /// Writes the image of every tree below `root` next to it; no file is newer than `time`.
 pub fn write(root: &Path, time: u32, progress: Progress<'_>, cancel: Cancel<'_>) -> Result<()> {
-    for (done, (folder, image, volume)) in IMAGES.into_iter().enumerate() {
+    for (done, (directory, image, volume)) in IMAGES.into_iter().enumerate() {
         cancel.check()?;
         progress(Stage::Images, done as u64, IMAGES.len() as u64);
-        let tree = scan(&root.join(folder), time.into(), &mut || !cancel.is_requested())
+        let tree = scan(&root.join(directory), time.into(), &mut || !cancel.is_requested())
             .map_err(unread)?;
         let path = root.join(image);
         let what = || format!("cannot write {}", path.display());
         let mut out = BufWriter::with_capacity(1 << 20, File::create_new(&path).or_build(what)?);
-        let boot = if folder == "os" { boot() } else { Vec::new() };
+        let boot = if directory == "os" { boot() } else { Vec::new() };
         let options = iso9660::IsoOptions { volume_id: volume.to_owned(), time: time.into(), boot };
         iso9660::write(&mut out, &options, &tree).or_build(what)?;
         out.flush().or_build(what)?;

@@ -52,7 +52,7 @@ impl Practice {
 }
 
 /// Where a repository lies below the output directory.
-fn folder(repository: Repository) -> &'static str {
+fn directory(repository: Repository) -> &'static str {
     match repository {
         Repository::Os => "os",
         Repository::Extras => "extras",
@@ -108,7 +108,7 @@ fn build(
     cancel: Cancel<'_>,
 ) -> Result<()> {
     for repository in REPOSITORIES {
-        let packages = root.join(folder(repository)).join("Packages");
+        let packages = root.join(directory(repository)).join("Packages");
         fs::create_dir_all(&packages)
             .or_build(|| format!("cannot create {}", packages.display()))?;
     }
@@ -151,7 +151,7 @@ fn convert_all(
                     Job::Own(package) => (convert::generate(package, OWN_TIME), Repository::Os),
                 };
                 cancel.check()?;
-                rpm.write(&root.join(folder(repository)).join("Packages"), signer)?;
+                rpm.write(&root.join(directory(repository)).join("Packages"), signer)?;
                 // The receiver outlives every sender.
                 let _ = sender.send(());
                 Ok(())
@@ -185,7 +185,7 @@ fn describe(root: &Path, progress: Progress<'_>, cancel: Cancel<'_>) -> Result<(
     for repository in REPOSITORIES {
         progress(Stage::Metadata, done.len() as u64, total);
         let groups = (repository == Repository::Os).then_some(comps.as_str());
-        let records = repodata::write(&root.join(folder(repository)), groups, cancel)?;
+        let records = repodata::write(&root.join(directory(repository)), groups, cancel)?;
         let others: Vec<&[repodata::PackageRecord]> = done.iter().map(Vec::as_slice).collect();
         let mut unmet = repodata::unmet(&records, &others);
         if groups.is_some() {
@@ -197,7 +197,7 @@ fn describe(root: &Path, progress: Progress<'_>, cancel: Cancel<'_>) -> Result<(
         if !unmet.is_empty() {
             let message = format!(
                 "the practice medium's {} lacks what its packages need:\n  {}",
-                folder(repository),
+                directory(repository),
                 unmet.join("\n  ")
             );
             return Err(Error::build(message).hint(
@@ -213,8 +213,8 @@ fn describe(root: &Path, progress: Progress<'_>, cancel: Cancel<'_>) -> Result<(
 /// `.treeinfo`, `.discinfo`, the public key and a note in plain words.
 fn tree_files(root: &Path, signer: &Signer) -> Result<()> {
     let os = root.join("os");
-    let put = |folder: &Path, name: &str, text: &str| {
-        fs::write(folder.join(name), text).or_build(|| format!("cannot write {name}"))
+    let put = |directory: &Path, name: &str, text: &str| {
+        fs::write(directory.join(name), text).or_build(|| format!("cannot write {name}"))
     };
     let mut checksums = String::new();
     for path in [
@@ -231,9 +231,9 @@ fn tree_files(root: &Path, signer: &Signer) -> Result<()> {
     put(&os, ".discinfo", &format!("{OWN_TIME}.000000\n7\nx86_64\n"))?;
     let note = include_str!("files/README");
     let key = signer.public()?;
-    for folder in ["os", "extras", "osp10"] {
-        put(&root.join(folder), "PRACTICE-MEDIUM.txt", note)?;
-        put(&root.join(folder), KEY_FILE, &key)?;
+    for directory in ["os", "extras", "osp10"] {
+        put(&root.join(directory), "PRACTICE-MEDIUM.txt", note)?;
+        put(&root.join(directory), KEY_FILE, &key)?;
     }
     Ok(())
 }
@@ -250,7 +250,7 @@ mod tests {
     fn unmet_needs_stop_the_build() {
         let dir = tempfile::tempdir().expect("temporary directory");
         for repository in REPOSITORIES {
-            let packages = dir.path().join(folder(repository)).join("Packages");
+            let packages = dir.path().join(directory(repository)).join("Packages");
             fs::create_dir_all(&packages).expect("directory");
         }
         let error = describe(dir.path(), &mut quiet, NEVER).expect_err("an empty medium");

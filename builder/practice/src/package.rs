@@ -135,9 +135,9 @@ impl Rpm {
         if self.noarch { "noarch" } else { "x86_64" }
     }
 
-    /// Writes the package, signed, into `folder`.
-    pub fn write(self, folder: &Path, signer: &Signer) -> Result<PathBuf> {
-        let path = folder.join(self.file_name());
+    /// Writes the package, signed, into `directory`.
+    pub fn write(self, directory: &Path, signer: &Signer) -> Result<PathBuf> {
+        let path = directory.join(self.file_name());
         let what = || format!("cannot create {}", path.display());
         let time = self.time;
         let mut bytes = Vec::new();

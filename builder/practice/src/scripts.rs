@@ -7,7 +7,7 @@ mod tables;
 use super::generated;
 use super::package::{ItemKind, Rpm, RpmItem};
 use rpm::Dependency;
-use tables::{DRESS, FILES, FIXED, FOLDERS, GROUPS, LINKS, PROVIDES, REQUIRES, USERS, User};
+use tables::{DIRECTORIES, DRESS, FILES, FIXED, GROUPS, LINKS, PROVIDES, REQUIRES, USERS, User};
 
 fn of<T: Copy>(table: &[(&str, T)], name: &str) -> Option<T> {
     table.iter().find(|(package, _)| *package == name).map(|(_, value)| *value)
@@ -43,7 +43,7 @@ fn add_files(rpm: &mut Rpm) {
     for (_, path, mode, text) in FIXED.iter().filter(|row| row.0 == name) {
         put(rpm, RpmItem::file(path, *mode, *text));
     }
-    for (_, path, mode) in FOLDERS.iter().filter(|row| row.0 == name) {
+    for (_, path, mode) in DIRECTORIES.iter().filter(|row| row.0 == name) {
         put(rpm, RpmItem::dir(path, *mode));
     }
     for (_, path, target) in LINKS.iter().filter(|row| row.0 == name) {
@@ -110,7 +110,7 @@ fn special(rpm: &mut Rpm) {
 }
 
 fn filesystem(rpm: &mut Rpm) {
-    rpm.items.extend(generated::folders().map(|(path, mode)| RpmItem::dir(path, mode)));
+    rpm.items.extend(generated::directories().map(|(path, mode)| RpmItem::dir(path, mode)));
     rpm.items.extend(generated::LINKS.iter().map(|(path, target)| RpmItem::link(path, target)));
     rpm.requires.push(Dependency::script_pre("setup"));
 }
@@ -141,9 +141,9 @@ fn kernel(rpm: &mut Rpm) {
 fn grub_names(rpm: &mut Rpm) {
     let paths: Vec<String> = rpm.items.iter().map(|item| item.path.clone()).collect();
     for path in paths {
-        let Some((folder, name)) = path.rsplit_once('/') else { continue };
-        if let Some(rest) = name.strip_prefix("grub-").filter(|_| folder.ends_with("bin")) {
-            put(rpm, RpmItem::link(&format!("{folder}/grub2-{rest}"), name));
+        let Some((directory, name)) = path.rsplit_once('/') else { continue };
+        if let Some(rest) = name.strip_prefix("grub-").filter(|_| directory.ends_with("bin")) {
+            put(rpm, RpmItem::link(&format!("{directory}/grub2-{rest}"), name));
         }
     }
 }
@@ -156,8 +156,8 @@ fn efi_files(rpm: &mut Rpm, places: &[(&str, &str)]) {
         let path = format!("/boot/efi/EFI/{place}");
         put(rpm, RpmItem { path, mode: 0o700, ..source });
     }
-    for folder in ["/boot/efi/EFI", "/boot/efi/EFI/BOOT", "/boot/efi/EFI/centos"] {
-        put(rpm, RpmItem::dir(folder, 0o700));
+    for directory in ["/boot/efi/EFI", "/boot/efi/EFI/BOOT", "/boot/efi/EFI/centos"] {
+        put(rpm, RpmItem::dir(directory, 0o700));
     }
 }
 

@@ -48,7 +48,7 @@ pub fn run(a: BuildImagesArguments) -> Result<()> {
         output: a.output,
         force: a.force,
         firstboot: a.firstboot,
-        state: a.state.folder()?,
+        state: a.state.directory()?,
         cache_limit: a.cache_size,
         post_limit: a.post_timeout.unwrap_or(pipeline::POST_LIMIT),
         select: match &plan {

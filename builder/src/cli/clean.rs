@@ -2,7 +2,7 @@
 
 use super::common::{Common, print, size};
 use crate::base::error::Result;
-use crate::packages::cache::{self, CacheKind, Folder, Removal, Selection};
+use crate::packages::cache::{self, CacheDirectory, CacheKind, Removal, Selection};
 use crate::spec::show_size;
 use crate::tree::sandbox::userns;
 use clap::Args;
@@ -74,17 +74,17 @@ impl CleanArguments {
 }
 
 pub fn run(a: CleanArguments) -> Result<()> {
-    let folder = Folder::new(a.common.cache()?);
+    let directory = CacheDirectory::new(a.common.cache()?);
     // Only root may remove files of other owners, which trees have.
-    if folder.root().join("trees").is_dir() {
+    if directory.root().join("trees").is_dir() {
         userns::become_root()?;
     }
     let selection = a.selection();
-    let removals = cache::clean(&folder, &selection, a.dry_run)?;
+    let removals = cache::clean(&directory, &selection, a.dry_run)?;
     if a.json {
-        return print(&to_json(folder.root(), &selection, a.dry_run, &removals));
+        return print(&to_json(directory.root(), &selection, a.dry_run, &removals));
     }
-    print(&to_text(folder.root(), a.dry_run, &removals, SystemTime::now()))
+    print(&to_text(directory.root(), a.dry_run, &removals, SystemTime::now()))
 }
 
 fn sum(removals: &[Removal], wanted: impl Fn(&Removal) -> bool) -> (usize, u64) {

@@ -58,7 +58,7 @@ pub struct StateArguments {
 
 impl StateArguments {
     /// The directory: as given, or by the XDG base directory specification.
-    pub fn folder(&self) -> Result<PathBuf> {
+    pub fn directory(&self) -> Result<PathBuf> {
         self.state.clone().or_else(|| xdg("XDG_STATE_HOME", ".local/state")).ok_or_else(|| {
             Error::environment(
                 "no place for the labs' secrets and machines: neither --state, XDG_STATE_HOME nor HOME is set",
@@ -127,7 +127,7 @@ impl SelectArguments {
     /// What a plan names, found where it or these arguments point.
     pub fn of_plan(self, plan: &Plan) -> Result<Select> {
         let mut select =
-            Select::of_plan(plan, working_folder()?, self.common.cache()?, self.offline);
+            Select::of_plan(plan, working_directory()?, self.common.cache()?, self.offline);
         if let Some(profile) = self.profile {
             select.profile = profile;
         }
@@ -153,7 +153,7 @@ impl SelectArguments {
     /// As a command wants it for which the profile plays no part.
     pub fn without_profile(self) -> Result<Select> {
         Ok(Select {
-            directory: working_folder()?,
+            directory: working_directory()?,
             cache: self.common.cache()?,
             profile: self.profile.unwrap_or_default(),
             lab: self.lab,
@@ -224,7 +224,7 @@ impl SpecArguments {
 }
 
 /// The working directory.
-pub fn working_folder() -> Result<PathBuf> {
+pub fn working_directory() -> Result<PathBuf> {
     std::env::current_dir()
         .map_err(|e| Error::environment(format!("the working directory is unknown: {e}")))
 }

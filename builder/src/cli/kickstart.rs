@@ -1,6 +1,6 @@
 //! `imgbuild kickstart`.
 
-use super::common::{SpecArguments, print, working_folder};
+use super::common::{SpecArguments, print, working_directory};
 use crate::base::error::{Error, Result};
 use crate::spec;
 use clap::{Args, Subcommand};
@@ -27,7 +27,7 @@ enum KickstartCommand {
 }
 
 pub fn run(a: KickstartArguments) -> Result<()> {
-    let directory = working_folder()?;
+    let directory = working_directory()?;
     match a.command {
         KickstartCommand::Normalize { file } => {
             let read = spec::load_kickstart(&file, &directory)?;

@@ -60,7 +60,7 @@ struct Rotate {
 impl Which {
     /// The secrets of the lab that is meant, and its name.
     pub fn store(&self) -> Result<(Store, String)> {
-        let state = self.state.folder()?;
+        let state = self.state.directory()?;
         let labs = labs(&state);
         let lab = match (&self.lab, labs.as_slice()) {
             (Some(name), labs) if labs.contains(name) => name.clone(),

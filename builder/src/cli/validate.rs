@@ -66,7 +66,7 @@ impl<'a> DiagnosticEntry<'a> {
 type Checked = std::result::Result<(Vec<Diagnostic>, Vec<Line>), Diagnostics>;
 
 pub fn run(a: ValidateArguments) -> Result<()> {
-    let directory = super::common::working_folder()?;
+    let directory = super::common::working_directory()?;
     let (name, checked): (String, Checked) = match &a.kickstart {
         Some(path) => {
             let read = spec::load_kickstart(path, &directory);

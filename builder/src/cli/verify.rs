@@ -49,14 +49,14 @@ pub fn run(a: VerifyArguments) -> Result<()> {
     let mut progress = Progress::new(a.common.progress);
     let report = if a.rebuild {
         let request = Rebuild {
-            directory: super::common::working_folder()?,
+            directory: super::common::working_directory()?,
             cache: a.common.cache()?,
             image: a.image,
             manifest: a.manifest,
             media: a.media,
             offline: a.offline,
             firstboot: a.firstboot,
-            state: a.state.folder()?,
+            state: a.state.directory()?,
         };
         rebuild(&request, &mut progress)?
     } else {

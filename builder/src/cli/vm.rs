@@ -72,7 +72,7 @@ fn memory(text: &str) -> Result<u64, String> {
 pub fn up(a: Up) -> Result<()> {
     let mut progress = Progress::new(a.progress);
     let options = vm::Up {
-        state: a.place.folder()?,
+        state: a.place.directory()?,
         outputs: a.output,
         nodes: a.nodes,
         memory: a.memory,
@@ -102,7 +102,7 @@ pub struct Down {
 
 pub fn down(a: Down) -> Result<()> {
     let mut progress = Progress::new(a.progress);
-    let (base, lab) = (a.which.place.folder()?, a.which.lab.as_deref());
+    let (base, lab) = (a.which.place.directory()?, a.which.lab.as_deref());
     vm::down(&base, lab, &a.which.nodes, Duration::from_secs(a.timeout), &mut progress)
 }
 
@@ -114,7 +114,7 @@ pub struct Destroy {
 
 pub fn destroy(a: Destroy) -> Result<()> {
     let mut progress = Progress::new(Mode::Plain);
-    let (base, lab) = (a.which.place.folder()?, a.which.lab.as_deref());
+    let (base, lab) = (a.which.place.directory()?, a.which.lab.as_deref());
     vm::destroy(&base, lab, &a.which.nodes, &mut progress)
 }
 
@@ -128,7 +128,7 @@ pub struct Status {
 }
 
 pub fn status(a: Status) -> Result<()> {
-    let labs = vm::status(&a.which.place.folder()?, a.which.lab.as_deref(), &a.which.nodes)?;
+    let labs = vm::status(&a.which.place.directory()?, a.which.lab.as_deref(), &a.which.nodes)?;
     if a.json {
         return print_json(&labs);
     }
@@ -184,7 +184,7 @@ pub struct Console {
 }
 
 pub fn console(a: Console) -> Result<()> {
-    let (base, lab) = (a.one.place.folder()?, a.one.lab.as_deref());
+    let (base, lab) = (a.one.place.directory()?, a.one.lab.as_deref());
     if a.log {
         let log = vm::console_log(&base, lab, &a.one.node)?;
         return print(&String::from_utf8_lossy(&log));
@@ -207,7 +207,7 @@ pub struct Ssh {
 
 /// Replaces this process by ssh, whose exit code is returned.
 pub fn ssh(a: Ssh) -> Result<()> {
-    let (base, lab) = (a.one.place.folder()?, a.one.lab.as_deref());
+    let (base, lab) = (a.one.place.directory()?, a.one.lab.as_deref());
     let mut ssh = vm::ssh(&base, lab, &a.one.node, a.identity.as_deref(), &a.command)?;
     Err(ssh.exec()).or_environment(|| "cannot start ssh (package openssh-client)".to_owned())
 }

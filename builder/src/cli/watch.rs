@@ -63,7 +63,7 @@ pub fn run(a: Watch) -> Result<()> {
     loop {
         // Its virtual machines may be brought up while we watch.
         if before.is_none()
-            && let Some(mut inside) = vm::inside(&a.which.state.folder()?, &lab)?
+            && let Some(mut inside) = vm::inside(&a.which.state.directory()?, &lab)?
         {
             let seconds = started.elapsed().as_secs().to_string();
             inside.args(std::env::args_os().skip(1)).env(INSIDE, seconds);

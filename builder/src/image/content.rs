@@ -148,10 +148,10 @@ impl<'a> ImageContent<'a> {
     ///
     /// # Errors
     /// An input error when it cannot be read.
-    pub fn names(&self, folder: &[u8]) -> Result<Vec<String>> {
+    pub fn names(&self, directory: &[u8]) -> Result<Vec<String>> {
         let what = || self.root().what();
         let Some(reader) = self.root().ext4()? else { return Ok(Vec::new()) };
-        let children = match reader.find(folder).or_input(what)? {
+        let children = match reader.find(directory).or_input(what)? {
             Some(inode) if inode.is_directory() => reader.children(&inode).or_input(what)?,
             _ => Vec::new(),
         };

@@ -209,14 +209,14 @@ pub fn sha256(path: &Path, read: &mut dyn FnMut(u64)) -> Result<String> {
     }
 }
 
-/// Fails unless the filesystem of `folder` (or of its nearest existing parent) has `need`
+/// Fails unless the filesystem of `directory` (or of its nearest existing parent) has `need`
 /// bytes free for us.
 ///
 /// # Errors
 /// An environment error with need, have and where.
-pub fn require_space(folder: &Path, need: u64, what: &str) -> Result<()> {
-    let absolute = std::path::absolute(folder)
-        .or_environment(|| format!("cannot resolve {}", folder.display()))?;
+pub fn require_space(directory: &Path, need: u64, what: &str) -> Result<()> {
+    let absolute = std::path::absolute(directory)
+        .or_environment(|| format!("cannot resolve {}", directory.display()))?;
     let Some(existing) = absolute.ancestors().find(|f| f.exists()) else { return Ok(()) };
     let stat = nix::sys::statvfs::statvfs(existing)
         .or_environment(|| format!("cannot ask {} for free space", existing.display()))?;

@@ -214,10 +214,10 @@ mod tests {
         let cluster = number(&file, 13) & 0xff;
         let root = data + (number(&file, 44) - 2) * cluster * 512;
         let place = (0..16).map(|n| root + n * 32).find(|at| number(&file, *at) == 0x2020_2044);
-        let folder = number(&file, place.expect("the directory D") + 26) & 0xffff;
+        let directory = number(&file, place.expect("the directory D") + 26) & 0xffff;
         for copy in 0..tables {
-            let at = table + copy * number(&file, 36) * 512 + folder * 4;
-            file.write_all_at(&(folder as u32).to_le_bytes(), at).unwrap();
+            let at = table + copy * number(&file, 36) * 512 + directory * 4;
+            file.write_all_at(&(directory as u32).to_le_bytes(), at).unwrap();
         }
         let error = read(file).unwrap_err();
         assert!(error.message.contains("form a loop"), "{error}");

@@ -32,7 +32,7 @@ use crate::base::error::{Context, Result};
 use crate::base::interrupt;
 use crate::base::progress::{Progress, Unit};
 use images::Machine;
-use state::{Folder, Held};
+use state::{Held, LabDirectory};
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -48,7 +48,7 @@ use watch::Watch;
 pub fn up(options: &Up, progress: &mut Progress) -> Result<()> {
     let (lab, machines) = images::read(&options.outputs)?;
     let chosen = images::choose(&machines, &options.nodes)?;
-    let mut held = Held::open(Folder::new(&options.state, &lab.name), &lab)?;
+    let mut held = Held::open(LabDirectory::new(&options.state, &lab.name), &lab)?;
     let on = held.state.running(chosen.iter().map(|m| &m.name))?;
     let off: Vec<&Machine> = chosen.iter().copied().filter(|m| !on.contains(&&m.name)).collect();
     if !off.is_empty()
@@ -56,7 +56,7 @@ pub fn up(options: &Up, progress: &mut Progress) -> Result<()> {
     {
         // What could not be taken down stays on record; the first error says more.
         if settle(&mut held).is_ok() && held.state.nodes.is_empty() {
-            held.folder.remove()?;
+            held.directory.remove()?;
         }
         return Err(error);
     }
@@ -73,17 +73,17 @@ fn wait_until_ready(
     machines: &[Machine],
     progress: &mut Progress,
 ) -> Result<()> {
-    let (folder, mut state) = (held.folder.clone(), held.state.clone());
+    let (directory, mut state) = (held.directory.clone(), held.state.clone());
     // Others may read and act while we wait.
     drop(held);
-    let mut watch = Watch::new(&folder, names, options.timeout);
+    let mut watch = Watch::new(&directory, names, options.timeout);
     loop {
         let failures = watch.run(&state, progress)?;
         if failures.is_empty() {
             break;
         }
         start::chooser(options)?.failed(&failures, progress)?;
-        let mut held = Held::existing(folder.clone())?;
+        let mut held = Held::existing(directory.clone())?;
         start::restart_emulated(options, &failures, &state, machines, &mut held)?;
         // A node that somebody removed meanwhile has ended, by what is known of it.
         state.nodes.append(&mut held.state.nodes.clone());
@@ -148,7 +148,7 @@ pub fn down(
 
 /// Presses a machine's power button; one that has stopped would not notice.
 fn press_power(held: &Held, name: &str, progress: &Progress) -> Result<()> {
-    let (node, directory) = (&held.state.nodes[name], held.folder.node(name));
+    let (node, directory) = (&held.state.nodes[name], held.directory.node(name));
     let Some(machine) = &node.machine else { return Ok(()) };
     let health = health::of(node, &directory)?;
     if !health.on {
@@ -179,14 +179,14 @@ pub fn destroy(
     let mut held = Held::existing(state::find(base, lab)?)?;
     for name in state::choose(&held.state, names)? {
         held.state.nodes[&name].machine.as_ref().map_or(Ok(()), handle::Machine::remove)?;
-        let folder = held.folder.node(&name);
-        state::remove(&folder)?;
+        let directory = held.directory.node(&name);
+        state::remove(&directory)?;
         held.state.nodes.remove(&name);
         progress.note(&format!("removed {name}; its image stays"));
     }
     settle(&mut held)?;
     if held.state.nodes.is_empty() {
-        held.folder.remove()?;
+        held.directory.remove()?;
     }
     Ok(())
 }
@@ -196,13 +196,13 @@ pub fn destroy(
 /// # Errors
 /// When the node is not known or not up.
 pub fn attach(base: &Path, lab: Option<&str>, name: &str) -> Result<()> {
-    let folder = state::find(base, lab)?;
-    let state = folder.read()?;
+    let directory = state::find(base, lab)?;
+    let state = directory.read()?;
     state::choose(&state, &[name.to_owned()])?;
     if let Some(handle::Machine::Libvirt(domain)) = &state.nodes[name].machine {
         return Err(domain.console().exec()).or_environment(|| "cannot start virsh".to_owned());
     }
-    console::attach(&folder.node(name), name)
+    console::attach(&directory.node(name), name)
 }
 
 /// Everything that a node's serial console has shown.
@@ -210,9 +210,9 @@ pub fn attach(base: &Path, lab: Option<&str>, name: &str) -> Result<()> {
 /// # Errors
 /// When the node is not known or its log cannot be read.
 pub fn console_log(base: &Path, lab: Option<&str>, name: &str) -> Result<Vec<u8>> {
-    let folder = state::find(base, lab)?;
-    state::choose(&folder.read()?, &[name.to_owned()])?;
-    let path = folder.console(name);
+    let directory = state::find(base, lab)?;
+    state::choose(&directory.read()?, &[name.to_owned()])?;
+    let path = directory.console(name);
     fs::read(&path).or_environment(|| format!("cannot read {}", path.display()))
 }
 
@@ -225,7 +225,7 @@ pub fn inside(base: &Path, name: &str) -> Result<Option<Command>> {
     if !state::labs(base).iter().any(|lab| lab == name) {
         return Ok(None);
     }
-    let network = Folder::new(base, name).read()?.network;
+    let network = LabDirectory::new(base, name).read()?.network;
     let Some(keeper) = network.as_ref().and_then(handle::Network::keeper) else { return Ok(None) };
     if !keeper.alive() {
         return Ok(None);
@@ -244,8 +244,8 @@ pub fn ssh(
     identity: Option<&Path>,
     words: &[String],
 ) -> Result<Command> {
-    let folder = state::find(base, lab)?;
-    let state = folder.read()?;
+    let directory = state::find(base, lab)?;
+    let state = directory.read()?;
     state::choose(&state, &[name.to_owned()])?;
-    ssh::command(&folder, &state, name, identity, words)
+    ssh::command(&directory, &state, name, identity, words)
 }

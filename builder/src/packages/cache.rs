@@ -26,7 +26,7 @@ mod survey;
 
 pub use clean::{Removal, Selection, clean};
 pub use dead::{LOG, REBUILD, TREE};
-pub use directory::{Folder, is_read_only, require_writable};
+pub use directory::{CacheDirectory, is_read_only, require_writable};
 pub use survey::{CacheEntry, CacheKind};
 
 /// Bytes that the cache may have after a build, unless the user says otherwise.

@@ -34,7 +34,7 @@ pub struct Repo {
     /// Where it is.
     pub medium: Arc<dyn Medium>,
     /// Its directory on the medium, empty for the medium's root.
-    pub folder: String,
+    pub directory: String,
     /// How many packages it holds.
     pub packages: u64,
     /// SHA-256 of its repomd.xml, lower-case hexadecimal.
@@ -54,11 +54,11 @@ pub struct Repo {
 
 impl Repo {
     /// A repository of which nothing has been read.
-    pub(crate) fn empty(id: &str, medium: &Arc<dyn Medium>, folder: &str) -> Self {
+    pub(crate) fn empty(id: &str, medium: &Arc<dyn Medium>, directory: &str) -> Self {
         Self {
             id: id.to_owned(),
             medium: medium.clone(),
-            folder: folder.to_owned(),
+            directory: directory.to_owned(),
             packages: 0,
             repomd_sha256: String::new(),
             priority: PRIORITY,
@@ -71,12 +71,12 @@ impl Repo {
 
     /// The path on the medium of something in the repository.
     pub fn path(&self, inside: &str) -> String {
-        if self.folder.is_empty() {
+        if self.directory.is_empty() {
             return inside.to_owned();
         }
         match on_disc(inside) {
-            (Some(number), inside) => path_on_disc(number, &format!("{}/{inside}", self.folder)),
-            (None, inside) => format!("{}/{inside}", self.folder),
+            (Some(number), inside) => path_on_disc(number, &format!("{}/{inside}", self.directory)),
+            (None, inside) => format!("{}/{inside}", self.directory),
         }
     }
 
@@ -85,8 +85,8 @@ impl Repo {
         format!(
             "{}{}{}",
             self.medium.location(),
-            if self.folder.is_empty() { "" } else { ": " },
-            self.folder
+            if self.directory.is_empty() { "" } else { ": " },
+            self.directory
         )
     }
 }
@@ -113,8 +113,8 @@ impl Catalog {
     /// An input error when there is none or one is damaged, a verification error when a checksum
     /// does not match.
     pub fn add(&mut self, medium: &Arc<dyn Medium>, prefer_id: Option<&str>) -> Result<()> {
-        let folders = medium.repositories()?;
-        if folders.is_empty() {
+        let directories = medium.repositories()?;
+        if directories.is_empty() {
             return Err(Error::input(format!(
                 "{} has no yum repository: no repodata/repomd.xml in its root or up to two \
                  directories below",
@@ -125,12 +125,12 @@ impl Catalog {
                  directory of RPMs",
             ));
         }
-        for folder in &folders {
+        for directory in &directories {
             let id = match prefer_id {
-                Some(id) if folders.len() == 1 => id.to_owned(),
-                _ => self.id_for(medium.as_ref(), folder),
+                Some(id) if directories.len() == 1 => id.to_owned(),
+                _ => self.id_for(medium.as_ref(), directory),
             };
-            self.add_repository(medium, folder, id)?;
+            self.add_repository(medium, directory, id)?;
         }
         Ok(())
     }
@@ -142,11 +142,11 @@ impl Catalog {
     pub fn add_repository(
         &mut self,
         medium: &Arc<dyn Medium>,
-        folder: &str,
+        directory: &str,
         id: String,
     ) -> Result<()> {
         interrupt::check()?;
-        let mut repo = Repo::empty(&id, medium, folder);
+        let mut repo = Repo::empty(&id, medium, directory);
         let repomd = medium.read(&repo.path("repodata/repomd.xml"), MOST_REPOMD)?;
         repo.repomd_sha256 = hex::encode(Sha256::digest(&repomd));
         let named = repo.parsed("repodata/repomd.xml", repomd::parse(&repomd))?;
@@ -198,11 +198,11 @@ impl Catalog {
     }
 
     /// An id from the directory's name or the medium's, made unique by a number.
-    fn id_for(&self, medium: &dyn Medium, folder: &str) -> String {
-        let name = if folder.is_empty() {
+    fn id_for(&self, medium: &dyn Medium, directory: &str) -> String {
+        let name = if directory.is_empty() {
             medium.name()
         } else {
-            folder.rsplit('/').next().unwrap_or(folder).to_owned()
+            directory.rsplit('/').next().unwrap_or(directory).to_owned()
         };
         let name: String = name
             .chars()
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_repodata_is_named() {
+    fn a_directory_without_repodata_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let medium = crate::packages::media::open(dir.path().to_str().unwrap()).unwrap();
         let error = Catalog::default().add(&medium, None).unwrap_err();

@@ -20,7 +20,7 @@ use crate::provenance::manifest::{self, Output};
 use crate::tree;
 use crate::tree::bootloader;
 use formats::qcow2::{self, Backing, Compression};
-use formats::tree::{Content::Dir as Folder, Entry, Tree};
+use formats::tree::{Content::Dir as Directory, Entry, Tree};
 use formats::{archive, vhd, vmdk};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -128,12 +128,12 @@ fn mount_points(layout: &Layout, time: i64, tree: &mut Tree) {
     for (_, files) in layout.filesystems() {
         let mount = files.mount.trim_matches('/');
         if !mount.is_empty() && tree.get(mount).is_none() {
-            tree.put(mount, Entry::new(0o755, time, Folder));
+            tree.put(mount, Entry::new(0o755, time, Directory));
         }
         let lost_found = format!("{mount}/lost+found");
         let lost_found = lost_found.trim_start_matches('/');
         if files.format == layout::Format::Ext4 && tree.get(lost_found).is_none() {
-            tree.put(lost_found, Entry::new(0o700, time, Folder));
+            tree.put(lost_found, Entry::new(0o700, time, Directory));
         }
     }
 }

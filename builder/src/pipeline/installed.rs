@@ -72,9 +72,9 @@ fn install_tree(
         reporter.progress.note("installed tree from the cache; rpm does not run");
     }
     context.access.network.cache.use_entry(&trees.place(&digest))?;
-    let tree = trees.get(&digest, |folder| {
+    let tree = trees.get(&digest, |directory| {
         let (files, signatures) = fetched(context, checks, false, reporter.progress)?;
-        signatures::keep(&signatures, folder)?;
+        signatures::keep(&signatures, directory)?;
         let packages: Vec<PackageFile> = files
             .into_iter()
             .zip(&plan.packages)
@@ -90,9 +90,9 @@ fn install_tree(
             silence: options.post_limit,
         };
         reporter.progress.stage("installing packages by the image's own rpm", Unit::Packages);
-        install::install(&job, folder, reporter)?;
+        install::install(&job, directory, reporter)?;
         let files: Vec<&Path> = packages.iter().map(|p| p.path.as_path()).collect();
-        inventory::write(folder, &files)
+        inventory::write(directory, &files)
     })?;
     if let Some(signatures) = signatures::kept(plan, checks, &tree) {
         return Ok((tree, signatures));

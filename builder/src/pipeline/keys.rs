@@ -152,13 +152,14 @@ fn add_url(ring: &mut Keyring, url: &str, repo: &Repo, network: &Network) -> Res
 /// The publisher's keys next to the repository and at the top of its medium.
 fn on_medium(repo: &Repo) -> Result<Keyring> {
     let mut ring = Keyring::default();
-    let mut folders = vec![repo.folder.as_str()];
-    if !repo.folder.is_empty() {
-        folders.push("");
+    let mut directories = vec![repo.directory.as_str()];
+    if !repo.directory.is_empty() {
+        directories.push("");
     }
-    for folder in folders {
-        for name in repo.medium.files(folder)?.iter().filter(|n| n.starts_with(PREFIX)) {
-            let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
+    for directory in directories {
+        for name in repo.medium.files(directory)?.iter().filter(|n| n.starts_with(PREFIX)) {
+            let path =
+                if directory.is_empty() { name.clone() } else { format!("{directory}/{name}") };
             let bytes = repo.medium.read(&path, MOST_BYTES)?;
             ring.add(&format!("{}: {path}", repo.medium.location()), &bytes)?;
         }

@@ -5,7 +5,7 @@
 use crate::base::durable;
 use crate::base::error::{Context, Result};
 use crate::base::terminal::printable;
-use crate::packages::cache::{self, Folder};
+use crate::packages::cache::{self, CacheDirectory};
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{self, File};
 use std::io::Write;
@@ -25,15 +25,15 @@ impl Log {
     ///
     /// # Errors
     /// An environment error when it cannot be written.
-    pub fn create(cache: &Folder) -> Result<Self> {
+    pub fn create(cache: &CacheDirectory) -> Result<Self> {
         if cache.is_read_only() {
             return Self::temporary();
         }
-        let folder = cache.private_part("logs")?;
-        let what = || format!("cannot write to the cache {}", folder.display());
+        let directory = cache.private_part("logs")?;
+        let what = || format!("cannot write to the cache {}", directory.display());
         loop {
             let prefix = format!("{}{}-", cache::LOG, std::process::id());
-            let (file, path) = new(&folder, &prefix).or_environment(what)?;
+            let (file, path) = new(&directory, &prefix).or_environment(what)?;
             let other = file.try_clone().or_environment(what)?;
             let lock = Flock::lock(other, FlockArg::LockExclusiveNonblock).ok();
             // Before it was locked somebody may have taken it for a killed build's.
@@ -44,9 +44,9 @@ impl Log {
     }
 
     fn temporary() -> Result<Self> {
-        let folder = std::env::temp_dir();
-        let (file, path) = new(&folder, "imgbuild-build-")
-            .or_environment(|| format!("cannot write the log to {}", folder.display()))?;
+        let directory = std::env::temp_dir();
+        let (file, path) = new(&directory, "imgbuild-build-")
+            .or_environment(|| format!("cannot write the log to {}", directory.display()))?;
         Ok(Self { path, file, lock: None, lines: 0 })
     }
 
@@ -93,7 +93,7 @@ impl Log {
 }
 
 /// A private file of a new name.
-fn new(folder: &Path, prefix: &str) -> std::io::Result<(File, PathBuf)> {
-    let file = tempfile::Builder::new().prefix(prefix).suffix(".log").tempfile_in(folder)?;
+fn new(directory: &Path, prefix: &str) -> std::io::Result<(File, PathBuf)> {
+    let file = tempfile::Builder::new().prefix(prefix).suffix(".log").tempfile_in(directory)?;
     Ok(file.keep()?)
 }

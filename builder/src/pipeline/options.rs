@@ -1,6 +1,6 @@
 //! What a build is to do.
 
-use crate::packages::cache::Folder;
+use crate::packages::cache::CacheDirectory;
 use crate::packages::media::{Access, Network, Variables};
 use crate::plan::Plan;
 use crate::tree::Cache;
@@ -46,7 +46,7 @@ impl Select {
         if let Some(releasever) = &self.releasever {
             variables.releasever.clone_from(releasever);
         }
-        let cache = Arc::new(Folder::new(&self.cache));
+        let cache = Arc::new(CacheDirectory::new(&self.cache));
         Access { network: Network { cache, offline: self.offline }, variables }
     }
 

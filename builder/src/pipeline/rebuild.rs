@@ -58,7 +58,7 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<VerifyRepor
     let what = || format!("cannot use the cache {}", request.cache.display());
     cache::require_writable(&request.cache, "the image that is built to be compared")?;
     durable::create_dir_all(&request.cache, private::public_mode(0o755)).or_environment(what)?;
-    let folder = Scratch::new(&request.cache, cache::REBUILD).or_environment(what)?;
+    let directory = Scratch::new(&request.cache, cache::REBUILD).or_environment(what)?;
     let mut select = Select::of_plan(
         &manifest.plan,
         request.directory.clone(),
@@ -73,7 +73,7 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<VerifyRepor
     let options = BuildOptions {
         select,
         plan: Some(manifest.plan.clone()),
-        output: folder.path().to_owned(),
+        output: directory.path().to_owned(),
         force: false,
         cache_limit: u64::MAX,
         firstboot: request.firstboot.clone(),
@@ -81,7 +81,7 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<VerifyRepor
         post_limit: POST_LIMIT,
     };
     build(&options, progress)?;
-    let again = folder.path().join(&name);
+    let again = directory.path().join(&name);
     let differences = compare(image, &again, output.size, progress)?;
     progress.finish();
     Ok(VerifyReport {
@@ -98,7 +98,7 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<VerifyRepor
 
 fn same_secrets(manifest: &Manifest, state: &Path) -> Result<()> {
     if !Store::exists(state, &manifest.plan.lab.name) {
-        let directory = Store::folder(state, &manifest.plan.lab.name);
+        let directory = Store::directory(state, &manifest.plan.lab.name);
         return Err(Error::input(format!(
             "the secrets in the image are not in {}",
             directory.display()

@@ -11,7 +11,7 @@ use super::{disks, installed, keys, overlay, role};
 use crate::base::error::Result;
 use crate::base::progress::Progress;
 use crate::lab::secrets::{NodeSecrets, Store};
-use crate::packages::cache::{self, CacheKind, Folder, Selection};
+use crate::packages::cache::{self, CacheDirectory, CacheKind, Selection};
 use crate::plan::Plan;
 use crate::spec::show_size;
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ fn build_images(options: &BuildOptions, reporter: &mut Reporter<'_>) -> Result<(
 /// See [`crate::base::error::Error`]; nothing is left in the output directory then.
 pub fn build(options: &BuildOptions, progress: &mut Progress) -> Result<()> {
     let started = SystemTime::now();
-    let cache = Folder::new(&options.select.cache);
+    let cache = CacheDirectory::new(&options.select.cache);
     let mut log = Log::create(&cache)?;
     if let Some(place) = log.elsewhere() {
         progress.note(&format!(
@@ -87,8 +87,8 @@ pub fn build(options: &BuildOptions, progress: &mut Progress) -> Result<()> {
 
 /// Keeps the cache within bounds. That it cannot be is not a reason for a build to fail.
 fn trim(options: &BuildOptions, started: SystemTime, progress: &Progress) {
-    let folder = Folder::new(&options.select.cache);
-    if folder.is_read_only() {
+    let directory = CacheDirectory::new(&options.select.cache);
+    if directory.is_read_only() {
         return;
     }
     let selection = Selection {
@@ -96,7 +96,7 @@ fn trim(options: &BuildOptions, started: SystemTime, progress: &Progress) {
         keep: options.cache_limit,
         unused_since: Some(started),
     };
-    match cache::clean(&folder, &selection, false) {
+    match cache::clean(&directory, &selection, false) {
         Ok(removals) => {
             let bytes: u64 = removals.iter().filter(|r| r.removed).map(|r| r.entry.bytes).sum();
             if bytes > 0 {
@@ -121,8 +121,9 @@ fn secrets(
     let store = Store::open(&options.state, lab)?;
     let (secrets, made) = store.of_nodes(&context.spec.all_nodes)?;
     if made {
-        let folder = Store::folder(&options.state, lab);
-        progress.note(&format!("created secrets of the lab {lab}, kept in {}", folder.display()));
+        let directory = Store::directory(&options.state, lab);
+        progress
+            .note(&format!("created secrets of the lab {lab}, kept in {}", directory.display()));
     }
     Ok(secrets)
 }

@@ -36,21 +36,21 @@ pub struct Role {
     pub contexts: Option<Contexts>,
 }
 
-/// Creates it from the installed tree in `folder`.
+/// Creates it from the installed tree in `directory`.
 ///
 /// # Errors
 /// A build error, of a failed `%post` too; an input error of the kickstart's accounts.
 pub fn make(
     options: &BuildOptions,
     context: &BuildContext,
-    folder: &Path,
+    directory: &Path,
     firstboot: &Firstboot,
     reporter: &mut Reporter<'_>,
 ) -> Result<Role> {
     let plan = &context.plan;
     let facts = overlay::facts(context);
     reporter.progress.stage("reading the installed tree", Unit::Steps);
-    let mut root = folder.join(place::ROOT);
+    let mut root = directory.join(place::ROOT);
     let mut tree = tree::scan(&root, plan.time)?;
     overlay::role(context, firstboot, &facts, &mut tree)?;
     let settings = Settings {
@@ -125,9 +125,9 @@ fn scripted(
         require_space(&options.select.cache, size, "a copy of the installed tree for %post")?;
     }
     context.access.network.cache.use_entry(&trees.place(digest))?;
-    trees.get(digest, |folder| {
-        let root = folder.join(place::ROOT);
-        fs::create_dir(&root).or_build(|| format!("cannot write to {}", folder.display()))?;
+    trees.get(digest, |directory| {
+        let root = directory.join(place::ROOT);
+        fs::create_dir(&root).or_build(|| format!("cannot write to {}", directory.display()))?;
         reporter.progress.stage("copying the installed tree for %post", Unit::Bytes);
         let total = tree.entries.values().map(Entry::size).sum();
         tree::write(tree, &root, &mut |done| reporter.progress.at(done, total, ""))?;

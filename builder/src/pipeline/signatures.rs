@@ -118,16 +118,16 @@ fn hint(refused: &[(&PlanPackage, Refusal)], repositories: &[&str]) -> String {
 ///
 /// # Errors
 /// An environment error when it cannot be written.
-pub fn keep(signatures: &Signatures, folder: &Path) -> Result<()> {
-    let what = || format!("cannot write to {}", folder.display());
+pub fn keep(signatures: &Signatures, directory: &Path) -> Result<()> {
+    let what = || format!("cannot write to {}", directory.display());
     let json = serde_json::to_vec(signatures).or_environment(what)?;
-    durable::replace(&folder.join(RECORD), &json).or_environment(what)
+    durable::replace(&directory.join(RECORD), &json).or_environment(what)
 }
 
 /// The record of a cached tree, if it answers what is asked now: every package that has to be
 /// signed was, by a key that still counts.
-pub fn kept(plan: &Plan, checks: &[Check], folder: &Path) -> Option<Signatures> {
-    let bytes = fs::read(folder.join(RECORD)).ok()?;
+pub fn kept(plan: &Plan, checks: &[Check], directory: &Path) -> Option<Signatures> {
+    let bytes = fs::read(directory.join(RECORD)).ok()?;
     let signatures: Signatures = serde_json::from_slice(&bytes).ok()?;
     let rings = rings(checks);
     let now = now();

@@ -119,7 +119,7 @@ fn one(repository: &LabRepository, access: &Access, notes: &mut Vec<String>) -> 
         }
     };
     source.id = Some(repository.id.clone());
-    source.folder = repository.directory.clone().or(source.folder);
+    source.directory = repository.directory.clone().or(source.directory);
     Ok(source)
 }
 
@@ -137,8 +137,10 @@ fn read(sources: &[Source], notes: &mut Vec<String>) -> Result<(Catalog, bool)> 
             .hint("give one of them another id, or leave one out"));
         }
         let before = catalog.repos.len();
-        let added = match (&source.folder, &source.id) {
-            (Some(folder), Some(id)) => catalog.add_repository(&source.medium, folder, id.clone()),
+        let added = match (&source.directory, &source.id) {
+            (Some(directory), Some(id)) => {
+                catalog.add_repository(&source.medium, directory, id.clone())
+            }
             (_, id) => catalog.add(&source.medium, id.as_deref()),
         };
         match added {

@@ -96,9 +96,9 @@ pub fn users_script() -> String {
 
 /// Takes the entry to start from `/boot/grub2/grubenv`, where `grub2-set-default`,
 /// `grub2-reboot` and `grubby` put it: the one for the next start only before the saved one.
-/// `$root` is the filesystem with /boot, in whose `folder` that is.
-fn chosen_entry(folder: &str) -> String {
-    let file = format!("($root){folder}/grub2/grubenv");
+/// `$root` is the filesystem with /boot, in whose `directory` that is.
+fn chosen_entry(directory: &str) -> String {
+    let file = format!("($root){directory}/grub2/grubenv");
     format!(
         "if [ -s {file} ]; then\n  load_env -f {file}\nfi\n\
          if [ \"${{next_entry}}\" ]; then\n  set default=\"${{next_entry}}\"\n  set next_entry=\n  \
@@ -111,14 +111,14 @@ fn chosen_entry(folder: &str) -> String {
 /// configuration, under UEFI in the EFI system partition. EL7 links `/boot/grub2/grubenv` to
 /// that one; for GRUB under BIOS, which follows no link into another filesystem, it is a file.
 pub fn saved_entry_script(layout: &Layout) -> String {
-    let Some((_, boot, folder)) = layout.boot() else { return String::new() };
+    let Some((_, boot, directory)) = layout.boot() else { return String::new() };
     format!(
         "#!/bin/sh -e\n# Written by imgbuild: under UEFI as well, /boot/grub2/grubenv says what \
          starts.\n[ \"$GRUB_DEFAULT\" = saved ] || exit 0\ncat << \"EOF\"\n\
          if [ \"$grub_platform\" = efi ]; then\n\
          search --no-floppy --fs-uuid --set=root {}\n{}fi\nEOF\n",
         boot.uuid,
-        chosen_entry(folder)
+        chosen_entry(directory)
     )
 }
 
@@ -138,8 +138,8 @@ pub fn grub_module(format: Format) -> &'static str {
 
 /// The configuration embedded in core.img (GRUB manual, "Embedded configuration").
 pub fn early(layout: &Layout) -> String {
-    let Some((_, files, folder)) = layout.boot() else { return String::new() };
-    format!("search.fs_uuid {} root\nset prefix=($root){folder}/grub2\n", files.uuid)
+    let Some((_, files, directory)) = layout.boot() else { return String::new() };
+    format!("search.fs_uuid {} root\nset prefix=($root){directory}/grub2\n", files.uuid)
 }
 
 /// A `grub.cfg` in the form that `grubby` edits when a kernel package is updated.
@@ -153,12 +153,12 @@ pub fn grub(
     loader: &str,
     initrd: &str,
 ) -> String {
-    let Some((_, boot, folder)) = layout.boot() else { return String::new() };
+    let Some((_, boot, directory)) = layout.boot() else { return String::new() };
     let root = layout.mounted("/").map(|(device, _)| device.source()).unwrap_or_default();
     let Settings { title, timeout, .. } = settings;
     let arguments = arguments(layout, &settings.arguments);
     let (release, uuid, module) = (&kernel.release, &boot.uuid, grub_module(boot.format));
-    let chosen = chosen_entry(folder);
+    let chosen = chosen_entry(directory);
     format!(
         "# Written by imgbuild; grub2-mkconfig replaces it, grubby edits it.\n\
          if [ ! -f $prefix/grub.cfg ]; then\n  set prefix=$config_directory\nfi\n\
@@ -170,8 +170,8 @@ pub fn grub(
          menuentry '{title} ({release})' --class os --unrestricted {{\n\
          \tinsmod gzio\n\tinsmod part_gpt\n\tinsmod {module}\n\
          \tsearch --no-floppy --fs-uuid --set=root {uuid}\n\
-         \t{loader} {folder}/vmlinuz-{release} root={root} ro {arguments}\n\
-         \t{initrd} {folder}/initramfs-{release}.img\n}}\n"
+         \t{loader} {directory}/vmlinuz-{release} root={root} ro {arguments}\n\
+         \t{initrd} {directory}/initramfs-{release}.img\n}}\n"
     )
 }
 

@@ -54,7 +54,7 @@ pub fn role_files(spec: &Spec, facts: &Facts) -> Vec<NodeFile> {
         files.push(NodeFile::text("/etc/adjtime", 0o644, system::adjtime(timezone.utc)));
     }
     if !spec.authorized_keys.is_empty() {
-        files.push(NodeFile::folder(node_files::ROOT_SSH, 0o700));
+        files.push(NodeFile::directory(node_files::ROOT_SSH, 0o700));
         let text = format!("{}\n", spec.authorized_keys.join("\n"));
         files.push(NodeFile::text(node_files::AUTHORIZED_KEYS, 0o600, text));
     }

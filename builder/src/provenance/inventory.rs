@@ -29,11 +29,11 @@ pub struct About {
     pub source: String,
 }
 
-/// Reads the headers of package files and writes what they say next to the tree in `folder`.
+/// Reads the headers of package files and writes what they say next to the tree in `directory`.
 ///
 /// # Errors
 /// An input error for a package that cannot be read, a build error when writing fails.
-pub fn write(folder: &Path, packages: &[&Path]) -> Result<()> {
+pub fn write(directory: &Path, packages: &[&Path]) -> Result<()> {
     let about: Vec<About> = packages
         .par_iter()
         .map(|path| {
@@ -48,17 +48,17 @@ pub fn write(folder: &Path, packages: &[&Path]) -> Result<()> {
             })
         })
         .collect::<Result<_>>()?;
-    let place = folder.join(FILE);
+    let place = directory.join(FILE);
     let text = serde_json::to_vec(&about).or_build(|| "packages".to_owned())?;
     fs::write(&place, text).or_build(|| format!("cannot write {}", place.display()))
 }
 
-/// What is known of the plan's packages, in the plan's order, from the tree in `folder`.
+/// What is known of the plan's packages, in the plan's order, from the tree in `directory`.
 ///
 /// # Errors
 /// A build error when it does not exist or lacks one of them.
-pub fn read(folder: &Path, packages: &[plan::PlanPackage]) -> Result<Vec<About>> {
-    let place = folder.join(FILE);
+pub fn read(directory: &Path, packages: &[plan::PlanPackage]) -> Result<Vec<About>> {
+    let place = directory.join(FILE);
     let what = || format!("cannot read {}", place.display());
     let text = fs::read(&place).or_build(what)?;
     let mut all: std::collections::HashMap<String, About> =

@@ -71,14 +71,14 @@ pub fn core_image(
     log: &mut dyn FnMut(&str),
 ) -> Result<Vec<u8>> {
     const INSIDE: &str = "/mnt";
-    let Some((_, boot, folder)) = layout.boot() else {
+    let Some((_, boot, directory)) = layout.boot() else {
         return Err(Error::build("the layout has no root filesystem"));
     };
     let what = || format!("cannot write to {}", scratch.display());
     fs::write(scratch.join("early.cfg"), boot_config::early(layout)).or_build(what)?;
     let mut command: Vec<String> = ["grub2-mkimage", "-O", "i386-pc", "-d"].map(Into::into).into();
     command.extend([format!("/{GRUB_PC}"), "-c".into(), format!("{INSIDE}/early.cfg")]);
-    command.extend(["-p".into(), format!("{folder}/grub2"), "-o".into()]);
+    command.extend(["-p".into(), format!("{directory}/grub2"), "-o".into()]);
     command.push(format!("{INSIDE}/core.img"));
     let module = boot_config::grub_module(boot.format);
     command.extend(["biosdisk", "part_gpt", module, "search_fs_uuid", "normal"].map(Into::into));
@@ -147,7 +147,7 @@ pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<
     // By these names grubby and people find it; EL7's packages bring them.
     let link =
         |target: String| Entry::new(0o777, settings.time, Content::Symlink(target.into_bytes()));
-    let efi = vendors.first().map(|folder| format!("../{ESP}{folder}/grub.cfg"));
+    let efi = vendors.first().map(|directory| format!("../{ESP}{directory}/grub.cfg"));
     for (path, target) in
         [("etc/grub2.cfg", Some("../boot/grub2/grub.cfg".to_owned())), ("etc/grub2-efi.cfg", efi)]
     {
@@ -166,7 +166,7 @@ fn vendors(root: &Tree) -> Result<Vec<String>> {
     let names = root.entries.keys().filter_map(|p| std::str::from_utf8(p).ok());
     let vendors: Vec<String> = names
         .filter_map(|p| p.strip_prefix(ESP)?.strip_suffix("/grubx64.efi").map(str::to_owned))
-        .filter(|folder| !folder.eq_ignore_ascii_case("EFI/BOOT"))
+        .filter(|directory| !directory.eq_ignore_ascii_case("EFI/BOOT"))
         .collect();
     if root.get(&format!("{ESP}EFI/BOOT/BOOTX64.EFI")).is_none() || vendors.is_empty() {
         return Err(Error::build(

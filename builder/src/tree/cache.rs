@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 /// so nobody but their owner can reach them.
 #[derive(Clone, Debug)]
 pub struct Cache {
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl Cache {
-    /// Over `folder`, which need not exist.
-    pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+    /// Over `directory`, which need not exist.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into() }
     }
 
     /// The tree of this digest: from the cache, or created by `make` in a directory that is removed
@@ -29,23 +29,24 @@ impl Cache {
     /// What `make` fails with, or an environment error about the cache directory.
     pub fn get(&self, digest: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
         let place = self.place(digest);
-        let what = || format!("cannot use the cache {}", self.folder.display());
-        if cache::is_read_only(&self.folder) {
-            let missing = || cache::require_writable(&self.folder, &format!("the tree {digest}"));
+        let what = || format!("cannot use the cache {}", self.directory.display());
+        if cache::is_read_only(&self.directory) {
+            let missing =
+                || cache::require_writable(&self.directory, &format!("the tree {digest}"));
             return if place.is_dir() { Ok(place) } else { missing().map(|()| place) };
         }
-        private::own_dir(&self.folder).or_environment(what)?;
-        let lock = private::open_lock(&self.folder.join("lock")).or_environment(what)?;
+        private::own_dir(&self.directory).or_environment(what)?;
+        let lock = private::open_lock(&self.directory.join("lock")).or_environment(what)?;
         let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, e)| match e {
             nix::errno::Errno::EINTR => Error::interrupted(),
             e => Error::environment(format!("{}: {e}", what())),
         })?;
-        private::remove_dead(&self.folder, cache::TREE);
+        private::remove_dead(&self.directory, cache::TREE);
         if place.is_dir() {
             private::restrict(&place, private::DIRECTORY).or_environment(what)?;
             return Ok(place);
         }
-        let temporary = Scratch::new(&self.folder, cache::TREE).or_environment(what)?;
+        let temporary = Scratch::new(&self.directory, cache::TREE).or_environment(what)?;
         make(temporary.path())?;
         // A tree that exists is trusted: all of it has to be on the disk before its name is.
         durable::sync_filesystem(temporary.path()).or_environment(what)?;
@@ -58,8 +59,10 @@ impl Cache {
     /// the disk, so it has another name.
     pub fn place(&self, digest: &str) -> PathBuf {
         match userns::id_maps() {
-            None => self.folder.join(digest),
-            Some(maps) => self.folder.join(hex::encode(Sha256::digest(digest.to_owned() + &maps))),
+            None => self.directory.join(digest),
+            Some(maps) => {
+                self.directory.join(hex::encode(Sha256::digest(digest.to_owned() + &maps)))
+            }
         }
     }
 

@@ -39,14 +39,14 @@ pub mod place {
     pub const ROOT: &str = "root";
 }
 
-/// Installs into `folder/root`.
+/// Installs into `directory/root`.
 ///
 /// # Errors
 /// A build error with the end of the failing program's output.
-pub fn install(job: &Job, folder: &Path, listener: &mut dyn Listener) -> Result<()> {
-    let root = folder.join(place::ROOT);
+pub fn install(job: &Job, directory: &Path, listener: &mut dyn Listener) -> Result<()> {
+    let root = directory.join(place::ROOT);
     prepare(&root).or_build(|| format!("cannot prepare {}", root.display()))?;
-    transaction(job, folder, &root, listener)?;
+    transaction(job, directory, &root, listener)?;
     let run = |listener: &mut dyn Listener, command: &[&str]| {
         let mut sandbox = Sandbox::new(&root, command.iter().copied());
         sandbox.environment = environment(job.time);
@@ -89,13 +89,13 @@ fn catalog(root: &Path, listener: &mut dyn Listener) -> Result<()> {
 /// kernel's scriptlet runs it. Modes are set, whatever the user's umask is.
 fn prepare(root: &Path) -> std::io::Result<()> {
     let mode = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode));
-    let mut folder = root.to_owned();
+    let mut directory = root.to_owned();
     for part in ["", "etc", "dracut.conf.d"] {
-        folder.push(part);
-        fs::create_dir(&folder)?;
-        mode(&folder, 0o755)?;
+        directory.push(part);
+        fs::create_dir(&directory)?;
+        mode(&directory, 0o755)?;
     }
-    let file = folder.join("imgbuild.conf");
+    let file = directory.join("imgbuild.conf");
     fs::write(
         &file,
         "# The initramfs serves any machine, not the one that built it.\nhostonly=\"no\"\n",
@@ -104,18 +104,23 @@ fn prepare(root: &Path) -> std::io::Result<()> {
 }
 
 /// The whole transaction at once, by the rpm of the bootstrap root.
-fn transaction(job: &Job, folder: &Path, root: &Path, listener: &mut dyn Listener) -> Result<()> {
+fn transaction(
+    job: &Job,
+    directory: &Path,
+    root: &Path,
+    listener: &mut dyn Listener,
+) -> Result<()> {
     let total = job.packages.len() as u64;
     listener.at(0, total, "unpacking rpm and what it needs");
     let bootstrap = tempfile::Builder::new()
         .prefix("bootstrap-")
-        .tempdir_in(folder)
-        .or_environment(|| format!("cannot write to {}", folder.display()))?;
+        .tempdir_in(directory)
+        .or_environment(|| format!("cannot write to {}", directory.display()))?;
     let closure: Vec<&Path> =
         job.packages.iter().filter(|p| p.bootstrap).map(|p| p.path.as_path()).collect();
     bootstrap::unpack(&closure, bootstrap.path())?;
 
-    let packages = packages::gather(job.packages, folder)?;
+    let packages = packages::gather(job.packages, directory)?;
     // Digests were checked against the repositories' metadata before; rpm has no keys yet.
     // /proc and /sys are mounts, which a user namespace may not give owners: rpm leaves them
     // alone, with and without root, so that its database is the same.
@@ -135,7 +140,7 @@ fn transaction(job: &Job, folder: &Path, root: &Path, listener: &mut dyn Listene
     sandbox.devices = have_devices(job.packages)?;
     sandbox.api_roots.push(TARGET.to_owned());
     sandbox.binds.push(Bind { host: root.to_owned(), inside: TARGET.to_owned(), read_only: false });
-    let host = packages.folder()?;
+    let host = packages.directory()?;
     sandbox.binds.push(Bind { host, inside: PACKAGES.to_owned(), read_only: true });
     let mut done = 0;
     sandbox.must(&mut |line| {

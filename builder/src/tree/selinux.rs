@@ -102,7 +102,7 @@ impl Contexts {
 /// `None` for a further name of a file: the label is the file's.
 fn kind(content: &Content) -> Option<SeFileKind> {
     Some(match content {
-        Content::Dir => SeFileKind::Folder,
+        Content::Dir => SeFileKind::Directory,
         Content::File { .. } | Content::Bytes(_) => SeFileKind::File,
         Content::Symlink(_) => SeFileKind::Link,
         Content::CharDevice { .. } => SeFileKind::CharDevice,
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(file("/opt/etc/passwd"), Some("fixed"));
         assert_eq!(file("/opt/etcetera"), None);
         assert_eq!(contexts.lookup(b"/etc/x", SeFileKind::Link), Some("link"));
-        assert_eq!(contexts.lookup(b"/etc/p", SeFileKind::Folder), Some("etc"));
+        assert_eq!(contexts.lookup(b"/etc/p", SeFileKind::Directory), Some("etc"));
     }
 
     #[test]

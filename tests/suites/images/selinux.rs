@@ -39,7 +39,7 @@ fn labels_are_those_of_libselinux() {
     let mut differing = Vec::new();
     for (name, kind) in [
         ("file", SeFileKind::File),
-        ("dir", SeFileKind::Folder),
+        ("dir", SeFileKind::Directory),
         ("lnk_file", SeFileKind::Link),
         ("sock_file", SeFileKind::Socket),
         ("chr_file", SeFileKind::CharDevice),

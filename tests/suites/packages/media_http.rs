@@ -1,7 +1,7 @@
 //! Fetching from servers that misbehave, in a network namespace of the test's own.
 
 use builder::base::error::{Class, Error};
-use builder::packages::cache::Folder;
+use builder::packages::cache::CacheDirectory;
 use builder::packages::checksum::{Checksum, Known};
 use builder::packages::media::http::{Http, ProxyChoice, Settings};
 use builder::packages::media::{Medium, Network, keep};
@@ -44,7 +44,7 @@ impl Lab {
     }
 
     fn network(&self) -> Network {
-        Network { cache: Arc::new(Folder::new(self.cache.path())), offline: false }
+        Network { cache: Arc::new(CacheDirectory::new(self.cache.path())), offline: false }
     }
 
     /// Fetches `x.rpm` from the first of `urls` that gives it, and checks what came.

@@ -33,17 +33,17 @@ fn qemu_img_reads_the_same() {
 
 #[test]
 fn an_overlay_holds_what_differs() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let size = 64 << 20;
     let base_raw = raw(size);
-    let base = File::create_new(folder.path().join("base.qcow2")).unwrap();
+    let base = File::create_new(directory.path().join("base.qcow2")).unwrap();
     write(base_raw.as_file(), &base, Compression::Zlib(1), None, &mut |_, _| true).unwrap();
     let node_raw = raw(size);
     // A change, an addition, and zeros in the place of something.
     node_raw.as_file().write_all_at(b"another name", 120_000).unwrap();
     node_raw.as_file().write_all_at(b"new", 40 << 20).unwrap();
     node_raw.as_file().write_all_at(&vec![0; 400_000], 2 << 20).unwrap();
-    let overlay = folder.path().join("node.qcow2");
+    let overlay = directory.path().join("node.qcow2");
     let out = File::create_new(&overlay).unwrap();
     let backing = Backing { name: "base.qcow2", format: "qcow2" };
     let with = Some((backing, base_raw.as_file()));
@@ -59,10 +59,10 @@ fn an_overlay_holds_what_differs() {
 
 #[test]
 fn an_empty_overlay_is_a_disk_to_write_to() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let size = (50 << 30) + 512;
     let base = raw(size);
-    let path = folder.path().join("overlay.qcow2");
+    let path = directory.path().join("overlay.qcow2");
     let backing = Backing { name: text(base.path()), format: "raw" };
     overlay(&File::create_new(&path).unwrap(), size, backing).unwrap();
     assert!(qemu_img(&["check", text(&path)]).contains("No errors"));
@@ -109,8 +109,8 @@ fn read(image: &Path) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
 fn what_qemu_img_wrote_is_read() {
     let raw = raw((8 << 20) + 512);
     let expected = std::fs::read(raw.path()).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let image = folder.path().join("image");
+    let directory = tempfile::tempdir().unwrap();
+    let image = directory.path().join("image");
     let (from, to) = (raw.path().to_str().unwrap(), image.to_str().unwrap());
     for options in ["compat=0.10", "cluster_size=512", "cluster_size=2M", "compression_type=zstd"] {
         for compress in [&[][..], &["-c"]] {
@@ -122,7 +122,7 @@ fn what_qemu_img_wrote_is_read() {
         }
     }
     // On top of it, an overlay that QEMU wrote to.
-    let overlay = folder.path().join("overlay");
+    let overlay = directory.path().join("overlay");
     let over = overlay.to_str().unwrap();
     qemu_img(&["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", "image", over]);
     let wrote = Command::new("qemu-io")
@@ -130,7 +130,7 @@ fn what_qemu_img_wrote_is_read() {
         .output()
         .expect("Debian package qemu-utils");
     assert!(wrote.status.success(), "{wrote:?}");
-    let flat = folder.path().join("flat");
+    let flat = directory.path().join("flat");
     qemu_img(&["convert", "-O", "raw", over, flat.to_str().unwrap()]);
     assert!(read(&overlay).unwrap() == std::fs::read(flat).unwrap());
 }

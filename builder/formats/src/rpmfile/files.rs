@@ -144,18 +144,18 @@ fn paths(header: &Header) -> Result<Vec<Vec<u8>>, Malformed> {
     if count > MOST_FILES {
         return Err(Malformed::header(format!("{count} files are more than any package has")));
     }
-    let folders: Vec<&[u8]> = header.strings(tag::DIR_NAMES).take(MOST_FILES).collect();
+    let directories: Vec<&[u8]> = header.strings(tag::DIR_NAMES).take(MOST_FILES).collect();
     let mut bytes = 0;
     let join = |(name, index): (&[u8], u64)| {
-        let folder = folders.get(index as usize).ok_or_else(|| {
-            Malformed::header(format!("directory {index} of {} is named", folders.len()))
+        let directory = directories.get(index as usize).ok_or_else(|| {
+            Malformed::header(format!("directory {index} of {} is named", directories.len()))
         })?;
-        let length = folder.len() + name.len();
+        let length = directory.len() + name.len();
         bytes += length;
         if length > LONGEST_PATH || bytes > MOST_PATH_BYTES {
             return Err(Malformed::header("a file's path is longer than a path can be".to_owned()));
         }
-        Ok([folder, name].concat())
+        Ok([directory, name].concat())
     };
     header.strings(tag::BASE_NAMES).zip(header.numbers(tag::DIR_INDEXES)).map(join).collect()
 }

@@ -11,10 +11,14 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-/// Reads every package of `folder`/Packages and writes `folder`/repodata.
-pub fn write(folder: &Path, comps: Option<&str>, cancel: Cancel<'_>) -> Result<Vec<PackageRecord>> {
-    let packages = folder.join("Packages");
-    let what = || format!("cannot write the metadata of {}", folder.display());
+/// Reads every package of `directory`/Packages and writes `directory`/repodata.
+pub fn write(
+    directory: &Path,
+    comps: Option<&str>,
+    cancel: Cancel<'_>,
+) -> Result<Vec<PackageRecord>> {
+    let packages = directory.join("Packages");
+    let what = || format!("cannot write the metadata of {}", directory.display());
     let mut names: Vec<String> = Vec::new();
     for entry in fs::read_dir(&packages).or_build(what)? {
         names.push(entry.or_build(what)?.file_name().to_string_lossy().into_owned());
@@ -29,9 +33,9 @@ pub fn write(folder: &Path, comps: Option<&str>, cancel: Cancel<'_>) -> Result<V
         .collect::<Result<_>>()?;
     let time = records.iter().map(|record| record.build_time).max().unwrap_or(0);
     let count = records.len();
-    let repodata = folder.join("repodata");
+    let repodata = directory.join("repodata");
     fs::create_dir_all(&repodata).or_build(what)?;
-    let mut repomd = Repomd { folder: &repodata, time, body: String::new() };
+    let mut repomd = Repomd { directory: &repodata, time, body: String::new() };
     for (kind, root, namespace) in [
         ("primary", "metadata", "http://linux.duke.edu/metadata/common"),
         ("filelists", "filelists", "http://linux.duke.edu/metadata/filelists"),
@@ -62,7 +66,7 @@ pub fn write(folder: &Path, comps: Option<&str>, cancel: Cancel<'_>) -> Result<V
 }
 
 struct Repomd<'a> {
-    folder: &'a Path,
+    directory: &'a Path,
     time: u64,
     body: String,
 }
@@ -77,7 +81,7 @@ impl Repomd<'_> {
             open.to_vec()
         };
         let digest = hex::encode(Sha256::digest(&bytes));
-        fs::write(self.folder.join(format!("{digest}-{name}")), &bytes)?;
+        fs::write(self.directory.join(format!("{digest}-{name}")), &bytes)?;
         let _ = write!(
             self.body,
             "  <data type=\"{kind}\">\n    <checksum type=\"sha256\">{digest}</checksum>\n"
@@ -111,6 +115,6 @@ impl Repomd<'_> {
              <revision>{}</revision>\n{}</repomd>\n",
             self.time, self.body
         );
-        fs::write(self.folder.join("repomd.xml"), text)
+        fs::write(self.directory.join("repomd.xml"), text)
     }
 }

@@ -235,7 +235,7 @@ pub(super) const FIXED: &[(&str, &str, u16, &str)] = &[
 ];
 
 /// Directories in addition to those of the Debian package.
-pub(super) const FOLDERS: &[(&str, &str, u16)] = &[
+pub(super) const DIRECTORIES: &[(&str, &str, u16)] = &[
     ("initscripts", "/etc/sysconfig/network-scripts", 0o755),
     ("rpm", "/var/lib/rpm", 0o755),
     ("shim-x64", "/boot/efi", 0o700),

@@ -43,8 +43,9 @@ pub fn split(tree: &Tree, mounts: &[&str], time: i64) -> Vec<Tree> {
     found
 }
 
-fn keep_links_inside(part: &mut Tree, whole: &Tree, folder: &str) {
-    let prefix = if folder.is_empty() { Vec::new() } else { format!("{folder}/").into_bytes() };
+fn keep_links_inside(part: &mut Tree, whole: &Tree, directory: &str) {
+    let prefix =
+        if directory.is_empty() { Vec::new() } else { format!("{directory}/").into_bytes() };
     let mut changes = Vec::new();
     for (name, entry) in &part.entries {
         let Content::Hardlink(target) = &entry.content else { continue };

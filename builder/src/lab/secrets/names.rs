@@ -5,7 +5,7 @@ use crate::base::lab::LabNode;
 use contract::peers::places::OPERATOR;
 
 /// The directory's name in the lab's state directory.
-pub const FOLDER: &str = "secrets";
+pub const DIRECTORY: &str = "secrets";
 /// What is held while it is used; next to it, as a rotation puts another directory in its place.
 pub const LOCK: &str = "secrets.lock";
 /// How the directory begins that takes its place.

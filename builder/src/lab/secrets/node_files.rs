@@ -15,12 +15,12 @@ pub fn files(secrets: &NodeSecrets, authorized: &str) -> Vec<NodeFile> {
     }
     keys.push_str(&secrets.ssh_authorized);
     let mut files = vec![
-        NodeFile::folder(places::PKI, 0o700),
+        NodeFile::directory(places::PKI, 0o700),
         NodeFile::text(places::CA_FILE, 0o644, secrets.ca.as_str()),
         NodeFile::text(places::CERTIFICATE_FILE, 0o644, secrets.identity.certificate.as_str()),
         NodeFile::text(places::KEY_FILE, 0o600, secrets.identity.key.expose()),
         NodeFile::text(places::FINGERPRINTS_FILE, 0o644, secrets.fingerprints.text()),
-        NodeFile::folder(ROOT_SSH, 0o700),
+        NodeFile::directory(ROOT_SSH, 0o700),
         NodeFile::text(AUTHORIZED_KEYS, 0o600, keys),
     ];
     if let Some(private) = &secrets.ssh_private {

@@ -5,7 +5,7 @@ use super::exchange::{exchange, restore_interrupted};
 use super::files::Files;
 use super::items::{SecretItem, SecretKind};
 use super::names::{
-    CA_CERTIFICATE, CA_KEY, COPY, FOLDER, LOCK, PASSWORD, SSH_PRIVATE, SSH_PUBLIC, TLS,
+    CA_CERTIFICATE, CA_KEY, COPY, DIRECTORY, LOCK, PASSWORD, SSH_PRIVATE, SSH_PUBLIC, TLS,
     certificate_file, certificate_of, key_file, operator, subject, subject_of,
 };
 use super::pki;
@@ -34,18 +34,18 @@ pub struct Store {
 
 impl Store {
     /// The directory of the secrets of `lab`, whose state is below `state`.
-    pub fn folder(state: &Path, lab: &str) -> PathBuf {
-        state.join(lab).join(FOLDER)
+    pub fn directory(state: &Path, lab: &str) -> PathBuf {
+        state.join(lab).join(DIRECTORY)
     }
 
     /// Whether a name in a lab's state directory is of its secrets.
     pub fn owns(name: &str) -> bool {
-        name == FOLDER || name == LOCK || name.starts_with(COPY)
+        name == DIRECTORY || name == LOCK || name.starts_with(COPY)
     }
 
     /// Whether the lab has any.
     pub fn exists(state: &Path, lab: &str) -> bool {
-        Self::folder(state, lab).join(CA_KEY).exists()
+        Self::directory(state, lab).join(CA_KEY).exists()
     }
 
     /// Takes hold of the secrets of `lab`; their directory is created if it does not exist.
@@ -53,23 +53,23 @@ impl Store {
     /// # Errors
     /// An environment error when the directory cannot be used.
     pub fn open(state: &Path, lab: &str) -> Result<Self> {
-        let folder = Self::folder(state, lab);
-        let what = || format!("cannot store the lab's secrets in {}", folder.display());
-        let lab_folder = state.join(lab);
-        private::own_dir(&lab_folder)
+        let directory = Self::directory(state, lab);
+        let what = || format!("cannot store the lab's secrets in {}", directory.display());
+        let lab_directory = state.join(lab);
+        private::own_dir(&lab_directory)
             .or_environment(what)
             .map_err(|e| e.hint("give another directory by --state DIR"))?;
-        let lock = private::open_lock(&lab_folder.join(LOCK)).or_environment(what)?;
+        let lock = private::open_lock(&lab_directory.join(LOCK)).or_environment(what)?;
         let lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, e)| match e {
             nix::errno::Errno::EINTR => Error::interrupted(),
             e => Error::environment(format!("{}: {e}", what())),
         })?;
         // With the lock held nobody is at work: these are of programs that were killed.
-        restore_interrupted(&folder).or_environment(what)?;
-        private::own_dir(&folder).or_environment(what)?;
-        private::remove_dead(&lab_folder, COPY);
-        private::remove_dead(&folder, durable::TEMPORARY);
-        Ok(Self { files: Files(folder), lab: lab.to_owned(), _lock: Some(lock) })
+        restore_interrupted(&directory).or_environment(what)?;
+        private::own_dir(&directory).or_environment(what)?;
+        private::remove_dead(&lab_directory, COPY);
+        private::remove_dead(&directory, durable::TEMPORARY);
+        Ok(Self { files: Files(directory), lab: lab.to_owned(), _lock: Some(lock) })
     }
 
     /// What the images of these nodes get, by node; what does not exist yet is created. Tells

@@ -154,9 +154,9 @@ fn write(path: &CString, entries: &[Entry]) -> io::Result<()> {
 /// The first directory on the way to the file, an absolute path, that `user` may not pass, or that
 /// not everybody may where the user is not known.
 pub fn barrier(file: &Path, user: Option<u32>) -> Option<PathBuf> {
-    let mut folders: Vec<&Path> = file.ancestors().skip(1).collect();
-    folders.reverse();
-    folders.into_iter().find(|folder| !passes(folder, user)).map(Path::to_owned)
+    let mut directories: Vec<&Path> = file.ancestors().skip(1).collect();
+    directories.reverse();
+    directories.into_iter().find(|directory| !passes(directory, user)).map(Path::to_owned)
 }
 
 /// Whether a directory lets everybody pass, or the user by its list.
@@ -218,16 +218,16 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_in_the_way_is_found() {
-        let folder = tempfile::tempdir().unwrap();
-        let below = folder.path().join("a");
+    fn the_directory_in_the_way_is_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let below = directory.path().join("a");
         fs::create_dir(&below).unwrap();
-        let mode = |mode| fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode));
+        let mode = |mode| fs::set_permissions(directory.path(), fs::Permissions::from_mode(mode));
         mode(0o711).unwrap();
         let above = barrier(&below.join("disk"), None);
-        assert!(above.is_none_or(|above| folder.path().starts_with(above)));
+        assert!(above.is_none_or(|above| directory.path().starts_with(above)));
         mode(0o700).unwrap();
-        assert!(folder.path().starts_with(barrier(&below.join("disk"), None).unwrap()));
+        assert!(directory.path().starts_with(barrier(&below.join("disk"), None).unwrap()));
         fs::set_permissions(&below, fs::Permissions::from_mode(0o700)).unwrap();
         mode(0o711).unwrap();
         assert!(barrier(&below.join("disk"), None).unwrap() <= below);

@@ -134,13 +134,14 @@ fn plain(text: &str) -> String {
     out
 }
 
-/// Joins the terminal with the console of the node in `folder` until Ctrl-] or the machine's end.
+/// Joins the terminal with the console of the node in `directory` until Ctrl-] or the machine's
+/// end.
 ///
 /// # Errors
 /// When there is no running machine or the terminal fails.
-pub fn attach(folder: &Path, name: &str) -> Result<()> {
+pub fn attach(directory: &Path, name: &str) -> Result<()> {
     let what = || format!("the console of {name}");
-    let mut console = connect(folder, SERIAL).map_err(|e| {
+    let mut console = connect(directory, SERIAL).map_err(|e| {
         Error::input(format!("{name} has no console now: {e}"))
             .hint("is it up (`imgbuild status`), and is its console not open elsewhere?")
     })?;

@@ -19,8 +19,9 @@ pub const OVERLAY: &str = "overlay.qcow2";
 ///
 /// # Errors
 /// When there is no socket or nobody listens.
-pub fn connect(folder: &Path, name: &str) -> io::Result<UnixStream> {
-    let folder = File::open(folder)?;
-    let place: PathBuf = ["/proc/self/fd", &folder.as_raw_fd().to_string(), name].iter().collect();
+pub fn connect(directory: &Path, name: &str) -> io::Result<UnixStream> {
+    let directory = File::open(directory)?;
+    let place: PathBuf =
+        ["/proc/self/fd", &directory.as_raw_fd().to_string(), name].iter().collect();
     UnixStream::connect(place)
 }

@@ -25,7 +25,7 @@ pub struct Start<'a> {
     /// The directory of the lab's state.
     pub state: &'a Path,
     /// The node's directory in it, absolute, with its disk.
-    pub folder: &'a Path,
+    pub directory: &'a Path,
     /// Whether the processor is emulated.
     pub emulated: bool,
     /// Memory in bytes.
@@ -39,8 +39,8 @@ pub struct Start<'a> {
 /// # Errors
 /// An environment error with libvirt's message, or when its log cannot be created.
 pub fn start(options: &Start<'_>) -> Result<Domain> {
-    let Start { connection, machine, folder, emulated, .. } = *options;
-    let (disk, log) = (folder.join(directory::OVERLAY), folder.join(CONSOLE));
+    let Start { connection, machine, directory, emulated, .. } = *options;
+    let (disk, log) = (directory.join(directory::OVERLAY), directory.join(CONSOLE));
     // virtlogd would make it root's, not the user's, alone.
     let created = File::options().append(true).create(true).mode(0o600).open(&log);
     created.or_environment(|| format!("cannot write {}", log.display()))?;
@@ -93,7 +93,7 @@ fn owner(state: &Path) -> Result<String> {
 fn open_to(user: Option<u32>, files: &[PathBuf], options: &Start<'_>) -> bool {
     if let Some(user) = user.filter(|user| *user != 0) {
         let state = std::path::absolute(options.state).unwrap_or_default();
-        let above = options.folder.ancestors().take_while(|d| d.starts_with(&state));
+        let above = options.directory.ancestors().take_while(|d| d.starts_with(&state));
         let directories: Vec<&Path> = above.chain(state.parent()).collect();
         // What still keeps QEMU out is reported when it cannot be started.
         let _ = access::let_pass(&directories, user);
@@ -116,10 +116,10 @@ fn explain(error: Error, files: &[PathBuf], user: Option<u32>) -> Error {
         return error;
     }
     error.hint(match files.iter().find_map(|file| access::barrier(file, user)) {
-        Some(folder) => format!(
+        Some(directory) => format!(
             "libvirt's QEMU runs as a user of its own, who may not pass {}: `chmod o+x` lets it, \
              or build to another --output and give --state a directory like /var/lib/imgbuild",
-            folder.display()
+            directory.display()
         ),
         None => "libvirt's QEMU runs as a user of its own, who must be able to read the images \
                  and the directory of the machines"

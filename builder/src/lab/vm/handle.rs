@@ -56,14 +56,14 @@ impl Machine {
         }
     }
 
-    /// Presses its power button; `folder` is the node's.
+    /// Presses its power button; `directory` is the node's.
     ///
     /// # Errors
     /// Why it cannot be pressed.
-    pub fn press_power(&self, folder: &Path) -> Result<()> {
+    pub fn press_power(&self, directory: &Path) -> Result<()> {
         match self {
             Self::Qemu(_) => {
-                qemu::press_power(folder).map_err(|e| Error::environment(e.to_string()))
+                qemu::press_power(directory).map_err(|e| Error::environment(e.to_string()))
             }
             Self::Libvirt(domain) => domain.press_power(),
         }

@@ -64,14 +64,14 @@ struct File {
     sha256: String,
 }
 
-/// The lab and the machines of all builds in `folders` or directly below them.
+/// The lab and the machines of all builds in `directories` or directly below them.
 ///
 /// # Errors
 /// An input error when there is none, a manifest cannot be read, or builds are of several labs.
-pub fn read(folders: &[PathBuf]) -> Result<(plan::Lab, Vec<Machine>)> {
+pub fn read(directories: &[PathBuf]) -> Result<(plan::Lab, Vec<Machine>)> {
     let mut found: Option<(plan::Lab, PathBuf)> = None;
     let mut machines: Vec<Machine> = Vec::new();
-    for path in manifests(folders)? {
+    for path in manifests(directories)? {
         let manifest = parse(&path)?;
         match &found {
             Some((lab, first)) if *lab != manifest.plan.lab => {
@@ -102,7 +102,7 @@ pub fn read(folders: &[PathBuf]) -> Result<(plan::Lab, Vec<Machine>)> {
     match found {
         Some((lab, _)) => Ok((lab, machines)),
         None => {
-            let list: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
+            let list: Vec<String> = directories.iter().map(|f| f.display().to_string()).collect();
             Err(Error::input(format!("no images in {}: no manifest.json there", list.join(", ")))
                 .hint(
                     "build them first (imgbuild --profile …), or give their directory as --output",
@@ -111,16 +111,17 @@ pub fn read(folders: &[PathBuf]) -> Result<(plan::Lab, Vec<Machine>)> {
     }
 }
 
-fn manifests(folders: &[PathBuf]) -> Result<Vec<PathBuf>> {
+fn manifests(directories: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    for folder in folders {
-        let folder = std::path::absolute(folder).or_input(|| folder.display().to_string())?;
-        let own = folder.join("manifest.json");
+    for directory in directories {
+        let directory =
+            std::path::absolute(directory).or_input(|| directory.display().to_string())?;
+        let own = directory.join("manifest.json");
         if own.exists() {
             found.push(own);
             continue;
         }
-        let below = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let below = fs::read_dir(&directory).into_iter().flatten().flatten();
         found.extend(below.map(|e| e.path().join("manifest.json")).filter(|m| m.exists()));
     }
     found.sort();
@@ -137,17 +138,17 @@ fn parse(path: &Path) -> Result<Manifest> {
     })
 }
 
-fn of_manifest(manifest: &Manifest, folder: &Path) -> Result<Vec<Machine>> {
+fn of_manifest(manifest: &Manifest, directory: &Path) -> Result<Vec<Machine>> {
     let plan = &manifest.plan;
     let machine = |node: &plan::PlanNode| {
         let image = ImageFormat::ALL.iter().find_map(|format| {
             let name = format!("{}.{}", node.name, format.extension());
             let file = manifest.files.iter().find(|f| f.file == name)?;
-            let path = folder.join(&name);
+            let path = directory.join(&name);
             path.exists().then_some((path, format.qemu()?, file.sha256.clone()))
         });
         let (image, format, sha256) = image.ok_or_else(|| {
-            Error::input(format!("{}: no disk image of {}", folder.display(), node.name))
+            Error::input(format!("{}: no disk image of {}", directory.display(), node.name))
                 .hint("build it with --format qcow2 or raw")
         })?;
         Ok(Machine {

@@ -30,22 +30,22 @@ use setup::{BRIDGE, Setup};
 /// The hidden first argument that makes `main` call [`inner_main`].
 pub const ARGUMENT: &str = "__lab";
 
-/// Starts the keeper of a lab's network; `folder` gets its log. Returns it and whether it
+/// Starts the keeper of a lab's network; `directory` gets its log. Returns it and whether it
 /// serves time.
 ///
 /// # Errors
 /// An environment error with the keeper's message.
-pub fn start(lab: &Lab, nodes: &[Ipv4Addr], folder: &Path) -> Result<(Process, bool)> {
+pub fn start(lab: &Lab, nodes: &[Ipv4Addr], directory: &Path) -> Result<(Process, bool)> {
     let what = || "cannot start the lab network".to_owned();
     let chronyd = CHRONYD.find();
     let serves = chronyd.is_some();
     let setup = Setup {
         addresses: addresses(lab, nodes).iter().map(|a| format!("{a}/{}", lab.prefix)).collect(),
         network: format!("{}/{}", lab.network, lab.prefix),
-        folder: std::path::absolute(folder).or_environment(what)?,
+        directory: std::path::absolute(directory).or_environment(what)?,
         chronyd,
     };
-    let log = folder.join("network.log");
+    let log = directory.join("network.log");
     let mut command = programs::this_program();
     command.args([ARGUMENT, "keep"]).current_dir("/");
     command.stdin(Stdio::piped()).stdout(Stdio::piped());

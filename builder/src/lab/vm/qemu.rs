@@ -34,7 +34,7 @@ pub struct Start<'a> {
     /// The machine.
     pub machine: &'a Machine,
     /// The node's directory, absolute.
-    pub folder: &'a Path,
+    pub directory: &'a Path,
     /// The process that holds the lab network.
     pub keeper: Option<&'a Process>,
     /// `kvm` or `tcg`.
@@ -49,8 +49,8 @@ pub struct Start<'a> {
 ///
 /// # Errors
 /// A build error when it cannot be written.
-pub fn make_disk(machine: &Machine, folder: &Path) -> Result<()> {
-    let path = folder.join(OVERLAY);
+pub fn make_disk(machine: &Machine, directory: &Path) -> Result<()> {
+    let path = directory.join(OVERLAY);
     if path.exists() {
         return Ok(());
     }
@@ -58,7 +58,7 @@ pub fn make_disk(machine: &Machine, folder: &Path) -> Result<()> {
     let name = machine.image.to_str().ok_or_else(|| {
         Error::input(format!("{}: its name is not UTF-8", machine.image.display()))
     })?;
-    let temporary = tempfile::NamedTempFile::new_in(folder).or_build(what)?;
+    let temporary = tempfile::NamedTempFile::new_in(directory).or_build(what)?;
     let backing = Backing { name, format: machine.format };
     qcow2::overlay(temporary.as_file(), machine.disk, backing).or_build(what)?;
     temporary.persist(&path).or_build(what)?;
@@ -70,13 +70,13 @@ pub fn make_disk(machine: &Machine, folder: &Path) -> Result<()> {
 /// # Errors
 /// An environment error with QEMU's message.
 pub fn start(options: &Start<'_>) -> Result<Process> {
-    let Start { folder, machine, .. } = options;
+    let Start { directory, machine, .. } = options;
     network::add_tap(options.keeper, machine.address)?;
     for stale in [SERIAL, qmp::SOCKET, PID] {
-        let _ = fs::remove_file(folder.join(stale));
+        let _ = fs::remove_file(directory.join(stale));
     }
     let mut command = Namespace::of(options.keeper)?.command(options.qemu);
-    command.args(arguments(options)?).current_dir(folder).stdin(Stdio::null());
+    command.args(arguments(options)?).current_dir(directory).stdin(Stdio::null());
     match programs::run(&mut command) {
         Ok(_) => {}
         Err(ProgramError::Failed { status, message }) => {
@@ -89,13 +89,13 @@ pub fn start(options: &Start<'_>) -> Result<Process> {
             return Err(e).or_environment(|| format!("cannot start {}", options.qemu.display()));
         }
     }
-    let pid = fs::read_to_string(folder.join(PID)).ok().and_then(|p| p.trim().parse().ok());
+    let pid = fs::read_to_string(directory.join(PID)).ok().and_then(|p| p.trim().parse().ok());
     pid.and_then(Process::of)
         .ok_or_else(|| Error::environment(format!("{}: QEMU ended at once", machine.name)))
 }
 
 fn arguments(options: &Start<'_>) -> Result<Vec<OsString>> {
-    let Start { machine, folder, accelerator, .. } = options;
+    let Start { machine, directory, accelerator, .. } = options;
     // A second emulated processor costs more than it gives.
     let cpu = cpu(accelerator);
     let (accelerator, cpus) = match *accelerator {
@@ -131,7 +131,7 @@ fn arguments(options: &Start<'_>) -> Result<Vec<OsString>> {
                         "install OVMF (Debian: ovmf, Fedora: edk2-ovmf), or use --firmware bios",
                     )
                 })?;
-            let own = folder.join("variables.fd");
+            let own = directory.join("variables.fd");
             if !own.exists() {
                 fs::copy(variables, &own).or_environment(|| format!("cannot copy {variables}"))?;
             }
@@ -147,6 +147,6 @@ fn arguments(options: &Start<'_>) -> Result<Vec<OsString>> {
 ///
 /// # Errors
 /// When QEMU does not answer.
-pub fn press_power(folder: &Path) -> io::Result<()> {
-    qmp::execute(folder, "system_powerdown", PATIENCE).map(drop)
+pub fn press_power(directory: &Path) -> io::Result<()> {
+    qmp::execute(directory, "system_powerdown", PATIENCE).map(drop)
 }

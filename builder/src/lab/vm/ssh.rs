@@ -3,7 +3,7 @@
 
 use super::network;
 use super::process::Process;
-use super::state::{Folder, State};
+use super::state::{LabDirectory, State};
 use crate::base::error::{Context, Error, Result};
 use crate::base::programs::SSH;
 use std::net::Ipv4Addr;
@@ -15,7 +15,7 @@ use std::process::Command;
 /// # Errors
 /// When the lab network is not up or the node is not known.
 pub fn command(
-    folder: &Folder,
+    directory: &LabDirectory,
     state: &State,
     name: &str,
     identity: Option<&Path>,
@@ -27,7 +27,7 @@ pub fn command(
         Error::input(format!("{name} is not up"))
             .hint(format!("`imgbuild up {name}` brings it up; `imgbuild status` shows the lab"))
     })?;
-    let known = folder.path().join("known_hosts");
+    let known = directory.path().join("known_hosts");
     let mut ssh = SSH.command();
     let mut option = |name: &str, value: &str| {
         ssh.arg("-o").arg(format!("{name}={value}"));

@@ -192,14 +192,14 @@ impl Runner<'_> {
         }
         let lab = &held.state.lab;
         let network = if let Some(connection) = &self.libvirt {
-            let network = domain::network(connection, lab, all, held.folder.path())?;
+            let network = domain::network(connection, lab, all, held.directory.path())?;
             progress
                 .note("the lab's time server is this machine: its NTP server must answer the lab");
             handle::Network::Libvirt(network)
         } else {
             IP.require()?;
             let nodes: Vec<_> = all.iter().map(|m| m.address).collect();
-            let (keeper, serves) = network::start(lab, &nodes, held.folder.path())?;
+            let (keeper, serves) = network::start(lab, &nodes, held.directory.path())?;
             if !serves {
                 progress.note("chronyd is not installed here: the lab has no time server, and firstboot will miss it");
             }
@@ -210,24 +210,24 @@ impl Runner<'_> {
     }
 
     fn machine(&self, machine: &Machine, held: &mut Held) -> Result<()> {
-        let folder = held.folder.node(&machine.name);
-        let what = || format!("cannot use {}", folder.display());
+        let directory = held.directory.node(&machine.name);
+        let what = || format!("cannot use {}", directory.display());
         if !held.state.nodes.contains_key(&machine.name) {
             // The disk of a machine that could not be started may be of another image.
-            state::remove(&folder)?;
+            state::remove(&directory)?;
         }
-        private::own_dir(&folder).or_environment(what)?;
-        let folder = std::path::absolute(&folder).or_environment(what)?;
-        qemu::make_disk(machine, &folder)?;
-        let log = held.folder.console(&machine.name);
+        private::own_dir(&directory).or_environment(what)?;
+        let directory = std::path::absolute(&directory).or_environment(what)?;
+        qemu::make_disk(machine, &directory)?;
+        let log = held.directory.console(&machine.name);
         let log_start = fs::metadata(&log).map_or(0, |m| m.len());
         let started = match &self.libvirt {
             Some(connection) => handle::Machine::Libvirt(domain::start(&domain::Start {
                 connection,
                 machine,
                 lab: &held.state.lab.name,
-                state: held.folder.path(),
-                folder: &folder,
+                state: held.directory.path(),
+                directory: &directory,
                 emulated: self.accelerator == TCG,
                 memory: memory(self.options, machine),
                 firmware: self.options.firmware,
@@ -235,7 +235,7 @@ impl Runner<'_> {
             None => handle::Machine::Qemu(qemu::start(&qemu::Start {
                 qemu: &self.qemu,
                 machine,
-                folder: &folder,
+                directory: &directory,
                 keeper: held.state.network.as_ref().and_then(handle::Network::keeper),
                 accelerator: self.accelerator,
                 memory: memory(self.options, machine),

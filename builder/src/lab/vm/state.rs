@@ -94,9 +94,9 @@ impl VmNode {
 
 /// The directory of a lab's state.
 #[derive(Clone, Debug)]
-pub struct Folder(PathBuf);
+pub struct LabDirectory(PathBuf);
 
-impl Folder {
+impl LabDirectory {
     /// Of the lab `name` below `base`.
     pub fn new(base: &Path, name: &str) -> Self {
         Self(base.join(name))
@@ -154,7 +154,7 @@ impl Folder {
 /// The state of a lab, held exclusively as long as this lives.
 pub struct Held {
     /// Its directory.
-    pub folder: Folder,
+    pub directory: LabDirectory,
     /// Its content; [`Held::save`] writes it.
     pub state: State,
     _lock: Flock<File>,
@@ -166,16 +166,16 @@ impl Held {
     /// # Errors
     /// An environment error when the directory cannot be used; an input error when a lab of this
     /// name has other addresses.
-    pub fn open(folder: Folder, lab: &Lab) -> Result<Self> {
-        private::own_dir(folder.path())
-            .or_environment(|| format!("cannot use {}", folder.path().display()))?;
-        let lock = lock(&folder)?;
-        let new = !folder.path().join(FILE).exists();
+    pub fn open(directory: LabDirectory, lab: &Lab) -> Result<Self> {
+        private::own_dir(directory.path())
+            .or_environment(|| format!("cannot use {}", directory.path().display()))?;
+        let lock = lock(&directory)?;
+        let new = !directory.path().join(FILE).exists();
         let state = if new {
             let (network, nodes) = (None, BTreeMap::new());
             State { schema: SCHEMA, lab: lab.clone(), network, nodes }
         } else {
-            folder.read()?
+            directory.read()?
         };
         if state.lab != *lab {
             return Err(Error::input(format!(
@@ -184,18 +184,18 @@ impl Held {
             ))
             .hint("`imgbuild destroy` removes the old one"));
         }
-        Ok(Self { folder, state, _lock: lock })
+        Ok(Self { directory, state, _lock: lock })
     }
 
     /// Takes hold of a lab that exists.
     ///
     /// # Errors
-    /// As [`Folder::read`].
-    pub fn existing(folder: Folder) -> Result<Self> {
-        folder.read()?;
-        let lock = lock(&folder)?;
-        let state = folder.read()?;
-        Ok(Self { folder, state, _lock: lock })
+    /// As [`LabDirectory::read`].
+    pub fn existing(directory: LabDirectory) -> Result<Self> {
+        directory.read()?;
+        let lock = lock(&directory)?;
+        let state = directory.read()?;
+        Ok(Self { directory, state, _lock: lock })
     }
 
     /// Writes the state: a whole file in the place of the old one.
@@ -203,9 +203,9 @@ impl Held {
     /// # Errors
     /// An environment error when it cannot be written.
     pub fn save(&self) -> Result<()> {
-        let what = || format!("cannot write to {}", self.folder.path().display());
+        let what = || format!("cannot write to {}", self.directory.path().display());
         let text = serde_json::to_vec_pretty(&self.state).or_environment(what)?;
-        durable::replace(&self.folder.path().join(FILE), &text).or_environment(what)
+        durable::replace(&self.directory.path().join(FILE), &text).or_environment(what)
     }
 }
 
@@ -223,15 +223,15 @@ pub fn remove(path: &Path) -> Result<()> {
     }
 }
 
-fn lock(folder: &Folder) -> Result<Flock<File>> {
-    let what = || format!("cannot use {}", folder.path().display());
-    let file = private::open_lock(&folder.path().join(LOCK)).or_environment(what)?;
+fn lock(directory: &LabDirectory) -> Result<Flock<File>> {
+    let what = || format!("cannot use {}", directory.path().display());
+    let file = private::open_lock(&directory.path().join(LOCK)).or_environment(what)?;
     let lock = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, e)| match e {
         nix::errno::Errno::EINTR => Error::interrupted(),
         e => Error::environment(format!("{}: {e}", what())),
     })?;
     // With the lock held nobody writes: these are of programs that were killed.
-    private::remove_dead(folder.path(), durable::TEMPORARY);
+    private::remove_dead(directory.path(), durable::TEMPORARY);
     Ok(lock)
 }
 
@@ -250,7 +250,7 @@ pub fn labs(base: &Path) -> Vec<String> {
 ///
 /// # Errors
 /// An input error that lists what exists.
-pub fn find(base: &Path, name: Option<&str>) -> Result<Folder> {
+pub fn find(base: &Path, name: Option<&str>) -> Result<LabDirectory> {
     let labs = labs(base);
     let none = || {
         Error::input(format!("no lab exists (looked in {})", base.display()))
@@ -258,10 +258,10 @@ pub fn find(base: &Path, name: Option<&str>) -> Result<Folder> {
     };
     match (name, labs.as_slice()) {
         (_, []) => Err(none()),
-        (Some(name), _) if labs.iter().any(|l| l == name) => Ok(Folder::new(base, name)),
+        (Some(name), _) if labs.iter().any(|l| l == name) => Ok(LabDirectory::new(base, name)),
         (Some(name), _) => Err(Error::input(format!("there is no lab `{name}`"))
             .hint(format!("labs: {}", labs.join(", ")))),
-        (None, [only]) => Ok(Folder::new(base, only)),
+        (None, [only]) => Ok(LabDirectory::new(base, only)),
         (None, _) => Err(Error::input("there are several labs; name one by --lab")
             .hint(format!("labs: {}", labs.join(", ")))),
     }

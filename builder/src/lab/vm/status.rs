@@ -2,7 +2,7 @@
 
 use super::console::{self, Readiness};
 use super::health::{self, Stop};
-use super::state::{self, Folder, VmNode};
+use super::state::{self, LabDirectory, VmNode};
 use crate::base::error::Result;
 use serde::Serialize;
 use std::net::Ipv4Addr;
@@ -81,19 +81,19 @@ impl NodeStatus {
 /// # Errors
 /// When a lab or node is not known, a state cannot be read, or libvirt does not answer.
 pub fn status(base: &Path, lab: Option<&str>, names: &[String]) -> Result<Vec<LabStatus>> {
-    let folders = match lab {
+    let directories = match lab {
         None if names.is_empty() => {
-            state::labs(base).iter().map(|name| Folder::new(base, name)).collect()
+            state::labs(base).iter().map(|name| LabDirectory::new(base, name)).collect()
         }
         _ => vec![state::find(base, lab)?],
     };
-    folders.iter().map(|folder| of_lab(folder, names)).collect()
+    directories.iter().map(|lab_directory| of_lab(lab_directory, names)).collect()
 }
 
-fn of_lab(folder: &Folder, names: &[String]) -> Result<LabStatus> {
-    let state = folder.read()?;
+fn of_lab(lab_directory: &LabDirectory, names: &[String]) -> Result<LabStatus> {
+    let state = lab_directory.read()?;
     let names = state::choose(&state, names)?;
-    let nodes = names.iter().map(|name| of_node(folder, name, &state.nodes[name]));
+    let nodes = names.iter().map(|name| of_node(lab_directory, name, &state.nodes[name]));
     let mut nodes = nodes.collect::<Result<Vec<NodeStatus>>>()?;
     nodes.sort_by_key(|n| n.address);
     Ok(LabStatus {
@@ -104,9 +104,9 @@ fn of_lab(folder: &Folder, names: &[String]) -> Result<LabStatus> {
     })
 }
 
-fn of_node(folder: &Folder, name: &str, node: &VmNode) -> Result<NodeStatus> {
-    let console = folder.console(name);
-    let directory = folder.node(name);
+fn of_node(lab_directory: &LabDirectory, name: &str, node: &VmNode) -> Result<NodeStatus> {
+    let console = lab_directory.console(name);
+    let directory = lab_directory.node(name);
     let health = health::of(node, &directory)?;
     let on = health.on;
     let stop = health.stop(node, &directory).filter(|_| on);

@@ -2,7 +2,7 @@
 
 use super::console::{self, Readiness};
 use super::health::{self, Silence, Stop};
-use super::state::{Folder, State, VmNode};
+use super::state::{LabDirectory, State, VmNode};
 use crate::base::error::{Error, Result};
 use crate::base::interrupt;
 use crate::base::progress::{Progress, Unit};
@@ -13,7 +13,7 @@ const TICK: Duration = Duration::from_millis(500);
 
 /// Waiting for some nodes of a lab.
 pub struct Watch<'a> {
-    folder: &'a Folder,
+    lab_directory: &'a LabDirectory,
     timeout: Duration,
     working: Vec<Waiting>,
     /// What is wrong with nodes that are waited for no more.
@@ -48,8 +48,8 @@ enum Look {
 
 impl<'a> Watch<'a> {
     /// Waits for the nodes called `names`, `timeout` for each since it was started.
-    pub fn new(folder: &'a Folder, names: &[&str], timeout: Duration) -> Self {
-        let mut this = Self { folder, timeout, working: Vec::new(), bad: Vec::new() };
+    pub fn new(lab_directory: &'a LabDirectory, names: &[&str], timeout: Duration) -> Self {
+        let mut this = Self { lab_directory, timeout, working: Vec::new(), bad: Vec::new() };
         names.iter().for_each(|name| this.add(name));
         this
     }
@@ -79,8 +79,8 @@ impl<'a> Watch<'a> {
             let (mut shown, mut failures) = (Vec::new(), Vec::new());
             let mut working = Vec::new();
             for mut waiting in std::mem::take(&mut self.working) {
-                let (folder, name) = (self.folder, waiting.name.clone());
-                match waiting.look(folder, &state.nodes[&name], self.timeout)? {
+                let (lab_directory, name) = (self.lab_directory, waiting.name.clone());
+                match waiting.look(lab_directory, &state.nodes[&name], self.timeout)? {
                     Look::Working(line) => {
                         shown.push(format!("{name}: {line}"));
                         working.push(waiting);
@@ -94,7 +94,7 @@ impl<'a> Watch<'a> {
                         progress.note(&format!("{name} is ready ({address})"));
                     }
                     Look::Bad(problem, line) => {
-                        let log = folder.console(&name);
+                        let log = lab_directory.console(&name);
                         let log = log.display();
                         let text =
                             format!("{name}: {problem}; last on its console ({log}): {line}");
@@ -117,7 +117,7 @@ impl<'a> Watch<'a> {
     fn add_doomed(&self, state: &State, failures: &mut Vec<Failure>) {
         for Waiting { name, .. } in &self.working {
             let node = &state.nodes[name];
-            let report = console::report(&self.folder.console(name), node.log_start, name);
+            let report = console::report(&self.lab_directory.console(name), node.log_start, name);
             if !failures.iter().any(|f| f.name == *name) && health::is_unproven(node, &report) {
                 failures.push(Failure { name: name.clone(), why: None });
             }
@@ -139,11 +139,17 @@ impl<'a> Watch<'a> {
 }
 
 impl Waiting {
-    fn look(&mut self, folder: &Folder, node: &VmNode, timeout: Duration) -> Result<Look> {
-        let directory = folder.node(&self.name);
+    fn look(
+        &mut self,
+        lab_directory: &LabDirectory,
+        node: &VmNode,
+        timeout: Duration,
+    ) -> Result<Look> {
+        let directory = lab_directory.node(&self.name);
         // Before the console is read: what a machine wrote last counts after its end.
         let health = health::of(node, &directory)?;
-        let report = console::report(&folder.console(&self.name), node.log_start, &self.name);
+        let report =
+            console::report(&lab_directory.console(&self.name), node.log_start, &self.name);
         let last = report.last.clone();
         let used = || node.machine.as_ref()?.cpu_time();
         let stop = match report.readiness {

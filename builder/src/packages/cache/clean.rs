@@ -1,7 +1,7 @@
 //! Removing from the cache: by kind, down to a size, least recently used first.
 
 use super::dead;
-use super::directory::Folder;
+use super::directory::CacheDirectory;
 use super::survey::{self, CacheEntry, CacheKind};
 use crate::base::error::{Context, Result};
 use crate::base::interrupt;
@@ -39,11 +39,15 @@ pub struct Removal {
 ///
 /// # Errors
 /// An environment error when the cache cannot be read; interruption.
-pub fn clean(folder: &Folder, selection: &Selection, dry_run: bool) -> Result<Vec<Removal>> {
-    if !folder.root().is_dir() {
+pub fn clean(
+    directory: &CacheDirectory,
+    selection: &Selection,
+    dry_run: bool,
+) -> Result<Vec<Removal>> {
+    if !directory.root().is_dir() {
         return Ok(Vec::new());
     }
-    let mut entries = survey::survey(folder.root())?;
+    let mut entries = survey::survey(directory.root())?;
     let dead = |entry: &CacheEntry| entry.kind == CacheKind::Leftovers;
     entries.retain(|entry| dead(entry) || selection.kinds.contains(&entry.kind));
     entries.sort_by(|a, b| (a.used, &a.path).cmp(&(b.used, &b.path)));
@@ -53,7 +57,7 @@ pub fn clean(folder: &Folder, selection: &Selection, dry_run: bool) -> Result<Ve
         interrupt::check()?;
         let mut removal = Removal { entry, removed: false, kept: None };
         if dead(&removal.entry) {
-            match remove_dead(folder, &removal.entry.path, dry_run) {
+            match remove_dead(directory, &removal.entry.path, dry_run) {
                 Ok(()) => removal.removed = true,
                 Err(why) => removal.kept = Some(why),
             }
@@ -61,7 +65,7 @@ pub fn clean(folder: &Folder, selection: &Selection, dry_run: bool) -> Result<Ve
             continue;
         }
         if total > selection.keep || selection.keep == 0 {
-            match remove(folder, &removal.entry, selection.unused_since, dry_run) {
+            match remove(directory, &removal.entry, selection.unused_since, dry_run) {
                 Ok(()) => removal.removed = true,
                 Err(why) => removal.kept = Some(why),
             }
@@ -75,9 +79,9 @@ pub fn clean(folder: &Folder, selection: &Selection, dry_run: bool) -> Result<Ve
 }
 
 /// Removes what a killed program left, unless somebody holds it now.
-fn remove_dead(folder: &Folder, path: &Path, dry_run: bool) -> Result<(), String> {
+fn remove_dead(directory: &CacheDirectory, path: &Path, dry_run: bool) -> Result<(), String> {
     // Marks of running programs are created and locked while nobody has this.
-    let lock = folder.lock(FlockArg::LockExclusive).map_err(|e| e.to_string())?;
+    let lock = directory.lock(FlockArg::LockExclusive).map_err(|e| e.to_string())?;
     if dry_run {
         return Ok(());
     }
@@ -94,17 +98,17 @@ fn remove_dead(folder: &Folder, path: &Path, dry_run: bool) -> Result<(), String
 
 /// Removes an entry unless it is in use; the error is why it stays.
 fn remove(
-    folder: &Folder,
+    directory: &CacheDirectory,
     entry: &CacheEntry,
     unused_since: Option<SystemTime>,
     dry_run: bool,
 ) -> Result<(), String> {
-    let root = folder.root();
+    let root = directory.root();
     // Nobody starts using anything while this is held.
-    let lock = folder.lock(FlockArg::LockExclusive).map_err(|e| e.to_string())?;
+    let lock = directory.lock(FlockArg::LockExclusive).map_err(|e| e.to_string())?;
     let meta = fs::symlink_metadata(&entry.path).map_err(|e| e.to_string())?;
     let used = meta.modified().map_err(|e| e.to_string())?;
-    if entry.busy || folder.others_since().is_some_and(|since| used >= since) {
+    if entry.busy || directory.others_since().is_some_and(|since| used >= since) {
         return Err("in use by a build that is running".to_owned());
     }
     if unused_since.is_some_and(|since| used >= since) {
@@ -126,8 +130,9 @@ fn remove(
     take_away(&away).map_err(|e| e.message)
 }
 
-fn take_away(folder: &Path) -> Result<()> {
-    fs::remove_dir_all(folder).or_environment(|| format!("cannot remove {}", folder.display()))
+fn take_away(directory: &Path) -> Result<()> {
+    fs::remove_dir_all(directory)
+        .or_environment(|| format!("cannot remove {}", directory.display()))
 }
 
 #[cfg(test)]
@@ -152,16 +157,16 @@ mod tests {
         Selection { kinds: CacheKind::ALL.to_vec(), keep, unused_since: None }
     }
 
-    fn removed(folder: &Folder, selection: &Selection, dry_run: bool) -> Vec<String> {
+    fn removed(directory: &CacheDirectory, selection: &Selection, dry_run: bool) -> Vec<String> {
         let name = |r: Removal| r.entry.path.file_name().unwrap().to_string_lossy().into_owned();
-        let removals = clean(folder, selection, dry_run).unwrap();
+        let removals = clean(directory, selection, dry_run).unwrap();
         removals.into_iter().filter(|r| r.removed).map(name).collect()
     }
 
     #[test]
     fn the_longest_unused_goes_first() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = Folder::new(dir.path());
+        let directory = CacheDirectory::new(dir.path());
         for (letter, age) in [('a', 300), ('b', 200), ('c', 100)] {
             file(dir.path(), &format!("packages/{}.rpm", digest(letter)), 64, age);
         }
@@ -172,12 +177,12 @@ mod tests {
         let [a, b, d] = ["a.rpm", "b.rpm", "d"]
             .map(|n| n.replacen(&n[..1], &digest(n.chars().next().unwrap()), 1));
         let keep = all(150 << 10);
-        assert_eq!(removed(&folder, &keep, true), [a.clone(), d.clone()]);
-        assert_eq!(removed(&folder, &keep, false), [a, d]);
+        assert_eq!(removed(&directory, &keep, true), [a.clone(), d.clone()]);
+        assert_eq!(removed(&directory, &keep, false), [a, d]);
         assert!(!tree.exists());
-        assert_eq!(removed(&folder, &keep, false), [""; 0]);
-        assert!(folder.use_entry(&dir.path().join(format!("packages/{b}"))).unwrap());
-        assert_eq!(removed(&folder, &all(100 << 10), false), [digest('c') + ".rpm"]);
+        assert_eq!(removed(&directory, &keep, false), [""; 0]);
+        assert!(directory.use_entry(&dir.path().join(format!("packages/{b}"))).unwrap());
+        assert_eq!(removed(&directory, &all(100 << 10), false), [digest('c') + ".rpm"]);
     }
 
     #[test]
@@ -193,7 +198,7 @@ mod tests {
         let link = dir.path().join("trees").join(digest('a'));
         std::os::unix::fs::symlink(outside.path(), &link).unwrap();
         fs::create_dir_all(dir.path().join("practice/mine")).unwrap();
-        assert_eq!(removed(&Folder::new(dir.path()), &all(0), false), [""; 0]);
+        assert_eq!(removed(&CacheDirectory::new(dir.path()), &all(0), false), [""; 0]);
         assert!(outside.path().join("precious").exists() && link.is_symlink());
     }
 
@@ -203,9 +208,9 @@ mod tests {
         let name = |letter| format!("packages/{}.rpm", digest(letter));
         file(dir.path(), &name('a'), 1, 100);
         file(dir.path(), &name('b'), 1, 100);
-        let build = Folder::new(dir.path());
+        let build = CacheDirectory::new(dir.path());
         assert!(build.use_entry(&dir.path().join(name('a'))).unwrap());
-        let cleaner = Folder::new(dir.path());
+        let cleaner = CacheDirectory::new(dir.path());
         let removals = clean(&cleaner, &all(0), false).unwrap();
         let kept = removals.iter().find(|r| !r.removed).unwrap();
         assert_eq!(kept.kept.as_deref(), Some("in use by a build that is running"));
@@ -222,20 +227,20 @@ mod tests {
             file(dir.path(), path, 1, 100);
         }
         let held = private::Scratch::new(&dir.path().join("trees"), dead::TREE).unwrap();
-        let folder = Folder::new(dir.path());
+        let directory = CacheDirectory::new(dir.path());
         let nothing = Selection { kinds: Vec::new(), keep: u64::MAX, unused_since: None };
         let all = ["1-x", "partial-x", "rebuild-x", "removing-x", "running-1.log"];
         for dry_run in [true, false] {
-            let mut names = removed(&folder, &nothing, dry_run);
+            let mut names = removed(&directory, &nothing, dry_run);
             names.sort();
             assert_eq!(names, all, "{dry_run}");
         }
-        assert_eq!(removed(&folder, &nothing, false), [""; 0]);
+        assert_eq!(removed(&directory, &nothing, false), [""; 0]);
         assert!(dir.path().join("logs/build-1.log").exists() && held.path().exists());
 
         file(dir.path(), "trees/partial-y/f", 1, 0);
         file(dir.path(), "running/2-y", 1, 0);
-        assert_eq!(folder.remove_dead(), [dir.path().join("trees/partial-y")]);
+        assert_eq!(directory.remove_dead(), [dir.path().join("trees/partial-y")]);
         assert!(!dir.path().join("running/2-y").exists() && held.path().exists());
     }
 
@@ -246,6 +251,9 @@ mod tests {
         file(dir.path(), &format!("packages/{}.rpm", digest('a')), 1, 100);
         file(dir.path(), &format!("packages/{}.rpm", digest('b')), 1, 10);
         let selection = Selection { unused_since: Some(since), ..all(1) };
-        assert_eq!(removed(&Folder::new(dir.path()), &selection, false), [digest('a') + ".rpm"]);
+        assert_eq!(
+            removed(&CacheDirectory::new(dir.path()), &selection, false),
+            [digest('a') + ".rpm"]
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! What killed programs left in the cache: everything that is written under another name until
 //! it is whole, and that no running program holds locked.
 
-use super::directory::Folder;
+use super::directory::CacheDirectory;
 use crate::base::private;
 use nix::fcntl::FlockArg;
 use std::fs;
@@ -16,7 +16,7 @@ pub const REBUILD: &str = "rebuild-";
 /// How the log of a build under way begins.
 pub const LOG: &str = "running-";
 
-impl Folder {
+impl CacheDirectory {
     /// Removes what killed programs left, and returns what it removed of trees, images and logs.
     /// What cannot be removed stays.
     pub fn remove_dead(&self) -> Vec<PathBuf> {

@@ -38,7 +38,7 @@ pub fn require_writable(root: &Path, what: &str) -> Result<()> {
 }
 
 /// The cache directory.
-pub struct Folder {
+pub struct CacheDirectory {
     root: PathBuf,
     running: Mutex<Option<Running>>,
     read_only: OnceLock<bool>,
@@ -56,7 +56,7 @@ impl Drop for Running {
     }
 }
 
-impl Folder {
+impl CacheDirectory {
     /// Over `root`, which need not exist.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), running: Mutex::default(), read_only: OnceLock::new() }
@@ -134,13 +134,13 @@ impl Folder {
         if running.is_some() || self.is_read_only() {
             return Ok(());
         }
-        let folder = self.private_part("running")?;
+        let directory = self.private_part("running")?;
         self.restrict();
         let _lock = self.lock(FlockArg::LockShared)?;
         let what = || cannot_use(&self.root);
         let file = tempfile::Builder::new()
             .prefix(&format!("{}-", std::process::id()))
-            .tempfile_in(&folder)
+            .tempfile_in(&directory)
             .or_environment(what)?;
         let (file, path) = file.keep().or_environment(what)?;
         let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock)
@@ -210,7 +210,7 @@ mod tests {
             }
             fs::set_permissions(place(name), Permissions::from_mode(0o777)).unwrap();
         }
-        Folder::new(dir.path()).part("packages").unwrap();
+        CacheDirectory::new(dir.path()).part("packages").unwrap();
         let mode = |name| fs::metadata(place(name)).unwrap().permissions().mode() & 0o777;
         for name in ["trees", "trees-01234567", "logs", "running"] {
             assert_eq!(mode(name), 0o700, "{name}");

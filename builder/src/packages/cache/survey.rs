@@ -72,14 +72,16 @@ pub struct CacheEntry {
 /// An environment error naming what cannot be read; interruption.
 pub fn survey(root: &Path) -> Result<Vec<CacheEntry>> {
     let mut found = Vec::new();
-    let file =
-        |folder: &str, kind: CacheKind, named: &dyn Fn(&str) -> bool| -> Result<Vec<CacheEntry>> {
-            Ok(list(&root.join(folder))?
-                .into_iter()
-                .filter(|(path, meta)| meta.is_file() && named(name(path)))
-                .map(|(path, meta)| entry(kind, path, &meta, false))
-                .collect())
-        };
+    let file = |directory: &str,
+                kind: CacheKind,
+                named: &dyn Fn(&str) -> bool|
+     -> Result<Vec<CacheEntry>> {
+        Ok(list(&root.join(directory))?
+            .into_iter()
+            .filter(|(path, meta)| meta.is_file() && named(name(path)))
+            .map(|(path, meta)| entry(kind, path, &meta, false))
+            .collect())
+    };
     found.extend(file("packages", CacheKind::Packages, &|n| {
         n.strip_suffix(".rpm").is_some_and(hex)
     })?);
@@ -91,9 +93,9 @@ pub fn survey(root: &Path) -> Result<Vec<CacheEntry>> {
     found.extend(leftovers(root)?);
     found.extend(trees(root)?);
     let making = is_locked(&root.join("debs/lock"));
-    for folder in ["practice", "debs"] {
-        let path = root.join(folder);
-        let mark = if folder == "debs" { "lock" } else { ".practice" };
+    for directory in ["practice", "debs"] {
+        let path = root.join(directory);
+        let mark = if directory == "debs" { "lock" } else { ".practice" };
         let ours = path.join(mark).is_file();
         match fs::symlink_metadata(&path) {
             Ok(meta) if meta.is_dir() && ours => {
@@ -120,9 +122,9 @@ fn leftovers(root: &Path) -> Result<Vec<CacheEntry>> {
 /// Installed trees, and those that are being created.
 fn trees(root: &Path) -> Result<Vec<CacheEntry>> {
     let mut found = Vec::new();
-    for folder in dead::trees(root) {
-        let making = is_locked(&folder.join("lock"));
-        for (path, meta) in list(&folder)?.into_iter().filter(|(_, meta)| meta.is_dir()) {
+    for directory in dead::trees(root) {
+        let making = is_locked(&directory.join("lock"));
+        for (path, meta) in list(&directory)?.into_iter().filter(|(_, meta)| meta.is_dir()) {
             if hex(name(&path)) {
                 // A finished tree does not change, so it is measured once.
                 let bytes = remembered(root, &path)?;
@@ -140,8 +142,8 @@ fn trees(root: &Path) -> Result<Vec<CacheEntry>> {
 
 /// Where a tree's size is kept.
 pub fn size_file(root: &Path, tree: &Path) -> PathBuf {
-    let folder = tree.parent().map_or("", name);
-    root.join("sizes").join(format!("{folder}-{}", name(tree)))
+    let directory = tree.parent().map_or("", name);
+    root.join("sizes").join(format!("{directory}-{}", name(tree)))
 }
 
 fn remembered(root: &Path, tree: &Path) -> Result<u64> {
@@ -176,9 +178,9 @@ fn is_log(name: &str) -> bool {
 }
 
 /// What is directly in a directory, which need not be there.
-fn list(folder: &Path) -> Result<Vec<(PathBuf, Metadata)>> {
-    let Ok(children) = fs::read_dir(folder) else { return Ok(Vec::new()) };
-    let what = || format!("cannot list {}", folder.display());
+fn list(directory: &Path) -> Result<Vec<(PathBuf, Metadata)>> {
+    let Ok(children) = fs::read_dir(directory) else { return Ok(Vec::new()) };
+    let what = || format!("cannot list {}", directory.display());
     let mut found = Vec::new();
     for child in children {
         let child = child.or_environment(what)?;
@@ -192,11 +194,11 @@ fn list(folder: &Path) -> Result<Vec<(PathBuf, Metadata)>> {
 }
 
 /// Bytes of disk below a directory, hard links once.
-fn size(folder: &Path) -> Result<u64> {
-    let (mut total, mut seen, mut open) = (0, HashSet::new(), vec![folder.to_owned()]);
-    while let Some(folder) = open.pop() {
+fn size(directory: &Path) -> Result<u64> {
+    let (mut total, mut seen, mut open) = (0, HashSet::new(), vec![directory.to_owned()]);
+    while let Some(directory) = open.pop() {
         interrupt::check()?;
-        for (path, meta) in list(&folder)? {
+        for (path, meta) in list(&directory)? {
             if meta.nlink() < 2 || meta.is_dir() || seen.insert((meta.dev(), meta.ino())) {
                 total += meta.blocks() * 512;
             }

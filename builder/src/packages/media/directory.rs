@@ -72,9 +72,9 @@ impl Medium for Directory {
     }
 
     fn repositories(&self) -> Result<Vec<String>> {
-        search(&|path| Ok(self.root.join(path).is_file()), &|folder| {
+        search(&|path| Ok(self.root.join(path).is_file()), &|directory| {
             let mut names = Vec::new();
-            let place = self.root.join(folder);
+            let place = self.root.join(directory);
             let what = || format!("cannot list {}", place.display());
             for entry in fs::read_dir(&place).or_input(what)? {
                 let entry = entry.or_input(what)?;
@@ -87,8 +87,8 @@ impl Medium for Directory {
         })
     }
 
-    fn files(&self, folder: &str) -> Result<Vec<String>> {
-        let place = self.root.join(folder);
+    fn files(&self, directory: &str) -> Result<Vec<String>> {
+        let place = self.root.join(directory);
         let what = || format!("cannot list {}", place.display());
         let mut names = Vec::new();
         for entry in fs::read_dir(&place).or_input(what)? {

@@ -145,10 +145,10 @@ impl Medium for Discs {
         self.find(path).map(|_| ())
     }
 
-    fn files(&self, folder: &str) -> Result<Vec<String>> {
+    fn files(&self, directory: &str) -> Result<Vec<String>> {
         let mut found: Vec<String> = Vec::new();
         for (_, disc) in &self.discs {
-            found.extend(disc.files(folder)?);
+            found.extend(disc.files(directory)?);
         }
         found.sort();
         found.dedup();
@@ -158,9 +158,9 @@ impl Medium for Discs {
     fn repositories(&self) -> Result<Vec<String>> {
         let mut found: Vec<String> = Vec::new();
         for (_, disc) in &self.discs {
-            for folder in disc.repositories()? {
-                if !found.contains(&folder) {
-                    found.push(folder);
+            for directory in disc.repositories()? {
+                if !found.contains(&directory) {
+                    found.push(directory);
                 }
             }
         }

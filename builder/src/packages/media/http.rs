@@ -175,9 +175,9 @@ impl Medium for Http {
 
     fn open(&self, path: &str) -> Result<Box<dyn Read + Send + '_>> {
         self.network.cache.require_writable(path)?;
-        let folder = self.network.cache.part("partial")?;
-        let what = || format!("cannot write to the cache {}", folder.display());
-        let mut file = tempfile::tempfile_in(&folder).or_environment(what)?;
+        let directory = self.network.cache.part("partial")?;
+        let what = || format!("cannot write to the cache {}", directory.display());
+        let mut file = tempfile::tempfile_in(&directory).or_environment(what)?;
         let mut sink = Append::new(&file).or_environment(what)?;
         self.fetch(path, u64::MAX, false, None, &|_| (), &mut sink)?;
         file.seek(SeekFrom::Start(0)).or_environment(what)?;

@@ -18,10 +18,10 @@ pub struct Image {
     path: PathBuf,
     iso: Iso,
     /// Listings by the directory's path, as packages are looked up in a few large directories.
-    folders: Mutex<HashMap<String, Folder>>,
+    directories: Mutex<HashMap<String, Listing>>,
 }
 
-type Folder = Arc<HashMap<Vec<u8>, IsoNode>>;
+type Listing = Arc<HashMap<Vec<u8>, IsoNode>>;
 
 impl Image {
     pub fn open(path: &Path) -> Result<Self> {
@@ -32,29 +32,29 @@ impl Image {
                 "it has to be a whole ISO 9660 image; compare its checksum with the publisher's",
             )
         })?;
-        Ok(Self { path: path.to_owned(), iso, folders: Mutex::default() })
+        Ok(Self { path: path.to_owned(), iso, directories: Mutex::default() })
     }
 
     fn lookup(&self, path: &str) -> Result<Option<IsoNode>> {
         let failed = |e: &dyn std::fmt::Display| unreadable(self.location(), path, e);
         let inside = plain(path).map_err(|e| failed(&e))?;
         let mut node = self.iso.root();
-        let mut folder = String::new();
+        let mut directory = String::new();
         for name in inside.split('/').filter(|name| !name.is_empty()) {
             if node.kind != NodeKind::Dir {
                 return Ok(None);
             }
-            let listing = self.listing(&folder, &node).map_err(|e| failed(&e))?;
+            let listing = self.listing(&directory, &node).map_err(|e| failed(&e))?;
             let Some(child) = listing.get(name.as_bytes()) else { return Ok(None) };
             node = child.clone();
-            folder = format!("{folder}/{name}");
+            directory = format!("{directory}/{name}");
         }
         Ok(Some(node))
     }
 
     /// What is in a directory, by name.
-    fn listing(&self, path: &str, node: &IsoNode) -> Result<Folder, iso9660::IsoError> {
-        let kept = || self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+    fn listing(&self, path: &str, node: &IsoNode) -> Result<Listing, iso9660::IsoError> {
+        let kept = || self.directories.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(listing) = kept().get(path) {
             return Ok(Arc::clone(listing));
         }
@@ -64,7 +64,7 @@ impl Image {
             let name = real.get(&child.name).unwrap_or(&child.name).clone();
             (name.clone(), IsoNode { name, ..child })
         };
-        let listing: Folder = Arc::new(children.into_iter().map(named).collect());
+        let listing: Listing = Arc::new(children.into_iter().map(named).collect());
         let mut kept = kept();
         if kept.len() >= KEPT {
             kept.clear();
@@ -75,11 +75,11 @@ impl Image {
 
     /// Names of what is in a directory and of one kind, sorted; none when there is no such
     /// directory.
-    fn names(&self, folder: &str, kind: NodeKind) -> Result<Vec<String>> {
-        let Some(node) = self.lookup(folder)? else { return Ok(Vec::new()) };
-        let place = if folder.is_empty() { String::new() } else { format!("/{folder}") };
+    fn names(&self, directory: &str, kind: NodeKind) -> Result<Vec<String>> {
+        let Some(node) = self.lookup(directory)? else { return Ok(Vec::new()) };
+        let place = if directory.is_empty() { String::new() } else { format!("/{directory}") };
         let children =
-            self.listing(&place, &node).map_err(|e| unreadable(self.location(), folder, &e))?;
+            self.listing(&place, &node).map_err(|e| unreadable(self.location(), directory, &e))?;
         let of_kind = children.values().filter(|child| child.kind == kind);
         let mut names: Vec<String> =
             of_kind.map(|child| String::from_utf8_lossy(&child.name).into_owned()).collect();
@@ -141,14 +141,14 @@ impl Medium for Image {
         self.lookup(path).is_ok_and(|node| node.is_some_and(|node| node.kind == NodeKind::File))
     }
 
-    fn files(&self, folder: &str) -> Result<Vec<String>> {
-        self.names(folder, NodeKind::File)
+    fn files(&self, directory: &str) -> Result<Vec<String>> {
+        self.names(directory, NodeKind::File)
     }
 
     fn repositories(&self) -> Result<Vec<String>> {
         let is_file =
             |path: &str| Ok(self.lookup(path)?.is_some_and(|node| node.kind == NodeKind::File));
-        search(&is_file, &|folder| self.names(folder, NodeKind::Dir))
+        search(&is_file, &|directory| self.names(directory, NodeKind::Dir))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::medium::Medium;
 use crate::base::error::{Context, Error, Result};
-use crate::packages::cache::Folder;
+use crate::packages::cache::CacheDirectory;
 use crate::packages::checksum::{Checksum, Known};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -25,7 +25,7 @@ impl Part {
     ///
     /// # Errors
     /// An environment error when the cache cannot be written.
-    pub fn place(self, cache: &Folder, checksum: &Checksum) -> Result<PathBuf> {
+    pub fn place(self, cache: &CacheDirectory, checksum: &Checksum) -> Result<PathBuf> {
         let (part, ending) = match self {
             Self::Packages => ("packages", ".rpm"),
             Self::Metadata => ("metadata", ""),
@@ -41,7 +41,7 @@ impl Part {
 /// The medium's error, a verification error when it has other content, an environment error
 /// when the cache cannot be written; interruption.
 pub fn obtain(
-    cache: &Folder,
+    cache: &CacheDirectory,
     part: Part,
     medium: &dyn Medium,
     path: &str,
@@ -91,7 +91,7 @@ pub fn obtain(
 }
 
 /// Whether the cache has the file; one that is damaged is removed.
-fn is_there(cache: &Folder, place: &Path, known: &Known) -> Result<bool> {
+fn is_there(cache: &CacheDirectory, place: &Path, known: &Known) -> Result<bool> {
     if !cache.use_entry(place)? {
         return Ok(false);
     }

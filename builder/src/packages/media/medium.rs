@@ -91,7 +91,7 @@ pub trait Medium: Send + Sync {
     ///
     /// # Errors
     /// As [`Medium::repositories`].
-    fn files(&self, _folder: &str) -> Result<Vec<String>> {
+    fn files(&self, _directory: &str) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
 }
@@ -217,20 +217,21 @@ pub(super) fn unreadable(location: String, path: &str, e: &dyn std::fmt::Display
 /// The repositories of a medium whose directories can be listed.
 pub(super) fn search(
     is_file: &dyn Fn(&str) -> Result<bool>,
-    folders: &dyn Fn(&str) -> Result<Vec<String>>,
+    directories: &dyn Fn(&str) -> Result<Vec<String>>,
 ) -> Result<Vec<String>> {
-    let has =
-        |folder: &str| is_file(format!("{folder}/repodata/repomd.xml").trim_start_matches('/'));
+    let has = |directory: &str| {
+        is_file(format!("{directory}/repodata/repomd.xml").trim_start_matches('/'))
+    };
     if has("")? {
         return Ok(vec![String::new()]);
     }
     let mut found = Vec::new();
-    for top in folders("")? {
+    for top in directories("")? {
         if has(&top)? {
             found.push(top);
             continue;
         }
-        for below in folders(&top)? {
+        for below in directories(&top)? {
             let below = format!("{top}/{below}");
             if has(&below)? {
                 found.push(below);

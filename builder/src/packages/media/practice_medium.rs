@@ -106,7 +106,7 @@ mod tests {
     fn quiet(_: Stage, _: u64, _: u64) {}
 
     #[test]
-    fn a_finished_medium_is_reused_and_a_foreign_folder_refused() {
+    fn a_finished_medium_is_reused_and_a_foreign_directory_refused() {
         let dir = tempfile::tempdir().expect("temporary directory");
         let output = dir.path().join("medium");
         fs::create_dir_all(&output).expect("directory");

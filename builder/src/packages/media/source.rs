@@ -23,7 +23,7 @@ pub struct Source {
     /// The repository's id, when something names it.
     pub id: Option<String>,
     /// The directory of the one repository that is meant; `None` for all that the medium has.
-    pub folder: Option<String>,
+    pub directory: Option<String>,
     /// What its configuration says.
     pub policy: Policy,
     /// Whether it may be left out when it cannot be read (`skip_if_unavailable`).
@@ -33,7 +33,7 @@ pub struct Source {
 impl Source {
     /// All repositories of a medium about which nothing is configured.
     pub fn plain(medium: Arc<dyn Medium>) -> Self {
-        Self { medium, id: None, folder: None, policy: Policy::default(), optional: false }
+        Self { medium, id: None, directory: None, policy: Policy::default(), optional: false }
     }
 }
 
@@ -95,7 +95,7 @@ impl Access {
                 Ok(medium) => sources.push(Source {
                     medium,
                     id: Some(section.id.clone()),
-                    folder: Some(String::new()),
+                    directory: Some(String::new()),
                     policy: section.policy.clone(),
                     optional: section.optional,
                 }),

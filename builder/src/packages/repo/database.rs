@@ -119,10 +119,10 @@ pub fn owners(
     })?;
     let mut found: HashMap<String, Vec<String>> = HashMap::new();
     database.rows("filelist", &["pkgKey", "dirname", "filenames"], &mut |row| {
-        let folder = row[1].text()?.trim_end_matches('/');
+        let directory = row[1].text()?.trim_end_matches('/');
         // The names of a directory's files are one text, with slashes between.
         for name in row[2].text()?.split('/') {
-            let path = format!("{folder}/{name}");
+            let path = format!("{directory}/{name}");
             if wanted(&path) {
                 let key = row[0].number()?;
                 let package = keys.get(&key).ok_or_else(|| format!("no package {key}"))?;

@@ -295,9 +295,9 @@ mod tests {
             ]
         );
         assert_eq!(homes[1], Home { path: "/srv/bob".into(), uid: 1501, gid: 3000 });
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
-            let path = folder.path().join(name);
+            let path = directory.path().join(name);
             fs::write(&path, text).unwrap();
             path
         };

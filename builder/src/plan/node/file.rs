@@ -25,7 +25,7 @@ impl NodeFile {
     }
 
     /// A directory.
-    pub fn folder(path: &str, mode: u16) -> Self {
+    pub fn directory(path: &str, mode: u16) -> Self {
         Self { path: path.into(), mode, content: Content::Dir }
     }
 

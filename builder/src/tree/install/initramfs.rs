@@ -178,15 +178,15 @@ mod tests {
     fn archive(names: [&str; 4], inode: u32, mtime: u32) -> Vec<u8> {
         let mut archive = Vec::new();
         for (number, name) in names.into_iter().enumerate() {
-            let folder = name == "dev";
+            let directory = name == "dev";
             let linked = name.starts_with("link");
             let last = !names[number + 1..].iter().any(|n| n.starts_with("link"));
             let header = Header {
                 name: name.into(),
                 inode: if linked { inode } else { inode + 1 + number as u32 },
-                mode: if folder { 0o40755 } else { 0o100644 },
+                mode: if directory { 0o40755 } else { 0o100644 },
                 owner: (0, 0),
-                links: if linked || folder { 2 } else { 1 },
+                links: if linked || directory { 2 } else { 1 },
                 mtime,
                 size: 0,
                 device: (0, 0),

@@ -18,7 +18,7 @@ impl Packages {
     ///
     /// # Errors
     /// A build error when the working directory is gone.
-    pub fn folder(&self) -> Result<PathBuf> {
+    pub fn directory(&self) -> Result<PathBuf> {
         let place = self.place.path();
         std::path::absolute(place).or_build(|| place.display().to_string())
     }
@@ -29,14 +29,14 @@ impl Packages {
     }
 }
 
-/// Puts the packages into a new directory in `folder`, which is on the cache's filesystem.
+/// Puts the packages into a new directory in `directory`, which is on the cache's filesystem.
 ///
 /// # Errors
 /// An environment error when it cannot be written.
-pub fn gather(packages: &[PackageFile], folder: &Path) -> Result<Packages> {
-    let what = || format!("cannot write to {}", folder.display());
+pub fn gather(packages: &[PackageFile], directory: &Path) -> Result<Packages> {
+    let what = || format!("cannot write to {}", directory.display());
     let place =
-        tempfile::Builder::new().prefix("packages-").tempdir_in(folder).or_environment(what)?;
+        tempfile::Builder::new().prefix("packages-").tempdir_in(directory).or_environment(what)?;
     fs::set_permissions(place.path(), Permissions::from_mode(0o755)).or_environment(what)?;
     let mut names = Vec::new();
     for (number, package) in packages.iter().enumerate() {
@@ -67,7 +67,7 @@ mod tests {
         let packages = gather(&[file("b"), file("a")], dir.path()).unwrap();
         let paths: Vec<String> = packages.inside("/p").collect();
         assert_eq!(paths, ["/p/0.rpm", "/p/1.rpm"]);
-        let place = packages.folder().unwrap();
+        let place = packages.directory().unwrap();
         assert_eq!(fs::read(place.join("0.rpm")).unwrap(), b"b");
         assert_eq!(fs::metadata(&place).unwrap().permissions().mode() & 0o777, 0o755);
         drop(packages);

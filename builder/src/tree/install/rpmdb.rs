@@ -16,7 +16,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 
-const FOLDER: &str = "var/lib/rpm";
+const DIRECTORY: &str = "var/lib/rpm";
 /// Where the dump is for a moment, in the tree.
 const WORK: &str = "imgbuild-rpmdb";
 
@@ -32,7 +32,7 @@ const INT32: u32 = 4;
 /// # Errors
 /// A build error with the message of the tree's own tools.
 pub fn settle(root: &Path, time: i64, listener: &mut dyn Listener) -> Result<()> {
-    let packages = format!("{FOLDER}/Packages");
+    let packages = format!("{DIRECTORY}/Packages");
     let Some(path) = tree::inside(root, &packages)? else { return Ok(()) };
     if !is_berkeley(&path)? {
         return Ok(());
@@ -48,7 +48,7 @@ pub fn settle(root: &Path, time: i64, listener: &mut dyn Listener) -> Result<()>
             chmod --reference=/{packages} /{WORK}/Packages
             mv /{WORK}/Packages /{packages}
             rpm --rebuilddb
-            rm -f /{FOLDER}/__db.*"
+            rm -f /{DIRECTORY}/__db.*"
         );
         Sandbox::new(root, ["/bin/sh", "-c", &script]).must(&mut |line| listener.log(line))
     });
@@ -72,15 +72,15 @@ fn is_berkeley(path: &Path) -> Result<bool> {
 /// and removes what the pages do not use.
 fn identify(root: &Path) -> Result<()> {
     // The tree's own programs have run: whatever is there now is checked again.
-    let Some(folder) = tree::inside(root, FOLDER)? else { return Ok(()) };
-    let what = || format!("cannot settle {}", folder.display());
-    for entry in fs::read_dir(&folder).or_build(what)? {
+    let Some(directory) = tree::inside(root, DIRECTORY)? else { return Ok(()) };
+    let what = || format!("cannot settle {}", directory.display());
+    for entry in fs::read_dir(&directory).or_build(what)? {
         let path = entry.or_build(what)?.path();
         if !is_berkeley(&path)? {
             continue;
         }
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        let file = format!("{FOLDER}/{name}");
+        let file = format!("{DIRECTORY}/{name}");
         let Some(mut bytes) = tree::read_file(root, &file, LARGEST)? else { continue };
         let identifier: [u8; 20] = Sha1::digest(name.as_bytes()).into();
         berkeley::identify(&mut bytes, &identifier);
@@ -96,7 +96,7 @@ fn dump(root: &Path, work: &Path, time: i64) -> Result<()> {
     let what = || format!("cannot write {}", path.display());
     let mut file = BufWriter::new(File::create_new(&path).or_build(what)?);
     let mut failed = None;
-    let command = ["db_dump".to_owned(), format!("/{FOLDER}/Packages")];
+    let command = ["db_dump".to_owned(), format!("/{DIRECTORY}/Packages")];
     let mut sandbox = Sandbox::new(root, command);
     sandbox.data = true;
     sandbox.must(&mut |line| {

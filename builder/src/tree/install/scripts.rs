@@ -50,10 +50,10 @@ fn run_script(
 ) -> Result<()> {
     let what = format!("%post of {}", script.origin);
     listener.log(&format!("$ {what}"));
-    let Some(folder) = tree::inside(root, "tmp")?.filter(|folder| folder.is_dir()) else {
+    let Some(directory) = tree::inside(root, "tmp")?.filter(|directory| directory.is_dir()) else {
         return Err(Error::build(format!("{what} cannot run: the image has no /tmp")));
     };
-    let file = folder.join(NAME);
+    let file = directory.join(NAME);
     write_script(&file, text).or_build(|| format!("cannot write {}", file.display()))?;
     let mut tail = Tail::default();
     let sandbox = sandbox_of(post, script, root);

@@ -6,7 +6,7 @@ pub enum SeFileKind {
     /// `--`
     File,
     /// `-d`
-    Folder,
+    Directory,
     /// `-l`
     Link,
     /// `-c`

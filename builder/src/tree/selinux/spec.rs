@@ -70,7 +70,7 @@ impl Spec {
 fn file_type(field: &str) -> std::result::Result<SeFileKind, String> {
     Ok(match field {
         "--" => SeFileKind::File,
-        "-d" => SeFileKind::Folder,
+        "-d" => SeFileKind::Directory,
         "-l" => SeFileKind::Link,
         "-c" => SeFileKind::CharDevice,
         "-b" => SeFileKind::BlockDevice,

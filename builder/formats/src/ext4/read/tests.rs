@@ -13,12 +13,12 @@ fn tool(program: &str, arguments: &[&str]) {
     assert!(output.status.code().is_some_and(|c| c < 2), "{program}: {output:?}");
 }
 
-/// A filesystem of mke2fs's own making, with indexed directories, from `folder`.
-fn made(folder: &Path, options: &[&str]) -> tempfile::NamedTempFile {
+/// A filesystem of mke2fs's own making, with indexed directories, from `directory`.
+fn made(directory: &Path, options: &[&str]) -> tempfile::NamedTempFile {
     let image = tempfile::NamedTempFile::new().unwrap();
     image.as_file().set_len(64 << 20).unwrap();
     let path = image.path().to_str().unwrap();
-    let mut arguments = vec!["-q", "-F", "-t", "ext4", "-d", folder.to_str().unwrap()];
+    let mut arguments = vec!["-q", "-F", "-t", "ext4", "-d", directory.to_str().unwrap()];
     arguments.extend(options);
     arguments.push(path);
     tool("mke2fs", &arguments);

@@ -90,11 +90,11 @@ fn run_ip(arguments: &[&str]) -> Result<()> {
 
 /// chronyd as the lab's time server; `-x`: it leaves the clock alone. It ends with us.
 fn serve_time(chronyd: &Path, setup: &Setup) -> Result<process::Child> {
-    let folder = setup.folder.join("chrony");
-    private::own_dir(&folder)?;
-    let pid = folder.join("pid");
+    let directory = setup.directory.join("chrony");
+    private::own_dir(&directory)?;
+    let pid = directory.join("pid");
     let _ = fs::remove_file(&pid);
-    let conf = folder.join("chrony.conf");
+    let conf = directory.join("chrony.conf");
     let text = format!(
         "local stratum 3\nallow {}\ncmdport 0\nbindcmdaddress /\npidfile {}\n",
         setup.network,

@@ -14,7 +14,7 @@ pub(super) struct Setup {
     /// The network that the time server answers.
     pub(super) network: String,
     /// Where the time server keeps its files.
-    pub(super) folder: PathBuf,
+    pub(super) directory: PathBuf,
     /// chronyd, where it is installed.
     pub(super) chronyd: Option<PathBuf>,
 }

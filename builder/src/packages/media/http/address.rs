@@ -73,8 +73,8 @@ impl Address {
             format!("{}{location}", self.origin())
         } else {
             let path = self.path.split('?').next().unwrap_or_default();
-            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-            format!("{}{folder}/{location}", self.origin())
+            let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+            format!("{}{directory}/{location}", self.origin())
         };
         let mut to = Self::parse(&text).map_err(|e| format!("redirected to `{location}`: {e}"))?;
         if self.secure && !to.secure {

@@ -5,7 +5,7 @@
 use super::download::Validators;
 use crate::base::durable;
 use crate::base::error::{Context, Result};
-use crate::packages::cache::Folder;
+use crate::packages::cache::CacheDirectory;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::Write;
@@ -20,7 +20,7 @@ pub struct Page {
 const FORMAT: &str = "imgbuild-page-1";
 
 /// The page of `url`, if it was ever fetched.
-pub fn load(cache: &Folder, url: &str) -> Result<Option<Page>> {
+pub fn load(cache: &CacheDirectory, url: &str) -> Result<Option<Page>> {
     let place = cache.part("pages")?.join(name(url));
     if !cache.use_entry(&place)? {
         return Ok(None);
@@ -41,12 +41,12 @@ fn parse(bytes: &[u8]) -> Option<Page> {
 }
 
 /// Keeps a page.
-pub fn store(cache: &Folder, url: &str, page: &Page) -> Result<()> {
+pub fn store(cache: &CacheDirectory, url: &str, page: &Page) -> Result<()> {
     if cache.is_read_only() {
         return Ok(());
     }
-    let folder = cache.part("pages")?;
-    let what = || format!("cannot write to the cache {}", folder.display());
+    let directory = cache.part("pages")?;
+    let what = || format!("cannot write to the cache {}", directory.display());
     let field = |f: &Option<String>| f.clone().unwrap_or_default().replace(['\t', '\n'], "");
     let Validators { etag, last_modified } = &page.validators;
     let mut temporary =
@@ -55,8 +55,8 @@ pub fn store(cache: &Folder, url: &str, page: &Page) -> Result<()> {
         .and_then(|()| temporary.write_all(&page.bytes))
         .and_then(|()| temporary.as_file().sync_all())
         .or_environment(what)?;
-    temporary.persist(folder.join(name(url))).or_environment(what)?;
-    durable::sync_dir(&folder).or_environment(what)
+    temporary.persist(directory.join(name(url))).or_environment(what)?;
+    durable::sync_dir(&directory).or_environment(what)
 }
 
 fn name(url: &str) -> String {
