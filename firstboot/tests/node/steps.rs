@@ -273,7 +273,11 @@ fn libvirt_is_for_computes_and_must_answer() {
     let refused = "error: failed to connect to the hypervisor\n";
     let refused = Output { stderr: refused.into(), ..printed(1, "") };
     node.world.borrow_mut().answers.insert("virsh", vec![refused]);
-    node.expect(Step::Libvirt, Failed, &["waited 120 s", "failed to connect to the hypervisor"]);
+    node.expect(
+        Step::Libvirt,
+        Failed,
+        &["timed out after 120 s", "failed to connect to the hypervisor"],
+    );
 }
 
 #[test]
