@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 pub const SCHEMA: u32 = 3;
 
 /// Larger files are not read as plans.
-const MOST_BYTES: u64 = 256 << 20;
+const MAX_BYTES: u64 = 256 << 20;
 
 /// Changes whenever the same plan would create another tree.
 pub const TREE_FORMAT: u32 = 7;
@@ -205,7 +205,7 @@ impl Plan {
     /// # Errors
     /// An input error when the file cannot be read, is not a plan, or one of another schema.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = read_named(path, MOST_BYTES, || format!("cannot read {}", path.display()))?;
+        let text = read_named(path, MAX_BYTES, || format!("cannot read {}", path.display()))?;
         Self::parse(&text).map_err(|mut e| {
             e.message = format!("{}: {}", path.display(), e.message);
             e.hint("create it again: imgbuild plan … --json >plan.json")
@@ -269,7 +269,7 @@ impl Plan {
         }
         let sum = |d: &Device<'_>| d.pieces.iter().map(|p| u128::from(p.size)).sum::<u128>();
         if self.disk.devices().any(|d| sum(&d) != u128::from(d.size)) {
-            return damaged("a volume's segments do not add up to its size".to_owned());
+            return damaged("a volume's pieces do not add up to its size".to_owned());
         }
         Ok(())
     }

@@ -19,6 +19,4 @@ pub use load::load;
 pub use model::{Input, Rendered, Spec};
 pub use request::Request;
 pub use standalone::{StandaloneKickstart, load_kickstart};
-pub use units::{
-    InvalidValue, SIZE_HINT, check_host_name, check_name, parse_mac, parse_size, show_size,
-};
+pub use units::{SIZE_HINT, check_host_name, check_name, parse_mac, parse_size, show_size};

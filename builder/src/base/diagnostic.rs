@@ -60,13 +60,6 @@ impl Diagnostic {
         self
     }
 
-    /// The same as a warning.
-    #[must_use]
-    pub fn as_warning(mut self) -> Self {
-        self.severity = Severity::Warning;
-        self
-    }
-
     /// Line and column, by which the diagnostics of a file are ordered.
     pub fn position(&self) -> (usize, usize) {
         (self.place.line, self.place.column)
@@ -113,14 +106,19 @@ impl Diagnostics {
         self.0.iter().any(|d| d.severity == Severity::Error)
     }
 
-    /// The errors, if there are any, else the warnings.
+    /// The errors, without the warnings.
+    #[must_use]
+    pub fn into_errors(mut self) -> Self {
+        self.0.retain(|d| d.severity == Severity::Error);
+        self
+    }
+
+    /// The warnings, if there is no error.
     ///
     /// # Errors
     /// The errors, without the warnings.
     pub fn into_warnings(self) -> Result<Vec<Diagnostic>, Self> {
-        let is_error = |d: &Diagnostic| d.severity == Severity::Error;
-        let (errors, warnings): (Vec<_>, Vec<_>) = self.0.into_iter().partition(is_error);
-        if errors.is_empty() { Ok(warnings) } else { Err(Self(errors)) }
+        if self.has_errors() { Err(self.into_errors()) } else { Ok(self.0) }
     }
 }
 

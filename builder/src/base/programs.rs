@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Output, Stdio};
-use std::{env, fs};
+use std::{env, fs, thread};
 
 /// A program of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,14 +67,16 @@ impl HostProgram {
     /// An environment error when it is not installed.
     pub fn require(&self) -> Result<PathBuf> {
         self.find().ok_or_else(|| {
-            Error::environment(format!("`{}` is not installed", self.name))
-                .hint(format!("install it (Debian package {})", self.package))
+            Error::environment(format!("`{}` is not installed", self.name)).hint(format!(
+                "install it (Debian package {}): it is for {}",
+                self.package, self.purpose
+            ))
         })
     }
 
-    /// A command that runs it.
+    /// A command that runs it, from its place.
     pub fn command(&self) -> Command {
-        command(self.name)
+        command(self.find().unwrap_or_else(|| self.name.into()))
     }
 }
 
@@ -119,11 +121,14 @@ pub fn run(command: &mut Command) -> Result<Output, ProgramError> {
 pub fn run_with_input(command: &mut Command, input: &[u8]) -> Result<Output, ProgramError> {
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
-    if let Some(mut pipe) = child.stdin.take() {
-        // One that fails before it reads reports why.
-        let _ = pipe.write_all(input);
-    }
-    succeeded(child.wait_with_output()?)
+    let pipe = child.stdin.take();
+    // Side by side, as a program may write before it has read all. One that fails before it
+    // reads reports why.
+    let output = thread::scope(|scope| {
+        scope.spawn(|| pipe.map(|mut pipe| pipe.write_all(input)));
+        child.wait_with_output()
+    });
+    succeeded(output?)
 }
 
 fn succeeded(output: Output) -> Result<Output, ProgramError> {

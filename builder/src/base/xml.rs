@@ -69,7 +69,7 @@ pub fn parse(
         let at = reader.buffer_position();
         buffer.clear();
         left.set(LONGEST);
-        let event = reader.read_event_into(&mut buffer).map_err(|e| said(&e, at))?;
+        let event = reader.read_event_into(&mut buffer).map_err(|e| describe(&e, at))?;
         if matches!(event, Event::Eof) {
             if depth > 0 || !seen {
                 return Err(format!("the document ends early, at byte {at}").into());
@@ -105,7 +105,7 @@ fn too_long() -> String {
     format!("a tag or text of more than {} MiB", LONGEST >> 20)
 }
 
-fn said(error: &quick_xml::Error, at: u64) -> String {
+fn describe(error: &quick_xml::Error, at: u64) -> String {
     match error {
         quick_xml::Error::Encoding(EncodingError::Utf8(e)) => {
             format!("not UTF-8 at byte {}", at + e.valid_up_to() as u64)

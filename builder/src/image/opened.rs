@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Images on images; QEMU itself has no limit, but no more than this make sense.
-const MOST_BACKING: usize = 16;
+const MAX_BACKING: usize = 16;
 
 const SECTOR: u64 = 512;
 
@@ -122,11 +122,8 @@ fn disk(path: &Path, files: &mut Vec<PathBuf>) -> Result<(Box<dyn ReadAt>, &'sta
     }
     let mut image = qcow2::Qcow2Reader::open(file).or_input(what)?;
     if let Some(name) = image.backing_name().map(str::to_owned) {
-        if files.len() > MOST_BACKING {
-            return Err(Error::input(format!(
-                "{}: more than {MOST_BACKING} backing files",
-                what()
-            )));
+        if files.len() > MAX_BACKING {
+            return Err(Error::input(format!("{}: more than {MAX_BACKING} backing files", what())));
         }
         let base = path.parent().unwrap_or(Path::new("")).join(&name);
         let (base, _) = disk(&base, files).map_err(|mut e| {

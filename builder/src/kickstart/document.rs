@@ -107,7 +107,7 @@ impl Document {
         }
     }
 
-    /// Takes a `%include` line in that is not in a section.
+    /// Adds a `%include` line that is outside every section.
     pub(super) fn include(&mut self, words: &[&str]) {
         let arguments = words.iter().skip(1).map(|w| (*w).to_owned()).collect();
         let name = if words.first() == Some(&"%ksappend") { "%ksappend" } else { "%include" };

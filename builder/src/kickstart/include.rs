@@ -37,7 +37,7 @@ fn find_inclusion(line: &str) -> Option<String> {
 }
 
 /// Puts every file included by `source` in its place.
-/// With it the errors: files that cannot be read, and files that include themselves, with
+/// Returns the errors with it: files that cannot be read, and files that include themselves, with
 /// the chain. Their lines stay.
 pub fn expand_includes(source: &SourceText, read: &mut Read<'_>) -> (SourceText, Vec<Diagnostic>) {
     let mut whole =

@@ -21,7 +21,7 @@ const PREFIX: &str = "grub.pbkdf2.sha512.";
 const ROUNDS: u32 = 10_000;
 const BYTES: usize = 64;
 /// More would keep a machine from starting; GRUB computes slowly.
-const MOST_ROUNDS: u32 = 10_000_000;
+const MAX_ROUNDS: u32 = 10_000_000;
 
 impl LoaderPassword {
     /// Takes what grub2-mkpasswd-pbkdf2 printed.
@@ -36,7 +36,7 @@ impl LoaderPassword {
                 && text.bytes().all(|b| b.is_ascii_hexdigit())
         };
         let good = matches!(fields.as_deref(), Some([rounds, salt, hash])
-            if rounds.parse().is_ok_and(|n: u32| (1..=MOST_ROUNDS).contains(&n))
+            if rounds.parse().is_ok_and(|n: u32| (1..=MAX_ROUNDS).contains(&n))
                 && hexadecimal(salt)
                 && hexadecimal(hash));
         if good { Ok(Self(hash.to_owned())) } else { Err("this is not a password hash of GRUB 2") }

@@ -193,11 +193,12 @@ impl Kickstart {
     pub fn same_tree(&self, other: &Self) -> bool {
         let comparable = |k: &Self| {
             let mut timezone = k.timezone.clone();
-            // Another place of it makes no other system; that of storage does (`layout::ids`).
+            // Its place does not change the system. The lines of storage commands do: a swap area's
+            // UUID derives from its own (`layout::identify`).
             timezone.iter_mut().for_each(|t| t.place = Place::default());
             Self {
                 timezone,
-                storage: k.storage.without_files(),
+                storage: k.storage.with_lines_only(),
                 networks: Vec::new(),
                 document: Document::default(),
                 report: Vec::new(),

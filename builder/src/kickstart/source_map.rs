@@ -20,12 +20,12 @@ struct WrittenFile {
 }
 
 impl SourceMap {
-    /// Those of `text`, the unchanged content of a file.
+    /// The map of `text`, the unchanged content of a file.
     pub fn of_file(name: &str, text: &str) -> Self {
         Self::of_rendered(name, text, &(1..=text.lines().count()).collect::<Vec<_>>())
     }
 
-    /// Those of a text rendered from `template`, with the template's line of each.
+    /// The map of a text rendered from `template`, with the template's line of each.
     pub fn of_rendered(name: &str, template: &str, numbers: &[usize]) -> Self {
         let lines = template.lines().map(str::to_owned).collect();
         let places = numbers.iter().map(|n| (0, *n)).collect();

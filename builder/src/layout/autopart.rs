@@ -7,21 +7,22 @@ use super::request::{
 use crate::base::place::Place;
 
 /// MiB of the platform's partitions.
-const BIOS_BOOT: u64 = 1;
-const EFI: u64 = 200;
-const BOOT: u64 = 1024;
-/// `/` and `/home` begin so, in MiB; `/` ends at 50 GiB.
-const ROOT: u64 = 1024;
-const ROOT_MAX: u64 = 50 * 1024;
-const HOME: u64 = 500;
-/// `/home` is separate on disks with this much free, in MiB.
-const HOME_FROM: u64 = 50 * 1024;
+const BIOS_BOOT_MIB: u64 = 1;
+const EFI_MIB: u64 = 200;
+const BOOT_MIB: u64 = 1024;
+/// `/` and `/home` begin with this size; `/` ends at 50 GiB.
+const ROOT_MIB: u64 = 1024;
+const ROOT_MAX_MIB: u64 = 50 * MIB_PER_GIB;
+const HOME_MIB: u64 = 500;
+/// `/home` is separate on disks of this size and larger.
+const HOME_FROM_MIB: u64 = 50 * MIB_PER_GIB;
+const MIB_PER_GIB: u64 = 1024;
 /// The product's name is the group's.
 const GROUP: &str = "centos";
 const MEMBER: &str = "pv.autopart";
 
-/// The storage commands with `autopart` and `reqpart` written out, for a disk of `disk` and a
-/// memory of `memory` MiB.
+/// The storage commands with `autopart` and `reqpart` written out, for this
+/// disk and memory.
 pub fn expand_automatic(
     storage: &StorageRequest,
     disk_mib: u64,
@@ -61,11 +62,11 @@ fn growing_size(min_mib: u64, max_mib: Option<u64>) -> SizeRequest {
 /// What the platform needs to start, unless it is asked for already.
 fn add_platform(out: &mut StorageRequest, place: &Place, boot: bool, kind: Option<&str>) {
     let mut wanted = vec![
-        (Target::BiosBoot, BIOS_BOOT, Some("biosboot")),
-        (Target::Mount("/boot/efi".into()), EFI, Some("efi")),
+        (Target::BiosBoot, BIOS_BOOT_MIB, Some("biosboot")),
+        (Target::Mount("/boot/efi".into()), EFI_MIB, Some("efi")),
     ];
     if boot {
-        wanted.push((Target::Mount("/boot".into()), BOOT, kind));
+        wanted.push((Target::Mount("/boot".into()), BOOT_MIB, kind));
     }
     for (target, size, kind) in wanted {
         if !out.partitions.iter().any(|p| p.target == target) {
@@ -79,9 +80,9 @@ fn add_automatic(out: &mut StorageRequest, auto: &Autopart, disk_mib: u64, memor
     let kind = auto.kind.as_deref();
     // A tenth of the disk at most.
     let swap = swap_mib(memory_mib, false).min(disk_mib / 10).max(1);
-    let home = (!auto.no_home && disk_mib >= HOME_FROM)
-        .then(|| (Target::Mount("/home".into()), growing_size(HOME, None), "home"));
-    let root = growing_size(ROOT, Some(ROOT_MAX));
+    let home = (!auto.no_home && disk_mib >= HOME_FROM_MIB)
+        .then(|| (Target::Mount("/home".into()), growing_size(HOME_MIB, None), "home"));
+    let root = growing_size(ROOT_MIB, Some(ROOT_MAX_MIB));
     // Without a /home, / has all there is.
     let root = if home.is_some() { root } else { SizeRequest { max_mib: None, ..root } };
     let wanted = [
@@ -121,17 +122,16 @@ fn add_automatic(out: &mut StorageRequest, auto: &Autopart, disk_mib: u64, memor
     }
 }
 
-/// MiB of swap for a memory of `memory` MiB (RHEL 7 Installation Guide, "Recommended
+/// MiB of swap for this memory (RHEL 7 Installation Guide, "Recommended
 /// Partitioning Scheme").
 pub fn swap_mib(memory_mib: u64, hibernation: bool) -> u64 {
-    const GIB: u64 = 1024;
-    match (memory_mib / GIB, hibernation) {
+    match (memory_mib / MIB_PER_GIB, hibernation) {
         (0..2, false) => memory_mib * 2,
         (0..2, true) => memory_mib * 3,
         (2..8, false) => memory_mib,
         (2..8, true) => memory_mib * 2,
         (8..64, false) => memory_mib / 2,
         (8..64, true) => memory_mib + memory_mib / 2,
-        _ => 4 * GIB,
+        _ => 4 * MIB_PER_GIB,
     }
 }

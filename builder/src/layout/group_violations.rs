@@ -7,45 +7,39 @@ use std::collections::HashMap;
 
 /// Volume groups and what refers to them.
 pub fn find_group_violations(storage: &StorageRequest) -> Vec<Diagnostic> {
-    let mut found = Violations::default();
-    find_of_groups(storage, &mut found);
-    find_of_volumes(storage, &mut found);
-    found.0
+    let mut found = Vec::new();
+    let mut add = |place: &Place, why: String| found.push(Diagnostic::error(place.clone(), why));
+    find_of_groups(storage, &mut add);
+    find_of_volumes(storage, &mut add);
+    found
 }
 
-#[derive(Default)]
-struct Violations(Vec<Diagnostic>);
+type Add<'a> = dyn FnMut(&Place, String) + 'a;
 
-impl Violations {
-    fn push(&mut self, place: &Place, why: impl Into<String>) {
-        self.0.push(Diagnostic::error(place.clone(), why));
-    }
-}
-
-fn find_of_groups(storage: &StorageRequest, found: &mut Violations) {
+fn find_of_groups(storage: &StorageRequest, add: &mut Add<'_>) {
     let mut owners: HashMap<&str, &str> = HashMap::new();
     for (index, group) in storage.volume_groups.iter().enumerate() {
         let name = &group.name;
         if storage.volume_groups[..index].iter().any(|g| g.name == *name) {
-            found.push(&group.place, format!("volume group {name} already exists"));
+            add(&group.place, format!("volume group {name} already exists"));
         }
         if !is_lvm_name(name) {
-            found.push(&group.place, format!("`{name}` is not a valid name for a volume group"));
+            add(&group.place, format!("`{name}` is not a valid name for a volume group"));
         }
         // LVM's own bounds; the format wants a power of two.
         if group
             .extent_kib
             .is_some_and(|kib| !kib.is_power_of_two() || !(4..=1 << 22).contains(&kib))
         {
-            found.push(&group.place, "--pesize is a power of two in KiB, at least 4");
+            add(&group.place, "--pesize is a power of two in KiB, at least 4".to_owned());
         }
         for member in &group.members {
             let there = storage.partitions.iter().any(|p| p.target.as_str() == member);
             if !there {
-                found.push(&group.place, format!("{member} does not exist: add `part {member}`"));
+                add(&group.place, format!("{member} does not exist: add `part {member}`"));
             }
             if let Some(other) = owners.insert(member, name) {
-                found.push(&group.place, format!("{member} belongs to {other} already"));
+                add(&group.place, format!("{member} belongs to {other} already"));
             }
         }
     }
@@ -53,29 +47,29 @@ fn find_of_groups(storage: &StorageRequest, found: &mut Violations) {
         let member = part.target.as_str();
         if matches!(part.target, Target::PhysicalVolume(_)) && !owners.contains_key(member) {
             let why = format!("{member} is in no volume group: add `volgroup NAME {member}`");
-            found.push(&part.place, why);
+            add(&part.place, why);
         }
     }
 }
 
-fn find_of_volumes(storage: &StorageRequest, found: &mut Violations) {
+fn find_of_volumes(storage: &StorageRequest, add: &mut Add<'_>) {
     for (index, volume) in storage.logical_volumes.iter().enumerate() {
         let (group, name) = (&volume.group, &volume.name);
         let same = |v: &VolumeRequest| v.group == *group && v.name == *name;
         if storage.logical_volumes[..index].iter().any(same) {
-            found.push(&volume.place, format!("{group} has a volume {name} already"));
+            add(&volume.place, format!("{group} has a volume {name} already"));
         }
         if !storage.volume_groups.iter().any(|g| g.name == *group) {
-            found.push(&volume.place, format!("there is no volume group `{group}`: add volgroup"));
+            add(&volume.place, format!("there is no volume group `{group}`: add volgroup"));
         }
         if !is_lvm_name(name) {
-            found.push(&volume.place, format!("`{name}` is not a valid name for a logical volume"));
+            add(&volume.place, format!("`{name}` is not a valid name for a logical volume"));
         }
         let shares = storage.logical_volumes[..=index].iter().filter(|v| v.group == *group);
         let percent: u64 = shares.filter_map(|v| v.size.percent).map(u64::from).sum();
         if volume.size.percent.is_some() && percent > 100 {
             let why = format!("--percent adds up to {percent} in {group}: 100 is all that is free");
-            found.push(&volume.place, why);
+            add(&volume.place, why);
         }
     }
 }

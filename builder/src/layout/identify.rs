@@ -20,8 +20,8 @@ impl Arrangement {
         }
     }
 
-    /// What tells a swap partition from others: its line, and its number among those that are
-    /// at the same line of several files.
+    /// What tells a swap partition from others: its line, and its number among those of that line
+    /// number, which another file or the loop of a template may have as well.
     fn swap_key(&self, index: usize) -> String {
         let line = self.partitions[index].request.place.line;
         let is_same = |part: &&ArrangedPartition| {

@@ -24,8 +24,8 @@ pub struct StorageRequest {
 }
 
 impl StorageRequest {
-    /// The same without the files that the commands are in.
-    pub fn without_files(&self) -> Self {
+    /// The same with only the lines of its places.
+    pub fn with_lines_only(&self) -> Self {
         let mut bare = self.clone();
         let partitions = bare.partitions.iter_mut().map(|p| &mut p.place);
         let groups = bare.volume_groups.iter_mut().map(|g| &mut g.place);

@@ -17,11 +17,11 @@ use crate::packages::checksum::Known;
 use crate::packages::media::{Medium, Signing, on_disc, path_on_disc};
 use comps::{CompsGroup, Environment};
 use primary::Package;
-use repomd::{Data, MOST_METADATA, MOST_REPOMD};
+use repomd::{Data, MAX_METADATA, MAX_REPOMD};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use unpack::{MOST_DATABASE, Unpacked};
+use unpack::{MAX_DATABASE, Unpacked};
 
 /// The priority of a repository that has none of its own.
 pub const PRIORITY: u32 = 99;
@@ -147,7 +147,7 @@ impl Catalog {
     ) -> Result<()> {
         interrupt::check()?;
         let mut repo = Repo::empty(&id, medium, directory);
-        let repomd = medium.read(&repo.path("repodata/repomd.xml"), MOST_REPOMD)?;
+        let repomd = medium.read(&repo.path("repodata/repomd.xml"), MAX_REPOMD)?;
         repo.repomd_sha256 = hex::encode(Sha256::digest(&repomd));
         let named = repo.parsed("repodata/repomd.xml", repomd::parse(&repomd))?;
         let primary = repomd::first(&named, &["primary", "primary_db"]).ok_or_else(|| {
@@ -160,7 +160,7 @@ impl Catalog {
             "primary" => {
                 Unpacked::new(primary, &bytes, u64::MAX).and_then(|from| primary::read(from, index))
             }
-            _ => Unpacked::new(primary, &bytes, MOST_DATABASE)
+            _ => Unpacked::new(primary, &bytes, MAX_DATABASE)
                 .and_then(Unpacked::whole)
                 .and_then(|bytes| database::packages(bytes, index)),
         };
@@ -244,7 +244,7 @@ impl Catalog {
             let owners = match data.kind.as_str() {
                 "filelists" => Unpacked::new(data, &bytes, u64::MAX)
                     .and_then(|from| primary::owners(from, wanted)),
-                _ => Unpacked::new(data, &bytes, MOST_DATABASE)
+                _ => Unpacked::new(data, &bytes, MAX_DATABASE)
                     .and_then(Unpacked::whole)
                     .and_then(|bytes| database::owners(bytes, wanted)),
             };
@@ -280,7 +280,7 @@ impl Repo {
     fn read(&self, data: &Data) -> Result<Vec<u8>> {
         interrupt::check()?;
         let checksum = data.checksum(&self.place())?.clone();
-        let known = Known { checksum, size: MOST_METADATA };
+        let known = Known { checksum, size: MAX_METADATA };
         self.medium.read_known(&self.path(&data.location), &known)
     }
 

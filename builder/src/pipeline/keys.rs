@@ -14,7 +14,7 @@ use crate::spec::Spec;
 use std::path::Path;
 
 /// Larger key files are mistakes.
-const MOST_BYTES: u64 = 4 << 20;
+const MAX_BYTES: u64 = 4 << 20;
 
 /// What a publisher's key files are called on a medium.
 const PREFIX: &str = "RPM-GPG-KEY-";
@@ -118,7 +118,7 @@ fn keys(
 fn add_file(ring: &mut Keyring, path: &Path) -> Result<()> {
     let name = path.display().to_string();
     let what = || format!("cannot read the key file {name}");
-    ring.add(&name, &read_named(path, MOST_BYTES, what)?)
+    ring.add(&name, &read_named(path, MAX_BYTES, what)?)
 }
 
 /// A key by yum's address: from the medium if a file of that name exists, else fetched, else
@@ -127,12 +127,12 @@ fn add_url(ring: &mut Keyring, url: &str, repo: &Repo, network: &Network) -> Res
     let name = url.rsplit('/').next().unwrap_or(url);
     for path in [repo.path(name), name.to_owned()] {
         if repo.medium.has(&path) {
-            let bytes = repo.medium.read(&path, MOST_BYTES)?;
+            let bytes = repo.medium.read(&path, MAX_BYTES)?;
             return ring.add(&format!("{}: {path}", repo.medium.location()), &bytes);
         }
     }
     if is_url(url) {
-        return ring.add(url, &page(url, MOST_BYTES, Settings::default(), network)?);
+        return ring.add(url, &page(url, MAX_BYTES, Settings::default(), network)?);
     }
     if let Some(path) = url.strip_prefix("file://").filter(|path| Path::new(path).exists()) {
         return add_file(ring, Path::new(path));
@@ -160,7 +160,7 @@ fn on_medium(repo: &Repo) -> Result<Keyring> {
         for name in repo.medium.files(directory)?.iter().filter(|n| n.starts_with(PREFIX)) {
             let path =
                 if directory.is_empty() { name.clone() } else { format!("{directory}/{name}") };
-            let bytes = repo.medium.read(&path, MOST_BYTES)?;
+            let bytes = repo.medium.read(&path, MAX_BYTES)?;
             ring.add(&format!("{}: {path}", repo.medium.location()), &bytes)?;
         }
     }

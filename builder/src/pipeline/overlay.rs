@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
 /// A larger file is not firstboot.
-const MOST_BYTES: u64 = 256 << 20;
+const MAX_BYTES: u64 = 256 << 20;
 
 /// What a build puts into the images beyond packages and text.
 pub struct Firstboot {
@@ -35,7 +35,7 @@ pub fn firstboot_binary(given: Option<&Path>) -> Result<Firstboot> {
             .with_file_name("firstboot"),
     };
     let hint = "build it with `cargo build --release` in imgbuild's source, or name it by --firstboot FILE";
-    let bytes = read_regular(&path, MOST_BYTES).map_err(|e| {
+    let bytes = read_regular(&path, MAX_BYTES).map_err(|e| {
         Error::environment(format!("cannot read firstboot at {}: {e}", path.display())).hint(hint)
     })?;
     match is_static(&bytes) {

@@ -22,9 +22,9 @@ use std::time::SystemTime;
 /// # Errors
 /// Input errors of profile, kickstart, media and packages.
 pub fn plan(select: &Select, progress: &mut Progress) -> Result<Plan> {
-    let mut spec = Inputs::load(select, None)?;
-    let media = spec.read_media(select, progress)?;
-    let Planned { context, notes } = planning::plan(spec, media, progress)?;
+    let mut inputs = Inputs::load(select, None)?;
+    let media = inputs.read_media(select, progress)?;
+    let Planned { context, notes } = planning::plan(inputs, media, progress)?;
     progress.finish();
     notes.iter().for_each(|note| progress.note(note));
     Ok(context.plan)
@@ -33,9 +33,9 @@ pub fn plan(select: &Select, progress: &mut Progress) -> Result<Plan> {
 /// Builds the images of every node asked for: each stage's result is the next one's input.
 fn build_images(options: &BuildOptions, reporter: &mut Reporter<'_>) -> Result<()> {
     let firstboot = overlay::firstboot_binary(options.firstboot.as_deref())?;
-    let mut spec = Inputs::load(&options.select, options.plan.as_ref())?;
-    let media = spec.read_media(&options.select, reporter.progress)?;
-    let Planned { context, notes } = planning::plan(spec, media, reporter.progress)?;
+    let mut inputs = Inputs::load(&options.select, options.plan.as_ref())?;
+    let media = inputs.read_media(&options.select, reporter.progress)?;
+    let Planned { context, notes } = planning::plan(inputs, media, reporter.progress)?;
     let (checks, found) = keys::checks(&options.select, &context)?;
     notes.iter().chain(&found).for_each(|note| reporter.report(note));
     let outputs = Outputs::reserve(options, &context, reporter.progress)?;

@@ -13,7 +13,7 @@ mod system;
 pub use facts::Facts;
 pub use file::NodeFile;
 
-use crate::base::lab::{LabNode, Services};
+use crate::base::lab::LabNode;
 use crate::spec::Spec;
 use contract::lab_answers::list_lab_answers;
 use contract::{node_files, spec as wire};
@@ -106,12 +106,6 @@ pub fn identity_files(
             .map(|(name, file)| NodeFile::text(node_files::ifcfg_path(&name), 0o644, file.text())),
     );
     Ok(files)
-}
-
-/// The units that the image enables and disables. firstboot's own is enabled with
-/// its files, not here.
-pub fn services(spec: &Spec) -> &Services {
-    &spec.services
 }
 
 /// The spec that firstboot reads on `node`.

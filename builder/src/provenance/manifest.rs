@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// Larger files are not read as manifests.
-const MOST_BYTES: u64 = 256 << 20;
+const MAX_BYTES: u64 = 256 << 20;
 
 /// Schema number of `manifest.json`.
 pub const SCHEMA: u32 = 3;
@@ -140,7 +140,7 @@ impl Manifest {
     /// An input error when it cannot be read or has another schema.
     pub fn read(path: &Path) -> Result<Self> {
         let what = || format!("cannot read the manifest {}", path.display());
-        let text = read_named(path, MOST_BYTES, what).map_err(|e| {
+        let text = read_named(path, MAX_BYTES, what).map_err(|e| {
             e.hint(
                 "a build leaves manifest.json next to its images; name another by --manifest FILE",
             )

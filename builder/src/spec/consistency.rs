@@ -6,7 +6,8 @@ use crate::kickstart::{Fate, Kickstart, NetworkCommand, TemplateFacts};
 use crate::layout::{Arrangement, arrange, find_shortcomings};
 use std::fmt::Display;
 
-/// Where everything is on the machine's disk, if the machine is known.
+/// Checks a kickstart against the lab. Returns where everything is on the machine's disk, if the
+/// machine is known.
 ///
 /// # Errors
 /// Everything in `kickstart` that an image for this node cannot have.

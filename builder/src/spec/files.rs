@@ -76,9 +76,7 @@ impl InputFile {
         }
         Self::read(&path, request.directory)
     }
-}
 
-impl InputFile {
     /// The file that `relative`, included by this one, means; `None` if there is none
     /// next to it.
     pub fn included(
@@ -124,10 +122,7 @@ fn normalize_path(path: &Path) -> PathBuf {
 pub fn find_role(request: &Request<'_>) -> Result<InputFile, Diagnostic> {
     let profile = request.profile;
     if profile.contains('/') || profile.ends_with(".toml") {
-        return InputFile::read(
-            &normalize_path(&request.directory.join(profile)),
-            request.directory,
-        );
+        return read_path(Path::new(profile), request);
     }
     let name = format!("profiles/{profile}.toml");
     let path = request.directory.join(&name);
@@ -162,11 +157,11 @@ fn known_profiles(request: &Request<'_>) -> Vec<String> {
 /// Finds the lab file: as asked, next to the role profile, in `./profiles`, or built in.
 pub fn find_lab(request: &Request<'_>, role: Option<&InputFile>) -> Result<InputFile, Diagnostic> {
     if let Some(path) = request.lab {
-        return InputFile::read(&normalize_path(&request.directory.join(path)), request.directory);
+        return read_path(path, request);
     }
-    let beside = role.filter(|r| !r.shipped).map(|r| r.resolve("lab.toml", None));
+    let sibling = role.filter(|r| !r.shipped).map(|r| r.resolve("lab.toml", None));
     let local = request.directory.join("profiles/lab.toml");
-    for path in beside.into_iter().chain([local]) {
+    for path in sibling.into_iter().chain([local]) {
         if path.exists() {
             return InputFile::read(&path, request.directory);
         }

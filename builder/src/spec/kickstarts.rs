@@ -50,7 +50,7 @@ pub fn find_kickstart(
     found.map(Some)
 }
 
-/// What a kickstart is read for.
+/// Reads the kickstart of a role for the nodes of a lab.
 pub struct KickstartReader<'a> {
     /// The lab.
     pub lab: &'a LabFile,
@@ -146,7 +146,7 @@ fn find_difference(file: &str, filled: &[(&LabNode, FilledKickstart)]) -> Option
     let mut differing =
         pairs.filter(|((a, b), _)| a != b && !a.trim_start().starts_with("network"));
     let place = differing.next().map(|((_, line), n)| other.lines.place(file, line, n, 1));
-    let place = place.map_or_else(|| Place::of_file(file), |p| Place { column: 1, ..p });
+    let place = place.unwrap_or_else(|| Place::of_file(file));
     let message = format!("this differs for {} from the other nodes", node.name);
     let hint = "nodes of a role share one installed system; only `network` may differ, \
                 and first boot may do the rest";

@@ -24,7 +24,7 @@ pub fn load(request: &Request<'_>) -> Result<Spec, Diagnostics> {
     let (role, of_role) = role_file.as_ref().map(read_role).unwrap_or_default();
     diagnostics.extend(of_lab.into_iter().chain(of_role));
     let (Some(lab_file), Some(role_file)) = (lab_file, role_file) else {
-        return Err(diagnostics);
+        return Err(diagnostics.into_errors());
     };
     let authorized_keys = read_keys(&lab.key_patterns, &lab_file, request, &mut diagnostics);
     let nodes = choose_nodes(&lab, &role, &lab_file, request, &mut diagnostics);
@@ -45,8 +45,8 @@ pub fn load(request: &Request<'_>) -> Result<Spec, Diagnostics> {
         let loaded = Loaded { lab, role, nodes, kickstarts, authorized_keys, inputs, warnings };
         loaded.into_spec()
     });
-    // Whatever makes this `None` has left an error.
-    loaded.ok_or_else(Diagnostics::default)
+    // What makes this `None` has left an error, so this is not reached; it must not pass as good.
+    loaded.ok_or_else(|| Diagnostic::of_file(&role_file.name, "this profile is incomplete").into())
 }
 
 fn digest_input(file: &InputFile) -> Input {

@@ -33,7 +33,7 @@ impl<T> At<T> {
 
     /// A warning about this value.
     pub fn warning(&self, message: impl Into<String>) -> Diagnostic {
-        self.error(message).as_warning()
+        Diagnostic::warning(self.place.clone(), message).key(&self.key)
     }
 
     /// The same place with another value.

@@ -2,14 +2,13 @@
 
 use super::files::InputFile;
 use super::reader::{At, SpecReader, Table};
-use super::units::{
-    InvalidValue, ROLE_HINT, SIZE_HINT, check_interface, parse_role, parse_size, show_size,
-};
+use super::units::{ROLE_HINT, SIZE_HINT, check_interface, parse_role, parse_size, show_size};
 use crate::base::diagnostic::Diagnostics;
 use crate::base::lab::{ImageFormat, LabMachine, OpenStack, Packstack, Services};
+use crate::base::malformed::Malformed;
 use crate::base::nearest::nearest;
 use contract::answers::{self, AnswerViolation};
-use contract::spec::Role;
+use contract::spec::{Role, is_unit_name};
 
 const KEYS: [&str; 8] =
     ["role", "kickstart", "machine", "services", "packages", "openvswitch", "packstack", "output"];
@@ -77,11 +76,11 @@ fn read_machine(root: &Table<'_, '_>) -> Option<LabMachine> {
             let bytes = parse_size(text)?;
             if bytes < min {
                 let message = format!("{text} is too small, the minimum is {}", show_size(min));
-                return Err(InvalidValue(message));
+                return Err(Malformed::from(message));
             }
             if bytes > max {
                 let message = format!("{text} is too large, the maximum is {}", show_size(max));
-                return Err(InvalidValue(message));
+                return Err(Malformed::from(message));
             }
             // Partitions and virtual machines want whole MiB; "50 GB" means at least that.
             Ok(bytes.next_multiple_of(MIB))
@@ -121,8 +120,7 @@ fn read_services(root: &Table<'_, '_>) -> Services {
 /// Checks a unit's name and takes `.service` off it.
 fn check_unit(name: &str) -> Result<String, String> {
     let short = name.strip_suffix(".service").unwrap_or(name);
-    let ok = |b: u8| b.is_ascii_alphanumeric() || b"-_.@:".contains(&b);
-    if short.is_empty() || !short.bytes().all(ok) {
+    if !is_unit_name(short) {
         return Err(format!("`{name}` is not a unit"));
     }
     Ok(short.to_owned())

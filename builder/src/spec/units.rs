@@ -1,11 +1,7 @@
 //! Values that profiles write as text: sizes, host names, MACs.
 
-use contract::spec::Role;
-
-/// A text that is not a value of its kind; it prints as why.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct InvalidValue(pub String);
+use crate::base::malformed::Malformed;
+use contract::spec::{Role, is_interface_name};
 
 /// Form of a size, for hints.
 pub const SIZE_HINT: &str =
@@ -15,8 +11,8 @@ pub const SIZE_HINT: &str =
 ///
 /// # Errors
 /// When it is not a size, or too large.
-pub fn parse_size(text: &str) -> Result<u64, InvalidValue> {
-    let wrong = || InvalidValue(format!("`{text}` is not a size"));
+pub fn parse_size(text: &str) -> Result<u64, Malformed> {
+    let wrong = || Malformed::from(format!("`{text}` is not a size"));
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
     let (number, unit) = text.split_at(split);
     let unit: u64 = match unit.trim_start() {
@@ -39,7 +35,7 @@ pub fn parse_size(text: &str) -> Result<u64, InvalidValue> {
     let total = u128::from(whole) * u128::from(unit) + part;
     // Offsets in files and qcow2 are signed 64-bit.
     if total > i64::MAX as u128 {
-        return Err(InvalidValue(format!("`{text}` is too large")));
+        return Err(Malformed::from(format!("`{text}` is too large")));
     }
     Ok(total as u64)
 }
@@ -62,7 +58,7 @@ pub fn show_size(bytes: u64) -> String {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn check_host_name(name: &str) -> Result<(), InvalidValue> {
+pub fn check_host_name(name: &str) -> Result<(), Malformed> {
     let label_ok = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
@@ -70,13 +66,13 @@ pub fn check_host_name(name: &str) -> Result<(), InvalidValue> {
             && !label.ends_with('-')
     };
     if name.len() > 64 || !name.split('.').all(label_ok) {
-        return Err(InvalidValue(format!("`{name}` is not a host name")));
+        return Err(Malformed::from(format!("`{name}` is not a host name")));
     }
     if name.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-        return Err(InvalidValue(format!("`{name}` looks like a number or an address")));
+        return Err(Malformed::from(format!("`{name}` looks like a number or an address")));
     }
     if name == "localhost" || name.starts_with("localhost.") {
-        return Err(InvalidValue("`localhost` means every machine itself".to_owned()));
+        return Err(Malformed::from("`localhost` means every machine itself".to_owned()));
     }
     Ok(())
 }
@@ -89,16 +85,16 @@ pub const HOST_NAME_HINT: &str =
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn parse_mac(text: &str) -> Result<String, InvalidValue> {
+pub fn parse_mac(text: &str) -> Result<String, Malformed> {
     let parts: Vec<&str> = text.split(':').collect();
     let hex = |p: &&str| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit());
     if parts.len() != 6 || !parts.iter().all(hex) {
-        return Err(InvalidValue(format!("`{text}` is not a hardware address")));
+        return Err(Malformed::from(format!("`{text}` is not a hardware address")));
     }
     let mac = text.to_ascii_lowercase();
     let first = u8::from_str_radix(&mac[..2], 16).unwrap_or(1);
     if first & 1 == 1 || mac == "00:00:00:00:00:00" {
-        return Err(InvalidValue(format!("`{text}` cannot be the address of one interface")));
+        return Err(Malformed::from(format!("`{text}` cannot be the address of one interface")));
     }
     Ok(mac)
 }
@@ -107,39 +103,34 @@ pub fn parse_mac(text: &str) -> Result<String, InvalidValue> {
 ///
 /// # Errors
 /// That it is not one.
-pub fn check_name(name: &str) -> Result<String, InvalidValue> {
+pub fn check_name(name: &str) -> Result<String, Malformed> {
     let ok = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     if (1..=64).contains(&name.len()) && name.bytes().all(ok) && !name.starts_with(['.', '-']) {
         return Ok(name.to_owned());
     }
-    Err(InvalidValue(format!("`{name}` is not a name")))
+    Err(Malformed::from(format!("`{name}` is not a name")))
 }
 
 /// Checks an interface's name.
 ///
 /// # Errors
 /// That it is not one.
-pub fn check_interface(name: &str) -> Result<String, InvalidValue> {
-    let ok = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-    if (1..=15).contains(&name.len())
-        && name.bytes().all(ok)
-        && name != "lo"
-        && !name.starts_with('.')
-    {
+pub fn check_interface(name: &str) -> Result<String, Malformed> {
+    if is_interface_name(name) && name != "lo" {
         return Ok(name.to_owned());
     }
-    Err(InvalidValue(format!("`{name}` is not an interface of a lab network")))
+    Err(Malformed::from(format!("`{name}` is not an interface of a lab network")))
 }
 
 /// Reads a role's name.
 ///
 /// # Errors
 /// That it is not one.
-pub fn parse_role(text: &str) -> Result<Role, InvalidValue> {
+pub fn parse_role(text: &str) -> Result<Role, Malformed> {
     [Role::Controller, Role::Compute]
         .into_iter()
         .find(|role| role.as_str() == text)
-        .ok_or_else(|| InvalidValue(format!("`{text}` is not a role")))
+        .ok_or_else(|| Malformed::from(format!("`{text}` is not a role")))
 }
 
 /// What roles there are, for hints.
@@ -162,13 +153,13 @@ mod tests {
         for bad in ["", "GiB", "5", "5 gib", "-5 GiB", "5,5 GiB", "5. GiB", "1.2.3 GiB", ". GiB"] {
             assert_eq!(
                 parse_size(bad),
-                Err(InvalidValue(format!("`{bad}` is not a size"))),
+                Err(Malformed::from(format!("`{bad}` is not a size"))),
                 "{bad}"
             );
         }
         assert_eq!(
             parse_size("9999999999 TiB"),
-            Err(InvalidValue("`9999999999 TiB` is too large".to_owned()))
+            Err(Malformed::from("`9999999999 TiB` is too large".to_owned()))
         );
         assert_eq!(show_size(9 << 29), "4.5 GiB");
         assert_eq!(show_size(50_000_000_000), "46.57 GiB");
@@ -188,6 +179,14 @@ mod tests {
         for bad in ["52:54:00:aa:bb", "52-54-00-aa-bb-01", "53:54:00:aa:bb:01", "00:00:00:00:00:00"]
         {
             assert!(parse_mac(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn interfaces_are_those_of_the_node_spec() {
+        assert_eq!(check_interface("eth0.7"), Ok("eth0.7".to_owned()));
+        for bad in ["", "lo", "-eth0", ".eth0", "eth 0", "sixteencharacter"] {
+            assert!(check_interface(bad).is_err(), "{bad}");
         }
     }
 }

@@ -15,7 +15,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
 /// Symbolic links followed on the way to one entry before it counts as a loop (as in Linux).
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 /// Unpacks packages into `root`, in parallel. Owners stay the caller's: nothing of the
 /// bootstrap root reaches an image.
@@ -137,7 +137,7 @@ fn contained(root: &Path, name: &[u8]) -> io::Result<Option<PathBuf>> {
         match fs::symlink_metadata(&next) {
             Ok(m) if m.is_symlink() => {
                 followed += 1;
-                if followed > MOST_LINKS {
+                if followed > MAX_LINKS {
                     return refuse("too many symbolic links on the way");
                 }
                 let target = fs::read_link(&next)?;

@@ -95,6 +95,18 @@ fn a_made_circle_is_found() {
 }
 
 #[test]
+fn a_circle_through_the_name_of_a_module_is_found() {
+    let files = made(&[
+        ("", ""),
+        ("a", "use crate::b; pub struct X; fn f() { b::c::g() }"),
+        ("b", "pub mod c;"),
+        ("b::c", "use crate::a::X;"),
+    ]);
+    let names = ["a", "b::c"].map(str::to_owned);
+    assert_eq!(circles(&graph_of(&files)), [BTreeSet::from(names)]);
+}
+
+#[test]
 fn a_child_that_imports_its_face_is_a_circle() {
     let files = made(&[
         ("", ""),

@@ -47,7 +47,7 @@ pub fn public_functions(code: &str) -> Vec<String> {
         let start = line.trim_start();
         if start.starts_with("pub ") && start.contains("fn ") {
             let rest = &code[offset..];
-            let signature = &rest[..rest.find(['{', ';']).unwrap_or(rest.len())];
+            let signature = &rest[..end_of_signature(rest)];
             found.push(signature.split_whitespace().collect::<Vec<_>>().join(" "));
         }
         offset += line.len();
@@ -55,10 +55,24 @@ pub fn public_functions(code: &str) -> Vec<String> {
     found
 }
 
+/// Where a function's signature ends: at its body or its semicolon, not at those of an array.
+fn end_of_signature(code: &str) -> usize {
+    let mut depth = 0;
+    let ends = |(_, c): &(usize, char)| {
+        match c {
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth -= 1,
+            _ => {}
+        }
+        depth == 0 && matches!(c, '{' | ';')
+    };
+    code.char_indices().find(ends).map_or(code.len(), |(at, _)| at)
+}
+
 #[test]
 fn signatures_are_found() {
-    let code = "    pub fn a(\n        b: u8,\n    ) -> Result<u8, String> {\n}\nfn c() {}\n";
-    assert_eq!(public_functions(code), ["pub fn a( b: u8, ) -> Result<u8, String>"]);
+    let code = "    pub fn a(\n        b: [u8; 4],\n    ) -> Result<u8, String> {\n}\nfn c() {}\n";
+    assert_eq!(public_functions(code), ["pub fn a( b: [u8; 4], ) -> Result<u8, String>"]);
 }
 
 #[test]

@@ -17,8 +17,7 @@ pub fn members() -> Vec<String> {
     list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// All Rust files of the workspace, relative to it. What other crates' packages are to build in
-/// is not ours.
+/// All Rust files of the workspace, relative to it; `target` and hidden directories are skipped.
 pub fn rust_files() -> Vec<PathBuf> {
     let mut found = Vec::new();
     for member in members() {

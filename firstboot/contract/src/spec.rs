@@ -12,4 +12,5 @@ pub use model::{
     ADMIN_PASSWORD_FILE, BRIDGE, LabHost, PATH, Role, Spec, SpecBridge, SpecImage, SpecNetwork,
     SpecNode, SpecPackages, SpecPackstack, SpecRepository, SpecServices, VERSION,
 };
+pub use names::{is_interface_name, is_unit_name};
 pub use parse::SpecError;

@@ -12,7 +12,7 @@ use std::time::Duration;
 const POLL: Duration = Duration::from_secs(1);
 /// A wait that goes on is reported again after this long.
 const REMIND: Duration = Duration::from_secs(30);
-/// What is waited for may change with every check; it is reported no oftener than this.
+/// What is waited for may change with every check; it is reported at most this often.
 const NEWS: Duration = Duration::from_secs(5);
 /// Longest pause before another attempt, without jitter.
 const MAX_PAUSE: Duration = Duration::from_secs(15);

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// How long a request may take, from connecting to the end of the answer.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
-/// The maximum of bytes that the server may send for one request: hundreds of times the tables of a
+/// The maximum number of bytes that the server may send for one request: hundreds of times the tables of a
 /// lab's node.
 const MAX_ANSWER: u64 = 16 << 20;
 

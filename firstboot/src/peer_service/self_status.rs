@@ -11,16 +11,17 @@ use std::io;
 /// This node's status.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct SelfStatus {
-    pub state: Readiness,
+    state: Readiness,
     steps: Vec<AnnouncedStep>,
     step: String,
     /// When that step got this status, in seconds since the kernel started.
     since: f64,
-    pub cloud: Option<CloudState>,
+    cloud: Option<CloudState>,
 }
 
 impl SelfStatus {
-    /// Reads the state file.
+    /// Reads the state file, by the spec that the service started with: a spec damaged meanwhile
+    /// does not silence the node.
     ///
     /// # Errors
     /// When it cannot be read or is not in this version's form.

@@ -147,12 +147,12 @@ async fn watch_node(service: Rc<SharedService>) {
         let lost = service.view.borrow_mut().find_lost(began, service.host.uptime_seconds());
         for (node, seconds) in lost {
             record_lost(&service.journal, &node, seconds);
-            service.has_changed.set(true);
+            service.is_unsaved.set(true);
         }
-        if service.has_changed.take() || check % ROUND == 0 {
+        if service.is_unsaved.take() || check % ROUND == 0 {
             let saved = service.view.borrow_mut().save(&service.host);
             // The next check tries again.
-            service.has_changed.set(saved.is_err());
+            service.is_unsaved.set(saved.is_err());
         }
     }
 }

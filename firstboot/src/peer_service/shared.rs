@@ -30,7 +30,7 @@ pub(super) struct SharedService {
     pub status: watch::Sender<Option<SelfStatus>>,
     pub view: RefCell<View>,
     /// Whether the view differs from the file.
-    pub has_changed: Cell<bool>,
+    pub is_unsaved: Cell<bool>,
     pending_refusals: RefCell<PendingRefusals>,
     /// For each other node: that it has just come.
     pub arrivals: BTreeMap<String, Notify>,
@@ -47,10 +47,10 @@ impl SharedService {
             view: RefCell::new(View::load(&host)),
             arrivals: names.map(|name| (name, Notify::new())).collect(),
             status: watch::Sender::new(None),
-            has_changed: Cell::new(true),
+            is_unsaved: Cell::new(true),
             pending_refusals: RefCell::default(),
             announcing: Semaphore::new(ANNOUNCING),
-            connections: RefCell::new(Connections::new(&spec, count_open_files())),
+            connections: RefCell::new(Connections::new(&spec, open_files_limit())),
             host,
             spec,
             journal,
@@ -70,7 +70,7 @@ impl SharedService {
     ) -> Result<(), Refusal> {
         let now = self.host.uptime_seconds();
         let changes = self.view.borrow_mut().record(&self.spec, announcement, by, now)?;
-        self.has_changed.set(true);
+        self.is_unsaved.set(true);
         for change in changes {
             record_change(&self.journal, change, announcement);
             if let Some(arrival) =
@@ -85,13 +85,13 @@ impl SharedService {
     /// Counts a refusal of something from `from`, and records it now and then.
     pub fn refuse(&self, reason: Refusal, from: &str, detail: &str) {
         *self.view.borrow_mut().refused.entry(reason).or_default() += 1;
-        self.has_changed.set(true);
+        self.is_unsaved.set(true);
         self.pending_refusals.borrow_mut().add(&self.journal, reason, from, detail);
     }
 }
 
 /// How many files this process may have open; what is usual on EL7 if that is not known.
-fn count_open_files() -> usize {
+fn open_files_limit() -> usize {
     let limit = getrlimit(Resource::RLIMIT_NOFILE);
     limit.ok().and_then(|(soft, _)| usize::try_from(soft).ok()).unwrap_or(1024)
 }

@@ -1,4 +1,5 @@
-//! What is known of one node by its announcements.
+//! What is known of one node by its announcements. All times are seconds since this node's kernel
+//! started.
 
 use super::refusal::Refusal;
 use contract::peers::wire::{Announcement, PeerState};

@@ -127,7 +127,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// Creates `bridge` with `device` as its port, as far as it does not exist, and waits until
+/// Creates `bridge` with `device` as its port, as far as they do not exist, and waits until
 /// the switch has done it. Whether the bridge is new.
 ///
 /// # Errors
@@ -184,31 +184,18 @@ fn insert_port(name: &str, id: &str) -> Value {
            "row": {"name": name, "interfaces": interfaces}})
 }
 
-/// Removes `device` from the bridge `name`, and the bridge itself where `whole`.
+/// Removes the bridge `name` with its ports, if it exists.
 ///
 /// # Errors
 /// As [`create_bridge`].
-pub fn uncreate_bridge(host: &Host, name: &str, device: &str, whole: bool) -> Result<(), Fault> {
-    let [bridges, ports] =
-        ovsdb::rows(host, [("Bridge", &["_uuid", "name"]), ("Port", &["_uuid", "name"])])?;
-    let id = |rows: &[Value], name: &str| {
-        rows.iter().find(|row| row["name"] == name).map(|row| row["_uuid"].clone())
-    };
-    let mut operations = Vec::new();
-    if whole {
-        if let Some(bridge) = id(&bridges, name) {
-            let without = json!([["bridges", "delete", ["set", [bridge]]]]);
-            operations.push(
-                json!({"op": "mutate", "table": "Open_vSwitch", "where": [], "mutations": without}),
-            );
-        }
-    } else if let Some(port) = id(&ports, device) {
-        let without = json!([["ports", "delete", ["set", [port]]]]);
-        let this = json!([["name", "==", name]]);
-        operations
-            .push(json!({"op": "mutate", "table": "Bridge", "where": this, "mutations": without}));
-    }
-    commit(host, operations)
+pub fn delete_bridge(host: &Host, name: &str) -> Result<(), Fault> {
+    let [bridges] = ovsdb::rows(host, [("Bridge", &["_uuid", "name"])])?;
+    let Some(bridge) = bridges.iter().find(|row| row["name"] == name) else { return Ok(()) };
+    let without = json!([["bridges", "delete", ["set", [bridge["_uuid"]]]]]);
+    commit(
+        host,
+        vec![json!({"op": "mutate", "table": "Open_vSwitch", "where": [], "mutations": without})],
+    )
 }
 
 /// Does `operations` and waits until the switch has adopted them.
@@ -229,7 +216,7 @@ fn commit(host: &Host, mut operations: Vec<Value>) -> Result<(), Fault> {
         if host.clock().monotonic() - began >= SETTLE {
             let seconds = SETTLE.as_secs();
             return Err(Fault::new(format!(
-                "ovs-vswitchd has not adopted the new configuration for {seconds} s"
+                "ovs-vswitchd has not adopted the new configuration after {seconds} s"
             ))
             .hint("/var/log/openvswitch/ovs-vswitchd.log shows why"));
         }

@@ -30,7 +30,7 @@ pub enum RepositoryError {
     #[error("the node has no address for it")]
     NoAddress,
     /// Its list does not give the number of packages.
-    #[error("{0}: its package list does not have their number")]
+    #[error("{0}: its package list does not give the number of packages")]
     NoCount(String),
     /// Its index does not name the list.
     #[error("{0}/repodata/repomd.xml names no package list")]
@@ -215,7 +215,7 @@ fn find_by_yum<'a>(
     let enable = format!("--enablerepo={id}");
     let mut args = vec!["-q", "--disablerepo=*", &enable, "list", "available"];
     args.extend(names);
-    // Exit code 1: none of them is installed.
+    // Exit code 1: none of them is available.
     let text = run_yum(host, &args).unwrap_or_default();
     let listed = |name: &&&str| {
         text.lines().any(|line| line.strip_prefix(**name).is_some_and(|rest| rest.starts_with('.')))

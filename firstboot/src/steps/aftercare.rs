@@ -1,4 +1,4 @@
-//! After-care: settings that packstack leaves other than the lab needs them. Each item is about
+//! After-care: settings of packstack's that do not suit the lab. Each item is about
 //! one file and the service that reads it; files that do not exist need no care.
 
 use super::outcome::CheckOutcome;

@@ -141,7 +141,7 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
              {} cut this node off: not done",
             spec.network.gateway, bridge.name
         ))
-        .hint("see that the gateway exists and answers, then `firstboot retry openvswitch`"));
+        .hint("see that the gateway is on and answers, then `firstboot retry openvswitch`"));
     }
     // The files go first: after a power cut the next boot creates the bridge from them.
     let done = write_files(host, spec, bridge, &old, &mut changes)
@@ -184,7 +184,7 @@ impl Old {
                 None => host.remove(&files::ifcfg_path(name))?,
             }
         }
-        ovs::uncreate_bridge(host, &bridge.name, device, true)?;
+        ovs::delete_bridge(host, &bridge.name)?;
         let own = format!("{}/{}", spec.node.address, spec.network.prefix);
         ip(host, &["link", "set", "dev", device, "up"])?;
         ip(host, &["address", "replace", &own, "brd", "+", "dev", device])?;
@@ -265,7 +265,7 @@ fn still_answers(host: &Host, spec: &Spec, before: Answer) -> Result<(), Fault> 
         Answer::Arp | Answer::Ip => "stopped answering after",
     };
     Err(Fault::new(format!("the gateway {gateway} {when} the move to the bridge"))
-        .hint("see `ovs-vsctl show`, `ip address` and whether the gateway exists"))
+        .hint("see `ovs-vsctl show`, `ip address` and whether the gateway is on"))
 }
 
 fn ip(host: &Host, args: &[&str]) -> Result<(), Fault> {

@@ -24,7 +24,7 @@ pub enum Step {
     OpenVswitch,
     /// packstack has installed OpenStack.
     Packstack,
-    /// Settings that packstack left other than the lab needs them.
+    /// Settings of packstack's that do not suit the lab are corrected.
     Aftercare,
     /// OpenStack's services answer.
     Verify,

@@ -254,7 +254,7 @@ fn chrony_asks_an_old_chronyc_for_its_table() {
 }
 
 #[test]
-fn a_missing_program_is_a_failure_with_a_remedy() {
+fn a_missing_program_is_a_failure_with_a_hint() {
     let node = Node::plain();
     node.world.borrow_mut().answers.remove("chronyc");
     let state = node.expect(Step::Chrony, Failed, &["there is no program `chronyc`"]);

@@ -21,9 +21,9 @@ const READABLE: u32 = 0x02 | 0x04 | 0x40 | 0x80 | 0x100 | 0x200 | 0x2000 | 0x400
 const RECOVER: u32 = 0x04;
 const WIDE: u32 = 0x80;
 /// The kernel's limit for a path; longer ones are damage.
-const MOST_PATH: usize = 4096;
+const MAX_PATH: usize = 4096;
 /// No directory is this large; a larger one is damage.
-const MOST_DIRECTORY: u64 = 1 << 30;
+const MAX_DIRECTORY: u64 = 1 << 30;
 
 /// Why a filesystem cannot be read.
 #[derive(Debug, Error)]
@@ -163,7 +163,7 @@ impl<'a> Ext4Reader<'a> {
                 }
                 child.extend_from_slice(&name);
                 let shown = String::from_utf8_lossy(&child).into_owned();
-                if child.len() > MOST_PATH {
+                if child.len() > MAX_PATH {
                     return damaged(format!("/{shown}: the path is too long")).map_err(E::from);
                 }
                 let inode = self.inode(number)?;
@@ -238,7 +238,7 @@ impl<'a> Ext4Reader<'a> {
     /// [`ReadError`]
     pub fn children(&self, directory: &Inode) -> Result<Vec<(Vec<u8>, u32)>> {
         let number = directory.number;
-        if directory.size > MOST_DIRECTORY {
+        if directory.size > MAX_DIRECTORY {
             return damaged(format!("inode {number}: a directory of {} bytes", directory.size));
         }
         let mut data = Vec::new();
@@ -293,7 +293,7 @@ impl<'a> Ext4Reader<'a> {
     /// # Errors
     /// [`ReadError`]
     pub fn target(&self, link: &Inode) -> Result<Vec<u8>> {
-        if link.size > MOST_PATH as u64 {
+        if link.size > MAX_PATH as u64 {
             return damaged(format!("inode {}: a link of {} bytes", link.number, link.size));
         }
         if link.size < 60 && link.flags & EXTENTS == 0 {

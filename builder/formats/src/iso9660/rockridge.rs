@@ -7,7 +7,7 @@ use super::time;
 use crate::file_type;
 
 /// More continuation areas than a record can need: names have 255 bytes, link targets 4095.
-const MOST_AREAS: usize = 64;
+const MAX_AREAS: usize = 64;
 /// Longest name, as Linux has it.
 const NAME_MAX: usize = 255;
 /// Longest link target, as Linux has it.
@@ -65,7 +65,7 @@ impl RockRidge {
         let mut seen = Vec::new();
         let mut next = found.entries(area, at)?;
         while let Some(continuation) = next {
-            if seen.contains(&continuation) || seen.len() == MOST_AREAS {
+            if seen.contains(&continuation) || seen.len() == MAX_AREAS {
                 return Err(IsoError::Malformed { offset: at, what: "continuation areas loop" });
             }
             seen.push(continuation);

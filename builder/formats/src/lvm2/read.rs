@@ -9,7 +9,7 @@ use std::io;
 use thiserror::Error;
 
 /// Metadata larger than this is not that of a lab.
-const MOST_TEXT: u64 = 16 << 20;
+const MAX_TEXT: u64 = 16 << 20;
 
 /// Why a physical volume cannot be read.
 #[derive(Debug, Error)]
@@ -129,10 +129,10 @@ fn metadata(volume: &dyn ReadAt, (start, size): (u64, u64)) -> Result<Option<Str
     if length == 0 {
         return Ok(None);
     }
-    if offset < SECTOR || offset >= size || length > (size - SECTOR).min(MOST_TEXT) {
+    if offset < SECTOR || offset >= size || length > (size - SECTOR).min(MAX_TEXT) {
         return Err(damaged("points beyond itself"));
     }
-    // Both are at most MOST_TEXT, so that they fit.
+    // Both are at most MAX_TEXT, so that they fit.
     let first = length.min(size - offset) as usize;
     let mut bytes = vec![0; length as usize];
     volume.read_exact_at(&mut bytes[..first], start + offset)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// Sections deeper than this are not metadata.
-const MOST_DEPTH: usize = 16;
+const MAX_DEPTH: usize = 16;
 
 /// What is wrong with metadata.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -130,7 +130,7 @@ impl<'a> TextReader<'a> {
     /// Up to the closing brace, which stays, or the end.
     fn section(&mut self, depth: usize) -> Result<Section, TextError> {
         let mut section = Section::default();
-        if depth > MOST_DEPTH {
+        if depth > MAX_DEPTH {
             return Err(self.wrong("sections too deep"));
         }
         while self.peek().is_some_and(|byte| byte != b'}') {

@@ -13,7 +13,7 @@ use thiserror::Error;
 /// The first four bytes of every qcow2 image.
 pub const MAGIC: [u8; 4] = *b"QFI\xfb";
 /// QEMU's own limit for the L1 table.
-const MOST_L1: u64 = 32 << 20;
+const MAX_L1: u64 = 32 << 20;
 /// Incompatible features that do not matter to a reader: dirty, compression type.
 const READABLE: u64 = 1 | 1 << 3;
 /// Uncompressed clusters that are kept, as files are smaller than clusters.
@@ -106,7 +106,7 @@ impl Qcow2Reader {
     fn read_tables(&mut self, l1: u64, entries: u32) -> Result<(), ReadError> {
         let per_table = 1 << (self.bits - 3);
         let need = self.size.div_ceil(1 << self.bits).div_ceil(per_table);
-        if u64::from(entries) < need || need * 8 > MOST_L1 {
+        if u64::from(entries) < need || need * 8 > MAX_L1 {
             let what = format!("an L1 table of {entries} entries for {} bytes", self.size);
             return Err(ReadError::Damaged { offset: 36, what });
         }

@@ -70,8 +70,8 @@ impl PackagedFile {
 
 /// More files than any package has, and more bytes of paths (as header and paths repeat
 /// directories).
-const MOST_FILES: usize = 1_000_000;
-const MOST_PATH_BYTES: usize = 1 << 28;
+const MAX_FILES: usize = 1_000_000;
+const MAX_PATH_BYTES: usize = 1 << 28;
 /// `PATH_MAX`.
 const LONGEST_PATH: usize = 4096;
 
@@ -141,10 +141,10 @@ fn paths(header: &Header) -> Result<Vec<Vec<u8>>, Malformed> {
     if indexes != count {
         return Err(Malformed::header(format!("{indexes} directory indexes for {count} files")));
     }
-    if count > MOST_FILES {
+    if count > MAX_FILES {
         return Err(Malformed::header(format!("{count} files are more than any package has")));
     }
-    let directories: Vec<&[u8]> = header.strings(tag::DIR_NAMES).take(MOST_FILES).collect();
+    let directories: Vec<&[u8]> = header.strings(tag::DIR_NAMES).take(MAX_FILES).collect();
     let mut bytes = 0;
     let join = |(name, index): (&[u8], u64)| {
         let directory = directories.get(index as usize).ok_or_else(|| {
@@ -152,7 +152,7 @@ fn paths(header: &Header) -> Result<Vec<Vec<u8>>, Malformed> {
         })?;
         let length = directory.len() + name.len();
         bytes += length;
-        if length > LONGEST_PATH || bytes > MOST_PATH_BYTES {
+        if length > LONGEST_PATH || bytes > MAX_PATH_BYTES {
             return Err(Malformed::header("a file's path is longer than a path can be".to_owned()));
         }
         Ok([directory, name].concat())

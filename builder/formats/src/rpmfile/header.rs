@@ -14,8 +14,8 @@ const INTRO: usize = 16;
 /// One index entry: tag, type, offset, count.
 const ENTRY: usize = 16;
 /// rpm's own limits: more is damage.
-const MOST_ENTRIES: u32 = 0xffff;
-const MOST_BYTES: u32 = 0x0fff_ffff;
+const MAX_ENTRIES: u32 = 0xffff;
+const MAX_BYTES: u32 = 0x0fff_ffff;
 
 /// Which of the two headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +116,7 @@ impl Header {
             return Err(fail(0, "it does not begin with its magic number".to_owned()));
         }
         let (entries, data) = (number(&bytes, 8), number(&bytes, 12));
-        if entries == 0 || entries > MOST_ENTRIES || data > MOST_BYTES {
+        if entries == 0 || entries > MAX_ENTRIES || data > MAX_BYTES {
             return Err(fail(8, format!("impossible size: {entries} entries, {data} bytes")));
         }
         let whole = INTRO + entries as usize * ENTRY + data as usize;
@@ -155,7 +155,7 @@ impl Header {
             if tag < tag::I18N_TABLE {
                 return fail("a region that is not the first entry");
             }
-            if count == 0 || count > MOST_BYTES || offset > MOST_BYTES {
+            if count == 0 || count > MAX_BYTES || offset > MAX_BYTES {
                 return fail("impossible offset or count");
             }
             let start = store + offset as usize;
@@ -191,7 +191,7 @@ impl Header {
         let (kind, offset) = (number(&self.bytes, first + 4), number(&self.bytes, first + 8));
         let store = INTRO + entries * ENTRY;
         let trailer = store + offset as usize;
-        if kind != 7 || number(&self.bytes, first + 12) != 16 || offset > MOST_BYTES {
+        if kind != 7 || number(&self.bytes, first + 12) != 16 || offset > MAX_BYTES {
             return fail("is malformed");
         }
         if trailer + ENTRY != self.bytes.len() {

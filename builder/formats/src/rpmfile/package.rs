@@ -222,12 +222,12 @@ fn scriptlets(header: &Header) -> Vec<Scriptlet> {
 }
 
 /// More dependencies of one kind than any package has.
-const MOST_DEPENDENCIES: usize = 1_000_000;
+const MAX_DEPENDENCIES: usize = 1_000_000;
 
 fn dependencies(header: &Header, tags: [u32; 3]) -> Result<Vec<Dependency>, Malformed> {
     let [names, flags, versions] = tags;
     let counts = tags.map(|tag| header.count(tag));
-    if counts.iter().any(|&count| count != counts[0] || count > MOST_DEPENDENCIES) {
+    if counts.iter().any(|&count| count != counts[0] || count > MAX_DEPENDENCIES) {
         let [names_, flags, versions] = counts;
         let what = format!("tag {names}: {names_} names, {flags} flags, {versions} versions");
         return Err(Malformed::header(what));

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::io::{self, BufRead, Read};
 
 /// Memory that one payload's decompression may take: `xz -9` needs 65 MiB.
-const MOST_MEMORY: u64 = 512 << 20;
+const MAX_MEMORY: u64 = 512 << 20;
 
 /// The uncompressed payload.
 fn uncompressed<'a>(
@@ -26,7 +26,7 @@ fn uncompressed<'a>(
     Ok(match compressor.as_deref().unwrap_or("gzip") {
         "gzip" => Box::new(flate2::bufread::MultiGzDecoder::new(rest)),
         "xz" | "lzma" => {
-            let stream = liblzma::stream::Stream::new_auto_decoder(MOST_MEMORY, 0)
+            let stream = liblzma::stream::Stream::new_auto_decoder(MAX_MEMORY, 0)
                 .map_err(|e| fail(format!("cannot start liblzma: {e}")))?;
             Box::new(liblzma::bufread::XzDecoder::new_stream(rest, stream))
         }

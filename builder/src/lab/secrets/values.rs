@@ -94,3 +94,16 @@ pub(super) fn password() -> Secret {
     }
     Secret(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let secret = password();
+        assert_eq!(secret.expose().len(), PASSWORD_LETTERS);
+        assert_ne!(secret, password());
+        assert!(!format!("{secret:?}").contains(secret.expose()));
+    }
+}

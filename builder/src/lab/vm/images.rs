@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 /// Larger files are not read as manifests.
-const MOST_BYTES: u64 = 256 << 20;
+const MAX_BYTES: u64 = 256 << 20;
 
 /// A node's image with the machine that it is for.
 #[derive(Clone, Debug)]
@@ -131,7 +131,7 @@ fn manifests(directories: &[PathBuf]) -> Result<Vec<PathBuf>> {
 
 fn parse(path: &Path) -> Result<Manifest> {
     let text =
-        read_regular(path, MOST_BYTES).or_input(|| format!("cannot read {}", path.display()))?;
+        read_regular(path, MAX_BYTES).or_input(|| format!("cannot read {}", path.display()))?;
     serde_json::from_slice(&text).map_err(|e| {
         Error::input(format!("{} is not the manifest of a build: {e}", path.display()))
             .hint("build the images again with this imgbuild")

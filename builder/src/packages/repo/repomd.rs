@@ -7,9 +7,9 @@ use crate::packages::checksum::Checksum;
 
 /// More than any metadata file has as it is on the medium, compressed or not; a larger one is
 /// not read.
-pub const MOST_METADATA: u64 = 512 << 20;
+pub const MAX_METADATA: u64 = 512 << 20;
 /// Largest repomd.xml.
-pub const MOST_REPOMD: u64 = 16 << 20;
+pub const MAX_REPOMD: u64 = 16 << 20;
 
 /// Kinds that hold nothing that others do not hold as well, or nothing about installing.
 const OF_NO_USE: [&str; 8] = [

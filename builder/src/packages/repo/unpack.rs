@@ -7,15 +7,15 @@ use std::io::{self, Read};
 
 /// More than any repository's metadata has when uncompressed; the rest of a larger file is not
 /// read.
-const MOST_OPEN: u64 = 1 << 30;
+const MAX_OPEN: u64 = 1 << 30;
 /// More than any database has that is read into memory as a whole.
-pub const MOST_DATABASE: u64 = 512 << 20;
+pub const MAX_DATABASE: u64 = 512 << 20;
 /// Memory of the xz decoder; `xz -9` makes files that need 65 MiB.
 const XZ_MEMORY: u64 = 192 << 20;
 
 /// Most packages, relations and files of one repository: they are kept in memory. All of RHEL 7
 /// has less than half as many.
-const MOST_RECORDS: u64 = 6_000_000;
+const MAX_RECORDS: u64 = 6_000_000;
 
 /// How many there are so far.
 #[derive(Default)]
@@ -28,8 +28,8 @@ impl Records {
     /// That there are too many.
     pub fn add(&mut self, count: u64) -> Result<(), Malformed> {
         self.0 += count;
-        match self.0 > MOST_RECORDS {
-            true => Err(format!("more than {MOST_RECORDS} packages, relations and files").into()),
+        match self.0 > MAX_RECORDS {
+            true => Err(format!("more than {MAX_RECORDS} packages, relations and files").into()),
             false => Ok(()),
         }
     }
@@ -61,8 +61,8 @@ impl<'a> Unpacked<'a> {
             }
             _ => Box::new(bytes),
         };
-        let declared = data.open_size.filter(|size| *size <= most.min(MOST_OPEN));
-        let limit = declared.unwrap_or(most.min(MOST_OPEN));
+        let declared = data.open_size.filter(|size| *size <= most.min(MAX_OPEN));
+        let limit = declared.unwrap_or(most.min(MAX_OPEN));
         Ok(Self { from, at: 0, limit, declared: declared.is_some() })
     }
 
@@ -121,14 +121,14 @@ mod tests {
         gz.write_all(&[b' '; 5000]).unwrap();
         let gz = gz.finish().unwrap();
         let read = |size, most| Unpacked::new(&data("x.gz", size), &gz, most).unwrap().whole();
-        assert_eq!(read(Some(5000), MOST_OPEN).unwrap().len(), 5000);
-        assert_eq!(read(None, MOST_OPEN).unwrap().len(), 5000);
-        let said = read(Some(4999), MOST_OPEN).unwrap_err().to_string();
+        assert_eq!(read(Some(5000), MAX_OPEN).unwrap().len(), 5000);
+        assert_eq!(read(None, MAX_OPEN).unwrap().len(), 5000);
+        let said = read(Some(4999), MAX_OPEN).unwrap_err().to_string();
         assert_eq!(said, "more than 4999 bytes when uncompressed, its open-size in repomd.xml");
         // What is declared does not lift the limit.
         let said = read(Some(u64::MAX), 4096).unwrap_err().to_string();
         assert_eq!(said, "more than 0 MiB when uncompressed");
-        let cut = Unpacked::new(&data("x.gz", None), &gz[..gz.len() - 9], MOST_OPEN).unwrap();
+        let cut = Unpacked::new(&data("x.gz", None), &gz[..gz.len() - 9], MAX_OPEN).unwrap();
         assert!(cut.whole().unwrap_err().to_string().contains("bytes into the uncompressed text"));
     }
 
@@ -145,7 +145,7 @@ mod tests {
             xz.write_all(b"text").unwrap();
             xz.finish().unwrap()
         };
-        let read = |xz: &[u8]| Unpacked::new(&data("x.xz", None), xz, MOST_OPEN).unwrap().whole();
+        let read = |xz: &[u8]| Unpacked::new(&data("x.xz", None), xz, MAX_OPEN).unwrap().whole();
         assert_eq!(read(&pack(1 << 20)).unwrap(), b"text");
         let mut large = pack(1 << 20);
         // The block header's dictionary size (LZMA2 properties) and the header's checksum; see

@@ -7,10 +7,10 @@ use crate::image::{Image, ImageContent};
 use similar::TextDiff;
 
 /// Larger files are data, not configuration.
-const MOST_BYTES: u64 = 256 << 10;
+const MAX_BYTES: u64 = 256 << 10;
 /// Lines shown of one file, and files shown at all.
-const MOST_LINES: usize = 200;
-const MOST_FILES: usize = 100;
+const MAX_LINES: usize = 200;
+const MAX_FILES: usize = 100;
 /// How much is compared before a file is reported as rewritten.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
@@ -32,9 +32,9 @@ impl Texts {
 
     /// A unified diff of the file at `path`, if it is text that may be shown.
     pub fn of(&mut self, path: &[u8], old: &Record, new: &Record) -> Result<Option<String>> {
-        let fits = |r: &Record| r.size <= MOST_BYTES && r.mode & 0o004 != 0;
+        let fits = |r: &Record| r.size <= MAX_BYTES && r.mode & 0o004 != 0;
         let Some((a, b)) = &self.images else { return Ok(None) };
-        if self.shown >= MOST_FILES || !fits(old) || !fits(new) {
+        if self.shown >= MAX_FILES || !fits(old) || !fits(new) {
             return Ok(None);
         }
         let (Some(a), Some(b)) = (read(a, path)?, read(b, path)?) else { return Ok(None) };
@@ -45,7 +45,7 @@ impl Texts {
 
 /// Text without a secret in it.
 fn read(image: &Image, path: &[u8]) -> Result<Option<String>> {
-    let bytes = ImageContent::of(image)?.read(path, MOST_BYTES)?;
+    let bytes = ImageContent::of(image)?.read(path, MAX_BYTES)?;
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
     let plain = |text: &String| !text.contains(|c: char| c.is_control() && !"\n\t".contains(c));
     Ok(text.filter(plain).filter(|text| !text.contains("PRIVATE KEY")))
@@ -55,10 +55,10 @@ fn unified(old: &str, new: &str) -> String {
     let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(old, new);
     let all = diff.unified_diff().context_radius(2).to_string();
     let lines: Vec<&str> = all.lines().collect();
-    let mut text = lines[..lines.len().min(MOST_LINES)].join("\n");
+    let mut text = lines[..lines.len().min(MAX_LINES)].join("\n");
     text.push('\n');
-    if lines.len() > MOST_LINES {
-        text.push_str(&format!("and {} more lines\n", lines.len() - MOST_LINES));
+    if lines.len() > MAX_LINES {
+        text.push_str(&format!("and {} more lines\n", lines.len() - MAX_LINES));
     }
     text
 }

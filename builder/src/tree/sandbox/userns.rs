@@ -18,7 +18,7 @@ use std::process;
 /// Ids that packages may use, 0 (the user's own) left out: the usual range of one user.
 const IDS: u64 = 65_535;
 /// The kernel takes this many lines of an id map (user_namespaces(7)).
-const MOST_RANGES: usize = 340;
+const MAX_RANGES: usize = 340;
 
 /// Makes this process root: it is already, or it enters a user namespace of its own. To be
 /// called while the process has one thread.
@@ -194,7 +194,7 @@ fn ranges(text: &str, user: &str, uid: &str) -> Vec<Range> {
         let (owner, range) = line.trim().split_once(':')?;
         (owner == user || owner == uid).then(|| parse(range)).flatten()
     }) {
-        if sum >= IDS || found.len() == MOST_RANGES - 1 {
+        if sum >= IDS || found.len() == MAX_RANGES - 1 {
             break;
         }
         sum += range.count;

@@ -18,13 +18,13 @@ pub(super) fn is_host_name(name: &str) -> bool {
 }
 
 /// Whether `name` is an interface's: it becomes a part of a file name.
-pub(super) fn is_interface_name(name: &str) -> bool {
+pub fn is_interface_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     (1..=15).contains(&name.len()) && name.chars().all(plain) && !name.starts_with(['-', '.'])
 }
 
 /// Whether `name` is a unit's: it becomes an argument of systemctl.
-pub(super) fn is_unit_name(name: &str) -> bool {
+pub fn is_unit_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@:\\".contains(c);
     (1..=255).contains(&name.len()) && name.chars().all(plain) && !name.starts_with(['-', '.'])
 }

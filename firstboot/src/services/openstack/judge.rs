@@ -52,7 +52,7 @@ fn services(answer: &Value, kinds: &[&str], expected: &Expected) -> Result<Vec<S
         let of_kind: Vec<&&Value> =
             services.iter().filter(|one| text(one, "binary") == *kind).collect();
         if of_kind.is_empty() {
-            wrong.push(format!("{kind} does not exist"));
+            wrong.push(format!("{kind} is not listed"));
         } else if of_kind.iter().all(|one| wrong_service(one, expected).is_some()) {
             wrong.extend(of_kind.iter().find_map(|one| wrong_service(one, expected)));
         }
@@ -73,7 +73,7 @@ pub(super) fn nova_services(answer: &Value, expected: &Expected) -> Result<Strin
             .iter()
             .find(|one| text(one, "binary") == "nova-compute" && is_host(text(one, "host"), name));
         match compute {
-            None => wrong.push(format!("nova-compute on {name} does not exist")),
+            None => wrong.push(format!("nova-compute on {name} is not listed")),
             Some(service) => wrong.extend(wrong_service(service, expected)),
         }
     }

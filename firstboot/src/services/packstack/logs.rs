@@ -19,7 +19,7 @@ pub fn fingerprint(host: &Host) -> io::Result<u64> {
     let (mut left, deepest) = MAX_FILES_AND_DEPTH;
     let mut directories = vec![(host.path(LATEST)?, 0)];
     while let Some((directory, depth)) = directories.pop() {
-        // What does not exist, or is removed meanwhile, is not reported.
+        // What does not exist, or is removed meanwhile, does not count as news.
         for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
             let Ok(meta) = entry.metadata() else { continue };
             if meta.is_dir() && depth < deepest {

@@ -8,7 +8,7 @@ const EXTENT_MAGIC: u16 = 0xf30a;
 /// The longest run that is written; a larger number stands for one that is not.
 const LONGEST_WRITTEN: u64 = 32_768;
 /// Extent trees have at most five levels.
-const MOST_LEVELS: u16 = 5;
+const MAX_LEVELS: u16 = 5;
 
 /// A run of blocks that a file maps: first block in the file, number, first block on the disk
 /// (none where it is allocated but reads as zeros).
@@ -69,7 +69,7 @@ impl Ext4Reader<'_> {
             return damaged(format!("inode {}: it is mapped without extents", file.number));
         }
         let mut extents: Vec<Extent> = Vec::new();
-        self.extents_in(file.number, &file.map, MOST_LEVELS, &mut extents)?;
+        self.extents_in(file.number, &file.map, MAX_LEVELS, &mut extents)?;
         Ok(extents)
     }
 
