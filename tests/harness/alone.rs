@@ -1,5 +1,6 @@
 //! Tests whose process must be theirs alone: its memory is measured, or it is ended.
 
+use std::io::Write;
 use std::process::Command;
 
 /// Set in such a process.
@@ -21,5 +22,8 @@ pub fn is_alone(name: &str) -> bool {
     let [out, errors] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
     let passed = output.status.success() && out.contains("1 passed");
     assert!(passed, "{name} in a process of its own: {}\n{out}\n{errors}", output.status);
+    for line in errors.lines().filter(|line| line.starts_with("not run: ")) {
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
     false
 }

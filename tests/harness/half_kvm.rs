@@ -22,7 +22,7 @@ const LATE: &str = "late";
 /// How QEMU is asked for a clock that begins in 1970.
 const EPOCH: [&str; 2] = ["-rtc", "base=1970-01-01T00:00:00"];
 
-/// What the real QEMU has to be asked besides for the machine `name`, by the doubles' directory.
+/// More arguments of the real QEMU for the machine `name`, by the doubles' directory.
 pub fn clock(directory: &Path, name: &str) -> &'static [&'static str] {
     match fs::read_to_string(directory.join(LATE)) {
         Ok(late) if late == name => &EPOCH,

@@ -3,6 +3,7 @@
 
 use nix::sys::signal::{SigHandler, Signal, signal};
 use std::ffi::OsStr;
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -13,15 +14,23 @@ pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests package is in the workspace")
 }
 
+/// Reports that the current test, or a part of it, does not run. `eprintln` would not do: what a
+/// test that passes prints is not shown.
+pub fn not_run(why: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    // Nobody is left to report to when this fails.
+    let _ = writeln!(std::io::stderr(), "not run: {test}: {why}");
+}
+
 /// The directory of shared test data, or `None` (reported on standard error) where it is absent.
-#[allow(clippy::print_stderr, reason = "a test that does not run is reported")]
 pub fn shared() -> Option<PathBuf> {
     let path = std::env::var_os("IMGBUILD_SHARED")
         .map_or_else(|| workspace().join("../shared"), PathBuf::from);
     if path.join("el7").is_dir() {
         return Some(path);
     }
-    eprintln!("not run: no shared test data at {} (IMGBUILD_SHARED)", path.display());
+    not_run(&format!("no shared test data at {} (IMGBUILD_SHARED)", path.display()));
     None
 }
 

@@ -8,16 +8,25 @@ const PROGRAMS: &str = include_str!("../programs");
 
 /// The Debian package that `program` comes with, when it is one of `tests/programs`.
 pub fn package(program: &str) -> Option<&'static str> {
+    find(program).map(|[_, _, package]| package)
+}
+
+/// Purposes, name and package of a program.
+fn find(program: &str) -> Option<[&'static str; 3]> {
     PROGRAMS.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
-        let mut words = line.split_whitespace().skip(1);
-        (words.next()? == program).then(|| words.next())?
+        let mut words = line.split_whitespace();
+        let found = [words.next()?, words.next()?, words.next()?];
+        (found[1] == program).then_some(found)
     })
 }
 
 /// The message of a test that cannot run `program`.
 pub fn missing(program: &str, error: &io::Error) -> String {
-    let hint = match package(program) {
-        Some(package) => format!("Debian package {package}; tests/setup installs it"),
+    let hint = match find(program) {
+        Some([purposes, _, package]) => {
+            let purpose = purposes.split(',').next().unwrap_or_default();
+            format!("Debian package {package}: tests/setup {purpose}")
+        }
         None => "tests/programs does not name it".to_owned(),
     };
     format!("cannot run {program}: {error} ({hint})")
@@ -45,7 +54,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const PURPOSES: [&str; 6] = ["build", "try", "guests", "root", "tests", "gate"];
+    const PURPOSES: [&str; 7] = ["build", "try", "guests", "root", "tests", "gate", "fuzz"];
 
     #[test]
     fn every_line_has_purposes_a_program_a_package_and_a_reason() {

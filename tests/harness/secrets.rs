@@ -1,4 +1,4 @@
-//! A lab's secrets as its store holds them, to search where no other user may see them.
+//! A lab's secrets as its store holds them, to check that they appear nowhere else.
 
 use crate::lab::text;
 use crate::oracle;

@@ -107,7 +107,7 @@ fn check_nova(double: &Double) {
         "nova-conductor on openstack is disabled",
     );
     let gone = |value: &mut Value| drop(value["services"].as_array_mut().unwrap().remove(3));
-    sick(double.changed(SERVICES, gone, || ask("nova")), "nova-compute on nova01 does not exist");
+    sick(double.changed(SERVICES, gone, || ask("nova")), "nova-compute on nova01 is not listed");
     let one = |value: &mut Value| drop(value["hypervisors"].as_array_mut().unwrap().pop());
     sick(double.changed(HYPERVISORS, one, || ask("nova")), "there is no hypervisor nova02");
     let down = |value: &mut Value| value["hypervisors"][0]["state"] = "down".into();

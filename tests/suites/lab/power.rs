@@ -1,5 +1,5 @@
 //! Cutting the power of the lab's nodes at random moments, and what must then hold.
-#![allow(clippy::print_stderr, reason = "the moments, so that a failure can be had again")]
+#![allow(clippy::print_stderr, reason = "the moments, so that a failure can be reproduced")]
 
 use lab_tests::guest::{BOOT_LIMIT, tail};
 use lab_tests::machines::{Machines, NODES, is_ready};

@@ -1,22 +1,22 @@
 //! Ten power cuts at random moments, some of them in a start: started again, each node gets ready,
-//! and all know it. One cut of each kind is in [`crate::vms`]; `tests/long` runs this.
-#![allow(clippy::print_stderr, reason = "a test that does not run is reported")]
+//! and all know it. Three cuts, two in a start and one at rest, are in [`crate::vms`]; `tests/long`
+//! runs this.
 
 use crate::power::{
     LATE, Moments, check, check_clock, check_nothing_is_installed_again, start_and_cut,
     up_arguments,
 };
-use lab_tests::doubles;
 use lab_tests::half_kvm::{HalfKvm, Variant};
 use lab_tests::lab::text;
 use lab_tests::machines::{Machines, NODES};
+use lab_tests::{doubles, product};
 use std::thread::sleep;
 use std::time::Duration;
 
 #[test]
 fn the_lab_gets_ready_whenever_its_power_was_cut() {
     if std::env::var_os("LONG_TESTS").is_none_or(|long| long != "1") {
-        eprintln!("not run: ten power cuts take long (LONG_TESTS=1, tests/long)");
+        product::not_run("ten power cuts take long (LONG_TESTS=1, tests/long)");
         return;
     }
     let lab = doubles::reference_lab(env!("CARGO_BIN_EXE_openstack_apis_double").as_ref());

@@ -107,10 +107,14 @@ fn the_reference_lab_comes_up_sees_itself_and_goes_down() {
     let up = power::up_arguments(&text(&lab.output()));
     let up: Vec<&str> = up.iter().map(String::as_str).collect();
 
-    // The first start of one is cut off.
-    let alone = [&up[..], &["--accelerator", "tcg", power::LATE]].concat();
-    power::start_and_cut(&machines, &alone, &[(power::LATE, power::Moments::new().share())]);
-    assert_eq!(half.calls(), [format!("machine tcg {}", power::LATE)]);
+    // The first start of two is cut off.
+    let two = [NODES[0], power::LATE];
+    let up_two = [&up[..], &["--accelerator", "tcg"], &two].concat();
+    let mut moments = power::Moments::new();
+    power::start_and_cut(&machines, &up_two, &two.map(|node| (node, moments.share())));
+    let mut calls = half.calls();
+    calls.sort();
+    assert_eq!(calls, ["nova02", "openstack"].map(|node| format!("machine tcg {node}")));
 
     let onlooker = Onlooker::new();
     machines.ok(&up);

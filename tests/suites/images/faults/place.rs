@@ -209,8 +209,12 @@ impl Doomed {
             assert!(start.elapsed() < Duration::from_secs(20), "still running: {left:?}");
             std::thread::sleep(Duration::from_millis(50));
         }
-        let mounts = fs::read_to_string("/proc/self/mountinfo").expect("mountinfo");
-        assert!(!mounts.contains(&text(place.lab.directory())), "{mounts}");
+        // The build's mount namespace is the shell's.
+        let mounts = fs::read_to_string(format!("/proc/{}/mountinfo", self.keeper.id()));
+        let mounts = mounts.expect("mountinfo");
+        for directory in [place.lab.directory(), &place.cache] {
+            assert!(!mounts.contains(&text(directory)), "{mounts}");
+        }
         drop(self.keeper.stdin.take());
         self.keeper.wait().expect("a shell");
     }
