@@ -8,14 +8,17 @@ mod networking;
 mod shell;
 mod ssh;
 
-pub use bridge::{bridge_differences, bridge_ifcfg, port_differences, port_ifcfg};
+pub use bridge::{
+    BridgeSettings, bridge_differences, bridge_has_address, bridge_ifcfg, port_differences,
+    port_ifcfg,
+};
 pub use identity::{
     HOSTNAME, HOSTS, RESOLV_CONF, absent_hosts, hostname, hosts, hosts_hold, resolv_conf,
     resolv_conf_holds,
 };
-pub use ifcfg::{ifcfg, ifcfg_differences, ifcfg_path, netmask};
+pub use ifcfg::{ifcfg, ifcfg_differences, ifcfg_path, netmask, renewed_ifcfg};
 pub use networking::{NETWORKING, networking, networking_differences};
-pub use shell::assignments;
+pub use shell::{assign, assignments};
 pub use ssh::{AUTHORIZED_KEYS, ROOT_KEY, ROOT_SSH, lab_key_line};
 
 #[cfg(test)]
@@ -101,6 +104,21 @@ mod tests {
         assert_eq!(ifcfg_differences(&spec, &dhcp), ["BOOTPROTO", "PREFIX/NETMASK"]);
         let wide = format!("{quoted}PREFIX=16\nDOMAIN=example.com\n");
         assert_eq!(ifcfg_differences(&spec, &wide), ["PREFIX/NETMASK", "DOMAIN"]);
+    }
+
+    /// A file that is put right loses nothing else that it says.
+    #[test]
+    fn a_renewed_ifcfg_keeps_what_is_not_the_specs() {
+        let spec = spec();
+        let bond = "TYPE=Bond\nBONDING_OPTS=\"mode=1 miimon=100\"\nMTU=9000\nIPV6INIT=yes\n\
+                    IPV6ADDR=2001:db8::10/64\nIPADDR=192.168.1.99\nDOMAIN=example.com\n";
+        let renewed = renewed_ifcfg(&spec, bond);
+        assert_eq!(ifcfg_differences(&spec, &renewed), [""; 0]);
+        for line in bond.lines().filter(|l| !l.starts_with("IPADDR=") && !l.starts_with("DOMAIN")) {
+            assert!(renewed.lines().any(|l| l == line), "{line} in:\n{renewed}");
+        }
+        let port = "TYPE=OVSPort\nDEVICETYPE=ovs\nOVS_BRIDGE=br-ex\nMTU=1400\n";
+        assert_eq!(renewed_ifcfg(&spec, port), ifcfg(&spec) + "MTU=1400\n");
     }
 
     /// A real host's file: static, but left to NetworkManager.

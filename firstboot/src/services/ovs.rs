@@ -12,6 +12,9 @@ const SETTLE: Duration = Duration::from_secs(20);
 /// Time between two checks.
 const POLL: Duration = Duration::from_millis(200);
 
+/// The key of a bridge's hardware address in its `other_config`.
+const HARDWARE: &str = "hwaddr";
+
 /// The switch as its database has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Switch {
@@ -32,6 +35,8 @@ pub struct Bridge {
     pub fail_mode: Option<String>,
     /// Addresses of its OpenFlow controllers.
     pub controllers: Vec<String>,
+    /// The hardware address that its configuration gives it.
+    pub hardware: Option<String>,
     /// Its ports.
     pub ports: Vec<Port>,
 }
@@ -79,7 +84,7 @@ pub fn read_switch(host: &Host) -> Result<Switch, Fault> {
         host,
         [
             ("Open_vSwitch", &["bridges", "ovs_version", "cur_cfg"]),
-            ("Bridge", &["_uuid", "name", "fail_mode", "controller", "ports"]),
+            ("Bridge", &["_uuid", "name", "fail_mode", "controller", "other_config", "ports"]),
             ("Port", &["_uuid", "name", "tag", "interfaces"]),
             ("Interface", &["_uuid", "name", "type", "options"]),
             ("Controller", &["_uuid", "target"]),
@@ -92,6 +97,9 @@ pub fn read_switch(host: &Host) -> Result<Switch, Fault> {
         controllers: referred(&row["controller"], &controllers)
             .map(|row| text(&row["target"]))
             .collect(),
+        hardware: map(&row["other_config"])
+            .into_iter()
+            .find_map(|(key, value)| (key == HARDWARE).then(|| value.to_owned())),
         ports: referred(&row["ports"], &ports).map(|row| port(row, &interfaces)).collect(),
     });
     Ok(Switch {
@@ -127,18 +135,36 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// Creates `bridge` with `device` as its port, as far as they do not exist, and waits until
-/// the switch has done it. Whether the bridge is new.
+/// Creates `bridge` with `device` as its port and with the hardware address `hardware`, if it is
+/// known, as far as they do not exist, and waits until the switch has done it. Whether the
+/// bridge is new.
 ///
 /// # Errors
 /// When the database refuses, or the switch does not adopt it in time; then `device`
 /// may already be a port.
-pub fn create_bridge(host: &Host, bridge: &spec::SpecBridge, device: &str) -> Result<bool, Fault> {
+pub fn create_bridge(
+    host: &Host,
+    bridge: &spec::SpecBridge,
+    device: &str,
+    hardware: Option<&str>,
+) -> Result<bool, Fault> {
     let switch = read_switch(host)?;
-    let new = switch.bridge(&bridge.name).is_none();
+    let found = switch.bridge(&bridge.name);
+    let new = found.is_none();
     let mut operations = Vec::new();
     if new {
         operations.extend(new_bridge(bridge));
+    }
+    if let Some(hardware) =
+        hardware.filter(|wanted| found.is_none_or(|b| b.hardware.as_deref() != Some(wanted)))
+    {
+        let this = json!([["name", "==", bridge.name]]);
+        let set = json!([
+            ["other_config", "delete", ["set", [HARDWARE]]],
+            ["other_config", "insert", ["map", [[HARDWARE, hardware]]]],
+        ]);
+        operations
+            .push(json!({"op": "mutate", "table": "Bridge", "where": this, "mutations": set}));
     }
     let has_port = switch.bridge_of(device).is_some();
     if !has_port {

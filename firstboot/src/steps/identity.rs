@@ -4,7 +4,7 @@
 use super::outcome::CheckOutcome;
 use crate::host::Fault;
 use crate::host::Host;
-use contract::node_files as files;
+use contract::node_files::{self as files, BridgeSettings};
 use contract::spec::Spec;
 
 /// One file of the identity.
@@ -44,24 +44,33 @@ fn interface(host: &Host, spec: &Spec) -> Result<Part, Fault> {
     let wrong = |differences: Vec<String>| {
         (!differences.is_empty()).then(|| format!("wrong: {}", differences.join(", ")))
     };
+    let old = host.read(&path)?.unwrap_or_default();
     if let Some(bridge) = &spec.bridge
         && let Some(text) = host.read(&files::ifcfg_path(&bridge.name))?
-        && files::bridge_differences(spec, bridge, &text).is_empty()
+        && files::bridge_has_address(spec, &text)
     {
-        let old = files::assignments(&host.read(&path)?.unwrap_or_default());
-        let hardware = old.get("HWADDR").map(String::as_str);
-        let content = files::port_ifcfg(spec, bridge, hardware);
+        let settings = BridgeSettings::read(&old, &text, None);
+        let content = files::port_ifcfg(spec, bridge, &settings);
         return part(host, &path, content, |text| {
-            wrong(files::port_differences(spec, bridge, text))
+            wrong(files::port_differences(spec, bridge, &settings, text))
         });
     }
-    part(host, &path, files::ifcfg(spec), |text| wrong(files::ifcfg_differences(spec, text)))
+    let content = files::renewed_ifcfg(spec, &old);
+    part(host, &path, content, |text| wrong(files::ifcfg_differences(spec, text)))
 }
 
 /// What is wrong with the file that gives the node its address, if anything.
 pub(crate) fn wrong_ifcfg(host: &Host, spec: &Spec) -> Result<Option<String>, Fault> {
     let part = interface(host, spec)?;
-    Ok(part.wrong.map(|wrong| format!("{}: {wrong}", part.path)))
+    let wrong = part.wrong.map(|wrong| format!("{}: {wrong}", part.path));
+    let Some(bridge) = spec.bridge.as_ref().filter(|_| wrong.is_none()) else { return Ok(wrong) };
+    let path = files::ifcfg_path(&bridge.name);
+    let Some(text) = host.read(&path)?.filter(|text| files::bridge_has_address(spec, text)) else {
+        return Ok(None);
+    };
+    let settings = BridgeSettings::default();
+    let differences = files::bridge_differences(spec, bridge, &settings, &text);
+    Ok((!differences.is_empty()).then(|| format!("{path}: wrong: {}", differences.join(", "))))
 }
 
 /// One file, judged by `wrong`, which returns what is wrong with a text.

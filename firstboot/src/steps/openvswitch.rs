@@ -11,7 +11,7 @@ use crate::host::Fault;
 use crate::host::{Host, Program};
 use crate::services::ovs;
 use crate::services::systemd;
-use contract::node_files as files;
+use contract::node_files::{self as files, BridgeSettings};
 use contract::spec::{Spec, SpecBridge};
 use std::time::Duration;
 
@@ -19,7 +19,9 @@ use std::time::Duration;
 const ASKED: (u32, Duration) = (10, Duration::from_secs(1));
 
 pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
-    let mut wrong = wrong_files(host, spec)?;
+    let bridge = spec.bridge.as_ref();
+    let bridge = bridge.map(|b| Ok::<_, Fault>((b, Old::read(host, spec, b)?))).transpose()?;
+    let mut wrong = bridge.as_ref().map_or_else(Vec::new, |(b, old)| wrong_files(spec, b, old));
     if !host.live() {
         return Ok(if wrong.is_empty() {
             CheckOutcome::Skipped("Open vSwitch runs on the running node".to_owned())
@@ -43,7 +45,7 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
     if !answer.ok() {
         return Ok(CheckOutcome::Waiting(format!("ovs-vswitchd to answer ({})", answer.summary())));
     }
-    if let Some(bridge) = &spec.bridge {
+    if let Some((bridge, old)) = &bridge {
         if let Some(other) =
             switch.bridge_of(&spec.node.interface).filter(|b| b.name != bridge.name)
         {
@@ -53,7 +55,11 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
                     .hint(format!("`ovs-vsctl del-port {other} {name}` if it has no use there")),
             ));
         }
-        wrong.extend(wrong_bridge(host, spec, bridge, &switch)?);
+        wrong.extend(
+            wrong_bridge(host, spec, bridge, &switch)?
+                .into_iter()
+                .chain(wrong_hardware(bridge, old, &switch)),
+        );
     }
     if !wrong.is_empty() {
         return Ok(CheckOutcome::Unmet(wrong.join("; ")));
@@ -68,25 +74,28 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
 }
 
 /// What is wrong with the two files that create the bridge at the next boot.
-fn wrong_files(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
-    let Some(bridge) = &spec.bridge else { return Ok(Vec::new()) };
+fn wrong_files(spec: &Spec, bridge: &SpecBridge, old: &Old) -> Vec<String> {
     let mut wrong = Vec::new();
-    for (path, differences) in [
-        (&bridge.name, files::bridge_differences as fn(&Spec, &SpecBridge, &str) -> Vec<String>),
-        (&spec.node.interface, files::port_differences),
-    ] {
-        let path = files::ifcfg_path(path);
-        match host.read(&path)? {
+    for (name, text, differences) in old.files(spec, bridge) {
+        let path = files::ifcfg_path(name);
+        match text {
             None => wrong.push(format!("{path} does not exist")),
             Some(text) => {
-                let differences = differences(spec, bridge, &text);
+                let differences = differences(spec, bridge, &old.settings, text);
                 if !differences.is_empty() {
                     wrong.push(format!("{path}: wrong: {}", differences.join(", ")));
                 }
             }
         }
     }
-    Ok(wrong)
+    wrong
+}
+
+/// Whether the bridge has another hardware address than its port.
+fn wrong_hardware(bridge: &SpecBridge, old: &Old, switch: &ovs::Switch) -> Option<String> {
+    let (wanted, found) = (old.settings.hardware()?, switch.bridge(&bridge.name)?);
+    let differs = found.hardware.as_deref() != Some(wanted);
+    differs.then(|| format!("the hardware address of {} is not set to {wanted}", bridge.name))
 }
 
 /// What is wrong with the running bridge.
@@ -145,7 +154,7 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
     }
     // The files go first: after a power cut the next boot creates the bridge from them.
     let done = write_files(host, spec, bridge, &old, &mut changes)
-        .and_then(|()| move_address(host, spec, bridge, &mut changes))
+        .and_then(|()| move_address(host, spec, bridge, &old, &mut changes))
         .and_then(|()| still_answers(host, spec, answered));
     match done {
         Ok(()) => Ok(changes),
@@ -165,14 +174,70 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
 struct Old {
     bridge_file: Option<String>,
     interface_file: Option<String>,
+    /// What both say beyond the spec: it stays.
+    settings: BridgeSettings,
+    /// Addresses of the interface other than the node's own, with their prefix lengths.
+    further: Vec<String>,
 }
+
+/// What tells how a file differs from what it should be.
+type Differences = fn(&Spec, &SpecBridge, &BridgeSettings, &str) -> Vec<String>;
 
 impl Old {
     fn read(host: &Host, spec: &Spec, bridge: &SpecBridge) -> Result<Old, Fault> {
-        Ok(Old {
-            bridge_file: host.read(&files::ifcfg_path(&bridge.name))?,
-            interface_file: host.read(&files::ifcfg_path(&spec.node.interface))?,
-        })
+        let device = &spec.node.interface;
+        let bridge_file = host.read(&files::ifcfg_path(&bridge.name))?;
+        let interface_file = host.read(&files::ifcfg_path(device))?;
+        let mut hardware = None;
+        let mut further = Vec::new();
+        if host.live() {
+            hardware = host.read(&format!("/sys/class/net/{device}/address"))?;
+            let own = (spec.node.address, spec.network.prefix);
+            let interfaces = host.runner().interfaces()?;
+            let found = interfaces.iter().filter(|one| one.name == *device);
+            let found = found.flat_map(|one| &one.addresses).filter(|address| **address != own);
+            further.extend(found.map(|(address, prefix)| format!("{address}/{prefix}")));
+        }
+        let settings = BridgeSettings::read(
+            interface_file.as_deref().unwrap_or_default(),
+            bridge_file.as_deref().unwrap_or_default(),
+            hardware.as_deref().map(str::trim).filter(|address| !address.is_empty()),
+        );
+        further.extend(settings.ipv6_addresses().map(str::to_owned));
+        Ok(Old { bridge_file, interface_file, settings, further })
+    }
+
+    /// Both files, the bridge's first: whose, what it holds, and how it is judged.
+    fn files<'a>(
+        &'a self,
+        spec: &'a Spec,
+        bridge: &'a SpecBridge,
+    ) -> [(&'a str, Option<&'a str>, Differences); 2] {
+        [
+            (&bridge.name, self.bridge_file.as_deref(), files::bridge_differences),
+            (&spec.node.interface, self.interface_file.as_deref(), files::port_differences),
+        ]
+    }
+
+    /// Gives `device` the node's address, the further ones, and the default routes.
+    fn give_addresses(&self, host: &Host, spec: &Spec, device: &str) -> Result<(), Fault> {
+        let own = format!("{}/{}", spec.node.address, spec.network.prefix);
+        ip(host, &["address", "replace", &own, "brd", "+", "dev", device])?;
+        for address in &self.further {
+            ip(host, &["address", "replace", address, "dev", device])?;
+        }
+        Ok(())
+    }
+
+    fn set_default_routes(&self, host: &Host, spec: &Spec, device: &str) -> Result<(), Fault> {
+        let gateway = spec.network.gateway.to_string();
+        ip(host, &["route", "replace", "default", "via", &gateway, "dev", device])?;
+        match self.settings.ipv6_gateway() {
+            Some(gateway) => {
+                ip(host, &["-6", "route", "replace", "default", "via", gateway, "dev", device])
+            }
+            None => Ok(()),
+        }
     }
 
     /// Undoes the change as far as it was made.
@@ -185,10 +250,9 @@ impl Old {
             }
         }
         ovs::delete_bridge(host, &bridge.name)?;
-        let own = format!("{}/{}", spec.node.address, spec.network.prefix);
         ip(host, &["link", "set", "dev", device, "up"])?;
-        ip(host, &["address", "replace", &own, "brd", "+", "dev", device])?;
-        default_route(host, spec, device)
+        self.give_addresses(host, spec, device)?;
+        self.set_default_routes(host, spec, device)
     }
 }
 
@@ -200,23 +264,16 @@ fn write_files(
     old: &Old,
     changes: &mut Vec<String>,
 ) -> Result<(), Fault> {
-    let text = old.interface_file.as_deref().unwrap_or_default();
-    let hardware = files::assignments(text).remove("HWADDR");
-    let device = &spec.node.interface;
-    let wanted = [
-        (&bridge.name, files::bridge_ifcfg(spec, bridge), &old.bridge_file),
-        (device, files::port_ifcfg(spec, bridge, hardware.as_deref()), &old.interface_file),
+    let contents = [
+        files::bridge_ifcfg(spec, bridge, &old.settings),
+        files::port_ifcfg(spec, bridge, &old.settings),
     ];
-    for (name, content, before) in wanted {
-        let path = files::ifcfg_path(name);
-        let holds = before.as_deref().is_some_and(|text| {
-            if *name == bridge.name {
-                files::bridge_differences(spec, bridge, text).is_empty()
-            } else {
-                files::port_differences(spec, bridge, text).is_empty()
-            }
-        });
+    for ((name, before, differences), content) in old.files(spec, bridge).into_iter().zip(contents)
+    {
+        let holds =
+            before.is_some_and(|text| differences(spec, bridge, &old.settings, text).is_empty());
         if !holds {
+            let path = files::ifcfg_path(name);
             host.write(&path, content.as_bytes(), 0o644)?;
             changes.push(path);
         }
@@ -224,30 +281,32 @@ fn write_files(
     Ok(())
 }
 
-/// Creates the bridge and moves the node's address and default route to it.
+/// Creates the bridge and moves the node's addresses and default routes to it.
 fn move_address(
     host: &Host,
     spec: &Spec,
     bridge: &SpecBridge,
+    old: &Old,
     changes: &mut Vec<String>,
 ) -> Result<(), Fault> {
     let (name, device) = (&bridge.name, &spec.node.interface);
-    if ovs::create_bridge(host, bridge, device)? {
+    if ovs::create_bridge(host, bridge, device, old.settings.hardware())? {
         changes.push(format!("bridge {name}"));
     }
-    let own = format!("{}/{}", spec.node.address, spec.network.prefix);
     ip(host, &["link", "set", "dev", device, "up"])?;
     ip(host, &["link", "set", "dev", name, "up"])?;
-    ip(host, &["address", "replace", &own, "brd", "+", "dev", name])?;
+    old.give_addresses(host, spec, name)?;
     ip(host, &["-4", "address", "flush", "dev", device])?;
-    default_route(host, spec, name)?;
-    changes.push(format!("{own} moved from {device} to {name}"));
+    for address in old.settings.ipv6_addresses() {
+        // It may have gone already.
+        host.run(&Program::new("ip").args(["address", "delete", address, "dev", device]))?;
+    }
+    old.set_default_routes(host, spec, name)?;
+    changes.push(format!(
+        "{}/{} moved from {device} to {name}",
+        spec.node.address, spec.network.prefix
+    ));
     Ok(())
-}
-
-fn default_route(host: &Host, spec: &Spec, device: &str) -> Result<(), Fault> {
-    let gateway = spec.network.gateway.to_string();
-    ip(host, &["route", "replace", "default", "via", &gateway, "dev", device])
 }
 
 /// Asks the gateway until it answers as it did before, or at all where it did not.

@@ -111,7 +111,8 @@ impl Lab {
         // As imgbuild leaves it: the address is the interface's.
         node.write(
             &files::ifcfg_path("eth0"),
-            &(files::ifcfg(&spec) + "HWADDR=52:54:00:00:00:10\n"),
+            &(files::ifcfg(&spec)
+                + "HWADDR=52:54:00:00:00:10\nMTU=1400\nIPV6ADDR=2001:db8::10/64\n"),
         );
         std::fs::remove_file(node.root.path().join(&files::ifcfg_path("br-ex")[1..])).unwrap();
         let root = node.root.path().display();
@@ -126,7 +127,9 @@ impl Lab {
              ip -n gateway link set gw0 up
              ip netns exec gateway python3 -c '{NO_OFFLOAD}'
              ip address add 192.168.1.10/24 dev eth0
-             ip link set eth0 up
+             ip address add 10.0.0.2/24 dev eth0
+             ip address add 2001:db8::10/64 dev eth0 nodad
+             ip link set eth0 up mtu 1400
              ip route add default via 192.168.1.254
              ovsdb-tool create /run/openvswitch/conf.db /usr/share/openvswitch/vswitch.ovsschema"
         ));
@@ -200,6 +203,16 @@ fn the_address_moves_to_the_bridge_and_survives_neutron_by_the_cure() {
         assert_eq!(sh("ip -4 -o address show dev eth0").trim(), "");
         assert!(sh("ip route show default").contains("via 192.168.1.254 dev br-ex"));
         assert!(lab.node.read(&files::ifcfg_path("eth0")).contains("HWADDR=52:54:00:00:00:10"));
+        // What the interface had goes with the address, the hardware address too.
+        assert!(sh("ip -4 -o address show dev br-ex").contains("10.0.0.2/24"));
+        assert!(sh("ip -6 -o address show dev br-ex").contains("2001:db8::10/64"));
+        assert!(!sh("ip -6 -o address show dev eth0").contains("2001:db8::10"));
+        assert!(sh("ip -o link show br-ex").contains("link/ether 52:54:00:00:00:10"));
+        assert!(sh("ip -o link show br-ex").contains(" mtu 1400 "));
+        let file = lab.node.read(&files::ifcfg_path("br-ex"));
+        for line in ["MTU=1400", "MACADDR=52:54:00:00:00:10", "IPV6ADDR=2001:db8::10/64"] {
+            assert!(file.lines().any(|l| l == line), "{line} in:\n{file}");
+        }
 
         // As Neutron leaves it: secure, with a controller that does not exist.
         sh("ovs-vsctl set-fail-mode br-ex secure -- set-controller br-ex tcp:127.0.0.1:6633");
@@ -234,6 +247,8 @@ fn everything_is_put_back_when_the_gateway_stops_answering() {
         assert!(message.ends_with("everything was put back") && hint.is_some(), "{message}");
         assert_eq!(sh("ovs-vsctl list-br").trim(), "");
         assert!(sh("ip -4 -o address show dev eth0").contains("192.168.1.10/24"));
+        assert!(sh("ip -4 -o address show dev eth0").contains("10.0.0.2/24"));
+        assert!(sh("ip -6 -o address show dev eth0").contains("2001:db8::10/64"));
         assert!(sh("ip route show default").contains("via 192.168.1.254 dev eth0"));
         assert_eq!(lab.node.read(&files::ifcfg_path("eth0")), before);
         assert!(!lab.node.root.path().join(&files::ifcfg_path("br-ex")[1..]).exists());

@@ -67,7 +67,7 @@ fn each_of_the_seven_can_fail_alone_and_reports_why() {
     let path = "/etc/sysconfig/network-scripts/ifcfg-br-ex";
     let text = node.read(path).replace("BOOTPROTO=static", "BOOTPROTO=dhcp");
     node.write(path, &text);
-    expect(&node, "static address", "ifcfg-eth0");
+    expect(&node, "static address", "ifcfg-br-ex: wrong: BOOTPROTO");
 
     let node = healthy();
     node.write("/etc/hosts", &node.read("/etc/hosts").replace("192.168.1.12 nova02", ""));

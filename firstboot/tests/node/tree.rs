@@ -55,10 +55,11 @@ pub fn write_files(root: &Path, spec: &Spec) {
          {device} 00000000 {gateway:08X} 0003 0 0 0 00000000 0 0 0\n"
     );
     let interface = &spec.node.interface;
+    let settings = files::BridgeSettings::default();
     let ifcfg = match &spec.bridge {
         Some(bridge) => vec![
-            (files::ifcfg_path(&bridge.name), files::bridge_ifcfg(spec, bridge)),
-            (files::ifcfg_path(interface), files::port_ifcfg(spec, bridge, None)),
+            (files::ifcfg_path(&bridge.name), files::bridge_ifcfg(spec, bridge, &settings)),
+            (files::ifcfg_path(interface), files::port_ifcfg(spec, bridge, &settings)),
         ],
         None => vec![(files::ifcfg_path(interface), files::ifcfg(spec))],
     };

@@ -32,21 +32,7 @@ impl Ifcfg {
 
     /// The text. Values with blanks are quoted for the shell.
     pub fn text(&self) -> String {
-        let word = |b: u8| b.is_ascii_alphanumeric() || b"-_.:,/=+@".contains(&b);
-        let line = |(key, value): &(String, String)| match value.bytes().all(word) {
-            true => format!("{key}={value}\n"),
-            false => {
-                let mut quoted = String::new();
-                for c in value.chars() {
-                    if ['"', '\\', '$', '`'].contains(&c) {
-                        quoted.push('\\');
-                    }
-                    quoted.push(c);
-                }
-                format!("{key}=\"{quoted}\"\n")
-            }
-        };
-        self.keys.iter().map(line).collect()
+        self.keys.iter().map(|(key, value)| node_files::assign(key, value)).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The `ifcfg` file of an interface that has the node's address.
 
-use super::shell::assignments;
+use super::shell::{assignments, with_assignments};
 use crate::spec::Spec;
 use std::net::Ipv4Addr;
 
@@ -28,6 +28,21 @@ pub fn ifcfg(spec: &Spec) -> String {
         mask = netmask(network.prefix),
         gateway = network.gateway,
     )
+}
+
+/// The same in place of the file `old`: what that says beyond the spec stays, an MTU for instance.
+pub fn renewed_ifcfg(spec: &Spec, old: &str) -> String {
+    let new = ifcfg(spec);
+    let decided = assignments(&new);
+    let mut kept = assignments(old);
+    let is_ovs = |value: &String| value.to_ascii_uppercase().starts_with("OVS");
+    kept.retain(|key, value| {
+        let other_type = key == "TYPE" && !is_ovs(value);
+        let of_bridge = key.starts_with("OVS") || key == "DEVICETYPE" && is_ovs(value);
+        let free = !decided.contains_key(key) || key == "IPV6INIT" || other_type;
+        free && !of_bridge && key != "DOMAIN"
+    });
+    with_assignments(&new, &kept)
 }
 
 /// What in the `ifcfg` text `text` is not as the spec wants it, in words; empty if
