@@ -85,6 +85,7 @@ pub fn role(
     tree: &mut Tree,
 ) -> Result<()> {
     let time = context.plan.time;
+    disable_repositories(context, tree)?;
     for file in node::role_files(&context.spec, facts) {
         tree.put(file.tree_path(), file.entry(time));
     }
@@ -99,6 +100,26 @@ pub fn role(
         tree.put(path(link), Entry::new(0o777, time, Content::Symlink(place.into())));
     }
     accounts(context, tree)
+}
+
+/// Switches the distribution's own repositories off where the lab has some for its nodes: a lab
+/// has no way to them, and one that does not answer stops yum, and with it packstack, for the
+/// others as well. `%post` and `repo --install` come later and may have their own.
+fn disable_repositories(context: &BuildContext, tree: &mut Tree) -> Result<()> {
+    if context.spec.repositories.iter().all(|repository| repository.baseurl.is_none()) {
+        return Ok(());
+    }
+    let is_file = |name: &[u8]| name.starts_with(b"etc/yum.repos.d/") && name.ends_with(b".repo");
+    for (name, entry) in tree.entries.iter_mut().filter(|(name, _)| is_file(name)) {
+        if !matches!(entry.content, Content::File { .. } | Content::Bytes(_)) {
+            continue;
+        }
+        let bytes = entry
+            .read(LARGEST)
+            .or_build(|| format!("cannot read the image's /{}", String::from_utf8_lossy(name)))?;
+        entry.content = Content::Bytes(node::disable_repositories(&bytes));
+    }
+    Ok(())
 }
 
 /// Puts what makes one node into the tree, its secrets too.

@@ -12,6 +12,7 @@ mod system;
 
 pub use facts::Facts;
 pub use file::NodeFile;
+pub use system::disable_repositories;
 
 use crate::base::lab::LabNode;
 use crate::spec::Spec;

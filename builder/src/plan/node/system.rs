@@ -56,6 +56,23 @@ pub fn repo_file(spec: &Spec, facts: &Facts) -> String {
     text
 }
 
+/// A yum repository file of the distribution with all its repositories switched off; they can be
+/// switched on again by `yum --enablerepo`.
+pub fn disable_repositories(file: &[u8]) -> Vec<u8> {
+    let mut new = Vec::with_capacity(file.len());
+    for line in file.split_inclusive(|byte| *byte == b'\n') {
+        let key = line.split(|byte| *byte == b'=').next().unwrap_or_default();
+        if key.len() < line.len() && key.trim_ascii().eq_ignore_ascii_case(b"enabled") {
+            continue;
+        }
+        new.extend(line);
+        if line.starts_with(b"[") && !line.starts_with(b"[main]") {
+            new.extend(if line.ends_with(b"\n") { &b"enabled=0\n"[..] } else { b"\nenabled=0\n" });
+        }
+    }
+    new
+}
+
 /// /etc/selinux/config for `selinux`.
 pub fn selinux_config(mode: Selinux) -> String {
     format!("SELINUX={}\nSELINUXTYPE=targeted\n", mode.as_str())
@@ -111,4 +128,19 @@ pub fn firewall_zones(firewall: &Firewall) -> Vec<(&'static str, String)> {
         zones.push(("trusted", zone("Trusted", " target=\"ACCEPT\"", description, inside)));
     }
     zones
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repositories_are_switched_off_and_nothing_else() {
+        let file = b"# CentOS-Base.repo\xe9\n[base]\nname=CentOS-$releasever\nenabled = 1\n\
+                     gpgcheck=1\n\n[updates]\nname=Updates\n#enabled=1\n\n[extras]";
+        let new = b"# CentOS-Base.repo\xe9\n[base]\nenabled=0\nname=CentOS-$releasever\n\
+                    gpgcheck=1\n\n[updates]\nenabled=0\nname=Updates\n#enabled=1\n\n[extras]\nenabled=0\n";
+        assert_eq!(disable_repositories(file), new);
+        assert_eq!(disable_repositories(new), new);
+    }
 }
