@@ -36,7 +36,12 @@ pub fn sync_filesystem(path: &Path) -> io::Result<()> {
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), sync_dir)
+    path.parent().map_or(Ok(()), |parent| sync_dir(directory(parent)))
+}
+
+/// The parent of a bare name is empty, which no call takes as a directory.
+fn directory(parent: &Path) -> &Path {
+    if parent.as_os_str().is_empty() { Path::new(".") } else { parent }
 }
 
 /// Creates the directory `path` and those above it that do not exist, with the permissions
@@ -101,7 +106,7 @@ fn link_new(from: &Path, to: &Path) -> io::Result<()> {
 /// # Errors
 /// When it cannot be written; the old one stays then.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
+    let directory = directory(path.parent().unwrap_or(Path::new("")));
     let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(directory)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;

@@ -51,10 +51,10 @@ fn edit(host: &Host, args: &Answers) -> Result<String, (u8, String)> {
     };
     let wanted = wanted(host, packstack).map_err(|fault| (CONFIG, fault.to_string()))?;
     let mut file = AnswerFile::parse(&read(&args.input)?);
-    if file.entries().is_empty() {
-        let why = "there is no KEY=value line in it: it is not an answer file";
-        return Err((INPUT, format!("{}: {why}", args.input.display())));
-    }
+    file.check_readable().map_err(|why| {
+        let hint = "packstack cannot read it; `packstack --gen-answer-file=FILE` writes one";
+        (INPUT, format!("{}: {why}\n{hint}", args.input.display()))
+    })?;
     let changed = file.apply(&wanted);
     files::write_atomic(&args.out, &file.to_bytes(), 0o600)
         .map_err(|error| (IO, format!("{}: {error}", args.out.display())))?;

@@ -105,9 +105,11 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 /// # Errors
 /// As writing a file; `target` is then unchanged.
 pub fn write_atomic(target: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let (Some(directory), Some(name)) = (target.parent(), target.file_name()) else {
+    let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "names no file"));
     };
+    // The parent of a bare name is empty, which no call takes as a directory.
+    let directory = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     create_directories(directory)?;
     let mut temporary = OsString::from(".");
     temporary.push(name);

@@ -44,6 +44,41 @@ impl AnswerFile {
         }
     }
 
+    /// Why packstack cannot read the file, with the number of the line if there is one.
+    ///
+    /// # Errors
+    /// What Python's `ConfigParser` refuses, a file without settings, or without `[general]`.
+    pub fn check_readable(&self) -> Result<(), String> {
+        let mut section: Option<&[u8]> = None;
+        let (mut general, mut after_entry) = (false, false);
+        for (line, number) in self.lines.iter().zip(1..) {
+            let text = content(line);
+            if text.trim_ascii().is_empty() || b"#;".contains(&text[0]) {
+                continue;
+            }
+            if text[0].is_ascii_whitespace() && section.is_some() && after_entry {
+                continue;
+            }
+            let heading =
+                text.strip_prefix(b"[").and_then(|rest| rest.split(|b| *b == b']').next());
+            if let Some(name) = heading.filter(|name| !name.is_empty() && text.contains(&b']')) {
+                (section, after_entry) = (Some(name), false);
+                general |= name == b"general";
+            } else if section.is_none() {
+                return Err(format!("line {number} stands before the [general] section"));
+            } else if entry(line).is_some() {
+                after_entry = true;
+            } else {
+                return Err(format!("line {number} is no setting: it has no KEY=value"));
+            }
+        }
+        match (general, self.entries().is_empty()) {
+            (false, _) => Err("it has no [general] section".to_owned()),
+            (true, true) => Err("it has no KEY=value line".to_owned()),
+            (true, false) => Ok(()),
+        }
+    }
+
     /// The file's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.lines.concat()

@@ -197,10 +197,10 @@ fn generate(host: &Host, program: &str) -> Result<AnswerFile, Fault> {
     host.run_checked(&Program::new(program).arg(&option).time_limit(GENERATE))?;
     let text = host.read(GENERATED)?.unwrap_or_default();
     let file = AnswerFile::parse(text.as_bytes());
-    if file.entries().is_empty() {
-        let fault = Fault::new(format!("`{program} {option}` made no answer file"));
-        return Err(fault.hint("it needs a running sshd; run it by hand to see its output"));
-    }
+    file.check_readable().map_err(|why| {
+        Fault::new(format!("`{program} {option}` wrote no answer file: {why}"))
+            .hint("it needs a running sshd; run it by hand to see its output")
+    })?;
     Ok(file)
 }
 

@@ -17,11 +17,10 @@ fn put(root: &Path, name: &str, text: &str, mode: u32) {
 }
 
 fn answers(root: &Path) -> Output {
-    let path = |name: &str| root.join(name).into_os_string();
     Command::new(env!("CARGO_BIN_EXE_firstboot"))
-        .arg("answers")
-        .args(["--root".into(), path(""), "--spec".into(), path("spec.toml")])
-        .args(["--in".into(), path("generated"), "--out".into(), path("out")])
+        .args(["answers", "--spec", "spec.toml", "--in", "generated", "--out", "out", "--root"])
+        .arg(root)
+        .current_dir(root)
         .output()
         .unwrap()
 }
@@ -67,7 +66,7 @@ fn wrong_input_is_refused_with_a_message_and_nothing_is_written() {
     refused(78, "not a password on one line");
     std::fs::remove_file(root.path().join(PASSWORD)).unwrap();
     put(root.path(), "generated", "# nothing\n", 0o644);
-    refused(65, "it is not an answer file");
+    refused(65, "generated: it has no [general] section");
     std::fs::remove_file(root.path().join("generated")).unwrap();
     refused(65, "generated: it does not exist");
     put(root.path(), "spec.toml", COMPUTE, 0o644);

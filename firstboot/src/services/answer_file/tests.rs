@@ -1,7 +1,9 @@
 use super::*;
 use contract::lab_answers::list_lab_answers;
 use contract::spec::Spec;
+use std::io::Write;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 fn wanted(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -49,6 +51,36 @@ fn what_is_not_an_answer_file_is_kept() {
     }
 }
 
+/// Python's `ConfigParser`, with which packstack reads the file, is the judge.
+#[test]
+fn what_packstack_cannot_read_is_refused() {
+    let judge = "import configparser, sys
+parser = configparser.ConfigParser(strict=False, interpolation=None, delimiters=('=', ':'))
+parser.read_string(sys.stdin.buffer.read().decode('latin-1'))
+sys.exit(not parser.items('general'))";
+    for (text, why) in [
+        ("[general]\nA=1\n  2\n# c\n", None),
+        ("[x]\nB=1\n[general]\nA: 1\n", None),
+        ("[general] # c\r\nA=1\r\n", None),
+        ("A=1\n", Some("line 1 stands before the [general] section")),
+        ("\n A=1\n[general]\nB=1\n", Some("line 2 stands before the [general] section")),
+        ("# c\n[generic]\nA=1\n", Some("it has no [general] section")),
+        ("[General]\nA=1\n", Some("it has no [general] section")),
+        ("[general]\nA=1\nodd line\n", Some("line 3 is no setting: it has no KEY=value")),
+        ("[general\nA=1\n", Some("line 1 stands before the [general] section")),
+        ("[general]\n", Some("it has no KEY=value line")),
+        ("", Some("it has no [general] section")),
+    ] {
+        let found = AnswerFile::parse(text.as_bytes()).check_readable().err();
+        assert_eq!(found.as_deref(), why, "{text:?}");
+        let mut command = Command::new("python3");
+        command.args(["-c", judge]).stdin(Stdio::piped()).stderr(Stdio::null());
+        let mut python = command.spawn().unwrap();
+        python.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        assert_eq!(python.wait().unwrap().success(), why.is_none(), "{text:?}");
+    }
+}
+
 fn corpus() -> Option<PathBuf> {
     let shared = std::env::var_os("IMGBUILD_SHARED").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
@@ -56,7 +88,9 @@ fn corpus() -> Option<PathBuf> {
     );
     let corpus = shared.join("corpus/packstack");
     if !corpus.is_dir() {
-        eprintln!("{} is absent: not checked", corpus.display());
+        // Not `eprintln`: what a test that passes prints is not shown.
+        let why = format!("not run: {} is absent\n", corpus.display());
+        let _ = std::io::stderr().write_all(why.as_bytes());
         return None;
     }
     Some(corpus)
