@@ -119,6 +119,7 @@ impl State {
             Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
             None => request.target.trim_start_matches('/'),
         };
+        let path = &decoded(path.split('?').next().unwrap_or_default());
         let fault = self.next_fault(path);
         let file = fs::read(self.directory.join(path));
         match (fault, file) {
@@ -134,6 +135,16 @@ impl State {
         let index = faults.iter().position(|(end, _)| path.ends_with(end.as_str()))?;
         Some(faults.remove(index).1)
     }
+}
+
+/// A path as servers of object stores read it: a plus sign is a blank.
+fn decoded(path: &str) -> String {
+    let mut parts = path.replace('+', " ");
+    while let Some(at) = parts.find('%') {
+        let code = u8::from_str_radix(&parts[at + 1..at + 3], 16).expect("a percent code");
+        parts.replace_range(at..at + 3, char::from(code).encode_utf8(&mut [0; 4]));
+    }
+    parts
 }
 
 fn read_request(stream: &TcpStream) -> io::Result<Option<Request>> {

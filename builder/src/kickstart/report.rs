@@ -12,8 +12,12 @@ pub enum Fate {
     Honoured,
     /// The image has the same effect by another way.
     Translated,
+    /// No line asks for it, and a system needs it.
+    Added,
     /// It concerns the installer's own run only.
     NotApplicable,
+    /// The image lacks it, and the user should know.
+    LeftOut,
     /// The image would differ; it is not built.
     Refused,
 }
@@ -24,7 +28,9 @@ impl Fate {
         match self {
             Self::Honoured => "honoured",
             Self::Translated => "translated",
+            Self::Added => "added",
             Self::NotApplicable => "not applicable",
+            Self::LeftOut => "left out",
             Self::Refused => "refused",
         }
     }

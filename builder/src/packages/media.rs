@@ -16,6 +16,7 @@ mod source;
 mod variables;
 
 pub use discs::join;
+pub use http::{is_absolute, shown};
 pub use local::open;
 pub use medium::{Medium, on_disc, path_on_disc, verify};
 pub use network::Network;

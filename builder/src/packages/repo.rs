@@ -14,7 +14,7 @@ use crate::base::error::{Class, Error, Result};
 use crate::base::interrupt;
 use crate::base::malformed::Malformed;
 use crate::packages::checksum::Known;
-use crate::packages::media::{Medium, Signing, on_disc, path_on_disc};
+use crate::packages::media::{Medium, Signing, is_absolute, on_disc, path_on_disc, shown};
 use comps::{CompsGroup, Environment};
 use primary::Package;
 use repomd::{Data, MAX_METADATA, MAX_REPOMD};
@@ -69,9 +69,9 @@ impl Repo {
         }
     }
 
-    /// The path on the medium of something in the repository.
+    /// The path on the medium of something in the repository, or its URL elsewhere.
     pub fn path(&self, inside: &str) -> String {
-        if self.directory.is_empty() {
+        if self.directory.is_empty() || is_absolute(inside) {
             return inside.to_owned();
         }
         match on_disc(inside) {
@@ -165,6 +165,14 @@ impl Catalog {
                 .and_then(|bytes| database::packages(bytes, index)),
         };
         let packages = repo.parsed(&primary.location, packages)?;
+        if medium.remote().is_none()
+            && let Some(package) = packages.iter().find(|p| is_absolute(&p.location))
+        {
+            let (nevra, url) = (package.nevra(), shown(&package.location));
+            let message = format!("{}: the package {nevra} is not on this medium", repo.place());
+            let hint = "give the web server's repository as --media";
+            return Err(Error::input(format!("{message} but at {url} (xml:base)")).hint(hint));
+        }
         for data in repomd::groups(&named) {
             let bytes = repo.fetch(data)?;
             let parsed = Unpacked::new(data, &bytes, u64::MAX).and_then(comps::read);

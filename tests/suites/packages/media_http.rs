@@ -49,6 +49,10 @@ impl Lab {
 
     /// Fetches `x.rpm` from the first of `urls` that gives it, and checks what came.
     fn fetch(&self, urls: &[&str], settings: Settings) -> Result<(), Error> {
+        self.fetch_path(urls, "x.rpm", settings)
+    }
+
+    fn fetch_path(&self, urls: &[&str], path: &str, settings: Settings) -> Result<(), Error> {
         let bases = urls.iter().map(|url| (*url).to_owned()).collect();
         let came = AtomicU64::new(0);
         let place = self.namespace.run(|| {
@@ -58,7 +62,7 @@ impl Lab {
                 came.fetch_add(bytes, Ordering::Relaxed);
             };
             let part = keep::Part::Packages;
-            keep::obtain(&network.cache, part, &http, "x.rpm", &self.known(), &advance)
+            keep::obtain(&network.cache, part, &http, path, &self.known(), &advance)
         })?;
         assert!(fs::read(place).expect("file") == self.bytes);
         assert_eq!(self.left(), 0, "nothing is left of a download that is done");
@@ -246,6 +250,30 @@ fn redirections_are_followed_within_reason() {
         http.read("loop", 1000).expect_err("a loop")
     });
     assert!(error.message.contains("redirected more than 10 times"), "{error}");
+}
+
+/// A plus sign is a blank to some servers, the query of a signed address goes with every
+/// request and into no message, and a package may be on another server (`xml:base`).
+#[test]
+fn addresses_are_what_the_server_takes() {
+    let lab = Lab::new();
+    let server = lab.server();
+    let directory = lab.directory.path();
+    fs::create_dir(directory.join("os")).expect("directory");
+    fs::rename(directory.join("x.rpm"), directory.join("os/libstdc++ 4.rpm")).expect("renamed");
+    let signed = format!("{}/os/?token=abc", server.url);
+    let path = "libstdc++ 4.rpm";
+    lab.fetch_path(&[&signed], path, quick()).expect("fetched");
+    let asked = &server.requests("")[0].target;
+    assert!(asked.ends_with("/os/libstdc%2B%2B%204.rpm?token=abc"), "{asked}");
+
+    fs::remove_file(lab.cached()).expect("removed");
+    let error = lab.fetch_path(&[&signed], "none.rpm", quick()).expect_err("no such file");
+    assert!(error.message.contains("/os/none.rpm: "), "{error}");
+    assert!(!error.message.contains("abc"), "{error}");
+
+    let elsewhere = format!("{}/os/{path}", server.url);
+    lab.fetch_path(&["http://127.0.0.1:1"], &elsewhere, quick()).expect("fetched");
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod pages;
 mod proxy;
 mod settings;
 
-pub use address::shown;
+pub use address::{is_absolute, shown};
 pub use download::is_url;
 pub use settings::{ProxyChoice, Settings};
 
@@ -16,8 +16,9 @@ use super::medium::{Medium, compare, whole};
 use super::network::Network;
 use crate::base::error::{Context, Error, Result};
 use crate::packages::checksum::{Checksum, Known};
+use address::{below, encode};
 use client::Client;
-use download::{Append, DownloadOutcome, Sink, Validators, Wanted, below};
+use download::{Append, DownloadOutcome, Sink, Validators, Wanted};
 use pages::Page;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -57,6 +58,15 @@ impl Http {
         Self { pinned: checksums, ..self }
     }
 
+    /// The addresses of `path`, at least one.
+    fn urls(&self, path: &str) -> Vec<String> {
+        match path {
+            "" => self.bases.clone(),
+            _ if is_absolute(path) => vec![encode(path)],
+            _ => self.bases.iter().map(|base| below(base, path)).collect(),
+        }
+    }
+
     /// Downloads by attempts at all servers. This is the only place that uses the network.
     fn fetch(
         &self,
@@ -67,7 +77,7 @@ impl Http {
         advance: &(dyn Fn(u64) + Sync),
         sink: &mut dyn Sink,
     ) -> Result<DownloadOutcome> {
-        let mut urls = if path.is_empty() { self.bases.clone() } else { below(&self.bases, path) };
+        let mut urls = self.urls(path);
         if self.network.offline {
             return Err(offline(&urls[0]));
         }
@@ -83,11 +93,7 @@ impl Http {
 
     /// A file without a known checksum: what the server has now, or offline what it last had.
     fn page(&self, path: &str, limit: u64) -> Result<Vec<u8>> {
-        let url = if path.is_empty() {
-            self.bases[0].clone()
-        } else {
-            below(&self.bases, path).swap_remove(0)
-        };
+        let url = self.urls(path).swap_remove(0);
         let kept = pages::load(&self.network.cache, &url)?;
         if self.network.offline {
             let page = kept.ok_or_else(|| offline(&url))?;

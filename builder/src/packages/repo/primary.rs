@@ -9,7 +9,7 @@ use super::version::Evr;
 use crate::base::malformed::Malformed;
 use crate::base::xml::{self, Attributes, Token};
 use crate::packages::checksum::Checksum;
-use crate::packages::media::path_on_disc;
+use crate::packages::media::{is_absolute, path_on_disc};
 use formats::digest::DigestKind;
 use std::collections::HashMap;
 use std::io::Read;
@@ -216,10 +216,15 @@ fn scalar(package: &mut Package, name: &str, attributes: &Attributes) -> Result<
     Ok(())
 }
 
-/// The path of a package within its repository, or on a disc of a set:
-/// `xml:base="media://TIMESTAMP#NUMBER"`, as `createrepo --split` writes it.
+/// The path of a package within its repository, or on a disc of a set
+/// (`xml:base="media://TIMESTAMP#NUMBER"`, as `createrepo --split` writes it), or its URL where
+/// `xml:base` is one.
 pub(super) fn located(base: &str, href: &str) -> Result<String, Malformed> {
     inside(href)?;
+    if is_absolute(base) {
+        inside(base.split_once("://").map_or("", |(_, rest)| rest))?;
+        return Ok(format!("{}/{href}", base.trim_end_matches('/')));
+    }
     let number = base.strip_prefix("media:").and_then(|rest| rest.rsplit_once('#'));
     Ok(match number.and_then(|(_, number)| number.parse().ok()) {
         Some(number) => path_on_disc(number, href),
@@ -293,6 +298,15 @@ mod tests {
     fn error(inside: &str) -> String {
         let text = format!("<metadata><package><name>a</name>{inside}</package></metadata>");
         parse(text.as_bytes(), 0).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_package_is_where_xml_base_says() {
+        let at = |base: &str| located(base, "Packages/a.rpm").map_err(|e| e.to_string());
+        assert_eq!(at("").unwrap(), "Packages/a.rpm");
+        assert_eq!(at("http://192.0.2.1/pool/").unwrap(), "http://192.0.2.1/pool/Packages/a.rpm");
+        assert!(at("http://192.0.2.1/a/../../b").unwrap_err().contains("not within"));
+        assert_eq!(at("media://1.2#3").unwrap(), path_on_disc(3, "Packages/a.rpm"));
     }
 
     #[test]

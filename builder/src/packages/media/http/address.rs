@@ -10,8 +10,10 @@ pub struct Address {
     pub authority: String,
     /// The host without port and brackets.
     pub host: String,
-    /// Path and query, from the first slash on.
+    /// Path, from the first slash on.
     pub path: String,
+    /// The query with its question mark, or nothing; it may hold a token.
+    query: String,
     /// User and password, percent-encoding resolved.
     pub login: Option<(String, String)>,
 }
@@ -47,13 +49,20 @@ impl Address {
         if host.is_empty() || !url.bytes().all(|b| b.is_ascii_graphic()) {
             return Err("not a URL".into());
         }
+        let (path, query) = split_query(path);
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-        Ok(Self { secure, authority: authority.to_owned(), host: host.to_owned(), path, login })
+        let (authority, host, query) = (authority.to_owned(), host.to_owned(), query.to_owned());
+        Ok(Self { secure, authority, host, path, query, login })
     }
 
-    /// The URL without user and password: fit for messages, and for requests.
+    /// The URL without user, password and query: fit for messages.
     pub fn show(&self) -> String {
         format!("{}{}", self.origin(), self.path)
+    }
+
+    /// The URL without user and password: fit for requests.
+    pub fn request(&self) -> String {
+        format!("{}{}{}", self.origin(), self.path, self.query)
     }
 
     fn origin(&self) -> String {
@@ -72,8 +81,7 @@ impl Address {
         } else if location.starts_with('/') {
             format!("{}{location}", self.origin())
         } else {
-            let path = self.path.split('?').next().unwrap_or_default();
-            let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+            let directory = self.path.rsplit_once('/').map_or("", |(directory, _)| directory);
             format!("{}{directory}/{location}", self.origin())
         };
         let mut to = Self::parse(&text).map_err(|e| format!("redirected to `{location}`: {e}"))?;
@@ -87,24 +95,37 @@ impl Address {
     }
 }
 
-/// A URL for messages: without user and password.
-pub fn shown(url: &str) -> String {
-    match (url.split_once("://"), url.find('@')) {
-        (Some((scheme, rest)), Some(_)) => {
-            let end = rest.find('/').unwrap_or(rest.len());
-            let authority = rest[..end].rsplit('@').next().unwrap_or_default();
-            format!("{scheme}://{authority}{}", &rest[end..])
-        }
-        _ => url.to_owned(),
-    }
+/// A URL before its query, and the query with its question mark.
+fn split_query(url: &str) -> (&str, &str) {
+    url.split_at(url.find('?').unwrap_or(url.len()))
 }
 
-/// A path of a repository as it is written in a URL: what RFC 3986 does not allow in a path
-/// segment is percent-encoded; what is encoded already stays.
+/// A URL for messages: without user, password and query, which may be secrets.
+pub fn shown(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (rest, _) = split_query(rest);
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    format!("{scheme}://{}{path}", authority.rsplit('@').next().unwrap_or_default())
+}
+
+/// Whether what a repository names is elsewhere, on a web server of its own (`xml:base`).
+pub fn is_absolute(path: &str) -> bool {
+    ["http://", "https://"].iter().any(|scheme| path.starts_with(scheme))
+}
+
+/// The URL of `path` below the URL `base`, whose query stays at the end.
+pub fn below(base: &str, path: &str) -> String {
+    let (base, query) = split_query(base);
+    format!("{}/{}{query}", base.trim_end_matches('/'), encode(path))
+}
+
+/// A path of a repository, or a URL, as it is asked for: what RFC 3986 does not allow in a path
+/// is percent-encoded, and the plus sign, which some servers take for a blank; what is encoded
+/// already stays.
 pub fn encode(path: &str) -> String {
     let mut out = String::new();
     for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/%?".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*,;=:@/%".contains(&byte) {
             out.push(char::from(byte));
         } else {
             out.push_str(&format!("%{byte:02X}"));
@@ -154,7 +175,8 @@ mod tests {
     #[test]
     fn parts_of_urls() {
         let url = Address::parse("http://us%40er:p%3aw@Mirror.example:8080/a?b#c").unwrap();
-        assert_eq!(url.show(), "http://Mirror.example:8080/a?b");
+        assert_eq!(url.show(), "http://Mirror.example:8080/a");
+        assert_eq!(url.request(), "http://Mirror.example:8080/a?b");
         assert_eq!(url.host, "Mirror.example");
         assert_eq!(url.login, Some(("us@er".into(), "p:w".into())));
         assert_eq!(Address::parse("https://[::1]:443").unwrap().host, "::1");
@@ -163,7 +185,9 @@ mod tests {
         }
         assert_eq!(shown("http://u:p@host/a@b"), "http://host/a@b");
         assert_eq!(shown("http://host/a@b"), "http://host/a@b");
-        assert_eq!(encode("libstdc++-4.8 x#.rpm"), "libstdc++-4.8%20x%23.rpm");
+        assert_eq!(shown("http://host?token=a@b"), "http://host");
+        assert_eq!(encode("libstdc++-4.8 x#?.rpm"), "libstdc%2B%2B-4.8%20x%23%3F.rpm");
+        assert_eq!(below("http://h/os/?token=abc", "a/b"), "http://h/os/a/b?token=abc");
     }
 
     #[test]

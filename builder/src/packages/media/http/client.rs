@@ -180,7 +180,7 @@ impl Client {
         address: &Address,
         headers: &[(&'static str, String)],
     ) -> Result<Answer, Failure> {
-        let mut request = self.agent(address)?.get(address.show());
+        let mut request = self.agent(address)?.get(address.request());
         for (name, value) in headers {
             request = request.header(*name, value);
         }

@@ -301,12 +301,6 @@ fn rest(pause: Duration) -> Result<()> {
     interrupt::check()
 }
 
-/// `path` below each base URL.
-pub fn below(bases: &[String], path: &str) -> Vec<String> {
-    let path = super::address::encode(path);
-    bases.iter().map(|base| format!("{}/{path}", base.trim_end_matches('/'))).collect()
-}
-
 /// Whether a text is an http(s) URL.
 pub fn is_url(text: &str) -> bool {
     Address::parse(text).is_ok()
