@@ -6,8 +6,10 @@ pub mod disk;
 pub mod listing;
 mod opened;
 pub mod output;
+mod table;
 mod volume;
 
 pub use content::ImageContent;
 pub use opened::{Image, files};
+pub use table::{PartitionTable, TablePartition, signature_text};
 pub use volume::{Filesystem, Volume, uuid_text};

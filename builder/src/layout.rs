@@ -4,11 +4,13 @@ mod arrange;
 mod arrangement;
 mod arranger;
 mod autopart;
+mod boot;
 mod group_violations;
 mod groups;
 mod grow;
 mod identify;
 mod ids;
+mod label;
 mod model;
 mod partitions;
 mod request;
@@ -18,17 +20,19 @@ mod violations;
 
 pub use arrange::arrange;
 pub use arrangement::Arrangement;
+pub use boot::{StorageNote, settle_boot};
 pub use ids::uuid_bytes;
+pub use label::DiskLabel;
 pub use model::{
-    Device, DeviceContent, Files, Format, Layout, Partition, Piece, Volume, VolumeGroup,
+    Device, DeviceContent, Files, Format, Layout, Partition, Piece, Tmpfs, Volume, VolumeGroup,
 };
 pub use request::{
     Autopart, AutopartScheme, FilesystemRequest, GroupRequest, PartitionRequest, Reqpart,
-    SizeRequest, StorageRequest, Target, VolumeRequest,
+    SizeRequest, StorageRequest, Target, TmpfsRequest, VolumeRequest,
 };
 pub use shortcomings::{find_shortcomings, required_packages};
 pub use units::SECTOR;
-pub use violations::find_violations;
+pub use violations::{ENCRYPTED, find_violations};
 
 #[cfg(test)]
 mod tests;

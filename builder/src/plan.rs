@@ -4,6 +4,7 @@
 pub mod boot_config;
 pub mod node;
 mod package;
+mod quoting;
 
 pub use package::PlanPackage;
 
@@ -127,6 +128,9 @@ pub struct Sources {
     /// What `$releasever` stood for in `.repo` files, where the user said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub releasever: Option<String>,
+    /// Whether what the kickstart wants encrypted is created without it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ignore_encryption: bool,
 }
 
 /// The plan of one role's images.

@@ -13,6 +13,7 @@ mod reader;
 mod request;
 mod role;
 mod standalone;
+mod storage;
 mod units;
 
 pub use load::load;

@@ -231,7 +231,14 @@ pub fn empty_image(directory: &Path) {
                 "gateway": "192.168.1.254", "ntp": ["192.168.1.254"],
             },
             "machine": { "cpus": 1, "memory": 128 << 20 },
-            "disk": { "size": 1 << 20 },
+            // For both kinds of firmware.
+            "disk": {
+                "size": 1 << 20, "label": "msdos", "guid": "", "hash_seed": "", "groups": [],
+                "partitions": [{
+                    "name": "", "offset": 1 << 10, "size": 1 << 10, "guid": "",
+                    "content": { "kind": "files", "mount": "/boot/efi", "format": "efi", "uuid": "" },
+                }],
+            },
             "nodes": [{
                 "name": "nova01", "address": "192.168.1.11",
                 "mac": "52:54:00:00:00:01", "outputs": ["nova01.raw"],

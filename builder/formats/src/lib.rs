@@ -14,6 +14,7 @@ pub mod gpt;
 pub mod grub;
 pub mod iso9660;
 pub mod lvm2;
+pub mod msdos;
 pub mod qcow2;
 pub mod read_at;
 pub mod rpmfile;

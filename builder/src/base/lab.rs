@@ -10,4 +10,4 @@ pub use image_format::{ImageFormat, UnknownFormat};
 pub use network::{LabNetwork, NotASubnet, Subnet};
 pub use node::LabNode;
 pub use repository::{GpgKey, LabRepository, RepositorySource};
-pub use role::{LabMachine, OpenStack, Packstack, Services};
+pub use role::{BootMode, LabMachine, OpenStack, Packstack, Services};

@@ -99,6 +99,9 @@ pub struct SelectArguments {
     /// Build this node only.
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
+    /// Create without encryption what the kickstart wants encrypted.
+    #[arg(long)]
+    ignore_encryption: bool,
     /// A medium: ISO file, directory, http(s) URL, yum `.repo` file, `mirrorlist=URL`,
     /// `metalink=URL`, or `practice`. May be repeated. Without it, the lab file's sources.
     #[arg(long, value_name = "PATH|URL|practice")]
@@ -132,6 +135,7 @@ impl SelectArguments {
             select.profile = profile;
         }
         select.lab = self.lab.or(select.lab);
+        select.ignore_encryption |= self.ignore_encryption;
         if !self.media.is_empty() {
             select.media = self.media;
         }
@@ -158,6 +162,7 @@ impl SelectArguments {
             profile: self.profile.unwrap_or_default(),
             lab: self.lab,
             node: self.node,
+            ignore_encryption: self.ignore_encryption,
             media: self.media,
             formats: self.format,
             gpgkeys: self.gpgkey,
@@ -202,6 +207,9 @@ pub struct SpecArguments {
     /// This node only.
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
+    /// Create without encryption what the kickstart wants encrypted.
+    #[arg(long)]
+    ignore_encryption: bool,
 }
 
 impl SpecArguments {
@@ -217,6 +225,7 @@ impl SpecArguments {
             profile: self.profile.as_deref().ok_or_else(missing)?,
             lab: self.lab.as_deref(),
             node: self.node.as_deref(),
+            ignore_encryption: self.ignore_encryption,
             directory,
             home: home.as_deref(),
         })

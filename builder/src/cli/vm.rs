@@ -44,9 +44,9 @@ pub struct Up {
     /// Accelerator of the processors.
     #[arg(long, value_enum, default_value = "auto")]
     accelerator: Accelerator,
-    /// Firmware that starts the boot loader.
-    #[arg(long, value_enum, default_value = "bios")]
-    firmware: Firmware,
+    /// Firmware that starts the boot loader; BIOS where the image starts under both.
+    #[arg(long, value_enum)]
+    firmware: Option<Firmware>,
     /// Seconds that firstboot may take.
     #[arg(long, default_value = "1800", value_name = "SECONDS")]
     timeout: u64,

@@ -48,6 +48,7 @@ impl<'a> ImageContent<'a> {
             Self { mounts: vec![(volumes.remove(root), Vec::new())], unread: Vec::new() };
         let fstab = content.read(b"etc/fstab", 1 << 20)?.unwrap_or_default();
         for (uuid, mount) in mounts(&String::from_utf8_lossy(&fstab)) {
+            let mount = unescape(mount);
             let Some(index) = volumes.iter().position(|v| v.uuid.as_deref() == Some(uuid)) else {
                 continue;
             };
@@ -56,7 +57,7 @@ impl<'a> ImageContent<'a> {
                 Filesystem::Unread(what) if what != "swap" => content
                     .unread
                     .push(format!("/{mount} ({}) is {what}, which is not read", volume.what())),
-                _ => content.mounts.push((volume, mount.as_bytes().to_vec())),
+                _ => content.mounts.push((volume, mount.into_bytes())),
             }
         }
         Ok(content)
@@ -198,6 +199,12 @@ fn mounts(fstab: &str) -> Vec<(&str, &str)> {
     mounts
 }
 
+/// A field of fstab(5) without its octal numbers.
+fn unescape(field: &str) -> String {
+    let codes = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
+    codes.iter().fold(field.to_owned(), |text, (code, c)| text.replace(code, c))
+}
+
 fn below(mount: &[u8], path: &[u8]) -> Vec<u8> {
     match (mount, path) {
         (b"", path) => path.to_vec(),
@@ -285,5 +292,6 @@ mod tests {
     fn fstab_is_read_shortest_mount_first() {
         let text = "# x\nUUID=A-1 /boot/efi vfat d 0 2\nUUID=b / ext4 d 1 1\n/dev/x /y ext4\nUUID=c /boot ext4\n";
         assert_eq!(mounts(text), [("c", "boot"), ("A-1", "boot/efi")]);
+        assert_eq!(unescape("srv/my\\040data\\134040"), "srv/my data\\040");
     }
 }

@@ -7,10 +7,12 @@ mod xfs;
 use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
 use crate::base::private::{self, Scratch};
-use crate::layout::{self, Device, Files, Format, Layout, uuid_bytes};
+use crate::layout::{
+    self, Device, DiskLabel, Files, Format, Layout, Partition, SECTOR, uuid_bytes,
+};
 use formats::area::Area;
 use formats::tree::Tree;
-use formats::{ext4, fat, gpt, grub, lvm2, swap};
+use formats::{ext4, fat, gpt, grub, lvm2, msdos, swap};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
@@ -22,16 +24,22 @@ pub struct DiskContent<'a> {
     pub root: &'a Tree,
     /// The ESP's tree.
     pub esp: &'a Tree,
-    /// GRUB's boot.img, 512 bytes, as the target's package has it.
-    pub boot_img: &'a [u8],
-    /// GRUB's core.img, as the target's grub2-mkimage created it.
-    pub core_img: &'a [u8],
+    /// GRUB for BIOS, where the disk starts under it.
+    pub grub: Option<&'a GrubImages>,
     /// The installed tree as a directory, for the target's own programs.
     pub target: &'a Path,
     /// Where temporary files of the image's size (but sparse) may be.
     pub scratch: &'a Path,
     /// Time stamp of the filesystems, seconds since 1970.
     pub time: i64,
+}
+
+/// GRUB's parts that BIOS reads from outside of filesystems.
+pub struct GrubImages {
+    /// boot.img, 512 bytes, as the target's package has it.
+    pub boot: Vec<u8>,
+    /// core.img, as the target's grub2-mkimage created it.
+    pub core: Vec<u8>,
 }
 
 /// Fails where this machine cannot write what the layout asks for: before anything is written.
@@ -60,21 +68,11 @@ pub fn write(
     let what = || format!("cannot write {}", path.display());
     let file = private::create_file(path).or_build(what)?;
     file.set_len(layout.size).or_build(what)?;
-    let core = layout
-        .bios_boot()
-        .ok_or_else(|| Error::build("the plan's disk has no BIOS boot partition"))?;
-    let boot = grub::boot_sector(content.boot_img, core.first_lba()).or_build(what)?;
-    let image = grub::core_image(content.core_img, core.first_lba()).or_build(what)?;
-    if image.len() as u64 > core.size {
-        return Err(Error::build(format!(
-            "GRUB's core.img has {} bytes, the BIOS boot partition {}",
-            image.len(),
-            core.size
-        ))
-        .hint("give `part biosboot` a --size of 2"));
-    }
-    write_table(&file, layout, &boot).or_build(what)?;
-    file.write_all_at(&image, core.offset).or_build(what)?;
+    let boot = match content.grub {
+        Some(grub) => Some(write_grub(&file, layout, grub)?),
+        None => None,
+    };
+    write_table(&file, layout, boot.as_ref()).or_build(what)?;
     for group in &layout.groups {
         lvm2::write(&file, &volume_group(layout, group, content.time)?).or_build(what)?;
     }
@@ -88,7 +86,44 @@ pub fn write(
     file.sync_all().or_build(what)
 }
 
-fn write_table(file: &File, layout: &Layout, boot: &[u8; 440]) -> Result<()> {
+/// Writes core.img where BIOS finds it, and returns the code of the boot record.
+fn write_grub(file: &File, layout: &Layout, grub: &GrubImages) -> Result<[u8; grub::BOOT_CODE]> {
+    let what = || "GRUB for BIOS".to_owned();
+    // On an msdos label it is between the boot record and the first partition.
+    let (lba, room, hint) = match (layout.label, layout.bios_boot()) {
+        (DiskLabel::Msdos, _) => {
+            let first = layout.partitions.iter().map(Partition::first_lba).min().unwrap_or(1);
+            (1, first.saturating_sub(1) * SECTOR, "write clearpart --disklabel=gpt")
+        }
+        (DiskLabel::Gpt, Some(p)) => (p.first_lba(), p.size, "give `part biosboot` a --size of 2"),
+        (DiskLabel::Gpt, None) => {
+            return Err(Error::build("the plan's disk has no BIOS boot partition"));
+        }
+    };
+    let boot = grub::boot_sector(&grub.boot, lba).or_build(what)?;
+    let image = grub::core_image(&grub.core, lba).or_build(what)?;
+    if image.len() as u64 > room {
+        let size = image.len();
+        let message = format!("GRUB's core.img has {size} bytes, the place for it {room}");
+        return Err(Error::build(message).hint(hint));
+    }
+    file.write_all_at(&image, lba * SECTOR).or_build(what)?;
+    Ok(boot)
+}
+
+fn write_table(file: &File, layout: &Layout, boot: Option<&[u8; grub::BOOT_CODE]>) -> Result<()> {
+    let what = || "partition table".to_owned();
+    if layout.label == DiskLabel::Msdos {
+        let partition = |p: &Partition| msdos::MsdosPartition {
+            kind: p.msdos_type(),
+            active: p.active,
+            logical: p.logical,
+            first_lba: p.first_lba(),
+            last_lba: p.last_lba(),
+        };
+        let partitions: Vec<_> = layout.partitions.iter().map(partition).collect();
+        return msdos::write(file, layout.signature()?, &partitions, boot).or_build(what);
+    }
     let partitions = layout
         .partitions
         .iter()
@@ -103,8 +138,7 @@ fn write_table(file: &File, layout: &Layout, boot: &[u8; 440]) -> Result<()> {
             })
         })
         .collect::<Result<Vec<_>>>()?;
-    gpt::write(file, layout.size, uuid_bytes(&layout.guid)?, &partitions, Some(boot))
-        .or_build(|| "partition table".to_owned())
+    gpt::write(file, layout.size, uuid_bytes(&layout.guid)?, &partitions, boot).or_build(what)
 }
 
 /// A group in LVM's terms: where its logical volumes are is given in extents.
@@ -113,8 +147,8 @@ fn volume_group(
     group: &layout::VolumeGroup,
     time: i64,
 ) -> Result<lvm2::VolumeGroup> {
-    let physical: Vec<lvm2::Physical> = (1..)
-        .zip(&layout.partitions)
+    let physical: Vec<lvm2::Physical> = layout
+        .numbered()
         .filter_map(|(number, p)| match &p.content {
             layout::DeviceContent::Physical { group: name, uuid } if *name == group.name => {
                 let device = format!("/dev/vda{number}");
@@ -167,34 +201,33 @@ fn write_filesystems(
     let mut before = 0;
     for ((device, files), tree) in own.iter().zip(&trees) {
         let what = || format!("filesystem of {}", files.mount);
-        match files.format {
-            Format::Xfs => {
-                let scratch = Scratch::new(content.scratch, "xfs-").or_build(what)?;
-                let place = xfs::Place {
-                    image: file,
-                    area: area(file, device),
-                    target: content.target,
-                    scratch: scratch.path(),
-                };
-                xfs::write(&place, files, tree, log, &mut |done| progress(before + done, total))?;
-            }
-            Format::Ext4 | Format::Efi => {
-                let options = ext4::Ext4Options {
-                    uuid: uuid_bytes(&files.uuid)?,
-                    hash_seed: uuid_bytes(&layout.hash_seed)?,
-                    label: files.label.clone().unwrap_or_default(),
-                    time: u32::try_from(content.time).unwrap_or(0),
-                    reserved_percent: 5,
-                };
-                let mut on = |done| {
-                    progress(before + done, total);
-                    !interrupt::requested()
-                };
-                let written = ext4::write(&area(file, device), &options, tree, &mut on);
-                interrupt::check()?;
-                written.or_build(what)?;
-            }
-        }
+        let Some(kind) = files.format.ext_kind() else {
+            let scratch = Scratch::new(content.scratch, "xfs-").or_build(what)?;
+            let place = xfs::Place {
+                image: file,
+                area: area(file, device),
+                target: content.target,
+                scratch: scratch.path(),
+            };
+            xfs::write(&place, files, tree, log, &mut |done| progress(before + done, total))?;
+            before += tree.entries.values().map(|e| e.size()).sum::<u64>();
+            continue;
+        };
+        let options = ext4::Ext4Options {
+            kind,
+            uuid: uuid_bytes(&files.uuid)?,
+            hash_seed: uuid_bytes(&layout.hash_seed)?,
+            label: files.label.clone().unwrap_or_default(),
+            time: u32::try_from(content.time).unwrap_or(0),
+            reserved_percent: 5,
+        };
+        let mut on = |done| {
+            progress(before + done, total);
+            !interrupt::requested()
+        };
+        let written = ext4::write(&area(file, device), &options, tree, &mut on);
+        interrupt::check()?;
+        written.or_build(what)?;
         before += tree.entries.values().map(|e| e.size()).sum::<u64>();
     }
     Ok(())

@@ -1,10 +1,11 @@
 //! A disk image, opened: raw or qcow2, its partitions and volumes.
 
+use super::table::PartitionTable;
 use super::volume::{Filesystem, Volume};
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::open_regular;
 use formats::read_at::{Joined, Plain, ReadAt, Window};
-use formats::{gpt, lvm2, qcow2};
+use formats::{lvm2, qcow2};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ pub struct Image {
     /// `raw` or `qcow2`.
     pub format: &'static str,
     /// Its partition table.
-    pub table: gpt::Table,
+    pub table: PartitionTable,
 }
 
 impl Image {
@@ -32,9 +33,9 @@ impl Image {
     pub fn open(path: &Path) -> Result<Self> {
         let mut files = Vec::new();
         let (disk, format) = disk(path, &mut files)?;
-        let table = gpt::read(disk.as_ref()).map_err(|e| {
+        let table = PartitionTable::read(disk.as_ref()).map_err(|e| {
             Error::input(format!(
-                "{} is not a disk image that can be read: no GUID partition table ({e})",
+                "{} is not a disk image that can be read: no partition table ({e})",
                 path.display()
             ))
             .hint("images are raw or qcow2 disks as imgbuild writes them")

@@ -9,8 +9,8 @@ use std::io::Read;
 
 /// A volume's content as far as it is known.
 pub enum Filesystem {
-    /// ext2, ext3 or ext4.
-    Ext4,
+    /// ext2, ext3 or ext4, by name.
+    Ext(&'static str),
     /// FAT of any width.
     Fat,
     /// A physical volume of LVM; its logical volumes are volumes of their own.
@@ -49,7 +49,7 @@ impl<'a> Volume<'a> {
             Some(format!("{:02X}{:02X}-{:02X}{:02X}", b[3], b[2], b[1], b[0]))
         };
         let (filesystem, uuid) = if has(1080, &[0x53, 0xef]) {
-            (Filesystem::Ext4, uuid(1128))
+            (Filesystem::Ext(ext_name(&head)), uuid(1128))
         } else if has(0, b"XFSB") {
             (Filesystem::Unread("XFS"), uuid(32))
         } else if has(4086, b"SWAPSPACE2") {
@@ -83,7 +83,7 @@ impl<'a> Volume<'a> {
     /// An input error when it is damaged or uses what is not supported.
     pub fn ext4(&self) -> Result<Option<ext4::Ext4Reader<'_>>> {
         match self.filesystem {
-            Filesystem::Ext4 => {
+            Filesystem::Ext(_) => {
                 ext4::Ext4Reader::open(self.bytes()).map(Some).or_input(|| self.what())
             }
             _ => Ok(None),
@@ -152,6 +152,19 @@ impl<'a> Volume<'a> {
         let most = self.bytes().size().saturating_mul(16).saturating_add(64 << 20);
         fatfs::FileSystem::new(Stream::within(self.bytes(), most), fatfs::FsOptions::new())
             .or_input(|| self.what())
+    }
+}
+
+/// Which filesystem of the family it is: ext4 has extents or flexible groups, ext2 no journal.
+fn ext_name(head: &[u8]) -> &'static str {
+    const HAS_JOURNAL: u8 = 0x04;
+    const EXTENTS: u8 = 0x40;
+    const FLEX_BG: u8 = 0x02;
+    let byte = |at: usize| head.get(at).copied().unwrap_or(0);
+    match (byte(1120) & EXTENTS | byte(1121) & FLEX_BG, byte(1116) & HAS_JOURNAL) {
+        (0, 0) => "ext2",
+        (0, _) => "ext3",
+        _ => "ext4",
     }
 }
 

@@ -38,14 +38,13 @@ pub fn bootloader(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Pars
         }
         None => loader.timeout = None,
     }
-    let mut why = "GRUB 2 for BIOS and for UEFI".to_owned();
+    let mut why = "GRUB 2".to_owned();
     if !state.kickstart.bootloader.append.trim().is_empty() {
         why += ", with these kernel arguments";
     }
     if state.kickstart.bootloader.password.is_some() {
         why += "; entries start without the password, root's, and change only with it";
     }
-    read_boot_drive(state, item, parsed);
     let drives = ["--driveorder", "--boot-drive", "--leavebootorder", "--upgrade"];
     match drives.into_iter().find(|o| parsed.has(o)) {
         Some(option) => {
@@ -54,15 +53,6 @@ pub fn bootloader(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Pars
         }
         None => state.report(item, Fate::Honoured, why),
     }
-}
-
-/// The disk that the boot loader goes to, if the line names one; it has to be the image's.
-fn read_boot_drive(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
-    let first = parsed.list("--driveorder").into_iter().next();
-    let drive = parsed.text("--boot-drive").filter(|d| !d.is_empty()).or(first);
-    let place = state.place_of(item);
-    state.kickstart.storage.boot_drive =
-        drive.map(|name| (place, name.trim_start_matches("/dev/").to_owned()));
 }
 
 /// `--password`; an error is in the report already.

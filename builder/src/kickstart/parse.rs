@@ -38,8 +38,7 @@ pub fn parse(source: &Text<'_>) -> Result<Kickstart, Vec<Diagnostic>> {
 fn refuse_storage(kickstart: &mut Kickstart) {
     for violation in find_violations(&kickstart.storage) {
         let mut lines = kickstart.report.iter_mut();
-        let concerned = |l: &Line| l.is_storage() || l.command == "bootloader";
-        if let Some(entry) = lines.find(|l| l.is_at(&violation.place) && concerned(l)) {
+        if let Some(entry) = lines.find(|l| l.is_at(&violation.place) && l.is_storage()) {
             (entry.fate, entry.why) = (Fate::Refused, violation.message);
         }
     }

@@ -5,6 +5,7 @@ use super::arranger::Arranger;
 use super::groups::{arrange_group, group_grows};
 use super::partitions::arrange_partitions;
 use super::request::StorageRequest;
+use super::shortcomings::find_small;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::lab::LabMachine;
 
@@ -26,8 +27,17 @@ pub fn arrange(
             groups.extend(arrange_group(&mut arranger, group, &partitions));
         }
     }
+    // What grows is small where nothing is left for it, which is reported already.
+    let judged = partitions.iter().filter(|p| fits || !p.request.size.grow);
+    arranger.errors.extend(find_small(judged, &groups));
     match arranger.errors.is_empty() {
-        true => Ok(Arrangement { size_bytes: machine.disk, partitions, groups }),
+        true => Ok(Arrangement {
+            size_bytes: machine.disk,
+            label: arranger.label(),
+            partitions,
+            groups,
+            tmpfs: arranger.storage.tmpfs,
+        }),
         false => Err(arranger.errors),
     }
 }

@@ -1,17 +1,22 @@
 //! Where everything is on a disk, before it has identifiers.
 
+use super::label::DiskLabel;
 use super::model::Piece;
-use super::request::{PartitionRequest, VolumeRequest};
+use super::request::{PartitionRequest, TmpfsRequest, VolumeRequest};
 
 /// A disk laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrangement {
     /// The disk's size.
     pub(super) size_bytes: u64,
+    /// The kind of its partition table.
+    pub(super) label: DiskLabel,
     /// By offset.
     pub(super) partitions: Vec<ArrangedPartition>,
     /// In the order of the request.
     pub(super) groups: Vec<ArrangedGroup>,
+    /// Filesystems in memory.
+    pub(super) tmpfs: Vec<TmpfsRequest>,
 }
 
 /// A partition with its place.
@@ -25,6 +30,10 @@ pub struct ArrangedPartition {
     pub size_bytes: u64,
     /// Of a physical volume: the group that it belongs to.
     pub group: Option<String>,
+    /// Whether it is in the extended partition of an msdos label.
+    pub logical: bool,
+    /// Whether an old BIOS starts from it.
+    pub active: bool,
 }
 
 /// A volume group with its logical volumes.

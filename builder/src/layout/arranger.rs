@@ -1,11 +1,15 @@
 //! State of laying out a disk.
 
 use super::autopart::{expand_automatic, swap_mib};
+use super::label::DiskLabel;
 use super::request::{SizeRequest, StorageRequest};
 use super::units::MIB;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::lab::LabMachine;
 use crate::base::place::Place;
+
+/// blivet's size of a partition that has none (`PartitionDevice.defaultSize`).
+const DEFAULT_MIB: u64 = 500;
 
 /// A layout under construction.
 pub struct Arranger {
@@ -23,8 +27,15 @@ impl Arranger {
     /// Nothing laid out yet.
     pub fn new(storage: &StorageRequest, machine: &LabMachine) -> Self {
         let (disk_mib, memory_mib) = (machine.disk / MIB, machine.memory / MIB);
-        let storage = expand_automatic(storage, disk_mib, memory_mib);
+        let mut storage = storage.clone();
+        storage.boot = storage.boot.or(machine.boot);
+        let storage = expand_automatic(&storage, disk_mib, memory_mib);
         Self { storage, disk_mib, memory_mib, errors: Vec::new() }
+    }
+
+    /// The kind of the disk's partition table.
+    pub fn label(&self) -> DiskLabel {
+        self.storage.label.unwrap_or_default()
     }
 
     /// Notes what does not fit: need and have, and what to do.
@@ -32,14 +43,13 @@ impl Arranger {
         self.errors.push(Diagnostic::error(place.clone(), message).hint(hint));
     }
 
-    /// The minimum size of what is called `name`; 0 where none is asked for, which is an error.
-    pub fn min_mib(&mut self, name: &str, place: &Place, size: &SizeRequest) -> u64 {
-        if size.recommended || size.hibernation {
-            return swap_mib(self.memory_mib, size.hibernation).max(1);
+    /// The size that is asked for before anything grows.
+    pub fn min_mib(&self, size: &SizeRequest) -> u64 {
+        match (size.recommended || size.hibernation, size.hibernation) {
+            (true, true) => swap_mib(self.memory_mib, true).max(1),
+            // A tenth of the disk at most.
+            (true, false) => swap_mib(self.memory_mib, false).min(self.disk_mib / 10).max(1),
+            (false, _) => size.min_mib.unwrap_or(DEFAULT_MIB),
         }
-        if size.min_mib.is_none() {
-            self.push_error(place, format!("{name} has no size"), "give --size in MiB");
-        }
-        size.min_mib.unwrap_or(0)
     }
 }

@@ -96,7 +96,7 @@ fn choose_extents(
     for volume in asked {
         let size = match volume.size.min_mib {
             None if volume.size.percent.is_some() => 1,
-            _ => have.to_hold(arranger.min_mib(&volume.name, &volume.place, &volume.size)),
+            _ => have.to_hold(arranger.min_mib(&volume.size)),
         };
         sizes.push(size);
     }
@@ -111,8 +111,17 @@ fn choose_extents(
             u128::from(need) * u128::from(have.bytes) / u128::from(MIB),
             have.count * have.bytes / MIB
         );
-        let hint = "make its physical volume larger (--grow) or add one, or --size smaller";
-        arranger.push_error(place, message, hint);
+        let more_mib = ((need - have.count).saturating_mul(have.bytes)).div_ceil(MIB);
+        let disk_mib = arranger.disk_mib.saturating_add(more_mib);
+        let hint = match group_grows(group, &arranger.storage) {
+            true => format!(
+                "give the profile's machine a `disk` of {disk_mib} MiB or more, or a smaller --size"
+            ),
+            false => {
+                "make its physical volume larger (--grow) or add one, or --size smaller".into()
+            }
+        };
+        arranger.push_error(place, message, &hint);
         return None;
     };
     grow_volumes(asked, &mut sizes, free, have);

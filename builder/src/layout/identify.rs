@@ -2,8 +2,8 @@
 
 use super::arrangement::{ArrangedGroup, ArrangedPartition, Arrangement};
 use super::ids::{lvm_uuid, serial, uuid};
-use super::model::{DeviceContent, Files, Format, Layout, Partition, Volume, VolumeGroup};
-use super::request::{FilesystemRequest, Target};
+use super::model::{DeviceContent, Files, Format, Layout, Partition, Tmpfs, Volume, VolumeGroup};
+use super::request::{FilesystemRequest, Target, TmpfsRequest};
 
 impl Arrangement {
     /// The layout with identifiers from `seed`.
@@ -11,11 +11,13 @@ impl Arrangement {
         let partitions = self.partitions.iter().enumerate();
         Layout {
             size: self.size_bytes,
+            label: self.label,
             guid: uuid(seed, "disk"),
             partitions: partitions
                 .map(|(index, part)| identify_partition(part, &self.swap_key(index), seed))
                 .collect(),
             groups: self.groups.iter().map(|group| identify_group(group, seed)).collect(),
+            tmpfs: self.tmpfs.iter().map(plan_tmpfs).collect(),
             hash_seed: uuid(seed, "hash seed"),
         }
     }
@@ -34,6 +36,11 @@ impl Arrangement {
     }
 }
 
+fn plan_tmpfs(request: &TmpfsRequest) -> Tmpfs {
+    let (size_mib, options) = (request.size_mib, request.options.clone());
+    Tmpfs { mount: request.target.as_str().to_owned(), size_mib, options }
+}
+
 fn identify_partition(part: &ArrangedPartition, swap_key: &str, seed: &str) -> Partition {
     let target = &part.request.target;
     let content = match (target, &part.group) {
@@ -50,16 +57,25 @@ fn identify_partition(part: &ArrangedPartition, swap_key: &str, seed: &str) -> P
         size: part.size_bytes,
         guid: uuid(seed, &format!("partition {}", target.as_str())),
         content,
+        logical: part.logical,
+        active: part.active,
     }
 }
 
-/// GPT partition name.
+/// GPT partition name, of at most 36 UTF-16 units.
 fn partition_name(target: &Target) -> String {
     match target.as_str() {
         "biosboot" => "BIOS boot".into(),
         "/boot/efi" => "EFI System Partition".into(),
         "/" => "root".into(),
-        other => other.chars().take(36).collect(),
+        other => {
+            let mut units = 0;
+            let fits = |c: &char| {
+                units += c.len_utf16();
+                units <= 36
+            };
+            other.chars().take_while(fits).collect()
+        }
     }
 }
 

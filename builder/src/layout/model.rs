@@ -1,7 +1,11 @@
 //! Where everything is on a disk, with every identifier on it.
 
+use super::ids::uuid_bytes;
+use super::label::DiskLabel;
 use super::units::{MIB, SECTOR};
 use crate::base::error::{Error, Result};
+use formats::ext4::ExtKind;
+use formats::msdos;
 use serde::{Deserialize, Serialize};
 
 /// What a partition or a logical volume holds.
@@ -35,6 +39,10 @@ pub enum DeviceContent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
+    /// ext2 as EL7 makes it.
+    Ext2,
+    /// ext3 as EL7 makes it.
+    Ext3,
     /// ext4 as EL7 makes it.
     Ext4,
     /// XFS, by the target's own mkfs.xfs.
@@ -48,6 +56,8 @@ impl Format {
     pub fn of_mount(mount: &str, kind: Option<&str>) -> Self {
         match (mount, kind) {
             ("/boot/efi", _) => Self::Efi,
+            (_, Some("ext2")) => Self::Ext2,
+            (_, Some("ext3")) => Self::Ext3,
             (_, Some("ext4")) => Self::Ext4,
             _ => Self::Xfs,
         }
@@ -56,9 +66,21 @@ impl Format {
     /// Its name in fstab(5).
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Ext2 => "ext2",
+            Self::Ext3 => "ext3",
             Self::Ext4 => "ext4",
             Self::Xfs => "xfs",
             Self::Efi => "vfat",
+        }
+    }
+
+    /// Which of ext2, ext3 and ext4 it is, if it is one.
+    pub fn ext_kind(self) -> Option<ExtKind> {
+        match self {
+            Self::Ext2 => Some(ExtKind::Ext2),
+            Self::Ext3 => Some(ExtKind::Ext3),
+            Self::Ext4 => Some(ExtKind::Ext4),
+            Self::Xfs | Self::Efi => None,
         }
     }
 }
@@ -91,6 +113,12 @@ pub struct Partition {
     pub guid: String,
     /// What it holds.
     pub content: DeviceContent,
+    /// Whether it is in the extended partition of an msdos label.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub logical: bool,
+    /// Whether an old BIOS takes it as the one to start from, on an msdos label.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub active: bool,
 }
 
 impl Partition {
@@ -117,6 +145,27 @@ impl Partition {
             DeviceContent::Physical { .. } => "E6D6D379-F507-44C2-A23C-238F2A3DF928",
         }
     }
+
+    /// Its type on an msdos label, as sfdisk lists them.
+    pub fn msdos_type(&self) -> u8 {
+        match &self.content {
+            DeviceContent::Files(Files { format: Format::Efi, .. }) => 0xef,
+            DeviceContent::BiosBoot | DeviceContent::Files(_) => 0x83,
+            DeviceContent::Swap { .. } => 0x82,
+            DeviceContent::Physical { .. } => 0x8e,
+        }
+    }
+}
+
+/// A filesystem in memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tmpfs {
+    /// Mount point, absolute.
+    pub mount: String,
+    /// Its size; half of the memory if absent.
+    pub size_mib: Option<u64>,
+    /// Mount options.
+    pub options: Option<String>,
 }
 
 /// An LVM volume group on partitions of the disk.
@@ -162,12 +211,18 @@ pub struct Volume {
 pub struct Layout {
     /// The virtual disk's size in bytes.
     pub size: u64,
-    /// GPT disk GUID, textual.
+    /// The kind of its partition table.
+    #[serde(default, skip_serializing_if = "DiskLabel::is_gpt")]
+    pub label: DiskLabel,
+    /// GPT disk GUID, textual; an msdos label has its first four bytes as signature.
     pub guid: String,
     /// Partitions by offset.
     pub partitions: Vec<Partition>,
     /// Volume groups.
     pub groups: Vec<VolumeGroup>,
+    /// Filesystems in memory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tmpfs: Vec<Tmpfs>,
     /// The seed of ext4's directory hashes, textual.
     pub hash_seed: String,
 }
@@ -270,6 +325,30 @@ impl Layout {
     pub fn boot(&self) -> Option<(Device<'_>, &Files, &'static str)> {
         let own = self.mounted("/boot").map(|(d, f)| (d, f, ""));
         own.or_else(|| self.mounted("/").map(|(d, f)| (d, f, "/boot")))
+    }
+
+    /// Partitions with their numbers in the table.
+    pub fn numbered(&self) -> impl Iterator<Item = (u32, &Partition)> {
+        msdos::numbers(self.partitions.iter().map(|p| p.logical)).zip(&self.partitions)
+    }
+
+    /// Whether it starts under BIOS.
+    pub fn has_bios(&self) -> bool {
+        self.label == DiskLabel::Msdos || self.bios_boot().is_some()
+    }
+
+    /// Whether it starts under UEFI.
+    pub fn has_uefi(&self) -> bool {
+        self.has(Format::Efi)
+    }
+
+    /// The signature of an msdos label.
+    ///
+    /// # Errors
+    /// An input error when the plan's GUID is not one.
+    pub fn signature(&self) -> Result<u32> {
+        let [a, b, c, d, ..] = uuid_bytes(&self.guid)?;
+        Ok(u32::from_be_bytes([a, b, c, d]))
     }
 
     /// The BIOS boot partition.

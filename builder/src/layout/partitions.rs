@@ -2,58 +2,120 @@
 
 use super::arrangement::ArrangedPartition;
 use super::arranger::Arranger;
+use super::boot::MAX_MSDOS_MIB;
 use super::grow::{GrowRequest, share_growth};
+use super::label::DiskLabel;
 use super::request::{PartitionRequest, Target};
-use super::units::MIB;
+use super::units::{MIB, SECTOR};
 use crate::base::place::Place;
+use formats::msdos;
 
-/// The first partition's alignment at the front; the table's backup at the end.
+/// The first partition's alignment at the front.
 const HEAD_MIB: u64 = 1;
+/// The backup of a GUID partition table at the end.
 const TAIL_MIB: u64 = 1;
+/// The link before each logical partition.
+const LINK_MIB: u64 = msdos::LINK_BLOCKS * SECTOR / MIB;
+/// Primary partitions of an msdos label, the extended one among them.
+const MAX_PRIMARY: usize = msdos::MAX_PRIMARY as usize;
 
-/// What comes first on the disk: what machines read before they have a driver for it.
-fn rank(part: &PartitionRequest) -> u8 {
-    match part.target.as_str() {
+/// What comes first on the disk: what machines read before they have a driver for it, and what
+/// must not be in an extended partition.
+fn rank(part: &PartitionRequest) -> (u8, bool) {
+    let rank = match part.target.as_str() {
         "biosboot" => 0,
         "/boot/efi" => 1,
         "/boot" => 2,
         _ => 3,
-    }
+    };
+    (rank, !part.as_primary)
 }
 
 /// The partitions by offset; those that no layout can hold are left out, which is an error.
 pub fn arrange_partitions(arranger: &mut Arranger) -> Vec<ArrangedPartition> {
     let mut parts = arranger.storage.partitions.clone();
     parts.sort_by_key(rank);
-    let sizes_mib = choose_sizes(arranger, &parts);
+    let logical_from = find_logical(arranger, &parts);
+    let sizes_mib = choose_sizes(arranger, &parts, parts.len() - logical_from);
+    let active = find_active(arranger, &parts);
     let mut offset_mib = HEAD_MIB;
     let mut arranged = Vec::new();
-    for (request, size_mib) in parts.into_iter().zip(sizes_mib) {
+    for ((index, request), size_mib) in parts.into_iter().enumerate().zip(sizes_mib) {
         let Some(group) = find_group(arranger, &request) else { continue };
+        let logical = index >= logical_from;
+        offset_mib = offset_mib.saturating_add(if logical { LINK_MIB } else { 0 });
         arranged.push(ArrangedPartition {
             request,
             offset_bytes: offset_mib.saturating_mul(MIB),
             size_bytes: size_mib.saturating_mul(MIB),
             group,
+            logical,
+            active: active == Some(index),
         });
         offset_mib = offset_mib.saturating_add(size_mib);
     }
     arranged
 }
 
+/// Where the logical partitions begin, as blivet chooses (`partitioning.py`,
+/// `getNextPartitionType`): the fourth primary partition is the extended one, unless what
+/// would be in it has to be primary.
+fn find_logical(arranger: &mut Arranger, parts: &[PartitionRequest]) -> usize {
+    if arranger.label() == DiskLabel::Gpt {
+        return parts.len();
+    }
+    if arranger.disk_mib > MAX_MSDOS_MIB {
+        let place = parts.first().map_or_else(Place::default, |p| p.place.clone());
+        let message = format!(
+            "an msdos label ends at {MAX_MSDOS_MIB} MiB, the disk has {} MiB",
+            arranger.disk_mib
+        );
+        arranger.push_error(&place, message, "write clearpart --disklabel=gpt, or a smaller disk");
+    }
+    let first = parts.len().min(MAX_PRIMARY - 1);
+    match parts.iter().rposition(|p| p.as_primary) {
+        Some(last) if last >= first => {
+            if parts.len() > MAX_PRIMARY {
+                let message =
+                    "an msdos label holds four primary partitions, or three and logical ones";
+                let hint = "leave --asprimary out where it is not needed";
+                arranger.push_error(&parts[last].place, message, hint);
+            }
+            parts.len()
+        }
+        _ => first,
+    }
+}
+
+/// What an old BIOS takes as the partition to start from: the one that is said to be, else, as
+/// Anaconda marks it, the one with /boot.
+fn find_active(arranger: &Arranger, parts: &[PartitionRequest]) -> Option<usize> {
+    if arranger.label() == DiskLabel::Gpt {
+        return None;
+    }
+    let named = |name: &str| parts.iter().position(|p| p.target.as_str() == name);
+    let asked = parts.iter().position(|p| p.active);
+    asked.or_else(|| named("/boot")).or_else(|| named("/")).or((!parts.is_empty()).then_some(0))
+}
+
 /// What each partition asks for at least, and its share of what is left.
-fn choose_sizes(arranger: &mut Arranger, parts: &[PartitionRequest]) -> Vec<u64> {
-    let mut sizes_mib: Vec<u64> =
-        parts.iter().map(|p| arranger.min_mib(p.target.as_str(), &p.place, &p.size)).collect();
-    let need = sizes_mib.iter().fold(HEAD_MIB + TAIL_MIB, |sum, size| sum.saturating_add(*size));
+fn choose_sizes(arranger: &mut Arranger, parts: &[PartitionRequest], logical: usize) -> Vec<u64> {
+    let mut sizes_mib: Vec<u64> = parts.iter().map(|p| arranger.min_mib(&p.size)).collect();
+    let tail_mib = if arranger.label() == DiskLabel::Gpt { TAIL_MIB } else { 0 };
+    let fixed = HEAD_MIB + tail_mib + LINK_MIB * logical as u64;
+    let need = sizes_mib.iter().fold(fixed, |sum, size| sum.saturating_add(*size));
     let have = arranger.disk_mib;
     if need > have {
-        let last = arranger.storage.partitions.last();
+        // Those that no line asks for come last.
+        let mut written = arranger.storage.partitions.iter().rev();
+        let last = written.find(|p| p.place.line > 0);
         let place = last.map_or_else(Place::default, |p| p.place.clone());
         arranger.push_error(
             &place,
             format!("the partitions need {need} MiB, the disk has {have} MiB"),
-            "make `disk` larger in the role's profile, or --size smaller",
+            &format!(
+                "give the profile's machine a `disk` of {need} MiB or more, or a smaller --size"
+            ),
         );
     }
     let growing: Vec<usize> = (0..parts.len()).filter(|&n| parts[n].size.grow).collect();

@@ -4,6 +4,8 @@
 //! Existing devices, encryption, RAID and Btrfs have no values: their lines are refused in
 //! the report.
 
+use super::label::DiskLabel;
+use crate::base::lab::BootMode;
 use crate::base::place::Place;
 
 /// Everything asked of the disk.
@@ -11,6 +13,8 @@ use crate::base::place::Place;
 pub struct StorageRequest {
     /// `part`, `partition`, in order.
     pub partitions: Vec<PartitionRequest>,
+    /// `part --fstype=tmpfs`, in order.
+    pub tmpfs: Vec<TmpfsRequest>,
     /// `volgroup`, in order.
     pub volume_groups: Vec<GroupRequest>,
     /// `logvol`, in order.
@@ -19,20 +23,34 @@ pub struct StorageRequest {
     pub autopart: Option<Autopart>,
     /// `reqpart`; it excludes `autopart`.
     pub reqpart: Option<Reqpart>,
-    /// Place and disk of `bootloader --boot-drive`, or the first of its `--driveorder`.
-    pub boot_drive: Option<(Place, String)>,
+    /// Where lines want something encrypted.
+    pub encrypted: Vec<Place>,
+    /// `clearpart --disklabel`.
+    pub label: Option<DiskLabel>,
+    /// The profile's `boot`; what the kickstart implies where absent.
+    pub boot: Option<BootMode>,
 }
 
 impl StorageRequest {
+    /// Whether nothing lays out the disk.
+    pub fn is_empty(&self) -> bool {
+        self.partitions.is_empty()
+            && self.volume_groups.is_empty()
+            && self.logical_volumes.is_empty()
+            && self.autopart.is_none()
+            && self.reqpart.is_none()
+    }
+
     /// The same with only the lines of its places.
     pub fn with_lines_only(&self) -> Self {
         let mut bare = self.clone();
         let partitions = bare.partitions.iter_mut().map(|p| &mut p.place);
         let groups = bare.volume_groups.iter_mut().map(|g| &mut g.place);
         let volumes = bare.logical_volumes.iter_mut().map(|v| &mut v.place);
+        let volumes = volumes.chain(bare.tmpfs.iter_mut().map(|t| &mut t.place));
+        let volumes = volumes.chain(&mut bare.encrypted);
         let single = (bare.autopart.iter_mut().map(|a| &mut a.place))
-            .chain(bare.reqpart.iter_mut().map(|r| &mut r.place))
-            .chain(bare.boot_drive.iter_mut().map(|(place, _)| place));
+            .chain(bare.reqpart.iter_mut().map(|r| &mut r.place));
         for place in partitions.chain(groups).chain(volumes).chain(single) {
             (place.file, place.column) = (String::new(), 0);
         }
@@ -53,10 +71,33 @@ pub struct PartitionRequest {
     pub filesystem: FilesystemRequest,
     /// `--ondisk`, without `/dev/`.
     pub disk: Option<String>,
-    /// `--asprimary`; without meaning on GPT.
+    /// `--asprimary`: not in the extended partition of an msdos label.
     pub as_primary: bool,
-    /// `--active`; without meaning on GPT.
+    /// `--active`: what an old BIOS starts from, on an msdos label.
     pub active: bool,
+}
+
+impl PartitionRequest {
+    /// One that no `part` line asks for.
+    pub fn new(place: &Place, target: Target, size: SizeRequest, kind: Option<&str>) -> Self {
+        let filesystem = FilesystemRequest { kind: kind.map(str::to_owned), ..Default::default() };
+        let (disk, as_primary, active) = (None, false, false);
+        let place = place.clone();
+        Self { place, target, size, filesystem, disk, as_primary, active }
+    }
+}
+
+/// One `part --fstype=tmpfs` line, which takes no room on the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TmpfsRequest {
+    /// Where its command is.
+    pub place: Place,
+    /// Where it is mounted.
+    pub target: Target,
+    /// `--size`; half of the memory where absent.
+    pub size_mib: Option<u64>,
+    /// `--fsoptions`.
+    pub options: Option<String>,
 }
 
 /// Where a partition or logical volume belongs: the first argument of its line.
@@ -135,6 +176,18 @@ pub struct SizeRequest {
     pub recommended: bool,
     /// `--hibernation`: of swap, large enough for the memory's content.
     pub hibernation: bool,
+}
+
+impl SizeRequest {
+    /// Exactly so much.
+    pub fn fixed(mib: u64) -> Self {
+        Self { min_mib: Some(mib), ..Self::default() }
+    }
+
+    /// At least so much, and what is left up to a maximum.
+    pub fn growing(min_mib: u64, max_mib: Option<u64>) -> Self {
+        Self { min_mib: Some(min_mib), max_mib, grow: true, ..Self::default() }
+    }
 }
 
 /// The filesystem on a partition or logical volume.

@@ -1,18 +1,18 @@
 //! What the storage commands leave out, and what they need of the installed system.
 
+use super::arrangement::{ArrangedGroup, ArrangedPartition};
 use super::autopart::expand_automatic;
 use super::model::Format;
 use super::request::{FilesystemRequest, StorageRequest, Target};
+use super::units::MIB;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::lab::BootMode;
+use crate::base::place::Place;
 
-/// GRUB's core image with the modules for XFS takes about 60 KiB; partitions are whole MiB.
-const MIN_BIOS_BOOT_MIB: u64 = 1;
-/// FAT32 begins above 65525 clusters; 34 MiB with 512-byte clusters, so 40.
-const MIN_EFI_MIB: u64 = 40;
-/// Anaconda's own minimum.
-const MIN_ROOT_MIB: u64 = 250;
-/// A kernel with its initramfs for any machine takes about 40 MiB; two must fit for an update.
-const MIN_BOOT_MIB: u64 = 100;
+/// The smallest sizes: FAT32 begins above 65525 clusters, 34 MiB with 512-byte clusters; of the
+/// root filesystem Anaconda's own; a kernel with its initramfs for any machine takes about 40 MiB,
+/// and two must fit for an update.
+const MIN_MIB: [(&str, u64); 3] = [("/boot/efi", 40), ("/", 250), ("/boot", 100)];
 /// A disk and a memory on which `autopart` makes everything that it makes on any.
 const ANY_DISK_MIB: u64 = u64::MAX;
 const ANY_MEMORY_MIB: u64 = 1024;
@@ -20,37 +20,42 @@ const ANY_MEMORY_MIB: u64 = 1024;
 /// What a system needs and the commands, none of them refused, do not ask for. `file` is the
 /// kickstart's.
 pub fn find_shortcomings(storage: &StorageRequest, file: &str) -> Vec<Diagnostic> {
-    let mut shortcomings = Vec::new();
     let storage = expand_automatic(storage, ANY_DISK_MIB, ANY_MEMORY_MIB);
-    for (name, min_mib, example) in [
-        ("biosboot", MIN_BIOS_BOOT_MIB, "part biosboot --fstype=biosboot --size=2"),
-        ("/boot/efi", MIN_EFI_MIB, "part /boot/efi --fstype=efi --size=200"),
-        ("/", MIN_ROOT_MIB, "part / --fstype=ext4 --size=4096 --grow"),
-        ("/boot", MIN_BOOT_MIB, ""),
-    ] {
-        let partitions = storage.partitions.iter().map(|p| (&p.place, &p.target, &p.size));
-        let volumes = storage.logical_volumes.iter().map(|v| (&v.place, &v.target, &v.size));
-        let found = partitions.chain(volumes).find(|(_, target, _)| target.as_str() == name);
-        match found {
-            None if name == "/boot" => {}
-            None => {
-                let missing = Diagnostic::of_file(file, format!("part {name} is missing"));
-                let other = if name == "/" { "" } else { " (or reqpart)" };
-                shortcomings.push(missing.hint(format!("add: {example}{other}")));
-            }
-            Some((place, _, size)) if size.min_mib.is_some_and(|size| size < min_mib) => {
-                let size = size.min_mib.unwrap_or(0);
-                let message = format!("part {name}: {size} MiB is too small");
-                let hint = format!("give --size={min_mib} or more (MiB)");
-                shortcomings.push(Diagnostic::error(place.clone(), message).hint(hint));
-            }
-            Some(_) => {}
+    let root = Target::Mount("/".into());
+    let partitions = storage.partitions.iter().map(|p| &p.target);
+    let mut targets = partitions.chain(storage.logical_volumes.iter().map(|v| &v.target));
+    match targets.any(|target| *target == root) {
+        true => Vec::new(),
+        false => {
+            let missing = Diagnostic::of_file(file, "part / is missing");
+            vec![missing.hint("add: part / --fstype=ext4 --size=4096 --grow")]
         }
     }
-    shortcomings
 }
 
-/// Packages that the target needs for its filesystems; Anaconda adds them by itself as well.
+/// What is too small for its purpose when everything has grown.
+pub fn find_small<'a>(
+    partitions: impl Iterator<Item = &'a ArrangedPartition>,
+    groups: &'a [ArrangedGroup],
+) -> Vec<Diagnostic> {
+    let partitions = partitions.map(|p| (&p.request.target, &p.request.place, p.size_bytes));
+    let volumes = groups.iter().flat_map(|g| &g.volumes);
+    let volumes = volumes.map(|v| (&v.request.target, &v.request.place, v.size_bytes));
+    let judge = |(target, place, bytes): (&Target, &Place, u64)| {
+        let name = target.as_str();
+        let (_, min_mib) = MIN_MIB.into_iter().find(|(known, _)| *known == name)?;
+        let mib = bytes / MIB;
+        let hint =
+            format!("{min_mib} MiB or more: by --size, or by --grow without a small --maxsize");
+        let small =
+            || Diagnostic::error(place.clone(), format!("part {name}: {mib} MiB is too small"));
+        (mib < min_mib).then(|| small().hint(hint))
+    };
+    partitions.chain(volumes).filter_map(judge).collect()
+}
+
+/// Packages that the target needs to start and for its filesystems; Anaconda adds them by itself
+/// as well.
 pub fn required_packages(storage: &StorageRequest) -> Vec<&'static str> {
     let storage = expand_automatic(storage, ANY_DISK_MIB, ANY_MEMORY_MIB);
     let partitions = storage.partitions.iter().map(|p| (&p.target, &p.filesystem));
@@ -59,7 +64,14 @@ pub fn required_packages(storage: &StorageRequest) -> Vec<&'static str> {
         matches!(target, Target::Mount(path)
             if Format::of_mount(path, files.kind.as_deref()) == Format::Xfs)
     };
-    let mut found = Vec::new();
+    let boot = storage.boot.unwrap_or(BootMode::Both);
+    let mut found = vec!["kernel"];
+    if boot.has_bios() {
+        found.extend(["grub2-pc", "grub2-pc-modules", "grub2-tools"]);
+    }
+    if boot.has_uefi() {
+        found.extend(["grub2-efi-x64", "shim-x64", "efibootmgr"]);
+    }
     if partitions.chain(volumes).any(is_xfs) {
         found.push("xfsprogs");
     }

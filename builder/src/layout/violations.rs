@@ -4,7 +4,7 @@
 use super::group_violations::find_group_violations;
 use super::model::Format;
 use super::request::{
-    Autopart, AutopartScheme, FilesystemRequest, SizeRequest, StorageRequest, Target,
+    Autopart, AutopartScheme, FilesystemRequest, PartitionRequest, StorageRequest, Target,
 };
 use crate::base::diagnostic::Diagnostic;
 use crate::base::place::Place;
@@ -27,11 +27,20 @@ const ON_ROOT: [&str; 13] = [
     "/sysroot",
 ];
 
+/// Why nothing is encrypted.
+pub const ENCRYPTED: &str = "--encrypted: an encrypted filesystem would ask for its passphrase at \
+                             every start, and a key in the image would protect nothing; leave it \
+                             out, or give --ignore-encryption";
+
+/// Filesystems that an image can have.
+const KINDS: [&str; 4] = ["xfs", "ext4", "ext3", "ext2"];
+
 /// What no layout can hold, each at its place with the reason and what to do.
 pub fn find_violations(storage: &StorageRequest) -> Vec<Diagnostic> {
-    let mut violations = find_target_violations(storage);
-    violations.extend(find_second_disk(storage));
-    violations.extend(find_size_violations(storage));
+    let encrypted = |place: &Place| Diagnostic::error(place.clone(), ENCRYPTED);
+    let mut violations: Vec<Diagnostic> = storage.encrypted.iter().map(encrypted).collect();
+    violations.extend(find_target_violations(storage));
+    violations.extend(find_growing_bios_boot(storage));
     violations.extend(find_group_violations(storage));
     violations.extend(storage.autopart.as_ref().and_then(find_autopart_violation));
     violations
@@ -40,34 +49,63 @@ pub fn find_violations(storage: &StorageRequest) -> Vec<Diagnostic> {
 fn find_target_violations(storage: &StorageRequest) -> Vec<Diagnostic> {
     let mut violations = Vec::new();
     let mut seen: HashMap<&str, &Place> = HashMap::new();
-    let partitions = storage.partitions.iter().map(|p| (&p.place, &p.target, &p.filesystem, false));
-    let volumes =
-        storage.logical_volumes.iter().map(|v| (&v.place, &v.target, &v.filesystem, true));
-    for (place, target, filesystem, is_volume) in partitions.chain(volumes) {
+    let partitions = storage.partitions.iter().map(|p| (&p.place, &p.target));
+    let volumes = storage.logical_volumes.iter().map(|v| (&v.place, &v.target));
+    let tmpfs = storage.tmpfs.iter().map(|t| (&t.place, &t.target));
+    let mut repeated = Vec::new();
+    for (place, target) in partitions.chain(volumes).chain(tmpfs) {
         let name = target.as_str();
         if let Some(first) = seen.insert(name, place).filter(|_| *target != Target::Swap) {
             let at = match first.file == place.file {
                 true => format!("line {}", first.line),
                 false => format!("{}:{}", first.file, first.line),
             };
+            repeated.push(place);
             let why = format!("{name} already exists, at {at}");
             violations.push(Diagnostic::error(place.clone(), why));
-            continue;
         }
-        let why = find_target_violation(target, filesystem, is_volume);
+    }
+    let mut judge = |place: &Place, why: Option<String>| {
+        let why = why.filter(|_| !repeated.contains(&place));
         violations.extend(why.map(|why| Diagnostic::error(place.clone(), why)));
+    };
+    for p in &storage.partitions {
+        judge(&p.place, find_target_violation(&p.target, &p.filesystem, false));
+    }
+    for v in &storage.logical_volumes {
+        judge(&v.place, find_target_violation(&v.target, &v.filesystem, true));
+    }
+    for t in &storage.tmpfs {
+        judge(&t.place, find_tmpfs_violation(&t.target, t.options.as_deref()));
     }
     violations
 }
 
+fn find_tmpfs_violation(target: &Target, options: Option<&str>) -> Option<String> {
+    match target {
+        Target::Mount(path) if path == "/boot" || path == "/boot/efi" => {
+            Some(format!("{path} is read before there is a tmpfs: leave --fstype=tmpfs out"))
+        }
+        Target::Mount(path) => find_root_directory(path).or_else(|| find_bad_options(options?)),
+        other => Some(format!("{} is not a mount point, so no tmpfs", other.as_str())),
+    }
+}
+
+/// Why nothing can be mounted there, if so.
+fn find_root_directory(path: &str) -> Option<String> {
+    ON_ROOT.contains(&path).then(|| format!("{path} belongs to the root filesystem"))
+}
+
+fn find_bad_options(options: &str) -> Option<String> {
+    let malformed = options.contains(char::is_control);
+    malformed.then(|| "--fsoptions has a control character".to_owned())
+}
+
 fn find_autopart_violation(auto: &Autopart) -> Option<Diagnostic> {
-    let kind = auto.kind.as_deref().filter(|k| !["ext4", "xfs"].contains(k));
+    let kind = auto.kind.as_deref().filter(|k| !KINDS.contains(k));
     let why = match (auto.scheme, kind) {
         (AutopartScheme::Btrfs, _) => {
-            "Btrfs is not supported in images: --type=lvm or plain".into()
-        }
-        (AutopartScheme::ThinLvm, _) => {
-            "thin volumes are not supported in images: --type=lvm or plain".into()
+            "Btrfs is not supported in images: write --type=lvm or plain".into()
         }
         (_, Some(kind)) => unknown_kind(kind),
         _ => return None,
@@ -76,7 +114,7 @@ fn find_autopart_violation(auto: &Autopart) -> Option<Diagnostic> {
 }
 
 fn unknown_kind(kind: &str) -> String {
-    format!("{kind} is not supported in images: write --fstype=xfs or ext4")
+    format!("{kind} is not supported in images: write --fstype=xfs, ext4, ext3 or ext2")
 }
 
 /// Why nothing like this can be made.
@@ -95,18 +133,19 @@ fn find_target_violation(
         Target::PhysicalVolume(_) => (&["lvmpv"], 0),
         Target::Swap => (&["swap"], 16),
         Target::Mount(path) => match path.as_str() {
-            "/boot/efi" => (&["efi", "vfat"], 11),
-            path if ON_ROOT.contains(&path) => {
-                return Some(format!("{path} belongs to the root filesystem"));
-            }
+            "/boot/efi" => (&[], 11),
+            path if ON_ROOT.contains(&path) => return find_root_directory(path),
             path if path == "/boot" && is_volume => {
                 return Some("/boot cannot be a logical volume: write `part /boot`".into());
             }
-            path if Format::of_mount(path, kind) == Format::Ext4 => (&["ext4"], 16),
-            _ => (&["xfs", "ext4"], 12),
+            path if Format::of_mount(path, kind).ext_kind().is_some() => (&KINDS, 16),
+            _ => (&KINDS, 12),
         },
         Target::Raid(_) | Target::Btrfs(_) => {
-            return Some(format!("{name}: an image is one disk, without RAID and Btrfs"));
+            return Some(format!(
+                "{name}: an image is one disk, without RAID and Btrfs: write `part` with a mount \
+                 point, or `part pv.1` with volgroup and logvol"
+            ));
         }
         Target::Other(_) => {
             return Some(format!("{name} is neither a mount point nor `swap`"));
@@ -115,9 +154,10 @@ fn find_target_violation(
     if is_volume && matches!(name, "biosboot" | "/boot/efi") {
         return Some(format!("{name} cannot be a logical volume: write `part {name}`"));
     }
-    if let Some(kind) = kind.filter(|kind| !kinds.contains(kind)) {
+    // Anaconda does not ask what /boot/efi is to be either.
+    if let Some(kind) = kind.filter(|kind| !kinds.is_empty() && !kinds.contains(kind)) {
         return Some(match target {
-            Target::Mount(path) if path != "/boot/efi" => unknown_kind(kind),
+            Target::Mount(_) => unknown_kind(kind),
             _ => {
                 format!("{name} as {kind} is not supported in images: write --fstype={}", kinds[0])
             }
@@ -133,41 +173,13 @@ fn find_target_violation(
     if label == 0 && !options.is_empty() {
         return Some(format!("{name} has no filesystem, so no mount options"));
     }
-    let malformed = options.contains(|c: char| c.is_whitespace() || c.is_control());
-    malformed.then(|| "--fsoptions is one word: options joined by commas".to_owned())
+    find_bad_options(options)
 }
 
-/// An image is one disk.
-fn find_second_disk(storage: &StorageRequest) -> Option<Diagnostic> {
-    let loader = storage.boot_drive.iter().map(|(place, disk)| (place, disk.as_str()));
-    let named = storage.partitions.iter().filter_map(|p| Some((&p.place, p.disk.as_deref()?)));
-    let mut named = named.chain(loader);
-    let (_, first) = named.next()?;
-    let (place, other) = named.find(|(_, disk)| *disk != first)?;
-    let why = format!("an image is one disk: {first} is named already, and now {other}");
+/// A partition for GRUB's code that takes what is left of the disk.
+fn find_growing_bios_boot(storage: &StorageRequest) -> Option<Diagnostic> {
+    let grows = |p: &&PartitionRequest| p.size.grow && p.target == Target::BiosBoot;
+    let place = &storage.partitions.iter().find(grows)?.place;
+    let why = "biosboot holds GRUB's code and gains nothing by --grow: leave it out";
     Some(Diagnostic::error(place.clone(), why))
-}
-
-/// Options for sizes that contradict what they are for.
-fn find_size_violations(storage: &StorageRequest) -> Vec<Diagnostic> {
-    let partitions = storage.partitions.iter().map(|p| (&p.place, &p.target, &p.size));
-    let volumes = storage.logical_volumes.iter().map(|v| (&v.place, &v.target, &v.size));
-    let judge = |(place, target, size): (&Place, &Target, &SizeRequest)| {
-        let chosen = size.recommended || size.hibernation;
-        let why = if chosen && *target != Target::Swap {
-            "--recommended and --hibernation are for swap: give --size"
-        } else if chosen && (size.min_mib.is_some() || size.grow || size.percent.is_some()) {
-            "--recommended chooses the size: leave --size, --grow and --percent out"
-        } else if size.grow && *target == Target::BiosBoot {
-            "biosboot holds GRUB's code and gains nothing by --grow"
-        } else if size.max_mib.is_some() && !size.grow && size.percent.is_none() {
-            "--maxsize is the end of growing: add --grow, or leave it out"
-        } else if size.min_mib.is_none() && !chosen && size.percent.is_none() {
-            "it has no size: give --size in MiB"
-        } else {
-            return None;
-        };
-        Some(Diagnostic::error(place.clone(), format!("{}: {why}", target.as_str())))
-    };
-    partitions.chain(volumes).filter_map(judge).collect()
 }

@@ -10,11 +10,11 @@ use crate::base::interrupt;
 use crate::base::lab::ImageFormat;
 use crate::base::private;
 use crate::base::progress::Unit;
-use crate::image::disk::{self, DiskContent};
+use crate::image::disk::{self, DiskContent, GrubImages};
 use crate::image::listing::Digests;
 use crate::image::output::{Staging, libvirt, sha256};
 use crate::lab::secrets::NodeSecrets;
-use crate::layout::{self, Layout, uuid_bytes};
+use crate::layout::{Layout, uuid_bytes};
 use crate::plan::{Plan, PlanNode};
 use crate::provenance::manifest::{self, Output};
 use crate::tree;
@@ -81,13 +81,12 @@ pub fn write(
     let plan = &context.plan;
     let facts = overlay::facts(context);
     let Role { root, tree: shared_tree, esp, contexts } = role;
-    let boot_img = format!("{}/boot.img", bootloader::GRUB_PC);
-    let boot_img = tree::read_file(root, &boot_img, LARGEST_BOOT_IMG)?
-        .ok_or_else(|| Error::build(format!("the image has no /{boot_img}")))?;
     let scratch = staging.path("scratch");
     private::create_dir_all(&scratch).or_build(|| format!("cannot write {}", scratch.display()))?;
-    let core_img =
-        bootloader::core_image(root, &plan.disk, &scratch, &mut |line| reporter.log.line(line))?;
+    let grub = match plan.disk.has_bios() {
+        true => Some(grub_images(root, &plan.disk, &scratch, reporter)?),
+        false => None,
+    };
     let mut writer = Writer { plan, staging, reporter, base: None };
     let mut digests = Digests::default();
     let (mut nodes, mut outputs) = (Vec::new(), Vec::new());
@@ -103,8 +102,7 @@ pub fn write(
         let content = DiskContent {
             root: &tree,
             esp,
-            boot_img: &boot_img,
-            core_img: &core_img,
+            grub: grub.as_ref(),
             target: root,
             scratch: &scratch,
             time: plan.time,
@@ -122,9 +120,28 @@ pub fn write(
     Ok(Disks { nodes, outputs })
 }
 
+fn grub_images(
+    root: &Path,
+    layout: &Layout,
+    scratch: &Path,
+    reporter: &mut Reporter<'_>,
+) -> Result<GrubImages> {
+    let boot = format!("{}/boot.img", bootloader::GRUB_PC);
+    let boot = tree::read_file(root, &boot, LARGEST_BOOT_IMG)?
+        .ok_or_else(|| Error::build(format!("the image has no /{boot}")))?;
+    let core = bootloader::core_image(root, layout, scratch, &mut |line| reporter.log.line(line))?;
+    Ok(GrubImages { boot, core })
+}
+
 /// What the disk's filesystems bring: the directories where they are mounted, and lost+found, so
 /// that both get labels like all others.
 fn mount_points(layout: &Layout, time: i64, tree: &mut Tree) {
+    for tmpfs in &layout.tmpfs {
+        let mount = tmpfs.mount.trim_matches('/');
+        if tree.get(mount).is_none() {
+            tree.put(mount, Entry::new(0o755, time, Directory));
+        }
+    }
     for (_, files) in layout.filesystems() {
         let mount = files.mount.trim_matches('/');
         if !mount.is_empty() && tree.get(mount).is_none() {
@@ -132,7 +149,7 @@ fn mount_points(layout: &Layout, time: i64, tree: &mut Tree) {
         }
         let lost_found = format!("{mount}/lost+found");
         let lost_found = lost_found.trim_start_matches('/');
-        if files.format == layout::Format::Ext4 && tree.get(lost_found).is_none() {
+        if files.format.ext_kind().is_some() && tree.get(lost_found).is_none() {
             tree.put(lost_found, Entry::new(0o700, time, Directory));
         }
     }
@@ -202,7 +219,7 @@ impl Writer<'_, '_> {
                 format,
                 relabel: true,
                 emulated: false,
-                uefi: false,
+                uefi: !self.plan.disk.has_bios(),
                 log: None,
             };
             self.text(&format!("{}.xml", node.name), &domain.xml())?;

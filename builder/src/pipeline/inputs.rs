@@ -83,6 +83,7 @@ fn spec(select: &Select) -> Result<Spec> {
         profile: &select.profile,
         lab: select.lab.as_deref(),
         node: select.node.as_deref(),
+        ignore_encryption: select.ignore_encryption,
         directory: &select.directory,
         home: home.as_deref(),
     })?)
@@ -115,6 +116,7 @@ fn whereabouts(select: &Select, spec: &Spec) -> Sources {
         lab: path(spec.inputs.first()),
         media: select.media.iter().map(medium).collect(),
         releasever: select.releasever.clone(),
+        ignore_encryption: select.ignore_encryption,
     }
 }
 

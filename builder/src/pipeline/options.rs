@@ -16,6 +16,8 @@ pub struct Select {
     pub lab: Option<PathBuf>,
     /// One node only.
     pub node: Option<String>,
+    /// Whether what the kickstart wants encrypted is created without it.
+    pub ignore_encryption: bool,
     /// Media in the user's words; empty for the lab file's sources.
     pub media: Vec<String>,
     /// Formats in place of the profile's.
@@ -56,6 +58,7 @@ impl Select {
             profile: plan.sources.profile.clone(),
             lab: plan.sources.lab.clone(),
             node: None,
+            ignore_encryption: plan.sources.ignore_encryption,
             media: plan.sources.media.clone(),
             formats: Vec::new(),
             gpgkeys: Vec::new(),

@@ -5,7 +5,7 @@ use crate::base::error::{Context as _, Result};
 use crate::image::disk::DiskContent;
 use crate::image::listing::{self, Digests};
 use crate::image::output::{Staging, compressed};
-use crate::layout::Layout;
+use crate::layout::{Layout, SECTOR};
 use crate::provenance::manifest::{ManifestNode, Region};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -48,8 +48,13 @@ fn boot(raw: &Path, layout: &Layout) -> Result<Vec<Region>> {
         Ok(Region { name: name.to_owned(), offset, size, sha256 })
     };
     let mut regions = vec![region("boot sector", 0, BOOT_SECTOR)?];
-    if let Some(p) = layout.bios_boot() {
-        regions.push(region(&p.name, p.offset, p.size)?);
+    let first = layout.partitions.iter().map(|p| p.offset).min();
+    match (layout.bios_boot(), first) {
+        (Some(p), _) => regions.push(region(&p.name, p.offset, p.size)?),
+        (None, Some(first)) if layout.has_bios() => {
+            regions.push(region("GRUB", SECTOR, first.saturating_sub(SECTOR))?);
+        }
+        _ => {}
     }
     Ok(regions)
 }

@@ -78,7 +78,7 @@ pub fn make(
     }
     let contexts = Contexts::of_tree(&root)?;
     refuse_enforcing(&tree)?;
-    let esp = bootloader::take_esp(&mut tree, plan.time);
+    let esp = bootloader::take_esp(&mut tree, &plan.disk, plan.time);
     Ok(Role { root, tree, esp, contexts })
 }
 

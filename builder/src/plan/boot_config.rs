@@ -1,7 +1,8 @@
 //! The text files of the boot loader and fstab.
 
+use super::quoting::{fstab_field, grub_arguments, shell_value, single_quoted};
 use crate::kickstart::LoaderPassword;
-use crate::layout::{DeviceContent, Files, Format, Layout};
+use crate::layout::{Device, DeviceContent, DiskLabel, Files, Format, Layout, Tmpfs};
 
 /// An installed kernel with its initramfs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,29 +33,37 @@ pub fn fstab(layout: &Layout) -> String {
         let Files { mount, format, uuid, options, .. } = files;
         let usual = match format {
             Format::Efi => "umask=0077,shortname=winnt,nofail",
-            Format::Ext4 | Format::Xfs => "defaults",
+            _ => "defaults",
         };
         let options = options.as_deref().unwrap_or(usual);
         // dump and fsck as Anaconda has them; XFS checks itself.
         let checks = match (format, mount.as_str()) {
-            (Format::Ext4, "/") => "1 1",
-            (Format::Ext4, _) => "1 2",
             (Format::Efi, _) => "0 2",
             (Format::Xfs, _) => "0 0",
+            (_, "/") => "1 1",
+            (..) => "1 2",
         };
+        let (mount, options) = (fstab_field(mount), fstab_field(options));
         text += &format!("UUID={uuid} {mount} {} {options} {checks}\n", format.as_str());
     }
     for device in layout.devices() {
         if let DeviceContent::Swap { uuid, options, .. } = device.content {
-            let options = options.as_deref().unwrap_or("defaults");
+            let options = fstab_field(options.as_deref().unwrap_or("defaults"));
             text += &format!("UUID={uuid} swap swap {options} 0 0\n");
         }
+    }
+    for Tmpfs { mount, size_mib, options } in &layout.tmpfs {
+        let size = size_mib.map(|mib| format!("size={mib}m"));
+        let options: Vec<&str> = options.as_deref().into_iter().chain(size.as_deref()).collect();
+        let options = if options.is_empty() { "defaults".into() } else { options.join(",") };
+        let (mount, options) = (fstab_field(mount), fstab_field(&options));
+        text += &format!("tmpfs {mount} tmpfs {options} 0 0\n");
     }
     text
 }
 
-/// Kernel arguments: the user's, and the logical volumes that the initramfs has to find, as
-/// Anaconda names them (dracut.cmdline(7)).
+/// Kernel arguments as GRUB reads them: the user's, and the logical volumes that the initramfs
+/// has to find, as Anaconda names them (dracut.cmdline(7)).
 pub fn arguments(layout: &Layout, own: &str) -> String {
     let early = layout.devices().filter(|d| match d.content {
         DeviceContent::Files(files) => matches!(files.mount.as_str(), "/" | "/usr"),
@@ -64,17 +73,18 @@ pub fn arguments(layout: &Layout, own: &str) -> String {
     let mut words: Vec<String> = early
         .filter_map(|d| d.volume.map(|(group, name)| format!("rd.lvm.lv={group}/{name}")))
         .collect();
-    words.extend((!own.is_empty()).then(|| own.to_owned()));
+    words.extend((!own.is_empty()).then(|| grub_arguments(own)));
     words.join(" ")
 }
 
 /// `/etc/default/grub`, for `grub2-mkconfig` and `grubby` on the node.
 pub fn default_grub(arguments: &str, timeout: u32) -> String {
+    let arguments = shell_value(arguments);
     format!(
         "GRUB_TIMEOUT={timeout}\nGRUB_DEFAULT=saved\nGRUB_DISABLE_SUBMENU=true\n\
          GRUB_TERMINAL=\"serial console\"\n\
          GRUB_SERIAL_COMMAND=\"serial --unit=0 --speed=115200\"\n\
-         GRUB_CMDLINE_LINUX=\"{arguments}\"\nGRUB_DISABLE_RECOVERY=\"true\"\n"
+         GRUB_CMDLINE_LINUX={arguments}\nGRUB_DISABLE_RECOVERY=\"true\"\n"
     )
 }
 
@@ -127,13 +137,22 @@ pub fn user(password: &LoaderPassword) -> String {
     format!("GRUB2_PASSWORD={}\n", password.expose())
 }
 
-/// GRUB's module for a filesystem.
-pub fn grub_module(format: Format) -> &'static str {
-    match format {
-        Format::Ext4 => "ext2",
+/// GRUB's modules that find the filesystem with /boot on its device.
+pub fn grub_modules(
+    layout: &Layout,
+    device: &Device<'_>,
+    boot: &Files,
+) -> impl Iterator<Item = &'static str> {
+    let table = match layout.label {
+        DiskLabel::Gpt => "part_gpt",
+        DiskLabel::Msdos => "part_msdos",
+    };
+    let filesystem = match boot.format {
+        Format::Ext2 | Format::Ext3 | Format::Ext4 => "ext2",
         Format::Xfs => "xfs",
         Format::Efi => "fat",
-    }
+    };
+    [Some(table), device.volume.map(|_| "lvm"), Some(filesystem)].into_iter().flatten()
 }
 
 /// The configuration embedded in core.img (GRUB manual, "Embedded configuration").
@@ -153,12 +172,15 @@ pub fn grub(
     loader: &str,
     initrd: &str,
 ) -> String {
-    let Some((_, boot, directory)) = layout.boot() else { return String::new() };
+    let Some((device, boot, directory)) = layout.boot() else { return String::new() };
     let root = layout.mounted("/").map(|(device, _)| device.source()).unwrap_or_default();
     let Settings { title, timeout, .. } = settings;
     let arguments = arguments(layout, &settings.arguments);
-    let (release, uuid, module) = (&kernel.release, &boot.uuid, grub_module(boot.format));
+    let (release, uuid) = (&kernel.release, &boot.uuid);
+    let modules: String =
+        grub_modules(layout, &device, boot).map(|m| format!("\tinsmod {m}\n")).collect();
     let chosen = chosen_entry(directory);
+    let entry = single_quoted(&format!("{title} ({release})"));
     format!(
         "# Written by imgbuild; grub2-mkconfig replaces it, grubby edits it.\n\
          if [ ! -f $prefix/grub.cfg ]; then\n  set prefix=$config_directory\nfi\n\
@@ -167,8 +189,8 @@ pub fn grub(
          \tterminal_input serial console\n\tterminal_output serial console\nfi\n\
          search --no-floppy --fs-uuid --set=root {uuid}\n{chosen}\
          ### BEGIN /etc/grub.d/01_users ###\n{USERS}### END /etc/grub.d/01_users ###\n\
-         menuentry '{title} ({release})' --class os --unrestricted {{\n\
-         \tinsmod gzio\n\tinsmod part_gpt\n\tinsmod {module}\n\
+         menuentry {entry} --class os --unrestricted {{\n\
+         \tinsmod gzio\n{modules}\
          \tsearch --no-floppy --fs-uuid --set=root {uuid}\n\
          \t{loader} {directory}/vmlinuz-{release} root={root} ro {arguments}\n\
          \t{initrd} {directory}/initramfs-{release}.img\n}}\n"
@@ -192,7 +214,7 @@ mod tests {
         let lines = kickstart::SourceMap::default();
         let text = kickstart::Text { file: "test.ks", text, lines: &lines, salt: "" };
         let storage = kickstart::parse(&text).unwrap().storage;
-        let machine = LabMachine { cpus: 1, memory: 1 << 30, disk: 20 << 30 };
+        let machine = LabMachine { cpus: 1, memory: 1 << 30, disk: 20 << 30, boot: None };
         arrange(&storage, &machine).unwrap().identify("seed")
     }
 
@@ -234,6 +256,72 @@ mod tests {
         // One place has the default entry, for every GRUB and for what grub2-mkconfig writes.
         let chosen = "load_env -f ($root)/grub2/grubenv\n";
         assert!(grub.contains(chosen) && saved_entry_script(&layout).contains(chosen), "{grub}");
+    }
+
+    fn oracle(program: &str, script: &str) -> String {
+        let mut child = std::process::Command::new(program)
+            .args(if program == "sh" { &["-s"][..] } else { &[] })
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect(program);
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), script.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{script}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// GRUB's own checker, the shell and findmnt read what is written.
+    #[test]
+    fn odd_characters_stay_what_they_are() {
+        let layout = layout(
+            "reqpart\npart pv.1 --grow\nvolgroup vg pv.1\n\
+             logvol / --vgname=vg --name=root --size=3000 --fstype=ext4\n\
+             logvol '/srv/my \"data\\#é' --vgname=vg --name=srv --size=100 --fsoptions='x=a b'\n\
+             part '/var/scratch pad' --fstype=tmpfs --size=64 --fsoptions=nodev,noexec\n\
+             part /tmp --fstype=tmpfs\n",
+        );
+        let fstab = fstab(&layout);
+        let lines: Vec<&str> =
+            fstab.lines().filter_map(|l| l.split_once(' ').map(|w| w.1)).collect();
+        assert!(lines.contains(&"/srv/my\\040\"data\\134#é xfs x=a\\040b 0 0"), "{fstab}");
+        assert!(fstab.contains("tmpfs /var/scratch\\040pad tmpfs nodev,noexec,size=64m 0 0\n"));
+        assert!(fstab.contains("tmpfs /tmp tmpfs defaults 0 0\n"), "{fstab}");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &fstab).unwrap();
+        let findmnt = |mount: &str| {
+            let output = std::process::Command::new("findmnt")
+                .arg("--tab-file")
+                .arg(file.path())
+                .args(["--noheadings", "--raw", "-o", "OPTIONS", mount])
+                .output()
+                .expect("findmnt");
+            String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        };
+        assert_eq!(findmnt("/srv/my \"data\\#é"), "x=a\\x20b");
+        assert_eq!(findmnt("/var/scratch pad"), "nodev,noexec,size=64m");
+        for given in [
+            "net.ifnames=0 memmap=2G$4G",
+            "console=ttyS0 dyndbg=\"file foo.c +p\" c=`id`",
+            "a='b c' d\\e ;f &g |h <i> {j} #k",
+        ] {
+            let settings = Settings {
+                title: "It's 7".into(),
+                arguments: given.into(),
+                timeout: 1,
+                time: 0,
+                password: None,
+            };
+            let kernel = Kernel { release: "3.10".into() };
+            let config = grub(&layout, &settings, &kernel, "linux", "initrd");
+            oracle("grub-script-check", &config);
+            let words = arguments(&layout, given);
+            assert!(config.contains(&format!(" ro {words}\n")), "{config}");
+            // What grub2-mkconfig copies into its own `linux` line.
+            let defaults = default_grub(&words, 1);
+            let read = oracle("sh", &format!("{defaults}printf %s \"$GRUB_CMDLINE_LINUX\""));
+            assert_eq!(read, words);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a disk image is: format, partitions, system, kernels, node.
 
 use crate::base::error::Result;
-use crate::image::{Filesystem, Image, ImageContent, Volume, uuid_text};
+use crate::image::{Filesystem, Image, ImageContent, Volume};
 use crate::provenance::manifest::Manifest;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,9 @@ pub struct Description {
     pub format: &'static str,
     /// The disk's size in bytes.
     pub size: u64,
-    /// The disk's GUID.
+    /// The kind of its partition table: `gpt` or `msdos`.
+    pub label: &'static str,
+    /// The disk's GUID, or the signature of an msdos label.
     pub guid: String,
     /// Its partitions.
     pub partitions: Vec<Partition>,
@@ -99,7 +101,8 @@ pub fn inspect(path: &Path) -> Result<Description> {
         files: image.files.clone(),
         format: image.format,
         size: image.size(),
-        guid: uuid_text(&image.table.guid),
+        label: image.table.label,
+        guid: image.table.identifier.clone(),
         partitions,
         logical_volumes,
         system: None,
@@ -128,7 +131,7 @@ fn volumes(image: &Image) -> Result<(Vec<Partition>, Vec<LogicalVolume>)> {
     let (mut partitions, mut logical) = (Vec::new(), Vec::new());
     for volume in image.volumes()? {
         let filesystem = match volume.filesystem {
-            Filesystem::Ext4 => Some("ext4"),
+            Filesystem::Ext(what) => Some(what),
             Filesystem::Fat => Some("FAT"),
             Filesystem::Physical => Some("LVM"),
             Filesystem::Unread(what) => Some(what),

@@ -5,8 +5,8 @@ use crate::base::error::{Context, Error, Result};
 use crate::base::progress::{Progress, Unit};
 use crate::image::listing::{self, Change, Listing};
 use crate::image::output;
-use crate::image::{Image, ImageContent, uuid_text};
-use crate::layout::Layout;
+use crate::image::{Image, ImageContent, signature_text};
+use crate::layout::{DiskLabel, Layout};
 use crate::provenance::manifest::{Manifest, Region};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -177,24 +177,36 @@ fn disk(image: &Image, layout: &Layout) -> Vec<Difference> {
     };
     let table = &image.table;
     expect("disk", "size", "size", image.size().to_string(), layout.size.to_string());
-    expect("disk", "identifier", "GUID", uuid_text(&table.guid), layout.guid.clone());
+    expect("disk", "partition table", "label", table.label.into(), layout.label.as_str().into());
+    let identifier = match layout.label {
+        DiskLabel::Gpt => layout.guid.clone(),
+        DiskLabel::Msdos => layout.signature().map(signature_text).unwrap_or_default(),
+    };
+    expect("disk", "identifier", "identifier", table.identifier.clone(), identifier);
     let damage = table.damage.clone().unwrap_or_else(|| "whole".into());
     expect("disk", "partition table", "its state", damage, "whole".into());
-    for (number, planned) in (1..).zip(&layout.partitions) {
+    for (number, planned) in layout.numbered() {
+        let name = planned.name.as_str();
         let Some(found) = table.partitions.get(&number) else {
-            expect("partition", &planned.name, "number", "gone".into(), number.to_string());
+            expect("partition", name, "number", "gone".into(), number.to_string());
             continue;
         };
-        let name = planned.name.as_str();
-        expect("partition", name, "name", found.name.clone(), name.to_owned());
-        expect("partition", name, "identifier", uuid_text(&found.guid), planned.guid.clone());
-        let kind = planned.type_guid().to_owned();
-        expect("partition", name, "type", uuid_text(&found.type_guid), kind);
+        let kind = match layout.label {
+            DiskLabel::Gpt => {
+                expect("partition", name, "name", found.name.clone(), name.to_owned());
+                let guid = planned.guid.clone();
+                expect("partition", name, "identifier", found.guid.clone(), guid);
+                planned.type_guid().to_owned()
+            }
+            DiskLabel::Msdos => format!("{:#04x}", planned.msdos_type()),
+        };
+        expect("partition", name, "type", found.kind.clone(), kind);
         let blocks = |first: u64, last: u64| format!("blocks {first} to {last}");
         let place = blocks(planned.first_lba(), planned.last_lba());
         expect("partition", name, "place", blocks(found.first_lba, found.last_lba), place);
     }
-    for (number, found) in table.partitions.iter().skip(layout.partitions.len()) {
+    let planned: Vec<u32> = layout.numbered().map(|(number, _)| number).collect();
+    for (number, found) in table.partitions.iter().filter(|(n, _)| !planned.contains(n)) {
         let what = format!("{number} is not planned");
         expect("partition", &found.name, "number", what, "none".into());
     }

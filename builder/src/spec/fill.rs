@@ -2,7 +2,9 @@
 
 use super::files::InputFile;
 use super::request::Request;
+use super::storage::complete_storage;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::lab::LabMachine;
 use crate::kickstart::{
     self, Kickstart, SourceMap, SourceText, TemplateFacts, Text, expand_includes,
 };
@@ -19,7 +21,8 @@ pub struct FilledKickstart {
     pub included: Vec<InputFile>,
 }
 
-/// Fills `file` and what it includes in with `facts`, if there are any, and parses it.
+/// Fills `file` and what it includes in with `facts`, if there are any, parses it, and completes
+/// its storage for `machine`.
 ///
 /// # Errors
 /// Everything wrong with the files; what concerns putting them together comes first.
@@ -27,6 +30,7 @@ pub fn fill_in(
     file: &InputFile,
     request: &Request<'_>,
     facts: Option<&TemplateFacts<'_>>,
+    machine: Option<&LabMachine>,
 ) -> Result<FilledKickstart, Vec<Diagnostic>> {
     let mut included: Vec<InputFile> = Vec::new();
     let (source, mut errors) = read_source(file, request, facts, &mut included)?;
@@ -34,7 +38,8 @@ pub fn fill_in(
     let salt = facts.map_or("lab", |f| f.lab);
     let parsed = kickstart::parse(&Text { file: &file.name, text: &text, lines: &lines, salt });
     match parsed {
-        Ok(kickstart) if errors.is_empty() => {
+        Ok(mut kickstart) if errors.is_empty() => {
+            complete_storage(&mut kickstart, machine, request.ignore_encryption, &file.name);
             Ok(FilledKickstart { text, lines, kickstart, included })
         }
         parsed => {

@@ -73,7 +73,7 @@ impl KickstartReader<'_> {
             let (network, node) = sample_lab();
             let services = &self.role.services;
             let facts = TemplateFacts { lab: "lab", node: &node, network: &network, services };
-            let filled = fill_in(&file, self.request, Some(&facts));
+            let filled = fill_in(&file, self.request, Some(&facts), self.role.machine.as_ref());
             diagnostics.extend(filled.err().into_iter().flatten());
             return None;
         };
@@ -83,7 +83,7 @@ impl KickstartReader<'_> {
         for node in nodes {
             let services = &self.role.services;
             let facts = TemplateFacts { lab: &self.lab.name, node, network, services };
-            match fill_in(&file, self.request, Some(&facts)) {
+            match fill_in(&file, self.request, Some(&facts), self.role.machine.as_ref()) {
                 Ok(one) => {
                     diagnostics.extend_new(one.kickstart.warnings.clone());
                     let machine = self.role.machine.as_ref();
@@ -123,7 +123,11 @@ impl KickstartReader<'_> {
             let network = self.lab.network.as_ref()?;
             let services = &self.role.services;
             let facts = TemplateFacts { lab: &self.lab.name, node, network, services };
-            Some(fill_in(file, self.request, Some(&facts)).ok()?.kickstart)
+            Some(
+                fill_in(file, self.request, Some(&facts), self.role.machine.as_ref())
+                    .ok()?
+                    .kickstart,
+            )
         });
         let mut all: Vec<&'static str> = Vec::new();
         for kickstart in filled.iter().map(|(_, one)| one.kickstart.clone()).chain(others) {

@@ -13,6 +13,8 @@ pub struct Request<'a> {
     pub lab: Option<&'a Path>,
     /// `--node`: one node of the role in place of all.
     pub node: Option<&'a str>,
+    /// `--ignore-encryption`: what a kickstart wants encrypted is created without it.
+    pub ignore_encryption: bool,
     /// The working directory.
     pub directory: &'a Path,
     /// The user's home, for `~`.

@@ -4,7 +4,7 @@ use super::files::InputFile;
 use super::reader::{At, SpecReader, Table};
 use super::units::{ROLE_HINT, SIZE_HINT, check_interface, parse_role, parse_size, show_size};
 use crate::base::diagnostic::Diagnostics;
-use crate::base::lab::{ImageFormat, LabMachine, OpenStack, Packstack, Services};
+use crate::base::lab::{BootMode, ImageFormat, LabMachine, OpenStack, Packstack, Services};
 use crate::base::malformed::Malformed;
 use crate::base::nearest::nearest;
 use contract::answers::{self, AnswerViolation};
@@ -69,7 +69,7 @@ pub fn read_role(file: &InputFile) -> (RoleFile, Diagnostics) {
 }
 
 fn read_machine(root: &Table<'_, '_>) -> Option<LabMachine> {
-    let table = root.table("machine", &["cpus", "memory", "disk"], true)?;
+    let table = root.table("machine", &["cpus", "memory", "disk", "boot"], true)?;
     let cpus = table.integer("cpus", 1..513).map_or(1, |c| c.value as u32);
     let size = |key: &str, example: &str, min: u64, max: u64| {
         table.parsed(table.need_text(key, example), SIZE_HINT, |text| {
@@ -88,7 +88,15 @@ fn read_machine(root: &Table<'_, '_>) -> Option<LabMachine> {
     };
     let memory = size("memory", "\"6 GiB\"", MIN_MEMORY, MAX_MEMORY);
     let disk = size("disk", "\"50 GiB\"", MIN_DISK, MAX_DISK);
-    Some(LabMachine { cpus, memory: memory?.value, disk: disk?.value })
+    let names = BootMode::NAMES.map(|(name, _)| format!("\"{name}\""));
+    let hint = format!("allowed: {}", names.join(", "));
+    let boot = table.parsed(table.text("boot"), &hint, parse_boot).map(|b| b.value);
+    Some(LabMachine { cpus, memory: memory?.value, disk: disk?.value, boot })
+}
+
+fn parse_boot(name: &str) -> Result<BootMode, String> {
+    let found = BootMode::NAMES.into_iter().find(|(known, _)| *known == name);
+    found.map(|(_, mode)| mode).ok_or_else(|| format!("`{name}` is not a firmware"))
 }
 
 fn read_services(root: &Table<'_, '_>) -> Services {

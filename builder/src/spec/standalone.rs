@@ -26,13 +26,20 @@ pub struct StandaloneKickstart {
 /// # Errors
 /// All errors of the file and of those that it includes.
 pub fn load_kickstart(path: &Path, directory: &Path) -> Result<StandaloneKickstart, Diagnostics> {
-    let request = Request { profile: "", lab: None, node: None, directory, home: None };
+    let request = Request {
+        profile: "",
+        lab: None,
+        node: None,
+        ignore_encryption: false,
+        directory,
+        home: None,
+    };
     let file = files::read_path(path, &request)?;
     let (network, node) = sample_lab();
     let services = Services::default();
     let facts = TemplateFacts { lab: "lab", node: &node, network: &network, services: &services };
     let sample = is_template(&file.text);
-    let filled = fill_in(&file, &request, sample.then_some(&facts)).map_err(Diagnostics)?;
+    let filled = fill_in(&file, &request, sample.then_some(&facts), None).map_err(Diagnostics)?;
     let mut kickstart = filled.kickstart;
     if sample {
         let message = "names in double braces are filled in with the facts of a sample node";

@@ -71,7 +71,7 @@ pub fn core_image(
     log: &mut dyn FnMut(&str),
 ) -> Result<Vec<u8>> {
     const INSIDE: &str = "/mnt";
-    let Some((_, boot, directory)) = layout.boot() else {
+    let Some((device, boot, directory)) = layout.boot() else {
         return Err(Error::build("the layout has no root filesystem"));
     };
     let what = || format!("cannot write to {}", scratch.display());
@@ -80,8 +80,9 @@ pub fn core_image(
     command.extend([format!("/{GRUB_PC}"), "-c".into(), format!("{INSIDE}/early.cfg")]);
     command.extend(["-p".into(), format!("{directory}/grub2"), "-o".into()]);
     command.push(format!("{INSIDE}/core.img"));
-    let module = boot_config::grub_module(boot.format);
-    command.extend(["biosdisk", "part_gpt", module, "search_fs_uuid", "normal"].map(Into::into));
+    command.push("biosdisk".into());
+    command.extend(boot_config::grub_modules(layout, &device, boot).map(Into::into));
+    command.extend(["search_fs_uuid", "normal"].map(Into::into));
     log(&format!("$ {}", command.join(" ")));
     let mut sandbox = Sandbox::new(root, command);
     // The tree was read before.
@@ -103,35 +104,18 @@ pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<
     let text = |s: String| Entry::new(0o644, settings.time, Content::Bytes(s.into_bytes()));
     let config =
         |loader: &str, initrd: &str| boot_config::grub(layout, settings, &kernel, loader, initrd);
-    let modules: Vec<(String, Entry)> = root
-        .entries
-        .iter()
-        .filter_map(|(path, entry)| {
-            let path = std::str::from_utf8(path).ok()?;
-            let name = path.strip_prefix(GRUB_PC)?.strip_prefix('/')?;
-            let wanted = name.ends_with(".mod") || name.ends_with(".lst");
-            (wanted && !name.contains('/'))
-                .then(|| (format!("{GRUB_PC_INSTALLED}/{name}"), entry.clone()))
-        })
-        .collect();
-    if modules.is_empty() {
-        return Err(Error::build(format!("the image has no GRUB modules for BIOS in /{GRUB_PC}"))
-            .hint(
-                "name the package `grub2-pc` (with grub2-pc-modules) in the kickstart's %packages",
-            ));
+    if layout.has_bios() {
+        put_modules(root)?;
+        let mut grub = text(config("linux", "initrd"));
+        grub.mode = 0o600;
+        root.put("boot/grub2/grub.cfg", grub);
     }
-    for (path, entry) in modules {
-        root.put(&path, entry);
-    }
-    let vendors = vendors(root)?;
+    let vendors = if layout.has_uefi() { vendors(root)? } else { Vec::new() };
     put_esp(root, &vendors, settings, &config)?;
     root.put("etc/fstab", text(boot_config::fstab(layout)));
     let arguments = boot_config::arguments(layout, &settings.arguments);
     root.put("etc/default/grub", text(boot_config::default_grub(&arguments, settings.timeout)));
     root.put("etc/sysconfig/kernel", text(boot_config::SYSCONFIG_KERNEL.to_owned()));
-    let mut grub = text(config("linux", "initrd"));
-    grub.mode = 0o600;
-    root.put("boot/grub2/grub.cfg", grub);
     if let Some(password) = &settings.password {
         let secret = Content::Bytes(boot_config::user(password).into_bytes());
         root.put("boot/grub2/user.cfg", Entry::new(0o600, settings.time, secret));
@@ -148,12 +132,35 @@ pub fn install(root: &mut Tree, layout: &Layout, settings: &Settings) -> Result<
     let link =
         |target: String| Entry::new(0o777, settings.time, Content::Symlink(target.into_bytes()));
     let efi = vendors.first().map(|directory| format!("../{ESP}{directory}/grub.cfg"));
-    for (path, target) in
-        [("etc/grub2.cfg", Some("../boot/grub2/grub.cfg".to_owned())), ("etc/grub2-efi.cfg", efi)]
-    {
+    let bios = layout.has_bios().then(|| "../boot/grub2/grub.cfg".to_owned());
+    for (path, target) in [("etc/grub2.cfg", bios), ("etc/grub2-efi.cfg", efi)] {
         if let Some(target) = target.filter(|_| root.get(path).is_none()) {
             root.put(path, link(target));
         }
+    }
+    Ok(())
+}
+
+/// GRUB's modules for BIOS, where GRUB finds them.
+///
+/// # Errors
+/// A build error when there are none.
+fn put_modules(root: &mut Tree) -> Result<()> {
+    let module = |(path, entry): (&Vec<u8>, &Entry)| {
+        let name = std::str::from_utf8(path).ok()?.strip_prefix(GRUB_PC)?.strip_prefix('/')?;
+        let wanted = name.ends_with(".mod") || name.ends_with(".lst");
+        (wanted && !name.contains('/'))
+            .then(|| (format!("{GRUB_PC_INSTALLED}/{name}"), entry.clone()))
+    };
+    let modules: Vec<(String, Entry)> = root.entries.iter().filter_map(module).collect();
+    if modules.is_empty() {
+        let message = format!("the image has no GRUB modules for BIOS in /{GRUB_PC}");
+        return Err(Error::build(message).hint(
+            "name the package `grub2-pc` (with grub2-pc-modules) in the kickstart's %packages",
+        ));
+    }
+    for (path, entry) in modules {
+        root.put(&path, entry);
     }
     Ok(())
 }
@@ -197,8 +204,11 @@ fn put_esp(
     Ok(())
 }
 
-/// Moves `/boot/efi` out of the root tree: the tree of the ESP.
-pub fn take_esp(root: &mut Tree, time: i64) -> Tree {
+/// Moves `/boot/efi` out of the root tree: the tree of the ESP, empty where the disk has none.
+pub fn take_esp(root: &mut Tree, layout: &Layout, time: i64) -> Tree {
+    if !layout.has_uefi() {
+        return Tree::default();
+    }
     let inside: Vec<Vec<u8>> =
         root.entries.keys().filter(|p| p.starts_with(ESP.as_bytes())).cloned().collect();
     let mut esp = Tree::default();

@@ -12,7 +12,14 @@ use std::path::Path;
 /// Reads a shipped profile, with the lab file at `lab` if one is given.
 fn load(profile: &str, lab: Option<&Path>) -> bool {
     // The root directory has no profiles: what is not given is built in.
-    let request = Request { profile, lab, node: None, directory: Path::new("/"), home: None };
+    let request = Request {
+        profile,
+        lab,
+        node: None,
+        ignore_encryption: false,
+        directory: Path::new("/"),
+        home: None,
+    };
     spec::load(&request).is_ok()
 }
 

@@ -32,6 +32,7 @@ fn spec(lab: &Lab, line: &str) -> Spec {
         profile: &profile,
         lab: None,
         node: None,
+        ignore_encryption: false,
         directory: lab.directory(),
         home: Some(lab.directory()),
     };
@@ -197,12 +198,15 @@ const REASONS: &[(&str, Fate, &str)] = &[
     ("bootloader --location=partition", Refused, "an image starts from its own disk"),
     ("bootloader --driveorder=sda,sdb", Translated, "one disk"),
     ("bootloader --boot-drive=sda", Translated, "one disk"),
-    ("part / --size=9999 --ondisk=sda\nbootloader --boot-drive=sdb", Refused, "now sdb"),
+    ("part / --size=9 --ondisk=sda\nbootloader --boot-drive=sdb", Translated, "one disk"),
+    ("part / --size=9 --ondisk=sda\npart /a --size=9 --ondisk=/dev/sdb", Translated, "no sdb"),
     ("bootloader --md5pass=$1$a$b", Refused, "GRUB 2 knows no MD5"),
     ("bootloader --iscrypted --password=$6$a$b", Refused, "grub2-mkpasswd-pbkdf2"),
     ("bootloader --disabled", Refused, "does not start"),
-    ("clearpart --all --disklabel=msdos", Refused, "takes GPT"),
-    ("clearpart --all --disklabel=gpt", NotApplicable, "new and empty"),
+    ("clearpart --all --disklabel=msdos", Honoured, "label is msdos"),
+    ("clearpart --all --disklabel=gpt", Honoured, "label is gpt"),
+    ("clearpart --all --disklabel=dasd", Refused, "write gpt or msdos"),
+    ("clearpart --all", NotApplicable, "new and empty"),
     ("zerombr", NotApplicable, "new and empty"),
     ("firstboot --enable", Refused, "nobody sits before a node"),
     ("firstboot --reconfig", Refused, "nobody sits before a node"),
@@ -217,7 +221,20 @@ const REASONS: &[(&str, Fate, &str)] = &[
     ("part swap --recommended\npart raid.1 --size=9", Refused, "without RAID"),
     ("part / --size=9 --encrypted", Refused, "passphrase"),
     ("part / --size=9 --fsprofile=x", Refused, "features"),
-    ("logvol / --vgname=v --name=l --size=1 --thin --poolname=p", Refused, "thin"),
+    ("part prepboot --size=8", NotApplicable, "other machines"),
+    ("part /tmp --fstype=tmpfs", Honoured, "in memory"),
+    ("part /run --fstype=tmpfs", Refused, "belongs to the root filesystem"),
+    ("part / --fstype=ext3 --size=1 --grow", Honoured, "is created"),
+    ("part / --fstype=ext2 --size=9 --active", Translated, "on a GPT disk"),
+    ("autopart --type=thinp", Translated, "are linear"),
+    ("autopart --type=btrfs", Refused, "write --type=lvm"),
+    (
+        "part pv.1 --size=9\nvolgroup v pv.1\n\
+             logvol / --vgname=v --name=l --size=1 --thin --poolname=p",
+        Translated,
+        "created linear",
+    ),
+    ("logvol none --vgname=v --name=p --size=1 --thinpool", Translated, "linear ones"),
     ("network --device=eth1 --bindto=mac", Refused, "hardware address"),
     ("network --device=eth1 --dhcpclass=x", Refused, "dhclient.conf"),
     ("network --device=wlan0 --essid=x", Refused, "wireless"),
@@ -262,7 +279,7 @@ fn what_is_reported_of_a_line_is_true_of_it() {
         ("timezone Etc/UTC --ntpservers=a", "lab file's, which have to be these"),
         ("firewall --enabled --remove-service=ssh --port=80", "lets in dhcpv6-client, 80/tcp"),
         ("firewall --enabled --remove-service=ssh,dhcpv6-client", "lets in nothing"),
-        ("bootloader --append=a", "UEFI, with these kernel arguments"),
+        ("bootloader --append=a", "GRUB 2, with these kernel arguments"),
         ("%packages --excludedocs --ignoremissing\n%end", "and reported; without files"),
         ("network --bootproto=dhcp", "the lab's own interface, which has to be as in the lab"),
         ("network --hostname=x", "has to be the lab file's, or a build stops"),
@@ -272,7 +289,7 @@ fn what_is_reported_of_a_line_is_true_of_it() {
         assert_eq!(fate, Honoured, "{line}: {why}");
         assert!(why.contains(words), "{line}: {why}");
     }
-    assert_eq!(alone("bootloader --timeout=1").1, "GRUB 2 for BIOS and for UEFI");
+    assert_eq!(alone("bootloader --timeout=1").1, "GRUB 2");
 }
 
 #[test]
@@ -298,7 +315,14 @@ fn packages_are_those_that_any_node_of_the_role_needs() {
     let needs = |node: Option<&str>| {
         let profile = text(&lab.directory().join("profiles/compute.toml"));
         let (directory, home) = (lab.directory(), Some(lab.directory()));
-        let request = Request { profile: &profile, lab: None, node, directory, home };
+        let request = Request {
+            profile: &profile,
+            lab: None,
+            node,
+            ignore_encryption: false,
+            directory,
+            home,
+        };
         load(&request).unwrap_or_else(|e| panic!("{node:?}: {e}")).needs
     };
     assert!(!needs(None).contains(&"teamd"));

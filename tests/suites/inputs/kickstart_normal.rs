@@ -118,7 +118,8 @@ fn without_lines(kickstart: &Kickstart) -> Kickstart {
     storage.logical_volumes.iter_mut().for_each(|v| v.place = Place::default());
     storage.autopart.iter_mut().for_each(|a| a.place = Place::default());
     storage.reqpart.iter_mut().for_each(|r| r.place = Place::default());
-    storage.boot_drive.iter_mut().for_each(|b| b.0 = Place::default());
+    storage.tmpfs.iter_mut().for_each(|t| t.place = Place::default());
+    storage.encrypted.iter_mut().for_each(|place| *place = Place::default());
     bare.networks.iter_mut().for_each(|n| n.place = Place::default());
     bare.post.iter_mut().for_each(|s| s.place = Place::default());
     bare.timezone.iter_mut().for_each(|t| t.place = Place::default());

@@ -11,3 +11,4 @@ mod parsers;
 mod profile;
 mod profile_cases;
 mod shipped;
+mod storage_cases;

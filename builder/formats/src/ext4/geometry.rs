@@ -1,5 +1,7 @@
 //! Block groups: where superblocks, descriptors, bitmaps and inode tables are.
 
+use super::options::ExtKind;
+
 /// Bytes in a block.
 pub const BLOCK: u64 = 4096;
 /// Blocks in a group, the maximum that one bitmap block can describe.
@@ -8,9 +10,8 @@ pub const GROUP_BLOCKS: u64 = 8 * BLOCK;
 pub const INODE: u64 = 256;
 /// Bytes of filesystem per inode, mke2fs's default.
 const INODE_RATIO: u64 = 16_384;
-/// log2 of the groups whose bitmaps and tables lie together.
+/// log2 of the groups whose bitmaps and tables lie together, in ext4.
 pub const LOG_FLEX: u32 = 4;
-const FLEX: u64 = 1 << LOG_FLEX;
 const DESCRIPTOR: u64 = 32;
 /// Fewest blocks for files that make a last, partial group worth having (mke2fs: 50).
 const LEAST_DATA: u64 = 50;
@@ -30,11 +31,14 @@ pub struct Geometry {
     pub descriptor_blocks: u64,
     /// Blocks after them that are kept for growing.
     pub reserved_blocks: u64,
+    /// Groups whose bitmaps and tables lie together.
+    flex: u64,
 }
 
 impl Geometry {
     /// For a region of `size` bytes. `None` when nothing fits.
-    pub fn new(size: u64) -> Option<Self> {
+    pub fn new(size: u64, kind: ExtKind) -> Option<Self> {
+        let flex = if kind.is_ext4() { 1 << LOG_FLEX } else { 1 };
         let mut blocks = size / BLOCK;
         loop {
             let groups = blocks.div_ceil(GROUP_BLOCKS);
@@ -51,9 +55,10 @@ impl Geometry {
                 table_blocks: inodes_per_group * INODE / BLOCK,
                 descriptor_blocks,
                 reserved_blocks: most.saturating_sub(descriptor_blocks).min(BLOCK / 4),
+                flex,
             };
             let last = groups.checked_sub(1)?;
-            let flex_groups = if last % FLEX == 0 { 1 } else { 0 };
+            let flex_groups = if last % flex == 0 { 1 } else { 0 };
             let overhead = this.super_blocks(last) + flex_groups * (2 + this.table_blocks);
             let size_of_last = blocks - last * GROUP_BLOCKS;
             if size_of_last >= overhead + LEAST_DATA {
@@ -92,8 +97,8 @@ impl Geometry {
     }
 
     fn flex(&self, group: u64) -> (u64, u64, u64) {
-        let first = group / FLEX * FLEX;
-        let count = (self.groups - first).min(FLEX);
+        let first = group / self.flex * self.flex;
+        let count = (self.groups - first).min(self.flex);
         (self.start(first) + self.super_blocks(first), count, group - first)
     }
 

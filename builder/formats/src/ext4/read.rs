@@ -1,4 +1,4 @@
-//! ext2/3/4 filesystems read: extent-mapped files, linear and indexed directories, extended
+//! ext2/3/4 filesystems read: files mapped by extents or blocks, linear and indexed directories, extended
 //! attributes in inodes and blocks. Checksums are not checked. Source: kernel
 //! Documentation/filesystems/ext4.
 

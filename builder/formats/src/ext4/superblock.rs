@@ -3,11 +3,35 @@
 
 use super::geometry::{BLOCK, GROUP_BLOCKS, Geometry, INODE, LOG_FLEX};
 use super::inode::EXTRA_SIZE;
-use super::options::Ext4Options;
+use super::options::{Ext4Options, ExtKind};
 
-const COMPAT: u32 = 0x04 | 0x08 | 0x10 | 0x20; // has_journal ext_attr resize_inode dir_index
-const INCOMPAT: u32 = 0x02 | 0x40 | 0x200; // filetype extents flex_bg
-const RO_COMPAT: u32 = 0x01 | 0x02 | 0x08 | 0x10 | 0x20 | 0x40; // sparse_super large_file huge_file uninit_bg dir_nlink extra_isize
+/// ext_attr resize_inode dir_index; filetype; sparse_super large_file.
+const FEATURES: Features = Features { compat: 0x08 | 0x10 | 0x20, incompat: 0x02, ro_compat: 0x03 };
+const HAS_JOURNAL: u32 = 0x04;
+/// extents flex_bg.
+const EXT4_INCOMPAT: u32 = 0x40 | 0x200;
+/// huge_file uninit_bg dir_nlink extra_isize.
+const EXT4_RO_COMPAT: u32 = 0x08 | 0x10 | 0x20 | 0x40;
+
+struct Features {
+    compat: u32,
+    incompat: u32,
+    ro_compat: u32,
+}
+
+impl Features {
+    fn new(kind: ExtKind) -> Self {
+        let mut features = FEATURES;
+        if kind.has_journal() {
+            features.compat |= HAS_JOURNAL;
+        }
+        if kind.is_ext4() {
+            features.incompat |= EXT4_INCOMPAT;
+            features.ro_compat |= EXT4_RO_COMPAT;
+        }
+        features
+    }
+}
 
 /// The group's inode table and inode bitmap are not initialised.
 pub const INODE_UNINIT: u16 = 1;
@@ -27,9 +51,10 @@ pub fn superblock(
     g: &Geometry,
     o: &Ext4Options,
     totals: &Totals,
-    journal: (&[u8; 60], u64),
+    journal: Option<(&[u8; 60], u64)>,
     group: u64,
 ) -> Vec<u8> {
+    let features = Features::new(o.kind);
     let mut b = vec![0; 1024];
     let mut put = |at: usize, bytes: &[u8]| b[at..at + bytes.len()].copy_from_slice(bytes);
     let mut word = |at: usize, value: u64| put(at, &(value as u32).to_le_bytes());
@@ -47,17 +72,18 @@ pub fn superblock(
     word(64, u64::from(o.time));
     word(76, 1); // dynamic inode sizes
     word(84, 11); // first inode for files
-    word(92, u64::from(COMPAT));
-    word(96, u64::from(INCOMPAT));
-    word(100, u64::from(RO_COMPAT));
-    word(224, 8); // the journal's inode
+    word(92, u64::from(features.compat));
+    word(96, u64::from(features.incompat));
+    word(100, u64::from(features.ro_compat));
     word(256, 0x0c); // user_xattr, acl
     word(264, u64::from(o.time));
     word(352, 1); // directory hashes of signed characters
-    let journal_size = journal.1;
-    // Backup of the journal's inode: its map, then the size's high and low words.
-    word(268 + 60, journal_size >> 32);
-    word(268 + 64, journal_size);
+    if let Some((_, size)) = journal {
+        word(224, 8); // the journal's inode
+        // Backup of the journal's inode: its map, then the size's high and low words.
+        word(268 + 60, size >> 32);
+        word(268 + 64, size);
+    }
     put(54, &0xffffu16.to_le_bytes()); // no maximal mount count
     put(56, &0xef53u16.to_le_bytes());
     put(58, &1u16.to_le_bytes()); // clean
@@ -69,11 +95,15 @@ pub fn superblock(
     put(120, label);
     put(206, &(g.reserved_blocks as u16).to_le_bytes());
     put(236, &o.hash_seed);
-    put(252, &[1, 1]); // half MD4; the journal's inode is backed up
-    put(268, journal.0);
+    put(252, &[1, u8::from(journal.is_some())]); // half MD4; the journal's inode is backed up
+    if let Some((map, _)) = journal {
+        put(268, map);
+    }
     put(348, &EXTRA_SIZE.to_le_bytes());
     put(350, &EXTRA_SIZE.to_le_bytes());
-    put(372, &[LOG_FLEX as u8]);
+    if o.kind.is_ext4() {
+        put(372, &[LOG_FLEX as u8]);
+    }
     b
 }
 
@@ -86,8 +116,8 @@ pub struct GroupCounts {
     pub flags: u16,
 }
 
-/// A group's descriptor with its checksum.
-pub fn descriptor(g: &Geometry, uuid: &[u8; 16], number: u64, group: &GroupCounts) -> [u8; 32] {
+/// A group's descriptor, in ext4 with flags and checksum.
+pub fn descriptor(g: &Geometry, o: &Ext4Options, number: u64, group: &GroupCounts) -> [u8; 32] {
     let mut b = [0; 32];
     let mut put = |at: usize, bytes: &[u8]| b[at..at + bytes.len()].copy_from_slice(bytes);
     put(0, &(g.block_bitmap(number) as u32).to_le_bytes());
@@ -96,9 +126,12 @@ pub fn descriptor(g: &Geometry, uuid: &[u8; 16], number: u64, group: &GroupCount
     put(12, &(group.free_blocks as u16).to_le_bytes());
     put(14, &(group.free_inodes as u16).to_le_bytes());
     put(16, &(group.directories as u16).to_le_bytes());
+    if !o.kind.is_ext4() {
+        return b;
+    }
     put(18, &group.flags.to_le_bytes());
     put(28, &(group.unused_inodes as u16).to_le_bytes());
-    let crc = crc16(crc16(crc16(!0, uuid), &(number as u32).to_le_bytes()), &b[..30]);
+    let crc = crc16(crc16(crc16(!0, &o.uuid), &(number as u32).to_le_bytes()), &b[..30]);
     b[30..].copy_from_slice(&crc.to_le_bytes());
     b
 }

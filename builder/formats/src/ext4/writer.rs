@@ -23,6 +23,8 @@ const LOST_FOUND_BLOCKS: usize = 4;
 /// Type and permissions of the journal and the resize inode.
 const SYSTEM_FILE: u16 = file_type::REGULAR as u16 | 0o600;
 const CHUNK: usize = 1 << 20;
+/// Links that ext2 and ext3 count, without `dir_nlink`.
+const MAX_LINKS: u16 = 32_000;
 
 struct Writer<'a> {
     out: &'a Area<'a>,
@@ -48,7 +50,7 @@ pub fn write(
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<(), Ext4Error> {
     let too_small = || Ext4Error::TooSmall { need: required_size(tree), have: out.size() };
-    let geometry = Geometry::new(out.size()).ok_or_else(too_small)?;
+    let geometry = Geometry::new(out.size(), options.kind).ok_or_else(too_small)?;
     let mut with_lost_found;
     let tree = if tree.get("lost+found").is_some() {
         tree
@@ -71,7 +73,7 @@ pub fn write(
         options,
         written: 0,
     };
-    let journal = writer.journal()?;
+    let journal = if options.kind.has_journal() { Some(writer.journal()?) } else { None };
     writer.resize_inode()?;
     for (path, entry) in &tree.entries {
         if matches!(entry.content, Content::Hardlink(_)) {
@@ -79,7 +81,7 @@ pub fn write(
         }
         writer.entry(path, entry, &names, progress)?;
     }
-    writer.finish(&names, &journal)
+    writer.finish(&names, journal.as_ref())
 }
 
 impl Writer<'_> {
@@ -99,13 +101,16 @@ impl Writer<'_> {
         self.inodes[at..at + bytes.len()].copy_from_slice(bytes);
     }
 
-    /// Maps runs into an inode and writes the extent tree's leaves.
+    /// Maps runs into an inode and writes the blocks that this takes.
     fn map(&mut self, inode: &mut Inode, runs: &[Run]) -> Result<(), Ext4Error> {
         let have = self.out.size();
         let allocator = &mut self.allocator;
-        let leaves = inode
-            .map_runs(runs, || allocator.allocate(1)?.first().map(|run| run.0))
-            .ok_or(Ext4Error::TooSmall { need: have + BLOCK, have })?;
+        let allocate = || allocator.allocate(1)?.first().map(|run| run.0);
+        let leaves = match self.options.kind.is_ext4() {
+            true => inode.map_runs(runs, allocate),
+            false => inode.map_blocks(runs, allocate),
+        };
+        let leaves = leaves.ok_or(Ext4Error::TooSmall { need: have + BLOCK, have })?;
         for (block, bytes) in leaves {
             self.put(block, &bytes)?;
         }
@@ -155,6 +160,11 @@ impl Writer<'_> {
             Inode { links: names.links[&number], size: entry.size(), ..Inode::default() };
         match &entry.content {
             Content::Dir => {
+                if !self.options.kind.is_ext4() && !(2..=MAX_LINKS).contains(&inode.links) {
+                    let path = String::from_utf8_lossy(path).into_owned();
+                    let why = format!("it has more directories than ext3 counts, {MAX_LINKS}");
+                    return Err(Ext4Error::Unsupported { path, why });
+                }
                 let data = self.directory(path, number, names);
                 self.directories
                     [((number - 1) as u64 / self.geometry.inodes_per_group) as usize] += 1;
@@ -280,7 +290,7 @@ impl Writer<'_> {
     }
 
     /// Bitmaps, inode tables, descriptors and superblocks.
-    fn finish(&mut self, names: &Names, journal: &Inode) -> Result<(), Ext4Error> {
+    fn finish(&mut self, names: &Names, journal: Option<&Inode>) -> Result<(), Ext4Error> {
         let g = self.geometry.clone();
         let per_group = g.inodes_per_group;
         let last = u64::from(names.last);
@@ -289,7 +299,7 @@ impl Writer<'_> {
         for group in 0..g.groups {
             let used_inodes = last.saturating_sub(group * per_group).min(per_group);
             let mut flags = INODE_ZEROED;
-            if used_inodes == 0 {
+            if used_inodes == 0 && self.options.kind.is_ext4() {
                 flags |= INODE_UNINIT;
             } else {
                 let mut bitmap = vec![0xff; BLOCK as usize];
@@ -298,8 +308,8 @@ impl Writer<'_> {
                 }
                 self.put(g.inode_bitmap(group), &bitmap)?;
                 let first = (group * per_group * INODE) as usize;
-                let end = first + (used_inodes * INODE) as usize;
-                self.put(g.inode_table(group), &self.inodes[first..end])?;
+                let table = self.inodes.get(first..).unwrap_or_default();
+                self.put(g.inode_table(group), &table[..(used_inodes * INODE) as usize])?;
             }
             match self.allocator.bitmap(group, g.group_size(group)) {
                 Some(bitmap) => self.put(g.block_bitmap(group), &bitmap)?,
@@ -314,19 +324,15 @@ impl Writer<'_> {
             };
             totals.free_blocks += counts.free_blocks;
             totals.free_inodes += counts.free_inodes;
-            descriptors.extend_from_slice(&superblock::descriptor(
-                &g,
-                &self.options.uuid,
-                group,
-                &counts,
-            ));
+            let descriptor = superblock::descriptor(&g, self.options, group, &counts);
+            descriptors.extend_from_slice(&descriptor);
         }
         for group in (0..g.groups).filter(|&group| Geometry::has_super(group)) {
             let bytes = superblock::superblock(
                 &g,
                 self.options,
                 &totals,
-                (&journal.map, journal.size),
+                journal.map(|inode| (&inode.map, inode.size)),
                 group,
             );
             // The first one leaves room for a boot sector.

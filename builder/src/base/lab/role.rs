@@ -11,6 +11,44 @@ pub struct LabMachine {
     pub memory: u64,
     /// Disk size in bytes, whole MiB.
     pub disk: u64,
+    /// What starts it; the kickstart decides where absent.
+    pub boot: Option<BootMode>,
+}
+
+/// The firmware that a disk starts under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BootMode {
+    /// BIOS only.
+    Bios,
+    /// UEFI only.
+    Uefi,
+    /// Either.
+    Both,
+}
+
+impl BootMode {
+    /// Every one, as a profile spells them.
+    pub const NAMES: [(&'static str, Self); 3] =
+        [("bios", Self::Bios), ("uefi", Self::Uefi), ("both", Self::Both)];
+
+    /// Whether BIOS is among it.
+    pub fn has_bios(self) -> bool {
+        self != Self::Uefi
+    }
+
+    /// Whether UEFI is among it.
+    pub fn has_uefi(self) -> bool {
+        self != Self::Bios
+    }
+
+    /// As in a profile.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bios => "bios",
+            Self::Uefi => "uefi",
+            Self::Both => "both",
+        }
+    }
 }
 
 /// Units (without `.service`) and their wanted state.

@@ -1,8 +1,10 @@
 //! What builds left in their output directories: the machines that can be brought up.
 
+use super::options::Firmware;
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::read_regular;
 use crate::base::lab::ImageFormat;
+use crate::layout::Layout;
 use crate::plan;
 use serde::Deserialize;
 use std::fs;
@@ -35,6 +37,26 @@ pub struct Machine {
     pub sha256: String,
     /// The virtual disk's size in bytes.
     pub disk: u64,
+    /// What the disk starts under, the usual one first.
+    pub firmware: Vec<Firmware>,
+}
+
+impl Machine {
+    /// What starts it: what the user asks for, or else the disk's usual firmware.
+    ///
+    /// # Errors
+    /// An input error when the disk does not start under what is asked for.
+    pub fn choose_firmware(&self, asked: Option<Firmware>) -> Result<Firmware> {
+        let usual = self.firmware.first().copied().unwrap_or(Firmware::Bios);
+        let firmware = asked.unwrap_or(usual);
+        if self.firmware.contains(&firmware) {
+            return Ok(firmware);
+        }
+        let message = format!("the image of {} has no boot loader for {firmware:?}", self.name);
+        Err(Error::input(message).hint(
+            "leave --firmware out, or build it for both: `boot` in [machine] of the role's profile",
+        ))
+    }
 }
 
 /// The part of `manifest.json` that is needed here.
@@ -49,13 +71,8 @@ struct Plan {
     profile: String,
     lab: plan::Lab,
     machine: plan::Machine,
-    disk: Disk,
+    disk: Layout,
     nodes: Vec<plan::PlanNode>,
-}
-
-#[derive(Deserialize)]
-struct Disk {
-    size: u64,
 }
 
 #[derive(Deserialize)]
@@ -162,9 +179,15 @@ fn of_manifest(manifest: &Manifest, directory: &Path) -> Result<Vec<Machine>> {
             format,
             sha256,
             disk: plan.disk.size,
+            firmware: firmware(&plan.disk),
         })
     };
     plan.nodes.iter().map(machine).collect()
+}
+
+fn firmware(disk: &Layout) -> Vec<Firmware> {
+    let known = [(disk.has_bios(), Firmware::Bios), (disk.has_uefi(), Firmware::Uefi)];
+    known.into_iter().filter_map(|(has, firmware)| has.then_some(firmware)).collect()
 }
 
 /// The machines called `names`, all of them when no name is given.

@@ -17,8 +17,8 @@ pub struct Up {
     pub backend: Backend,
     /// How processors are run.
     pub accelerator: Accelerator,
-    /// What starts the boot loader.
-    pub firmware: Firmware,
+    /// What starts the boot loader; the disk's usual one if absent.
+    pub firmware: Option<Firmware>,
     /// How long firstboot may take.
     pub timeout: Duration,
 }

@@ -210,6 +210,7 @@ impl Runner<'_> {
     }
 
     fn machine(&self, machine: &Machine, held: &mut Held) -> Result<()> {
+        let firmware = machine.choose_firmware(self.options.firmware)?;
         let directory = held.directory.node(&machine.name);
         let what = || format!("cannot use {}", directory.display());
         if !held.state.nodes.contains_key(&machine.name) {
@@ -230,7 +231,7 @@ impl Runner<'_> {
                 directory: &directory,
                 emulated: self.accelerator == TCG,
                 memory: memory(self.options, machine),
-                firmware: self.options.firmware,
+                firmware,
             })?),
             None => handle::Machine::Qemu(qemu::start(&qemu::Start {
                 qemu: &self.qemu,
@@ -239,7 +240,7 @@ impl Runner<'_> {
                 keeper: held.state.network.as_ref().and_then(handle::Network::keeper),
                 accelerator: self.accelerator,
                 memory: memory(self.options, machine),
-                firmware: self.options.firmware,
+                firmware,
             })?),
         };
         let node = VmNode {

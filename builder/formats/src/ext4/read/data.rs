@@ -1,6 +1,6 @@
-//! A file's data by its extent tree.
+//! A file's data, by its extent tree or its map of blocks.
 
-use super::{EXTENTS, Ext4Reader, Inode, Result, damaged};
+use super::{EXTENTS, Ext4Reader, Inode, ReadError, Result, damaged};
 use crate::bytes::{le16, le32};
 use std::io;
 
@@ -17,6 +17,20 @@ struct Extent {
     logical: u64,
     length: u64,
     start: Option<u64>,
+}
+
+/// Slots of an inode that lead to data directly.
+const DIRECT: usize = 12;
+
+/// What of a map of blocks has been read.
+struct BlockMap {
+    extents: Vec<Extent>,
+    /// The next block of the file.
+    logical: u64,
+    /// Where the file ends, in blocks.
+    end: u64,
+    /// Blocks that may still be read.
+    left: u64,
 }
 
 impl Ext4Reader<'_> {
@@ -66,11 +80,58 @@ impl Ext4Reader<'_> {
             if file.map.iter().all(|&b| b == 0) {
                 return Ok(Vec::new());
             }
-            return damaged(format!("inode {}: it is mapped without extents", file.number));
+            return self.mapped_blocks(file);
         }
         let mut extents: Vec<Extent> = Vec::new();
         self.extents_in(file.number, &file.map, MAX_LEVELS, &mut extents)?;
         Ok(extents)
+    }
+
+    /// The runs of a file that is mapped block by block.
+    fn mapped_blocks(&self, file: &Inode) -> Result<Vec<Extent>> {
+        let mut map = BlockMap {
+            extents: Vec::new(),
+            logical: 0,
+            end: file.size.div_ceil(self.block),
+            left: self.from.size() / self.block,
+        };
+        for (slot, number) in file.map.chunks_exact(4).enumerate() {
+            let level = (slot + 1).saturating_sub(DIRECT) as u32;
+            self.blocks_below(le32(number, 0).into(), level, &mut map)?;
+        }
+        Ok(map.extents)
+    }
+
+    fn blocks_below(&self, number: u64, level: u32, map: &mut BlockMap) -> Result<()> {
+        if map.logical >= map.end {
+            return Ok(());
+        }
+        if number == 0 {
+            map.logical = map.logical.saturating_add((self.block / 4).saturating_pow(level));
+            return Ok(());
+        }
+        // No file has more blocks than the filesystem, whatever its map says.
+        map.left = map
+            .left
+            .checked_sub(1)
+            .ok_or_else(|| ReadError::Damaged("a file's map of blocks is endless".into()))?;
+        if level > 0 {
+            for below in self.block_at(number)?.chunks_exact(4) {
+                self.blocks_below(le32(below, 0).into(), level - 1, map)?;
+            }
+            return Ok(());
+        }
+        match map.extents.last_mut() {
+            Some(last)
+                if last.logical + last.length == map.logical
+                    && last.start.is_some_and(|start| start + last.length == number) =>
+            {
+                last.length += 1;
+            }
+            _ => map.extents.push(Extent { logical: map.logical, length: 1, start: Some(number) }),
+        }
+        map.logical += 1;
+        Ok(())
     }
 
     fn extents_in(

@@ -70,7 +70,13 @@ fn read_all(image: &Path) -> BTreeMap<Vec<u8>, (Inode, Vec<u8>)> {
 #[test]
 fn what_mke2fs_wrote_is_read() {
     let dir = sample();
-    for options in [&[][..], &["-b", "1024", "-O", "^64bit,^metadata_csum"], &["-I", "128"]] {
+    for options in [
+        &[][..],
+        &["-b", "1024", "-O", "^64bit,^metadata_csum"],
+        &["-I", "128"],
+        &["-t", "ext3"],
+        &["-t", "ext2", "-b", "1024"],
+    ] {
         let image = made(dir.path(), options);
         let found = read_all(image.path());
         // Files, directories, lost+found.
@@ -93,7 +99,7 @@ fn what_mke2fs_wrote_is_read() {
 
 #[test]
 fn what_our_writer_wrote_is_read() {
-    use crate::ext4::{Ext4Options, write};
+    use crate::ext4::{Ext4Options, ExtKind, write};
     use crate::tree::{Content, Entry, Tree};
     let mut tree = Tree::default();
     let acl = {
@@ -120,6 +126,7 @@ fn what_our_writer_wrote_is_read() {
     let image = tempfile::NamedTempFile::new().unwrap();
     image.as_file().set_len(64 << 20).unwrap();
     let options = Ext4Options {
+        kind: ExtKind::Ext4,
         uuid: [0x42; 16],
         hash_seed: [0x17; 16],
         label: "root".into(),

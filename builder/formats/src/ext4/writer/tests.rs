@@ -1,4 +1,5 @@
 use super::*;
+use crate::ext4::ExtKind;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
@@ -7,6 +8,7 @@ const MIB: u64 = 1 << 20;
 
 fn options() -> Ext4Options {
     Ext4Options {
+        kind: ExtKind::Ext4,
         uuid: [0x42; 16],
         hash_seed: [0x17; 16],
         label: "root".into(),
@@ -30,10 +32,14 @@ fn debugfs(image: &Path, request: &str) -> String {
 
 /// Writes `tree` and lets e2fsck judge it.
 fn checked(size: u64, offset: u64, tree: &Tree) -> tempfile::NamedTempFile {
+    checked_kind(ExtKind::Ext4, size, offset, tree)
+}
+
+fn checked_kind(kind: ExtKind, size: u64, offset: u64, tree: &Tree) -> tempfile::NamedTempFile {
     let image = tempfile::NamedTempFile::new().unwrap();
     image.as_file().set_len(offset + size).unwrap();
     let area = Area::new(image.as_file(), [(offset, size)]);
-    write(&area, &options(), tree, &mut |_| true).unwrap();
+    write(&area, &Ext4Options { kind, ..options() }, tree, &mut |_| true).unwrap();
     if offset == 0 {
         tool("e2fsck", &["-fn"], image.path());
     }
@@ -248,4 +254,52 @@ fn what_does_not_fit_is_refused() {
     image.as_file().set_len(64 * MIB).unwrap();
     let area = Area::new(image.as_file(), [(0, 64 * MIB)]);
     assert!(matches!(write(&area, &options(), &sample(), &mut |_| false), Err(Ext4Error::Stopped)));
+}
+
+/// What mke2fs 1.42.9 gives ext2 and ext3, and files of every depth of the map of blocks.
+#[test]
+fn ext2_and_ext3_have_their_own_features() {
+    let mut tree = sample();
+    let numbers = |count: u32| file(&(0..count).flat_map(u32::to_le_bytes).collect::<Vec<u8>>());
+    tree.put("direct", numbers(12 * 1024));
+    tree.put("single", numbers(13 * 1024));
+    tree.put("double", numbers((12 + 1024 + 1500) * 1024));
+    for (kind, features, journal) in [
+        (ExtKind::Ext2, "ext_attr resize_inode dir_index filetype sparse_super large_file", false),
+        (
+            ExtKind::Ext3,
+            "has_journal ext_attr resize_inode dir_index filetype sparse_super large_file",
+            true,
+        ),
+    ] {
+        for size in [64 * MIB, 129 * MIB, 128 * MIB + 40 * 4096, 3000 * MIB + 777, 10 << 30] {
+            let image = checked_kind(kind, size, 0, &tree);
+            let about = tool("dumpe2fs", &["-h"], image.path());
+            let line = |name: &str| {
+                let found = about.lines().find_map(|l| l.strip_prefix(name));
+                found.map(|l| l.trim().to_owned())
+            };
+            assert_eq!(line("Filesystem features:").as_deref(), Some(features), "{about}");
+            assert_eq!(line("Journal inode:").is_some(), journal, "{about}");
+            assert_eq!(line("Required extra isize:").as_deref(), Some("28"), "{about}");
+            assert_eq!(line("Flex block group size:"), None, "{about}");
+        }
+        let image = checked_kind(kind, 256 * MIB, 0, &tree);
+        let plain = crate::read_at::Plain::new(image.reopen().unwrap()).unwrap();
+        let reader = crate::ext4::Ext4Reader::open(&plain).unwrap();
+        for name in ["direct", "single", "double", "usr/bin/tool", "zeros"] {
+            let inode = reader.find(name.as_bytes()).unwrap().unwrap();
+            let mut read = Vec::new();
+            let mut take = |bytes: &[u8]| {
+                read.extend_from_slice(bytes);
+                Ok(())
+            };
+            reader.read(&inode, &mut take).unwrap();
+            let Content::Bytes(bytes) = &tree.get(name).unwrap().content else { panic!("{name}") };
+            assert!(read == *bytes, "{name} by our reader");
+            let dumped = tempfile::NamedTempFile::new().unwrap();
+            debugfs(image.path(), &format!("dump /{name} {}", dumped.path().display()));
+            assert!(std::fs::read(dumped.path()).unwrap() == *bytes, "{name} by debugfs");
+        }
+    }
 }
