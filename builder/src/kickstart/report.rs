@@ -14,6 +14,8 @@ pub enum Fate {
     Translated,
     /// It concerns the installer's own run only.
     NotApplicable,
+    /// The image lacks it, and the user should know.
+    LeftOut,
     /// The image would differ; it is not built.
     Refused,
 }
@@ -25,6 +27,7 @@ impl Fate {
             Self::Honoured => "honoured",
             Self::Translated => "translated",
             Self::NotApplicable => "not applicable",
+            Self::LeftOut => "left out",
             Self::Refused => "refused",
         }
     }

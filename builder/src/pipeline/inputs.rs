@@ -83,6 +83,7 @@ fn spec(select: &Select) -> Result<Spec> {
         profile: &select.profile,
         lab: select.lab.as_deref(),
         node: select.node.as_deref(),
+        includes: &select.includes,
         directory: &select.directory,
         home: home.as_deref(),
     })?)
@@ -113,6 +114,11 @@ fn whereabouts(select: &Select, spec: &Spec) -> Sources {
         profile: path(spec.inputs.get(1))
             .map_or_else(|| select.profile.clone(), |p| p.to_string_lossy().into_owned()),
         lab: path(spec.inputs.first()),
+        includes: select
+            .includes
+            .iter()
+            .map(|(name, file)| (name.clone(), select.directory.join(file)))
+            .collect(),
         media: select.media.iter().map(medium).collect(),
         releasever: select.releasever.clone(),
     }
@@ -150,6 +156,7 @@ fn scripts(spec: &Spec) -> Vec<(Script, String)> {
             origin: format!("{}:{}{authconfig}", s.place.file, s.place.line),
             interpreter: s.interpreter.clone(),
             error_on_fail: s.error_on_fail,
+            nochroot: s.nochroot,
             log: s.log.clone(),
             sha256: hex::encode(Sha256::digest(&s.body)),
         };

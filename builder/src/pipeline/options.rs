@@ -16,6 +16,8 @@ pub struct Select {
     pub lab: Option<PathBuf>,
     /// One node only.
     pub node: Option<String>,
+    /// Paths as `%include` writes them, and the files that they stand for.
+    pub includes: Vec<(String, PathBuf)>,
     /// Media in the user's words; empty for the lab file's sources.
     pub media: Vec<String>,
     /// Formats in place of the profile's.
@@ -56,6 +58,7 @@ impl Select {
             profile: plan.sources.profile.clone(),
             lab: plan.sources.lab.clone(),
             node: None,
+            includes: plan.sources.includes.clone(),
             media: plan.sources.media.clone(),
             formats: Vec::new(),
             gpgkeys: Vec::new(),

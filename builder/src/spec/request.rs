@@ -1,6 +1,6 @@
 //! What is to be loaded.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +13,8 @@ pub struct Request<'a> {
     pub lab: Option<&'a Path>,
     /// `--node`: one node of the role in place of all.
     pub node: Option<&'a str>,
+    /// `--include`: paths as `%include` writes them, and the files that they stand for.
+    pub includes: &'a [(String, PathBuf)],
     /// The working directory.
     pub directory: &'a Path,
     /// The user's home, for `~`.
