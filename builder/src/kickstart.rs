@@ -6,14 +6,17 @@
 //! reason, and one that would change the installed system is refused.
 
 mod accounts;
+mod addon;
 mod bootloader;
 mod commands;
 mod dialect;
 mod document;
+mod first_start;
 mod include;
 mod interface;
 mod lexer;
 mod loader;
+mod merging;
 mod model;
 mod network;
 mod options;
@@ -30,17 +33,19 @@ mod source_map;
 mod state;
 mod system;
 mod write;
+mod zones;
 
 pub use document::Document;
 pub use include::{SourceText, expand_includes};
 pub use interface::{InterfaceKind, Ipv6, NetworkCommand};
 pub use loader::LoaderPassword;
 pub use model::{
-    Bootloader, Firewall, Kickstart, Login, NewGroup, Repo, Script, Selinux, Timezone, User,
+    Bootloader, Display, Firewall, InitialSetup, Kdump, Kickstart, Login, NewGroup, Repo, Script,
+    Selinux, SshKey, Timezone, User,
 };
 pub use parse::parse;
 pub use password::PasswordHash;
-pub use render::{TemplateFacts, is_template, render};
+pub use render::{TemplateFacts, is_template, render, warn_of_braces};
 pub use report::{Fate, Line};
 pub use selection::{Members, PackageGroup, Packages};
 pub use source_map::SourceMap;

@@ -9,6 +9,7 @@ mod inputs;
 mod installed;
 mod keys;
 mod log;
+mod names;
 mod options;
 mod outputs;
 mod overlay;

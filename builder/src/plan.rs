@@ -100,7 +100,10 @@ pub struct Script {
     pub interpreter: String,
     /// Whether its failure fails the build.
     pub error_on_fail: bool,
-    /// A file on the target that receives its output.
+    /// Whether it runs outside the tree.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nochroot: bool,
+    /// A file that receives its output, where it runs.
     pub log: Option<String>,
     /// SHA-256 of its text, which may hold secrets and is not part of the plan.
     pub sha256: String,
@@ -123,6 +126,9 @@ pub struct Sources {
     pub profile: String,
     /// The lab file, unless it is built in.
     pub lab: Option<PathBuf>,
+    /// Paths as `%include` writes them, and the files that they stood for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub includes: Vec<(String, PathBuf)>,
     /// Media in the user's words, paths made absolute; empty for the lab file's own sources.
     pub media: Vec<String>,
     /// What `$releasever` stood for in `.repo` files, where the user said.
@@ -168,6 +174,9 @@ pub struct Plan {
     pub disable: Vec<String>,
     /// The default target.
     pub target: String,
+    /// Whether Initial Setup runs, where it is installed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub initial_setup: bool,
     /// `%post` scripts.
     pub scripts: Vec<Script>,
     /// Kernel arguments.
@@ -292,8 +301,8 @@ impl Plan {
     /// The key of the tree that this plan installs: the digest of everything that goes
     /// into it, and of nothing that differs between nodes of the role.
     pub fn tree_digest(&self) -> String {
-        let Self { packages, left_out, enable, disable, target, .. } = self;
-        tree_digest(packages, left_out, enable, disable, target)
+        let Self { packages, left_out, enable, disable, target, initial_setup, .. } = self;
+        tree_digest(packages, left_out, (enable, disable), target, *initial_setup)
     }
 }
 
@@ -302,11 +311,16 @@ impl Plan {
 pub fn tree_digest(
     packages: &[PlanPackage],
     left_out: &LeftOut,
-    enable: &[String],
-    disable: &[String],
+    (enable, disable): (&[String], &[String]),
     target: &str,
+    initial_setup: bool,
 ) -> String {
     let digests: Vec<&str> = packages.iter().map(|p| p.checksum.hex()).collect();
+    let enable: Vec<&str> = enable
+        .iter()
+        .map(String::as_str)
+        .chain(initial_setup.then_some("initial-setup where installed"))
+        .collect();
     let catalog = contract::assets::CATALOG;
     digest(&(TREE_FORMAT, digests, left_out, enable, disable, target, catalog))
 }

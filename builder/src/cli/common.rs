@@ -123,6 +123,8 @@ pub struct SelectArguments {
     #[arg(long, value_name = "REPOSITORY")]
     no_gpgcheck: Vec<String>,
     #[command(flatten)]
+    includes: IncludeArguments,
+    #[command(flatten)]
     pub common: Common,
 }
 
@@ -138,6 +140,9 @@ impl SelectArguments {
         select.ignore_encryption |= self.ignore_encryption;
         if !self.media.is_empty() {
             select.media = self.media;
+        }
+        if !self.includes.includes.is_empty() {
+            select.includes = self.includes.includes;
         }
         select.gpgkeys = self.gpgkey;
         select.no_gpgcheck = self.no_gpgcheck;
@@ -163,6 +168,7 @@ impl SelectArguments {
             lab: self.lab,
             node: self.node,
             ignore_encryption: self.ignore_encryption,
+            includes: self.includes.includes,
             media: self.media,
             formats: self.format,
             gpgkeys: self.gpgkey,
@@ -195,6 +201,29 @@ pub fn duration(text: &str) -> Result<Duration, Malformed> {
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| wrong().into())
 }
 
+/// Files for `%include` lines.
+#[derive(Args)]
+pub struct IncludeArguments {
+    /// The file that a `%include NAME` of the kickstart means, where NAME is a path that only an
+    /// installer has. May be repeated.
+    #[arg(long = "include", value_name = "NAME=FILE", value_parser = include)]
+    pub includes: Vec<(String, PathBuf)>,
+}
+
+/// NAME=FILE; the name has no `=`, unless it is an address.
+fn include(text: &str) -> Result<(String, PathBuf), Malformed> {
+    let parts = match text.contains("://") {
+        true => text.rsplit_once('='),
+        false => text.split_once('='),
+    };
+    match parts {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+            Ok((name.to_owned(), PathBuf::from(file)))
+        }
+        _ => Err(format!("`{text}` is not NAME=FILE, as in /tmp/part-include=disk.ks").into()),
+    }
+}
+
 /// A profile without media.
 #[derive(Args)]
 pub struct SpecArguments {
@@ -210,6 +239,8 @@ pub struct SpecArguments {
     /// Create without encryption what the kickstart wants encrypted.
     #[arg(long)]
     ignore_encryption: bool,
+    #[command(flatten)]
+    pub includes: IncludeArguments,
 }
 
 impl SpecArguments {
@@ -226,6 +257,7 @@ impl SpecArguments {
             lab: self.lab.as_deref(),
             node: self.node.as_deref(),
             ignore_encryption: self.ignore_encryption,
+            includes: &self.includes.includes,
             directory,
             home: home.as_deref(),
         })

@@ -1,6 +1,6 @@
 //! `imgbuild kickstart`.
 
-use super::common::{SpecArguments, print, working_directory};
+use super::common::{IncludeArguments, SpecArguments, print, working_directory};
 use crate::base::error::{Error, Result};
 use crate::spec;
 use clap::{Args, Subcommand};
@@ -20,6 +20,8 @@ enum KickstartCommand {
         /// The kickstart.
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        #[command(flatten)]
+        includes: IncludeArguments,
     },
     /// Prints the kickstart of a node, filled in and with the files that it includes.
     /// Password hashes are in it as they are in the kickstart.
@@ -29,14 +31,16 @@ enum KickstartCommand {
 pub fn run(a: KickstartArguments) -> Result<()> {
     let directory = working_directory()?;
     match a.command {
-        KickstartCommand::Normalize { file } => {
-            let read = spec::load_kickstart(&file, &directory)?;
-            if read.sample {
-                let message = format!("{} has names in double braces", file.display());
-                return Err(Error::input(message)
-                    .hint("fill them in first: imgbuild kickstart render --profile P --node N"));
-            }
-            print(&read.kickstart.normalized())
+        KickstartCommand::Normalize { file, includes } => {
+            let read = spec::load_kickstart(&file, &directory, &includes.includes)?;
+            let heading = match read.sample {
+                true => {
+                    "# Names in double braces are filled in with the facts of a sample node; for a \
+                     node of the lab:\n# imgbuild kickstart render --profile P --node N\n"
+                }
+                false => "",
+            };
+            print(&format!("{heading}{}", read.kickstart.normalized()))
         }
         KickstartCommand::Render(spec) => {
             let spec = spec.load(&directory)?;

@@ -9,9 +9,8 @@ use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
 
-/// Checks a kickstart, or a profile with its lab file and kickstart. A line that an image
-/// cannot have is not an error of a kickstart by itself: --report shows it, and a build stops
-/// at it.
+/// Checks a kickstart, or a profile with its lab file and kickstart. What an image cannot have
+/// is not an error of a kickstart by itself: it is listed, and a build stops at it.
 #[derive(Args)]
 pub struct ValidateArguments {
     /// A kickstart by itself, in the RHEL 7 dialect.
@@ -69,7 +68,7 @@ pub fn run(a: ValidateArguments) -> Result<()> {
     let directory = super::common::working_directory()?;
     let (name, checked): (String, Checked) = match &a.kickstart {
         Some(path) => {
-            let read = spec::load_kickstart(path, &directory);
+            let read = spec::load_kickstart(path, &directory, &a.spec.includes.includes);
             (path.display().to_string(), read.map(|a| (a.kickstart.warnings, a.kickstart.report)))
         }
         None => {
@@ -96,26 +95,30 @@ pub fn run(a: ValidateArguments) -> Result<()> {
             .map_err(|e| Error::build(format!("the result cannot be written as JSON: {e}")))?;
         print(&format!("{text}\n"))?;
     } else if ok {
-        print(&text(&name, &warnings, a.report.then_some(&report[..])))?;
+        print(&text(&name, &warnings, &report, a.report))?;
     }
     if ok { Ok(()) } else { Err(errors.into()) }
 }
 
-/// The result for people.
-fn text(name: &str, warnings: &[Diagnostic], report: Option<&[Line]>) -> String {
+/// The result for people: the whole report, or what stops a build.
+fn text(name: &str, warnings: &[Diagnostic], report: &[Line], whole: bool) -> String {
     let mut text = String::new();
-    for line in report.unwrap_or_default() {
+    for line in report.iter().filter(|l| whole || l.fate == Fate::Refused) {
         let Line { place, command, fate, why } = line;
-        let (file, line, fate) = (&place.file, place.line, fate.as_str());
-        text.push_str(&format!("{file}:{line}: {command}: {fate}: {why}\n"));
+        // What no line asks for has none.
+        let place = match place.line {
+            0 => place.file.clone(),
+            line => format!("{}:{line}", place.file),
+        };
+        text.push_str(&format!("{place}: {command}: {}: {why}\n", fate.as_str()));
     }
     for warning in warnings {
         text.push_str(&format!("warning: {warning}\n"));
     }
-    let refused = report.unwrap_or_default().iter().filter(|l| l.fate == Fate::Refused).count();
-    match refused {
-        0 => text.push_str(&format!("{name}: ok\n")),
-        n => text.push_str(&format!("{name}: ok as a kickstart; {n} of its lines stop a build\n")),
+    let stops = report.iter().filter(|l| l.fate == Fate::Refused).count();
+    text + &match stops {
+        0 => format!("{name}: ok\n"),
+        1 => format!("{name}: valid kickstart; 1 line stops a build\n"),
+        n => format!("{name}: valid kickstart; {n} lines stop a build\n"),
     }
-    text
 }

@@ -6,25 +6,24 @@ use super::report::Fate;
 use super::sections::KickstartItem;
 use super::state::State;
 
-/// Options of `bootloader` that mean other boot loaders or none.
-const REFUSED: [(&str, &str); 5] = [
-    ("--md5pass", "GRUB 2 knows no MD5 passwords: write --iscrypted --password=grub.pbkdf2..."),
-    ("--extlinux", "the boot loader is GRUB 2"),
-    ("--disabled", "an image without a boot loader does not start"),
-    ("--nombr", "an image without a boot loader does not start"),
-    ("--default", "which kernel starts is GRUB's rule: the newest"),
+/// Options of `bootloader` that mean other boot loaders or none, and what an image has.
+const TRANSLATED: [(&str, &str); 8] = [
+    ("--extlinux", "--extlinux: it is GRUB 2 all the same"),
+    ("--disabled", "--disabled: it is installed all the same, as an image starts by it"),
+    ("--nombr", "--nombr: it is installed all the same, as an image starts by it"),
+    ("--default", "--default: GRUB starts the newest kernel"),
+    ("--upgrade", "--upgrade means nothing in a new image"),
+    ("--driveorder", "--driveorder means nothing on a new image's one disk"),
+    ("--boot-drive", "--boot-drive means nothing on a new image's one disk"),
+    ("--leavebootorder", "--leavebootorder means nothing in an image"),
 ];
 
 /// `bootloader`.
 pub fn bootloader(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
-    if let Some((option, why)) = REFUSED.into_iter().find(|(option, _)| parsed.has(option)) {
-        return state.report(item, Fate::Refused, format!("{option}: {why}"));
-    }
-    if let Some(value) = parsed.get("--location")
-        && let location @ ("none" | "partition") = value.text
-    {
-        let why = format!("--location={location}: an image starts from its own disk: write mbr");
-        return state.refuse(item, value.word.column, why);
+    if parsed.has("--md5pass") {
+        let why = "--md5pass: GRUB 2 knows no MD5 passwords: write --iscrypted \
+                   --password=grub.pbkdf2...";
+        return state.report(item, Fate::Refused, why);
     }
     let Ok(password) = read_password(state, item, parsed) else { return };
     let loader = &mut state.kickstart.bootloader;
@@ -45,14 +44,24 @@ pub fn bootloader(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Pars
     if state.kickstart.bootloader.password.is_some() {
         why += "; entries start without the password, root's, and change only with it";
     }
-    let drives = ["--driveorder", "--boot-drive", "--leavebootorder", "--upgrade"];
-    match drives.into_iter().find(|o| parsed.has(o)) {
-        Some(option) => {
-            let why = format!("{why}; {option} means nothing on a new image's one disk");
-            state.report(item, Fate::Translated, why);
-        }
-        None => state.report(item, Fate::Honoured, why),
+    let translated = find_translated(parsed);
+    let fate = if translated.is_empty() { Fate::Honoured } else { Fate::Translated };
+    for reason in translated {
+        why = format!("{why}; {reason}");
     }
+    state.report(item, fate, why);
+}
+
+/// What an image has in the place of what the line asks for.
+fn find_translated(parsed: &Parsed<'_>) -> Vec<String> {
+    let given = TRANSLATED.into_iter().filter(|(option, _)| parsed.has(option));
+    let mut reasons: Vec<String> = given.map(|(_, why)| why.to_owned()).collect();
+    if let Some(location @ ("none" | "partition")) = parsed.get("--location").map(|v| v.text) {
+        reasons.push(format!(
+            "--location={location}: it is in the disk's first sector, where an image starts"
+        ));
+    }
+    reasons
 }
 
 /// `--password`; an error is in the report already.

@@ -1,11 +1,12 @@
 //! What each command that an image honours means.
 
-use super::model::Script;
+use super::model::{Script, SshKey};
 use super::options::Parsed;
 use super::report::Fate;
 use super::sections::KickstartItem;
 use super::state::State;
-use super::{accounts, bootloader, network, partitions, system};
+use super::{accounts, addon, bootloader, first_start, network, partitions, system};
+use contract::node_files;
 
 /// Takes a command or section into the kickstart and reports what becomes of it.
 pub fn apply(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
@@ -16,7 +17,7 @@ pub fn apply(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_
         "clearpart" => partitions::clearpart(state, item, parsed),
         "eula" => state.report(item, Fate::NotApplicable, "nothing asks for the licence on a node"),
         "firewall" => system::firewall(state, item, parsed),
-        "firstboot" => firstboot(state, item, parsed),
+        "firstboot" => first_start::firstboot(state, item, parsed),
         "group" => accounts::group(state, item, parsed),
         "install" => {
             state.report(item, Fate::Honoured, "an image is always a new installation");
@@ -31,11 +32,13 @@ pub fn apply(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_
         "rootpw" => accounts::rootpw(state, item, parsed),
         "selinux" => system::selinux(state, item, parsed),
         "services" => system::services(state, item, parsed),
-        "skipx" => state.report(item, Fate::Honoured, "nodes start without a graphical login"),
+        "skipx" => first_start::skipx(state, item),
+        "sshkey" => sshkey(state, item, parsed),
         "timezone" => system::timezone(state, item, parsed),
         "user" => accounts::user(state, item, parsed),
         "volgroup" => partitions::volgroup(state, item, parsed),
-        "%addon" => addon(state, item),
+        "xconfig" => first_start::xconfig(state, item, parsed),
+        "%addon" => addon::addon(state, item),
         "%post" => post(state, item, parsed),
         // The dialect's table and this list are compared by a test.
         other => {
@@ -44,36 +47,25 @@ pub fn apply(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_
     }
 }
 
-fn firstboot(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
-    if parsed.has("--enabled") || parsed.has("--reconfig") {
-        let why = "nobody sits before a node to answer Initial Setup: write firstboot --disable";
-        return state.report(item, Fate::Refused, why);
-    }
-    let why = "Initial Setup does not run (it is not imgbuild's firstboot service)";
+fn sshkey(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
+    let Some(word) = parsed.arguments.first() else { return };
+    let (user, key) = (parsed.text("--username").unwrap_or_default(), word.text.trim());
+    let place = state.place_of(item);
+    let why = format!("the key is in authorized_keys of {user}");
+    state.kickstart.ssh_keys.push(SshKey { place, user, key: key.to_owned() });
     state.report(item, Fate::Honoured, why);
-}
-
-fn addon(state: &mut State<'_>, item: &KickstartItem<'_>) {
-    let words: Vec<&str> = item.words.iter().skip(1).map(|w| w.text.as_str()).collect();
-    if words.contains(&"--disable") || words.contains(&"--disabled") {
-        let why = "an add-on that is off changes nothing";
-        return state.report(item, Fate::NotApplicable, why);
-    }
-    let name = words.first().copied().unwrap_or("without a name");
-    if name == "com_redhat_kdump" {
-        let why = "this add-on runs in Anaconda only: for kdump write crashkernel=auto to \
-                   bootloader --append, kexec-tools to %packages and kdump to services --enabled";
-        return state.report(item, Fate::Refused, why);
-    }
-    let why =
-        format!("the add-on {name} runs in Anaconda only: do its work in %packages and %post");
-    state.report(item, Fate::Refused, why);
 }
 
 /// What becomes of a %post.
 const POST: &str = "runs inside the image while it is built, once for all nodes of a role, without \
                     network and running services. Host name and ifcfg files are written for \
                     each node after it: it does not see them, where Anaconda's would";
+
+/// What becomes of a %post --nochroot.
+const OUTSIDE: &str = "runs while the image is built, with the installed tree at /mnt/sysimage and \
+                       the first local medium at /run/install/repo, once for all nodes of a role, \
+                       without network and devices; what %pre left in /tmp is not there. Host name \
+                       and ifcfg files are written for each node after it";
 
 /// The first word of a script's line by which it asks for, or changes, what differs between
 /// nodes.
@@ -84,20 +76,44 @@ fn find_node_word(line: &str) -> Option<&'static str> {
     WORDS.into_iter().find(|word| !text.starts_with('#') && text.contains(word))
 }
 
+/// Warns of each file that the script writes and that each node gets anew after it.
+fn warn_of_lost(state: &mut State<'_>, item: &KickstartItem<'_>) {
+    const WRITING: [&str; 9] =
+        [">", "tee ", "sed -i", "sed --in-place", "cp ", "mv ", "rm ", "ln ", "install "];
+    let names = |line: &str, path: &str| {
+        line.match_indices(path).any(|(at, _)| {
+            let next = line[at + path.len()..].chars().next();
+            !next.is_some_and(|c| c.is_ascii_alphanumeric() || "._-/".contains(c))
+        })
+    };
+    for path in [node_files::HOSTS, node_files::RESOLV_CONF, node_files::NETWORKING] {
+        let written = item.body.iter().flatten().find(|(_, line)| {
+            let line = line.trim_start();
+            !line.starts_with('#') && names(line, path) && WRITING.iter().any(|w| line.contains(w))
+        });
+        if let Some((number, _)) = written {
+            let message = format!(
+                "%post changes {path}, which imgbuild writes for each node after it: what it \
+                 writes is not in the images"
+            );
+            let hint = "name hosts and servers in the lab file; what else is to be there, a unit \
+                        has to add when the node starts";
+            state.warning(*number, 1, message, hint);
+        }
+    }
+}
+
 fn post(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
     let lines = item.body.iter().flatten();
     for (number, line) in lines.clone().filter(|(_, l)| l.trim_start().starts_with("%include")) {
         state.refuse_inclusion(*number, 1, line);
     }
-    if parsed.has("--nochroot") {
-        let why = "there is no installer around the image: run it within, without --nochroot";
-        return state.report(item, Fate::Refused, why);
-    }
     let body: String = lines.clone().map(|(_, line)| format!("{line}\n")).collect();
     if body.trim().is_empty() {
         return state.report(item, Fate::Honoured, "it is empty");
     }
-    state.report(item, Fate::Translated, POST);
+    let why = if parsed.has("--nochroot") { OUTSIDE } else { POST };
+    state.report(item, Fate::Translated, why);
     if let Some((number, word)) =
         lines.clone().find_map(|(n, line)| Some((*n, find_node_word(line)?)))
     {
@@ -108,11 +124,13 @@ fn post(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
                     what else a node needs by its name, a unit has to do when the node starts";
         state.warning(number, 1, message, hint);
     }
+    warn_of_lost(state, item);
     let place = state.place_of(item);
     state.kickstart.post.push(Script {
         place,
         interpreter: parsed.text("--interpreter").unwrap_or_else(|| "/bin/sh".into()),
         error_on_fail: parsed.has("--erroronfail"),
+        nochroot: parsed.has("--nochroot"),
         log: parsed.text("--log"),
         body,
         authconfig: false,

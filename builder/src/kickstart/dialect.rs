@@ -28,6 +28,8 @@ pub enum Image {
     Honoured,
     /// Only the installer's own run is concerned; the text says why that is harmless.
     NotApplicable(&'static str),
+    /// The image lacks it, and the user should know; the text says what is there instead.
+    LeftOut(&'static str),
     /// The installed system would differ; the text says how and what to do.
     Refused(&'static str),
 }
@@ -46,7 +48,7 @@ pub struct Command {
 }
 
 use Arguments::{Any, Free, One, Optional};
-use Image::{Honoured, NotApplicable, Refused};
+use Image::{Honoured, LeftOut, NotApplicable, Refused};
 
 const fn command(
     name: &'static str,
@@ -58,7 +60,10 @@ const fn command(
 }
 
 const NO_ARGUMENTS: Arguments = Arguments::None;
-const SOURCE: Image = NotApplicable("packages come from --media or the lab file's repositories");
+const SOURCE: Image = NotApplicable(
+    "packages come from --media or the lab file's repositories: for this one give its address with \
+     --media",
+);
 const INTERFACE: Image = NotApplicable("the installer's user interface; there is no installer run");
 const AFTER: Image = NotApplicable("what the installer does after its run; there is none");
 const STORAGE: Image =
@@ -159,7 +164,10 @@ pub static COMMANDS: &[Command] = &[
         "liveimg",
         NO_ARGUMENTS,
         "--url!=TEXT --proxy=TEXT --noverifyssl --checksum=TEXT",
-        Refused("an image is built from packages, not from another image"),
+        LeftOut(
+            "an image is built from packages, not from another image: it has what %packages names, \
+             and @core",
+        ),
     ),
     command(
         "logging",
@@ -242,6 +250,8 @@ pub static COMMANDS: &[Command] = &[
     command("shutdown", NO_ARGUMENTS, "--eject", AFTER),
     command("skipx", NO_ARGUMENTS, "", Honoured),
     command("snapshot", One("a volume"), "--name!=TEXT --when!=~pre-install|post-install", STORAGE),
+    // RHEL 7.3 and later have it (Red Hat bugs 1240410, 1311755); pykickstart's handler does not.
+    command("sshkey", One("a public key in quotes"), "--username!=TEXT", Honoured),
     command(
         "sshpw",
         Any,
@@ -268,12 +278,7 @@ pub static COMMANDS: &[Command] = &[
         "--noformat --useexisting --reserved-space=INT --reserved-percent=INT --pesize=INT",
         Honoured,
     ),
-    command(
-        "xconfig",
-        NO_ARGUMENTS,
-        "--defaultdesktop=TEXT --startxonboot",
-        Refused("nodes have no graphical login; use `skipx`"),
-    ),
+    command("xconfig", NO_ARGUMENTS, "--defaultdesktop=TEXT --startxonboot", Honoured),
     command("zerombr", NO_ARGUMENTS, "", NotApplicable("the image's disk is new and empty")),
     command("zfcp", NO_ARGUMENTS, "--devnum!=TEXT --fcplun!=TEXT --wwpn!=TEXT", HARDWARE),
 ];
@@ -295,7 +300,7 @@ impl Command {
 
     /// Whether each use adds something, where of other commands the last use counts.
     pub fn repeats(&self) -> bool {
-        const MANY: [&str; 20] = [
+        const MANY: [&str; 21] = [
             "btrfs",
             "device",
             "dmraid",
@@ -312,6 +317,7 @@ impl Command {
             "raid",
             "repo",
             "snapshot",
+            "sshkey",
             "sshpw",
             "user",
             "volgroup",
@@ -352,7 +358,6 @@ pub static SECTIONS: &[Command] = &[
 
 /// Commands that people use and RHEL 7 does not have, with what to do.
 pub static FOREIGN: &[(&str, &str)] = &[
-    ("sshkey", "it came after RHEL 7: name the key file under ssh-authorized-keys in the lab file"),
     ("langsupport", "it ended before RHEL 7: use `lang --addsupport=`"),
     ("mouse", "it ended before RHEL 7: leave it out"),
     ("key", "it ended before RHEL 7: leave it out"),

@@ -2,7 +2,8 @@
 //! with the dialect's own names and in a fixed order.
 
 use super::dialect::{Arguments, COMMANDS, Command};
-use super::options::{Parsed, boolean, option_names};
+use super::merging::Merging;
+use super::options::{Parsed, boolean, option_names, required_names};
 use super::sections::KickstartItem;
 use std::fmt;
 
@@ -55,14 +56,6 @@ impl fmt::Debug for Section {
 /// Commands of which the last one counts, whichever it is.
 const ALTERNATIVES: [&[&str]; 3] =
     [&["cmdline", "graphical", "text"], &["halt", "poweroff", "reboot"], &["install", "upgrade"]];
-
-/// Flags that a later use of the command without them does not take back.
-pub const LASTING: [(&str, &[&str]); 4] = [
-    ("clearpart", &["--all", "--linux", "--none"]),
-    ("firewall", &["--ftp", "--http", "--smtp", "--ssh"]),
-    ("selinux", &["--disabled", "--enforcing", "--permissive"]),
-    ("%packages", &["--default"]),
-];
 
 /// Options that replace each other: the last one counts.
 const CHOICES: [&[&str]; 5] = [
@@ -135,7 +128,9 @@ impl Statement {
     /// place of older ones.
     pub(super) fn explicit(&self) -> Self {
         let mut full = self.clone();
-        full.options.retain(|(_, value)| value.as_deref() != Some(""));
+        let command = COMMANDS.iter().find(|c| c.name == self.name);
+        let needed = command.map(required_names).unwrap_or_default();
+        full.options.retain(|(name, value)| value.as_deref() != Some("") || needed.contains(name));
         let crypted = self.says("--iscrypted") || self.says("--plaintext");
         match self.name {
             "rootpw" | "sshpw" if !self.arguments.is_empty() && !crypted => {
@@ -147,11 +142,13 @@ impl Statement {
                 full.set("--location", Some("mbr"));
             }
             "autopart" => scheme(&mut full),
+            // Of two lines the address counts, whichever is later, as in pykickstart.
+            "url" if self.says("--url") => full.options.retain(|(n, _)| *n != "--mirrorlist"),
             "firewall" => firewall(&mut full),
             "network" => network(&mut full),
             _ => {}
         }
-        if let Some(command) = COMMANDS.iter().find(|c| c.name == self.name) {
+        if let Some(command) = command {
             in_order(command, &mut full.options);
         }
         full
@@ -233,21 +230,18 @@ fn in_order(command: &Command, options: &mut [(&'static str, Option<String>)]) {
     options.sort_by_key(|(name, _)| order.iter().position(|(n, _)| n == name));
 }
 
-/// What two uses of a command mean together: values stay until a later use replaces
-/// them, flags are the last use's, except lasting ones.
+/// What two uses of a command mean together.
 fn merged(before: Option<Statement>, mut last: Statement, command: &Command) -> Statement {
     let Some(before) = before.filter(|_| command.arguments != Arguments::Free) else { return last };
-    let lasting = LASTING.iter().find(|(n, _)| *n == command.name).map_or(&[][..], |(_, f)| *f);
-    let replaced = last.options.iter().any(|(name, _)| lasting.contains(name));
-    for (name, value) in before.options {
-        let given = last.options.iter().any(|(n, _)| *n == name);
-        let stays = value.is_some() || (lasting.contains(&name) && !replaced);
-        if stays && !given {
-            last.options.push((name, value));
-        }
-    }
+    let merging = Merging::of(command.canonical());
+    let given: Vec<&str> = last.options.iter().map(|(name, _)| *name).collect();
+    let stays = |name: &str, value: &Option<String>| {
+        !given.contains(&name) && merging.stays(name, value.is_none(), &given)
+    };
+    let kept: Vec<_> = before.options.into_iter().filter(|(n, v)| stays(n, v)).collect();
+    last.options.extend(kept);
     in_order(command, &mut last.options);
-    if last.arguments.is_empty() {
+    if last.arguments.is_empty() && !merging.resets_arguments {
         last.arguments = before.arguments;
     }
     last

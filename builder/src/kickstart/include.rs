@@ -1,6 +1,6 @@
-//! `%include` and `%ksappend` of files next to the kickstart: their text takes the line's
-//! place, wherever it stands. Other paths (`/tmp/...`, addresses) exist only while an
-//! installer runs; their lines stay.
+//! `%include` and `%ksappend` of files next to the kickstart, or that the user names: their text
+//! takes the line's place, wherever it stands. Other paths (`/tmp/...`, addresses) exist only
+//! while an installer runs; their lines stay.
 
 use super::lexer::split;
 use super::source_map::SourceMap;
@@ -23,7 +23,7 @@ pub struct SourceText {
 /// Reads what `path`, written in the file called `from`, means; `None` leaves the line.
 pub type Read<'r> = dyn FnMut(&str, &str) -> Result<Option<SourceText>, Vec<Diagnostic>> + 'r;
 
-/// The path that a line includes, if it is one next to the kickstart.
+/// The path that a line includes.
 fn find_inclusion(line: &str) -> Option<String> {
     let trimmed = line.trim_start();
     if !trimmed.starts_with("%include") && !trimmed.starts_with("%ksappend") {
@@ -32,8 +32,7 @@ fn find_inclusion(line: &str) -> Option<String> {
     let mut words = split(line, true).ok()?.into_iter().map(|w| w.text);
     let command = words.next()?;
     let path = words.next().filter(|p| !p.is_empty())?;
-    let elsewhere = path.starts_with('/') || path.contains("://");
-    (["%include", "%ksappend"].contains(&command.as_str()) && !elsewhere).then_some(path)
+    ["%include", "%ksappend"].contains(&command.as_str()).then_some(path)
 }
 
 /// Puts every file included by `source` in its place.

@@ -26,6 +26,8 @@ pub struct Kickstart {
     pub groups: Vec<NewGroup>,
     /// `user`, in order.
     pub users: Vec<User>,
+    /// `sshkey`, in order.
+    pub ssh_keys: Vec<SshKey>,
     /// `selinux`.
     pub selinux: Option<Selinux>,
     /// `firewall`.
@@ -38,6 +40,12 @@ pub struct Kickstart {
     pub networks: Vec<NetworkCommand>,
     /// `bootloader`.
     pub bootloader: Bootloader,
+    /// `%addon com_redhat_kdump`.
+    pub kdump: Option<Kdump>,
+    /// `firstboot`.
+    pub initial_setup: InitialSetup,
+    /// `xconfig` and `skipx`.
+    pub display: Display,
     /// `part`, `volgroup`, `logvol`, `autopart`, `reqpart`, `clearpart`.
     pub storage: StorageRequest,
     /// `%packages`.
@@ -102,6 +110,17 @@ pub struct User {
     pub gecos: String,
     /// Password.
     pub login: Login,
+}
+
+/// `sshkey`: a public key that an account accepts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SshKey {
+    /// Where its command is.
+    pub place: Place,
+    /// The account.
+    pub user: String,
+    /// The line of `authorized_keys`.
+    pub key: String,
 }
 
 /// `selinux`.
@@ -171,6 +190,38 @@ pub struct Bootloader {
     pub password: Option<LoaderPassword>,
 }
 
+/// `%addon com_redhat_kdump`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kdump {
+    /// Whether kernel crashes are dumped.
+    pub enabled: bool,
+    /// `--reserve-mb` as `crashkernel=` takes it.
+    pub reserved: String,
+}
+
+/// `firstboot`: what becomes of Initial Setup, where it is installed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InitialSetup {
+    /// It does not run; so it is without the command, as after every automated installation.
+    #[default]
+    Off,
+    /// It runs at the first start.
+    Run,
+    /// It runs, and asks for what is configured as well.
+    Reconfigure,
+}
+
+/// `xconfig` and `skipx`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Display {
+    /// `xconfig --startxonboot`.
+    pub graphical: bool,
+    /// `skipx`.
+    pub skipped: bool,
+    /// `xconfig --defaultdesktop`.
+    pub desktop: Option<String>,
+}
+
 /// A `%post` script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
@@ -180,7 +231,9 @@ pub struct Script {
     pub interpreter: String,
     /// `--erroronfail`: a failure stops the build.
     pub error_on_fail: bool,
-    /// `--log`: a file on the target that receives the output.
+    /// `--nochroot`: it runs outside the installed tree, which is at /mnt/sysimage.
+    pub nochroot: bool,
+    /// `--log`: a file that receives the output, on the target or where the script runs.
     pub log: Option<String>,
     /// The text between header and `%end`.
     pub body: String,
@@ -196,8 +249,11 @@ impl Kickstart {
             // Its place does not change the system. The lines of storage commands do: a swap area's
             // UUID derives from its own (`layout::identify`).
             timezone.iter_mut().for_each(|t| t.place = Place::default());
+            let mut ssh_keys = k.ssh_keys.clone();
+            ssh_keys.iter_mut().for_each(|key| key.place = Place::default());
             Self {
                 timezone,
+                ssh_keys,
                 storage: k.storage.with_lines_only(),
                 networks: Vec::new(),
                 document: Document::default(),
@@ -216,32 +272,106 @@ impl Kickstart {
         let team = self.networks.iter().any(|n| matches!(n.kind, InterfaceKind::Team { .. }));
         let firewall = self.firewall.as_ref().is_some_and(|f| f.enabled);
         let authconfig = self.post.iter().any(|s| s.authconfig);
-        for (needed, name) in [(team, "teamd"), (firewall, "firewalld"), (authconfig, "authconfig")]
-        {
+        let kdump = self.kdump.as_ref().is_some_and(|k| k.enabled);
+        for (needed, name) in [
+            (team, "teamd"),
+            (firewall, "firewalld"),
+            (authconfig, "authconfig"),
+            (kdump, "kexec-tools"),
+        ] {
             needs.extend(needed.then_some(name));
         }
         needs
     }
 
-    /// The role's units together with `services` and `firewall` of the kickstart.
+    /// The kernel's arguments: `bootloader --append`, and what kdump makes of `crashkernel`.
+    pub fn kernel_arguments(&self) -> String {
+        let append = &self.bootloader.append;
+        let Some(kdump) = &self.kdump else { return append.clone() };
+        let mut words = split_arguments(append);
+        words.retain(|word| !word.starts_with("crashkernel="));
+        let reserved = format!("crashkernel={}", kdump.reserved);
+        words.extend(kdump.enabled.then_some(reserved.as_str()));
+        words.join(" ")
+    }
+
+    /// The unit of the default target.
+    pub fn default_target(&self) -> &'static str {
+        match self.display {
+            Display { graphical: true, skipped: false, .. } => "graphical.target",
+            _ => "multi-user.target",
+        }
+    }
+
+    /// The role's units together with `services`, `firewall` and the add-on for kdump of the
+    /// kickstart.
     pub fn merge_units(&self, role: &Services) -> Services {
         let mut units = role.clone();
-        let firewalld = "firewalld".to_owned();
-        let (on, off) = match self.firewall.as_ref().map(|f| f.enabled) {
-            Some(true) => (Some(&firewalld), None),
-            Some(false) => (None, Some(&firewalld)),
-            None => (None, None),
+        let firewall = self.firewall.as_ref().map(|f| ("firewalld", f.enabled));
+        let kdump = self.kdump.as_ref().map(|k| ("kdump", k.enabled));
+        let set = |on: bool| {
+            let commands = firewall.into_iter().chain(kdump);
+            commands.filter(move |(_, enabled)| *enabled == on).map(|(unit, _)| unit)
         };
-        for (list, new) in [
-            (&mut units.enabled, self.services.enabled.iter().chain(on)),
-            (&mut units.disabled, self.services.disabled.iter().chain(off)),
-        ] {
-            for unit in new {
-                if !list.contains(unit) {
-                    list.push(unit.clone());
+        // Add-ons work after `services`.
+        let listed = |list: &'_ [String]| -> Vec<String> {
+            list.iter().filter(|unit| kdump.is_none() || *unit != "kdump").cloned().collect()
+        };
+        let (enabled, disabled) = (listed(&self.services.enabled), listed(&self.services.disabled));
+        for (list, named, on) in
+            [(&mut units.enabled, enabled, true), (&mut units.disabled, disabled, false)]
+        {
+            for unit in named.into_iter().chain(set(on).map(str::to_owned)) {
+                if !list.contains(&unit) {
+                    list.push(unit);
                 }
             }
         }
         units
+    }
+}
+
+/// The kernel's arguments one by one; a double quote holds blanks together, as the kernel takes
+/// it (next_arg in lib/cmdline.c).
+fn split_arguments(text: &str) -> Vec<&str> {
+    let mut quoted = false;
+    let words = text.split(move |c: char| {
+        quoted ^= c == '"';
+        c.is_ascii_whitespace() && !quoted
+    });
+    words.filter(|word| !word.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kdump_replaces_what_append_reserves() {
+        let append = "quiet crashkernel=1M  dyndbg=\"file a crashkernel=9M +p\" x=1";
+        let mut kickstart = Kickstart::default();
+        kickstart.bootloader.append = append.to_owned();
+        assert_eq!(kickstart.kernel_arguments(), append);
+        let kdump = |enabled| Some(Kdump { enabled, reserved: "200M".to_owned() });
+        kickstart.kdump = kdump(true);
+        let others = "quiet dyndbg=\"file a crashkernel=9M +p\" x=1";
+        assert_eq!(kickstart.kernel_arguments(), format!("{others} crashkernel=200M"));
+        assert_eq!(kickstart.required_packages(), ["kexec-tools"]);
+        kickstart.services.disabled.push("kdump".to_owned());
+        assert_eq!(kickstart.merge_units(&Services::default()).enabled, ["kdump"]);
+        assert!(kickstart.merge_units(&Services::default()).disabled.is_empty());
+        kickstart.kdump = kdump(false);
+        assert_eq!(kickstart.kernel_arguments(), others);
+        assert_eq!(kickstart.merge_units(&Services::default()).disabled, ["kdump"]);
+    }
+
+    #[test]
+    fn skipx_counts_more_than_xconfig() {
+        let mut kickstart = Kickstart::default();
+        assert_eq!(kickstart.default_target(), "multi-user.target");
+        kickstart.display.graphical = true;
+        assert_eq!(kickstart.default_target(), "graphical.target");
+        kickstart.display.skipped = true;
+        assert_eq!(kickstart.default_target(), "multi-user.target");
     }
 }

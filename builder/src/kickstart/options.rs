@@ -2,6 +2,7 @@
 
 use super::dialect::{Arguments, Command};
 use super::lexer::Word;
+use super::merging::Merging;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::nearest::nearest;
 use crate::base::place::Place;
@@ -46,17 +47,15 @@ impl<'a> Parsed<'a> {
         self.get(name).is_some_and(|v| v.text.is_empty() && v.word.text == name)
     }
 
-    /// What this use of a command means after `earlier` ones: their values stay until they are
-    /// given again, their flags do not, except `lasting` ones.
-    pub fn after(mut self, earlier: &Self, lasting: &[&str]) -> Self {
-        let replaced = self.options.iter().any(|(name, _)| lasting.contains(name));
-        for (name, value) in &earlier.options {
-            let stays = !earlier.flag(name) || (lasting.contains(name) && !replaced);
-            if stays && !self.has(name) {
-                self.options.push((name, *value));
-            }
-        }
-        if self.arguments.is_empty() {
+    /// What this use of a command means after `earlier` ones.
+    pub fn after(mut self, earlier: &Self, merging: &Merging) -> Self {
+        let given: Vec<&str> = self.options.iter().map(|(name, _)| *name).collect();
+        let stays =
+            |name: &str| !given.contains(&name) && merging.stays(name, earlier.flag(name), &given);
+        let kept: Vec<_> =
+            earlier.options.iter().filter(|(name, _)| stays(name)).copied().collect();
+        self.options.extend(kept);
+        if self.arguments.is_empty() && !merging.resets_arguments {
             self.arguments.clone_from(&earlier.arguments);
         }
         self
@@ -94,6 +93,11 @@ struct Spelling {
 /// a flag.
 pub fn option_names(command: &Command) -> Vec<(&'static str, bool)> {
     spellings(command).into_iter().map(|s| (s.names[0], s.kind.is_none())).collect()
+}
+
+/// The first names of the options that a command must have.
+pub fn required_names(command: &Command) -> Vec<&'static str> {
+    spellings(command).into_iter().filter(|s| s.required).map(|s| s.names[0]).collect()
 }
 
 fn spellings(command: &Command) -> Vec<Spelling> {

@@ -3,7 +3,7 @@
 use super::options::Parsed;
 use super::report::Fate;
 use super::sections::KickstartItem;
-use super::selection::{Members, PackageGroup};
+use super::selection::Members;
 use super::state::State;
 
 /// What options change, in words.
@@ -87,14 +87,11 @@ fn entry(state: &mut State<'_>, line: usize, column: usize, text: &str) {
             packages.environment = None;
         }
     } else if let Some(group) = text.strip_prefix("-@") {
-        packages.groups.retain(|g| g.name != group);
-        push_new(&mut packages.excluded_groups, group);
+        state.entries.exclude_group(group);
     } else if let Some(excluded) = text.strip_prefix('-') {
-        packages.names.retain(|n| n != excluded);
-        push_new(&mut packages.excluded, excluded);
+        state.entries.set_name(excluded, false);
     } else {
-        packages.excluded.retain(|n| n != text);
-        push_new(&mut packages.names, text);
+        state.entries.set_name(text, true);
     }
 }
 
@@ -110,15 +107,5 @@ fn add_group(state: &mut State<'_>, line: usize, column: usize, text: &str) {
             return state.error(line, column, message, "allowed: --nodefaults or --optional");
         }
     };
-    let name = name.join(" ");
-    let groups = &mut state.kickstart.packages.groups;
-    if !groups.iter().any(|g| g.name == name) {
-        groups.push(PackageGroup { name, members });
-    }
-}
-
-fn push_new(list: &mut Vec<String>, item: &str) {
-    if !list.iter().any(|i| i == item) {
-        list.push(item.to_owned());
-    }
+    state.entries.add_group(&name.join(" "), members);
 }

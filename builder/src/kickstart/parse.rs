@@ -1,14 +1,15 @@
 //! From text to [`Kickstart`].
 
 use super::dialect::{Arguments, COMMANDS, Command, FOREIGN, Image, SECTIONS};
-use super::document::LASTING;
+use super::merging::Merging;
 use super::model::Kickstart;
 use super::options::{self, Parsed};
 use super::report::{Fate, Line};
 use super::sections::{KickstartItem, split_items};
-use super::state::{State, Text};
-use super::{commands, packages, rules};
+use super::state::{Repeat, State, Text};
+use super::{commands, first_start, packages, rules, zones};
 use crate::base::diagnostic::Diagnostic;
+use crate::base::interrupt;
 use crate::base::nearest::nearest;
 use crate::layout::find_violations;
 use std::collections::HashMap;
@@ -25,11 +26,18 @@ pub fn parse(source: &Text<'_>) -> Result<Kickstart, Vec<Diagnostic>> {
         state.push_error(error.place.line, error);
     }
     for item in &items {
+        if interrupt::requested() {
+            return Err(vec![Diagnostic::of_file(source.file, "interrupted")]);
+        }
         parse_item(&mut state, item);
     }
-    let State { mut kickstart, mut errors, repeated, .. } = state;
+    state.explain_missing();
+    let State { mut kickstart, mut errors, repeated, entries, .. } = state;
+    entries.write_to(&mut kickstart.packages);
     note_repeats(&mut kickstart.report, &repeated);
     refuse_storage(&mut kickstart);
+    zones::refuse_unknown(&mut kickstart);
+    first_start::note_skipped(&mut kickstart);
     errors.sort_by_key(Diagnostic::position);
     if errors.is_empty() { Ok(kickstart) } else { Err(errors) }
 }
@@ -63,7 +71,7 @@ fn parse_item<'a>(state: &mut State<'a>, item: &'a KickstartItem<'a>) {
             }
         }
     }
-    state.seen.push(command.name);
+    state.seen.commands.insert(command.name);
 }
 
 /// What the line means together with earlier ones of the same command, in whose report the
@@ -82,28 +90,35 @@ fn merge_repeated<'a>(
         state.once.insert(name, parsed.clone());
         return parsed;
     };
-    let lasting = LASTING.iter().find(|(n, _)| *n == name).map_or(&[][..], |(_, flags)| *flags);
+    let count = parsed.options.len();
     let whole = match command.arguments {
         Arguments::Free => parsed,
-        _ => parsed.after(earlier, lasting),
+        _ => parsed.after(earlier, &Merging::of(name)),
     };
     let place = state.place_of(item);
     let place = format!("{}:{}", place.file, place.line);
-    state.repeated.insert(name, (place, state.kickstart.report.len()));
+    let kept = whole.options.iter().skip(count).map(|(name, _)| *name).collect();
+    state.repeated.insert(name, Repeat { place, before: state.kickstart.report.len(), kept });
     state.once.insert(name, whole.clone());
     whole
 }
 
-/// Says of every line before a command's last use that the last one counts.
-fn note_repeats(report: &mut [Line], repeated: &HashMap<&'static str, (String, usize)>) {
+/// Says of every line before a command's last use what that one leaves of it.
+fn note_repeats(report: &mut [Line], repeated: &HashMap<&'static str, Repeat>) {
     for (index, entry) in report.iter_mut().enumerate() {
         let Some(command) = COMMANDS.iter().find(|c| c.name == entry.command) else { continue };
         let name = command.canonical();
-        let again = repeated.get(name).filter(|(_, before)| index < *before);
-        let Some((place, _)) = again else { continue };
+        let again = repeated.get(name).filter(|repeat| index < repeat.before);
+        let Some(Repeat { place, kept, .. }) = again else { continue };
         if [Fate::Honoured, Fate::Translated].contains(&entry.fate) {
             entry.fate = Fate::Translated;
-            entry.why = format!("{place} has {name} again, which counts instead");
+            entry.why = match kept.is_empty() {
+                true => format!("{place} has {name} again, which counts instead"),
+                false => format!(
+                    "{place} has {name} again; of what was given before, {} counts as well",
+                    kept.join(" ")
+                ),
+            };
         }
     }
 }
@@ -132,14 +147,28 @@ fn apply<'a>(
     if let Some((message, hint)) = rules::find_violation(item, &parsed, &state.seen) {
         return state.error(item.line, item.words[0].column, message, hint);
     }
+    if command.name == "snapshot" {
+        state.seen.snapshots.extend(parsed.text("--name"));
+    }
+    let merged = merge_repeated(state, item, command, parsed.clone());
+    // Of these, what earlier lines give counts in their rule as well.
+    if ["harddrive", "ignoredisk"].contains(&command.name)
+        && let Some((message, hint)) = rules::find_violation(item, &merged, &state.seen)
+    {
+        return state.error(item.line, item.words[0].column, message, hint);
+    }
     state.kickstart.document.add(command, item, &parsed);
-    let parsed = &merge_repeated(state, item, command, parsed);
+    let parsed = &merged;
     match command.image {
         Image::Honoured if command.name == "%packages" => packages::apply(state, item, parsed),
         Image::Honoured => commands::apply(state, item, parsed),
         Image::NotApplicable(why) => {
+            if command.name == "%pre" {
+                state.push_pre(item);
+            }
             state.report(item, Fate::NotApplicable, why);
         }
+        Image::LeftOut(why) => state.report(item, Fate::LeftOut, why),
         Image::Refused(why) => state.report(item, Fate::Refused, why),
     }
 }
@@ -164,6 +193,21 @@ mod tests {
             assert_eq!((entry.place.line, entry.fate), (line, Fate::Translated));
             assert_eq!(entry.why, "x.ks:50000 has lang again, which counts instead");
         }
+    }
+
+    #[test]
+    fn many_packages_take_linear_time() {
+        let body: String = (0..200_000).map(|n| format!("p{n}\n-q{n}\n")).collect();
+        let text = format!("%packages\n{body}-p7\nq7\n%end\n");
+        let lines = SourceMap::of_file("x.ks", &text);
+        let began = Instant::now();
+        let text = Text { file: "x.ks", text: &text, lines: &lines, salt: "lab" };
+        let packages = parse(&text).unwrap().packages;
+        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+        assert_eq!((packages.names.len(), packages.excluded.len()), (200_000, 200_000));
+        let ends = |list: &[String]| (list[0].clone(), list[199_999].clone());
+        assert_eq!(ends(&packages.names), ("p0".into(), "q7".into()));
+        assert_eq!(ends(&packages.excluded), ("q0".into(), "p7".into()));
     }
 
     /// Two files may have a storage line of the same number.

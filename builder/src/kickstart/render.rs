@@ -25,10 +25,31 @@ const NAMES: &str = "lab.name node.name node.address node.role node.mac network.
     network.prefix network.netmask network.interface network.gateway network.dns network.ntp \
     services.enabled services.disabled";
 
-/// Whether the text fills in any of the names.
+/// Whether the text fills in any of the names. Others' templates have the same braces.
 pub fn is_template(text: &str) -> bool {
     let roots = ["lab.", "node.", "network.", "services."];
-    text.split("{{").skip(1).any(|after| roots.iter().any(|r| after.trim_start().starts_with(r)))
+    let tags = |open: &str, close: &str, names: &dyn Fn(&str) -> bool| {
+        text.split(open).skip(1).any(|after| names(after.split(close).next().unwrap_or("")))
+    };
+    tags("{{", "}}", &|tag| roots.iter().any(|r| tag.trim_start().starts_with(r)))
+        || tags("{%", "%}", &|tag| {
+            tag.split([' ', '(', '|']).any(|word| roots.iter().any(|r| word.starts_with(r)))
+        })
+}
+
+/// A warning of the first name in double braces in a text that is not a template.
+pub fn warn_of_braces(file: &str, text: &str) -> Option<Diagnostic> {
+    let tag = |line: &str| {
+        let start = line.find("{{")?;
+        let inside = line[start + 2..].split_once("}}")?.0.trim();
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        (!inside.is_empty() && inside.chars().all(word))
+            .then(|| (line[..start].chars().count() + 1, inside.to_owned()))
+    };
+    let (number, (column, name)) = text.lines().zip(1..).find_map(|(l, n)| Some((n, tag(l)?)))?;
+    let message = format!("{{{{ {name} }}}} stays as it is: no such name is filled in");
+    let place = Place::new(file, number, column);
+    Some(Diagnostic::warning(place, message).hint(format!("known: {NAMES}")))
 }
 
 /// A template that would loop longer than this is a mistake.

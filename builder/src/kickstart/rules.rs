@@ -6,16 +6,26 @@ mod violation;
 
 use super::options::Parsed;
 use super::sections::KickstartItem;
+use std::collections::BTreeSet;
 use violation::{Violation, check_excluding, check_one_of};
 
-/// The first rule that the line breaks; `seen` are the commands before it.
+/// What rules look at of the lines before.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// The commands.
+    pub commands: BTreeSet<&'static str>,
+    /// `snapshot --name`.
+    pub snapshots: BTreeSet<String>,
+}
+
+/// The first rule that the line breaks; `seen` is of the lines before it.
 pub fn find_violation(
     item: &KickstartItem<'_>,
     parsed: &Parsed<'_>,
-    seen: &[&str],
+    seen: &Seen,
 ) -> Option<Violation> {
     let command = item.words[0].text.as_str();
-    if let Some(violation) = storage::find_conflict(command, seen) {
+    if let Some(violation) = storage::find_conflict(command, &seen.commands) {
         return Some(violation);
     }
     match command {
@@ -40,10 +50,10 @@ pub fn find_violation(
         "ostreesetup" => ostree(parsed),
         "part" | "partition" => storage::part(parsed),
         "raid" => storage::raid(parsed),
-        "realm" => realm(parsed, seen),
+        "realm" => realm(parsed, &seen.commands),
         "repo" => repo(parsed),
         "rescue" => check_excluding(parsed, "--nomount", "--romount"),
-        "snapshot" => storage::snapshot(parsed),
+        "snapshot" => storage::snapshot(parsed, &seen.snapshots),
         "sshpw" if parsed.arguments.is_empty() => {
             Some(("sshpw needs a password".into(), "write it after the options"))
         }
@@ -79,8 +89,8 @@ fn ostree(parsed: &Parsed<'_>) -> Option<Violation> {
 }
 
 /// `realm join`, whose options are realmd's.
-fn realm(parsed: &Parsed<'_>, seen: &[&str]) -> Option<Violation> {
-    if seen.contains(&"realm") {
+fn realm(parsed: &Parsed<'_>, seen: &BTreeSet<&str>) -> Option<Violation> {
+    if seen.contains("realm") {
         return Some(("realm is already given".into(), "a node joins one realm"));
     }
     let mut words = parsed.arguments.iter().map(|w| w.text.as_str());

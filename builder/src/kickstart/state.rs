@@ -3,7 +3,9 @@
 use super::model::Kickstart;
 use super::options::Parsed;
 use super::report::{Fate, Line};
+use super::rules::Seen;
 use super::sections::KickstartItem;
+use super::selection::Entries;
 use super::source_map::SourceMap;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::place::Place;
@@ -22,6 +24,17 @@ pub struct Text<'a> {
     pub salt: &'a str,
 }
 
+/// The last use of a command that was given before.
+#[derive(Clone, Debug)]
+pub struct Repeat {
+    /// `file:line`.
+    pub place: String,
+    /// How many lines the report had before it.
+    pub before: usize,
+    /// Options of earlier uses that count as well.
+    pub kept: Vec<&'static str>,
+}
+
 /// What parsing gathers.
 pub struct State<'a> {
     /// The text.
@@ -30,13 +43,18 @@ pub struct State<'a> {
     pub kickstart: Kickstart,
     /// What the dialect does not allow.
     pub errors: Vec<Diagnostic>,
-    /// Commands so far, refused ones too.
-    pub seen: Vec<&'static str>,
+    /// The entries of `%packages` so far.
+    pub entries: Entries,
+    /// What rules need to know of the lines so far, refused ones too.
+    pub seen: Seen,
     /// What commands that a file should have once have set so far.
     pub once: HashMap<&'static str, Parsed<'a>>,
-    /// Of such commands that were given again: where the last time, and how many lines the
-    /// report had before it.
-    pub repeated: HashMap<&'static str, (String, usize)>,
+    /// Of such commands that were given again: the last time.
+    pub repeated: HashMap<&'static str, Repeat>,
+    /// Included files that are missing: their path, and which line of the report says so.
+    missing: Vec<(String, usize)>,
+    /// What runs in the installer before it reads the included files, by `%pre`.
+    pre: Vec<(Place, String)>,
     /// The text's lines.
     lines: Vec<&'a str>,
 }
@@ -48,9 +66,12 @@ impl<'a> State<'a> {
             source: *source,
             kickstart: Kickstart::default(),
             errors: Vec::new(),
-            seen: Vec::new(),
+            entries: Entries::default(),
+            seen: Seen::default(),
             once: HashMap::new(),
             repeated: HashMap::new(),
+            missing: Vec::new(),
+            pre: Vec::new(),
             lines: source.text.lines().collect(),
         }
     }
@@ -120,17 +141,40 @@ impl State<'_> {
         self.kickstart.report.push(Line { place, command, fate, why: why.into() });
     }
 
-    /// Notes a `%include` or `%ksappend`, which an image cannot follow.
+    /// Notes a `%include` or `%ksappend` of a file that is missing.
     pub fn refuse_inclusion(&mut self, line: usize, column: usize, text: &str) {
-        let command = text.split_ascii_whitespace().next().unwrap_or(text).to_owned();
-        if text.split_ascii_whitespace().nth(1).is_none() {
+        let mut words = text.split_ascii_whitespace();
+        let command = words.next().unwrap_or(text).to_owned();
+        let Some(path) = words.next() else {
             let message = format!("{command} names no file");
             return self.error(line, column, message, "write a path after it");
-        }
+        };
         let place = self.place(line, column);
-        let why = "the file is not next to the kickstart: only an installer's run has it; put \
-                   its text here"
-            .into();
+        self.missing.push((path.to_owned(), self.kickstart.report.len()));
+        let why = String::new();
         self.kickstart.report.push(Line { place, command, fate: Fate::Refused, why });
+    }
+
+    /// Keeps a `%pre`, which may write files that are included.
+    pub fn push_pre(&mut self, item: &KickstartItem<'_>) {
+        let body: String = item.body.iter().flatten().map(|(_, l)| format!("{l}\n")).collect();
+        self.pre.push((self.place_of(item), body));
+    }
+
+    /// Says of each file that is missing where it would come from.
+    pub fn explain_missing(&mut self) {
+        for (path, index) in &self.missing {
+            let writer = self.pre.iter().find(|(_, body)| body.contains(path.as_str()));
+            let from = match writer {
+                Some((place, _)) => format!(
+                    "{path} is what the %pre at {}:{} writes, which does not run",
+                    place.file, place.line
+                ),
+                None => format!("{path} is not next to the kickstart"),
+            };
+            if let Some(line) = self.kickstart.report.get_mut(*index) {
+                line.why = format!("{from}: give the file with --include {path}=FILE");
+            }
+        }
     }
 }

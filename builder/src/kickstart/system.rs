@@ -23,6 +23,7 @@ pub fn authconfig(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Pars
         place: state.place_of(item),
         interpreter: "/bin/sh".into(),
         error_on_fail: true,
+        nochroot: false,
         log: None,
         body: format!("exec /usr/sbin/authconfig --update --nostart {}\n", quoted.join(" ")),
         authconfig: true,

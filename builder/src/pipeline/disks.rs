@@ -23,7 +23,7 @@ use formats::qcow2::{self, Backing, Compression};
 use formats::tree::{Content::Dir as Directory, Entry, Tree};
 use formats::{archive, vhd, vmdk};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -80,7 +80,7 @@ pub fn write(
 ) -> Result<Disks> {
     let plan = &context.plan;
     let facts = overlay::facts(context);
-    let Role { root, tree: shared_tree, esp, contexts } = role;
+    let Role { root, tree: shared_tree, before, esp, contexts } = role;
     let scratch = staging.path("scratch");
     private::create_dir_all(&scratch).or_build(|| format!("cannot write {}", scratch.display()))?;
     let grub = match plan.disk.has_bios() {
@@ -90,10 +90,11 @@ pub fn write(
     let mut writer = Writer { plan, staging, reporter, base: None };
     let mut digests = Digests::default();
     let (mut nodes, mut outputs) = (Vec::new(), Vec::new());
+    let mut lost = BTreeSet::new();
     for node in &plan.nodes {
         let mut tree = shared_tree.clone();
         if let (Some(spec), Some(own)) = (context.spec.node(&node.name), secrets.get(&node.name)) {
-            overlay::identity(context, spec, &facts, own, &mut tree)?;
+            lost.extend(overlay::identity(context, spec, &facts, own, before.as_ref(), &mut tree)?);
         }
         mount_points(&plan.disk, plan.time, &mut tree);
         if let Some(contexts) = contexts {
@@ -109,6 +110,12 @@ pub fn write(
         };
         nodes.push(writer.node(node, &content, &mut digests)?);
         outputs.extend(writer.checksums(&node.name, &node.outputs)?);
+    }
+    for path in lost {
+        writer.reporter.report(&format!(
+            "warning: %post changed {path}, which imgbuild writes for each node after it: what it \
+             wrote is not in the images"
+        ));
     }
     let network = libvirt::network(
         "",

@@ -84,6 +84,7 @@ fn spec(select: &Select) -> Result<Spec> {
         lab: select.lab.as_deref(),
         node: select.node.as_deref(),
         ignore_encryption: select.ignore_encryption,
+        includes: &select.includes,
         directory: &select.directory,
         home: home.as_deref(),
     })?)
@@ -114,6 +115,11 @@ fn whereabouts(select: &Select, spec: &Spec) -> Sources {
         profile: path(spec.inputs.get(1))
             .map_or_else(|| select.profile.clone(), |p| p.to_string_lossy().into_owned()),
         lab: path(spec.inputs.first()),
+        includes: select
+            .includes
+            .iter()
+            .map(|(name, file)| (name.clone(), select.directory.join(file)))
+            .collect(),
         media: select.media.iter().map(medium).collect(),
         releasever: select.releasever.clone(),
         ignore_encryption: select.ignore_encryption,
@@ -152,6 +158,7 @@ fn scripts(spec: &Spec) -> Vec<(Script, String)> {
             origin: format!("{}:{}{authconfig}", s.place.file, s.place.line),
             interpreter: s.interpreter.clone(),
             error_on_fail: s.error_on_fail,
+            nochroot: s.nochroot,
             log: s.log.clone(),
             sha256: hex::encode(Sha256::digest(&s.body)),
         };

@@ -86,6 +86,7 @@ fn install_tree(
             enable: &plan.enable,
             disable: &plan.disable,
             target: &plan.target,
+            initial_setup: plan.initial_setup,
             time: plan.time,
             silence: options.post_limit,
         };

@@ -18,6 +18,8 @@ pub struct Select {
     pub node: Option<String>,
     /// Whether what the kickstart wants encrypted is created without it.
     pub ignore_encryption: bool,
+    /// Paths as `%include` writes them, and the files that they stand for.
+    pub includes: Vec<(String, PathBuf)>,
     /// Media in the user's words; empty for the lab file's sources.
     pub media: Vec<String>,
     /// Formats in place of the profile's.
@@ -59,6 +61,7 @@ impl Select {
             lab: plan.sources.lab.clone(),
             node: None,
             ignore_encryption: plan.sources.ignore_encryption,
+            includes: plan.sources.includes.clone(),
             media: plan.sources.media.clone(),
             formats: Vec::new(),
             gpgkeys: Vec::new(),

@@ -6,7 +6,7 @@ use crate::base::files::read_regular;
 use crate::base::lab::LabNode;
 use crate::lab::secrets::{self, NodeSecrets};
 use crate::plan::node::accounts::{self, AccountFiles};
-use crate::plan::node::{self, Facts};
+use crate::plan::node::{self, Facts, NodeFile, ssh_keys};
 use contract::{assets, node_files};
 use formats::tree::{Content, Entry, Tree};
 use sha2::{Digest, Sha256};
@@ -122,18 +122,52 @@ fn disable_repositories(context: &BuildContext, tree: &mut Tree) -> Result<()> {
     Ok(())
 }
 
-/// Puts what makes one node into the tree, its secrets too.
+/// Puts what makes one node into the tree, its secrets too. Returns which of these files `%post`
+/// changed, when what it wrote is lost; `before` is the tree before it.
 pub fn identity(
     context: &BuildContext,
     node: &LabNode,
     facts: &Facts,
     secrets: &NodeSecrets,
+    before: Option<&Tree>,
     tree: &mut Tree,
-) -> Result<()> {
+) -> Result<Vec<String>> {
     let authorized = read_text(tree, node_files::AUTHORIZED_KEYS.trim_start_matches('/'))?;
     let files = node::identity_files(&context.spec, node, facts)?;
+    let mut lost = Vec::new();
     for file in files.into_iter().chain(secrets::node_files::files(secrets, &authorized)) {
+        if before.is_some_and(|before| is_lost(&file, before, tree).unwrap_or(true)) {
+            lost.push(file.path.clone());
+        }
         tree.put(file.tree_path(), file.entry(context.plan.time));
+    }
+    Ok(lost)
+}
+
+/// Whether `file` replaces what `%post` changed in `after`, and does not keep it.
+fn is_lost(file: &NodeFile, before: &Tree, after: &Tree) -> Result<bool> {
+    let (old, new) = (content(before, file.tree_path())?, content(after, file.tree_path())?);
+    let keeps = |new: &[u8]| match &file.content {
+        Content::Bytes(bytes) => bytes.starts_with(new),
+        _ => true,
+    };
+    Ok(old != new && new.is_some_and(|new| !keeps(&new)))
+}
+
+/// The bytes of a file of the tree.
+fn content(tree: &Tree, path: &str) -> Result<Option<Vec<u8>>> {
+    let Some(entry) = tree.get(path) else { return Ok(None) };
+    entry.read(LARGEST).or_build(|| format!("cannot read the image's /{path}")).map(Some)
+}
+
+/// Puts the keys of `sshkey` into the homes of accounts, root's excepted.
+pub fn ssh_keys(context: &BuildContext, tree: &mut Tree) -> Result<()> {
+    let passwd = read_text(tree, "etc/passwd")?;
+    let keys = &context.spec.kickstart.ssh_keys;
+    let files = ssh_keys::files(keys, &passwd, context.plan.time)
+        .or_input(|| "the kickstart's accounts".to_owned())?;
+    for (path, entry) in files {
+        tree.put(&path, entry);
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::unchanged;
 use crate::base::error::{Error, Result};
 use crate::base::lab::{ImageFormat, LabNode};
 use crate::base::progress::{Progress, Unit};
-use crate::kickstart::{Members, Packages};
+use crate::kickstart::{InitialSetup, Members, Packages};
 use crate::packages::checksum::Checksum;
 use crate::packages::repo::{self, Catalog};
 use crate::packages::solve::{self, Request};
@@ -96,13 +96,15 @@ fn assemble(
     let Inputs { spec, scripts, .. } = inputs;
     let PlannedPackages { packages, content, time, skipped } = chosen;
     let units = &spec.services;
-    let target = "multi-user.target".to_owned();
+    let target = spec.kickstart.default_target().to_owned();
     let bare: Vec<Script> = scripts.iter().map(|(script, _)| script.clone()).collect();
     let left_out = LeftOut {
         docs: spec.kickstart.packages.no_docs,
         languages_but: spec.kickstart.packages.languages.clone(),
     };
-    let seed = plan::tree_digest(&packages, &left_out, &units.enabled, &units.disabled, &target);
+    let initial_setup = spec.kickstart.initial_setup != InitialSetup::Off;
+    let states = (&units.enabled[..], &units.disabled[..]);
+    let seed = plan::tree_digest(&packages, &left_out, states, &target, initial_setup);
     let disk = spec.arrangement.identify(&seed);
     disk.check_content(needs(content))?;
     let mut extensions: Vec<&str> = formats.iter().map(|f| f.extension()).collect();
@@ -130,8 +132,9 @@ fn assemble(
         enable: units.enabled.clone(),
         disable: units.disabled.clone(),
         target,
+        initial_setup,
         scripts: bare,
-        arguments: spec.kickstart.bootloader.append.clone(),
+        arguments: spec.kickstart.kernel_arguments(),
         timeout: spec.kickstart.bootloader.timeout.unwrap_or(5),
         disk,
         nodes: spec.nodes.iter().map(node).collect(),

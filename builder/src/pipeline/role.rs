@@ -1,22 +1,24 @@
 //! Installed tree + the role's files + `%post` → the tree that the role's nodes share.
 
 use super::context::BuildContext;
+use super::names;
 use super::options::BuildOptions;
 use super::overlay::{self, Firstboot};
 use super::reporter::Reporter;
 use crate::base::error::{Context as _, Error, Result};
+use crate::base::lab::RepositorySource;
 use crate::base::progress::Unit;
 use crate::image::output::require_space;
 use crate::packages::cache;
+use crate::packages::media::{MountedMedium, fingerprint};
 use crate::plan::boot_config::Settings;
-use crate::plan::node::{self, Facts};
+use crate::plan::node;
 use crate::tree;
 use crate::tree::bootloader;
 use crate::tree::install::{self, Post, place};
 use crate::tree::selinux::Contexts;
 use formats::tree::{Content, Entry, Tree};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -30,6 +32,8 @@ pub struct Role {
     pub root: PathBuf,
     /// All of it except the ESP.
     pub tree: Tree,
+    /// The tree before `%post`, if there is one.
+    pub before: Option<Tree>,
     /// The ESP.
     pub esp: Tree,
     /// The policy's labels, if there is a policy.
@@ -53,6 +57,8 @@ pub fn make(
     let mut root = directory.join(place::ROOT);
     let mut tree = tree::scan(&root, plan.time)?;
     overlay::role(context, firstboot, &facts, &mut tree)?;
+    overlay::ssh_keys(context, &mut tree)?;
+    names::check(&context.spec.kickstart, &tree, &root)?;
     let settings = Settings {
         title: overlay::title(&tree)?,
         arguments: plan.arguments.clone(),
@@ -61,25 +67,23 @@ pub fn make(
         password: context.spec.kickstart.bootloader.password.clone(),
     };
     bootloader::install(&mut tree, &plan.disk, &settings)?;
+    let mut before = None;
     if !context.scripts.is_empty() {
         if let Some(node) = context.spec.nodes.first() {
             for file in node::lab_files(&node::wire_spec(&context.spec, node, &facts)) {
                 tree.put(file.tree_path(), file.entry(plan.time));
             }
         }
-        let digest = digest(context, firstboot, &root, &tree);
+        let digest = digest(context, firstboot, &root, &tree)?;
         let made = scripted(options, context, &digest, &tree, reporter)?;
         root = made.join(place::ROOT);
-        let before = std::mem::replace(&mut tree, tree::scan(&root, plan.time)?);
+        before = Some(std::mem::replace(&mut tree, tree::scan(&root, plan.time)?));
         bootloader::kernel(&tree)?;
-        for note in undone(context, &facts, &before, &tree)? {
-            reporter.report(&note);
-        }
     }
     let contexts = Contexts::of_tree(&root)?;
     refuse_enforcing(&tree)?;
     let esp = bootloader::take_esp(&mut tree, &plan.disk, plan.time);
-    Ok(Role { root, tree, esp, contexts })
+    Ok(Role { root, tree, before, esp, contexts })
 }
 
 /// Bytes of a file of the tree that is read whole.
@@ -132,15 +136,26 @@ fn scripted(
         let total = tree.entries.values().map(Entry::size).sum();
         tree::write(tree, &root, &mut |done| reporter.progress.at(done, total, ""))?;
         reporter.progress.stage("running %post", Unit::Steps);
-        let post =
-            Post { scripts: &context.scripts, limit: options.post_limit, time: context.plan.time };
+        let medium = installer_medium(context);
+        let medium = medium.map(|path| MountedMedium::open(&path, directory)).transpose()?;
+        let post = Post {
+            scripts: &context.scripts,
+            medium: medium.as_ref().map(MountedMedium::path),
+            limit: options.post_limit,
+            time: context.plan.time,
+        };
         install::run_scripts(&post, &root, reporter)
     })
 }
 
 /// The key of the tree after `%post`: the installed tree's, everything that is put over it,
 /// and the scripts.
-fn digest(context: &BuildContext, firstboot: &Firstboot, root: &Path, tree: &Tree) -> String {
+fn digest(
+    context: &BuildContext,
+    firstboot: &Firstboot,
+    root: &Path,
+    tree: &Tree,
+) -> Result<String> {
     let mut hash = Sha256::new();
     let mut put = |bytes: &[u8]| {
         hash.update((bytes.len() as u64).to_le_bytes());
@@ -151,8 +166,15 @@ fn digest(context: &BuildContext, firstboot: &Firstboot, root: &Path, tree: &Tre
     for (script, text) in &context.scripts {
         put(script.interpreter.as_bytes());
         put(&[u8::from(script.error_on_fail), u8::from(script.log.is_some())]);
+        if script.nochroot {
+            put(b"nochroot");
+        }
         put(script.log.as_deref().unwrap_or_default().as_bytes());
         put(text.as_bytes());
+    }
+    if let Some(medium) = installer_medium(context) {
+        let what = || format!("cannot read the medium {}", medium.display());
+        put(&fingerprint(&medium).or_input(what)?);
     }
     for (name, entry) in &tree.entries {
         put(name);
@@ -161,7 +183,21 @@ fn digest(context: &BuildContext, firstboot: &Firstboot, root: &Path, tree: &Tre
         put(&entry.gid.to_le_bytes());
         put(&content(&entry.content, firstboot, root));
     }
-    hex::encode(hash.finalize())
+    Ok(hex::encode(hash.finalize()))
+}
+
+/// The medium that an installer would have mounted, if a script looks for it: the first local one.
+fn installer_medium(context: &BuildContext) -> Option<PathBuf> {
+    if !context.scripts.iter().any(|(script, _)| script.nochroot) {
+        return None;
+    }
+    let given = context.plan.sources.media.iter().map(PathBuf::from);
+    let of_lab = context.spec.repositories.iter().filter_map(|r| match &r.source {
+        RepositorySource::Path(path) => Some(path.clone()),
+        RepositorySource::Url(_) => None,
+    });
+    let use_lab = context.plan.sources.media.is_empty();
+    given.chain(of_lab.filter(|_| use_lab)).find(|path| path.exists())
 }
 
 /// What tells a content from others; files of the installed tree are their path in it.
@@ -182,31 +218,6 @@ fn content(content: &Content, firstboot: &Firstboot, root: &Path) -> Vec<u8> {
         Content::Fifo => kind(8, &[]),
         Content::Socket => kind(9, &[]),
     }
-}
-
-/// Files that scripts have changed and that each node gets from the lab file nevertheless.
-fn undone(
-    context: &BuildContext,
-    facts: &Facts,
-    before: &Tree,
-    after: &Tree,
-) -> Result<Vec<String>> {
-    let mut names = BTreeMap::new();
-    for node in &context.spec.nodes {
-        for file in node::identity_files(&context.spec, node, facts)? {
-            names.insert(file.tree_path().to_owned(), file.path);
-        }
-    }
-    let mut notes = Vec::new();
-    for (name, path) in names {
-        if bytes(before, &name)? != bytes(after, &name)? {
-            notes.push(format!(
-                "warning: %post changed {path}, which imgbuild writes for each node after it: \
-                 what it wrote is not in the images"
-            ));
-        }
-    }
-    Ok(notes)
 }
 
 fn bytes(tree: &Tree, name: &str) -> Result<Option<Vec<u8>>> {

@@ -8,6 +8,7 @@ pub mod accounts;
 mod facts;
 mod file;
 pub mod network;
+pub mod ssh_keys;
 mod system;
 
 pub use facts::Facts;
@@ -15,6 +16,7 @@ pub use file::NodeFile;
 pub use system::disable_repositories;
 
 use crate::base::lab::LabNode;
+use crate::kickstart::InitialSetup;
 use crate::spec::Spec;
 use contract::lab_answers::list_lab_answers;
 use contract::{node_files, spec as wire};
@@ -39,6 +41,13 @@ pub fn role_files(spec: &Spec, facts: &Facts) -> Vec<NodeFile> {
         let text = format!("KEYMAP=\"{keymap}\"\n");
         files.push(NodeFile::text("/etc/vconsole.conf", 0o644, text));
     }
+    if kickstart.initial_setup == InitialSetup::Reconfigure {
+        files.push(NodeFile::text("/etc/reconfigSys", 0o644, String::new()));
+    }
+    if let Some(desktop) = &kickstart.display.desktop {
+        let text = format!("DESKTOP=\"{desktop}\"\n");
+        files.push(NodeFile::text("/etc/sysconfig/desktop", 0o644, text));
+    }
     if let Some(firewall) = kickstart.firewall.as_ref().filter(|f| f.enabled) {
         for (zone, text) in system::firewall_zones(firewall) {
             let path = format!("/etc/firewalld/zones/{zone}.xml");
@@ -54,9 +63,10 @@ pub fn role_files(spec: &Spec, facts: &Facts) -> Vec<NodeFile> {
         files.push(NodeFile::link("/etc/localtime", target));
         files.push(NodeFile::text("/etc/adjtime", 0o644, system::adjtime(timezone.utc)));
     }
-    if !spec.authorized_keys.is_empty() {
+    let root_keys = ssh_keys::of_root(spec);
+    if !root_keys.is_empty() {
         files.push(NodeFile::directory(node_files::ROOT_SSH, 0o700));
-        let text = format!("{}\n", spec.authorized_keys.join("\n"));
+        let text = format!("{}\n", root_keys.join("\n"));
         files.push(NodeFile::text(node_files::AUTHORIZED_KEYS, 0o600, text));
     }
     files

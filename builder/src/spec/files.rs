@@ -47,11 +47,16 @@ impl InputFile {
         let name = path.strip_prefix(directory).unwrap_or(path).display().to_string();
         let fail = |why: String| Diagnostic::of_file(&name, format!("cannot read it: {why}"));
         let bytes = read_regular(path, MAX_BYTES).map_err(|e| fail(e.to_string()))?;
-        let text = String::from_utf8(bytes).map_err(|e| {
-            let valid = String::from_utf8_lossy(&e.as_bytes()[..e.utf8_error().valid_up_to()]);
-            let (line, column) = line_column(&valid, valid.len());
-            Diagnostic::error(Place::new(&name, line, column), "this byte is not UTF-8 text")
-        })?;
+        let text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(e) => in_comments(e.as_bytes()).ok_or_else(|| {
+                let valid = String::from_utf8_lossy(&e.as_bytes()[..e.utf8_error().valid_up_to()]);
+                let (line, column) = line_column(&valid, valid.len());
+                let message = "this byte is not UTF-8 text";
+                Diagnostic::error(Place::new(&name, line, column), message)
+                    .hint(format!("convert the file: iconv -f latin1 -t utf-8 {name}"))
+            })?,
+        };
         Ok(Self { name, path: path.to_path_buf(), shipped: false, text })
     }
 
@@ -93,6 +98,15 @@ impl InputFile {
             found => found.map(Some),
         }
     }
+}
+
+/// The text, where only lines that are comments are not UTF-8.
+fn in_comments(bytes: &[u8]) -> Option<String> {
+    let readable = |line: &[u8]| {
+        line.trim_ascii_start().starts_with(b"#") || std::str::from_utf8(line).is_ok()
+    };
+    let all = bytes.split(|b| *b == b'\n').all(readable);
+    all.then(|| String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// A file by its path.

@@ -44,6 +44,9 @@ pub fn find_kickstart(
 ) -> Result<Option<InputFile>, Diagnostic> {
     let Some(path) = &role.kickstart else { return Ok(None) };
     let found = role_file.sibling(&path.value, request).map_err(|cause| {
+        if cause.place.line > 0 {
+            return cause;
+        }
         let message = format!("the kickstart {}: {}", cause.place.file, cause.message);
         path.error(message).hint("the path starts at the directory of this profile")
     });
@@ -73,7 +76,7 @@ impl KickstartReader<'_> {
             let (network, node) = sample_lab();
             let services = &self.role.services;
             let facts = TemplateFacts { lab: "lab", node: &node, network: &network, services };
-            let filled = fill_in(&file, self.request, Some(&facts), self.role.machine.as_ref());
+            let filled = fill_in(&file, self.request, &facts, self.role.machine.as_ref());
             diagnostics.extend(filled.err().into_iter().flatten());
             return None;
         };
@@ -83,7 +86,7 @@ impl KickstartReader<'_> {
         for node in nodes {
             let services = &self.role.services;
             let facts = TemplateFacts { lab: &self.lab.name, node, network, services };
-            match fill_in(&file, self.request, Some(&facts), self.role.machine.as_ref()) {
+            match fill_in(&file, self.request, &facts, self.role.machine.as_ref()) {
                 Ok(one) => {
                     diagnostics.extend_new(one.kickstart.warnings.clone());
                     let machine = self.role.machine.as_ref();
@@ -123,11 +126,8 @@ impl KickstartReader<'_> {
             let network = self.lab.network.as_ref()?;
             let services = &self.role.services;
             let facts = TemplateFacts { lab: &self.lab.name, node, network, services };
-            Some(
-                fill_in(file, self.request, Some(&facts), self.role.machine.as_ref())
-                    .ok()?
-                    .kickstart,
-            )
+            let machine = self.role.machine.as_ref();
+            Some(fill_in(file, self.request, &facts, machine).ok()?.kickstart)
         });
         let mut all: Vec<&'static str> = Vec::new();
         for kickstart in filled.iter().map(|(_, one)| one.kickstart.clone()).chain(others) {

@@ -1,6 +1,6 @@
 //! What is to be loaded.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,8 @@ pub struct Request<'a> {
     pub node: Option<&'a str>,
     /// `--ignore-encryption`: what a kickstart wants encrypted is created without it.
     pub ignore_encryption: bool,
+    /// `--include`: paths as `%include` writes them, and the files that they stand for.
+    pub includes: &'a [(String, PathBuf)],
     /// The working directory.
     pub directory: &'a Path,
     /// The user's home, for `~`.

@@ -6,10 +6,11 @@ use super::request::Request;
 use crate::base::diagnostic::{Diagnostic, Diagnostics};
 use crate::base::lab::{LabNetwork, LabNode, Services, Subnet};
 use crate::base::place::Place;
-use crate::kickstart::{Kickstart, TemplateFacts, is_template};
+use crate::kickstart::{Fate, Kickstart, Line, TemplateFacts};
+use crate::layout::find_shortcomings;
 use contract::spec::Role;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A kickstart by itself.
 #[derive(Clone, Debug)]
@@ -21,33 +22,54 @@ pub struct StandaloneKickstart {
 }
 
 /// Reads a kickstart by itself, without profile and lab; messages show its path as it is
-/// below `directory`, or whole.
+/// below `directory`, or whole. `includes` are as in [`Request::includes`].
 ///
 /// # Errors
 /// All errors of the file and of those that it includes.
-pub fn load_kickstart(path: &Path, directory: &Path) -> Result<StandaloneKickstart, Diagnostics> {
+pub fn load_kickstart(
+    path: &Path,
+    directory: &Path,
+    includes: &[(String, PathBuf)],
+) -> Result<StandaloneKickstart, Diagnostics> {
     let request = Request {
         profile: "",
         lab: None,
         node: None,
         ignore_encryption: false,
+        includes,
         directory,
         home: None,
     };
     let file = files::read_path(path, &request)?;
     let (network, node) = sample_lab();
-    let services = Services::default();
+    let services =
+        Services { enabled: vec!["sshd".to_owned()], disabled: vec!["postfix".to_owned()] };
     let facts = TemplateFacts { lab: "lab", node: &node, network: &network, services: &services };
-    let sample = is_template(&file.text);
-    let filled = fill_in(&file, &request, sample.then_some(&facts), None).map_err(Diagnostics)?;
+    let filled = fill_in(&file, &request, &facts, None).map_err(Diagnostics)?;
     let mut kickstart = filled.kickstart;
-    if sample {
+    kickstart.report.extend(find_gaps(&kickstart, &file.name));
+    if filled.is_template {
         let message = "names in double braces are filled in with the facts of a sample node";
         let hint = "imgbuild validate --profile checks it for the lab's nodes";
         let warning = Diagnostic::warning(Place::of_file(&file.name), message);
         kickstart.warnings.push(warning.hint(hint));
     }
-    Ok(StandaloneKickstart { kickstart, sample })
+    Ok(StandaloneKickstart { kickstart, sample: filled.is_template })
+}
+
+/// What the file as a whole lacks, so that a build stops.
+fn find_gaps(kickstart: &Kickstart, file: &str) -> Vec<Line> {
+    // A refused layout has been reported; do not ask for its parts as well.
+    if kickstart.report.iter().any(|l| l.fate == Fate::Refused && l.is_storage()) {
+        return Vec::new();
+    }
+    let line = |gap: Diagnostic| Line {
+        place: gap.place,
+        command: "part".to_owned(),
+        fate: Fate::Refused,
+        why: gap.hint.map_or(gap.message.clone(), |hint| format!("{}: {hint}", gap.message)),
+    };
+    find_shortcomings(&kickstart.storage, file).into_iter().map(line).collect()
 }
 
 /// A stand-in for a lab that is not there or could not be read.

@@ -88,7 +88,7 @@ pub fn core_image(
     // The tree was read before.
     sandbox.read_only = true;
     let host = std::path::absolute(scratch).or_build(what)?;
-    sandbox.binds.push(Bind { host, inside: INSIDE.into(), read_only: false });
+    sandbox.binds.push(Bind { host, inside: INSIDE.into(), read_only: false, programs: true });
     sandbox.must(log)?;
     // The sandbox could put anything there.
     let made = tree::read_file(scratch, "core.img", LARGEST_CORE)?;

@@ -2,6 +2,7 @@
 //! scriptlets, triggers and capabilities are the target's, whatever the host is.
 
 mod initramfs;
+mod installer;
 mod job;
 mod keystore;
 mod packages;
@@ -30,7 +31,7 @@ const TARGET: &str = "/target";
 /// Where the packages are inside the bootstrap root.
 const PACKAGES: &str = "/packages";
 
-/// Units of Initial Setup, which would ask questions on a node's console and wait for answers.
+/// Units of Initial Setup, which asks questions on a node's console and waits for answers.
 const INITIAL_SETUP: [&str; 3] = ["initial-setup", "initial-setup-graphical", "initial-setup-text"];
 
 /// Files of an installed tree directory.
@@ -67,9 +68,12 @@ pub fn install(job: &Job, directory: &Path, listener: &mut dyn Listener) -> Resu
     for unit in job.enable {
         run(listener, &["systemctl", "enable", unit])?;
     }
-    let asking = INITIAL_SETUP.map(str::to_owned);
-    for unit in job.disable.iter().chain(&asking).filter(|unit| has_unit(&root, unit)) {
+    for unit in job.disable.iter().filter(|unit| has_unit(&root, unit)) {
         run(listener, &["systemctl", "disable", unit])?;
+    }
+    let verb = if job.initial_setup { "enable" } else { "disable" };
+    for unit in INITIAL_SETUP.into_iter().filter(|unit| has_unit(&root, unit)) {
+        run(listener, &["systemctl", verb, unit])?;
     }
     listener.at(count, count, "settling");
     settle::settle(job.time, &root, listener)
@@ -139,9 +143,11 @@ fn transaction(
     sandbox.silence = Some(job.silence);
     sandbox.devices = have_devices(job.packages)?;
     sandbox.api_roots.push(TARGET.to_owned());
-    sandbox.binds.push(Bind { host: root.to_owned(), inside: TARGET.to_owned(), read_only: false });
+    let inside = TARGET.to_owned();
+    sandbox.binds.push(Bind { host: root.to_owned(), inside, read_only: false, programs: true });
     let host = packages.directory()?;
-    sandbox.binds.push(Bind { host, inside: PACKAGES.to_owned(), read_only: true });
+    let inside = PACKAGES.to_owned();
+    sandbox.binds.push(Bind { host, inside, read_only: true, programs: false });
     let mut done = 0;
     sandbox.must(&mut |line| {
         listener.log(line);

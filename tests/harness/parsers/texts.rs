@@ -17,6 +17,7 @@ fn load(profile: &str, lab: Option<&Path>) -> bool {
         lab,
         node: None,
         ignore_encryption: false,
+        includes: &[],
         directory: Path::new("/"),
         home: None,
     };
@@ -57,11 +58,20 @@ pub(super) fn ks(data: &[u8]) -> bool {
     role(text.as_bytes())
 }
 
-/// A kickstart alone, and what is written of it again.
+/// A kickstart alone, and what is written of it again, which is one as well.
 pub(super) fn ksfile(data: &[u8]) -> bool {
-    let kickstart = file(data, 0);
-    let Ok(alone) = spec::load_kickstart(&path(&kickstart), Path::new("/")) else { return false };
-    let _ = alone.kickstart.normalized();
+    let read = |data: &[u8]| {
+        let kickstart = file(data, 0);
+        spec::load_kickstart(&path(&kickstart), Path::new("/"), &[])
+    };
+    let Ok(alone) = read(data) else { return false };
+    let normal = alone.kickstart.normalized();
+    // What a template fills in may look like another one.
+    if !alone.sample
+        && let Err(errors) = read(normal.as_bytes())
+    {
+        panic!("the normal form is refused: {errors}\n{normal}");
+    }
     true
 }
 

@@ -83,6 +83,40 @@ fn post_runs_last_and_its_changes_stay() {
     assert!(other.contains("rpm does not run") && other.contains("ended with 8"), "{other}");
 }
 
+const OUTSIDE: &str = "%post --nochroot --erroronfail --log=/mnt/sysimage/root/outside.log
+set -ex
+test -e /run/install/repo/.treeinfo
+cp /run/install/repo/.treeinfo /mnt/sysimage/root/treeinfo
+chroot /mnt/sysimage /bin/sh -c 'echo inside >/root/inside'
+echo mine >/etc/only-here
+! touch /usr/bin/mine
+echo kept >/tmp/between
+%end
+%post --erroronfail
+test ! -e /tmp/between && test ! -e /etc/only-here && test -e /root/inside
+echo '192.0.2.9 repo' >>/etc/hosts
+%end
+%post --nochroot --erroronfail
+cp /tmp/between /mnt/sysimage/root/between
+%end
+";
+
+#[test]
+fn scripts_outside_have_the_tree_and_the_medium_and_keep_their_tmp() {
+    let lab = lab("sshkey --username=harry 'ssh-rsa A'\nuser --name=harry", OUTSIDE);
+    let medium = text(&product::practice().join("os"));
+    let others = ["extras", "osp10"].map(|name| text(&product::practice().join(name)));
+    let media = [medium.as_str(), others[0].as_str(), others[1].as_str()];
+    let stderr = lab.build("controller", &media, &["--format", "tar"]);
+    assert!(stderr.contains("%post changed /etc/hosts, which"), "{stderr}");
+    let tree = unpack(&lab);
+    let read = |path: &str| fs::read_to_string(tree.join(path)).expect(path);
+    assert!(read("root/treeinfo").contains("practice"));
+    assert_eq!((read("root/inside"), read("root/between")), ("inside\n".into(), "kept\n".into()));
+    assert!(read("root/outside.log").contains("+ cp /run/install/repo/.treeinfo"));
+    assert!(!tree.join("etc/only-here").exists() && !tree.join("mnt/sysimage").exists());
+}
+
 /// A double of authconfig: it keeps its arguments.
 const AUTHCONFIG: &str = "Name: authconfig\nVersion: 6.2.8\nRelease: 30.el7.double\n\
     Summary: A test double of authconfig\nBuildArch: noarch\nRequires: bash\n\

@@ -41,6 +41,10 @@ fn real_files_get_pykickstarts_verdict() {
     assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// What RHEL 7 takes and pykickstart's model of it refuses: inputs, and why.
+const DEVIATIONS: [(&str, &str); 1] =
+    [("sshkey", "RHEL 7.3 and later have it (Red Hat bugs 1240410 and 1311755)")];
+
 /// Every case of pykickstart's own tests gets its verdict, and a refused one its line.
 #[test]
 fn pykickstarts_own_cases() {
@@ -54,7 +58,9 @@ fn pykickstarts_own_cases() {
         let line = message.split("on line ").nth(1).and_then(|m| m.split(' ').next()?.parse().ok());
         count += 1;
         let ours = read(input);
+        let deviates = DEVIATIONS.iter().any(|(command, _)| input.trim().starts_with(command));
         let agree = match &ours {
+            _ if deviates => case["ok"] == false,
             Ok(_) => case["ok"] == true,
             Err(p) => case["ok"] == false && line.is_none_or(|line: usize| p[0].place.line == line),
         };
@@ -168,7 +174,7 @@ fn the_report_is_printed_as_json_for_every_line_of_every_file() {
     };
     let report: Vec<_> = json["report"].as_array().unwrap().iter().map(line).collect();
     assert_eq!(
-        report,
+        report[..4],
         [
             "good.ks:1 rootpw honoured",
             "good.ks:2 raid refused",
@@ -249,7 +255,10 @@ fn every_accepted_file_has_a_report() {
         let bytes = fs::read(path).unwrap();
         let text = String::from_utf8_lossy(&bytes);
         let expected = if row[1] == "accept" { heads(&text) } else { Vec::new() };
+        // What the file as a whole lacks follows.
+        let (reported, lacking) = reported.split_at(expected.len());
         assert_eq!(reported, expected, "{}", row[0]);
+        assert!(lacking.iter().all(|(_, command)| *command == "part"), "{}: {lacking:?}", row[0]);
         assert!(report.iter().all(|l| l["why"].as_str().is_some_and(|w| !w.is_empty())));
     }
 }

@@ -1,7 +1,7 @@
 //! Kickstart line → what an image gets of it, and its line in the report: a table. Files are
 //! judged by the programs that read them.
 
-use builder::kickstart::Fate::{self, Honoured, NotApplicable, Refused, Translated};
+use builder::kickstart::Fate::{self, Honoured, LeftOut, NotApplicable, Refused, Translated};
 use builder::kickstart::{Kickstart, SourceMap, Text, parse};
 use builder::plan::node::accounts::{self, AccountFiles};
 use builder::plan::node::{self, Facts};
@@ -33,6 +33,7 @@ fn spec(lab: &Lab, line: &str) -> Spec {
         lab: None,
         node: None,
         ignore_encryption: false,
+        includes: &[],
         directory: lab.directory(),
         home: Some(lab.directory()),
     };
@@ -65,6 +66,8 @@ fn files(spec: &Spec) -> BTreeMap<String, String> {
     files.insert("enabled".into(), units(&spec.services.enabled));
     files.insert("disabled".into(), units(&spec.services.disabled));
     files.insert("needs".into(), spec.needs.join(" "));
+    files.insert("target".into(), spec.kickstart.default_target().into());
+    files.insert("arguments".into(), spec.kickstart.kernel_arguments());
     files
 }
 
@@ -119,6 +122,23 @@ const EFFECTS: &[(&str, Fate, &str, &str)] = &[
     ("firewall --disabled", Honoured, "disabled", " firewalld"),
     ("authconfig --enablemd5", Translated, "needs", "authconfig"),
     ("authconfig --enableshadow --passalgo=sha512", Honoured, "needs", ""),
+    (
+        "sshkey --username=root 'ssh-rsa A a b'",
+        Honoured,
+        "/root/.ssh/authorized_keys",
+        "ssh-rsa A a b\n",
+    ),
+    ("firstboot --reconfig", Honoured, "/etc/reconfigSys", ""),
+    ("%addon com_redhat_kdump --enable --reserve-mb='auto'\n%end", Honoured, "enabled", "kdump"),
+    ("%addon com_redhat_kdump\n%end", Honoured, "needs", "kexec-tools"),
+    ("%addon com_redhat_kdump --reserve-mb 128\n%end", Honoured, "arguments", "crashkernel=128M"),
+    ("%addon com_redhat_kdump --disable\n%end", Honoured, "disabled", "kdump"),
+    (
+        "xconfig --startxonboot --defaultdesktop=GNOME",
+        Honoured,
+        "/etc/sysconfig/desktop",
+        "DESKTOP=\"GNOME\"\n",
+    ),
     (
         "repo --install --name=x --baseurl=http://h/x --cost=5 --excludepkgs=a,b \
              --includepkgs=c --proxy=http://p:1 --noverifyssl",
@@ -194,22 +214,22 @@ fn honoured_lines_have_their_effect() {
 
 /// A line that is not simply done, what becomes of it, and the reason given.
 const REASONS: &[(&str, Fate, &str)] = &[
-    ("bootloader --location=none", Refused, "an image starts from its own disk"),
-    ("bootloader --location=partition", Refused, "an image starts from its own disk"),
+    ("bootloader --location=none", Translated, "first sector, where an image starts"),
+    ("bootloader --location=partition", Translated, "first sector, where an image starts"),
+    ("bootloader --extlinux", Translated, "GRUB 2 all the same"),
+    ("bootloader --default=linux", Translated, "newest kernel"),
     ("bootloader --driveorder=sda,sdb", Translated, "one disk"),
     ("bootloader --boot-drive=sda", Translated, "one disk"),
     ("part / --size=9 --ondisk=sda\nbootloader --boot-drive=sdb", Translated, "one disk"),
     ("part / --size=9 --ondisk=sda\npart /a --size=9 --ondisk=/dev/sdb", Translated, "no sdb"),
     ("bootloader --md5pass=$1$a$b", Refused, "GRUB 2 knows no MD5"),
     ("bootloader --iscrypted --password=$6$a$b", Refused, "grub2-mkpasswd-pbkdf2"),
-    ("bootloader --disabled", Refused, "does not start"),
+    ("bootloader --disabled", Translated, "an image starts by it"),
     ("clearpart --all --disklabel=msdos", Honoured, "label is msdos"),
     ("clearpart --all --disklabel=gpt", Honoured, "label is gpt"),
     ("clearpart --all --disklabel=dasd", Refused, "write gpt or msdos"),
     ("clearpart --all", NotApplicable, "new and empty"),
     ("zerombr", NotApplicable, "new and empty"),
-    ("firstboot --enable", Refused, "nobody sits before a node"),
-    ("firstboot --reconfig", Refused, "nobody sits before a node"),
     ("timezone Etc/UTC --nontp", Refused, "agree on the time"),
     ("repo --name=x --baseurl=http://h/", NotApplicable, "packages come from --media"),
     ("eula --agreed", NotApplicable, "licence"),
@@ -217,7 +237,10 @@ const REASONS: &[(&str, Fate, &str)] = &[
     ("poweroff", NotApplicable, "after its run"),
     ("halt", NotApplicable, "after its run"),
     ("shutdown", NotApplicable, "after its run"),
-    ("xconfig --startxonboot", Refused, "graphical"),
+    ("xconfig --defaultdesktop=a/b", Refused, "as in GNOME or KDE"),
+    ("liveimg --url=http://h/", LeftOut, "it has what %packages names"),
+    ("timezone Europe/Nowhere", Refused, "there is no time zone"),
+    ("sshkey --username=ann 'ssh-rsa A'", Honoured, "authorized_keys of ann"),
     ("part swap --recommended\npart raid.1 --size=9", Refused, "without RAID"),
     ("part / --size=9 --encrypted", Refused, "passphrase"),
     ("part / --size=9 --fsprofile=x", Refused, "features"),
@@ -250,15 +273,17 @@ const REASONS: &[(&str, Fate, &str)] = &[
     ("%packages --multilib\n%end", Refused, "one architecture"),
     ("%packages --default\n%end", Refused, "@^minimal"),
     ("%packages --instLangs=\n%end", Refused, "takes locales"),
-    ("%post --nochroot\ntrue\n%end", Refused, "no installer around the image"),
+    ("%post --nochroot\ntrue\n%end", Translated, "installed tree at /mnt/sysimage"),
     ("%post\ntrue\n%end", Translated, "once for all nodes of a role"),
     ("network --device=br0 --bridgeslaves=eth1 --vlanid=5", Refused, "a line for each"),
     ("mediacheck", NotApplicable, "digest and signature"),
     ("%pre\ntrue\n%end", NotApplicable, "outside the installed system"),
-    ("%addon com_redhat_kdump --enable\n%end", Refused, "crashkernel=auto"),
-    ("%addon org_fedora_oscap\n%end", Refused, "runs in Anaconda only"),
-    ("%addon com_redhat_kdump --disable\n%end", NotApplicable, "changes nothing"),
-    ("%include /tmp/x", Refused, "not next to the kickstart"),
+    ("%addon com_redhat_kdump --reserve-mb=x\n%end", Refused, "neither a number of MiB nor auto"),
+    ("%addon com_redhat_kdump --enablefadump\n%end", Translated, "without effect: --enablefadump"),
+    ("%addon org_fedora_oscap\n%end", LeftOut, "runs in Anaconda only"),
+    ("%addon x --disable\n%end", NotApplicable, "changes nothing"),
+    ("%pre\necho >/tmp/x\n%end\n%include /tmp/x", Refused, "the %pre at ks:1 writes"),
+    ("%include /tmp/x", Refused, "--include /tmp/x=FILE"),
     ("realm join x", Refused, "joins no domain"),
 ];
 
@@ -280,6 +305,8 @@ fn what_is_reported_of_a_line_is_true_of_it() {
         ("firewall --enabled --remove-service=ssh --port=80", "lets in dhcpv6-client, 80/tcp"),
         ("firewall --enabled --remove-service=ssh,dhcpv6-client", "lets in nothing"),
         ("bootloader --append=a", "GRUB 2, with these kernel arguments"),
+        ("firstboot --enable", "where the package initial-setup is installed"),
+        ("firstboot --disable", "does not run"),
         ("%packages --excludedocs --ignoremissing\n%end", "and reported; without files"),
         ("network --bootproto=dhcp", "the lab's own interface, which has to be as in the lab"),
         ("network --hostname=x", "has to be the lab file's, or a build stops"),
@@ -299,6 +326,7 @@ fn what_an_image_does_otherwise_is_warned_of() {
         ("%post\nsed -i s/a/b/ /etc/sysconfig/network-scripts/ifcfg-eth1\n%end", 2, "`ifcfg-`"),
         ("rootpw $6$a$b", 1, "the password of root is this hash itself"),
         ("user --name=ann --password=x", 1, "the password of ann is written in clear"),
+        ("%post\necho x >> /etc/hosts\n%end", 2, "%post changes /etc/hosts"),
     ] {
         let (_, _, kickstart) = alone(text);
         let [warning] = &kickstart.warnings[..] else { panic!("{:?}", kickstart.warnings) };
@@ -320,6 +348,7 @@ fn packages_are_those_that_any_node_of_the_role_needs() {
             lab: None,
             node,
             ignore_encryption: false,
+            includes: &[],
             directory,
             home,
         };
@@ -342,7 +371,7 @@ fn a_line_that_a_later_one_replaces_is_reported() {
     assert_eq!(kickstart.bootloader.timeout, Some(3));
     let first = &kickstart.report[0];
     assert_eq!(first.fate, Translated);
-    assert_eq!(first.why, "ks:2 has bootloader again, which counts instead");
+    assert!(first.why.ends_with("of what was given before, --timeout counts as well"));
     let (_, _, kickstart) = alone("services --enabled=a\nservices --enabled=b --disabled=c");
     assert_eq!(
         (&kickstart.services.enabled[..], &kickstart.services.disabled[..]),

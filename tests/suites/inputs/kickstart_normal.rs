@@ -94,6 +94,50 @@ fn it_means_the_same_to_pykickstart() {
     assert!(!used.contains(&0), "a justification is not needed: {used:?}");
 }
 
+/// Two lines of one command: what the second takes back, and what stays.
+#[test]
+fn a_later_line_changes_an_earlier_one_as_in_pykickstart() {
+    let pairs: Vec<String> = [
+        ["bootloader --location=mbr --boot-drive=vda --append=a", "bootloader --append=b"],
+        ["bootloader --password=x --timeout=3", "bootloader --location=mbr"],
+        ["clearpart --all --disklabel=gpt", "clearpart --all"],
+        ["clearpart --drives=a --linux", "clearpart --initlabel"],
+        ["keyboard --vckeymap=fr", "keyboard us"],
+        ["timezone Europe/Prague --utc", "timezone --utc --ntpservers=a"],
+        ["autopart --nolvm", "autopart --fstype=ext4"],
+        ["autopart --nolvm", "autopart --type=lvm"],
+        ["autopart --type=lvm", "autopart --nolvm"],
+        ["url --url=http://a/", "url --mirrorlist=http://b/"],
+        ["url --mirrorlist=http://b/", "url --url=http://a/"],
+        ["services --enabled=a", "services --disabled=b"],
+        ["logging --host=a --level=debug", "logging --host=b"],
+        ["rootpw --iscrypted x", "rootpw y"],
+        ["selinux --permissive", "selinux --enforcing"],
+        ["firewall --enabled --port=1:tcp", "firewall --enabled --port=2:tcp"],
+        ["xconfig --defaultdesktop=GNOME", "xconfig --startxonboot"],
+        ["firstboot --enable", "firstboot --disable"],
+    ]
+    .iter()
+    .map(|lines| lines.join("\n") + "\n")
+    .collect();
+    let ours: Vec<String> = pairs.iter().map(|t| read(t).unwrap().normalized()).collect();
+    let verdicts = verdicts(&[pairs.clone(), ours.clone()].concat());
+    let (before, after) = verdicts.split_at(pairs.len());
+    for ((text, ours), (before, after)) in pairs.iter().zip(&ours).zip(before.iter().zip(after)) {
+        let (Verdict::Accepted(before), Verdict::Accepted(after)) = (before, after) else {
+            panic!("{text}{ours}{before:?}{after:?}");
+        };
+        assert_eq!(JUSTIFIED[1].1(after), JUSTIFIED[1].1(before), "{text}{ours}");
+    }
+    for refused in [
+        "harddrive --dir=/a --partition=a\nharddrive --dir=/a --biospart=b\n",
+        "ignoredisk --drives=a\nignoredisk --interactive\n",
+        "snapshot v/a --name=s --when=post-install\nsnapshot v/b --name=s --when=post-install\n",
+    ] {
+        assert_eq!(read(refused).unwrap_err()[0].place.line, 2);
+    }
+}
+
 /// It parses to the same value, and its own normal form is itself.
 #[test]
 fn it_is_stable() {
@@ -123,6 +167,7 @@ fn without_lines(kickstart: &Kickstart) -> Kickstart {
     bare.networks.iter_mut().for_each(|n| n.place = Place::default());
     bare.post.iter_mut().for_each(|s| s.place = Place::default());
     bare.timezone.iter_mut().for_each(|t| t.place = Place::default());
+    bare.ssh_keys.iter_mut().for_each(|k| k.place = Place::default());
     bare.packages.names.sort();
     bare.packages.excluded.sort();
     bare.packages.excluded_groups.sort();

@@ -4,6 +4,7 @@
 mod bad_input;
 mod golden_plans;
 mod kickstart;
+mod kickstart_cases;
 mod kickstart_lines;
 mod kickstart_normal;
 mod node_files;

@@ -15,6 +15,7 @@ pub fn request<'a>(profile: &'a str, directory: &'a Path) -> Request<'a> {
         lab: None,
         node: None,
         ignore_encryption: false,
+        includes: &[],
         directory,
         home: Some(directory),
     }

@@ -129,7 +129,7 @@ fn make(place: &Place<'_>, files: &Files, log: &mut dyn FnMut(&str)) -> Result<F
     log(&format!("$ {}", command.join(" ")));
     let mut sandbox = Sandbox::new(place.target, command);
     let host = std::path::absolute(place.scratch).or_build(what)?;
-    sandbox.binds.push(Bind { host, inside: INSIDE.into(), read_only: false });
+    sandbox.binds.push(Bind { host, inside: INSIDE.into(), read_only: false, programs: true });
     (sandbox.large_files, sandbox.read_only) = (true, true);
     sandbox.must(log)?;
     // Whoever holds it open has it; nothing is left of it after that.

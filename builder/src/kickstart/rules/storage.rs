@@ -2,15 +2,16 @@
 
 use super::violation::{Violation, check_excluding, check_one_of};
 use crate::kickstart::options::Parsed;
+use std::collections::BTreeSet;
 
 /// Commands that lay out a disk by themselves and exclude each other.
-pub fn find_conflict(command: &str, seen: &[&str]) -> Option<Violation> {
+pub fn find_conflict(command: &str, seen: &BTreeSet<&str>) -> Option<Violation> {
     let others: &[&str] = match command {
         "autopart" => &["part", "partition", "raid", "volgroup", "logvol", "reqpart"],
         "part" | "partition" | "raid" | "volgroup" | "logvol" | "reqpart" => &["autopart"],
         _ => return None,
     };
-    let other = seen.iter().find(|s| others.contains(s))?;
+    let other = others.iter().find(|s| seen.contains(*s))?;
     let message = format!("{command} and {other} cannot be used in the same kickstart");
     Some((message, "let autopart choose everything, or write every partition"))
 }
@@ -178,7 +179,10 @@ pub fn btrfs(parsed: &Parsed<'_>) -> Option<Violation> {
 }
 
 /// `snapshot`.
-pub fn snapshot(parsed: &Parsed<'_>) -> Option<Violation> {
+pub fn snapshot(parsed: &Parsed<'_>, seen: &BTreeSet<String>) -> Option<Violation> {
+    if let Some(name) = parsed.text("--name").filter(|name| seen.contains(name)) {
+        return Some((format!("there is another snapshot {name}"), "give each its own name"));
+    }
     let origin = parsed.arguments.first()?;
     let whole = origin
         .text

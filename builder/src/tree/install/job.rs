@@ -25,6 +25,8 @@ pub struct Job<'a> {
     pub disable: &'a [String],
     /// The default target.
     pub target: &'a str,
+    /// Whether Initial Setup runs, where it is installed.
+    pub initial_setup: bool,
     /// Seconds since 1970, for what reads `SOURCE_DATE_EPOCH`.
     pub time: i64,
     /// How long a program, among them each package's scriptlets, may print nothing.

@@ -1,6 +1,7 @@
 //! The kickstart's `%post` scripts, run in the tree as Anaconda runs them: each is a file in
 //! its /tmp that the interpreter gets by name.
 
+use super::installer::Installer;
 use super::job::{Listener, environment};
 use super::settle;
 use crate::base::error::{Class, Context, Error, Result};
@@ -18,6 +19,8 @@ use std::time::Duration;
 pub struct Post<'a> {
     /// The scripts, in order, with their texts.
     pub scripts: &'a [(Script, String)],
+    /// The directory of the medium that an installer would have, for scripts outside the tree.
+    pub medium: Option<&'a Path>,
     /// How long one may take.
     pub limit: Duration,
     /// Seconds since 1970, for what reads `SOURCE_DATE_EPOCH`.
@@ -30,24 +33,62 @@ pub struct Post<'a> {
 /// A build error with the end of the output when a script fails that has `--erroronfail`, or
 /// when one takes too long; what the sandbox fails with.
 pub fn run(post: &Post, root: &Path, listener: &mut dyn Listener) -> Result<()> {
+    let outside = post.scripts.iter().any(|(script, _)| script.nochroot);
+    let installer = match outside {
+        true => Some(Installer::create(root, post.medium, post.time, listener)?),
+        false => None,
+    };
     for (number, (script, text)) in (0..).zip(post.scripts) {
         interrupt::check()?;
         listener.at(number, post.scripts.len() as u64, &script.origin);
-        run_script(post, script, text, root, listener)?;
+        let place = match installer.as_ref().filter(|_| script.nochroot) {
+            Some(installer) => ScriptPlace::Installer(installer),
+            None => ScriptPlace::Tree(root),
+        };
+        run_script(post, script, text, place, listener)?;
     }
+    drop(installer);
     settle::settle(post.time, root, listener)
 }
 
-/// The file in the tree's /tmp that holds the script.
+/// Where a script runs.
+#[derive(Clone, Copy)]
+enum ScriptPlace<'a> {
+    /// In the installed tree.
+    Tree(&'a Path),
+    /// Outside, where the installer would be.
+    Installer(&'a Installer),
+}
+
+impl ScriptPlace<'_> {
+    /// Its root directory.
+    fn root(&self) -> &Path {
+        match self {
+            Self::Tree(root) => root,
+            Self::Installer(installer) => installer.path(),
+        }
+    }
+
+    /// `command` there.
+    fn sandbox(&self, command: &[&str]) -> Sandbox {
+        match self {
+            Self::Tree(root) => Sandbox::new(*root, command.iter().copied()),
+            Self::Installer(installer) => installer.sandbox(command),
+        }
+    }
+}
+
+/// The file in /tmp that holds the script.
 const NAME: &str = "ks-script";
 
 fn run_script(
     post: &Post,
     script: &Script,
     text: &str,
-    root: &Path,
+    place: ScriptPlace<'_>,
     listener: &mut dyn Listener,
 ) -> Result<()> {
+    let root = place.root();
     let what = format!("%post of {}", script.origin);
     listener.log(&format!("$ {what}"));
     let Some(directory) = tree::inside(root, "tmp")?.filter(|directory| directory.is_dir()) else {
@@ -56,11 +97,11 @@ fn run_script(
     let file = directory.join(NAME);
     write_script(&file, text).or_build(|| format!("cannot write {}", file.display()))?;
     let mut tail = Tail::default();
-    let sandbox = sandbox_of(post, script, root);
+    let sandbox = sandbox_of(post, script, place);
     let ended = sandbox.run(&mut |line| hear(line, &mut tail, listener));
     if let Some(log) = &script.log {
         // What went there belongs into the build log as well, and into an error.
-        Sandbox::new(root, ["cat", log]).run(&mut |line| hear(line, &mut tail, listener))?;
+        place.sandbox(&["cat", log]).run(&mut |line| hear(line, &mut tail, listener))?;
     }
     remove_script(root)?;
     let said = match tail.is_empty() {
@@ -88,17 +129,16 @@ fn run_script(
 }
 
 /// What the script runs in: its interpreter gets it by name.
-fn sandbox_of(post: &Post, script: &Script, root: &Path) -> Sandbox {
+fn sandbox_of(post: &Post, script: &Script, place: ScriptPlace<'_>) -> Sandbox {
     let name = format!("/tmp/{NAME}");
-    let program = script.interpreter.split_whitespace().chain([name.as_str()]);
-    let mut sandbox = match &script.log {
+    let mut command: Vec<&str> = Vec::new();
+    if let Some(log) = &script.log {
         // Inside, so that a link of the tree cannot lead the log out of it.
-        Some(log) => {
-            let redirect = "mkdir -p \"$(dirname \"$0\")\" && exec \"$@\" >\"$0\" 2>&1";
-            Sandbox::new(root, ["/bin/sh", "-c", redirect, log].into_iter().chain(program))
-        }
-        None => Sandbox::new(root, program),
-    };
+        let redirect = "mkdir -p \"$(dirname \"$0\")\" && exec \"$@\" >\"$0\" 2>&1";
+        command.extend(["/bin/sh", "-c", redirect, log]);
+    }
+    command.extend(script.interpreter.split_whitespace().chain([name.as_str()]));
+    let mut sandbox = place.sandbox(&command);
     sandbox.environment = environment(post.time);
     sandbox.limit = Some(post.limit);
     sandbox.silence = None;

@@ -34,10 +34,10 @@ pub fn prepare(sandbox: &Sandbox) -> Result<Vec<Shown>> {
     let root = &sandbox.root;
     let (host, place, read_only) = (root.clone(), root.clone(), sandbox.read_only);
     let mut shown = vec![Shown { host, place, read_only, programs: true }];
-    for Bind { host, inside, read_only } in &sandbox.binds {
+    for Bind { host, inside, read_only, programs } in &sandbox.binds {
         let place = mount_point(root, inside, 0o755)?;
-        let (host, read_only) = (host.clone(), *read_only);
-        shown.push(Shown { host, place, read_only, programs: !read_only });
+        let (host, read_only, programs) = (host.clone(), *read_only, *programs);
+        shown.push(Shown { host, place, read_only, programs });
     }
     for api_root in &sandbox.api_roots {
         let bound = sandbox.binds.iter().find(|bind| bind.inside == *api_root);

@@ -20,6 +20,8 @@ pub struct Bind {
     pub inside: String,
     /// Whether writing to it fails.
     pub read_only: bool,
+    /// Whether programs in it can run.
+    pub programs: bool,
 }
 
 /// One run of one program.

@@ -1,0 +1,114 @@
+//! What a `%post --nochroot` runs in: a root of its own in the place of the installer's, with the
+//! installed tree at /mnt/sysimage and the medium at /run/install/repo. Programs are the tree's.
+
+use super::job::{Listener, environment};
+use crate::base::error::{Context, Result};
+use crate::tree::sandbox::{Bind, Sandbox};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use tempfile::TempDir;
+
+/// Where the installed tree is.
+const SYSIMAGE: &str = "/mnt/sysimage";
+/// Where the medium is; the installer's /mnt/install is /run/install.
+const REPO: &str = "/mnt/install/repo";
+/// What the tree lends; it cannot be changed there.
+const PROGRAMS: [&str; 5] = ["bin", "lib", "lib64", "sbin", "usr"];
+/// Directories that scripts expect, with their modes.
+const DIRECTORIES: [(&str, u32); 8] = [
+    ("home", 0o755),
+    ("mnt", 0o755),
+    ("opt", 0o755),
+    ("root", 0o700),
+    ("tmp", 0o1777),
+    ("var", 0o755),
+    ("var/log", 0o755),
+    ("var/tmp", 0o1777),
+];
+
+/// The installer's root.
+pub struct Installer {
+    directory: TempDir,
+    binds: Vec<Bind>,
+}
+
+impl Installer {
+    /// Creates it next to the tree at `root`; `medium` is a directory.
+    ///
+    /// # Errors
+    /// What cannot be created.
+    pub fn create(
+        root: &Path,
+        medium: Option<&Path>,
+        time: i64,
+        listener: &mut dyn Listener,
+    ) -> Result<Self> {
+        let parent = root.parent().unwrap_or(root);
+        let directory = tempfile::Builder::new()
+            .prefix("installer-")
+            .tempdir_in(parent)
+            .or_environment(|| format!("cannot write to {}", parent.display()))?;
+        let binds = prepare(root, directory.path())
+            .or_build(|| format!("cannot prepare {}", directory.path().display()))?;
+        let mut installer = Self { directory, binds };
+        let tree = Bind {
+            host: root.to_owned(),
+            inside: SYSIMAGE.to_owned(),
+            read_only: false,
+            programs: true,
+        };
+        installer.binds.push(tree);
+        installer.binds.extend(medium.map(|medium| Bind {
+            host: medium.to_owned(),
+            inside: REPO.to_owned(),
+            read_only: true,
+            programs: false,
+        }));
+        // Its own configuration, users among it.
+        let mut copy = installer.sandbox(&["cp", "-a", "/mnt/sysimage/etc", "/"]);
+        copy.environment = environment(time);
+        copy.must(&mut |line| listener.log(line))?;
+        Ok(installer)
+    }
+
+    /// Its directory on the host.
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// `command` in it.
+    pub fn sandbox(&self, command: &[&str]) -> Sandbox {
+        // /run is a mount of each sandbox's own.
+        let script = "ln -s /mnt/install /run/install && exec \"$@\"";
+        let words = ["/bin/sh", "-c", script, "sh"].into_iter().chain(command.iter().copied());
+        let mut sandbox = Sandbox::new(self.path(), words);
+        sandbox.binds.clone_from(&self.binds);
+        sandbox.api_roots.push(SYSIMAGE.to_owned());
+        sandbox
+    }
+}
+
+/// Creates the directories, and what the tree lends.
+fn prepare(root: &Path, place: &Path) -> std::io::Result<Vec<Bind>> {
+    fs::set_permissions(place, Permissions::from_mode(0o755))?;
+    for (name, mode) in DIRECTORIES {
+        fs::create_dir(place.join(name))?;
+        fs::set_permissions(place.join(name), Permissions::from_mode(mode))?;
+    }
+    let mut binds = Vec::new();
+    for name in PROGRAMS {
+        let from = root.join(name);
+        match fs::symlink_metadata(&from) {
+            Ok(meta) if meta.is_symlink() => symlink(fs::read_link(&from)?, place.join(name))?,
+            Ok(meta) if meta.is_dir() => binds.push(Bind {
+                host: from,
+                inside: format!("/{name}"),
+                read_only: true,
+                programs: true,
+            }),
+            _ => {}
+        }
+    }
+    Ok(binds)
+}
