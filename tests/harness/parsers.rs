@@ -60,6 +60,7 @@ pub const PARSERS: &[Parser] = &[
     parser("manifest", texts::manifest, made(texts::manifest_seeds)),
     parser("metalink", texts::metalink, made(texts::metalink_seeds)),
     parser("mirrorlist", texts::mirrorlist, made(texts::mirrorlist_seeds)),
+    parser("msdos", images::msdos, made(images::msdos_seeds)),
     parser("mtree", texts::mtree, made(texts::mtree_seeds)),
     parser("ovsdb", node::ovsdb, both(&["corpus/ovs/*/list-*.json"], node::ovsdb_seeds)),
     parser("ovsdb-framing", node::ovsdb_framing, made(node::framing_seeds)),

@@ -6,7 +6,7 @@ use crate::lab::text;
 use crate::oracle;
 use builder::image::{Image, ImageContent};
 use formats::tree::{Content, Entry, Tree};
-use formats::{berkeley, ext4, gpt, iso9660, lvm2, qcow2};
+use formats::{berkeley, ext4, gpt, iso9660, lvm2, msdos, qcow2};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, symlink};
@@ -144,6 +144,29 @@ pub(super) fn gpt_seeds() -> Vec<Vec<u8>> {
     // The copy at the disk's end is far away; the first one is enough.
     whole.truncate(64 << 10);
     vec![trimmed(whole)]
+}
+
+pub(super) fn msdos(data: &[u8]) -> bool {
+    msdos::read(&Zeroed::new(data, DISK)).is_ok()
+}
+
+/// A primary partition and two logical ones, nearer to each other than any tool puts them.
+pub(super) fn msdos_seeds() -> Vec<Vec<u8>> {
+    const SECTOR: usize = 512;
+    let mut whole = vec![0; 6 * SECTOR];
+    let mut put = |sector: usize, slot: usize, kind: u8, first: u32, blocks: u32| {
+        let at = sector * SECTOR + 446 + slot * 16;
+        whole[at + 4] = kind;
+        whole[at + 8..at + 12].copy_from_slice(&first.to_le_bytes());
+        whole[at + 12..at + 16].copy_from_slice(&blocks.to_le_bytes());
+        whole[(sector + 1) * SECTOR - 2..(sector + 1) * SECTOR].copy_from_slice(&[0x55, 0xaa]);
+    };
+    put(0, 0, 0x83, 1, 1);
+    put(0, 1, 0x05, 2, 4);
+    put(2, 0, 0x83, 1, 1);
+    put(2, 1, 0x05, 2, 2);
+    put(4, 0, 0x82, 1, 1);
+    vec![whole]
 }
 
 pub(super) fn image(data: &[u8]) -> bool {

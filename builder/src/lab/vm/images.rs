@@ -52,7 +52,8 @@ impl Machine {
         if self.firmware.contains(&firmware) {
             return Ok(firmware);
         }
-        let message = format!("the image of {} has no boot loader for {firmware:?}", self.name);
+        let message =
+            format!("the image of {} has no boot loader for {}", self.name, firmware.name());
         Err(Error::input(message).hint(
             "leave --firmware out, or build it for both: `boot` in [machine] of the role's profile",
         ))
@@ -206,4 +207,36 @@ pub fn choose<'a>(machines: &'a [Machine], names: &[String]) -> Result<Vec<&'a M
         })
     };
     names.iter().map(find).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_starts_by_what_its_disk_has_a_loader_for() {
+        let machine = |firmware: &[Firmware]| Machine {
+            name: "x".into(),
+            role: "compute".into(),
+            address: Ipv4Addr::LOCALHOST,
+            mac: String::new(),
+            cpus: 1,
+            memory: 1 << 30,
+            image: PathBuf::new(),
+            format: "raw",
+            sha256: String::new(),
+            disk: 1 << 30,
+            firmware: firmware.to_vec(),
+        };
+        let (bios, uefi) = (Firmware::Bios, Firmware::Uefi);
+        for (has, asked, chosen) in [
+            (&[bios, uefi][..], None, Some(bios)),
+            (&[bios, uefi], Some(uefi), Some(uefi)),
+            (&[uefi], None, Some(uefi)),
+            (&[bios], Some(uefi), None),
+            (&[uefi], Some(bios), None),
+        ] {
+            assert_eq!(machine(has).choose_firmware(asked).ok(), chosen, "{has:?} {asked:?}");
+        }
+    }
 }

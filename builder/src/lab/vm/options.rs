@@ -53,3 +53,13 @@ pub enum Firmware {
     /// OVMF.
     Uefi,
 }
+
+impl Firmware {
+    /// As people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bios => "BIOS",
+            Self::Uefi => "UEFI",
+        }
+    }
+}
