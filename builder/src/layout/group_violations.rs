@@ -1,9 +1,9 @@
 //! Volume groups and logical volumes that a layout does not support.
 
-use super::request::{StorageRequest, Target, VolumeRequest};
+use super::request::{StorageRequest, Target};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::place::Place;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Volume groups and what refers to them.
 pub fn find_group_violations(storage: &StorageRequest) -> Vec<Diagnostic> {
@@ -18,9 +18,11 @@ type Add<'a> = dyn FnMut(&Place, String) + 'a;
 
 fn find_of_groups(storage: &StorageRequest, add: &mut Add<'_>) {
     let mut owners: HashMap<&str, &str> = HashMap::new();
-    for (index, group) in storage.volume_groups.iter().enumerate() {
+    let parts: HashSet<&str> = storage.partitions.iter().map(|p| p.target.as_str()).collect();
+    let mut names = HashSet::new();
+    for group in &storage.volume_groups {
         let name = &group.name;
-        if storage.volume_groups[..index].iter().any(|g| g.name == *name) {
+        if !names.insert(name) {
             add(&group.place, format!("volume group {name} already exists"));
         }
         if !is_lvm_name(name) {
@@ -34,8 +36,7 @@ fn find_of_groups(storage: &StorageRequest, add: &mut Add<'_>) {
             add(&group.place, "--pesize is a power of two in KiB, at least 4".to_owned());
         }
         for member in &group.members {
-            let there = storage.partitions.iter().any(|p| p.target.as_str() == member);
-            if !there {
+            if !parts.contains(member.as_str()) {
                 add(&group.place, format!("{member} does not exist: add `part {member}`"));
             }
             if let Some(other) = owners.insert(member, name) {
@@ -53,21 +54,23 @@ fn find_of_groups(storage: &StorageRequest, add: &mut Add<'_>) {
 }
 
 fn find_of_volumes(storage: &StorageRequest, add: &mut Add<'_>) {
-    for (index, volume) in storage.logical_volumes.iter().enumerate() {
+    let groups: HashSet<&String> = storage.volume_groups.iter().map(|g| &g.name).collect();
+    let mut names = HashSet::new();
+    let mut percents: HashMap<&String, u64> = HashMap::new();
+    for volume in &storage.logical_volumes {
         let (group, name) = (&volume.group, &volume.name);
-        let same = |v: &VolumeRequest| v.group == *group && v.name == *name;
-        if storage.logical_volumes[..index].iter().any(same) {
+        if !names.insert((group, name)) {
             add(&volume.place, format!("{group} has a volume {name} already"));
         }
-        if !storage.volume_groups.iter().any(|g| g.name == *group) {
+        if !groups.contains(group) {
             add(&volume.place, format!("there is no volume group `{group}`: add volgroup"));
         }
         if !is_lvm_name(name) {
             add(&volume.place, format!("`{name}` is not a valid name for a logical volume"));
         }
-        let shares = storage.logical_volumes[..=index].iter().filter(|v| v.group == *group);
-        let percent: u64 = shares.filter_map(|v| v.size.percent).map(u64::from).sum();
-        if volume.size.percent.is_some() && percent > 100 {
+        let percent = percents.entry(group).or_default();
+        *percent += volume.size.percent.map_or(0, u64::from);
+        if volume.size.percent.is_some() && *percent > 100 {
             let why = format!("--percent adds up to {percent} in {group}: 100 is all that is free");
             add(&volume.place, why);
         }
