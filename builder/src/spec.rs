@@ -1,9 +1,12 @@
 //! Profiles: the lab file, a role file and the role's kickstart become one
 //! [`Spec`], or the list of everything that is wrong with them.
 
+mod authority;
+mod clashes;
 mod consistency;
 mod files;
 mod fill;
+mod interfaces;
 mod keys;
 mod kickstarts;
 mod lab;
@@ -12,6 +15,8 @@ mod model;
 mod reader;
 mod request;
 mod role;
+mod routes;
+mod services;
 mod standalone;
 mod units;
 

@@ -99,6 +99,10 @@ pub struct SelectArguments {
     /// Build this node only.
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
+    /// A kickstart that says otherwise than the lab file (addresses, host name, name and time
+    /// servers) or the profile's [services] is an error, and not translated.
+    #[arg(long)]
+    strict_lab: bool,
     /// A medium: ISO file, directory, http(s) URL, yum `.repo` file, `mirrorlist=URL`,
     /// `metalink=URL`, or `practice`. May be repeated. Without it, the lab file's sources.
     #[arg(long, value_name = "PATH|URL|practice")]
@@ -135,6 +139,7 @@ impl SelectArguments {
         if !self.media.is_empty() {
             select.media = self.media;
         }
+        select.strict_lab = self.strict_lab;
         select.gpgkeys = self.gpgkey;
         select.no_gpgcheck = self.no_gpgcheck;
         Ok(select)
@@ -158,6 +163,7 @@ impl SelectArguments {
             profile: self.profile.unwrap_or_default(),
             lab: self.lab,
             node: self.node,
+            strict_lab: self.strict_lab,
             media: self.media,
             formats: self.format,
             gpgkeys: self.gpgkey,
@@ -202,6 +208,10 @@ pub struct SpecArguments {
     /// This node only.
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
+    /// A kickstart that says otherwise than the lab file (addresses, host name, name and time
+    /// servers) or the profile's [services] is an error, and not translated.
+    #[arg(long)]
+    strict_lab: bool,
 }
 
 impl SpecArguments {
@@ -217,6 +227,7 @@ impl SpecArguments {
             profile: self.profile.as_deref().ok_or_else(missing)?,
             lab: self.lab.as_deref(),
             node: self.node.as_deref(),
+            strict_lab: self.strict_lab,
             directory,
             home: home.as_deref(),
         })

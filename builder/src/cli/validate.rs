@@ -106,8 +106,9 @@ fn text(name: &str, warnings: &[Diagnostic], report: Option<&[Line]>) -> String 
     let mut text = String::new();
     for line in report.unwrap_or_default() {
         let Line { place, command, fate, why } = line;
-        let (file, line, fate) = (&place.file, place.line, fate.as_str());
-        text.push_str(&format!("{file}:{line}: {command}: {fate}: {why}\n"));
+        let (file, fate) = (&place.file, fate.as_str());
+        let line = if place.line == 0 { String::new() } else { format!(":{}", place.line) };
+        text.push_str(&format!("{file}{line}: {command}: {fate}: {why}\n"));
     }
     for warning in warnings {
         text.push_str(&format!("warning: {warning}\n"));

@@ -7,7 +7,7 @@ use super::options::{self, Parsed};
 use super::report::{Fate, Line};
 use super::sections::{KickstartItem, split_items};
 use super::state::{State, Text};
-use super::{commands, packages, rules};
+use super::{accounts, commands, packages, rules};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::nearest::nearest;
 use crate::layout::find_violations;
@@ -30,6 +30,7 @@ pub fn parse(source: &Text<'_>) -> Result<Kickstart, Vec<Diagnostic>> {
     let State { mut kickstart, mut errors, repeated, .. } = state;
     note_repeats(&mut kickstart.report, &repeated);
     refuse_storage(&mut kickstart);
+    accounts::note_groups(&mut kickstart);
     errors.sort_by_key(Diagnostic::position);
     if errors.is_empty() { Ok(kickstart) } else { Err(errors) }
 }

@@ -12,6 +12,8 @@ pub enum Fate {
     Honoured,
     /// The image has the same effect by another way.
     Translated,
+    /// No line asks for it, and a system needs it.
+    Added,
     /// It concerns the installer's own run only.
     NotApplicable,
     /// The image would differ; it is not built.
@@ -24,6 +26,7 @@ impl Fate {
         match self {
             Self::Honoured => "honoured",
             Self::Translated => "translated",
+            Self::Added => "added",
             Self::NotApplicable => "not applicable",
             Self::Refused => "refused",
         }

@@ -83,6 +83,7 @@ fn spec(select: &Select) -> Result<Spec> {
         profile: &select.profile,
         lab: select.lab.as_deref(),
         node: select.node.as_deref(),
+        strict_lab: select.strict_lab,
         directory: &select.directory,
         home: home.as_deref(),
     })?)

@@ -16,6 +16,8 @@ pub struct Select {
     pub lab: Option<PathBuf>,
     /// One node only.
     pub node: Option<String>,
+    /// Whether a kickstart that says otherwise than the lab file is refused, and not translated.
+    pub strict_lab: bool,
     /// Media in the user's words; empty for the lab file's sources.
     pub media: Vec<String>,
     /// Formats in place of the profile's.
@@ -56,6 +58,7 @@ impl Select {
             profile: plan.sources.profile.clone(),
             lab: plan.sources.lab.clone(),
             node: None,
+            strict_lab: false,
             media: plan.sources.media.clone(),
             formats: Vec::new(),
             gpgkeys: Vec::new(),

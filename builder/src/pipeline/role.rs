@@ -52,7 +52,9 @@ pub fn make(
     reporter.progress.stage("reading the installed tree", Unit::Steps);
     let mut root = directory.join(place::ROOT);
     let mut tree = tree::scan(&root, plan.time)?;
-    overlay::role(context, firstboot, &facts, &mut tree)?;
+    for note in overlay::role(context, firstboot, &facts, &mut tree)? {
+        reporter.report(&note);
+    }
     let settings = Settings {
         title: overlay::title(&tree)?,
         arguments: plan.arguments.clone(),

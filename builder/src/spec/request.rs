@@ -13,6 +13,9 @@ pub struct Request<'a> {
     pub lab: Option<&'a Path>,
     /// `--node`: one node of the role in place of all.
     pub node: Option<&'a str>,
+    /// `--strict-lab`: whether a kickstart that says otherwise than the lab file is refused, and
+    /// not translated.
+    pub strict_lab: bool,
     /// The working directory.
     pub directory: &'a Path,
     /// The user's home, for `~`.

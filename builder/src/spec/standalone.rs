@@ -26,7 +26,8 @@ pub struct StandaloneKickstart {
 /// # Errors
 /// All errors of the file and of those that it includes.
 pub fn load_kickstart(path: &Path, directory: &Path) -> Result<StandaloneKickstart, Diagnostics> {
-    let request = Request { profile: "", lab: None, node: None, directory, home: None };
+    let request =
+        Request { profile: "", lab: None, node: None, strict_lab: false, directory, home: None };
     let file = files::read_path(path, &request)?;
     let (network, node) = sample_lab();
     let services = Services::default();
@@ -51,7 +52,8 @@ pub fn sample_lab() -> (LabNetwork, LabNode) {
         interface: "eth0".into(),
         gateway: host(254),
         dns: vec![host(254)],
-        ntp: vec![host(254)],
+        ntp: vec![host(254).into()],
+        routes: Vec::new(),
     };
     let node = LabNode { name: "node".into(), role: Role::Compute, address: host(10), mac: None };
     (network, node)

@@ -12,7 +12,8 @@ use std::path::Path;
 /// Reads a shipped profile, with the lab file at `lab` if one is given.
 fn load(profile: &str, lab: Option<&Path>) -> bool {
     // The root directory has no profiles: what is not given is built in.
-    let request = Request { profile, lab, node: None, directory: Path::new("/"), home: None };
+    let directory = Path::new("/");
+    let request = Request { profile, lab, node: None, strict_lab: false, directory, home: None };
     spec::load(&request).is_ok()
 }
 

@@ -32,6 +32,7 @@ fn spec(lab: &Lab, line: &str) -> Spec {
         profile: &profile,
         lab: None,
         node: None,
+        strict_lab: false,
         directory: lab.directory(),
         home: Some(lab.directory()),
     };
@@ -56,10 +57,10 @@ fn files(spec: &Spec) -> BTreeMap<String, String> {
             (file.path, text)
         })
         .collect();
-    let (accounts, _) = accounts::apply(accounts_before(), &spec.kickstart).expect("accounts");
-    files.insert("/etc/passwd".into(), accounts.passwd);
-    files.insert("/etc/group".into(), accounts.group);
-    files.insert("/etc/shadow".into(), accounts.shadow);
+    let made = accounts::apply(accounts_before(), &spec.kickstart).expect("accounts").files;
+    files.insert("/etc/passwd".into(), made.passwd);
+    files.insert("/etc/group".into(), made.group);
+    files.insert("/etc/shadow".into(), made.shadow);
     let units = |list: &[String]| list.join(" ");
     files.insert("enabled".into(), units(&spec.services.enabled));
     files.insert("disabled".into(), units(&spec.services.disabled));
@@ -206,7 +207,12 @@ const REASONS: &[(&str, Fate, &str)] = &[
     ("zerombr", NotApplicable, "new and empty"),
     ("firstboot --enable", Refused, "nobody sits before a node"),
     ("firstboot --reconfig", Refused, "nobody sits before a node"),
-    ("timezone Etc/UTC --nontp", Refused, "agree on the time"),
+    ("timezone Etc/UTC --nontp", Translated, "--nontp does not count"),
+    ("timezone Etc/UTC --ntpservers=a", Translated, "chronyd's servers are the lab file's"),
+    ("network --bootproto=dhcp", Translated, "addresses and the node's name are the lab file's"),
+    ("network --hostname=x", Translated, "the node's name is the lab file's"),
+    ("network --device=eth0:1 --bootproto=dhcp", Refused, "an alias, a second address of eth0"),
+    ("network --device=52:54:00:aa:bb:cc", Refused, "a hardware address"),
     ("repo --name=x --baseurl=http://h/", NotApplicable, "packages come from --media"),
     ("eula --agreed", NotApplicable, "licence"),
     ("reboot --eject", NotApplicable, "after its run"),
@@ -258,14 +264,12 @@ fn every_other_line_reports_why() {
 #[test]
 fn what_is_reported_of_a_line_is_true_of_it() {
     for (line, words) in [
-        ("timezone Etc/UTC", "the time zone; chrony's servers are the lab file's"),
-        ("timezone Etc/UTC --ntpservers=a", "lab file's, which have to be these"),
+        ("timezone Etc/UTC", "the time zone; chronyd's servers are the lab file's"),
         ("firewall --enabled --remove-service=ssh --port=80", "lets in dhcpv6-client, 80/tcp"),
         ("firewall --enabled --remove-service=ssh,dhcpv6-client", "lets in nothing"),
         ("bootloader --append=a", "UEFI, with these kernel arguments"),
         ("%packages --excludedocs --ignoremissing\n%end", "and reported; without files"),
-        ("network --bootproto=dhcp", "the lab's own interface, which has to be as in the lab"),
-        ("network --hostname=x", "has to be the lab file's, or a build stops"),
+        ("network --device=eth1", "ifcfg file; default route, name servers and the node's name"),
         ("%post\n%end", "it is empty"),
     ] {
         let (fate, why, _) = alone(line);
@@ -298,7 +302,8 @@ fn packages_are_those_that_any_node_of_the_role_needs() {
     let needs = |node: Option<&str>| {
         let profile = text(&lab.directory().join("profiles/compute.toml"));
         let (directory, home) = (lab.directory(), Some(lab.directory()));
-        let request = Request { profile: &profile, lab: None, node, directory, home };
+        let request =
+            Request { profile: &profile, lab: None, node, strict_lab: false, directory, home };
         load(&request).unwrap_or_else(|e| panic!("{node:?}: {e}")).needs
     };
     assert!(!needs(None).contains(&"teamd"));

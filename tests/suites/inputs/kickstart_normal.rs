@@ -119,7 +119,7 @@ fn without_lines(kickstart: &Kickstart) -> Kickstart {
     storage.autopart.iter_mut().for_each(|a| a.place = Place::default());
     storage.reqpart.iter_mut().for_each(|r| r.place = Place::default());
     storage.boot_drive.iter_mut().for_each(|b| b.0 = Place::default());
-    bare.networks.iter_mut().for_each(|n| n.place = Place::default());
+    bare.networks.iter_mut().for_each(|n| (n.place, n.entry) = (Place::default(), 0));
     bare.post.iter_mut().for_each(|s| s.place = Place::default());
     bare.timezone.iter_mut().for_each(|t| t.place = Place::default());
     bare.packages.names.sort();

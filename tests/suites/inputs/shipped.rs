@@ -10,7 +10,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 pub fn request<'a>(profile: &'a str, directory: &'a Path) -> Request<'a> {
-    Request { profile, lab: None, node: None, directory, home: Some(directory) }
+    Request { profile, lab: None, node: None, strict_lab: false, directory, home: Some(directory) }
 }
 
 /// The shipped profile, from the copies within the program.
