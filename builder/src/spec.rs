@@ -6,6 +6,7 @@ mod clashes;
 mod consistency;
 mod files;
 mod fill;
+mod interface_names;
 mod interfaces;
 mod keys;
 mod kickstarts;
@@ -17,6 +18,7 @@ mod request;
 mod role;
 mod routes;
 mod services;
+mod settle;
 mod standalone;
 mod units;
 

@@ -1,12 +1,8 @@
-//! What the lab file and the profile decide, whatever the kickstart says of it: the lab's
-//! interface, names, time servers, units. A line that says otherwise is translated, and the
-//! report says what it said and what the node gets; with `--strict-lab` it is an error.
+//! The lab file and the profile as they stand over a kickstart: they decide on the lab's interface,
+//! names, time servers and units.
 
-use super::interfaces::settle_interfaces;
-use super::services::settle_units;
-use crate::base::diagnostic::Diagnostic;
 use crate::base::lab::LabNode;
-use crate::kickstart::{Fate, Kickstart, Login, TemplateFacts};
+use crate::kickstart::TemplateFacts;
 
 /// Who decides.
 #[derive(Clone, Copy)]
@@ -19,79 +15,4 @@ pub struct Authority<'a> {
     pub bridge: Option<&'a str>,
     /// Whether what says otherwise is an error.
     pub strict: bool,
-}
-
-impl Authority<'_> {
-    /// Makes `kickstart` what the node gets.
-    ///
-    /// Returns what it may not say: with `strict` everything that the lab file has otherwise,
-    /// and in any case addresses and interfaces that cannot be together.
-    pub fn settle(&self, kickstart: &mut Kickstart, file: &str) -> Vec<Diagnostic> {
-        let mut errors = settle_interfaces(self, kickstart, file);
-        errors.extend(self.settle_time(kickstart));
-        errors.extend(settle_units(self, kickstart, file));
-        settle_packages(kickstart);
-        if kickstart.root.is_none() {
-            kickstart.root = Some(Login { hash: None, locked: true });
-            let why = "no line sets root's password: it is locked, and root logs in with the ssh \
-                       keys of the lab file";
-            kickstart.report_added(file, "rootpw", why);
-        }
-        errors
-    }
-
-    /// `timezone --ntpservers` and `--nontp`.
-    fn settle_time(&self, kickstart: &mut Kickstart) -> Option<Diagnostic> {
-        let entry = kickstart.last_entry("timezone")?;
-        let timezone = kickstart.timezone.as_mut()?;
-        let lab: Vec<String> = self.facts.network.ntp.iter().map(ToString::to_string).collect();
-        let (said, lab) = (timezone.ntp_servers.join(","), lab.join(","));
-        let is_off = self.facts.services.disabled.iter().any(|unit| unit == "chronyd");
-        let (option, is) = match (timezone.no_ntp, said.is_empty() || said == lab) {
-            (true, _) if is_off => {
-                let why = "the time zone; chronyd does not start".to_owned();
-                kickstart.report_again(entry, Fate::Honoured, why);
-                return None;
-            }
-            (false, true) => {
-                let why = format!("the time zone; chronyd's servers are the lab file's, {lab}");
-                kickstart.report_again(entry, Fate::Honoured, why);
-                return None;
-            }
-            (true, _) => ("--nontp".to_owned(), "--nontp is given".to_owned()),
-            (false, false) => (format!("--ntpservers={said}"), format!("--ntpservers is {said}")),
-        };
-        (timezone.no_ntp, timezone.ntp_servers) = (false, Vec::new());
-        let hint = "the lab file decides: use {{ network.ntp | join(\",\") }}, or change it there";
-        let message = format!("timezone {is}, the lab file has {lab}");
-        let error = Diagnostic::error(timezone.place.clone(), message).hint(hint);
-        let why = format!(
-            "the time zone; the lab file decides: chronyd's servers are {lab}, not {option}"
-        );
-        kickstart.report_again(entry, Fate::Translated, why);
-        self.strict.then_some(error)
-    }
-}
-
-/// `-chrony` does not count, as the lab file has time servers; what else a command needs and
-/// `%packages` excludes is left out, and the report says so.
-fn settle_packages(kickstart: &mut Kickstart) {
-    let needed = kickstart.required_packages();
-    let Some(entry) = kickstart.last_entry("%packages") else { return };
-    let excluded = &mut kickstart.packages.excluded;
-    let mut said = Vec::new();
-    if excluded.iter().any(|name| name == "chrony") {
-        excluded.retain(|name| name != "chrony");
-        said.push("chrony is installed, as the lab file has time servers".to_owned());
-    }
-    let left_out: Vec<&str> =
-        needed.into_iter().filter(|name| excluded.iter().any(|e| e == name)).collect();
-    if !left_out.is_empty() {
-        said.push(format!("without {}, which another command needs", left_out.join(", ")));
-    }
-    if !said.is_empty() {
-        let line = &kickstart.report[entry];
-        let why = format!("{}; {}", line.why, said.join("; "));
-        kickstart.report_again(entry, Fate::Translated, why);
-    }
 }

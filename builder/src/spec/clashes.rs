@@ -2,7 +2,7 @@
 //! lab file, and of the role's other nodes.
 
 use super::authority::Authority;
-use super::interfaces::can_coexist;
+use super::interface_names::can_coexist;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::lab::LabNode;
 use crate::kickstart::{InterfaceKind, Ipv6, NetworkCommand};

@@ -9,6 +9,7 @@ use super::lab::LabFile;
 use super::model::Rendered;
 use super::request::Request;
 use super::role::RoleFile;
+use super::settle::settle_kickstart;
 use super::standalone::sample_lab;
 use crate::base::diagnostic::{Diagnostic, Diagnostics};
 use crate::base::lab::{LabNetwork, LabNode};
@@ -130,7 +131,7 @@ impl KickstartReader<'_> {
             bridge: self.role.openstack.bridge.as_deref(),
             strict: self.request.strict_lab,
         };
-        let errors = authority.settle(&mut one.kickstart, &file.name);
+        let errors = settle_kickstart(&authority, &mut one.kickstart, &file.name);
         Ok((one, errors))
     }
 

@@ -175,26 +175,7 @@ fn link(network: &NetworkCommand, file: &mut Ifcfg) {
     if let Some(options) = &network.ethtool {
         file.set("ETHTOOL_OPTS", options);
     }
-    match network.ipv6 {
-        None | Some(Ipv6::Off) => {}
-        Some(Ipv6::Automatic) => {
-            file.set("IPV6INIT", "yes");
-            file.set("IPV6_AUTOCONF", "yes");
-        }
-        Some(Ipv6::Dhcp) => {
-            file.set("IPV6INIT", "yes");
-            file.set("IPV6_AUTOCONF", "no");
-            file.set("DHCPV6C", "yes");
-        }
-        Some(Ipv6::Static(address, prefix)) => {
-            file.set("IPV6INIT", "yes");
-            file.set("IPV6_AUTOCONF", "no");
-            file.set("IPV6ADDR", format!("{address}/{prefix}"));
-        }
-    }
-    if let Some(gateway) = network.ipv6_gateway {
-        file.set("IPV6_DEFAULTGW", gateway);
-    }
+    ipv6(network, file);
     if network.kind != InterfaceKind::Ethernet {
         // It is the address of the machine's own interface, which this device is made of.
         file.remove("HWADDR");
@@ -225,6 +206,30 @@ fn link(network: &NetworkCommand, file: &mut Ifcfg) {
                 file.set("TEAM_CONFIG", config);
             }
         }
+    }
+}
+
+/// How an interface gets its IPv6 addresses.
+fn ipv6(network: &NetworkCommand, file: &mut Ifcfg) {
+    match network.ipv6 {
+        None | Some(Ipv6::Off) => {}
+        Some(Ipv6::Automatic) => {
+            file.set("IPV6INIT", "yes");
+            file.set("IPV6_AUTOCONF", "yes");
+        }
+        Some(Ipv6::Dhcp) => {
+            file.set("IPV6INIT", "yes");
+            file.set("IPV6_AUTOCONF", "no");
+            file.set("DHCPV6C", "yes");
+        }
+        Some(Ipv6::Static(address, prefix)) => {
+            file.set("IPV6INIT", "yes");
+            file.set("IPV6_AUTOCONF", "no");
+            file.set("IPV6ADDR", format!("{address}/{prefix}"));
+        }
+    }
+    if let Some(gateway) = network.ipv6_gateway {
+        file.set("IPV6_DEFAULTGW", gateway);
     }
 }
 
