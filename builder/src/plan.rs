@@ -13,6 +13,7 @@ use crate::base::files::read_named;
 use crate::base::lab::ImageFormat;
 use crate::layout::{Device, Layout, Piece};
 use crate::spec::{check_host_name, check_name, parse_mac};
+use contract::spec::TimeServer;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
@@ -51,7 +52,7 @@ pub struct Lab {
     /// The nodes' default gateway.
     pub gateway: Ipv4Addr,
     /// The nodes' time servers.
-    pub ntp: Vec<Ipv4Addr>,
+    pub ntp: Vec<TimeServer>,
 }
 
 /// The (virtual) machine that a node's image is made for.

@@ -1,9 +1,13 @@
 //! Profiles: the lab file, a role file and the role's kickstart become one
 //! [`Spec`], or the list of everything that is wrong with them.
 
+mod authority;
+mod clashes;
 mod consistency;
 mod files;
 mod fill;
+mod interface_names;
+mod interfaces;
 mod keys;
 mod kickstarts;
 mod lab;
@@ -12,6 +16,9 @@ mod model;
 mod reader;
 mod request;
 mod role;
+mod routes;
+mod services;
+mod settle;
 mod standalone;
 mod storage;
 mod units;

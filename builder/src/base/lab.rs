@@ -7,7 +7,7 @@ mod repository;
 mod role;
 
 pub use image_format::{ImageFormat, UnknownFormat};
-pub use network::{LabNetwork, NotASubnet, Subnet};
+pub use network::{LabNetwork, LabRoute, NotASubnet, Subnet};
 pub use node::LabNode;
 pub use repository::{GpgKey, LabRepository, RepositorySource};
 pub use role::{BootMode, LabMachine, OpenStack, Packstack, Services};

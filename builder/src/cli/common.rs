@@ -102,6 +102,10 @@ pub struct SelectArguments {
     /// Create without encryption what the kickstart wants encrypted.
     #[arg(long)]
     ignore_encryption: bool,
+    /// A kickstart that says otherwise than the lab file (addresses, host name, name and time
+    /// servers) or the profile's [services] is an error, and not translated.
+    #[arg(long)]
+    strict_lab: bool,
     /// A medium: ISO file, directory, http(s) URL, yum `.repo` file, `mirrorlist=URL`,
     /// `metalink=URL`, or `practice`. May be repeated. Without it, the lab file's sources.
     #[arg(long, value_name = "PATH|URL|practice")]
@@ -144,6 +148,7 @@ impl SelectArguments {
         if !self.includes.includes.is_empty() {
             select.includes = self.includes.includes;
         }
+        select.strict_lab = self.strict_lab;
         select.gpgkeys = self.gpgkey;
         select.no_gpgcheck = self.no_gpgcheck;
         Ok(select)
@@ -169,6 +174,7 @@ impl SelectArguments {
             node: self.node,
             ignore_encryption: self.ignore_encryption,
             includes: self.includes.includes,
+            strict_lab: self.strict_lab,
             media: self.media,
             formats: self.format,
             gpgkeys: self.gpgkey,
@@ -241,6 +247,10 @@ pub struct SpecArguments {
     ignore_encryption: bool,
     #[command(flatten)]
     pub includes: IncludeArguments,
+    /// A kickstart that says otherwise than the lab file (addresses, host name, name and time
+    /// servers) or the profile's [services] is an error, and not translated.
+    #[arg(long)]
+    strict_lab: bool,
 }
 
 impl SpecArguments {
@@ -258,6 +268,7 @@ impl SpecArguments {
             node: self.node.as_deref(),
             ignore_encryption: self.ignore_encryption,
             includes: &self.includes.includes,
+            strict_lab: self.strict_lab,
             directory,
             home: home.as_deref(),
         })

@@ -1,11 +1,13 @@
 //! `rootpw`, `user`, `group`.
 
-use super::model::{Login, NewGroup, User};
+use super::model::{Kickstart, Login, NewGroup, User};
 use super::options::{OptionValue, Parsed};
 use super::password::PasswordHash;
 use super::report::Fate;
 use super::sections::KickstartItem;
 use super::state::State;
+use crate::base::diagnostic::Diagnostic;
+use std::collections::HashSet;
 
 /// `rootpw`.
 pub fn rootpw(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
@@ -116,6 +118,37 @@ pub fn user(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>
         login,
     });
     state.report(item, Fate::Honoured, "the account is created");
+}
+
+/// The groups that EL7's package setup makes, which every system has (its /etc/group).
+const SETUP_GROUPS: [&str; 27] = [
+    "root", "bin", "daemon", "sys", "adm", "tty", "disk", "lp", "mem", "kmem", "wheel", "cdrom",
+    "mail", "man", "dialout", "floppy", "games", "tape", "video", "ftp", "lock", "audio", "nobody",
+    "users", "utmp", "utempter", "ssh_keys",
+];
+
+/// Says of users with a group that neither the kickstart nor every system makes that a package
+/// has to: like Anaconda, an image goes on without it.
+pub fn note_groups(kickstart: &mut Kickstart) {
+    let Kickstart { groups, users, report, warnings, .. } = kickstart;
+    let made: HashSet<&str> = SETUP_GROUPS
+        .into_iter()
+        .chain(groups.iter().map(|g| g.name.as_str()))
+        .chain(users.iter().map(|u| u.name.as_str()))
+        .collect();
+    let lines = report.iter_mut().filter(|l| l.command == "user" && l.fate != Fate::Refused);
+    for (line, user) in lines.zip(users.iter()) {
+        let absent = |group: &&String| !made.contains(group.as_str()) && !group.ends_with(')');
+        let absent: Vec<&str> = user.groups.iter().filter(absent).map(String::as_str).collect();
+        if absent.is_empty() {
+            continue;
+        }
+        let (name, absent) = (&user.name, absent.join(", "));
+        line.why.push_str(&format!("; a member of {absent} only where a package makes the group"));
+        let message = format!("no command makes the group {absent} of the user {name}");
+        let hint = format!("add `group --name=…`; without, {name} is in it if a package makes it");
+        warnings.push(Diagnostic::warning(line.place.clone(), message).hint(hint));
+    }
 }
 
 /// `--name` as useradd and groupadd take it.

@@ -1,13 +1,18 @@
 //! What `network` asks for, as values.
 
 use crate::base::place::Place;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// One `network` line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NetworkCommand {
     /// Where it is.
     pub place: Place,
+    /// Which entry of the report is about its line.
+    pub entry: usize,
+    /// What is wrong with its device or addresses, and which option it is. It matters where they
+    /// are not the lab file's.
+    pub fault: Option<(&'static str, String)>,
     /// `--device`; absent for `link`, `bootif` and no device: the lab's interface.
     pub device: Option<String>,
     /// What kind of interface it is.
@@ -21,7 +26,7 @@ pub struct NetworkCommand {
     /// `--gateway`.
     pub gateway: Option<Ipv4Addr>,
     /// `--nameserver`.
-    pub nameservers: Vec<Ipv4Addr>,
+    pub nameservers: Vec<IpAddr>,
     /// `--hostname`.
     pub hostname: Option<String>,
     /// Whether it is only a host name.
@@ -45,6 +50,27 @@ pub struct NetworkCommand {
 }
 
 impl NetworkCommand {
+    /// Whether the line itself sets the addresses, and not DHCP or nothing.
+    pub fn is_static(&self) -> bool {
+        self.bootproto == "static" && !self.no_ipv4
+    }
+
+    /// Whether the interface asks a DHCP server.
+    pub fn asks_dhcp(&self) -> bool {
+        self.bootproto != "static" && !self.no_ipv4
+    }
+
+    /// The interfaces that the device is made of.
+    pub fn ports(&self) -> Vec<&str> {
+        match &self.kind {
+            InterfaceKind::Bond { members, .. } | InterfaceKind::Bridge { members, .. } => {
+                members.iter().map(String::as_str).collect()
+            }
+            InterfaceKind::Team { ports, .. } => ports.iter().map(|(n, _)| n.as_str()).collect(),
+            InterfaceKind::Ethernet | InterfaceKind::Vlan { .. } => Vec::new(),
+        }
+    }
+
     /// The interface that the line is about; `lab` where it names none.
     pub fn interface(&self, lab: &str) -> String {
         let device = self.device.as_deref().unwrap_or(lab);

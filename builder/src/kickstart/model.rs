@@ -4,7 +4,7 @@ use super::document::Document;
 use super::interface::{InterfaceKind, NetworkCommand};
 use super::loader::LoaderPassword;
 use super::password::PasswordHash;
-use super::report::Line;
+use super::report::{Fate, Line};
 use super::selection::Packages;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::lab::Services;
@@ -71,6 +71,8 @@ pub struct Timezone {
     pub utc: bool,
     /// `--ntpservers`.
     pub ntp_servers: Vec<String>,
+    /// `--nontp`.
+    pub no_ntp: bool,
 }
 
 /// How an account logs in with a password.
@@ -268,7 +270,9 @@ impl Kickstart {
     /// Packages that its commands need in addition to `%packages`, for one node; Anaconda adds the
     /// same.
     pub fn required_packages(&self) -> Vec<&'static str> {
-        let mut needs = layout::required_packages(&self.storage);
+        // chronyd asks the lab file's time servers.
+        let mut needs = vec!["chrony"];
+        needs.extend(layout::required_packages(&self.storage));
         let team = self.networks.iter().any(|n| matches!(n.kind, InterfaceKind::Team { .. }));
         let firewall = self.firewall.as_ref().is_some_and(|f| f.enabled);
         let authconfig = self.post.iter().any(|s| s.authconfig);
@@ -303,31 +307,60 @@ impl Kickstart {
         }
     }
 
-    /// The role's units together with `services`, `firewall` and the add-on for kdump of the
-    /// kickstart.
-    pub fn merge_units(&self, role: &Services) -> Services {
-        let mut units = role.clone();
+    /// The units that its commands enable and disable, as Anaconda carries them out: `services`
+    /// disables, then enables; `timezone` lets chronyd start unless it is named or `--nontp` is
+    /// given; `firewall` comes after them, and the add-on for kdump last.
+    pub fn own_units(&self) -> Services {
+        let Services { mut enabled, disabled } = self.services.clone();
+        let mut disabled: Vec<String> =
+            disabled.into_iter().filter(|unit| !enabled.contains(unit)).collect();
+        let no_ntp = self.timezone.as_ref().is_some_and(|t| t.no_ntp);
+        let chronyd = "chronyd".to_owned();
+        if !enabled.contains(&chronyd) && !disabled.contains(&chronyd) {
+            if no_ntp { &mut disabled } else { &mut enabled }.push(chronyd);
+        }
         let firewall = self.firewall.as_ref().map(|f| ("firewalld", f.enabled));
         let kdump = self.kdump.as_ref().map(|k| ("kdump", k.enabled));
-        let set = |on: bool| {
-            let commands = firewall.into_iter().chain(kdump);
-            commands.filter(move |(_, enabled)| *enabled == on).map(|(unit, _)| unit)
-        };
-        // Add-ons work after `services`.
-        let listed = |list: &'_ [String]| -> Vec<String> {
-            list.iter().filter(|unit| kdump.is_none() || *unit != "kdump").cloned().collect()
-        };
-        let (enabled, disabled) = (listed(&self.services.enabled), listed(&self.services.disabled));
-        for (list, named, on) in
-            [(&mut units.enabled, enabled, true), (&mut units.disabled, disabled, false)]
+        for (unit, is_on) in [firewall, kdump].into_iter().flatten() {
+            enabled.retain(|u| u != unit);
+            disabled.retain(|u| u != unit);
+            if is_on { &mut enabled } else { &mut disabled }.push(unit.to_owned());
+        }
+        Services { enabled, disabled }
+    }
+
+    /// The role's units, and those of the kickstart that the role does not name.
+    pub fn merge_units(&self, role: &Services) -> Services {
+        let mut units = role.clone();
+        let own = self.own_units();
+        for (list, new) in [(&mut units.enabled, own.enabled), (&mut units.disabled, own.disabled)]
         {
-            for unit in named.into_iter().chain(set(on).map(str::to_owned)) {
+            for unit in new.into_iter().filter(|unit| !role.names(unit)) {
                 if !list.contains(&unit) {
                     list.push(unit);
                 }
             }
         }
         units
+    }
+
+    /// Says in the report what becomes of a line after all.
+    pub fn report_again(&mut self, entry: usize, fate: Fate, why: String) {
+        if let Some(line) = self.report.get_mut(entry) {
+            (line.fate, line.why) = (fate, why);
+        }
+    }
+
+    /// The report's last entry about `command`, unless it is refused.
+    pub fn last_entry(&self, command: &str) -> Option<usize> {
+        let of_command = |l: &Line| l.command == command && l.fate != Fate::Refused;
+        self.report.iter().rposition(of_command)
+    }
+
+    /// Notes in the report what no line asks for and a system needs.
+    pub fn report_added(&mut self, file: &str, command: &str, why: &str) {
+        let (place, command, why) = (Place::of_file(file), command.to_owned(), why.to_owned());
+        self.report.push(Line { place, command, fate: Fate::Added, why });
     }
 }
 

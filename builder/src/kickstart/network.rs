@@ -22,26 +22,37 @@ pub fn network(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<
     if let Some((option, why)) = REFUSED.into_iter().find(|(o, _)| parsed.filled(o)) {
         return state.refuse(item, option_column(item, parsed, option), format!("{option}: {why}"));
     }
-    match read_interfaces(parsed, state.place_of(item)) {
+    let entry = state.kickstart.report.len();
+    let refused = match read_interfaces(parsed, state.place_of(item), entry) {
         Ok(networks) => {
-            let Some(network) = networks.last() else { return };
-            let name = "the node's name has to be the lab file's, or a build stops";
-            let file = match network.device {
-                None => {
-                    "the lab's own interface, which has to be as in the lab file, or a build stops"
-                }
-                Some(_) => "the interface's ifcfg file; the lab's own has to be as in the lab file",
-            };
-            let why = match (network.hostname_only, network.hostname.is_some()) {
-                (true, _) => name.to_owned(),
-                (_, true) => format!("{file}; {name}"),
-                _ => file.to_owned(),
-            };
+            let fault = networks.iter().find_map(|n| n.fault.clone());
+            if let (None, Some(network)) = (&fault, networks.last()) {
+                let (fate, why) = foresee(network);
+                state.report(item, fate, why);
+            }
             state.kickstart.networks.extend(networks);
-            state.report(item, Fate::Honoured, why);
+            fault
         }
-        Err((option, why)) => {
-            state.refuse(item, option_column(item, parsed, option), format!("{option}: {why}"));
+        Err(refused) => Some(refused),
+    };
+    if let Some((option, why)) = refused {
+        state.refuse(item, option_column(item, parsed, option), format!("{option}: {why}"));
+    }
+}
+
+/// What becomes of a line as far as the kickstart alone shows it; the lab file decides the rest.
+fn foresee(network: &NetworkCommand) -> (Fate, &'static str) {
+    match (&network.device, network.hostname_only) {
+        (_, true) => (Fate::Translated, "the node's name is the lab file's"),
+        (None, _) => {
+            let why = "the lab's own interface: its addresses and the node's name are the lab \
+                       file's, the rest is this line's";
+            (Fate::Translated, why)
+        }
+        (Some(_), _) => {
+            let why = "the interface's ifcfg file; default route, name servers and the node's \
+                       name are the lab file's";
+            (Fate::Honoured, why)
         }
     }
 }
@@ -52,21 +63,29 @@ fn option_column(item: &KickstartItem<'_>, parsed: &Parsed<'_>, option: &str) ->
 
 type Refused = (&'static str, String);
 
+/// `found`, or nothing and its fault where there is none yet.
+fn or_fault<T: Default>(fault: &mut Option<Refused>, found: Result<T, Refused>) -> T {
+    found.unwrap_or_else(|refused| {
+        fault.get_or_insert(refused);
+        T::default()
+    })
+}
+
 /// What a line creates: an interface, and before a VLAN the bond or team that the same line
 /// makes under it.
-fn read_interfaces(parsed: &Parsed<'_>, place: Place) -> Result<Vec<NetworkCommand>, Refused> {
-    let network = read_addresses(parsed)?;
+fn read_interfaces(
+    parsed: &Parsed<'_>,
+    place: Place,
+    entry: usize,
+) -> Result<Vec<NetworkCommand>, Refused> {
+    let mut fault = None;
+    let network = read_addresses(parsed, &mut fault);
     let (lower, kind) = read_kinds(parsed)?;
     let names: Vec<&str> = parsed.options.iter().map(|(n, _)| *n).collect();
-    let nameservers = parsed.get("--nameserver").map(|v| v.text).unwrap_or("").split(',');
-    let nameservers = nameservers.map(str::trim).filter(|t| !t.is_empty());
     let network = NetworkCommand {
         place,
-        device: read_device(parsed)?,
-        gateway: read_address(parsed, "--gateway")?,
-        nameservers: nameservers
-            .map(|text| text.parse().map_err(|_| not_an_address("--nameserver", text)))
-            .collect::<Result<_, _>>()?,
+        entry,
+        device: read_device(parsed, &mut fault)?,
         hostname: parsed.text("--hostname"),
         hostname_only: names == ["--hostname"],
         off_at_boot: parsed
@@ -74,7 +93,6 @@ fn read_interfaces(parsed: &Parsed<'_>, place: Place) -> Result<Vec<NetworkComma
             .is_some_and(|v| options::boolean(v.text) == Some(false)),
         no_default_route: parsed.has("--nodefroute"),
         no_dns: parsed.has("--nodns"),
-        no_ipv4: parsed.has("--noipv4"),
         ipv6: read_ipv6(parsed)?,
         ipv6_gateway: parsed
             .get("--ipv6gateway")
@@ -82,10 +100,12 @@ fn read_interfaces(parsed: &Parsed<'_>, place: Place) -> Result<Vec<NetworkComma
             .transpose()?,
         mtu: read_mtu(parsed)?,
         ethtool: parsed.text("--ethtool").filter(|t| !t.is_empty()),
+        fault,
         ..network
     };
     let under = |kind: InterfaceKind| NetworkCommand {
         place: network.place.clone(),
+        entry,
         device: network.device.clone(),
         kind,
         bootproto: "static".into(),
@@ -98,22 +118,37 @@ fn read_interfaces(parsed: &Parsed<'_>, place: Place) -> Result<Vec<NetworkComma
     Ok(lower.into_iter().chain([NetworkCommand { kind, ..network }]).collect())
 }
 
-/// Where the interface's IPv4 address comes from; nothing else of the line.
-fn read_addresses(parsed: &Parsed<'_>) -> Result<NetworkCommand, Refused> {
+/// The interface's IPv4 addresses; nothing else of the line.
+fn read_addresses(parsed: &Parsed<'_>, fault: &mut Option<Refused>) -> NetworkCommand {
     let bootproto = parsed.text("--bootproto").unwrap_or_else(|| "dhcp".into());
     if ["query", "ibft"].contains(&bootproto.as_str()) {
-        return Err(("--bootproto", format!("{bootproto} is known to the installer only")));
+        let why = format!("{bootproto} is known to the installer only");
+        fault.get_or_insert(("--bootproto", why));
     }
-    let ip = read_address(parsed, "--ip")?;
-    let netmask = read_address(parsed, "--netmask")?;
+    let ip = or_fault(fault, read_address(parsed, "--ip"));
+    let netmask = or_fault(fault, read_address(parsed, "--netmask"));
     let mask = |mask: Ipv4Addr| u32::from(mask);
     if netmask.is_some_and(|m| mask(m).leading_ones() != mask(m).count_ones()) {
-        return Err(("--netmask", "its ones are not in one row, as in 255.255.255.0".into()));
+        let why = "its ones are not in one row, as in 255.255.255.0".into();
+        fault.get_or_insert(("--netmask", why));
     }
     if let (Some(_), None, "static") = (ip, netmask, bootproto.as_str()) {
-        return Err(("--ip", "it needs --netmask".into()));
+        fault.get_or_insert(("--ip", "it needs --netmask".into()));
     }
-    Ok(NetworkCommand { bootproto, ip, netmask, ..NetworkCommand::default() })
+    let nameservers = parsed.get("--nameserver").map(|v| v.text).unwrap_or("").split(',');
+    let nameservers = nameservers.map(str::trim).filter(|t| !t.is_empty());
+    let nameservers = nameservers
+        .map(|text| text.parse().map_err(|_| not_an_address("--nameserver", text)))
+        .collect::<Result<_, _>>();
+    NetworkCommand {
+        bootproto,
+        ip,
+        netmask,
+        gateway: or_fault(fault, read_address(parsed, "--gateway")),
+        nameservers: or_fault(fault, nameservers),
+        no_ipv4: parsed.has("--noipv4"),
+        ..NetworkCommand::default()
+    }
 }
 
 fn read_mtu(parsed: &Parsed<'_>) -> Result<Option<u32>, Refused> {
@@ -131,20 +166,44 @@ fn read_address(parsed: &Parsed<'_>, option: &'static str) -> Result<Option<Ipv4
     parsed.get(option).map(parse).transpose()
 }
 
-/// The device's name; the words for "the one that has a link" mean the lab's interface.
-fn read_device(parsed: &Parsed<'_>) -> Result<Option<String>, Refused> {
+/// The device's name; the words for "the one that has a link" mean the lab's interface, and a
+/// hardware address may.
+fn read_device(
+    parsed: &Parsed<'_>,
+    fault: &mut Option<Refused>,
+) -> Result<Option<String>, Refused> {
     let Some(name) = parsed.text("--device").filter(|d| !d.is_empty()) else { return Ok(None) };
     if ["link", "bootif", "ibft"].contains(&name.as_str()) {
         return Ok(None);
     }
+    if is_hardware_address(&name) {
+        let why = format!("`{name}` is a hardware address: write the interface's name");
+        fault.get_or_insert(("--device", why));
+        return Ok(Some(name.to_ascii_lowercase()));
+    }
     check_interface("--device", &name).map(Some)
+}
+
+fn is_hardware_address(name: &str) -> bool {
+    let byte = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_hexdigit());
+    name.split(':').count() == 6 && name.split(':').all(byte)
 }
 
 /// An interface's name as the kernel takes it.
 fn check_interface(option: &'static str, name: &str) -> Result<String, Refused> {
     let ok = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-    if name.contains(':') {
+    if is_hardware_address(name) {
         let why = format!("`{name}` is a hardware address: write the interface's name");
+        return Err((option, why));
+    }
+    if let Some((device, label)) = name.split_once(':')
+        && !device.is_empty()
+        && !label.is_empty()
+    {
+        let why = format!(
+            "`{name}` is an alias, a second address of {device}, and no interface: let %post \
+             write /etc/sysconfig/network-scripts/ifcfg-{name} with DEVICE, IPADDR and PREFIX"
+        );
         return Err((option, why));
     }
     match !name.is_empty() && name.len() < 16 && name.bytes().all(ok) && !name.starts_with('.') {
@@ -216,7 +275,7 @@ fn read_vlan(parsed: &Parsed<'_>) -> Result<Option<InterfaceKind>, Refused> {
     let Some(id) = parsed.get("--vlanid").filter(|v| !v.text.is_empty()) else {
         return Ok(None);
     };
-    if read_device(parsed)?.is_none() {
+    if read_device(parsed, &mut None)?.is_none() {
         return Err(("--vlanid", "name the interface under it with --device".into()));
     }
     let name = parsed.text("--interfacename").map(|n| check_interface("--interfacename", &n));

@@ -7,7 +7,7 @@ use super::options::{self, Parsed};
 use super::report::{Fate, Line};
 use super::sections::{KickstartItem, split_items};
 use super::state::{Repeat, State, Text};
-use super::{commands, first_start, packages, rules, zones};
+use super::{accounts, commands, first_start, packages, rules, zones};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::interrupt;
 use crate::base::nearest::nearest;
@@ -38,6 +38,7 @@ pub fn parse(source: &Text<'_>) -> Result<Kickstart, Vec<Diagnostic>> {
     refuse_storage(&mut kickstart);
     zones::refuse_unknown(&mut kickstart);
     first_start::note_skipped(&mut kickstart);
+    accounts::note_groups(&mut kickstart);
     errors.sort_by_key(Diagnostic::position);
     if errors.is_empty() { Ok(kickstart) } else { Err(errors) }
 }

@@ -59,11 +59,12 @@ const MAX_RENDERED: usize = 4 << 20;
 /// more than any kickstart needs, and less than a second.
 const MAX_STEPS: u64 = 2_000_000;
 
+fn texts<T: ToString>(list: &[T]) -> Vec<String> {
+    list.iter().map(ToString::to_string).collect()
+}
+
 impl TemplateFacts<'_> {
     fn values(&self) -> Value {
-        let texts = |list: &[std::net::Ipv4Addr]| -> Vec<String> {
-            list.iter().map(ToString::to_string).collect()
-        };
         let net = self.network;
         context! {
             lab => context! { name => self.lab },
@@ -218,7 +219,8 @@ mod tests {
             interface: "eth0".into(),
             gateway: host(254),
             dns: vec![host(254), host(253)],
-            ntp: vec![host(254)],
+            ntp: vec![host(254).into()],
+            routes: Vec::new(),
         };
         let node =
             LabNode { name: "nova01".into(), role: Role::Compute, address: host(11), mac: None };

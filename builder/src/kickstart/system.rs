@@ -103,10 +103,6 @@ pub fn timezone(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed
             "as in timezone Etc/UTC --utc",
         );
     }
-    if parsed.has("--nontp") {
-        let why = "--nontp: OpenStack's nodes must agree on the time; leave it out";
-        return state.report(item, Fate::Refused, why);
-    }
     let zone = parsed.arguments.first().map_or_else(|| "Etc/UTC".to_owned(), |w| w.text.clone());
     let part_ok = |part: &str| {
         let ok = |b: u8| b.is_ascii_alphanumeric() || b"_+-".contains(&b);
@@ -118,16 +114,19 @@ pub fn timezone(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed
         return state.refuse(item, column, why);
     }
     let ntp_servers = parsed.list("--ntpservers");
-    let why = match ntp_servers.is_empty() {
-        true => "the time zone; chrony's servers are the lab file's",
-        false => {
-            "the time zone; chrony's servers are the lab file's, which have to be these, or a \
-             build stops"
-        }
-    };
     let (place, utc) = (state.place_of(item), parsed.has("--utc"));
-    state.kickstart.timezone = Some(Timezone { place, zone, utc, ntp_servers });
-    state.report(item, Fate::Honoured, why);
+    let no_ntp = parsed.has("--nontp");
+    let (fate, why) = match (no_ntp, ntp_servers.is_empty()) {
+        (true, _) => {
+            let why = "the time zone; --nontp does not count, as chronyd asks the lab file's \
+                       time servers";
+            (Fate::Translated, why)
+        }
+        (_, false) => (Fate::Translated, "the time zone; chronyd's servers are the lab file's"),
+        (_, true) => (Fate::Honoured, "the time zone; chronyd's servers are the lab file's"),
+    };
+    state.kickstart.timezone = Some(Timezone { place, zone, utc, ntp_servers, no_ntp });
+    state.report(item, fate, why);
 }
 
 /// `selinux`.

@@ -85,6 +85,7 @@ fn spec(select: &Select) -> Result<Spec> {
         node: select.node.as_deref(),
         ignore_encryption: select.ignore_encryption,
         includes: &select.includes,
+        strict_lab: select.strict_lab,
         directory: &select.directory,
         home: home.as_deref(),
     })?)

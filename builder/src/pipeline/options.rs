@@ -20,6 +20,8 @@ pub struct Select {
     pub ignore_encryption: bool,
     /// Paths as `%include` writes them, and the files that they stand for.
     pub includes: Vec<(String, PathBuf)>,
+    /// Whether a kickstart that says otherwise than the lab file is refused, and not translated.
+    pub strict_lab: bool,
     /// Media in the user's words; empty for the lab file's sources.
     pub media: Vec<String>,
     /// Formats in place of the profile's.
@@ -62,6 +64,7 @@ impl Select {
             node: None,
             ignore_encryption: plan.sources.ignore_encryption,
             includes: plan.sources.includes.clone(),
+            strict_lab: false,
             media: plan.sources.media.clone(),
             formats: Vec::new(),
             gpgkeys: Vec::new(),

@@ -5,7 +5,7 @@ use crate::base::error::{Context as _, Error, Result};
 use crate::base::files::read_regular;
 use crate::base::lab::LabNode;
 use crate::lab::secrets::{self, NodeSecrets};
-use crate::plan::node::accounts::{self, AccountFiles};
+use crate::plan::node::accounts::{self, AccountFiles, Accounts};
 use crate::plan::node::{self, Facts, NodeFile, ssh_keys};
 use contract::{assets, node_files};
 use formats::tree::{Content, Entry, Tree};
@@ -77,13 +77,13 @@ pub fn facts(context: &BuildContext) -> Facts {
     }
 }
 
-/// Puts what all nodes of the role share into the tree.
+/// Puts what all nodes of the role share into the tree. Returns what the user should know.
 pub fn role(
     context: &BuildContext,
     firstboot: &Firstboot,
     facts: &Facts,
     tree: &mut Tree,
-) -> Result<()> {
+) -> Result<Vec<String>> {
     let time = context.plan.time;
     disable_repositories(context, tree)?;
     for file in node::role_files(&context.spec, facts) {
@@ -172,8 +172,9 @@ pub fn ssh_keys(context: &BuildContext, tree: &mut Tree) -> Result<()> {
     Ok(())
 }
 
-/// `rootpw`, `user` and `group`, worked into the account files that the packages left.
-fn accounts(context: &BuildContext, tree: &mut Tree) -> Result<()> {
+/// `rootpw`, `user` and `group`, worked into the account files that the packages left. Returns
+/// what is left as it was.
+fn accounts(context: &BuildContext, tree: &mut Tree) -> Result<Vec<String>> {
     let read = |path: &str| read_text(tree, path);
     let files = AccountFiles {
         passwd: read("etc/passwd")?,
@@ -181,7 +182,7 @@ fn accounts(context: &BuildContext, tree: &mut Tree) -> Result<()> {
         shadow: read("etc/shadow")?,
         gshadow: read("etc/gshadow")?,
     };
-    let (files, homes) = accounts::apply(files, &context.spec.kickstart)
+    let Accounts { files, homes, notes } = accounts::apply(files, &context.spec.kickstart)
         .or_input(|| "the kickstart's accounts".to_owned())?;
     let time = context.plan.time;
     for (path, text, mode) in [
@@ -201,7 +202,7 @@ fn accounts(context: &BuildContext, tree: &mut Tree) -> Result<()> {
     for home in homes {
         tree.put(home.path.trim_start_matches('/'), home.entry(time));
     }
-    Ok(())
+    Ok(notes)
 }
 
 fn read_text(tree: &Tree, path: &str) -> Result<String> {

@@ -56,7 +56,9 @@ pub fn make(
     reporter.progress.stage("reading the installed tree", Unit::Steps);
     let mut root = directory.join(place::ROOT);
     let mut tree = tree::scan(&root, plan.time)?;
-    overlay::role(context, firstboot, &facts, &mut tree)?;
+    for note in overlay::role(context, firstboot, &facts, &mut tree)? {
+        reporter.report(&note);
+    }
     overlay::ssh_keys(context, &mut tree)?;
     names::check(&context.spec.kickstart, &tree, &root)?;
     let settings = Settings {

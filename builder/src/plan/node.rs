@@ -111,11 +111,15 @@ pub fn identity_files(
         NodeFile::text(node_files::HOSTNAME, 0o644, node_files::hostname(&wire)),
         NodeFile::text(wire::PATH, 0o644, heading + &text),
     ]);
-    files.extend(
-        interfaces
-            .into_iter()
-            .map(|(name, file)| NodeFile::text(node_files::ifcfg_path(&name), 0o644, file.text())),
-    );
+    for (name, file) in interfaces {
+        files.push(NodeFile::text(node_files::ifcfg_path(&name), 0o644, file.text()));
+        let Some(text) = network::routes(&spec.network.routes, &name) else { continue };
+        // They are the bridge's once it has the node's address.
+        let bridge = spec.openstack.bridge.as_ref().filter(|_| name == spec.network.interface);
+        for name in [&name].into_iter().chain(bridge) {
+            files.push(NodeFile::text(node_files::route_path(name), 0o644, text.clone()));
+        }
+    }
     Ok(files)
 }
 

@@ -1,5 +1,7 @@
 //! The role's kickstart, filled in and parsed for each node.
 
+use super::authority::Authority;
+use super::clashes::find_repeated_addresses;
 use super::consistency::check_consistency;
 use super::files::InputFile;
 use super::fill::{FilledKickstart, fill_in};
@@ -7,9 +9,10 @@ use super::lab::LabFile;
 use super::model::Rendered;
 use super::request::Request;
 use super::role::RoleFile;
+use super::settle::settle_kickstart;
 use super::standalone::sample_lab;
 use crate::base::diagnostic::{Diagnostic, Diagnostics};
-use crate::base::lab::LabNode;
+use crate::base::lab::{LabNetwork, LabNode};
 use crate::base::place::Place;
 use crate::kickstart::{Kickstart, NetworkCommand, TemplateFacts};
 use crate::layout::Arrangement;
@@ -84,13 +87,12 @@ impl KickstartReader<'_> {
         let mut filled: Vec<(&LabNode, FilledKickstart)> = Vec::new();
         let mut arrangement = None;
         for node in nodes {
-            let services = &self.role.services;
-            let facts = TemplateFacts { lab: &self.lab.name, node, network, services };
-            match fill_in(&file, self.request, &facts, self.role.machine.as_ref()) {
-                Ok(one) => {
+            match self.settle(&file, node, network) {
+                Ok((one, errors)) => {
                     diagnostics.extend_new(one.kickstart.warnings.clone());
+                    found.extend_new(errors);
                     let machine = self.role.machine.as_ref();
-                    match check_consistency(&one.kickstart, &file.name, &facts, machine) {
+                    match check_consistency(&one.kickstart, &file.name, machine) {
                         Ok(arranged) => arrangement = arrangement.or(arranged),
                         Err(errors) => found.extend_new(errors),
                     }
@@ -99,10 +101,14 @@ impl KickstartReader<'_> {
                 Err(errors) => found.extend_new(errors),
             }
         }
+        let others = self.settle_others(&file, &filled);
+        let all = filled.iter().chain(&others);
+        let all = all.map(|(node, one)| (*node, &one.kickstart.networks[..]));
+        found.extend_new(find_repeated_addresses(all, &network.interface));
         found.extend_new(find_difference(&file.name, &filled));
         found.0.sort_by_key(Diagnostic::position);
         diagnostics.extend(found);
-        let needs = self.required_packages(&file, &filled);
+        let needs = required_packages(filled.iter().chain(&others));
         let first = &filled.first()?.1;
         let (kickstart, included) = (first.kickstart.clone(), first.included.clone());
         let networks = |f: &FilledKickstart| f.kickstart.networks.clone();
@@ -112,33 +118,58 @@ impl KickstartReader<'_> {
         Some(Kickstarts { file, rendered, kickstart, arrangement, needs, networks, included })
     }
 
-    /// Packages that any node of the role needs. Those that are not built now count as well, as
-    /// the tree would be another one otherwise; their errors are for when they are built.
-    fn required_packages(
+    /// A node's kickstart as the lab file and the profile leave it, and what it may not say.
+    fn settle(
+        &self,
+        file: &InputFile,
+        node: &LabNode,
+        network: &LabNetwork,
+    ) -> Result<(FilledKickstart, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let services = &self.role.services;
+        let facts = TemplateFacts { lab: &self.lab.name, node, network, services };
+        let mut one = fill_in(file, self.request, &facts, self.role.machine.as_ref())?;
+        let authority = Authority {
+            facts: &facts,
+            nodes: &self.lab.nodes,
+            bridge: self.role.openstack.bridge.as_deref(),
+            strict: self.request.strict_lab,
+        };
+        let errors = settle_kickstart(&authority, &mut one.kickstart, &file.name);
+        Ok((one, errors))
+    }
+
+    /// The kickstarts of the role's nodes that are not built now: their packages are in the
+    /// tree, which would be another one otherwise. Their errors are for when they are built.
+    fn settle_others(
         &self,
         file: &InputFile,
         filled: &[(&LabNode, FilledKickstart)],
-    ) -> Vec<&'static str> {
+    ) -> Vec<(&LabNode, FilledKickstart)> {
         let built = |node: &&LabNode| filled.iter().any(|(n, _)| n.name == node.name);
         let of_role = |node: &&LabNode| filled.first().is_some_and(|(n, _)| n.role == node.role);
         let others = self.lab.nodes.iter().filter(of_role).filter(|n| !built(n));
-        let others = others.filter_map(|node| {
+        let settled = others.filter_map(|node| {
             let network = self.lab.network.as_ref()?;
-            let services = &self.role.services;
-            let facts = TemplateFacts { lab: &self.lab.name, node, network, services };
-            let machine = self.role.machine.as_ref();
-            Some(fill_in(file, self.request, &facts, machine).ok()?.kickstart)
+            Some((node, self.settle(file, node, network).ok()?.0))
         });
-        let mut all: Vec<&'static str> = Vec::new();
-        for kickstart in filled.iter().map(|(_, one)| one.kickstart.clone()).chain(others) {
-            for name in kickstart.required_packages() {
-                if !all.contains(&name) {
-                    all.push(name);
-                }
+        settled.collect()
+    }
+}
+
+/// Packages that any node of the role needs.
+fn required_packages<'a>(
+    all: impl Iterator<Item = &'a (&'a LabNode, FilledKickstart)>,
+) -> Vec<&'static str> {
+    let mut found: Vec<&'static str> = Vec::new();
+    for (_, one) in all {
+        let excluded = &one.kickstart.packages.excluded;
+        for name in one.kickstart.required_packages() {
+            if !found.contains(&name) && !excluded.iter().any(|e| e == name) {
+                found.push(name);
             }
         }
-        all
     }
+    found
 }
 
 /// The nodes of a role share one installed tree, so apart from `network` all their

@@ -2,19 +2,20 @@
 
 use super::files::InputFile;
 use super::reader::{At, SpecReader, Table};
+use super::routes::read_routes;
 use super::units::{
     HOST_NAME_HINT, ROLE_HINT, SUBNET_HINT, check_host_name, check_interface, check_name,
     parse_mac, parse_role,
 };
 use crate::base::diagnostic::Diagnostics;
 use crate::base::lab::{GpgKey, LabNetwork, LabNode, LabRepository, RepositorySource, Subnet};
-use contract::spec::Role;
+use contract::spec::{Role, TimeServer, short_name};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-const KEYS: [&str; 6] =
-    ["name", "ssh-authorized-keys", "packages", "network", "node", "repository"];
+const KEYS: [&str; 7] =
+    ["name", "ssh-authorized-keys", "packages", "network", "node", "route", "repository"];
 const NETWORK_KEYS: [&str; 5] = ["address", "interface", "gateway", "dns", "ntp"];
 const NODE_KEYS: [&str; 4] = ["name", "role", "address", "mac"];
 const REPOSITORY_KEYS: [&str; 10] = [
@@ -111,6 +112,7 @@ fn read_nodes(root: &Table<'_, '_>) -> Vec<RawNode> {
         root.missing("node", "one [[node]] table for each node: name, role, address");
     }
     refuse_duplicates(root, "the name", nodes.iter().filter_map(|n| n.name.as_ref()));
+    refuse_shared_short_names(root, &nodes);
     refuse_duplicates(root, "the address", nodes.iter().filter_map(|n| n.address.as_ref()));
     refuse_duplicates(root, "the hardware address", nodes.iter().filter_map(|n| n.mac.as_ref()));
     let mut controllers =
@@ -123,6 +125,23 @@ fn read_nodes(root: &Table<'_, '_>) -> Vec<RawNode> {
         }
     }
     nodes
+}
+
+/// A node is known by its name's first label as well, in `/etc/hosts` and to OpenStack.
+fn refuse_shared_short_names(root: &Table<'_, '_>, nodes: &[RawNode]) {
+    let mut seen: BTreeMap<&str, &At<String>> = BTreeMap::new();
+    for name in nodes.iter().filter_map(|n| n.name.as_ref()) {
+        let short = short_name(&name.value);
+        match seen.get(short) {
+            Some(first) if first.value == name.value => {}
+            Some(first) => {
+                let message = format!("{} and {} are both called {short}", name.value, first.value);
+                let hint = format!("the other one is {} (line {})", first.key, first.place.line);
+                root.push(name.error(message).hint(hint));
+            }
+            None => drop(seen.insert(short, name)),
+        }
+    }
 }
 
 fn refuse_duplicates<'a, T: Ord + std::fmt::Display + 'a>(
@@ -159,13 +178,18 @@ fn read_network(root: &Table<'_, '_>, nodes: &[RawNode]) -> Option<LabNetwork> {
     );
     let gateway = table.need_address("gateway", "\"192.168.1.254\"");
     let dns = table.addresses("dns");
-    let ntp = table.addresses("ntp");
-    for (key, list) in [("dns", &dns), ("ntp", &ntp)] {
-        if list.is_empty() && !table.has_items(key) {
+    let ntp: Vec<At<TimeServer>> = table
+        .texts("ntp")
+        .into_iter()
+        .filter_map(|text| table.parsed(Some(text), NTP_HINT, str::parse))
+        .collect();
+    for (key, is_empty) in [("dns", dns.is_empty()), ("ntp", ntp.is_empty())] {
+        if is_empty && !table.has_items(key) {
             table.missing(key, "[\"192.168.1.254\"]");
         }
-        refuse_duplicates(root, "the server", list.iter());
     }
+    refuse_duplicates(root, "the server", dns.iter());
+    refuse_duplicates(root, "the server", ntp.iter());
     if dns.len() > 3 {
         let message = "a fourth name server is never asked";
         table.push(dns[3].error(message).hint("resolv.conf takes three at most"));
@@ -181,12 +205,15 @@ fn read_network(root: &Table<'_, '_>, nodes: &[RawNode]) -> Option<LabNetwork> {
     }
     let subnet = subnet?;
     check_addresses(root, subnet.value, gateway.as_ref(), nodes);
+    let interface = interface?.value;
+    let routes = read_routes(root, subnet.value, &interface);
     Some(LabNetwork {
         subnet: subnet.value,
-        interface: interface?.value,
+        interface,
         gateway: gateway?.value,
         dns: dns.into_iter().map(|a| a.value).collect(),
         ntp: ntp.into_iter().map(|a| a.value).collect(),
+        routes,
     })
 }
 
@@ -261,6 +288,9 @@ fn read_repositories(
     refuse_duplicates(root, "the id", ids.iter());
     repositories
 }
+
+const NTP_HINT: &str =
+    "an IPv4 address or a host name; \"pool NAME\" for a name with several servers";
 
 const URL_HINT: &str =
     "an address that starts with http://, https://, ftp:// or file:///, without blanks";

@@ -306,6 +306,11 @@ impl<'r, 'a> Table<'r, 'a> {
             .collect()
     }
 
+    /// An optional IPv4 address.
+    pub fn address(&self, key: &str) -> Option<At<Ipv4Addr>> {
+        self.parsed(self.text(key), ADDRESS_HINT, parse_address)
+    }
+
     /// An IPv4 address that must be there.
     pub fn need_address(&self, key: &str, example: &str) -> Option<At<Ipv4Addr>> {
         self.parsed(self.need_text(key, example), ADDRESS_HINT, parse_address)

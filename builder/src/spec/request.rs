@@ -17,6 +17,9 @@ pub struct Request<'a> {
     pub ignore_encryption: bool,
     /// `--include`: paths as `%include` writes them, and the files that they stand for.
     pub includes: &'a [(String, PathBuf)],
+    /// `--strict-lab`: whether a kickstart that says otherwise than the lab file is refused, and
+    /// not translated.
+    pub strict_lab: bool,
     /// The working directory.
     pub directory: &'a Path,
     /// The user's home, for `~`.

@@ -37,6 +37,7 @@ pub fn load_kickstart(
         node: None,
         ignore_encryption: false,
         includes,
+        strict_lab: false,
         directory,
         home: None,
     };
@@ -80,7 +81,8 @@ pub fn sample_lab() -> (LabNetwork, LabNode) {
         interface: "eth0".into(),
         gateway: host(254),
         dns: vec![host(254)],
-        ntp: vec![host(254)],
+        ntp: vec![host(254).into()],
+        routes: Vec::new(),
     };
     let node = LabNode { name: "node".into(), role: Role::Compute, address: host(10), mac: None };
     (network, node)

@@ -1,7 +1,7 @@
 //! Values that profiles write as text: sizes, host names, MACs.
 
 use crate::base::malformed::Malformed;
-use contract::spec::{Role, is_interface_name};
+use contract::spec::{Role, is_interface_name, is_loopback_name, short_name};
 
 /// Form of a size, for hints.
 pub const SIZE_HINT: &str =
@@ -71,8 +71,9 @@ pub fn check_host_name(name: &str) -> Result<(), Malformed> {
     if name.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
         return Err(Malformed::from(format!("`{name}` looks like a number or an address")));
     }
-    if name == "localhost" || name.starts_with("localhost.") {
-        return Err(Malformed::from("`localhost` means every machine itself".to_owned()));
+    if is_loopback_name(name) {
+        let short = short_name(name);
+        return Err(Malformed::from(format!("`{short}` means every machine itself")));
     }
     Ok(())
 }
@@ -172,7 +173,20 @@ mod tests {
             assert_eq!(check_host_name(good), Ok(()), "{good}");
         }
         let long = "a".repeat(64);
-        for bad in ["", "Nova", "a_b", "-a", "a-", "a..b", "10.0.0.1", "12", "localhost", &long] {
+        for bad in [
+            "",
+            "Nova",
+            "a_b",
+            "-a",
+            "a-",
+            "a..b",
+            "10.0.0.1",
+            "12",
+            "localhost",
+            "localhost6",
+            "localhost.lab",
+            &long,
+        ] {
             assert!(check_host_name(bad).is_err(), "{bad}");
         }
         assert_eq!(parse_mac("52:54:00:AA:bb:01"), Ok("52:54:00:aa:bb:01".into()));

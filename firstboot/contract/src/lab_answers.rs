@@ -10,6 +10,7 @@ pub fn list_lab_answers(spec: &Spec, controller_computes: bool) -> BTreeMap<Stri
     let joined = |addresses: &mut dyn Iterator<Item = Ipv4Addr>| {
         addresses.map(|address| address.to_string()).collect::<Vec<_>>().join(",")
     };
+    let ntp: Vec<String> = spec.network.ntp.iter().map(ToString::to_string).collect();
     let with = |role: Role| spec.hosts.iter().filter(move |host| host.role == role);
     let controllers = || with(Role::Controller).map(|host| host.address);
     let computing_controllers = controllers().filter(|_| controller_computes);
@@ -22,7 +23,7 @@ pub fn list_lab_answers(spec: &Spec, controller_computes: bool) -> BTreeMap<Stri
         ("CONFIG_CEILOMETER_INSTALL", "y".to_owned()),
         ("CONFIG_AODH_INSTALL", "y".to_owned()),
         ("CONFIG_GNOCCHI_INSTALL", "y".to_owned()),
-        ("CONFIG_NTP_SERVERS", joined(&mut spec.network.ntp.iter().copied())),
+        ("CONFIG_NTP_SERVERS", ntp.join(",")),
         ("CONFIG_NETWORK_HOSTS", joined(&mut controllers())),
         ("CONFIG_NEUTRON_ML2_TYPE_DRIVERS", "vxlan".to_owned()),
         ("CONFIG_NEUTRON_OVS_BRIDGE_MAPPINGS", format!("physnet1:{bridge}")),

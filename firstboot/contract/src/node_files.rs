@@ -16,7 +16,7 @@ pub use identity::{
     HOSTNAME, HOSTS, RESOLV_CONF, absent_hosts, hostname, hosts, hosts_hold, resolv_conf,
     resolv_conf_holds,
 };
-pub use ifcfg::{ifcfg, ifcfg_differences, ifcfg_path, netmask, renewed_ifcfg};
+pub use ifcfg::{ifcfg, ifcfg_differences, ifcfg_path, netmask, renewed_ifcfg, route_path};
 pub use networking::{NETWORKING, networking, networking_differences};
 pub use shell::{assign, assignments};
 pub use ssh::{AUTHORIZED_KEYS, ROOT_KEY, ROOT_SSH, lab_key_line};

@@ -1,7 +1,7 @@
 //! chrony: its configuration file, and what `chronyc` reports on its sources.
 
+use contract::spec::TimeServer;
 use std::fmt;
-use std::net::Ipv4Addr;
 
 /// chronyd's configuration on CentOS 7.
 pub const CONF: &str = "/etc/chrony.conf";
@@ -145,25 +145,24 @@ fn seconds(text: &str) -> Option<f64> {
 }
 
 /// Whether `text` (chrony.conf) has exactly these time sources, each with `iburst`.
-pub fn conf_holds(text: &str, servers: &[Ipv4Addr]) -> bool {
-    let wanted = servers.iter().map(Ipv4Addr::to_string);
+pub fn conf_holds(text: &str, servers: &[TimeServer]) -> bool {
+    let wanted = servers.iter().map(|s| s.chrony_line().to_ascii_lowercase());
     let mut found = Vec::new();
     for words in text.lines().filter_map(source_line) {
-        let server = words[0].eq_ignore_ascii_case("server");
         let quick = words.iter().any(|word| word.eq_ignore_ascii_case("iburst"));
-        if !server || !quick || words.len() < 2 {
+        if !quick || words.len() < 2 {
             return false;
         }
-        found.push(words[1].to_owned());
+        found.push(format!("{} {} iburst", words[0], words[1]).to_ascii_lowercase());
     }
     found.into_iter().eq(wanted)
 }
 
 /// `text` with these time sources in place of its own; every other line is kept.
 /// An empty text becomes CentOS 7's own configuration.
-pub fn conf_with(text: &str, servers: &[Ipv4Addr]) -> String {
+pub fn conf_with(text: &str, servers: &[TimeServer]) -> String {
     let text = if text.trim().is_empty() { DEFAULT_CONF } else { text };
-    let ours: String = servers.iter().map(|server| format!("server {server} iburst\n")).collect();
+    let ours: String = servers.iter().map(|server| server.chrony_line() + "\n").collect();
     let mut out = String::new();
     let mut placed = false;
     for line in text.split_inclusive('\n') {
@@ -193,25 +192,32 @@ mod tests {
     use super::*;
     use std::path::{Path, PathBuf};
 
-    const SERVER: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 254);
+    fn servers(texts: &[&str]) -> Vec<TimeServer> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
 
     #[test]
     fn only_the_sources_of_a_configuration_change() {
         let shipped = "# Use public servers\nserver 0.centos.pool.ntp.org iburst\n\
                        server 1.centos.pool.ntp.org iburst\n\n# drift\ndriftfile /var/d\n\
                        #pool x iburst\nmakestep 1.0 3";
-        assert!(!conf_holds(shipped, &[SERVER]));
-        let ours = conf_with(shipped, &[SERVER]);
+        let server = servers(&["192.168.1.254"]);
+        assert!(!conf_holds(shipped, &server));
+        let ours = conf_with(shipped, &server);
         assert_eq!(
             ours,
             "# Use public servers\nserver 192.168.1.254 iburst\n\n# drift\ndriftfile /var/d\n\
              #pool x iburst\nmakestep 1.0 3"
         );
-        assert!(conf_holds(&ours, &[SERVER]));
-        assert_eq!(conf_with(&ours, &[SERVER]), ours);
-        assert!(conf_holds(&conf_with("", &[SERVER]), &[SERVER]));
+        assert!(conf_holds(&ours, &server));
+        assert_eq!(conf_with(&ours, &server), ours);
+        assert!(conf_holds(&conf_with("", &server), &server));
+        let names = servers(&["ntp.example.com", "pool 2.centos.pool.ntp.org"]);
+        let named =
+            "server NTP.example.com iburst\npool 2.centos.pool.ntp.org maxsources 2 iburst\n";
+        assert!(conf_holds(named, &names) && conf_holds(&conf_with(shipped, &names), &names));
         for bad in ["server 192.168.1.254", "pool 192.168.1.254 iburst", "server", ""] {
-            assert!(!conf_holds(bad, &[SERVER]), "{bad:?}");
+            assert!(!conf_holds(bad, &server), "{bad:?}");
         }
     }
 

@@ -6,7 +6,7 @@ use crate::host::Fault;
 use crate::host::{Host, Output, Program};
 use crate::services::chrony::{self, CONF, NoSources, TimeSource};
 use crate::services::systemd;
-use contract::spec::Spec;
+use contract::spec::{Spec, TimeServer};
 use std::net::Ipv4Addr;
 
 /// chronyd's unit on CentOS 7.
@@ -14,7 +14,7 @@ const UNIT: &str = "chronyd";
 
 /// The servers in words.
 pub(super) fn servers(spec: &Spec) -> String {
-    let servers: Vec<String> = spec.network.ntp.iter().map(Ipv4Addr::to_string).collect();
+    let servers: Vec<String> = spec.network.ntp.iter().map(TimeServer::to_string).collect();
     servers.join(" or ")
 }
 
@@ -43,17 +43,23 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
 }
 
 fn judge(sources: &[TimeSource], spec: &Spec) -> CheckOutcome {
-    let ours = |source: &TimeSource| {
-        source.name.parse().is_ok_and(|address: Ipv4Addr| spec.network.ntp.contains(&address))
+    let wanted: Vec<Ipv4Addr> = spec.network.ntp.iter().filter_map(TimeServer::address).collect();
+    let is_wanted = |source: &&TimeSource| {
+        source.name.parse().is_ok_and(|address: Ipv4Addr| wanted.contains(&address))
     };
-    let known: Vec<&TimeSource> = sources.iter().filter(|source| ours(source)).collect();
-    if known.len() < spec.network.ntp.len() {
-        let count = sources.len();
+    let count = sources.len();
+    let known = sources.iter().filter(is_wanted).count();
+    if known < wanted.len() {
         return CheckOutcome::Unmet(format!(
             "the running chronyd does not ask {} (it has {count} sources): it has not read its \
              configuration",
             servers(spec)
         ));
+    }
+    // chronyd has no source of a name before the name server answers.
+    let mut named = spec.network.ntp.iter().filter(|server| server.address().is_none());
+    if let Some(name) = named.next().filter(|_| count == known) {
+        return CheckOutcome::Waiting(format!("the name server to know {name}"));
     }
     match sources.iter().find(|source| source.selected()) {
         Some(source) => CheckOutcome::Met(format!(
@@ -103,4 +109,34 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
         changes.push(systemd::change(host, "restart", UNIT)?);
     }
     Ok(changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(ntp: &[&str], replies: &str) -> CheckOutcome {
+        let spec = include_str!("../../examples/controller.spec.toml");
+        let mut spec = Spec::parse(spec).unwrap();
+        spec.network.ntp = ntp.iter().map(|server| server.parse().unwrap()).collect();
+        judge(&chrony::parse_csv(replies).unwrap(), &spec)
+    }
+
+    /// chronyc shows addresses only, and nothing of a name that is not resolved yet.
+    #[test]
+    fn servers_by_name_are_waited_for() {
+        let source = |name: &str, state| format!("^,{state},{name},2,6,377,5,0.0,0.0,0.0\n");
+        let names = ["ntp.example.com", "pool 2.centos.pool.ntp.org"];
+        assert_eq!(
+            judged(&names, ""),
+            CheckOutcome::Waiting("the name server to know ntp.example.com".into())
+        );
+        let selected = source("192.0.2.9", '*');
+        assert!(matches!(judged(&names, &selected), CheckOutcome::Met(_)));
+        let both = ["192.0.2.1", "ntp.example.com"];
+        assert!(matches!(judged(&both, &selected), CheckOutcome::Unmet(_)));
+        let one = source("192.0.2.1", '*');
+        assert!(matches!(judged(&both, &one), CheckOutcome::Waiting(_)));
+        assert!(matches!(judged(&both, &(one + &source("192.0.2.9", '+'))), CheckOutcome::Met(_)));
+    }
 }

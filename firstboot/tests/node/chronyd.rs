@@ -27,7 +27,7 @@ fn chronyd(conf: &Path) -> Daemon {
 /// A node whose NTP server is 127.0.0.1, and how its chrony step ends.
 fn chrony_step(directory: &Path, deadline: u64) -> StepState {
     let mut spec = Spec::parse(&plain()).unwrap();
-    spec.network.ntp = vec![Ipv4Addr::LOCALHOST];
+    spec.network.ntp = vec![Ipv4Addr::LOCALHOST.into()];
     write_files(directory, &spec);
     let conf = directory.join("etc/chrony.conf");
     let ours = std::fs::read_to_string(&conf).unwrap();

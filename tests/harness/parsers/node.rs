@@ -9,7 +9,6 @@ use firstboot::services::ovsdb as switch;
 use firstboot::state::RunState;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 
 pub(super) fn answers(data: &[u8]) -> bool {
     let mut file = AnswerFile::parse(data);
@@ -34,19 +33,18 @@ pub(super) fn answer_seeds() -> Vec<Vec<u8>> {
     ]
 }
 
-const SERVERS: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)];
-
 pub(super) fn chrony(data: &[u8]) -> bool {
     let text = String::from_utf8_lossy(data);
-    let written = time::conf_with(&text, &SERVERS);
-    assert!(time::conf_holds(&written, &SERVERS), "the servers are not in what was written");
-    assert_eq!(time::conf_with(&written, &SERVERS), written, "writing twice changes it");
-    time::conf_holds(&text, &SERVERS)
+    let servers = ["192.0.2.1", "pool ntp.example.com"].map(|s| s.parse().expect("a server"));
+    let written = time::conf_with(&text, &servers);
+    assert!(time::conf_holds(&written, &servers), "the servers are not in what was written");
+    assert_eq!(time::conf_with(&written, &servers), written, "writing twice changes it");
+    time::conf_holds(&text, &servers)
 }
 
 pub(super) fn chrony_seeds() -> Vec<Vec<u8>> {
     vec![
-        b"# comment\nserver 192.0.2.1 iburst\nserver 192.0.2.2 iburst\ndriftfile /x\n".to_vec(),
+        b"#\nserver 192.0.2.1 iburst\npool ntp.example.com iburst\ndriftfile /x\n".to_vec(),
         b"pool 0.centos.pool.ntp.org iburst\n! x\nmakestep 1.0 3\npeer 10.0.0.1".to_vec(),
     ]
 }

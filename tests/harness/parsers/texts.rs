@@ -18,6 +18,7 @@ fn load(profile: &str, lab: Option<&Path>) -> bool {
         node: None,
         ignore_encryption: false,
         includes: &[],
+        strict_lab: false,
         directory: Path::new("/"),
         home: None,
     };

@@ -34,6 +34,7 @@ fn spec(lab: &Lab, line: &str) -> Spec {
         node: None,
         ignore_encryption: false,
         includes: &[],
+        strict_lab: false,
         directory: lab.directory(),
         home: Some(lab.directory()),
     };
@@ -58,10 +59,10 @@ fn files(spec: &Spec) -> BTreeMap<String, String> {
             (file.path, text)
         })
         .collect();
-    let (accounts, _) = accounts::apply(accounts_before(), &spec.kickstart).expect("accounts");
-    files.insert("/etc/passwd".into(), accounts.passwd);
-    files.insert("/etc/group".into(), accounts.group);
-    files.insert("/etc/shadow".into(), accounts.shadow);
+    let made = accounts::apply(accounts_before(), &spec.kickstart).expect("accounts").files;
+    files.insert("/etc/passwd".into(), made.passwd);
+    files.insert("/etc/group".into(), made.group);
+    files.insert("/etc/shadow".into(), made.shadow);
     let units = |list: &[String]| list.join(" ");
     files.insert("enabled".into(), units(&spec.services.enabled));
     files.insert("disabled".into(), units(&spec.services.disabled));
@@ -230,7 +231,12 @@ const REASONS: &[(&str, Fate, &str)] = &[
     ("clearpart --all --disklabel=dasd", Refused, "write gpt or msdos"),
     ("clearpart --all", NotApplicable, "new and empty"),
     ("zerombr", NotApplicable, "new and empty"),
-    ("timezone Etc/UTC --nontp", Refused, "agree on the time"),
+    ("timezone Etc/UTC --nontp", Translated, "--nontp does not count"),
+    ("timezone Etc/UTC --ntpservers=a", Translated, "chronyd's servers are the lab file's"),
+    ("network --bootproto=dhcp", Translated, "addresses and the node's name are the lab file's"),
+    ("network --hostname=x", Translated, "the node's name is the lab file's"),
+    ("network --device=eth0:1 --bootproto=dhcp", Refused, "an alias, a second address of eth0"),
+    ("network --device=52:54:00:aa:bb:cc", Refused, "a hardware address"),
     ("repo --name=x --baseurl=http://h/", NotApplicable, "packages come from --media"),
     ("eula --agreed", NotApplicable, "licence"),
     ("reboot --eject", NotApplicable, "after its run"),
@@ -300,16 +306,14 @@ fn every_other_line_reports_why() {
 #[test]
 fn what_is_reported_of_a_line_is_true_of_it() {
     for (line, words) in [
-        ("timezone Etc/UTC", "the time zone; chrony's servers are the lab file's"),
-        ("timezone Etc/UTC --ntpservers=a", "lab file's, which have to be these"),
+        ("timezone Etc/UTC", "the time zone; chronyd's servers are the lab file's"),
         ("firewall --enabled --remove-service=ssh --port=80", "lets in dhcpv6-client, 80/tcp"),
         ("firewall --enabled --remove-service=ssh,dhcpv6-client", "lets in nothing"),
         ("bootloader --append=a", "GRUB 2, with these kernel arguments"),
         ("firstboot --enable", "where the package initial-setup is installed"),
         ("firstboot --disable", "does not run"),
         ("%packages --excludedocs --ignoremissing\n%end", "and reported; without files"),
-        ("network --bootproto=dhcp", "the lab's own interface, which has to be as in the lab"),
-        ("network --hostname=x", "has to be the lab file's, or a build stops"),
+        ("network --device=eth1", "ifcfg file; default route, name servers and the node's name"),
         ("%post\n%end", "it is empty"),
     ] {
         let (fate, why, _) = alone(line);
@@ -349,6 +353,7 @@ fn packages_are_those_that_any_node_of_the_role_needs() {
             node,
             ignore_encryption: false,
             includes: &[],
+            strict_lab: false,
             directory,
             home,
         };

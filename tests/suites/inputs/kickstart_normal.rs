@@ -164,7 +164,7 @@ fn without_lines(kickstart: &Kickstart) -> Kickstart {
     storage.reqpart.iter_mut().for_each(|r| r.place = Place::default());
     storage.tmpfs.iter_mut().for_each(|t| t.place = Place::default());
     storage.encrypted.iter_mut().for_each(|place| *place = Place::default());
-    bare.networks.iter_mut().for_each(|n| n.place = Place::default());
+    bare.networks.iter_mut().for_each(|n| (n.place, n.entry) = (Place::default(), 0));
     bare.post.iter_mut().for_each(|s| s.place = Place::default());
     bare.timezone.iter_mut().for_each(|t| t.place = Place::default());
     bare.ssh_keys.iter_mut().for_each(|k| k.place = Place::default());

@@ -1,6 +1,7 @@
 //! What a user writes (profiles, kickstarts) and what others wrote: read, refused with one clear
 //! message for each fault, turned into a plan.
 
+mod authority_cases;
 mod bad_input;
 mod golden_plans;
 mod kickstart;

@@ -26,7 +26,7 @@ fn shipped_profiles_are_the_reference_lab() {
     assert_eq!(controller.network.gateway, gateway);
     assert_eq!(
         (&controller.network.dns[..], &controller.network.ntp[..]),
-        (&[gateway][..], &[gateway][..])
+        (&[gateway][..], &[gateway.into()][..])
     );
     assert_eq!(controller.network.subnet.to_string(), "192.168.1.0/24");
     assert_eq!(controller.network.interface, "eth0");

@@ -16,6 +16,7 @@ pub fn request<'a>(profile: &'a str, directory: &'a Path) -> Request<'a> {
         node: None,
         ignore_encryption: false,
         includes: &[],
+        strict_lab: false,
         directory,
         home: Some(directory),
     }

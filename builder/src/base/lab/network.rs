@@ -1,5 +1,6 @@
 //! The lab's network.
 
+use contract::spec::TimeServer;
 use std::fmt;
 use std::net::Ipv4Addr;
 
@@ -15,7 +16,20 @@ pub struct LabNetwork {
     /// Name servers, one to three.
     pub dns: Vec<Ipv4Addr>,
     /// NTP servers, at least one.
-    pub ntp: Vec<Ipv4Addr>,
+    pub ntp: Vec<TimeServer>,
+    /// Static routes.
+    pub routes: Vec<LabRoute>,
+}
+
+/// A network that is reached another way than by the default gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabRoute {
+    /// The network, or with 32 bits the host.
+    pub to: Subnet,
+    /// The gateway; absent where the network is on the interface's own link.
+    pub via: Option<Ipv4Addr>,
+    /// The interface. Nodes that have no such one have no such route.
+    pub interface: String,
 }
 
 /// An IPv4 network: its first address and prefix length.
@@ -23,21 +37,32 @@ pub struct LabNetwork {
 pub struct Subnet {
     /// The network address; host bits are zero.
     pub address: Ipv4Addr,
-    /// Prefix length in bits, 8..=30.
+    /// Prefix length in bits, 1..=32; 8..=30 of the lab's own network.
     pub prefix: u8,
 }
 
 impl Subnet {
-    /// Reads `192.168.1.0/24`.
+    /// Reads the lab's network, `192.168.1.0/24`.
     ///
     /// # Errors
     /// When it is not a network, or host bits are set.
     pub fn parse(text: &str) -> Result<Self, NotASubnet> {
+        match Self::parse_destination(text)? {
+            Self { prefix, .. } if !(8..=30).contains(&prefix) => Err(NotASubnet::Prefix(prefix)),
+            network => Ok(network),
+        }
+    }
+
+    /// Reads where a route leads to, `10.20.0.0/16`.
+    ///
+    /// # Errors
+    /// When it is not a network, or host bits are set.
+    pub fn parse_destination(text: &str) -> Result<Self, NotASubnet> {
         let wrong = || NotASubnet::Syntax(text.to_owned());
         let (address, prefix) = text.split_once('/').ok_or_else(wrong)?;
         let address: Ipv4Addr = address.parse().map_err(|_| wrong())?;
         let prefix: u8 = prefix.parse().map_err(|_| wrong())?;
-        if !(8..=30).contains(&prefix) {
+        if !(1..=32).contains(&prefix) {
             return Err(NotASubnet::Prefix(prefix));
         }
         let network = Self { address, prefix };
@@ -81,7 +106,7 @@ pub enum NotASubnet {
     #[error("`{0}` is not a network")]
     Syntax(String),
     /// A prefix length that leaves too few or too many addresses.
-    #[error("a prefix length of {0} is not that of a lab network")]
+    #[error("a prefix length of {0} is not allowed here")]
     Prefix(u8),
     /// An address within the network in place of its first one.
     #[error("{address} is not the first address of its /{prefix} network, {first} is")]

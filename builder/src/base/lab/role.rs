@@ -60,6 +60,13 @@ pub struct Services {
     pub disabled: Vec<String>,
 }
 
+impl Services {
+    /// Whether it says anything of `unit`.
+    pub fn names(&self, unit: &str) -> bool {
+        self.enabled.iter().chain(&self.disabled).any(|named| named == unit)
+    }
+}
+
 /// What a role does for OpenStack beyond its services.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpenStack {

@@ -11,6 +11,7 @@ use crate::base::error::{Context, Error, Result};
 use crate::base::private;
 use crate::base::programs::{self, CHRONYD, IP, ProgramError};
 use crate::plan::Lab;
+use contract::spec::TimeServer;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
@@ -84,9 +85,10 @@ fn addresses(lab: &Lab, nodes: &[Ipv4Addr]) -> Vec<Ipv4Addr> {
     let mask = u32::MAX.checked_shl(32 - u32::from(lab.prefix)).unwrap_or(0);
     let inside = |a: &Ipv4Addr| u32::from(*a) & mask == u32::from(lab.network);
     let mut found = vec![lab.gateway];
-    for server in lab.ntp.iter().filter(|a| inside(a) && !nodes.contains(a)) {
-        if !found.contains(server) {
-            found.push(*server);
+    let servers = lab.ntp.iter().filter_map(TimeServer::address);
+    for server in servers.filter(|a| inside(a) && !nodes.contains(a)) {
+        if !found.contains(&server) {
+            found.push(server);
         }
     }
     found

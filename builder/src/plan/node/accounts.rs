@@ -18,9 +18,6 @@ pub enum AccountError {
     /// All numbers are taken.
     #[error("no number is left for {0}")]
     NoNumberLeft(String),
-    /// A group that the packages made.
-    #[error("the group {0} already exists")]
-    GroupExists(String),
     /// A group of a user's own name.
     #[error("the group {0} exists with another number")]
     OtherNumber(String),
@@ -30,14 +27,6 @@ pub enum AccountError {
     /// Neither `name` nor `name(number)`.
     #[error("`{0}` is not a group")]
     NotAGroup(String),
-    /// A group that nothing makes.
-    #[error("the group {group} of the user {user} does not exist")]
-    UnknownGroup {
-        /// The group.
-        group: String,
-        /// Its member.
-        user: String,
-    },
 }
 
 /// The four files' texts.
@@ -71,6 +60,17 @@ impl Home {
         (entry.uid, entry.gid) = (self.uid, self.gid);
         entry
     }
+}
+
+/// What the kickstart's commands make of the account files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// The files.
+    pub files: AccountFiles,
+    /// Home directories to create.
+    pub homes: Vec<Home>,
+    /// What is left as it was, as Anaconda leaves it, with the reason.
+    pub notes: Vec<String>,
 }
 
 /// First number of ordinary users and groups in EL7's login.defs.
@@ -117,23 +117,29 @@ fn set_password(existing: &str, name: &str, password: &str) -> String {
 }
 
 /// Works everything in. Groups first, then users in order; each user gets a group of
-/// its own name unless one exists.
+/// its own name unless one exists. A group that exists stays as it is, and nobody becomes a
+/// member of one that does not, as Anaconda has it (pyanaconda/users.py).
 ///
 /// # Errors
-/// A name or number taken already, a group that does not exist, no number left.
-pub fn apply(
-    mut files: AccountFiles,
-    kickstart: &Kickstart,
-) -> Result<(AccountFiles, Vec<Home>), AccountError> {
+/// A number taken already, no number left.
+pub fn apply(mut files: AccountFiles, kickstart: &Kickstart) -> Result<Accounts, AccountError> {
     files.shadow = shadow(&files.shadow, kickstart);
+    let mut notes = Vec::new();
     for group in &kickstart.groups {
-        add_group(&mut files, group)?;
+        match id_of(&files.group, &group.name) {
+            Some(gid) if group.gid.is_none_or(|wanted| wanted == gid) => {}
+            Some(gid) => {
+                let name = &group.name;
+                notes.push(format!("the group {name} exists and keeps its number, {gid}"));
+            }
+            None => drop(add_group(&mut files, group)?),
+        }
     }
     let mut homes = Vec::new();
     for user in &kickstart.users {
-        homes.extend(add_user(&mut files, user)?);
+        homes.extend(add_user(&mut files, user, &mut notes)?);
     }
-    Ok((files, homes))
+    Ok(Accounts { files, homes, notes })
 }
 
 /// The number in the third field of the line for `name`.
@@ -165,9 +171,6 @@ fn free_id(text: &str, wanted: Option<u32>, whose: &str) -> Result<u32, AccountE
 
 fn add_group(files: &mut AccountFiles, group: &NewGroup) -> Result<u32, AccountError> {
     let NewGroup { name, gid } = group;
-    if id_of(&files.group, name).is_some() {
-        return Err(AccountError::GroupExists(name.clone()));
-    }
     let gid = free_id(&files.group, *gid, &format!("the group {name}"))?;
     add_line(&mut files.group, &format!("{name}:x:{gid}:"));
     if !files.gshadow.is_empty() {
@@ -185,15 +188,17 @@ fn add_line(text: &mut String, line: &str) {
 }
 
 /// Adds the user, or for one that exists (root) sets password and groups.
-fn add_user(files: &mut AccountFiles, user: &User) -> Result<Option<Home>, AccountError> {
+fn add_user(
+    files: &mut AccountFiles,
+    user: &User,
+    notes: &mut Vec<String>,
+) -> Result<Option<Home>, AccountError> {
     let name = &user.name;
-    for group in &user.groups {
-        add_member(files, group, name)?;
-    }
     if id_of(&files.passwd, name).is_some() {
         if user.uid.is_some() || user.gid.is_some() || user.home.is_some() {
             return Err(AccountError::UserExists(name.clone()));
         }
+        add_memberships(files, user, notes)?;
         files.shadow = set_password(&files.shadow, name, &field(&user.login));
         return Ok(None);
     }
@@ -213,11 +218,28 @@ fn add_user(files: &mut AccountFiles, user: &User) -> Result<Option<Home>, Accou
     let shell = user.shell.as_deref().unwrap_or("/bin/bash");
     add_line(&mut files.passwd, &format!("{name}:x:{uid}:{gid}:{}:{home}:{shell}", user.gecos));
     files.shadow = set_password(&files.shadow, name, &field(&user.login));
+    add_memberships(files, user, notes)?;
     Ok(Some(Home { path: home, uid, gid }))
 }
 
-/// Adds `user` to `group`, which may carry a number: `disk(6)`, created if missing.
-fn add_member(files: &mut AccountFiles, group: &str, user: &str) -> Result<(), AccountError> {
+/// Makes the user a member of its supplementary groups. Its own group needs no member.
+fn add_memberships(
+    files: &mut AccountFiles,
+    user: &User,
+    notes: &mut Vec<String>,
+) -> Result<(), AccountError> {
+    for group in user.groups.iter().filter(|group| **group != user.name) {
+        if !add_member(files, group, &user.name)? {
+            let name = &user.name;
+            notes.push(format!("nothing makes the group {group}: {name} is not in it"));
+        }
+    }
+    Ok(())
+}
+
+/// Adds `user` to `group`, which may carry a number: `disk(6)`, created if missing. Whether there
+/// is such a group.
+fn add_member(files: &mut AccountFiles, group: &str, user: &str) -> Result<bool, AccountError> {
     let (name, gid) = match group.strip_suffix(')').and_then(|g| g.split_once('(')) {
         Some((name, gid)) => {
             let gid = gid.parse().map_err(|_| AccountError::NotAGroup(group.to_owned()))?;
@@ -227,10 +249,7 @@ fn add_member(files: &mut AccountFiles, group: &str, user: &str) -> Result<(), A
     };
     if id_of(&files.group, name).is_none() {
         if gid.is_none() {
-            return Err(AccountError::UnknownGroup {
-                group: name.to_owned(),
-                user: user.to_owned(),
-            });
+            return Ok(false);
         }
         add_group(files, &NewGroup { name: name.to_owned(), gid })?;
     }
@@ -248,7 +267,7 @@ fn add_member(files: &mut AccountFiles, group: &str, user: &str) -> Result<(), A
         });
         *text = lines.collect();
     }
-    Ok(())
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -276,14 +295,15 @@ mod tests {
         let text = "rootpw --iscrypted $6$salt$hash\ngroup --name=lab --gid=2000\n\
             user --name=ann --groups=wheel,disk(6) --uid=1500 --gecos=\"Ann B\" --lock\n\
             user --name=bob --homedir=/srv/bob --shell=/bin/sh --gid=3000\n";
-        let (files, homes) = apply(el7(), &kickstart(text)).unwrap();
+        let Accounts { files, homes, notes } = apply(el7(), &kickstart(text)).unwrap();
+        assert_eq!(notes, [""; 0]);
         assert_eq!(
             files.passwd.lines().skip(2).collect::<Vec<_>>(),
             ["ann:x:1500:1500:Ann B:/home/ann:/bin/bash", "bob:x:1501:3000::/srv/bob:/bin/sh"]
         );
         assert_eq!(
             files.group.lines().skip(2).collect::<Vec<_>>(),
-            ["wheel:x:10:bin,ann", "lab:x:2000:", "disk:x:6:ann", "ann:x:1500:", "bob:x:3000:"]
+            ["wheel:x:10:bin,ann", "lab:x:2000:", "ann:x:1500:", "disk:x:6:ann", "bob:x:3000:"]
         );
         assert_eq!(
             files.shadow.lines().collect::<Vec<_>>(),
@@ -320,10 +340,8 @@ mod tests {
     #[test]
     fn what_is_taken_or_missing_is_said() {
         for (text, why) in [
-            ("group --name=wheel", "the group wheel already exists"),
             ("group --name=x --gid=10", "the number 10 of the group x is taken"),
             ("user --name=x --uid=1", "the number 1 of the user x is taken"),
-            ("user --name=x --groups=no", "the group no of the user x does not exist"),
             ("user --name=x --groups=no(y)", "`no(y)` is not a group"),
             (
                 "user --name=bin --uid=7",
@@ -332,6 +350,22 @@ mod tests {
         ] {
             assert_eq!(apply(el7(), &kickstart(text)).unwrap_err().to_string(), why, "{text}");
         }
+    }
+
+    #[test]
+    fn what_anaconda_leaves_alone_is_noted() {
+        let group_of = |text: &str| {
+            let Accounts { files, notes, .. } = apply(el7(), &kickstart(text)).unwrap();
+            (files.group.lines().skip(2).map(str::to_owned).collect::<Vec<_>>(), notes)
+        };
+        let own = group_of("user --name=ann --groups=ann,wheel");
+        assert_eq!(own, (vec!["wheel:x:10:bin,ann".into(), "ann:x:1000:".into()], vec![]));
+        let (groups, notes) = group_of("user --name=ann --groups=docker");
+        assert_eq!(groups, ["wheel:x:10:bin", "ann:x:1000:"]);
+        assert_eq!(notes, ["nothing makes the group docker: ann is not in it"]);
+        let (groups, notes) = group_of("group --name=wheel --gid=2000\ngroup --name=bin");
+        assert_eq!(groups, ["wheel:x:10:bin"]);
+        assert_eq!(notes, ["the group wheel exists and keeps its number, 10"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::spec::Spec;
 pub fn chrony_conf(spec: &Spec) -> String {
     let mut text = String::from("# Time servers of the lab.\n");
     for server in &spec.network.ntp {
-        text.push_str(&format!("server {server} iburst\n"));
+        text.push_str(&format!("{}\n", server.chrony_line()));
     }
     text.push_str(
         "\n\

@@ -9,6 +9,11 @@ pub fn ifcfg_path(interface: &str) -> String {
     format!("/etc/sysconfig/network-scripts/ifcfg-{interface}")
 }
 
+/// Where the interface's static routes are.
+pub fn route_path(interface: &str) -> String {
+    format!("/etc/sysconfig/network-scripts/route-{interface}")
+}
+
 /// The netmask of a prefix length of 0 to 32 bits.
 pub fn netmask(prefix: u8) -> Ipv4Addr {
     let host_bits = 32 - u32::from(prefix.min(32));

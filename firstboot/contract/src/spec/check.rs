@@ -1,7 +1,9 @@
 //! Whether a spec makes sense as a whole.
 
 use super::model::Spec;
-use super::names::{bad_host_name, is_host_name, is_interface_name, is_unit_name};
+use super::names::{
+    bad_host_name, is_host_name, is_interface_name, is_loopback_name, is_unit_name, short_name,
+};
 use super::units::full_name;
 use crate::answers::{AnswerViolation, find_violation};
 use crate::diagnostic::{Diagnostic, Severity, TextPlace};
@@ -157,8 +159,18 @@ impl SpecChecker {
             let (name, address) =
                 (format!("hosts[{index}].name"), format!("hosts[{index}].address"));
             self.require(is_host_name(&host.name), &name, || bad_host_name(&host.name));
-            self.require(earlier.iter().all(|other| other.name != host.name), &name, || {
-                format!("`{}` is given twice", host.name)
+            let short = short_name(&host.name);
+            match earlier.iter().find(|other| short_name(&other.name) == short) {
+                Some(other) if other.name == host.name => {
+                    self.problem(&name, format!("`{}` is given twice", host.name));
+                }
+                Some(other) => {
+                    self.problem(&name, format!("{} is called `{short}` as well", other.name));
+                }
+                None => {}
+            }
+            self.require(!is_loopback_name(&host.name), &name, || {
+                format!("`{short}` means every machine itself")
             });
             self.require(
                 earlier.iter().all(|other| other.address != host.address),

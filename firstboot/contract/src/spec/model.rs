@@ -1,5 +1,6 @@
 //! The values of a node spec.
 
+use super::time_server::TimeServer;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -92,7 +93,7 @@ pub struct SpecNetwork {
     /// Name servers, in resolv.conf's order.
     pub dns: Vec<Ipv4Addr>,
     /// NTP servers.
-    pub ntp: Vec<Ipv4Addr>,
+    pub ntp: Vec<TimeServer>,
 }
 
 /// Units (with or without `.service`) and their wanted state.

@@ -17,6 +17,16 @@ pub(super) fn is_host_name(name: &str) -> bool {
     name.len() <= 64 && name.split('.').all(label)
 }
 
+/// A host name's first label, by which its node is known as well.
+pub fn short_name(name: &str) -> &str {
+    name.split('.').next().unwrap_or(name)
+}
+
+/// Whether `name`, or its first label, means every machine itself in `/etc/hosts`.
+pub fn is_loopback_name(name: &str) -> bool {
+    ["localhost", "localhost4", "localhost6"].contains(&short_name(name))
+}
+
 /// Whether `name` is an interface's: it becomes a part of a file name.
 pub fn is_interface_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
