@@ -4,7 +4,8 @@
 use std::io::{self, Read};
 use thiserror::Error;
 
-const HEADER: usize = 110;
+/// Bytes of an entry before its name.
+pub const HEADER: usize = 110;
 const TRAILER: &[u8] = b"TRAILER!!!";
 /// Longer names occur in no package; a larger declared size is damage.
 const LONGEST_NAME: u32 = 4096 * 4;

@@ -26,15 +26,19 @@ impl DigestKind {
 
     /// By OpenPGP's number (RFC 9580, section 9.5).
     pub fn from_number(number: u64) -> Option<Self> {
-        Some(match number {
-            1 => Self::Md5,
-            2 => Self::Sha1,
-            8 => Self::Sha256,
-            9 => Self::Sha384,
-            10 => Self::Sha512,
-            11 => Self::Sha224,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|kind| u64::from(kind.number()) == number)
+    }
+
+    /// OpenPGP's number.
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Md5 => 1,
+            Self::Sha1 => 2,
+            Self::Sha256 => 8,
+            Self::Sha384 => 9,
+            Self::Sha512 => 10,
+            Self::Sha224 => 11,
+        }
     }
 
     /// The kind called `name` in repodata (`sha256`, `sha`, …); `None` when it is not known.

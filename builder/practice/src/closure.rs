@@ -4,9 +4,10 @@
 use super::apt::Uri;
 use super::deb::{self, Control};
 use super::names::{self, Repository};
-use super::version::Evr;
+use super::version;
 use crate::error::{Context, Result};
 use crate::progress::Cancel;
+use formats::rpmfile::Evr;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -82,7 +83,7 @@ impl Index {
         for target in self.targets.values_mut() {
             target.sources.sort_by_key(|source| names::rpm_name(source.control.get("Package")).1);
             if let Some(first) = target.sources.first() {
-                let version = Evr::of_debian(first.control.get("Version"));
+                let version = version::of_debian(first.control.get("Version"));
                 self.versions.insert(target.name.clone(), version);
             }
         }
@@ -146,6 +147,6 @@ pub mod tests {
         assert_eq!(index.rpm_for("eject"), Some("util-linux"));
         assert_eq!(index.rpm_for("none"), None);
         assert_eq!(index.targets["util-linux"].sources[0].control.get("Package"), "util-linux");
-        assert_eq!(index.versions["chrony"].text(), "4.3-2.practice");
+        assert_eq!(index.versions["chrony"].to_string(), "4.3-2.practice");
     }
 }

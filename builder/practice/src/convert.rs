@@ -3,10 +3,9 @@
 
 use super::closure::{Index, RpmTarget, Source};
 use super::package::{ItemKind, Rpm, RpmItem, Scripts};
-use super::version::Evr;
-use super::{deb, deps, elf, filter, generated, scripts};
+use super::{deb, deps, elf, filter, generated, scripts, version};
 use crate::error::{Context, Result};
-use rpm::Dependency;
+use formats::rpmfile::{Dependency, sense};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads a Debian package's files as they are placed on the medium.
@@ -42,7 +41,7 @@ pub fn convert(target: &RpmTarget, index: &Index) -> Result<Rpm> {
         .collect();
     let rpm = Rpm {
         name: target.name.clone(),
-        evr: index.versions.get(&target.name).cloned().unwrap_or_else(|| Evr::own("0")),
+        evr: index.versions.get(&target.name).cloned().unwrap_or_else(|| version::own("0")),
         noarch: all,
         summary: summary.to_string(),
         description: format!(
@@ -63,7 +62,7 @@ pub fn convert(target: &RpmTarget, index: &Index) -> Result<Rpm> {
 pub fn generate(package: &generated::GeneratedPackage, time: u32) -> Rpm {
     let rpm = Rpm {
         name: package.name.into(),
-        evr: Evr::own(package.version),
+        evr: version::own(package.version),
         noarch: true,
         summary: package.summary.into(),
         description: format!("{}\n\nPractice medium of imgbuild.", package.summary),
@@ -92,7 +91,7 @@ fn finish(mut rpm: Rpm) -> Rpm {
     add_sonames(&mut rpm);
     if !["setup", "filesystem"].contains(&rpm.name.as_str()) {
         // Nothing may create a real /bin or /lib before the links into /usr exist.
-        rpm.requires.push(Dependency::script_pre("filesystem"));
+        rpm.requires.push(Dependency::any("filesystem", sense::SCRIPT_PRE));
     }
     rpm
 }
@@ -118,11 +117,11 @@ fn add_sonames(rpm: &mut Rpm) {
         needed.extend(dynamic.needed);
     }
     if !needed.is_empty() && rpm.name != "glibc" {
-        rpm.requires.push(Dependency::any("rtld(GNU_HASH)"));
+        rpm.requires.push(Dependency::any("rtld(GNU_HASH)", 0));
     }
-    let name = |soname: &String| format!("{soname}()(64bit)");
-    rpm.requires.extend(needed.difference(&offered).map(name).map(Dependency::any));
-    rpm.provides.extend(offered.iter().map(name).map(Dependency::any));
+    let any = |soname: &String| Dependency::any(format!("{soname}()(64bit)"), 0);
+    rpm.requires.extend(needed.difference(&offered).map(any));
+    rpm.provides.extend(offered.iter().map(any));
 }
 
 #[cfg(test)]

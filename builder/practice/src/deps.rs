@@ -7,7 +7,7 @@
 use super::closure::Index;
 use super::deb::Control;
 use super::version;
-use rpm::Dependency;
+use formats::rpmfile::{Dependency, sense};
 
 /// One alternative of a clause: `name (op version)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,16 +51,20 @@ pub fn requires(control: &Control, own: &str, index: &Index) -> Vec<Dependency> 
 }
 
 fn dependency(chosen: &Alternative, rpm: &str, index: &Index) -> Dependency {
-    let any = Dependency::any(rpm);
+    let any = Dependency::any(rpm, 0);
     let Some((operator, wanted)) = &chosen.bound else { return any };
     let Some(evr) = index.versions.get(rpm) else { return any };
     // A bound on a virtual package says nothing about the RPM's own version.
     let Some(debian) = index.debian_version(&chosen.name) else { return any };
     match operator.as_str() {
-        "=" if debian == wanted => Dependency::eq(rpm, evr.text()),
+        "=" if debian == wanted => Dependency::versioned(rpm, sense::EQUAL, evr.to_string()),
         ">=" | ">>" | ">" => {
             let bound = version::bound(wanted);
-            if version::reaches(evr, &bound) { Dependency::greater_eq(rpm, bound) } else { any }
+            if version::reaches(evr, &bound) {
+                Dependency::versioned(rpm, sense::GREATER | sense::EQUAL, bound)
+            } else {
+                any
+            }
         }
         _ => any,
     }

@@ -3,6 +3,7 @@
 //! Everything it installs says plainly that it is practice media.
 
 mod apt;
+mod automatic;
 mod boot;
 mod closure;
 mod comps;

@@ -1,9 +1,15 @@
-//! An RPM as a value, and its writing with the `rpm` crate.
+//! An RPM as a value, and its writing.
 
+use super::automatic;
 use super::sign::Signer;
-use super::version::Evr;
 use crate::error::{Context, Result};
-use rpm::{BuildConfig, CompressionWithLevel, Dependency, FileMode, FileOptions, Scriptlet};
+use formats::digest::DigestKind;
+use formats::file_type::{DIRECTORY, REGULAR, SYMLINK};
+use formats::rpmfile::{
+    Dependency, Evr, PackagedFile, RpmContent, RpmPackage, Scriptlet, UnsignedRpm, When, flag,
+};
+use sha2::{Digest, Sha256};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// What an [`RpmItem`] is.
@@ -122,13 +128,19 @@ pub struct Rpm {
     pub scripts: Scripts,
 }
 
-/// Higher levels cost much time and gain little.
-const COMPRESSION: CompressionWithLevel = CompressionWithLevel::Zstd(6);
+/// What `rpm -V` compares of a file: everything.
+const VERIFY_ALL: u32 = u32::MAX;
+/// What it cannot of one that is not in the package: digest, size, target of a link, time.
+const VERIFY_NO_CONTENT: u32 = !0b10_0111;
 
 impl Rpm {
     /// `name-version-release.arch.rpm`.
     pub fn file_name(&self) -> String {
-        format!("{}-{}-{}.{}.rpm", self.name, self.evr.version, self.evr.release, self.arch())
+        format!("{}-{}-{}.{}.rpm", self.name, self.evr.version, self.release(), self.arch())
+    }
+
+    fn release(&self) -> &str {
+        self.evr.release.as_deref().unwrap_or_default()
     }
 
     fn arch(&self) -> &'static str {
@@ -140,109 +152,105 @@ impl Rpm {
         let path = directory.join(self.file_name());
         let what = || format!("cannot create {}", path.display());
         let time = self.time;
-        let mut bytes = Vec::new();
-        self.build().or_build(what)?.write(&mut bytes).or_build(what)?;
-        std::fs::write(&path, signer.sign(&bytes, time)?).or_build(what)?;
+        let unsigned = self.build().or_build(what)?;
+        std::fs::write(&path, signer.sign(&unsigned, time)?).or_build(what)?;
         Ok(path)
     }
 
-    fn build(self) -> std::result::Result<rpm::Package, rpm::Error> {
-        let arch = self.arch();
-        let mut builder = rpm::PackageBuilder::new(
-            &self.name,
-            &self.evr.version,
-            "See the Debian package's copyright file",
-            arch,
-            &self.summary,
-        );
-        builder
-            .using_config(
-                BuildConfig::v4()
-                    .source_date(self.time)
-                    .compression(COMPRESSION)
-                    .reserved_space(None),
-            )
-            .release(&self.evr.release)
-            .description(&self.description)
-            .vendor("imgbuild practice medium")
-            .group("Unspecified")
-            .build_host("practice.invalid");
-        if self.evr.epoch != 0 {
-            builder.epoch(self.evr.epoch);
-        }
-        for dependency in self.requires {
-            builder.requires(dependency);
-        }
-        for dependency in self.provides {
-            builder.provides(dependency);
-        }
-        for dependency in self.obsoletes {
-            builder.obsoletes(dependency);
-        }
-        add_scripts(&mut builder, self.scripts);
-        for item in self.items {
-            add_item(&mut builder, item, self.time)?;
-        }
-        builder.build()
+    fn build(mut self) -> io::Result<UnsignedRpm> {
+        self.items.sort_by(|a, b| a.path.cmp(&b.path));
+        let contents: Vec<&[u8]> =
+            self.items.iter().map(|item| item.bytes().unwrap_or_default()).collect();
+        let files: Vec<PackagedFile> =
+            (1..).zip(&self.items).map(|(inode, item)| file(item, inode, self.time)).collect();
+        let mut package = RpmPackage {
+            epoch: Some(self.evr.epoch).filter(|&epoch| epoch != 0),
+            version: self.evr.version.clone(),
+            release: self.release().to_owned(),
+            arch: self.arch().to_owned(),
+            name: self.name,
+            summary: self.summary,
+            description: self.description,
+            group: "Unspecified".to_owned(),
+            license: "See the Debian package's copyright file".to_owned(),
+            url: String::new(),
+            vendor: "imgbuild practice medium".to_owned(),
+            packager: String::new(),
+            build_time: self.time.into(),
+            build_host: "practice.invalid".to_owned(),
+            // rpm takes a package without this field for one of sources.
+            source: "(none)".to_owned(),
+            size: files.iter().map(|file| file.size).sum(),
+            prefixes: Vec::new(),
+            files,
+            digest: DigestKind::Sha256,
+            scriptlets: scriptlets(self.scripts),
+            triggers: Vec::new(),
+            requires: self.requires,
+            provides: self.provides,
+            conflicts: Vec::new(),
+            obsoletes: self.obsoletes,
+            recommends: Vec::new(),
+        };
+        let file_dependencies = automatic::add(&mut package, &self.evr.to_string(), &contents);
+        RpmContent { package: &package, contents: &contents, file_dependencies: &file_dependencies }
+            .write()
     }
 }
 
-fn add_scripts(builder: &mut rpm::PackageBuilder, scripts: Scripts) {
-    let make = |text: String| Scriptlet::new(text).prog(vec!["/bin/sh"]);
-    let filled = |text: &String| !text.is_empty();
-    if filled(&scripts.pre) {
-        builder.pre_install_script(make(scripts.pre));
-    }
-    if filled(&scripts.post) {
-        builder.post_install_script(make(scripts.post));
-    }
-    if filled(&scripts.preun) {
-        builder.pre_uninstall_script(make(scripts.preun));
-    }
-    if filled(&scripts.postun) {
-        builder.post_uninstall_script(make(scripts.postun));
-    }
-    if filled(&scripts.posttrans) {
-        builder.post_trans_script(make(scripts.posttrans));
-    }
+fn scriptlets(scripts: Scripts) -> Vec<Scriptlet> {
+    let Scripts { pre, post, preun, postun, posttrans } = scripts;
+    [
+        (When::Pre, pre),
+        (When::Post, post),
+        (When::Preun, preun),
+        (When::Postun, postun),
+        (When::Posttrans, posttrans),
+    ]
+    .into_iter()
+    .filter(|(_, text)| !text.is_empty())
+    .map(|(when, text)| Scriptlet { when, program: vec!["/bin/sh".to_owned()], text: Some(text) })
+    .collect()
 }
 
-fn add_item(
-    builder: &mut rpm::PackageBuilder,
-    item: RpmItem,
-    time: u32,
-) -> std::result::Result<(), rpm::Error> {
-    let mtime = item.mtime.min(time).into();
-    let dress = |options: rpm::FileOptionsBuilder| {
-        let options = options.user(item.user.clone()).group(item.group.clone()).modified_at(mtime);
-        if item.config { options.config().noreplace() } else { options }
+/// An item as the header lists it; `newest` is the latest time that a file may have.
+fn file(item: &RpmItem, inode: u64, newest: u32) -> PackagedFile {
+    let (kind, permissions, size) = match &item.kind {
+        ItemKind::Dir => (DIRECTORY, item.mode, 0),
+        ItemKind::File(bytes) => (REGULAR, item.mode, bytes.len()),
+        ItemKind::Symlink(target) => (SYMLINK, 0o777, target.len()),
+        ItemKind::Ghost => (REGULAR, item.mode, 0),
     };
-    match item.kind {
-        ItemKind::Dir => {
-            let options = FileOptions::dir(&item.path).mode(FileMode::dir(item.mode));
-            builder.with_dir_entry(dress(options))?;
-        }
-        ItemKind::Symlink(target) => {
-            builder.with_symlink(dress(FileOptions::symlink(&item.path, target)))?;
-        }
-        ItemKind::Ghost => {
-            let options = FileOptions::ghost(&item.path).mode(FileMode::regular(item.mode));
-            builder.with_ghost(dress(options))?;
-        }
-        ItemKind::File(bytes) => {
-            let mut options = FileOptions::new(&item.path).mode(FileMode::regular(item.mode));
-            if let Some(caps) = item.caps {
-                options = options.caps(caps)?;
-            }
-            builder.with_file_contents(bytes, dress(options))?;
-        }
+    let ghost = item.kind == ItemKind::Ghost;
+    let config = item.config && item.kind != ItemKind::Dir;
+    let flags = [(ghost, flag::GHOST), (config, flag::CONFIG | flag::NO_REPLACE)];
+    PackagedFile {
+        path: item.path.clone().into_bytes(),
+        mode: kind | u32::from(permissions & 0o7777),
+        user: item.user.clone(),
+        group: item.group.clone(),
+        size: size as u64,
+        mtime: item.mtime.min(newest).into(),
+        digest: item.bytes().map_or_else(String::new, |bytes| hex::encode(Sha256::digest(bytes))),
+        target: match &item.kind {
+            ItemKind::Symlink(target) => target.clone().into_bytes(),
+            _ => Vec::new(),
+        },
+        flags: flags.iter().filter(|(has, _)| *has).map(|(_, flag)| flag).sum(),
+        verify: if ghost { VERIFY_NO_CONTENT } else { VERIFY_ALL },
+        rdev: 0,
+        inode,
+        device: u64::from(!ghost),
+        color: 0,
+        language: String::new(),
+        capabilities: item.caps.unwrap_or_default().to_owned(),
     }
-    Ok(())
 }
 
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use formats::rpmfile::sense;
     use std::process::Command;
 
     /// A package with one of everything.
@@ -254,7 +262,7 @@ pub mod tests {
         owned.group = "crontab".into();
         Rpm {
             name: name.into(),
-            evr: Evr { epoch: 1, version: "2.0~rc1".into(), release: "3.practice".into() },
+            evr: Evr { epoch: 1, version: "2.0~rc1".into(), release: Some("3.practice".into()) },
             noarch: true,
             summary: "A <sample> & more".into(),
             description: "Line one\nline two".into(),
@@ -266,9 +274,12 @@ pub mod tests {
                 RpmItem::link(&format!("/usr/bin/{name}-link"), name),
                 RpmItem::ghost(&format!("/var/log/{name}.log"), 0o600),
             ],
-            requires: vec![Dependency::greater_eq("glibc", "2.36-9"), Dependency::script_pre("b")],
-            provides: vec![Dependency::any("libsample.so.1()(64bit)")],
-            obsoletes: vec![Dependency::any("ancient")],
+            requires: vec![
+                Dependency::versioned("glibc", sense::GREATER | sense::EQUAL, "2.36-9"),
+                Dependency::any("b", sense::SCRIPT_PRE),
+            ],
+            provides: vec![Dependency::any("libsample.so.1()(64bit)", 0)],
+            obsoletes: vec![Dependency::any("ancient", 0)],
             scripts: Scripts { post: "/sbin/ldconfig\n".into(), ..Scripts::default() },
         }
     }

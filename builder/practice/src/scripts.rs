@@ -6,7 +6,7 @@ mod tables;
 
 use super::generated;
 use super::package::{ItemKind, Rpm, RpmItem};
-use rpm::Dependency;
+use formats::rpmfile::{Dependency, sense};
 use tables::{DIRECTORIES, DRESS, FILES, FIXED, GROUPS, LINKS, PROVIDES, REQUIRES, USERS, User};
 
 fn of<T: Copy>(table: &[(&str, T)], name: &str) -> Option<T> {
@@ -20,10 +20,10 @@ pub fn complete(rpm: &mut Rpm) {
     dress(rpm);
     let requires = of(REQUIRES, &rpm.name).unwrap_or(&[]);
     let provides = of(PROVIDES, &rpm.name).unwrap_or(&[]);
-    rpm.requires.extend(requires.iter().map(|name| Dependency::any(*name)));
-    rpm.provides.extend(provides.iter().map(|name| Dependency::any(*name)));
+    rpm.requires.extend(requires.iter().map(|name| Dependency::any(*name, 0)));
+    rpm.provides.extend(provides.iter().map(|name| Dependency::any(*name, 0)));
     for package in generated::PACKAGES.iter().filter(|package| package.name == rpm.name) {
-        rpm.requires.extend(package.requires.iter().map(|name| Dependency::any(*name)));
+        rpm.requires.extend(package.requires.iter().map(|name| Dependency::any(*name, 0)));
     }
     add_users(rpm);
     add_units(rpm);
@@ -98,11 +98,11 @@ fn special(rpm: &mut Rpm) {
             }
         }
         "basesystem" => {
-            rpm.requires.push(Dependency::script_pre("setup"));
+            rpm.requires.push(Dependency::any("setup", sense::SCRIPT_PRE));
         }
-        "glibc" => rpm.requires.push(Dependency::script_pre("basesystem")),
+        "glibc" => rpm.requires.push(Dependency::any("basesystem", sense::SCRIPT_PRE)),
         "systemd" => {
-            rpm.requires.push(Dependency::script_pre("centos-release"));
+            rpm.requires.push(Dependency::any("centos-release", sense::SCRIPT_PRE));
             rpm.scripts.post.push_str(include_str!("files/systemd.post"));
         }
         _ => {}
@@ -112,7 +112,7 @@ fn special(rpm: &mut Rpm) {
 fn filesystem(rpm: &mut Rpm) {
     rpm.items.extend(generated::directories().map(|(path, mode)| RpmItem::dir(path, mode)));
     rpm.items.extend(generated::LINKS.iter().map(|(path, target)| RpmItem::link(path, target)));
-    rpm.requires.push(Dependency::script_pre("setup"));
+    rpm.requires.push(Dependency::any("setup", sense::SCRIPT_PRE));
 }
 
 fn shadow(passwd: &str) -> String {
@@ -130,7 +130,7 @@ fn kernel(rpm: &mut Rpm) {
     let release = rpm.items.iter().find_map(|item| item.path.strip_prefix("/boot/vmlinuz-"));
     let Some(release) = release.map(str::to_string) else { return };
     put(rpm, RpmItem::ghost(&format!("/boot/initramfs-{release}.img"), 0o600));
-    rpm.provides.push(Dependency::eq("kernel-uname-r", release.clone()));
+    rpm.provides.push(Dependency::versioned("kernel-uname-r", sense::EQUAL, release.clone()));
     let script = include_str!("files/kernel.posttrans").replace("@RELEASE@", &release);
     rpm.scripts.posttrans.push_str(&script);
     let script = include_str!("files/kernel.postun").replace("@RELEASE@", &release);
@@ -191,8 +191,8 @@ fn add_users(rpm: &mut Rpm) {
     }
     script.push_str("exit 0\n");
     rpm.scripts.pre.push_str(&script);
-    rpm.requires.push(Dependency::script_pre("shadow-utils"));
-    rpm.requires.push(Dependency::script_pre("glibc"));
+    rpm.requires.push(Dependency::any("shadow-utils", sense::SCRIPT_PRE));
+    rpm.requires.push(Dependency::any("glibc", sense::SCRIPT_PRE));
 }
 
 /// Presets every unit of the package that can be enabled.
@@ -210,7 +210,7 @@ fn add_units(rpm: &mut Rpm) {
         "if [ $1 -eq 0 ] && [ -x /usr/bin/systemctl ]; then\n    \
          systemctl --no-reload disable --now {units} >/dev/null 2>&1 || :\nfi\n"
     ));
-    rpm.requires.push(Dependency::script_post("systemd"));
+    rpm.requires.push(Dependency::any("systemd", sense::SCRIPT_POST));
 }
 
 fn installable(item: &RpmItem) -> Option<String> {
@@ -274,8 +274,8 @@ mod tests {
         assert!(rpm.scripts.pre.contains("useradd -r -u 996 -g chrony"), "{}", rpm.scripts.pre);
         assert!(rpm.scripts.post.contains("preset chronyd.service"), "{}", rpm.scripts.post);
         assert!(rpm.scripts.preun.contains("disable --now chronyd.service"));
-        assert!(rpm.requires.contains(&Dependency::script_pre("shadow-utils")));
-        assert!(rpm.requires.contains(&Dependency::script_post("systemd")));
+        assert!(rpm.requires.contains(&Dependency::any("shadow-utils", sense::SCRIPT_PRE)));
+        assert!(rpm.requires.contains(&Dependency::any("systemd", sense::SCRIPT_POST)));
         let drift = rpm.items.iter().find(|item| item.path == "/var/lib/chrony").expect("drift");
         assert_eq!((drift.mode, drift.user.as_str()), (0o750, "chrony"));
         let config = rpm.items.iter().find(|item| item.path == "/etc/chrony.conf").expect("file");

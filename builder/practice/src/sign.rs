@@ -6,7 +6,7 @@
 //! medium everywhere. Nodes never get it.
 
 use crate::error::{Context, Result};
-use formats::rpmfile::{LEAD, RpmFile, SignatureValue, tag::signature, with_signatures};
+use formats::rpmfile::{EntryValue, UnsignedRpm, tag::signature, with_signatures};
 use pgp::composed::{ArmorOptions, KeyType, SignedKeyDetails, SignedPublicKey};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::crypto::public_key::PublicKeyAlgorithm;
@@ -52,30 +52,25 @@ impl Signer {
             .or_build(|| "cannot write the practice medium's key".to_owned())
     }
 
-    /// Replaces the signature header of a package file by one with signatures created at `time`.
+    /// The package file with signatures created at `time`.
     ///
     /// # Errors
-    /// A build error when the file is not a package.
-    pub fn sign(&self, file: &[u8], time: u32) -> Result<Vec<u8>> {
-        let what = || "cannot sign a package".to_owned();
-        let rpm = RpmFile::read(file).or_build(what)?;
-        let header = rpm.header.bytes();
-        let padded = rpm.signature.bytes().len().next_multiple_of(8);
-        let whole = &file[LEAD + padded..];
+    /// A build error when the OpenPGP library cannot sign.
+    pub fn sign(&self, rpm: &UnsignedRpm, time: u32) -> Result<Vec<u8>> {
+        let header = rpm.header.as_slice();
+        let whole = [header, &rpm.payload].concat();
         let time = Timestamp::from_secs(time.max(self.made.as_secs()));
-        let sign = |data: &[u8]| self.packet(data, time).or_build(what);
-        let mut entries = vec![
-            (signature::RSA_HEADER, SignatureValue::Binary(sign(header)?)),
-            (signature::SHA1_HEADER, SignatureValue::Text(hex::encode(sha1::Sha1::digest(header)))),
-            (signature::SHA256_HEADER, SignatureValue::Text(hex::encode(Sha256::digest(header)))),
-            (signature::SIZE, SignatureValue::Number(whole.len() as u32)),
-            (signature::PGP, SignatureValue::Binary(sign(whole)?)),
-            (signature::MD5, SignatureValue::Binary(md5::Md5::digest(whole).to_vec())),
+        let sign =
+            |data: &[u8]| self.packet(data, time).or_build(|| "cannot sign a package".to_owned());
+        let entries = vec![
+            (signature::RSA_HEADER, EntryValue::Binary(sign(header)?)),
+            (signature::SHA1_HEADER, EntryValue::Text(hex::encode(sha1::Sha1::digest(header)))),
+            (signature::SHA256_HEADER, EntryValue::Text(hex::encode(Sha256::digest(header)))),
+            (signature::SIZE, EntryValue::Numbers(vec![whole.len() as u32])),
+            (signature::PGP, EntryValue::Binary(sign(&whole)?)),
+            (signature::MD5, EntryValue::Binary(md5::Md5::digest(&whole).to_vec())),
         ];
-        if let Some(size) = rpm.signature.number(signature::PAYLOAD_SIZE) {
-            entries.push((signature::PAYLOAD_SIZE, SignatureValue::Number(size as u32)));
-        }
-        Ok(with_signatures(&file[..LEAD], &entries, whole))
+        Ok(with_signatures(&rpm.lead, entries, &whole))
     }
 
     fn packet(&self, data: &[u8], time: Timestamp) -> Result<Vec<u8>, Error> {

@@ -1,55 +1,34 @@
 //! Debian versions as RPM epoch, version and release.
 
+use formats::rpmfile::Evr;
+
 /// Marks every release as what it is.
 const SUFFIX: &str = "practice";
 
-/// An RPM epoch, version and release.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Evr {
-    /// 0 where Debian has none.
-    pub epoch: u32,
-    /// The upstream version.
-    pub version: String,
-    /// Debian's revision (1 for native packages) with the practice suffix.
-    pub release: String,
+/// Converts `[epoch:]upstream[-revision]` (deb-version(7)): the release is the revision, 1 for
+/// native packages, with the practice suffix.
+pub fn of_debian(text: &str) -> Evr {
+    let (epoch, version, revision) = split(text);
+    let revision = revision.as_deref().unwrap_or("1");
+    Evr { epoch, version, release: Some(format!("{revision}.{SUFFIX}")) }
 }
 
-impl Evr {
-    /// Converts `[epoch:]upstream[-revision]` (deb-version(7)).
-    pub fn of_debian(text: &str) -> Self {
-        let (epoch, version, revision) = split(text);
-        Self { epoch, version, release: format!("{}.{SUFFIX}", revision.as_deref().unwrap_or("1")) }
-    }
-
-    /// The version of a package created here.
-    pub fn own(version: &str) -> Self {
-        Self { epoch: 0, version: version.into(), release: format!("1.{SUFFIX}") }
-    }
-
-    /// `[epoch:]version-release`, as dependencies are written.
-    pub fn text(&self) -> String {
-        format!("{}{}-{}", epoch_text(self.epoch), self.version, self.release)
-    }
+/// The version of a package created here.
+pub fn own(version: &str) -> Evr {
+    Evr { epoch: 0, version: version.into(), release: Some(format!("1.{SUFFIX}")) }
 }
 
 /// A lower bound as it appears in a dependency: the release only where Debian's
 /// bound names one, and then without the suffix, so that it is not above ours.
 pub fn bound(text: &str) -> String {
-    let (epoch, version, revision) = split(text);
-    let release = revision.map(|revision| format!("-{revision}")).unwrap_or_default();
-    format!("{}{version}{release}", epoch_text(epoch))
+    let (epoch, version, release) = split(text);
+    Evr { epoch, version, release }.to_string()
 }
 
 /// Whether `evr` is at or above `bound` as rpm compares them; a bound without a
 /// release compares versions alone.
 pub fn reaches(evr: &Evr, bound: &str) -> bool {
-    let release = if bound.contains('-') { format!("-{}", evr.release) } else { String::new() };
-    let ours = format!("{}{}{release}", epoch_text(evr.epoch), evr.version);
-    rpm_version::rpm_evr_compare(&ours, bound).is_ge()
-}
-
-fn epoch_text(epoch: u32) -> String {
-    if epoch == 0 { String::new() } else { format!("{epoch}:") }
+    evr.compare(&Evr::parse(bound)).is_ge()
 }
 
 fn split(text: &str) -> (u32, String, Option<String>) {
@@ -77,7 +56,7 @@ mod tests {
             ("0.9.8~rc1-1", "0.9.8~rc1-1.practice"),
         ];
         for (debian, rpm) in cases {
-            assert_eq!(Evr::of_debian(debian).text(), rpm);
+            assert_eq!(of_debian(debian).to_string(), rpm);
         }
     }
 
@@ -85,7 +64,7 @@ mod tests {
     fn bounds() {
         assert_eq!(bound("2.36"), "2.36");
         assert_eq!(bound("1:1.2-3~"), "1:1.2-3~");
-        let evr = Evr::of_debian("1:2.36-9");
+        let evr = of_debian("1:2.36-9");
         assert!(reaches(&evr, "2.37"), "an epoch outranks a version");
         assert!(reaches(&evr, "1:2.36"));
         assert!(reaches(&evr, "1:2.36-9"));

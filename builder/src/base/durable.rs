@@ -4,7 +4,6 @@
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write};
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -27,12 +26,7 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
 /// # Errors
 /// When the disk fails.
 pub fn sync_filesystem(path: &Path) -> io::Result<()> {
-    let file = File::open(path)?;
-    // SAFETY: the descriptor is open.
-    match unsafe { nix::libc::syncfs(file.as_raw_fd()) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    Ok(rustix::fs::syncfs(File::open(path)?)?)
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {

@@ -81,13 +81,7 @@ pub fn restrict(path: &Path, most: u32) -> io::Result<()> {
 }
 
 fn has_access_list(path: &Path) -> bool {
-    use std::os::unix::ffi::OsStrExt;
-    let Ok(path) = std::ffi::CString::new(path.as_os_str().as_bytes()) else { return false };
-    let name = c"system.posix_acl_access";
-    // SAFETY: both strings are NUL-terminated; no buffer is given, the length is asked for.
-    let length =
-        unsafe { nix::libc::getxattr(path.as_ptr(), name.as_ptr(), std::ptr::null_mut(), 0) };
-    length > 0
+    rustix::fs::getxattr_query(path, c"system.posix_acl_access").is_ok_and(|length| length > 0)
 }
 
 /// Creates the file `path` (0600), which must not exist, for reading and writing.

@@ -8,7 +8,6 @@ mod relation;
 pub mod repomd;
 mod sqlite;
 pub mod unpack;
-pub mod version;
 
 use crate::base::error::{Class, Error, Result};
 use crate::base::interrupt;

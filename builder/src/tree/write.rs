@@ -5,7 +5,8 @@ use crate::base::interrupt;
 use formats::tree::{Content, Entry, Tree};
 use nix::sys::stat::{Mode, SFlag, UtimensatFlags, makedev, mknod, utimensat};
 use nix::sys::time::TimeSpec;
-use std::ffi::{CString, OsStr};
+use rustix::fs::{XattrFlags, lsetxattr};
+use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -78,22 +79,8 @@ fn create(
 }
 
 fn set_attributes(path: &Path, entry: &Entry) -> io::Result<()> {
-    let path = CString::new(path.as_os_str().as_bytes())?;
     for (name, value) in &entry.xattrs {
-        let name = CString::new(name.as_slice())?;
-        // SAFETY: both strings are NUL-terminated, the value's length is given.
-        let result = unsafe {
-            nix::libc::lsetxattr(
-                path.as_ptr(),
-                name.as_ptr(),
-                value.as_ptr().cast(),
-                value.len(),
-                0,
-            )
-        };
-        if result != 0 {
-            return Err(io::Error::last_os_error());
-        }
+        lsetxattr(path, name.as_slice(), value, XattrFlags::empty())?;
     }
     Ok(())
 }

@@ -4,13 +4,12 @@ use super::seeds::filtered;
 use crate::rawrpm;
 use builder::base::malformed::Malformed;
 use builder::packages::repo::unpack::Unpacked;
-use builder::packages::repo::version::{Evr, vercmp as compare};
 use builder::packages::repo::{
     comps as groups_xml, database, primary as primary_xml, repomd as index,
 };
 use builder::packages::trust::{self, Keyring};
 use formats::cpio as archive;
-use formats::rpmfile::{Contents, RpmFile};
+use formats::rpmfile::{Contents, Evr, RpmFile, vercmp as compare};
 use std::cmp::Ordering;
 use std::io::{self, Read};
 

@@ -2,7 +2,7 @@
 //! what is refused and in which words.
 
 use builder::packages::trust::{self, Covers, Keyring, Refusal, Signature};
-use formats::rpmfile::{LEAD, RpmFile, SignatureValue, tag::signature, with_signatures};
+use formats::rpmfile::{EntryValue, LEAD, RpmFile, tag::signature, with_signatures};
 use lab_tests::lab::text;
 use lab_tests::rawrpm::{self, File};
 use lab_tests::{oracle, product};
@@ -182,7 +182,7 @@ fn header_signature_only(signed: &[u8]) -> Vec<u8> {
     let made = rpm.signature.binary(tag).expect("a signature").to_vec();
     with_signatures(
         &signed[..LEAD],
-        &[(tag, SignatureValue::Binary(made))],
+        vec![(tag, EntryValue::Binary(made))],
         &signed[LEAD + padded..],
     )
 }
@@ -246,8 +246,8 @@ fn another_payload_under_a_signed_header_is_refused() {
     let sign = |file: Vec<u8>| {
         let rpm = RpmFile::read(file.as_slice()).expect("a package");
         let padded = rpm.signature.bytes().len().next_multiple_of(8);
-        let entries = [(signature::RSA_HEADER, SignatureValue::Binary(made.clone()))];
-        with_signatures(&file[..LEAD], &entries, &file[LEAD + padded..])
+        let entries = vec![(signature::RSA_HEADER, EntryValue::Binary(made.clone()))];
+        with_signatures(&file[..LEAD], entries, &file[LEAD + padded..])
     };
     let ring = gpg.ring("me@x");
     let error = |files: &[File]| verify(&sign(build(files)), &ring).map_err(|e| e.to_string());

@@ -8,7 +8,7 @@ use super::tag;
 use std::collections::BTreeMap;
 use std::io::Read;
 
-const MAGIC: [u8; 8] = [0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0];
+pub(super) const MAGIC: [u8; 8] = [0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0];
 /// Magic number, count of entries, bytes of data.
 const INTRO: usize = 16;
 /// One index entry: tag, type, offset, count.
@@ -34,7 +34,7 @@ impl Which {
         }
     }
 
-    fn region(self) -> u32 {
+    pub(super) fn region(self) -> u32 {
         match self {
             Self::Signature => tag::signature::REGION,
             Self::Main => tag::REGION,

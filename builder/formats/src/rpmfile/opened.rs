@@ -13,6 +13,8 @@ pub struct RpmFile<R> {
     pub signature: Header,
     /// The main header.
     pub header: Header,
+    /// Where it begins in the file.
+    pub header_at: u64,
     /// The main header typed.
     pub package: RpmPackage,
     /// What follows the headers.
@@ -40,6 +42,6 @@ impl<R: BufRead> RpmFile<R> {
         at += padding.len() as u64;
         let header = Header::read(&mut from, Which::Main, at)?;
         let package = RpmPackage::new(&header)?;
-        Ok(Self { signature, header, package, rest: from })
+        Ok(Self { signature, header, header_at: at, package, rest: from })
     }
 }

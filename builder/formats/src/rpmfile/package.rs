@@ -1,5 +1,6 @@
 //! What a package's header says, as one value.
 
+use super::dependency::Dependency;
 use super::error::Malformed;
 use super::files::{PackagedFile, files};
 use super::header::Header;
@@ -59,31 +60,8 @@ pub struct RpmPackage {
     pub conflicts: Vec<Dependency>,
     /// What it takes the place of.
     pub obsoletes: Vec<Dependency>,
-}
-
-/// A named dependency with a range of versions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dependency {
-    /// A package, capability, file or `rpmlib()` feature.
-    pub name: String,
-    /// `rpmsenseFlags`: 2 less, 4 greater, 8 equal, and when it is needed.
-    pub flags: u32,
-    /// `[epoch:]version[-release]`, empty for any.
-    pub version: String,
-}
-
-impl Dependency {
-    /// `<`, `<=`, `=`, `>=`, `>` or empty.
-    pub fn relation(&self) -> &'static str {
-        match self.flags & 0b1110 {
-            2 => "<",
-            4 => ">",
-            8 => "=",
-            10 => "<=",
-            12 => ">=",
-            _ => "",
-        }
-    }
+    /// What it is better with.
+    pub recommends: Vec<Dependency>,
 }
 
 /// When a scriptlet runs.
@@ -128,7 +106,20 @@ pub struct Trigger {
     pub on: Vec<Dependency>,
 }
 
-const SCRIPTLETS: [(When, u32, u32); 7] = [
+/// A list of dependencies of a package.
+type DependencyList = fn(&RpmPackage) -> &[Dependency];
+
+/// The tags of each list of dependencies.
+pub(super) const DEPENDENCIES: [([u32; 3], DependencyList); 5] = [
+    (tag::REQUIRES, |package| &package.requires),
+    (tag::PROVIDES, |package| &package.provides),
+    (tag::CONFLICTS, |package| &package.conflicts),
+    (tag::OBSOLETES, |package| &package.obsoletes),
+    (tag::RECOMMENDS, |package| &package.recommends),
+];
+
+/// The tags of each scriptlet's text and program.
+pub(super) const SCRIPTLETS: [(When, u32, u32); 7] = [
     (When::Pretrans, tag::PRETRANS, tag::PRETRANS_PROGRAM),
     (When::Pre, tag::PRE, tag::PRE_PROGRAM),
     (When::Post, tag::POST, tag::POST_PROGRAM),
@@ -181,22 +172,11 @@ impl RpmPackage {
             digest,
             scriptlets: scriptlets(header),
             triggers: triggers(header)?,
-            requires: dependencies(
-                header,
-                [tag::REQUIRE_NAMES, tag::REQUIRE_FLAGS, tag::REQUIRE_VERSIONS],
-            )?,
-            provides: dependencies(
-                header,
-                [tag::PROVIDE_NAMES, tag::PROVIDE_FLAGS, tag::PROVIDE_VERSIONS],
-            )?,
-            conflicts: dependencies(
-                header,
-                [tag::CONFLICT_NAMES, tag::CONFLICT_FLAGS, tag::CONFLICT_VERSIONS],
-            )?,
-            obsoletes: dependencies(
-                header,
-                [tag::OBSOLETE_NAMES, tag::OBSOLETE_FLAGS, tag::OBSOLETE_VERSIONS],
-            )?,
+            requires: dependencies(header, tag::REQUIRES)?,
+            provides: dependencies(header, tag::PROVIDES)?,
+            conflicts: dependencies(header, tag::CONFLICTS)?,
+            obsoletes: dependencies(header, tag::OBSOLETES)?,
+            recommends: dependencies(header, tag::RECOMMENDS)?,
         })
     }
 
@@ -250,7 +230,7 @@ fn triggers(header: &Header) -> Result<Vec<Trigger>, Malformed> {
         .enumerate()
         .map(|(n, text)| Trigger { program: program(n), text, on: Vec::new() })
         .collect();
-    let on = dependencies(header, [tag::TRIGGER_NAMES, tag::TRIGGER_FLAGS, tag::TRIGGER_VERSIONS])?;
+    let on = dependencies(header, tag::TRIGGERS)?;
     let indexes = header.count(tag::TRIGGER_INDEX);
     if indexes != on.len() {
         let what = format!("{} trigger conditions, {indexes} indexes", on.len());

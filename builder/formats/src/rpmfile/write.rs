@@ -1,59 +1,99 @@
-//! Writes the signature header, which is put before a package when it is signed.
+//! Writes package files.
 
-use super::lead::LEAD;
-use super::tag;
+use super::dependency::FileDependency;
+use super::entries::{Entries, header};
+use super::files::flag;
+use super::header::Which;
+use super::lead::{LEAD, lead};
+use super::main_entries::{COMPRESSION_LEVEL, PayloadDigests, main_entries, small};
+use super::package::RpmPackage;
+use crate::cpio;
+use crate::file_type::{REGULAR, SYMLINK};
+use sha2::{Digest, Sha256};
+use std::io::{self, Write};
 
-/// A value of an entry.
-pub enum SignatureValue {
-    /// INT32
-    Number(u32),
-    /// STRING
-    Text(String),
-    /// BIN
-    Binary(Vec<u8>),
+/// A package to be written.
+#[derive(Debug)]
+pub struct RpmContent<'a> {
+    /// What the header says. The files are in ascending order of their paths.
+    pub package: &'a RpmPackage,
+    /// For each file its bytes; only those of regular files count.
+    pub contents: &'a [&'a [u8]],
+    /// Which of the package's dependencies are there because of a file.
+    pub file_dependencies: &'a [FileDependency],
 }
 
-/// A package file of a lead, signature entries in ascending order of their tags, and what they
-/// sign: header and payload.
-pub fn package(lead: &[u8], entries: &[(u32, SignatureValue)], content: &[u8]) -> Vec<u8> {
-    let mut index = Vec::new();
-    let mut store = Vec::new();
-    for (tag, value) in entries {
-        let (kind, count) = match value {
-            SignatureValue::Number(_) => (4u32, 1),
-            SignatureValue::Text(_) => (6, 1),
-            SignatureValue::Binary(bytes) => (7, bytes.len() as u32),
-        };
-        if kind == 4 {
-            store.resize(store.len().next_multiple_of(4), 0);
-        }
-        entry(&mut index, [*tag, kind, store.len() as u32, count]);
-        match value {
-            SignatureValue::Number(number) => store.extend(number.to_be_bytes()),
-            SignatureValue::Text(text) => {
-                store.extend(text.as_bytes());
-                store.push(0);
-            }
-            SignatureValue::Binary(bytes) => store.extend(bytes),
-        }
-    }
-    // The region: its entry comes first, its trailer last and points back over all entries.
-    let region = tag::signature::REGION;
-    let mut first = Vec::new();
-    entry(&mut first, [region, 7, store.len() as u32, 16]);
-    let covered = (first.len() + index.len()) as i32;
-    entry(&mut store, [region, 7, (-covered).cast_unsigned(), 16]);
+/// A package file without its signature header.
+#[derive(Debug)]
+pub struct UnsignedRpm {
+    /// What it begins with.
+    pub lead: Vec<u8>,
+    /// The main header.
+    pub header: Vec<u8>,
+    /// The compressed payload.
+    pub payload: Vec<u8>,
+}
 
+/// A package file of a lead, a signature header, and what that signs: header and payload.
+pub fn with_signatures(lead: &[u8], entries: Entries, content: &[u8]) -> Vec<u8> {
     let mut file = lead[..LEAD.min(lead.len())].to_vec();
-    file.extend([0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0]);
-    file.extend((entries.len() as u32 + 1).to_be_bytes());
-    file.extend((store.len() as u32).to_be_bytes());
-    file.extend([first, index, store].concat());
+    file.extend(header(Which::Signature, entries));
     file.resize(file.len().next_multiple_of(8), 0);
     file.extend_from_slice(content);
     file
 }
 
-fn entry(to: &mut Vec<u8>, fields: [u32; 4]) {
-    fields.iter().for_each(|field| to.extend(field.to_be_bytes()));
+impl RpmContent<'_> {
+    /// The package file's parts.
+    ///
+    /// # Errors
+    /// When a number does not fit the format's 32 bits, or zstd fails.
+    pub fn write(&self) -> io::Result<UnsignedRpm> {
+        let (payload, archive) = self.payload()?;
+        let digests = PayloadDigests { archive, payload: hex::encode(Sha256::digest(&payload)) };
+        let entries = main_entries(self.package, self.file_dependencies, digests)?;
+        let header = header(Which::Main, entries);
+        Ok(UnsignedRpm { lead: lead(&self.package.name), header, payload })
+    }
+
+    /// The compressed payload, and the SHA-256 of the archive in it.
+    fn payload(&self) -> io::Result<(Vec<u8>, String)> {
+        let mut compressed = zstd::stream::Encoder::new(Vec::new(), COMPRESSION_LEVEL)?;
+        let mut digest = Sha256::new();
+        let mut append = |mut entry: Vec<u8>| {
+            // As rpm writes numbers.
+            entry[..cpio::HEADER].make_ascii_lowercase();
+            digest.update(&entry);
+            compressed.write_all(&entry)?;
+            // Each entry begins a block. It costs 1 %, and packages of the same content that were
+            // written before have the same digest.
+            compressed.flush()
+        };
+        for (file, content) in self.package.files.iter().zip(self.contents) {
+            let data = match file.kind() {
+                _ if file.is(flag::GHOST) => continue,
+                REGULAR => content,
+                SYMLINK => file.target.as_slice(),
+                _ => &[],
+            };
+            small(data.len() as u64)?;
+            let header = cpio::Header {
+                name: [b".", file.path.as_slice()].concat(),
+                inode: small(file.inode)?,
+                mode: file.mode,
+                owner: (0, 0),
+                links: 1,
+                mtime: small(file.mtime)?,
+                size: 0,
+                device: (file.rdev >> 8, file.rdev & 0xff),
+            };
+            let mut entry = Vec::new();
+            cpio::append_entry(&mut entry, &header, data);
+            append(entry)?;
+        }
+        let mut trailer = Vec::new();
+        cpio::finish(&mut trailer);
+        append(trailer)?;
+        Ok((compressed.finish()?, hex::encode(digest.finalize())))
+    }
 }

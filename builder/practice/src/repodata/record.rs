@@ -1,7 +1,8 @@
 //! What the metadata says of one package, as XML.
 
 use crate::error::{Context, Result};
-use rpm::{Dependency, DependencyFlags, FileType, PackageMetadata};
+use formats::file_type::DIRECTORY;
+use formats::rpmfile::{Dependency, PackagedFile, RpmFile, flag, sense};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -34,108 +35,98 @@ pub fn record(path: &Path, href: &str) -> Result<PackageRecord> {
     let what = || format!("cannot read {}", path.display());
     let bytes = fs::read(path).or_build(what)?;
     let digest = hex::encode(Sha256::digest(&bytes));
-    let header = PackageMetadata::parse(&mut bytes.as_slice()).or_build(what)?;
-    build_record(&header, href, &digest, bytes.len() as u64).or_build(what)
-}
-
-fn build_record(
-    header: &PackageMetadata,
-    href: &str,
-    digest: &str,
-    size: u64,
-) -> std::result::Result<PackageRecord, rpm::Error> {
-    let files = header.get_file_entries()?;
-    let mut record = PackageRecord {
-        name: header.get_name()?.to_string(),
-        provides: header.get_provides()?,
-        requires: header.get_requires()?,
-        files: Vec::new(),
-        build_time: header.get_build_time()?,
-        primary: String::new(),
-        filelists: String::new(),
-        other: String::new(),
+    let rpm = RpmFile::read(bytes.as_slice()).or_build(what)?;
+    let package = &rpm.package;
+    let file = |file: &PackagedFile| {
+        (String::from_utf8_lossy(&file.path).into_owned(), file.kind() == DIRECTORY)
     };
     let mut list = String::new();
-    for entry in &files {
-        let path = entry.path().to_string_lossy().into_owned();
-        let dir = entry.mode().file_type() == FileType::Dir;
-        let ghost = entry.flags().contains(rpm::FileFlags::GHOST);
-        let kind = match (dir, ghost) {
+    let files: Vec<(String, bool)> = package.files.iter().map(file).collect();
+    for ((path, directory), file) in files.iter().zip(&package.files) {
+        let kind = match (directory, file.is(flag::GHOST)) {
             (true, _) => " type=\"dir\"",
             (false, true) => " type=\"ghost\"",
             _ => "",
         };
-        let _ = writeln!(list, "  <file{kind}>{}</file>", escape(&path));
-        record.files.push((path, dir));
+        let _ = writeln!(list, "  <file{kind}>{}</file>", escape(path));
     }
     let version = format!(
         "<version epoch=\"{}\" ver=\"{}\" rel=\"{}\"/>",
-        header.get_epoch().unwrap_or(0),
-        escape(header.get_version()?),
-        escape(header.get_release()?)
+        package.epoch.unwrap_or(0),
+        escape(&package.version),
+        escape(&package.release)
     );
     let head = format!(
         "<package pkgid=\"{digest}\" name=\"{}\" arch=\"{}\">\n  {version}\n",
-        escape(&record.name),
-        header.get_arch()?
+        escape(&package.name),
+        package.arch
     );
-    record.filelists = format!("{head}{list}</package>\n");
-    record.other = format!("{head}</package>\n");
-    record.primary = primary(header, &record, &version, href, digest, size)?;
-    Ok(record)
+    let about = About { version, href, digest, size: bytes.len() as u64 };
+    Ok(PackageRecord {
+        primary: primary(&rpm, &files, &about),
+        filelists: format!("{head}{list}</package>\n"),
+        other: format!("{head}</package>\n"),
+        name: package.name.clone(),
+        provides: package.provides.clone(),
+        requires: package.requires.clone(),
+        files,
+        build_time: package.build_time,
+    })
 }
 
-fn primary(
-    header: &PackageMetadata,
-    record: &PackageRecord,
-    version: &str,
-    href: &str,
-    digest: &str,
+/// What the metadata says of a package that is not in its header.
+struct About<'a> {
+    version: String,
+    href: &'a str,
+    digest: String,
     size: u64,
-) -> std::result::Result<String, rpm::Error> {
-    let offsets = header.get_package_segment_offsets();
-    let text =
-        |value: std::result::Result<&str, rpm::Error>| value.map_or_else(|_| String::new(), escape);
+}
+
+fn primary<R>(rpm: &RpmFile<R>, files: &[(String, bool)], about: &About<'_>) -> String {
+    let package = &rpm.package;
     let mut out = format!(
-        "<package type=\"rpm\">\n  <name>{}</name>\n  <arch>{}</arch>\n  {version}\n  \
-         <checksum type=\"sha256\" pkgid=\"YES\">{digest}</checksum>\n  \
+        "<package type=\"rpm\">\n  <name>{}</name>\n  <arch>{}</arch>\n  {}\n  \
+         <checksum type=\"sha256\" pkgid=\"YES\">{}</checksum>\n  \
          <summary>{}</summary>\n  <description>{}</description>\n  <packager/>\n  <url/>\n  \
          <time file=\"{time}\" build=\"{time}\"/>\n  \
-         <size package=\"{size}\" installed=\"{}\" archive=\"0\"/>\n  \
+         <size package=\"{}\" installed=\"{}\" archive=\"0\"/>\n  \
          <location href=\"{}\"/>\n  <format>\n    <rpm:license>{}</rpm:license>\n    \
          <rpm:vendor>{}</rpm:vendor>\n    <rpm:group>{}</rpm:group>\n    \
          <rpm:buildhost>{}</rpm:buildhost>\n    <rpm:sourcerpm>{}</rpm:sourcerpm>\n    \
          <rpm:header-range start=\"{}\" end=\"{}\"/>\n",
-        escape(&record.name),
-        header.get_arch()?,
-        text(header.get_summary()),
-        text(header.get_description()),
-        header.get_installed_size().unwrap_or(0),
-        escape(href),
-        text(header.get_license()),
-        text(header.get_vendor()),
-        text(header.get_group()),
-        text(header.get_build_host()),
-        text(header.get_source_rpm()),
-        offsets.header,
-        offsets.payload,
-        time = record.build_time,
+        escape(&package.name),
+        package.arch,
+        about.version,
+        about.digest,
+        escape(&package.summary),
+        escape(&package.description),
+        about.size,
+        package.size,
+        escape(about.href),
+        escape(&package.license),
+        escape(&package.vendor),
+        escape(&package.group),
+        escape(&package.build_host),
+        escape(&package.source),
+        rpm.header_at,
+        rpm.header_at + rpm.header.bytes().len() as u64,
+        time = package.build_time,
     );
     // As createrepo_c: nothing that rpm itself or the package offers.
     let external = |need: &&Dependency| {
         let own = |offer: &Dependency| offer.name == need.name && offer.version == need.version;
-        !need.name.starts_with("rpmlib(") && !record.provides.iter().any(own)
+        !need.name.starts_with("rpmlib(") && !package.provides.iter().any(own)
     };
-    list(&mut out, "provides", record.provides.iter());
-    list(&mut out, "requires", record.requires.iter().filter(external));
-    list(&mut out, "obsoletes", header.get_obsoletes()?.iter());
-    list(&mut out, "recommends", header.get_recommends()?.iter());
-    for (path, dir) in record.files.iter().filter(|(path, _)| is_primary(path)) {
-        let kind = if *dir { " type=\"dir\"" } else { "" };
+    list(&mut out, "provides", package.provides.iter());
+    list(&mut out, "requires", package.requires.iter().filter(external));
+    list(&mut out, "obsoletes", package.obsoletes.iter());
+    list(&mut out, "recommends", package.recommends.iter());
+    for (path, directory) in files.iter().filter(|(path, _)| is_primary(path)) {
+        let kind = if *directory { " type=\"dir\"" } else { "" };
         let _ = writeln!(out, "    <file{kind}>{}</file>", escape(path));
     }
     out.push_str("  </format>\n</package>\n");
-    Ok(out)
+    out
 }
 
 /// Files that package requirements may name without filelists being read.
@@ -159,7 +150,7 @@ fn list<'a>(out: &mut String, kind: &str, entries: impl Iterator<Item = &'a Depe
 
 fn entry_line(entry: &Dependency, requires: bool) -> String {
     let mut line = format!("      <rpm:entry name=\"{}\"", escape(&entry.name));
-    let flags = match entry.flags.comparator_str() {
+    let flags = match entry.relation() {
         "=" => "EQ",
         ">=" => "GE",
         "<=" => "LE",
@@ -180,9 +171,8 @@ fn entry_line(entry: &Dependency, requires: bool) -> String {
             let _ = write!(line, " rel=\"{}\"", escape(release));
         }
     }
-    let before =
-        DependencyFlags::SCRIPT_PRE | DependencyFlags::SCRIPT_POST | DependencyFlags::PREREQ;
-    if requires && entry.flags.intersects(before) {
+    let before = sense::SCRIPT_PRE | sense::SCRIPT_POST | sense::PREREQ;
+    if requires && entry.flags & before != 0 {
         line.push_str(" pre=\"1\"");
     }
     line.push_str("/>\n");

@@ -2,7 +2,7 @@ use super::super::{comps, package};
 use super::record::record;
 use super::*;
 use crate::progress::tests::NEVER;
-use rpm::Dependency;
+use formats::rpmfile::Dependency;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -99,7 +99,7 @@ fn finds_unmet_needs() {
     assert!(wanted("probe needs glibc >= 2.36-9") && wanted("second needs b"), "{lines:?}");
     assert!(!lines.iter().any(|line| line.contains("config(")), "{lines:?}");
     let mut other = records[0].clone();
-    other.provides = ["glibc", "b", "/bin/sh"].map(Dependency::any).to_vec();
+    other.provides = ["glibc", "b", "/bin/sh"].map(|name| Dependency::any(name, 0)).to_vec();
     assert_eq!(unmet(&records, &[&[other]]), Vec::<String>::new());
 }
 

@@ -2,10 +2,10 @@
 //! that account's own, and never gives back the files below an overlay: the user who built an image
 //! would lose it. So the account is named in the files' access control lists (acl(5)) instead.
 
-use std::ffi::CString;
+use rustix::fs::{XattrFlags, getxattr, setxattr};
+use rustix::io::Errno;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -52,8 +52,8 @@ pub fn let_pass(directories: &[&Path], uid: u32) -> io::Result<()> {
         if passes(directory, Some(uid)) {
             continue;
         }
-        let name = CString::new(directory.as_os_str().as_bytes())?;
-        let listed = read(&name).and_then(|old| write(&name, &granted(&old, mode, uid, EXECUTE)));
+        let listed =
+            read(directory).and_then(|old| write(directory, &granted(&old, mode, uid, EXECUTE)));
         if listed.is_err() {
             fs::set_permissions(directory, fs::Permissions::from_mode(mode | 0o001))?;
         }
@@ -70,10 +70,9 @@ pub fn grant(path: &Path, uid: u32, access: Access) -> io::Result<()> {
         Access::Read => READ,
         Access::Write => READ | WRITE,
     };
-    let name = CString::new(path.as_os_str().as_bytes())?;
     let mode = fs::metadata(path)?.permissions().mode();
-    let entries = granted(&read(&name)?, mode, uid, permissions);
-    write(&name, &entries)
+    let entries = granted(&read(path)?, mode, uid, permissions);
+    write(path, &entries)
 }
 
 /// The list with the user in it. Where there is none yet, it is the file's mode.
@@ -104,24 +103,13 @@ fn granted(old: &[Entry], mode: u32, uid: u32, permissions: u16) -> Vec<Entry> {
     entries
 }
 
-fn read(path: &CString) -> io::Result<Vec<Entry>> {
+fn read(path: &Path) -> io::Result<Vec<Entry>> {
     // The kernel takes no attribute that is longer (XATTR_SIZE_MAX).
     let mut buffer = vec![0u8; 1 << 16];
-    // SAFETY: both strings are NUL-terminated, the buffer's length is given.
-    let length = unsafe {
-        nix::libc::getxattr(
-            path.as_ptr(),
-            ATTRIBUTE.as_ptr(),
-            buffer.as_mut_ptr().cast(),
-            buffer.len(),
-        )
-    };
-    let Ok(length) = usize::try_from(length) else {
-        let error = io::Error::last_os_error();
-        return match error.raw_os_error() {
-            Some(nix::libc::ENODATA) => Ok(Vec::new()),
-            _ => Err(error),
-        };
+    let length = match getxattr(path, ATTRIBUTE, &mut buffer) {
+        Ok(length) => length,
+        Err(Errno::NODATA) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
     };
     let entry = |e: &[u8]| Entry {
         tag: u16::from_le_bytes([e[0], e[1]]),
@@ -131,24 +119,14 @@ fn read(path: &CString) -> io::Result<Vec<Entry>> {
     Ok(buffer[..length].get(4..).unwrap_or_default().chunks_exact(8).map(entry).collect())
 }
 
-fn write(path: &CString, entries: &[Entry]) -> io::Result<()> {
+fn write(path: &Path, entries: &[Entry]) -> io::Result<()> {
     let mut value = VERSION.to_le_bytes().to_vec();
     for entry in entries {
         value.extend(entry.tag.to_le_bytes());
         value.extend(entry.permissions.to_le_bytes());
         value.extend(entry.id.to_le_bytes());
     }
-    // SAFETY: both strings are NUL-terminated, the value's length is given.
-    let result = unsafe {
-        nix::libc::setxattr(
-            path.as_ptr(),
-            ATTRIBUTE.as_ptr(),
-            value.as_ptr().cast(),
-            value.len(),
-            0,
-        )
-    };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    Ok(setxattr(path, ATTRIBUTE, &value, XattrFlags::empty())?)
 }
 
 /// The first directory on the way to the file, an absolute path, that `user` may not pass, or that
@@ -166,8 +144,7 @@ fn passes(directory: &Path, user: Option<u32>) -> bool {
     if mode & 1 != 0 {
         return true;
     }
-    let Ok(name) = CString::new(directory.as_os_str().as_bytes()) else { return false };
-    let listed = read(&name).unwrap_or_default();
+    let listed = read(directory).unwrap_or_default();
     // The group's bits are the list's mask.
     listed.iter().any(|e| {
         e.tag == USER && Some(e.id) == user && e.permissions & EXECUTE != 0 && mode & 0o010 != 0
@@ -207,12 +184,11 @@ mod tests {
     #[test]
     fn the_kernel_takes_the_list_and_gives_it_back() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let name = CString::new(file.path().as_os_str().as_bytes()).unwrap();
         grant(file.path(), 64055, Access::Read).unwrap();
-        let first = read(&name).unwrap();
+        let first = read(file.path()).unwrap();
         assert!(first.contains(&Entry { tag: USER, id: 64055, permissions: 4 }), "{first:?}");
         grant(file.path(), 64055, Access::Write).unwrap();
-        let second = read(&name).unwrap();
+        let second = read(file.path()).unwrap();
         assert!(second.contains(&Entry { tag: USER, id: 64055, permissions: 6 }), "{second:?}");
         assert_eq!(fs::metadata(file.path()).unwrap().permissions().mode() & 0o707, 0o600);
     }

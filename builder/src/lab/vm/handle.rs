@@ -3,7 +3,7 @@
 use super::process::Process;
 use super::{qemu, qmp, virsh};
 use crate::base::error::{Error, Result};
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::Duration;
@@ -131,7 +131,7 @@ impl Network {
     pub fn remove(&self) -> Result<()> {
         match self {
             Self::Namespace(keeper) => {
-                keeper.signal(Signal::SIGTERM);
+                keeper.signal(Signal::TERM);
                 if !keeper.wait(Duration::from_secs(5)) {
                     keeper.kill();
                 }

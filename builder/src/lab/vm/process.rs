@@ -1,9 +1,8 @@
 //! Processes that outlive imgbuild, identified without ambiguity: by number, start time and boot.
 
-use nix::sys::signal::Signal;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// Clock ticks of a second in proc(5): the same in every Linux on x86 (`USER_HZ`).
@@ -36,23 +35,11 @@ impl Process {
     pub fn signal(&self, signal: Signal) {
         // The descriptor holds on to the process: its number cannot become another's between
         // the look at its start time and the signal (pidfd_open(2)).
-        // SAFETY: plain system calls; the descriptor that the first returns is owned here alone.
-        unsafe {
-            let fd = nix::libc::syscall(nix::libc::SYS_pidfd_open, self.pid, 0);
-            let Ok(fd) = i32::try_from(fd) else { return };
-            if fd < 0 {
-                return;
-            }
-            let fd = OwnedFd::from_raw_fd(fd);
-            if self.alive() {
-                nix::libc::syscall(
-                    nix::libc::SYS_pidfd_send_signal,
-                    fd.as_raw_fd(),
-                    signal as i32,
-                    std::ptr::null::<nix::libc::siginfo_t>(),
-                    0,
-                );
-            }
+        let Some(pid) = Pid::from_raw(self.pid) else { return };
+        let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return };
+        if self.alive() {
+            // Only fails when it has ended meanwhile.
+            let _ = pidfd_send_signal(process, signal);
         }
     }
 
@@ -65,7 +52,7 @@ impl Process {
 
     /// Kills it and waits until it is gone.
     pub fn kill(&self) {
-        self.signal(Signal::SIGKILL);
+        self.signal(Signal::KILL);
         self.wait(Duration::from_secs(10));
     }
 
@@ -122,7 +109,7 @@ mod tests {
             Process { boot: "another".into(), ..process.clone() },
         ] {
             assert!(!other.alive());
-            other.signal(Signal::SIGKILL);
+            other.signal(Signal::KILL);
         }
         assert!(process.alive());
         assert!(process.cpu_time().unwrap() < Duration::from_secs(60), "it sleeps");
@@ -131,6 +118,6 @@ mod tests {
         // A zombie has ended, though nobody has waited for it yet.
         assert!(!process.alive());
         child.wait().unwrap();
-        process.signal(Signal::SIGKILL);
+        process.signal(Signal::KILL);
     }
 }

@@ -4,10 +4,8 @@ use super::medium::{Medium, compare, copy_pieces, plain, search, unreadable};
 use crate::base::error::{Context, Result};
 use crate::base::files::open_regular;
 use crate::packages::checksum::Known;
-use nix::libc;
 use std::fs::{self, File};
 use std::io::Read;
-use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 pub struct Directory {
@@ -28,9 +26,7 @@ impl Directory {
 
 /// Makes `to` a copy of `from` by ioctl_ficlone(2); whether that is possible here.
 fn clone_blocks(from: &File, to: &File) -> bool {
-    // SAFETY: FICLONE takes a descriptor, and touches no memory of this program.
-    let code = unsafe { libc::ioctl(to.as_raw_fd(), libc::FICLONE as _, from.as_raw_fd()) };
-    code == 0
+    rustix::fs::ioctl_ficlone(to, from).is_ok()
 }
 
 impl Medium for Directory {

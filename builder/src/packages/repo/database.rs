@@ -4,8 +4,8 @@
 use super::primary::{Compare, Package, Relation, located};
 use super::sqlite::{Database, SqliteValue};
 use super::unpack::Records;
-use super::version::Evr;
 use crate::base::malformed::Malformed;
+use formats::rpmfile::Evr;
 use std::collections::HashMap;
 
 /// Reads primary.sqlite; every package gets `repo` as its repository.

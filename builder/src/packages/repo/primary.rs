@@ -5,12 +5,12 @@ pub use super::relation::{Compare, Relation};
 
 use super::repomd::inside;
 use super::unpack::Records;
-use super::version::Evr;
 use crate::base::malformed::Malformed;
 use crate::base::xml::{self, Attributes, Token};
 use crate::packages::checksum::Checksum;
 use crate::packages::media::{is_absolute, path_on_disc};
 use formats::digest::DigestKind;
+use formats::rpmfile::Evr;
 use std::collections::HashMap;
 use std::io::Read;
 

@@ -1,6 +1,6 @@
 //! Dependencies and capabilities: names with version conditions, and which meets which.
 
-use super::version::Evr;
+use formats::rpmfile::Evr;
 use std::cmp::Ordering;
 use std::fmt;
 

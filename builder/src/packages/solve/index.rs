@@ -3,8 +3,8 @@
 use super::{arch, pattern};
 use crate::base::error::Result;
 use crate::packages::repo::primary::{Compare, Package, Relation};
-use crate::packages::repo::version::Evr;
 use crate::packages::repo::{Catalog, Owners, Repo};
+use formats::rpmfile::Evr;
 use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};

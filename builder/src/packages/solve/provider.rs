@@ -6,7 +6,7 @@ use super::chosen::Chosen;
 use super::index::Id;
 use crate::base::error::Result;
 use crate::packages::repo::primary::{Compare, Package};
-use crate::packages::repo::version::Evr;
+use formats::rpmfile::Evr;
 use std::cmp::Reverse;
 
 /// More than all other points together: not the newest of its name, or replaced by another

@@ -147,10 +147,8 @@ fn first_process(sandbox: &Sandbox, shifted: io::Result<Shifted>) -> Result<i32>
 /// Tells imgbuild on its socket, which nothing inside gets to see.
 fn report(report: &SandboxReport) -> Result<()> {
     let text = serde_json::to_string(report)?;
-    // SAFETY: the descriptor is open; it stays with standard input.
-    let written = unsafe { libc::write(0, text.as_ptr().cast(), text.len()) };
-    if usize::try_from(written) != Ok(text.len()) {
-        return Err(io::Error::last_os_error().into());
+    if nix::unistd::write(io::stdin(), text.as_bytes())? != text.len() {
+        return Err("the report was not sent whole".into());
     }
     give_up_input()
 }

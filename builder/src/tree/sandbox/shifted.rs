@@ -10,11 +10,11 @@ use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, setgroups, setresgid, setresuid};
-use std::ffi::CString;
+use rustix::fs::CWD;
+use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
 use std::fs::{self, File};
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::process;
 
@@ -87,13 +87,8 @@ impl Shifted {
     /// # Errors
     /// The kernel's error; `EINVAL` for a filesystem that cannot map.
     pub fn view(&self, place: &Path, attributes: u64) -> io::Result<OwnedFd> {
-        let path = CString::new(place.as_os_str().as_bytes())?;
-        let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
-        // SAFETY: the path is NUL-terminated; the call makes a descriptor.
-        let tree = unsafe {
-            let tree = libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags);
-            descriptor(tree)?
-        };
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        let tree = open_tree(CWD, place, flags)?;
         let wanted = libc::mount_attr {
             attr_set: libc::MOUNT_ATTR_IDMAP | attributes,
             attr_clr: 0,
@@ -120,29 +115,7 @@ impl Shifted {
 /// # Errors
 /// The kernel's error.
 pub fn attach(view: &OwnedFd, place: &Path) -> io::Result<()> {
-    let path = CString::new(place.as_os_str().as_bytes())?;
-    // SAFETY: both paths are NUL-terminated.
-    let done = unsafe {
-        libc::syscall(
-            libc::SYS_move_mount,
-            view.as_raw_fd(),
-            c"".as_ptr(),
-            libc::AT_FDCWD,
-            path.as_ptr(),
-            libc::MOVE_MOUNT_F_EMPTY_PATH,
-        )
-    };
-    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-/// # Safety
-/// The number is what a call that makes a descriptor returned, and nobody else has it.
-unsafe fn descriptor(number: libc::c_long) -> io::Result<OwnedFd> {
-    match i32::try_from(number) {
-        // SAFETY: the caller guarantees it.
-        Ok(number) if number >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(number) }),
-        _ => Err(io::Error::last_os_error()),
-    }
+    Ok(move_mount(view, c"", CWD, place, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
 }
 
 /// The process that the namespace is created by: it exists until the namespace is held.
