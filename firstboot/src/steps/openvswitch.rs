@@ -188,7 +188,8 @@ impl Old {
         let own = format!("{}/{}", spec.node.address, spec.network.prefix);
         ip(host, &["link", "set", "dev", device, "up"])?;
         ip(host, &["address", "replace", &own, "brd", "+", "dev", device])?;
-        default_route(host, spec, device)
+        default_route(host, spec, device)?;
+        static_routes(host, device)
     }
 }
 
@@ -241,6 +242,7 @@ fn move_address(
     ip(host, &["address", "replace", &own, "brd", "+", "dev", name])?;
     ip(host, &["-4", "address", "flush", "dev", device])?;
     default_route(host, spec, name)?;
+    static_routes(host, name)?;
     changes.push(format!("{own} moved from {device} to {name}"));
     Ok(())
 }
@@ -248,6 +250,23 @@ fn move_address(
 fn default_route(host: &Host, spec: &Spec, device: &str) -> Result<(), Fault> {
     let gateway = spec.network.gateway.to_string();
     ip(host, &["route", "replace", "default", "via", &gateway, "dev", device])
+}
+
+/// The routes of the device's file, which went with the address of the other one.
+fn static_routes(host: &Host, device: &str) -> Result<(), Fault> {
+    let text = host.read(&files::route_path(device))?.unwrap_or_default();
+    let keys = files::assignments(&text);
+    let key = |name: &str, number: usize| keys.get(&format!("{name}{number}"));
+    for number in 0.. {
+        let (Some(to), Some(mask)) = (key("ADDRESS", number), key("NETMASK", number)) else {
+            break;
+        };
+        let to = format!("{to}/{mask}");
+        let via = key("GATEWAY", number).map(|via| ["via", via.as_str()]);
+        let words = ["route", "replace", to.as_str()].into_iter().chain(via.into_iter().flatten());
+        ip(host, &words.chain(["dev", device]).collect::<Vec<_>>())?;
+    }
+    Ok(())
 }
 
 /// Asks the gateway until it answers as it did before, or at all where it did not.
