@@ -252,7 +252,8 @@ impl Old {
         ovs::delete_bridge(host, &bridge.name)?;
         ip(host, &["link", "set", "dev", device, "up"])?;
         self.give_addresses(host, spec, device)?;
-        self.set_default_routes(host, spec, device)
+        self.set_default_routes(host, spec, device)?;
+        static_routes(host, device)
     }
 }
 
@@ -302,10 +303,28 @@ fn move_address(
         host.run(&Program::new("ip").args(["address", "delete", address, "dev", device]))?;
     }
     old.set_default_routes(host, spec, name)?;
+    static_routes(host, name)?;
     changes.push(format!(
         "{}/{} moved from {device} to {name}",
         spec.node.address, spec.network.prefix
     ));
+    Ok(())
+}
+
+/// The routes of the device's file, which went with the address of the other one.
+fn static_routes(host: &Host, device: &str) -> Result<(), Fault> {
+    let text = host.read(&files::route_path(device))?.unwrap_or_default();
+    let keys = files::assignments(&text);
+    let key = |name: &str, number: usize| keys.get(&format!("{name}{number}"));
+    for number in 0.. {
+        let (Some(to), Some(mask)) = (key("ADDRESS", number), key("NETMASK", number)) else {
+            break;
+        };
+        let to = format!("{to}/{mask}");
+        let via = key("GATEWAY", number).map(|via| ["via", via.as_str()]);
+        let words = ["route", "replace", to.as_str()].into_iter().chain(via.into_iter().flatten());
+        ip(host, &words.chain(["dev", device]).collect::<Vec<_>>())?;
+    }
     Ok(())
 }
 

@@ -185,6 +185,11 @@ impl Lab {
 fn the_address_moves_to_the_bridge_and_survives_neutron_by_the_cure() {
     isolated(|| {
         let mut lab = Lab::new();
+        lab.node.write(
+            &files::route_path("br-ex"),
+            "ADDRESS0=10.20.0.0\nNETMASK0=255.255.0.0\nGATEWAY0=192.168.1.253\n",
+        );
+        sh("ip route add 10.20.0.0/16 via 192.168.1.253");
         let host = lab.host(|_| {});
         let spec = lab.node.spec.clone();
         let check = || Step::OpenVswitch.check(&host, &spec).unwrap();
@@ -202,6 +207,7 @@ fn the_address_moves_to_the_bridge_and_survives_neutron_by_the_cure() {
         assert!(sh("ip -4 -o address show dev br-ex").contains("192.168.1.10/24"));
         assert_eq!(sh("ip -4 -o address show dev eth0").trim(), "");
         assert!(sh("ip route show default").contains("via 192.168.1.254 dev br-ex"));
+        assert!(sh("ip route show 10.20.0.0/16").contains("via 192.168.1.253 dev br-ex"));
         assert!(lab.node.read(&files::ifcfg_path("eth0")).contains("HWADDR=52:54:00:00:00:10"));
         // What the interface had goes with the address, the hardware address too.
         assert!(sh("ip -4 -o address show dev br-ex").contains("10.0.0.2/24"));
