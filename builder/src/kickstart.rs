@@ -30,6 +30,7 @@ mod rules;
 mod sections;
 mod selection;
 mod source_map;
+mod start;
 mod state;
 mod system;
 mod write;

@@ -28,13 +28,12 @@ const NAMES: &str = "lab.name node.name node.address node.role node.mac network.
 /// Whether the text fills in any of the names. Others' templates have the same braces.
 pub fn is_template(text: &str) -> bool {
     let roots = ["lab.", "node.", "network.", "services."];
-    let tags = |open: &str, close: &str, names: &dyn Fn(&str) -> bool| {
-        text.split(open).skip(1).any(|after| names(after.split(close).next().unwrap_or("")))
+    let names = |tag: &str| {
+        tag.split([' ', '(', '|']).any(|word| roots.iter().any(|root| word.starts_with(root)))
     };
-    tags("{{", "}}", &|tag| roots.iter().any(|r| tag.trim_start().starts_with(r)))
-        || tags("{%", "%}", &|tag| {
-            tag.split([' ', '(', '|']).any(|word| roots.iter().any(|r| word.starts_with(r)))
-        })
+    [("{{", "}}"), ("{%", "%}")].into_iter().any(|(open, close)| {
+        text.split(open).skip(1).any(|after| names(after.split(close).next().unwrap_or("")))
+    })
 }
 
 /// A warning of the first name in double braces in a text that is not a template.

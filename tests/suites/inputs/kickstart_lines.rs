@@ -341,33 +341,6 @@ fn what_an_image_does_otherwise_is_warned_of() {
 }
 
 /// The nodes of a role share one tree: what one of them needs is in it, whichever is built.
-#[test]
-fn packages_are_those_that_any_node_of_the_role_needs() {
-    let lab = Lab::new();
-    let needs = |node: Option<&str>| {
-        let profile = text(&lab.directory().join("profiles/compute.toml"));
-        let (directory, home) = (lab.directory(), Some(lab.directory()));
-        let request = Request {
-            profile: &profile,
-            lab: None,
-            node,
-            ignore_encryption: false,
-            includes: &[],
-            strict_lab: false,
-            directory,
-            home,
-        };
-        load(&request).unwrap_or_else(|e| panic!("{node:?}: {e}")).needs
-    };
-    assert!(!needs(None).contains(&"teamd"));
-    let line =
-        "{% if node.name == \"nova02\" %}network --device=team0 --teamslaves=eth1{% endif %}";
-    lab.edit("kickstart/compute.ks", "\nzerombr\n", &format!("\n{line}\nzerombr\n"));
-    for node in [None, Some("nova01"), Some("nova02")] {
-        assert!(needs(node).contains(&"teamd"), "{node:?}");
-    }
-}
-
 /// Of a command that is given twice the later one counts, as pykickstart merges them.
 #[test]
 fn a_line_that_a_later_one_replaces_is_reported() {
@@ -382,14 +355,6 @@ fn a_line_that_a_later_one_replaces_is_reported() {
         (&kickstart.services.enabled[..], &kickstart.services.disabled[..]),
         (&["b".to_owned()][..], &["c".to_owned()][..])
     );
-}
-
-#[test]
-fn files_that_packages_mark_can_be_left_out() {
-    let (fate, _, kickstart) = alone("%packages --excludedocs --instLangs=en_US,cs\n%end");
-    assert_eq!(fate, Honoured);
-    assert!(kickstart.packages.no_docs);
-    assert_eq!(kickstart.packages.languages.as_deref(), Some("en_US:cs"));
 }
 
 /// firewalld's own schema of EL7's package accepts the zones, and refuses a broken one.
