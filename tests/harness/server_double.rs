@@ -97,7 +97,7 @@ impl ServerDouble {
     /// Every request so far whose target ends like this.
     pub fn requests(&self, path: &str) -> Vec<Request> {
         let all = self.state.requests.lock().expect("lock");
-        all.iter().filter(|r| r.target.ends_with(path)).cloned().collect()
+        all.iter().filter(|r| decoded(&r.target).ends_with(path)).cloned().collect()
     }
 }
 
