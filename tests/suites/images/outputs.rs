@@ -20,7 +20,7 @@ fn same(raw: &Path, image: &Path, format: &str) {
 #[test]
 fn every_format_holds_the_same_disk() {
     let lab = Lab::new();
-    lab.edit("profiles/compute.toml", "\"100 GiB\"", "\"20 GiB\"");
+    lab.edit("profiles/compute.toml", "\"100 GiB\"", "\"6 GiB\"");
     lab.build("compute", &["practice"], &["--format", "raw,qcow2-overlay,vmdk,vhd,tar"]);
     let file = |name: &str| lab.output().join(name);
     for node in NODES {
