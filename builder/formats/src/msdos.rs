@@ -48,7 +48,7 @@ pub enum MsdosError {
     #[error("block {0} is beyond the end of an msdos label, 2 TiB")]
     TooLarge(u64),
     /// A logical partition without room for its link.
-    #[error("there is no room before the logical partition at block {0}")]
+    #[error("no free block before the logical partition at block {0}")]
     NoLink(u64),
     /// Reading or writing failed.
     #[error("{0}")]

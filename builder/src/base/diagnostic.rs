@@ -113,7 +113,7 @@ impl Diagnostics {
         self
     }
 
-    /// The warnings, if there is no error.
+    /// The warnings, unless there are errors.
     ///
     /// # Errors
     /// The errors, without the warnings.

@@ -76,7 +76,7 @@ fn find_node_word(line: &str) -> Option<&'static str> {
     WORDS.into_iter().find(|word| !text.starts_with('#') && text.contains(word))
 }
 
-/// Warns of each file that the script writes and that each node gets anew after it.
+/// Warns of each file that the script writes and that is written again for each node after it.
 fn warn_of_lost(state: &mut State<'_>, item: &KickstartItem<'_>) {
     const WRITING: [&str; 9] =
         [">", "tee ", "sed -i", "sed --in-place", "cp ", "mv ", "rm ", "ln ", "install "];

@@ -21,7 +21,8 @@ pub fn refuse_unknown(kickstart: &mut Kickstart) {
     };
     let concerned = |l: &&mut Line| l.command == "timezone" && l.is_at(&timezone.place);
     for line in kickstart.report.iter_mut().filter(concerned) {
-        (line.fate, line.why) = (Fate::Refused, format!("there is no time zone `{zone}`: {hint}"));
+        (line.fate, line.why) =
+            (Fate::Refused, format!("the time zone `{zone}` does not exist: {hint}"));
     }
 }
 
@@ -41,7 +42,7 @@ mod tests {
         }
         for (zone, hint) in [
             ("Mars/Phobos", "below /usr/share/zoneinfo"),
-            ("Europe/Nowhere", "no time zone `Europe/Nowhere`"),
+            ("Europe/Nowhere", "`Europe/Nowhere` does not exist"),
             ("Europe/Prage", "did you mean Europe/Prague?"),
         ] {
             let (fate, why) = fate(&format!("timezone {zone} --utc"));

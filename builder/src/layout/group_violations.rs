@@ -63,7 +63,7 @@ fn find_of_volumes(storage: &StorageRequest, add: &mut Add<'_>) {
             add(&volume.place, format!("{group} has a volume {name} already"));
         }
         if !groups.contains(group) {
-            add(&volume.place, format!("there is no volume group `{group}`: add volgroup"));
+            add(&volume.place, format!("the volume group `{group}` does not exist: add volgroup"));
         }
         if !is_lvm_name(name) {
             add(&volume.place, format!("`{name}` is not a valid name for a logical volume"));

@@ -226,7 +226,11 @@ fn what_no_image_can_hold_is_refused_at_its_line() {
         ("part /etc --size=100\n", 3, "/etc belongs to the root filesystem"),
         ("part pv.1 --size=100\nvolgroup vg pv.2\n", 4, "pv.2 does not exist"),
         ("part pv.1 --size=100\nvolgroup vg pv.2\n", 3, "pv.1 is in no volume group"),
-        ("logvol / --vgname=no --name=root --size=1000\n", 3, "there is no volume group `no`"),
+        (
+            "logvol / --vgname=no --name=root --size=1000\n",
+            3,
+            "the volume group `no` does not exist",
+        ),
         (
             "part pv.1 --size=100\nvolgroup vg pv.1\nlogvol /a --vgname=vg --name=a --percent=60\n\
              logvol /b --vgname=vg --name=b --percent=50\n",

@@ -5,8 +5,8 @@ use crate::base::lab::LabMachine;
 use crate::kickstart::{Fate, Kickstart};
 use crate::layout::{Arrangement, arrange, find_shortcomings};
 
-/// Checks a kickstart as lab file and profile leave it. Returns where everything is on the machine's disk, if the
-/// machine is known.
+/// Checks a kickstart as lab file and profile leave it. Returns where everything is on the
+/// machine's disk, if the machine is known.
 ///
 /// # Errors
 /// Everything in `kickstart` that an image for this node cannot have.

@@ -19,7 +19,7 @@ pub fn settle_units(
         (own.enabled.contains(unit) && role.disabled.contains(unit))
             || (own.disabled.contains(unit) && role.enabled.contains(unit))
     };
-    // That chronyd starts without a word of the kickstart is no contradiction.
+    // chronyd that starts by default does not contradict the lab file.
     let said = |unit: &&String| *unit != "chronyd" || kickstart.services.names(unit);
     let all = own.enabled.iter().chain(&own.disabled).filter(said);
     let overruled: Vec<String> = all.filter(overruled).cloned().collect();

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 /// How long a request may take, from connecting to the end of the answer.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
-/// The maximum number of bytes that the server may send for one request: hundreds of times the tables of a
-/// lab's node.
+/// The maximum number of bytes that the server may send for one request: hundreds of times the
+/// tables of a lab's node.
 const MAX_ANSWER: u64 = 16 << 20;
 
 /// Sends one request and returns its result.

@@ -69,7 +69,7 @@ impl AnswerFile {
             } else if entry(line).is_some() {
                 after_entry = true;
             } else {
-                return Err(format!("line {number} is no setting: it has no KEY=value"));
+                return Err(format!("line {number} is not a setting (KEY=value)"));
             }
         }
         match (general, self.entries().is_empty()) {

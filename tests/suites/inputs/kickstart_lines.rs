@@ -245,7 +245,7 @@ const REASONS: &[(&str, Fate, &str)] = &[
     ("shutdown", NotApplicable, "after its run"),
     ("xconfig --defaultdesktop=a/b", Refused, "as in GNOME or KDE"),
     ("liveimg --url=http://h/", LeftOut, "it has what %packages names"),
-    ("timezone Europe/Nowhere", Refused, "there is no time zone"),
+    ("timezone Europe/Nowhere", Refused, "does not exist"),
     ("sshkey --username=ann 'ssh-rsa A'", Honoured, "authorized_keys of ann"),
     ("part swap --recommended\npart raid.1 --size=9", Refused, "without RAID"),
     ("part / --size=9 --encrypted", Refused, "passphrase"),

@@ -12,7 +12,7 @@ const LEVELS: usize = 3;
 
 impl Inode {
     /// Maps `runs` block by block. `allocate` gives a block for numbers, which is returned with
-    /// its bytes. `None` when there is no room.
+    /// its bytes. `None` when it does not fit.
     pub fn map_blocks(
         &mut self,
         runs: &[Run],

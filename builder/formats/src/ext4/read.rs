@@ -1,5 +1,5 @@
-//! ext2/3/4 filesystems read: files mapped by extents or blocks, linear and indexed directories, extended
-//! attributes in inodes and blocks. Checksums are not checked. Source: kernel
+//! ext2/3/4 filesystems read: files mapped by extents or blocks, linear and indexed directories,
+//! extended attributes in inodes and blocks. Checksums are not checked. Source: kernel
 //! Documentation/filesystems/ext4.
 
 mod data;

@@ -20,7 +20,7 @@ pub fn of_root(spec: &Spec) -> Vec<String> {
 
 /// A user that has a key and that neither a package nor the kickstart makes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}:{}: sshkey: there is no user {}", .0.place.file, .0.place.line, .0.user)]
+#[error("{}:{}: sshkey: the user {} does not exist", .0.place.file, .0.place.line, .0.user)]
 pub struct UnknownUser(SshKey);
 
 /// Files of other accounts' keys, with their paths below the root: the directory before what is
@@ -96,6 +96,6 @@ mod tests {
         assert_eq!((file.uid, file.gid, file.mode), (1500, 1600, 0o600));
         assert!(matches!(&file.content, Content::Bytes(b) if b == b"ssh-rsa A\nssh-rsa B\n"));
         let error = super::files(&[key("bob", "x")], passwd, 9).unwrap_err().to_string();
-        assert_eq!(error, "a.ks:7: sshkey: there is no user bob");
+        assert_eq!(error, "a.ks:7: sshkey: the user bob does not exist");
     }
 }

@@ -66,7 +66,7 @@ sys.exit(not parser.items('general'))";
         ("\n A=1\n[general]\nB=1\n", Some("line 2 stands before the [general] section")),
         ("# c\n[generic]\nA=1\n", Some("it has no [general] section")),
         ("[General]\nA=1\n", Some("it has no [general] section")),
-        ("[general]\nA=1\nodd line\n", Some("line 3 is no setting: it has no KEY=value")),
+        ("[general]\nA=1\nodd line\n", Some("line 3 is not a setting (KEY=value)")),
         ("[general\nA=1\n", Some("line 1 stands before the [general] section")),
         ("[general]\n", Some("it has no KEY=value line")),
         ("", Some("it has no [general] section")),
