@@ -167,7 +167,7 @@ fn request(spec: &Spec) -> Request {
         languages: _,
     } = &spec.kickstart.packages;
     let mut request = Request {
-        deselect: excluded.clone(),
+        deselect: excluded.iter().filter(|name| !spec.install.contains(name)).cloned().collect(),
         without_groups: excluded_groups.clone(),
         if_available: spec.if_available.clone(),
         ignore_missing: *ignore_missing,
@@ -189,6 +189,7 @@ fn request(spec: &Spec) -> Request {
     request.install.extend(environment.iter().map(|e| format!("@^{e}")));
     request.install.extend(asked.iter().map(|g| format!("@{g}")));
     request.install.extend(names.iter().cloned());
+    request.install.extend(spec.install.iter().cloned());
     request.install.extend(spec.needs.iter().map(|name| (*name).to_owned()));
     request
 }

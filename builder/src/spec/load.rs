@@ -9,6 +9,7 @@ use super::request::Request;
 use super::role::{RoleFile, read_role};
 use crate::base::diagnostic::{Diagnostic, Diagnostics};
 use crate::base::lab::LabNode;
+use crate::base::place::Place;
 use sha2::{Digest, Sha256};
 
 /// Reads everything a profile consists of.
@@ -66,7 +67,14 @@ struct Loaded {
 
 impl Loaded {
     fn into_spec(self) -> Option<Spec> {
-        let Self { lab, role, nodes, kickstarts, authorized_keys, inputs, warnings } = self;
+        let Self { lab, role, nodes, kickstarts, authorized_keys, inputs, mut warnings } = self;
+        let excluded = &kickstarts.kickstart.packages.excluded;
+        for name in role.install.iter().filter(|name| excluded.contains(name)) {
+            let message = format!("-{name} in %packages does not count: the profile installs it");
+            let hint = "look at `install` in [packages] of the role's profile";
+            let place = Place::of_file(&kickstarts.file.name);
+            warnings.push(Diagnostic::warning(place, message).hint(hint));
+        }
         let mut all_nodes = lab.nodes;
         all_nodes.sort_by_key(|n| n.address);
         Some(Spec {
@@ -80,6 +88,7 @@ impl Loaded {
             authorized_keys,
             machine: role.machine?,
             services: kickstarts.kickstart.merge_units(&role.services),
+            install: role.install,
             if_available: role.if_available,
             openstack: role.openstack,
             formats: role.formats,

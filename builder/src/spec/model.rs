@@ -35,6 +35,8 @@ pub struct Spec {
     pub machine: LabMachine,
     /// Units and their wanted state: the role file's and the kickstart's.
     pub services: Services,
+    /// Packages that the role needs, also where `%packages` excludes them.
+    pub install: Vec<String>,
     /// Packages installed where a repository has them.
     pub if_available: Vec<String>,
     /// The bridge and packstack.

@@ -34,6 +34,8 @@ pub struct RoleFile {
     pub machine: Option<LabMachine>,
     /// Units.
     pub services: Services,
+    /// Packages that the role needs, whatever the kickstart names.
+    pub install: Vec<String>,
     /// Packages installed where a repository has them.
     pub if_available: Vec<String>,
     /// The bridge and packstack.
@@ -50,18 +52,20 @@ pub fn read_role(file: &InputFile) -> (RoleFile, Diagnostics) {
     let role = root.parsed(root.need_text("role", "\"compute\""), ROLE_HINT, parse_role);
     let kickstart = root.need_text("kickstart", "\"../kickstart/compute.ks\"");
     let machine = read_machine(&root);
-    let packages = root.table("packages", &["if-available"], false);
-    let if_available = packages.map_or_else(Vec::new, |table| {
+    let packages = root.table("packages", &["install", "if-available"], false);
+    let names = |key: &str| -> Vec<String> {
         let hint = "a package name as in %packages, without `@` or a leading `-`";
-        let names = table.texts("if-available").into_iter();
+        let Some(table) = &packages else { return Vec::new() };
+        let names = table.texts(key).into_iter();
         names.filter_map(|n| table.parsed(Some(n), hint, check_package)).map(|n| n.value).collect()
-    });
+    };
     let file = RoleFile {
         role,
         kickstart,
         machine,
         services: read_services(&root),
-        if_available,
+        install: names("install"),
+        if_available: names("if-available"),
         openstack: read_openstack(&root),
         formats: read_formats(&root),
     };

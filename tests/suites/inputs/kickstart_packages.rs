@@ -28,3 +28,15 @@ fn files_that_packages_mark_can_be_left_out() {
     assert!(kickstart.packages.no_docs);
     assert_eq!(kickstart.packages.languages.as_deref(), Some("en_US:cs"));
 }
+
+/// A kickstart that knows nothing of the lab gives a node that can do its role's work.
+#[test]
+fn the_role_installs_what_it_needs_with_any_kickstart() {
+    let lab = Lab::new();
+    let kickstart = "rootpw --lock\n%packages\n-openvswitch\n%end\n";
+    std::fs::write(lab.path().join("kickstart/controller.ks"), kickstart).expect("kickstart");
+    let spec = load(&request("controller", lab.path())).expect(kickstart);
+    assert!(spec.install.contains(&"openvswitch".to_owned()), "{:?}", spec.install);
+    let words = "-openvswitch in %packages does not count";
+    assert!(spec.warnings.iter().any(|w| w.message.contains(words)), "{:?}", spec.warnings);
+}
