@@ -288,6 +288,13 @@ impl Kickstart {
         needs
     }
 
+    /// Adds kernel arguments that no line asks for, and says `why` in the report.
+    pub fn add_arguments(&mut self, file: &str, arguments: &str, why: &str) {
+        let append = &self.bootloader.append;
+        self.bootloader.append = format!("{append} {arguments}").trim().to_owned();
+        self.report_added(file, "bootloader", &format!("--append=\"{arguments}\": {why}"));
+    }
+
     /// Says in the report what becomes of a line after all.
     pub fn report_again(&mut self, entry: usize, fate: Fate, why: String) {
         if let Some(line) = self.report.get_mut(entry) {

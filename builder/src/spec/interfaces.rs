@@ -305,10 +305,8 @@ fn name_interface(kickstart: &mut Kickstart, file: &str, lab: &LabNetwork, node:
     let keeps = last == Some("net.ifnames=0");
     let name = &lab.interface;
     if is_kernel_name(name) && !keeps {
-        let arguments = "net.ifnames=0 biosdevname=0";
-        kickstart.bootloader.append = format!("{append} {arguments}").trim().to_owned();
-        let why = format!("--append=\"{arguments}\": the lab's interface is {name}");
-        kickstart.report_added(file, "bootloader", &why);
+        let why = format!("the lab's interface is {name}");
+        kickstart.add_arguments(file, "net.ifnames=0 biosdevname=0", &why);
     } else if keeps && !can_coexist("eth0", name) && node.mac.is_none() {
         let message = format!("with net.ifnames=0 no interface is called {name}");
         let hint = "leave it out of `bootloader --append`, or give the node's `mac` in the lab \

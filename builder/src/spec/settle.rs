@@ -21,6 +21,12 @@ pub fn settle_kickstart(
     errors.extend(settle_time(authority, kickstart));
     errors.extend(settle_units(authority, kickstart, file));
     settle_packages(kickstart);
+    let append = &kickstart.bootloader.append;
+    if !append.split_whitespace().any(|word| word.starts_with("console=")) {
+        let why = "the system's messages go to the serial console as well, where `imgbuild up` \
+                   follows the node";
+        kickstart.add_arguments(file, "console=tty0 console=ttyS0,115200n8", why);
+    }
     if kickstart.root.is_none() {
         kickstart.root = Some(Login { hash: None, locked: true });
         let why = "no line sets root's password: it is locked, and root logs in with the ssh \
