@@ -13,6 +13,9 @@ use crate::base::place::Place;
 /// root filesystem Anaconda's own; a kernel with its initramfs for any machine takes about 40 MiB,
 /// and two must fit for an update.
 const MIN_MIB: [(&str, u64); 3] = [("/boot/efi", 40), ("/", 250), ("/boot", 100)];
+/// The smallest filesystems: EL7's mkfs.xfs makes none smaller, and a journal takes 4 MiB.
+const MIN_XFS_MIB: u64 = 16;
+const MIN_EXT_MIB: u64 = 8;
 /// A disk and a memory on which `autopart` makes everything that it makes on any.
 const ANY_DISK_MIB: u64 = u64::MAX;
 const ANY_MEMORY_MIB: u64 = 1024;
@@ -38,17 +41,30 @@ pub fn find_small<'a>(
     partitions: impl Iterator<Item = &'a ArrangedPartition>,
     groups: &'a [ArrangedGroup],
 ) -> Vec<Diagnostic> {
-    let partitions = partitions.map(|p| (&p.request.target, &p.request.place, p.size_bytes));
-    let volumes = groups.iter().flat_map(|g| &g.volumes);
-    let volumes = volumes.map(|v| (&v.request.target, &v.request.place, v.size_bytes));
-    let judge = |(target, place, bytes): (&Target, &Place, u64)| {
-        let name = target.as_str();
-        let (_, min_mib) = MIN_MIB.into_iter().find(|(known, _)| *known == name)?;
+    let partitions = partitions.map(|p| {
+        let request = &p.request;
+        (&request.target, &request.filesystem, &request.place, p.size_bytes)
+    });
+    let volumes = groups.iter().flat_map(|g| &g.volumes).map(|v| {
+        let request = &v.request;
+        (&request.target, &request.filesystem, &request.place, v.size_bytes)
+    });
+    let judge = |(target, files, place, bytes): (&Target, &FilesystemRequest, &Place, u64)| {
+        let Target::Mount(path) = target else { return None };
+        let of_format = match Format::of_mount(path, files.kind.as_deref()) {
+            Format::Xfs => Some(("xfs", MIN_XFS_MIB)),
+            Format::Efi => None,
+            ext => Some((ext.as_str(), MIN_EXT_MIB)),
+        };
+        let of_purpose = MIN_MIB.into_iter().find(|(known, _)| known == path);
+        let (what, min_mib) =
+            of_purpose.into_iter().chain(of_format).max_by_key(|(_, mib)| *mib)?;
         let mib = bytes / MIB;
-        let hint =
-            format!("{min_mib} MiB or more: by --size, or by --grow without a small --maxsize");
+        let hint = format!(
+            "{what} needs {min_mib} MiB or more: by --size, or by --grow without a small --maxsize"
+        );
         let small =
-            || Diagnostic::error(place.clone(), format!("part {name}: {mib} MiB is too small"));
+            || Diagnostic::error(place.clone(), format!("part {path}: {mib} MiB is too small"));
         (mib < min_mib).then(|| small().hint(hint))
     };
     partitions.chain(volumes).filter_map(judge).collect()

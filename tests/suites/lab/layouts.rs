@@ -159,7 +159,12 @@ fn twelve_layouts_are_what_other_tools_accept() {
     let lab = lab();
     for (name, storage) in [
         ("plain", "part / --fstype=ext4 --size=3000 --grow --label=root"),
-        ("boot", "part /boot --fstype=ext4 --size=400\npart / --fstype=ext4 --size=3000 --grow"),
+        (
+            "boot",
+            "part /boot --fstype=ext4 --size=400\npart / --fstype=ext4 --size=3000 --grow\n\
+                 part /four --fstype=ext4 --size=8\npart /three --fstype=ext3 --size=8\n\
+                 part /two --fstype=ext2 --size=8\npart swap --size=1",
+        ),
         ("swap", "part swap --recommended\npart / --fstype=ext4 --size=3000"),
         (
             "var",
@@ -219,9 +224,9 @@ fn layouts_that_cannot_be_made_are_refused_with_their_line() {
     let lab = lab();
     for (name, storage, words) in [
         (
-            "disks",
-            "part / --fstype=ext4 --size=3000 --ondisk=sda\npart /srv --size=9 --ondisk=sdb",
-            "an image is one disk: sda is named already, and now sdb",
+            "small",
+            "part / --fstype=ext4 --size=3000\npart /srv --fstype=xfs --size=9",
+            "part /srv: 9 MiB is too small",
         ),
         (
             "large",
