@@ -26,3 +26,4 @@ mod unchanged;
 pub use options::{BuildOptions, POST_LIMIT, Select};
 pub use rebuild::{Rebuild, rebuild};
 pub use recipe::{build, plan};
+pub use sources::{LabPlaces, find_places};

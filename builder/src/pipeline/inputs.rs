@@ -122,6 +122,8 @@ fn whereabouts(select: &Select, spec: &Spec) -> Sources {
             .map(|(name, file)| (name.clone(), select.directory.join(file)))
             .collect(),
         media: select.media.iter().map(medium).collect(),
+        // Known when the media have been read.
+        repositories: Vec::new(),
         releasever: select.releasever.clone(),
         ignore_encryption: select.ignore_encryption,
     }
