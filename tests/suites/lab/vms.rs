@@ -236,7 +236,7 @@ fn without_root_the_lab_is_in_a_user_namespace() {
     fs::set_permissions(place, fs::Permissions::from_mode(0o755)).expect("mode");
     let program = place.join("imgbuild");
     fs::copy(product::imgbuild(), &program).expect("imgbuild");
-    empty_image(&place.join("images"));
+    empty_image(&place.join("images"), &[]);
     let home = place.join("home");
     fs::create_dir(&home).expect("directory");
     std::os::unix::fs::chown(&home, Some(NOBODY), Some(NOBODY)).expect("owner");
