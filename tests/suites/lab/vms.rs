@@ -1,6 +1,6 @@
 //! The lab's virtual machines: `imgbuild up`, `status`, `ssh`, `console`, `down`, `destroy`.
 
-use crate::journal::{check_records, check_services};
+use crate::journal::{check_records, check_repositories, check_services};
 use crate::power;
 use lab_tests::doubles;
 use lab_tests::half_kvm::{HalfKvm, Variant};
@@ -124,6 +124,7 @@ fn the_reference_lab_comes_up_sees_itself_and_goes_down() {
     assert_eq!(links(), before, "the host's own interfaces");
     check_status(&machines, &up);
     check_nodes(&machines, &lab);
+    check_packages(&machines);
     machines.check_peers(&[]);
     assert_eq!((machines.packstack(), machines.packstack_runs()), ("changed".to_owned(), 1));
     power::check_clock(&machines);
@@ -182,6 +183,20 @@ fn check_nodes(machines: &Machines, lab: &Lab) {
         check_records(&ssh, node, "compute");
         check_services(&ssh, &["chronyd", "sshd", "ovs-vswitchd", "libvirtd"]);
     }
+}
+
+/// The practice medium's repositories answer every node, and yum installs from them.
+fn check_packages(machines: &Machines) {
+    let practice = text(product::practice());
+    let packages = oracle::ok("find", [&practice, "-name", "*.rpm"]).lines().count();
+    for node in NODES {
+        check_repositories(&|command| machines.ssh(node, command), packages);
+    }
+    let status = machines.status();
+    let served = status["labs"][0]["repositories"].as_array().expect("repositories");
+    assert_eq!(served.iter().filter(|r| r["served"] == true).count(), 4, "{status:#}");
+    machines.ssh("nova01", "yum -q -y install psmisc");
+    assert!(machines.ssh("nova01", "rpm -q psmisc; killall --version 2>&1").contains("psmisc-"));
 }
 
 /// One goes down, then all; nothing of them runs, and the images are as they were built.
