@@ -1,6 +1,7 @@
 //! `imgbuild up`, `status`, `ssh`, `console`, `down`, `destroy` with a real libvirtd, as a user
 //! who may use it; what that user already has under libvirt stays as it is.
 
+use crate::journal::check_repositories;
 use lab_tests::guest::{BOOT_LIMIT, tail};
 use lab_tests::lab::{Lab, text};
 use lab_tests::libvirtd::{DIRECTORY, Libvirt, USER};
@@ -154,12 +155,31 @@ fn check_what_is_in_the_way(libvirt: &mut Libvirt, lab: &Lab) {
 
 /// UEFI starts the machine where asked for, without secure boot.
 fn check_firmware(libvirt: &Libvirt) {
-    let words = ["nova01: firstboot has not reported after 1 s"];
+    let unserved = "the nodes' repositories are not served: cannot listen on 192.168.1.254:80: \
+        Permission denied";
+    let words = ["nova01: firstboot has not reported after 1 s", unserved];
     fails(libvirt, &up("1", &["--firmware", "uefi"]), 1, &words);
     assert!(libvirt.look("nova01", "string(/domain/os/loader)").contains("OVMF_CODE"));
     assert_ne!(libvirt.look("nova01", "string(/domain/os/loader/@secure)"), "yes");
     assert!(!libvirt.look("nova01", "string(/domain/os/loader)").contains("secboot"));
     ok(libvirt, &["destroy"]);
+}
+
+/// Lets users listen at port 80, as root may.
+fn open_ports(libvirt: &Libvirt) {
+    let script = "echo 80 >/proc/sys/net/ipv4/ip_unprivileged_port_start";
+    assert!(libvirt.command("sh").args(["-c", script]).status().expect("nsenter").success());
+}
+
+/// The node has counted its repositories, which this machine serves.
+fn check_served(libvirt: &Libvirt) {
+    let ssh = |command: &str| ok(libvirt, &["ssh", "-i", "/mnt/key", "nova01", command]);
+    let practice = text(product::practice());
+    let packages = oracle::ok("find", [&practice, "-name", "*.rpm"]).lines().count();
+    check_repositories(&ssh, packages);
+    assert!(
+        ok(libvirt, &["status"]).contains("repository centos is served at http://192.168.1.254")
+    );
 }
 
 /// What libvirt reports to run.
@@ -246,7 +266,9 @@ fn a_node_runs_under_libvirt_next_to_foreign_machines() {
     let foreign = everything(&libvirt);
 
     let limit = BOOT_LIMIT.as_secs().to_string();
+    open_ports(&libvirt);
     ok(&libvirt, &up(&limit, &[]));
+    check_served(&libvirt);
     assert_eq!(links(), before, "the machine's own interfaces");
     check_description(&libvirt);
     let is = node(&libvirt);

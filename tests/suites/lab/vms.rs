@@ -251,7 +251,10 @@ fn without_root_the_lab_is_in_a_user_namespace() {
     fs::set_permissions(place, fs::Permissions::from_mode(0o755)).expect("mode");
     let program = place.join("imgbuild");
     fs::copy(product::imgbuild(), &program).expect("imgbuild");
-    empty_image(&place.join("images"), &[]);
+    let medium = place.join("medium");
+    fs::create_dir_all(medium.join("repodata")).expect("directory");
+    fs::write(medium.join("repodata/repomd.xml"), "").expect("file");
+    empty_image(&place.join("images"), &[("centos", &medium)]);
     let home = place.join("home");
     fs::create_dir(&home).expect("directory");
     std::os::unix::fs::chown(&home, Some(NOBODY), Some(NOBODY)).expect("owner");
@@ -282,6 +285,7 @@ fn without_root_the_lab_is_in_a_user_namespace() {
     let stderr = String::from_utf8_lossy(&up.stderr).into_owned();
     assert_eq!(up.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("nova01: firstboot has not reported after 2 s"), "{stderr}");
+    assert!(stderr.contains("repositories are served to the nodes: centos"), "{stderr}");
     let status = run(&["status", "--json"]);
     let status: Value = serde_json::from_slice(&status.stdout).expect("status");
     assert_eq!(status["labs"][0]["nodes"][0]["power"], "on", "{status:#}");
