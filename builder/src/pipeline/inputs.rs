@@ -79,7 +79,7 @@ impl Inputs {
 /// Reads the profile, the lab file and the kickstart.
 fn spec(select: &Select) -> Result<Spec> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
-    Ok(spec::load(&spec::Request {
+    let mut spec = spec::load(&spec::Request {
         profile: &select.profile,
         lab: select.lab.as_deref(),
         node: select.node.as_deref(),
@@ -88,7 +88,9 @@ fn spec(select: &Select) -> Result<Spec> {
         strict_lab: select.strict_lab,
         directory: &select.directory,
         home: home.as_deref(),
-    })?)
+    })?;
+    spec.kickstart.packages.ignore_missing |= select.ignore_missing_packages;
+    Ok(spec)
 }
 
 /// Digests of everything that the spec was read from.

@@ -162,8 +162,8 @@ fn twelve_layouts_are_what_other_tools_accept() {
         (
             "boot",
             "part /boot --fstype=ext4 --size=400\npart / --fstype=ext4 --size=3000 --grow\n\
-                 part /four --fstype=ext4 --size=8\npart /three --fstype=ext3 --size=8\n\
-                 part /two --fstype=ext2 --size=8\npart swap --size=1",
+                 part /four --fstype=ext4 --size=1\npart /three --fstype=ext3 --size=8\n\
+                 part /two --fstype=ext2 --size=1\npart swap --size=1",
         ),
         ("swap", "part swap --recommended\npart / --fstype=ext4 --size=3000"),
         (
