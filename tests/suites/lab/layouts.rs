@@ -336,6 +336,9 @@ fn logical_volumes_boot_under_uefi() {
 
 #[test]
 fn xfs_with_a_boot_partition_boots_under_bios() {
+    if !product::may_take_long("one layout more in a guest") {
+        return;
+    }
     let storage = format!(
         "{PLATFORM}part /boot --fstype=xfs --size=400\npart / --fstype=xfs --size=3000\n\
          part /home --fstype=ext4 --size=300 --grow --fsoptions=nodev\npart swap --size=512\n"
@@ -391,6 +394,9 @@ fn a_root_volume_without_a_boot_partition_boots_under_bios() {
 
 #[test]
 fn autopart_boots_under_bios() {
+    if !product::may_take_long("one layout more in a guest") {
+        return;
+    }
     let mounts = [
         ("/", "xfs", "/dev/mapper/centos-root"),
         ("/boot", "xfs", "/dev/vda3"),

@@ -10,4 +10,5 @@ mod libvirt;
 mod main_job;
 mod power;
 mod power_cuts;
+mod real_kickstarts;
 mod vms;
