@@ -14,6 +14,9 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Where builds leave their images, in a directory for each role, and `up` finds them.
+pub const OUTPUT: &str = "output";
+
 /// What every command that works for a while takes.
 #[derive(Args)]
 pub struct Common {
@@ -90,10 +93,11 @@ pub fn json(value: &impl Serialize) -> String {
 /// What is to be built from what.
 #[derive(Args)]
 pub struct SelectArguments {
-    /// Role profile: a name (profiles/NAME.toml, or one of those shipped) or a path.
+    /// Role profile: a name (profiles/NAME.toml, or one of those shipped) or a path. May be
+    /// repeated; without it, every role of the lab: the profiles next to the lab file.
     #[arg(long, value_name = "NAME|FILE")]
-    profile: Option<String>,
-    /// The lab file; by default `lab.toml` next to the profile.
+    pub profile: Vec<String>,
+    /// The lab file; by default `lab.toml` next to the profile, or in ./profiles.
     #[arg(long, value_name = "FILE")]
     lab: Option<PathBuf>,
     /// Build this node only.
@@ -137,8 +141,10 @@ impl SelectArguments {
     pub fn of_plan(self, plan: &Plan) -> Result<Select> {
         let mut select =
             Select::of_plan(plan, working_directory()?, self.common.cache()?, self.offline);
-        if let Some(profile) = self.profile {
-            select.profile = profile;
+        match self.profile.as_slice() {
+            [] => {}
+            [_] => select.profiles = self.profile,
+            _ => return Err(Error::input("--profile: a plan is of one role")),
         }
         select.lab = self.lab.or(select.lab);
         select.ignore_encryption |= self.ignore_encryption;
@@ -156,20 +162,10 @@ impl SelectArguments {
 
     /// As the build wants it.
     pub fn select(self) -> Result<Select> {
-        if self.profile.is_none() {
-            return Err(Error::input("nothing to do: --profile is missing").hint(
-                "for example: imgbuild --profile controller --media CentOS7-1804.iso; see imgbuild --help",
-            ));
-        }
-        self.without_profile()
-    }
-
-    /// As a command wants it for which the profile plays no part.
-    pub fn without_profile(self) -> Result<Select> {
         Ok(Select {
             directory: working_directory()?,
             cache: self.common.cache()?,
-            profile: self.profile.unwrap_or_default(),
+            profiles: self.profile,
             lab: self.lab,
             node: self.node,
             ignore_encryption: self.ignore_encryption,

@@ -1,6 +1,6 @@
 //! `imgbuild up`, `down`, `status`, `console`, `ssh`, `destroy`.
 
-use super::common::{StateArguments, print};
+use super::common::{OUTPUT, StateArguments, print};
 use crate::base::error::{Context, Result};
 use crate::base::progress::{Mode, Progress};
 use crate::lab::vm::{self, Accelerator, Backend, Firmware, LabStatus};
@@ -33,7 +33,7 @@ pub struct Up {
     #[arg(value_name = "NODE")]
     nodes: Vec<String>,
     /// Output directory of a build, or the directory of several. May be repeated.
-    #[arg(long, default_value = "output", value_name = "DIR")]
+    #[arg(long, default_value = OUTPUT, value_name = "DIR")]
     output: Vec<PathBuf>,
     /// Memory of each machine, as in "768 MiB"; by default the profile's.
     #[arg(long, value_name = "SIZE", value_parser = memory)]

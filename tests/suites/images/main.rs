@@ -6,6 +6,7 @@ mod kickstart_image;
 mod kvm;
 mod openstack_apis;
 mod outputs;
+mod roles;
 mod rootless;
 mod sandbox;
 mod secrets;
