@@ -2,6 +2,7 @@
 
 use crate::base::diagnostic::{Diagnostic, Diagnostics};
 use crate::base::error::{Error, Result};
+use crate::base::home;
 use crate::base::malformed::Malformed;
 use crate::base::progress::Mode;
 use crate::base::terminal::printable;
@@ -257,7 +258,7 @@ impl SpecArguments {
     pub fn load(&self, directory: &Path) -> std::result::Result<Spec, Diagnostics> {
         let missing =
             || Diagnostic::of_file("", "--profile is missing").hint("give --profile NAME");
-        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let (home, sudo_home) = (home::own(), home::of_sudo_user());
         spec::load(&spec::Request {
             profile: self.profile.as_deref().ok_or_else(missing)?,
             lab: self.lab.as_deref(),
@@ -267,6 +268,7 @@ impl SpecArguments {
             strict_lab: self.strict_lab,
             directory,
             home: home.as_deref(),
+            sudo_home: sudo_home.as_deref(),
         })
     }
 }

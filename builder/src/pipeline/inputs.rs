@@ -4,6 +4,7 @@ use super::options::Select;
 use super::{sources, unchanged};
 use crate::base::diagnostic::Diagnostics;
 use crate::base::error::{Error, Result};
+use crate::base::home;
 use crate::base::lab::{ImageFormat, UnknownFormat};
 use crate::base::progress::{Progress, Unit};
 use crate::packages::media::Access;
@@ -52,10 +53,10 @@ pub struct Media {
 /// # Errors
 /// Input errors, those of all roles; a verification error naming what is not the plan's.
 pub fn load(select: &Select, plan: Option<&Plan>, progress: &Progress) -> Result<Vec<Inputs>> {
-    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let homes = Homes { own: home::own(), sudo: home::of_sudo_user() };
     let profiles = match select.profiles.as_slice() {
         [] => {
-            let roles = spec::find_roles(&request(select, "", home.as_deref()))?;
+            let roles = spec::find_roles(&request(select, "", &homes))?;
             roles.notes.iter().for_each(|note| progress.note(note));
             roles.profiles
         }
@@ -64,7 +65,7 @@ pub fn load(select: &Select, plan: Option<&Plan>, progress: &Progress) -> Result
     let mut errors = Diagnostics::default();
     let mut specs = Vec::new();
     for profile in &profiles {
-        match spec::load(&request(select, profile, home.as_deref())) {
+        match spec::load(&request(select, profile, &homes)) {
             Ok(spec) => specs.push(spec),
             Err(found) => errors.extend_new(found),
         }
@@ -134,7 +135,13 @@ impl Inputs {
     }
 }
 
-fn request<'a>(select: &'a Select, profile: &'a str, home: Option<&'a Path>) -> spec::Request<'a> {
+/// Where the user's keys and files are.
+struct Homes {
+    own: Option<PathBuf>,
+    sudo: Option<PathBuf>,
+}
+
+fn request<'a>(select: &'a Select, profile: &'a str, homes: &'a Homes) -> spec::Request<'a> {
     spec::Request {
         profile,
         lab: select.lab.as_deref(),
@@ -143,7 +150,8 @@ fn request<'a>(select: &'a Select, profile: &'a str, home: Option<&'a Path>) -> 
         includes: &select.includes,
         strict_lab: select.strict_lab,
         directory: &select.directory,
-        home,
+        home: homes.own.as_deref(),
+        sudo_home: homes.sudo.as_deref(),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::base::progress::Progress;
 use crate::lab::secrets::{NodeSecrets, Store};
 use crate::packages::cache::{self, CacheDirectory, CacheKind, Selection};
 use crate::plan::Plan;
+use crate::plan::node::ssh_keys;
 use crate::spec::show_size;
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime};
@@ -197,7 +198,15 @@ fn secrets(
     let Some(PlannedRole { context, .. }) = jobs.first() else { return Ok(BTreeMap::new()) };
     let lab = &context.spec.lab;
     let store = Store::open(&options.state, lab)?;
-    let (secrets, made) = store.of_nodes(&context.spec.all_nodes)?;
+    let no_key = |job: &PlannedRole| ssh_keys::of_root(&job.context.spec).is_empty();
+    let operator = jobs.iter().any(no_key);
+    let (secrets, made) = store.of_nodes(&context.spec.all_nodes, operator)?;
+    if operator {
+        progress.note(
+            "no ssh key of yours was found: an operator key is in the images, and `imgbuild ssh` \
+             logs in with it",
+        );
+    }
     if made {
         let directory = Store::directory(&options.state, lab);
         progress

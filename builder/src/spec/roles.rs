@@ -136,6 +136,7 @@ mod tests {
             strict_lab: false,
             directory,
             home: None,
+            sudo_home: None,
         };
         find_roles(&request).map_err(|e| e.to_string())
     }

@@ -2,6 +2,7 @@
 //! doubles, and after every kind of fault. No guest is started.
 
 mod faults;
+mod getting_in;
 mod kickstart_image;
 mod kvm;
 mod openstack_apis;
