@@ -13,6 +13,7 @@ use crate::packages::solve::{self, Request};
 use crate::plan::{self, Lab, LeftOut, Machine, Plan, PlanNode, PlanPackage, Repository, Script};
 use crate::spec::Spec;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -35,7 +36,7 @@ pub fn plan(inputs: Inputs, media: Media, progress: &mut Progress) -> Result<Pla
         }
         Decision::Replay(plan) => {
             let (mut plan, mut media) = (Plan::clone(plan), media);
-            unchanged::find_packages(&mut plan, &mut media.catalog)?;
+            unchanged::find_packages(&mut plan, Arc::make_mut(&mut media.catalog))?;
             let note = format!("replay of plan {}", plan.digest());
             (plan, media, vec![note])
         }

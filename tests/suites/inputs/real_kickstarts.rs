@@ -62,7 +62,7 @@ fn judge(name: &str, kickstart: &[u8], repository: &Path) -> Judged {
 /// or why there is no plan.
 fn plan(name: &str, request: &Request<'_>, repository: &Path) -> String {
     let select = Select {
-        profile: request.profile.to_owned(),
+        profiles: vec![request.profile.to_owned()],
         lab: None,
         node: None,
         ignore_encryption: request.ignore_encryption,
@@ -79,7 +79,8 @@ fn plan(name: &str, request: &Request<'_>, repository: &Path) -> String {
         releasever: None,
     };
     match pipeline::plan(&select, &mut Progress::new(Mode::None)) {
-        Ok(plan) => {
+        Ok(plans) => {
+            let [plan] = &plans[..] else { panic!("{name}: {} plans", plans.len()) };
             let missing = plan.skipped.iter().filter(|text| text.contains(" on the media"));
             let missing: Vec<&str> = missing.filter_map(|text| text.split('`').nth(1)).collect();
             format!("{name}: {} packages; not there: {}", plan.packages.len(), missing.join(" "))

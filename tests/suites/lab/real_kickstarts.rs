@@ -130,6 +130,7 @@ fn report(lab: &Lab) -> Vec<Line> {
         strict_lab: false,
         directory: lab.directory(),
         home: None,
+        sudo_home: None,
     };
     load(&request).unwrap_or_else(|e| panic!("{e:?}")).kickstart.report
 }
