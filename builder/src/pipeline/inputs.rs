@@ -189,6 +189,8 @@ fn whereabouts(select: &Select, profile: &str, spec: &Spec) -> Sources {
             .map(|(name, file)| (name.clone(), select.directory.join(file)))
             .collect(),
         media: select.media.iter().map(medium).collect(),
+        // Known when the media have been read.
+        repositories: Vec::new(),
         releasever: select.releasever.clone(),
         ignore_encryption: select.ignore_encryption,
     }

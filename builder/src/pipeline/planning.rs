@@ -28,7 +28,7 @@ pub struct Planned {
 /// # Errors
 /// Input errors of packages; a verification error where media are not those of the plan.
 pub fn plan(inputs: Inputs, media: Media, progress: &mut Progress) -> Result<Planned> {
-    let (plan, media, notes) = match &inputs.decision {
+    let (mut plan, media, notes) = match &inputs.decision {
         Decision::Make(formats) => {
             progress.stage("choosing packages", Unit::Steps);
             let (plan, notes) = decide(&inputs, &media, formats)?;
@@ -42,6 +42,7 @@ pub fn plan(inputs: Inputs, media: Media, progress: &mut Progress) -> Result<Pla
         }
     };
     let Inputs { spec, scripts, access, notes: mut all, .. } = inputs;
+    plan.sources.repositories = plan::places(&spec.repositories, &media.catalog.repos);
     all.extend(notes);
     Ok(Planned {
         context: BuildContext { catalog: media.catalog, plan, spec, scripts, access },

@@ -11,4 +11,5 @@ mod main_job;
 mod power;
 mod power_cuts;
 mod real_kickstarts;
+mod repositories;
 mod vms;
