@@ -5,6 +5,7 @@
 mod boot_password;
 mod el7_guest;
 mod journal;
+mod layout_guests;
 mod layouts;
 mod libvirt;
 mod main_job;
