@@ -5,6 +5,7 @@ pub mod durable;
 pub mod error;
 pub(crate) mod files;
 pub(crate) mod glob;
+pub(crate) mod home;
 pub mod interrupt;
 pub mod lab;
 pub mod malformed;

@@ -3,11 +3,13 @@
 mod build_images;
 mod clean;
 mod common;
+mod confirm;
 mod diff;
 mod inspect;
 mod kickstart;
 mod plan;
 mod practice;
+mod reach;
 mod secrets;
 mod serve;
 mod summary;
@@ -38,7 +40,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Builds images (the default).
+    /// Builds images (the default): of every role of the lab, or of those named by --profile.
     #[command(after_help = EXIT_CODES)]
     Build(build_images::BuildImagesArguments),
     /// Removes the least recently used entries of the cache, or all of some kinds.
@@ -59,7 +61,7 @@ enum Command {
     /// Checks a kickstart or a profile, and reports how an image supports each line.
     #[command(after_help = EXIT_CODES)]
     Validate(validate::ValidateArguments),
-    /// Lists the secrets of a lab, without their values, or rotates them.
+    /// Lists the secrets of a lab, shows one, or rotates them.
     #[command(after_help = EXIT_CODES)]
     Secrets(secrets::SecretsArguments),
     /// Serves the lab's repositories to its nodes, until it is interrupted.
@@ -79,11 +81,27 @@ enum Command {
     Watch(watch::Watch),
     /// Attaches to a virtual machine's serial console.
     Console(vm::Console),
-    /// Runs ssh to a virtual machine.
-    Ssh(vm::Ssh),
+    /// Logs in to a node by ssh, or runs a command there.
+    #[command(
+        after_help = "Examples:\n  imgbuild ssh openstack\n  imgbuild ssh nova01 -- firstboot status\n  imgbuild ssh openstack -- -L 6080:localhost:6080"
+    )]
+    Ssh(reach::Ssh),
+    /// Copies files to or from a node by scp.
+    #[command(
+        after_help = "Examples:\n  imgbuild scp nova01:/var/log/messages .\n  imgbuild scp -- -r notes openstack:/root/"
+    )]
+    Scp(reach::Scp),
+    /// Makes a port of a node reachable on this machine.
+    #[command(
+        after_help = "Examples:\n  imgbuild forward 80                  # of the controller, at 127.0.0.1:8080\n  imgbuild forward nova01:22 --listen 127.0.0.1:2222"
+    )]
+    Forward(reach::ForwardPort),
+    /// Makes Horizon reachable on this machine, and prints its address and how to log in.
+    Open(reach::Open),
     /// Removes virtual machines and their disks; images stay.
     Destroy(vm::Destroy),
-    /// Compares an image with the manifest of its build: partitions, boot loader, every file.
+    /// Compares an image, or all of the lab, with the manifest of its build: partitions, boot
+    /// loader, every file.
     #[command(after_help = EXIT_CODES)]
     Verify(verify::VerifyArguments),
 }
@@ -126,7 +144,10 @@ fn execute(arguments: Arguments) -> Result<()> {
         (Some(Command::Serve(a)), _) => serve::run(a),
         (Some(Command::Status(a)), _) => vm::status(a),
         (Some(Command::Console(a)), _) => vm::console(a),
-        (Some(Command::Ssh(a)), _) => vm::ssh(a),
+        (Some(Command::Ssh(a)), _) => reach::ssh(a),
+        (Some(Command::Scp(a)), _) => reach::scp(a),
+        (Some(Command::Forward(a)), _) => reach::forward(a),
+        (Some(Command::Open(a)), _) => reach::open(a),
         (Some(Command::Destroy(a)), _) => vm::destroy(a),
         (Some(Command::Watch(a)), _) => watch::run(a),
         (Some(Command::Verify(a)), _) => verify::run(a),

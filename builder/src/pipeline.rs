@@ -4,6 +4,7 @@
 pub mod bare;
 mod context;
 mod disks;
+mod existing;
 mod fetch;
 mod inputs;
 mod installed;
@@ -23,7 +24,8 @@ mod signatures;
 mod sources;
 mod unchanged;
 
-pub use options::{BuildOptions, POST_LIMIT, Select};
+pub use options::{BuildOptions, Destination, POST_LIMIT, Select};
+pub use outputs::BuiltRole;
 pub use rebuild::{Rebuild, rebuild};
 pub use recipe::{build, plan};
 pub use sources::{LabPlaces, find_places};

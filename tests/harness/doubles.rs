@@ -26,7 +26,8 @@ const FILES: [(&str, &str); 5] = [
     ("pace", "/pace"),
 ];
 
-/// The reference lab on practice media, each role in an output directory of its own. On the
+/// The reference lab on practice media, without a key of the user's, each role in an output
+/// directory of its own. On the
 /// controller, the doubles stand in packstack's and OpenStack's place; `apis` is the program
 /// `openstack_apis_double`.
 ///
@@ -38,6 +39,7 @@ pub fn reference_lab(apis: &Path) -> Lab {
     lab.edit(profile, "\"openstack-packstack\"", "\"packstack-double\"");
     lab.edit(profile, "# program = ", "program = ");
     lab.shorten_menu();
+    lab.without_key();
     let doubles = text(&repository(lab.directory(), apis));
     for (role, media, more) in [
         ("controller", &["practice", &doubles][..], &["--no-gpgcheck", REPOSITORY][..]),

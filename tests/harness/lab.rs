@@ -47,6 +47,15 @@ impl Lab {
         fs::write(path, old.replace(from, to)).expect(file);
     }
 
+    /// Without a key of the user's: imgbuild makes one for the lab.
+    ///
+    /// # Panics
+    /// When the lab file does not have the key.
+    pub fn without_key(&self) {
+        let public = format!("[{:?}]", text(&self.key().with_extension("pub")));
+        self.edit("profiles/lab.toml", &public, "[]");
+    }
+
     /// Lets the boot loader wait for one second only: emulated, its menu keeps a core busy.
     ///
     /// # Panics

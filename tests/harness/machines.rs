@@ -1,13 +1,16 @@
 //! The reference lab's machines, brought up by `imgbuild`.
 
 use crate::guest::BOOT_LIMIT;
-use crate::lab::{Lab, text};
+use crate::lab::Lab;
 use crate::{oracle, product};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use std::ffi::OsString;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Child, ChildStdout, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -58,6 +61,18 @@ impl<'a> Machines<'a> {
             .expect("imgbuild starts")
     }
 
+    /// Starts `imgbuild`, which works until it is interrupted.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start(&self, arguments: &[&str]) -> Background {
+        let mut command = product::command();
+        command.args(arguments).env("IMGBUILD_STATE", self.state()).env("PATH", &self.path);
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("imgbuild starts");
+        let stdout = BufReader::new(child.stdout.take().expect("piped"));
+        Background { child, stdout }
+    }
+
     /// Runs `imgbuild`, which must succeed, and returns what it printed.
     ///
     /// # Panics
@@ -79,12 +94,13 @@ impl<'a> Machines<'a> {
         serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
     }
 
-    /// Runs a shell command on a node, which must succeed, and returns what it printed.
+    /// Runs a shell command on a node, which must succeed, and returns what it printed. The lab has
+    /// the key that imgbuild made for it.
     ///
     /// # Panics
     /// When it fails.
     pub fn ssh(&self, node: &str, command: &str) -> String {
-        self.ok(&["ssh", "-i", &text(&self.lab.key()), node, command])
+        self.ok(&["ssh", node, "--", command])
     }
 
     /// Everything that a node's serial console has shown, over all its starts; nothing when it
@@ -207,6 +223,37 @@ impl<'a> Machines<'a> {
             assert!(started.elapsed() < BOOT_LIMIT, "{node}: {view:#}");
             sleep(Duration::from_secs(2));
         }
+    }
+}
+
+/// An `imgbuild` that runs.
+pub struct Background {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Background {
+    /// What it has printed, up to the line with `words`.
+    ///
+    /// # Panics
+    /// When it ends before.
+    pub fn read_until(&mut self, words: &str) -> String {
+        let mut text = String::new();
+        while !text.contains(words) {
+            let n = self.stdout.read_line(&mut text).expect("standard output");
+            assert_ne!(n, 0, "it ended after: {text}");
+        }
+        text
+    }
+
+    /// Interrupts it, as Ctrl-C does; its exit code.
+    ///
+    /// # Panics
+    /// When that cannot be done.
+    pub fn interrupt(mut self) -> Option<i32> {
+        let id = i32::try_from(self.child.id()).expect("process id");
+        kill(Pid::from_raw(id), Signal::SIGINT).expect("signal");
+        self.child.wait().expect("its end").code()
     }
 }
 

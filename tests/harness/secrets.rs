@@ -34,7 +34,9 @@ impl Secrets {
             let content = fs::read_to_string(entry.path()).expect("text");
             if name == "keystone-admin-password" {
                 values.push((name, content.trim_end().to_owned()));
-            } else if name == "id_rsa" || name.ends_with(".key") {
+            } else if ["id_rsa", "operator_ed25519"].contains(&name.as_str())
+                || name.ends_with(".key")
+            {
                 let body: Vec<&str> = content.lines().filter(|l| !l.starts_with("-----")).collect();
                 // The first line is mostly the format's own, the last may be short.
                 let inner = body.get(1..body.len() - 1).expect("a key has several lines");

@@ -31,6 +31,8 @@ pub const IP: HostProgram = HostProgram::new("ip", "iproute2", "the lab's networ
 pub const CHRONYD: HostProgram = HostProgram::new("chronyd", "chrony", "the lab's time server");
 /// Logs in to nodes.
 pub const SSH: HostProgram = HostProgram::new("ssh", "openssh-client", "logins to nodes");
+/// Copies files to and from them.
+pub const SCP: HostProgram = HostProgram::new("scp", "openssh-client", "copies to nodes");
 /// Gives a user without root the user ids of a user namespace.
 pub const NEWUIDMAP: HostProgram =
     HostProgram::new("newuidmap", "uidmap", "user ids when working without root");

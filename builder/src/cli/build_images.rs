@@ -1,14 +1,16 @@
 //! `imgbuild [build]`.
 
-use super::common::{SelectArguments, StateArguments, duration, size};
+use super::common::{OUTPUT, SelectArguments, StateArguments, duration, print, size};
 use crate::base::error::Result;
 use crate::base::progress::Progress;
-use crate::pipeline::{self, BuildOptions};
+use crate::pipeline::{self, BuildOptions, BuiltRole, Destination};
 use crate::plan::Plan;
+use crate::spec::show_size;
 use crate::tree::sandbox::userns;
 use clap::Args;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 #[derive(Args)]
 pub struct BuildImagesArguments {
@@ -18,10 +20,11 @@ pub struct BuildImagesArguments {
     /// media are looked for where the plan found them, or where --profile, --lab and --media point.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["node", "format"])]
     plan: Option<PathBuf>,
-    /// Where the images go.
-    #[arg(long, default_value = "output", value_name = "DIR")]
-    output: PathBuf,
-    /// Replace files that already exist.
+    /// Where the images go: of one --profile into DIR itself, else into DIR/ROLE; by default
+    /// output/ROLE.
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// Replace the files of an older build of the same nodes.
     #[arg(long)]
     force: bool,
     /// After a build the cache keeps at most this much of what was used last, and what this build
@@ -44,8 +47,13 @@ pub fn run(a: BuildImagesArguments) -> Result<()> {
     userns::become_root()?;
     let mut progress = Progress::new(a.select.common.progress);
     let plan = a.plan.as_deref().map(Plan::read).transpose()?;
+    let one = plan.is_some() || a.select.profile.len() == 1;
+    let output = match (a.output, one) {
+        (Some(directory), true) => Destination::Directory(directory),
+        (directory, _) => Destination::Below(directory.unwrap_or_else(|| OUTPUT.into())),
+    };
     let options = BuildOptions {
-        output: a.output,
+        output,
         force: a.force,
         firstboot: a.firstboot,
         state: a.state.directory()?,
@@ -57,5 +65,37 @@ pub fn run(a: BuildImagesArguments) -> Result<()> {
         },
         plan,
     };
-    pipeline::build(&options, &mut progress)
+    let started = Instant::now();
+    let built = pipeline::build(&options, &mut progress)?;
+    if built.iter().any(|role| role.practice) {
+        progress.note("these are PRACTICE images, made from Debian packages; they are not CentOS");
+    }
+    print(&summary(&built, started.elapsed(), &options.output))
+}
+
+/// The images with their sizes and what each role took, and what to do next.
+fn summary(built: &[BuiltRole], time: Duration, output: &Destination) -> String {
+    let mut text = String::new();
+    for role in built {
+        for (index, (image, size)) in role.images.iter().enumerate() {
+            let time = if index == 0 { shown_time(role.time) } else { String::new() };
+            let (image, size) = (image.display().to_string(), show_size(*size));
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{}", format!("{image:<44} {size:>12}  {time}").trim_end());
+        }
+    }
+    let _ = writeln!(text, "built in {}", shown_time(time));
+    let (Destination::Directory(directory) | Destination::Below(directory)) = output;
+    let place = match directory == Path::new(OUTPUT) {
+        true => String::new(),
+        false => format!(" --output {}", directory.display()),
+    };
+    text + &format!("next: imgbuild up{place}\n")
+}
+
+fn shown_time(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds => format!("{} min {} s", seconds / 60, seconds % 60),
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::base::diagnostic::{Diagnostic, Diagnostics};
 use crate::base::error::{Error, Result};
+use crate::base::home;
 use crate::base::malformed::Malformed;
 use crate::base::progress::Mode;
 use crate::base::terminal::printable;
@@ -13,6 +14,9 @@ use serde::Serialize;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Where builds leave their images, in a directory for each role, and `up` finds them.
+pub const OUTPUT: &str = "output";
 
 /// What every command that works for a while takes.
 #[derive(Args)]
@@ -90,10 +94,11 @@ pub fn json(value: &impl Serialize) -> String {
 /// What is to be built from what.
 #[derive(Args)]
 pub struct SelectArguments {
-    /// Role profile: a name (profiles/NAME.toml, or one of those shipped) or a path.
+    /// Role profile: a name (profiles/NAME.toml, or one of those shipped) or a path. May be
+    /// repeated; without it, every role of the lab: the profiles next to the lab file.
     #[arg(long, value_name = "NAME|FILE")]
-    profile: Option<String>,
-    /// The lab file; by default `lab.toml` next to the profile.
+    pub profile: Vec<String>,
+    /// The lab file; by default `lab.toml` next to the profile, or in ./profiles.
     #[arg(long, value_name = "FILE")]
     lab: Option<PathBuf>,
     /// Build this node only.
@@ -126,6 +131,10 @@ pub struct SelectArguments {
     /// Install packages of this repository without checking their signatures. May be repeated.
     #[arg(long, value_name = "REPOSITORY")]
     no_gpgcheck: Vec<String>,
+    /// Go on without the packages and groups of the kickstart and the profile that no medium has,
+    /// and name them.
+    #[arg(long)]
+    ignore_missing_packages: bool,
     #[command(flatten)]
     includes: IncludeArguments,
     #[command(flatten)]
@@ -137,8 +146,10 @@ impl SelectArguments {
     pub fn of_plan(self, plan: &Plan) -> Result<Select> {
         let mut select =
             Select::of_plan(plan, working_directory()?, self.common.cache()?, self.offline);
-        if let Some(profile) = self.profile {
-            select.profile = profile;
+        match self.profile.as_slice() {
+            [] => {}
+            [_] => select.profiles = self.profile,
+            _ => return Err(Error::input("--profile: a plan is of one role")),
         }
         select.lab = self.lab.or(select.lab);
         select.ignore_encryption |= self.ignore_encryption;
@@ -156,20 +167,10 @@ impl SelectArguments {
 
     /// As the build wants it.
     pub fn select(self) -> Result<Select> {
-        if self.profile.is_none() {
-            return Err(Error::input("nothing to do: --profile is missing").hint(
-                "for example: imgbuild --profile controller --media CentOS7-1804.iso; see imgbuild --help",
-            ));
-        }
-        self.without_profile()
-    }
-
-    /// As a command wants it for which the profile plays no part.
-    pub fn without_profile(self) -> Result<Select> {
         Ok(Select {
             directory: working_directory()?,
             cache: self.common.cache()?,
-            profile: self.profile.unwrap_or_default(),
+            profiles: self.profile,
             lab: self.lab,
             node: self.node,
             ignore_encryption: self.ignore_encryption,
@@ -179,6 +180,7 @@ impl SelectArguments {
             formats: self.format,
             gpgkeys: self.gpgkey,
             no_gpgcheck: self.no_gpgcheck,
+            ignore_missing_packages: self.ignore_missing_packages,
             offline: self.offline,
             releasever: self.releasever,
         })
@@ -261,7 +263,7 @@ impl SpecArguments {
     pub fn load(&self, directory: &Path) -> std::result::Result<Spec, Diagnostics> {
         let missing =
             || Diagnostic::of_file("", "--profile is missing").hint("give --profile NAME");
-        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let (home, sudo_home) = (home::own(), home::of_sudo_user());
         spec::load(&spec::Request {
             profile: self.profile.as_deref().ok_or_else(missing)?,
             lab: self.lab.as_deref(),
@@ -271,6 +273,7 @@ impl SpecArguments {
             strict_lab: self.strict_lab,
             directory,
             home: home.as_deref(),
+            sudo_home: sudo_home.as_deref(),
         })
     }
 }

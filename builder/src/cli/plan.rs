@@ -2,7 +2,7 @@
 
 use super::common::{SelectArguments, print};
 use super::summary;
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::base::progress::Progress;
 use crate::packages::solve::Request;
 use crate::pipeline::{self, bare};
@@ -20,7 +20,7 @@ pub struct PlanArguments {
         value_name = "WORD",
         allow_hyphen_values = true,
         requires = "media",
-        conflicts_with_all = ["profile", "lab", "node", "format"]
+        conflicts_with_all = ["profile", "lab", "node", "format", "ignore_missing_packages"]
     )]
     install: Vec<String>,
     /// With --install: packages that are not to be used at all (names or globs). May be repeated.
@@ -34,12 +34,20 @@ pub struct PlanArguments {
 pub fn run(a: PlanArguments) -> Result<()> {
     let mut progress = Progress::new(a.select.common.progress);
     if a.install.is_empty() {
-        let plan = pipeline::plan(&a.select.select()?, &mut progress)?;
-        let json = || format!("{}\n", plan.to_json());
-        return print(&if a.json { json() } else { summary::plan(&plan) });
+        let plans = pipeline::plan(&a.select.select()?, &mut progress)?;
+        return match (a.json, plans.as_slice()) {
+            (true, [plan]) => print(&format!("{}\n", plan.to_json())),
+            (true, _) => {
+                Err(Error::input("a plan as JSON is of one role")
+                    .hint("name the role by --profile"))
+            }
+            (false, plans) => {
+                print(&plans.iter().map(summary::plan).collect::<Vec<_>>().join("\n"))
+            }
+        };
     }
     let request = Request::of_words(&a.install, &a.exclude);
-    let selection = bare::choose(&a.select.without_profile()?, &request, &mut progress)?;
+    let selection = bare::choose(&a.select.select()?, &request, &mut progress)?;
     // Maps with non-string keys are what JSON cannot hold; there are none here.
     let json = || serde_json::to_string_pretty(&selection).unwrap_or_default() + "\n";
     print(&if a.json { json() } else { summary::selection(&selection) })

@@ -1,6 +1,7 @@
 //! `imgbuild secrets`.
 
 use super::common::{StateArguments, json, print};
+use super::confirm;
 use crate::base::error::{Error, Result};
 use crate::lab::secrets::{SecretItem, SecretKind, Store, labs};
 use clap::{Args, Subcommand};
@@ -25,6 +26,8 @@ pub struct SecretsArguments {
 enum SecretsCommand {
     /// Lists the secrets (the default), never their values.
     List(Listing),
+    /// Prints the value of one: a password, or a private key.
+    Show(Show),
     /// Rotates secrets. The old ones become useless once the images of all nodes are
     /// built again and run.
     Rotate(Rotate),
@@ -49,10 +52,25 @@ struct Listing {
 }
 
 #[derive(Args)]
+struct Show {
+    /// Its name as `list` prints it.
+    #[arg(value_name = "SECRET")]
+    name: String,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    which: Which,
+}
+
+#[derive(Args)]
 struct Rotate {
-    /// Names as `list` prints them; by default all. With `ca`, everything it has signed.
+    /// Names as `list` prints them. With `ca`, everything it has signed.
     #[arg(value_name = "SECRET")]
     names: Vec<String>,
+    /// All of them, without asking.
+    #[arg(long, conflicts_with = "names")]
+    all: bool,
     #[command(flatten)]
     which: Which,
 }
@@ -87,6 +105,7 @@ pub fn run(a: SecretsArguments) -> Result<()> {
     match a.command {
         None => list(&Listing { json: false, which: a.which }),
         Some(SecretsCommand::List(a)) => list(&a),
+        Some(SecretsCommand::Show(a)) => show(&a),
         Some(SecretsCommand::Rotate(a)) => rotate(&a),
     }
 }
@@ -116,6 +135,7 @@ impl<'a> SecretEntry<'a> {
             SecretKind::Authority => "certificate authority",
             SecretKind::Identity(_) => "certificate and key",
             SecretKind::Ssh => "root's ssh key",
+            SecretKind::OperatorSsh => "your ssh key for the lab",
             SecretKind::AdminPassword => "password",
         };
         let made = item.made.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
@@ -141,11 +161,46 @@ fn list(a: &Listing) -> Result<()> {
     print(&text)
 }
 
+fn show(a: &Show) -> Result<()> {
+    let (store, lab) = a.which.store()?;
+    let value = store.value(&a.name)?;
+    // Others may build while we ask.
+    drop(store);
+    if !a.yes {
+        if !confirm::is_possible() {
+            return Err(Error::input(format!("{} would be printed", a.name))
+                .hint("there is no terminal to ask at: give --yes"));
+        }
+        confirm::ask(&format!("print the secret {} of {lab}?", a.name))?;
+    }
+    print(&format!("{}\n", value.expose().trim_end()))
+}
+
 fn rotate(a: &Rotate) -> Result<()> {
+    if a.names.is_empty() && !a.all {
+        confirm_all(&a.which)?;
+    }
     let (store, lab) = a.which.store()?;
     let rotated = store.rotate(&a.names)?;
     let nodes: Vec<String> = store.nodes()?.into_iter().map(|(name, _)| name).collect();
     print(&report(&lab, &rotated, &nodes))
+}
+
+/// Everything at once is asked for.
+fn confirm_all(which: &Which) -> Result<()> {
+    let (store, lab) = which.store()?;
+    let nodes: Vec<String> = store.nodes()?.into_iter().map(|(name, _)| name).collect();
+    drop(store);
+    let useless = format!(
+        "every secret of {lab} is replaced, its CA too: all images built so far ({}) become \
+         useless next to new ones",
+        nodes.join(", ")
+    );
+    if !confirm::is_possible() {
+        return Err(Error::input(format!("without a name, {useless}"))
+            .hint("name the secrets, or give --all"));
+    }
+    confirm::ask(&format!("{useless}. Go on?"))
 }
 
 /// What was rotated, and what has to be done so that the old ones become useless.

@@ -2,6 +2,7 @@
 
 use super::common::{Common, print, working_directory};
 use crate::base::error::{Error, Result};
+use crate::base::home;
 use crate::base::interrupt;
 use crate::base::progress::Progress;
 use crate::lab::serve::{self, ServedRepository, Server};
@@ -60,7 +61,7 @@ pub fn run(a: ServeArguments) -> Result<()> {
 /// Opens the lab's repositories; those that cannot be served are noted.
 fn open(a: &ServeArguments) -> Result<Vec<ServedRepository>> {
     let directory = working_directory()?;
-    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let home = home::own();
     let lab = spec::load_repositories(&spec::Request {
         profile: "",
         lab: a.lab_file.as_deref(),
@@ -70,6 +71,7 @@ fn open(a: &ServeArguments) -> Result<Vec<ServedRepository>> {
         strict_lab: false,
         directory: &directory,
         home: home.as_deref(),
+        sudo_home: None,
     })?;
     let cache = Arc::new(CacheDirectory::new(a.common.cache()?));
     let network = Network { cache, offline: false };

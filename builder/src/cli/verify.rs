@@ -1,21 +1,23 @@
 //! `imgbuild verify`.
 
-use super::common::{Common, StateArguments, json, print};
+use super::common::{Common, OUTPUT, StateArguments, json, print};
 use crate::base::error::{Error, Result};
 use crate::base::progress::Progress;
+use crate::image::output;
 use crate::pipeline::{Rebuild, rebuild};
 use crate::provenance::verify::{self, VerifyReport};
 use crate::tree::sandbox::userns;
 use clap::Args;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Differences that are shown to people; `--json` has all.
 const SHOWN: usize = 100;
 
 #[derive(Args)]
 pub struct VerifyArguments {
-    /// The image, raw or qcow2.
+    /// An image, raw or qcow2, or a directory of builds, whose images are all compared.
+    #[arg(default_value = OUTPUT, value_name = "IMAGE|DIR")]
     image: PathBuf,
     /// The manifest of its build; by default `manifest.json` next to it.
     #[arg(long, value_name = "FILE")]
@@ -47,6 +49,13 @@ pub fn run(a: VerifyArguments) -> Result<()> {
         userns::become_root()?;
     }
     let mut progress = Progress::new(a.common.progress);
+    if a.image.is_dir() || a.image == Path::new(OUTPUT) {
+        if a.rebuild || a.manifest.is_some() {
+            return Err(Error::input(format!("{} is a directory", a.image.display()))
+                .hint("--rebuild and --manifest are for one image"));
+        }
+        return directory(&a.image, a.json, &mut progress);
+    }
     let report = if a.rebuild {
         let request = Rebuild {
             directory: super::common::working_directory()?,
@@ -63,15 +72,41 @@ pub fn run(a: VerifyArguments) -> Result<()> {
         verify::verify(&a.image, a.manifest.as_deref(), &mut progress)?
     };
     print(&if a.json { json(&report) } else { text(&report) })?;
-    if report.equal {
-        return Ok(());
+    judge(&[report])
+}
+
+/// All images of the builds in a directory or directly below it.
+fn directory(place: &Path, as_json: bool, progress: &mut Progress) -> Result<()> {
+    let directories = [place.to_owned()];
+    let manifests = output::manifests(&directories)?;
+    if manifests.is_empty() {
+        return Err(output::no_build(&directories));
     }
-    Err(Error::verification(format!(
-        "{} is not as it was built: {} differences, {} parts not read",
-        report.image.display(),
-        report.differences.len(),
-        report.unread.len()
-    )))
+    let mut reports = Vec::new();
+    for manifest in manifests {
+        reports.extend(verify::verify_build(&manifest, progress)?);
+    }
+    print(&match as_json {
+        true => json(&serde_json::json!({ "schema": verify::SCHEMA, "images": reports })),
+        false => reports.iter().map(text).collect(),
+    })?;
+    judge(&reports)
+}
+
+/// Fails unless all are as they were built.
+fn judge(reports: &[VerifyReport]) -> Result<()> {
+    let changed = reports.iter().filter(|report| !report.equal).map(|report| {
+        format!(
+            "{} is not as it was built: {} differences, {} parts not read",
+            report.image.display(),
+            report.differences.len(),
+            report.unread.len()
+        )
+    });
+    match changed.collect::<Vec<_>>() {
+        changed if changed.is_empty() => Ok(()),
+        changed => Err(Error::verification(changed.join("\n"))),
+    }
 }
 
 fn text(report: &VerifyReport) -> String {

@@ -1,13 +1,13 @@
-//! `imgbuild up`, `down`, `status`, `console`, `ssh`, `destroy`.
+//! `imgbuild up`, `down`, `status`, `console`, `destroy`.
 
-use super::common::{StateArguments, print};
-use crate::base::error::{Context, Result};
+use super::common::{OUTPUT, StateArguments, print};
+use super::confirm;
+use crate::base::error::Result;
 use crate::base::progress::{Mode, Progress};
 use crate::lab::vm::{self, Accelerator, Backend, Firmware, LabStatus, RepositoryStatus};
 use crate::spec::parse_size;
 use clap::Args;
 use std::fmt::Write;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub struct Up {
     #[arg(value_name = "NODE")]
     nodes: Vec<String>,
     /// Output directory of a build, or the directory of several. May be repeated.
-    #[arg(long, default_value = "output", value_name = "DIR")]
+    #[arg(long, default_value = OUTPUT, value_name = "DIR")]
     output: Vec<PathBuf>,
     /// Memory of each machine, as in "768 MiB"; by default the profile's.
     #[arg(long, value_name = "SIZE", value_parser = memory)]
@@ -110,11 +110,25 @@ pub fn down(a: Down) -> Result<()> {
 pub struct Destroy {
     #[command(flatten)]
     which: Which,
+    /// Do not ask. Without a terminal there is no question.
+    #[arg(long)]
+    yes: bool,
 }
 
 pub fn destroy(a: Destroy) -> Result<()> {
     let mut progress = Progress::new(Mode::Plain);
     let (base, lab) = (a.which.place.directory()?, a.which.lab.as_deref());
+    if !a.yes && confirm::is_possible() {
+        let labs = vm::status(&base, lab, &[])?;
+        let asked =
+            |name: &&str| a.which.nodes.is_empty() || a.which.nodes.iter().any(|n| n == name);
+        let nodes = labs.iter().flat_map(|lab| lab.nodes.iter().map(|node| node.name.as_str()));
+        let names: Vec<&str> = nodes.filter(asked).collect();
+        if !names.is_empty() {
+            let names = names.join(", ");
+            confirm::ask(&format!("remove {names}, with what is on their disks (images stay)?"))?;
+        }
+    }
     vm::destroy(&base, lab, &a.which.nodes, &mut progress)
 }
 
@@ -198,23 +212,4 @@ pub fn console(a: Console) -> Result<()> {
     }
     Progress::new(Mode::Plain).note("Ctrl-] leaves the console");
     vm::attach(&base, lab, &a.one.node)
-}
-
-#[derive(Args)]
-pub struct Ssh {
-    /// The private key; by default ssh's own choice.
-    #[arg(short, long, value_name = "FILE")]
-    identity: Option<PathBuf>,
-    #[command(flatten)]
-    one: One,
-    /// A command to run there; without one, a shell.
-    #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
-    command: Vec<String>,
-}
-
-/// Replaces this process by ssh, whose exit code is returned.
-pub fn ssh(a: Ssh) -> Result<()> {
-    let (base, lab) = (a.one.place.directory()?, a.one.lab.as_deref());
-    let mut ssh = vm::ssh(&base, lab, &a.one.node, a.identity.as_deref(), &a.command)?;
-    Err(ssh.exec()).or_environment(|| "cannot start ssh (package openssh-client)".to_owned())
 }

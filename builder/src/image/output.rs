@@ -142,6 +142,31 @@ fn exist(target: &Path, names: &[&str]) -> Error {
         .hint("give another --output, or --force to replace them once the build has succeeded")
 }
 
+/// The manifests of all builds in `directories` or directly below them, sorted.
+///
+/// # Errors
+/// An input error when the working directory is unknown.
+pub fn manifests(directories: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for directory in directories {
+        let directory =
+            std::path::absolute(directory).or_input(|| directory.display().to_string())?;
+        let below = fs::read_dir(&directory).into_iter().flatten().flatten();
+        let places = below.map(|entry| entry.path()).chain([directory]);
+        found.extend(places.map(|p| p.join("manifest.json")).filter(|m| m.exists()));
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// That there is no build in any of the directories.
+pub fn no_build(directories: &[PathBuf]) -> Error {
+    let list: Vec<String> = directories.iter().map(|f| f.display().to_string()).collect();
+    Error::input(format!("no images in {}: no manifest.json there", list.join(", ")))
+        .hint("build them first (imgbuild), or name the directory that a build wrote to")
+}
+
 /// A directory for a build's outputs in `target`, what was left there by killed builds, and the
 /// directories of builds that run.
 fn begin(target: &Path) -> io::Result<(Scratch, Leftovers)> {

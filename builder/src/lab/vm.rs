@@ -8,6 +8,7 @@ mod console;
 mod daemon;
 mod directory;
 mod domain;
+mod forward;
 mod handle;
 mod health;
 mod images;
@@ -28,14 +29,17 @@ mod verdict;
 mod virsh;
 mod watch;
 
+pub use forward::{Forward, Way};
 pub use options::{Accelerator, Backend, Firmware, Up};
 pub use status::{LabStatus, NodeStatus, Power, RepositoryStatus, status};
 
-use crate::base::error::{Context, Result};
+use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
 use crate::base::progress::{Progress, Unit};
+use contract::spec::Role;
 use images::Machine;
-use state::{Held, LabDirectory};
+use ssh::Login;
+use state::{Held, LabDirectory, State};
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -118,7 +122,7 @@ fn settle(held: &mut Held) -> Result<()> {
 /// after `timeout`. Without names, all of the lab's.
 ///
 /// # Errors
-/// When the lab or a node is not known, or libvirt does not answer.
+/// When there are several labs and none is named, or libvirt does not answer.
 pub fn down(
     base: &Path,
     lab: Option<&str>,
@@ -126,8 +130,12 @@ pub fn down(
     timeout: Duration,
     progress: &mut Progress,
 ) -> Result<()> {
-    let mut held = Held::existing(state::find(base, lab)?)?;
-    let names = state::choose(&held.state, names)?;
+    let Some(directory) = state::find_any(base, lab)? else {
+        progress.note("no lab exists: nothing to shut down");
+        return Ok(());
+    };
+    let mut held = Held::existing(directory)?;
+    let names = existing(&held.state, names, progress);
     progress.stage("shutting down", Unit::Steps);
     let mut running = held.state.running(&names)?;
     for name in &running {
@@ -154,6 +162,24 @@ pub fn down(
     settle(&mut held)
 }
 
+/// The machines called `names` that exist, all when no name is given; the others are noted.
+fn existing(state: &State, names: &[String], progress: &Progress) -> Vec<String> {
+    if names.is_empty() {
+        return state.nodes.keys().cloned().collect();
+    }
+    let (found, absent): (Vec<_>, Vec<_>) =
+        names.iter().cloned().partition(|name| state.nodes.contains_key(name));
+    for name in absent {
+        let known: Vec<&str> = state.nodes.keys().map(String::as_str).collect();
+        progress.note(&format!(
+            "{} has no machine {name} (its machines: {})",
+            state.lab.name,
+            known.join(", ")
+        ));
+    }
+    found
+}
+
 /// Presses a machine's power button; one that has stopped would not notice.
 fn press_power(held: &Held, name: &str, progress: &Progress) -> Result<()> {
     let (node, directory) = (&held.state.nodes[name], held.directory.node(name));
@@ -177,15 +203,20 @@ fn press_power(held: &Held, name: &str, progress: &Progress) -> Result<()> {
 /// the whole lab goes.
 ///
 /// # Errors
-/// When the lab or a node is not known, libvirt does not answer, or files cannot be removed.
+/// When there are several labs and none is named, libvirt does not answer, or files cannot be
+/// removed.
 pub fn destroy(
     base: &Path,
     lab: Option<&str>,
     names: &[String],
     progress: &mut Progress,
 ) -> Result<()> {
-    let mut held = Held::existing(state::find(base, lab)?)?;
-    for name in state::choose(&held.state, names)? {
+    let Some(directory) = state::find_any(base, lab)? else {
+        progress.note("no lab exists: nothing to remove");
+        return Ok(());
+    };
+    let mut held = Held::existing(directory)?;
+    for name in existing(&held.state, names, progress) {
         held.state.nodes[&name].machine.as_ref().map_or(Ok(()), handle::Machine::remove)?;
         let directory = held.directory.node(&name);
         state::remove(&directory)?;
@@ -254,6 +285,36 @@ pub fn ssh(
 ) -> Result<Command> {
     let directory = state::find(base, lab)?;
     let state = directory.read()?;
-    state::choose(&state, &[name.to_owned()])?;
-    ssh::command(&directory, &state, name, identity, words)
+    Login { base, directory: &directory, state: &state, identity }.ssh(name, words)
+}
+
+/// The scp command for `words`, of which some are `NODE:PATH`.
+///
+/// # Errors
+/// When they name no node, several, or one that is not up.
+pub fn scp(
+    base: &Path,
+    lab: Option<&str>,
+    identity: Option<&Path>,
+    words: &[String],
+) -> Result<Command> {
+    let directory = state::find(base, lab)?;
+    let state = directory.read()?;
+    Login { base, directory: &directory, state: &state, identity }.scp(words)
+}
+
+/// The way to a port of a node, by default of the lab's controller; with the lab's name.
+///
+/// # Errors
+/// When the node is not known or not up.
+pub fn way(base: &Path, lab: Option<&str>, node: Option<&str>, port: u16) -> Result<(String, Way)> {
+    let state = state::find(base, lab)?.read()?;
+    let controller = state.nodes.iter().find(|(_, node)| node.role == Role::Controller.as_str());
+    let node = node.or(controller.map(|(name, _)| name.as_str())).ok_or_else(|| {
+        Error::input("the lab has no controller that was started")
+            .hint("name the node, as in nova01:80")
+    })?;
+    let (address, keeper) = state.way_to(node)?;
+    let way = Way { node: node.to_owned(), address, port, keeper: keeper.cloned() };
+    Ok((state.lab.name.clone(), way))
 }

@@ -91,7 +91,7 @@ impl Repo {
 }
 
 /// All packages, groups and environments of all repositories.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Catalog {
     /// Repositories in the order given; earlier ones win where packages are equal.
     pub repos: Vec<Repo>,

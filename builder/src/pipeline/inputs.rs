@@ -2,7 +2,9 @@
 
 use super::options::Select;
 use super::{sources, unchanged};
+use crate::base::diagnostic::Diagnostics;
 use crate::base::error::{Error, Result};
+use crate::base::home;
 use crate::base::lab::{ImageFormat, UnknownFormat};
 use crate::base::progress::{Progress, Unit};
 use crate::packages::media::Access;
@@ -12,6 +14,7 @@ use crate::plan::{Input, Plan, Script, Sources};
 use crate::spec::{self, Spec};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// How the plan comes about.
 pub enum Decision {
@@ -36,20 +39,90 @@ pub struct Inputs {
     pub notes: Vec<String>,
 }
 
-/// Everything on the media.
+/// Everything on the media, the same for all roles of a lab.
+#[derive(Clone)]
 pub struct Media {
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     /// Whether any of them is practice media.
     pub practice: bool,
 }
 
+/// The inputs of every role to build: profile, lab file and kickstart, which have to be those of
+/// `plan` if it is given. Notes which roles the lab has, where the user names none.
+///
+/// # Errors
+/// Input errors, those of all roles; a verification error naming what is not the plan's.
+pub fn load(select: &Select, plan: Option<&Plan>, progress: &Progress) -> Result<Vec<Inputs>> {
+    let homes = Homes { own: home::own(), sudo: home::of_sudo_user() };
+    let profiles = match select.profiles.as_slice() {
+        [] => {
+            let roles = spec::find_roles(&request(select, "", &homes))?;
+            roles.notes.iter().for_each(|note| progress.note(note));
+            roles.profiles
+        }
+        named => named.to_vec(),
+    };
+    let mut errors = Diagnostics::default();
+    let mut specs = Vec::new();
+    for profile in &profiles {
+        match spec::load(&request(select, profile, &homes)) {
+            Ok(mut spec) => {
+                spec.kickstart.packages.ignore_missing |= select.ignore_missing_packages;
+                specs.push(spec);
+            }
+            Err(found) => errors.extend_new(found),
+        }
+    }
+    if errors.has_errors() {
+        return Err(errors.into());
+    }
+    refuse_several_labs(&specs)?;
+    profiles.iter().zip(specs).map(|(name, spec)| Inputs::new(select, name, spec, plan)).collect()
+}
+
+/// What is built together shares the lab file, and no role twice.
+fn refuse_several_labs(specs: &[Spec]) -> Result<()> {
+    for (index, spec) in specs.iter().enumerate() {
+        for other in &specs[..index] {
+            let names = |n: usize| [spec, other].map(|s| s.inputs.get(n).map(|i| i.name.clone()));
+            let message = if spec.inputs.first() != other.inputs.first() {
+                format!("the profiles are of two labs: {}", shown_list(names(0)))
+            } else if spec.role == other.role {
+                let role = spec.role.as_str();
+                format!("two profiles are of the role {role}: {}", shown_list(names(1)))
+            } else {
+                continue;
+            };
+            return Err(Error::input(message).hint("build one after the other"));
+        }
+    }
+    Ok(())
+}
+
+fn shown_list(names: [Option<String>; 2]) -> String {
+    names.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// Reads the repositories of the media, once for all roles.
+///
+/// # Errors
+/// As [`sources::catalog`].
+pub fn read_media(
+    inputs: &mut [Inputs],
+    select: &Select,
+    progress: &mut Progress,
+) -> Result<Media> {
+    progress.stage("reading repositories", Unit::Steps);
+    let mut notes = Vec::new();
+    let first = inputs.first().ok_or_else(|| Error::input("the lab has no role to build"))?;
+    let (catalog, practice) =
+        sources::catalog(&first.access, select, &first.spec, progress, &mut notes)?;
+    inputs.iter_mut().for_each(|role| role.notes.extend(notes.iter().cloned()));
+    Ok(Media { catalog: Arc::new(catalog), practice })
+}
+
 impl Inputs {
-    /// Reads profile, lab file and kickstart, which have to be those of `plan` if it is given.
-    ///
-    /// # Errors
-    /// Input errors; a verification error naming what is not the plan's.
-    pub fn load(select: &Select, plan: Option<&Plan>) -> Result<Self> {
-        let spec = spec(select)?;
+    fn new(select: &Select, profile: &str, spec: Spec, plan: Option<&Plan>) -> Result<Self> {
         let (digests, scripts) = (inputs(&spec), scripts(&spec));
         let decision = match plan {
             Some(plan) => {
@@ -58,37 +131,31 @@ impl Inputs {
             }
             None => Decision::Make(formats(select, &spec)?),
         };
-        let sources = whereabouts(select, &spec);
+        let sources = whereabouts(select, profile, &spec);
         let notes = spec.warnings.iter().map(|w| format!("warning: {w}")).collect();
         let access = select.access();
         Ok(Self { spec, digests, scripts, sources, access, decision, notes })
     }
-
-    /// Reads the repositories of the media.
-    ///
-    /// # Errors
-    /// As [`sources::catalog`].
-    pub fn read_media(&mut self, select: &Select, progress: &mut Progress) -> Result<Media> {
-        progress.stage("reading repositories", Unit::Steps);
-        let Self { access, spec, notes, .. } = self;
-        let (catalog, practice) = sources::catalog(access, select, spec, progress, notes)?;
-        Ok(Media { catalog, practice })
-    }
 }
 
-/// Reads the profile, the lab file and the kickstart.
-fn spec(select: &Select) -> Result<Spec> {
-    let home = std::env::var_os("HOME").map(PathBuf::from);
-    Ok(spec::load(&spec::Request {
-        profile: &select.profile,
+/// Where the user's keys and files are.
+struct Homes {
+    own: Option<PathBuf>,
+    sudo: Option<PathBuf>,
+}
+
+fn request<'a>(select: &'a Select, profile: &'a str, homes: &'a Homes) -> spec::Request<'a> {
+    spec::Request {
+        profile,
         lab: select.lab.as_deref(),
         node: select.node.as_deref(),
         ignore_encryption: select.ignore_encryption,
         includes: &select.includes,
         strict_lab: select.strict_lab,
         directory: &select.directory,
-        home: home.as_deref(),
-    })?)
+        home: homes.own.as_deref(),
+        sudo_home: homes.sudo.as_deref(),
+    }
 }
 
 /// Digests of everything that the spec was read from.
@@ -102,7 +169,7 @@ fn inputs(spec: &Spec) -> Vec<Input> {
 }
 
 /// Where all of it was found, from anywhere on this machine.
-fn whereabouts(select: &Select, spec: &Spec) -> Sources {
+fn whereabouts(select: &Select, profile: &str, spec: &Spec) -> Sources {
     // The loader names files by their path; what is built in has none.
     let path = |input: Option<&spec::Input>| {
         input.map(|i| select.directory.join(&i.name)).filter(|path| path.is_file())
@@ -114,7 +181,7 @@ fn whereabouts(select: &Select, spec: &Spec) -> Sources {
     };
     Sources {
         profile: path(spec.inputs.get(1))
-            .map_or_else(|| select.profile.clone(), |p| p.to_string_lossy().into_owned()),
+            .map_or_else(|| profile.to_owned(), |p| p.to_string_lossy().into_owned()),
         lab: path(spec.inputs.first()),
         includes: select
             .includes

@@ -8,7 +8,7 @@ use crate::base::terminal::printable;
 use crate::packages::cache::{self, CacheDirectory};
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// The log of a build that runs.
@@ -18,6 +18,8 @@ pub struct Log {
     /// What tells a running build's log from a killed one's; none outside the cache.
     lock: Option<Flock<File>>,
     lines: u64,
+    /// Where the part of the role that is being built begins.
+    start: u64,
 }
 
 impl Log {
@@ -38,7 +40,7 @@ impl Log {
             let lock = Flock::lock(other, FlockArg::LockExclusiveNonblock).ok();
             // Before it was locked somebody may have taken it for a killed build's.
             if path.exists() {
-                return Ok(Self { path, file, lock, lines: 0 });
+                return Ok(Self { path, file, lock, lines: 0, start: 0 });
             }
         }
     }
@@ -47,7 +49,7 @@ impl Log {
         let directory = std::env::temp_dir();
         let (file, path) = new(&directory, "imgbuild-build-")
             .or_environment(|| format!("cannot write the log to {}", directory.display()))?;
-        Ok(Self { path, file, lock: None, lines: 0 })
+        Ok(Self { path, file, lock: None, lines: 0, start: 0 })
     }
 
     /// Where it is, if that is not in the cache.
@@ -61,12 +63,27 @@ impl Log {
         let _ = writeln!(self.file, "{}", printable(text));
     }
 
-    /// All of it so far.
+    /// Begins the part of another role.
+    ///
+    /// # Errors
+    /// A build error when the file cannot be used.
+    pub fn begin_role(&mut self) -> Result<()> {
+        let end = self.file.seek(SeekFrom::End(0));
+        self.start = end.or_build(|| format!("cannot use {}", self.path.display()))?;
+        Ok(())
+    }
+
+    /// All that it has of the role so far.
     ///
     /// # Errors
     /// A build error when it cannot be read.
-    pub fn bytes(&self) -> Result<Vec<u8>> {
-        fs::read(&self.path).or_build(|| format!("cannot read {}", self.path.display()))
+    pub fn of_role(&self) -> Result<Vec<u8>> {
+        let what = || format!("cannot read {}", self.path.display());
+        let mut bytes = Vec::new();
+        let mut file = File::open(&self.path).or_build(what)?;
+        file.seek(SeekFrom::Start(self.start)).or_build(what)?;
+        file.read_to_end(&mut bytes).or_build(what)?;
+        Ok(bytes)
     }
 
     /// Removes it.

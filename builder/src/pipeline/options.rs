@@ -10,8 +10,8 @@ use std::time::Duration;
 
 /// What to build from what.
 pub struct Select {
-    /// Profile name or path.
-    pub profile: String,
+    /// Profiles by name or path; empty for those of all roles of the lab.
+    pub profiles: Vec<String>,
     /// Lab file, if not next to the profile.
     pub lab: Option<PathBuf>,
     /// One node only.
@@ -30,6 +30,8 @@ pub struct Select {
     pub gpgkeys: Vec<PathBuf>,
     /// Repositories whose packages need not be signed.
     pub no_gpgcheck: Vec<String>,
+    /// Whether packages that no medium has are left out.
+    pub ignore_missing_packages: bool,
     /// Where relative paths of the profile and the media begin.
     pub directory: PathBuf,
     /// The cache directory.
@@ -59,7 +61,7 @@ impl Select {
     /// The inputs and media of a plan, where it found them.
     pub fn of_plan(plan: &Plan, directory: PathBuf, cache: PathBuf, offline: bool) -> Self {
         Self {
-            profile: plan.sources.profile.clone(),
+            profiles: vec![plan.sources.profile.clone()],
             lab: plan.sources.lab.clone(),
             node: None,
             ignore_encryption: plan.sources.ignore_encryption,
@@ -69,10 +71,29 @@ impl Select {
             formats: Vec::new(),
             gpgkeys: Vec::new(),
             no_gpgcheck: Vec::new(),
+            ignore_missing_packages: false,
             directory,
             cache,
             offline,
             releasever: plan.sources.releasever.clone(),
+        }
+    }
+}
+
+/// Where the images of a build go.
+pub enum Destination {
+    /// Into this directory; for one role.
+    Directory(PathBuf),
+    /// Into a directory below this one, named after the role.
+    Below(PathBuf),
+}
+
+impl Destination {
+    /// The directory for a role's images.
+    pub fn of_role(&self, role: &str) -> PathBuf {
+        match self {
+            Self::Directory(directory) => directory.clone(),
+            Self::Below(directory) => directory.join(role),
         }
     }
 }
@@ -83,8 +104,8 @@ pub struct BuildOptions {
     pub select: Select,
     /// The plan to replay; without one, it is created.
     pub plan: Option<Plan>,
-    /// The output directory.
-    pub output: PathBuf,
+    /// Where the images go.
+    pub output: Destination,
     /// Whether existing files are replaced.
     pub force: bool,
     /// The static firstboot binary, if not next to imgbuild.

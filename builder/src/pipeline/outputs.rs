@@ -2,6 +2,7 @@
 
 use super::context::BuildContext;
 use super::disks::{self, Disks};
+use super::existing;
 use super::installed::Installed;
 use super::options::BuildOptions;
 use super::planning;
@@ -16,6 +17,7 @@ use crate::packages::cache;
 use crate::provenance::manifest::{self, Manifest};
 use crate::provenance::{inventory, sbom};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The software bill of materials.
 const SBOM: &str = "sbom.spdx.json";
@@ -23,20 +25,33 @@ const SBOM: &str = "sbom.spdx.json";
 /// The file of checksums, over all others.
 const SUMS: &str = "SHA256SUMS";
 
+/// A role that was built.
+#[derive(Clone, Debug)]
+pub struct BuiltRole {
+    /// Its name.
+    pub role: String,
+    /// Where its files are.
+    pub directory: PathBuf,
+    /// The image files, with their sizes in bytes.
+    pub images: Vec<(PathBuf, u64)>,
+    /// How long it took, without planning.
+    pub time: Duration,
+    /// Whether it is made of practice media.
+    pub practice: bool,
+}
+
 /// The files of a build, under construction.
 pub struct Outputs {
     staging: Staging,
     names: Vec<String>,
-    /// How many of the names, the first, are images and what goes with them.
-    images: usize,
     directory: PathBuf,
 }
 
 impl Outputs {
-    /// Makes sure that there is space for them and that nothing is in their way.
+    /// Makes sure that nothing is in their way.
     ///
     /// # Errors
-    /// An environment error when there is not, an input error when their names are taken.
+    /// An input error when their names are taken, or the directory holds another build.
     pub fn reserve(
         options: &BuildOptions,
         context: &BuildContext,
@@ -45,16 +60,18 @@ impl Outputs {
         let plan = &context.plan;
         let mut names: Vec<String> = plan.nodes.iter().flat_map(|n| n.outputs.clone()).collect();
         names.extend(disks::shared(plan));
-        let images = names.len();
         names.extend(plan.nodes.iter().map(|n| record::listing_name(&n.name)));
         names.extend(["manifest.json", SBOM, "packages.txt", "build.log", SUMS].map(str::to_owned));
-        let staging = Staging::new(&options.output, names.clone(), options.force)?;
+        let directory = options.output.of_role(&plan.profile);
+        existing::refuse_other(&directory, plan)?;
+        let staging = Staging::new(&directory, names.clone(), options.force)?;
+        // Nobody else begins in there now; somebody may have ended.
+        existing::refuse_other(&directory, plan)?;
         for left in staging.leftovers() {
             progress.note(&format!("removed {}, which a killed build left", left.display()));
         }
-        check_space(options, context)?;
         disk::check(&plan.disk)?;
-        Ok(Self { staging, names, images, directory: options.output.clone() })
+        Ok(Self { staging, names, directory })
     }
 
     /// Where they are until they are put out.
@@ -73,8 +90,8 @@ impl Outputs {
         tree: Installed,
         disks: Disks,
         reporter: &mut Reporter<'_>,
-    ) -> Result<()> {
-        let Self { staging, names, images, directory } = self;
+    ) -> Result<Vec<(PathBuf, u64)>> {
+        let Self { staging, names, directory } = self;
         let plan = &context.plan;
         let about = inventory::read(&tree.directory, &plan.packages)?;
         let manifest =
@@ -83,22 +100,15 @@ impl Outputs {
         write(&staging, SBOM, sbom::spdx(plan, &about).as_bytes())?;
         write(&staging, "packages.txt", manifest::package_list(plan).as_bytes())?;
         reporter.log.line("done");
-        write(&staging, "build.log", &reporter.log.bytes()?)?;
+        write(&staging, "build.log", &reporter.log.of_role()?)?;
         write(&staging, SUMS, sums(&staging, &names, &manifest)?.as_bytes())?;
         for name in names.iter().filter(|name| is_public(name)) {
             staging.publish(name)?;
         }
         staging.commit()?;
         reporter.progress.finish();
-        if plan.practice {
-            reporter
-                .progress
-                .note("these are PRACTICE images, made from Debian packages; they are not CentOS");
-        }
-        for name in &names[..images] {
-            reporter.progress.note(&format!("created {}", directory.join(name).display()));
-        }
-        Ok(())
+        let images = manifest.files.iter().filter(|file| !file.file.ends_with(".xml"));
+        Ok(images.map(|file| (directory.join(&file.file), file.size)).collect())
     }
 }
 
@@ -128,17 +138,25 @@ fn write(staging: &Staging, name: &str, bytes: &[u8]) -> Result<()> {
     private::write(&path, bytes).or_build(|| format!("cannot write {}", path.display()))
 }
 
-/// Room for the tree (with a bootstrap root) if it does not exist yet, and for the images: a
-/// sparse raw one at a time and what is kept of each.
-fn check_space(options: &BuildOptions, context: &BuildContext) -> Result<()> {
-    let installed = planning::installed(&context.catalog, &context.plan);
-    let cached = options.select.trees().has(&context.plan.tree_digest());
-    if !cached {
-        cache::require_writable(&options.select.cache, "the installed tree")?;
-        let packages: u64 = context.plan.packages.iter().map(|p| p.size).sum();
-        let what = "the packages and the installed tree";
-        require_space(&options.select.cache, packages + installed * 2, what)?;
+/// Makes sure that there is room for the trees (with a bootstrap root) that do not exist yet, and
+/// for the images: a sparse raw one at a time and what is kept of each.
+///
+/// # Errors
+/// An environment error when there is not.
+pub fn check_space<'a>(
+    options: &BuildOptions,
+    contexts: impl Iterator<Item = &'a BuildContext>,
+) -> Result<()> {
+    let (mut trees, mut images, mut directory) = (0, 0, None);
+    for BuildContext { catalog, plan, .. } in contexts {
+        let installed = planning::installed(catalog, plan);
+        if !options.select.trees().has(&plan.tree_digest()) {
+            cache::require_writable(&options.select.cache, "the installed tree")?;
+            trees += plan.packages.iter().map(|p| p.size).sum::<u64>() + installed * 2;
+        }
+        images += installed + plan.nodes.len() as u64 * plan.outputs.len() as u64 * installed;
+        directory.get_or_insert_with(|| options.output.of_role(&plan.profile));
     }
-    let images = context.plan.nodes.len() as u64 * context.plan.outputs.len() as u64;
-    require_space(&options.output, installed + images * installed, "the images")
+    require_space(&options.select.cache, trees, "the packages and the installed trees")?;
+    directory.map_or(Ok(()), |directory| require_space(&directory, images, "the images"))
 }

@@ -1,6 +1,6 @@
 //! An image against one that is built again from the plan in its manifest.
 
-use super::options::{BuildOptions, POST_LIMIT, Select};
+use super::options::{BuildOptions, Destination, POST_LIMIT, Select};
 use super::overlay;
 use super::recipe::build;
 use crate::base::durable;
@@ -73,7 +73,7 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<VerifyRepor
     let options = BuildOptions {
         select,
         plan: Some(manifest.plan.clone()),
-        output: directory.path().to_owned(),
+        output: Destination::Directory(directory.path().to_owned()),
         force: false,
         cache_limit: u64::MAX,
         firstboot: request.firstboot.clone(),

@@ -1,57 +1,134 @@
 //! The recipe: Spec → Catalog → Plan → Tree → Disk → Outputs.
 
 use super::context::BuildContext;
-use super::inputs::Inputs;
+use super::keys::{self, Check};
 use super::log::Log;
 use super::options::{BuildOptions, Select};
-use super::outputs::Outputs;
+use super::outputs::{self, BuiltRole, Outputs};
+use super::overlay::{self, Firstboot};
 use super::planning::{self, Planned};
 use super::reporter::Reporter;
-use super::{disks, installed, keys, overlay, role};
+use super::{disks, inputs, installed, role};
 use crate::base::error::Result;
 use crate::base::progress::Progress;
 use crate::lab::secrets::{NodeSecrets, Store};
 use crate::packages::cache::{self, CacheDirectory, CacheKind, Selection};
 use crate::plan::Plan;
+use crate::plan::node::ssh_keys;
 use crate::spec::show_size;
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
-/// Decides what a build would do.
+/// Decides what a build would do, for each role.
 ///
 /// # Errors
 /// Input errors of profile, kickstart, media and packages.
-pub fn plan(select: &Select, progress: &mut Progress) -> Result<Plan> {
-    let mut inputs = Inputs::load(select, None)?;
-    let media = inputs.read_media(select, progress)?;
-    let Planned { context, notes } = planning::plan(inputs, media, progress)?;
-    progress.finish();
-    notes.iter().for_each(|note| progress.note(note));
-    Ok(context.plan)
+pub fn plan(select: &Select, progress: &mut Progress) -> Result<Vec<Plan>> {
+    let mut inputs = inputs::load(select, None, progress)?;
+    let media = inputs::read_media(&mut inputs, select, progress)?;
+    let mut shown = Vec::new();
+    let mut plans = Vec::new();
+    for role in inputs {
+        let Planned { context, notes } = planning::plan(role, media.clone(), progress)?;
+        progress.finish();
+        note_new(&notes, &mut shown, progress);
+        plans.push(context.plan);
+    }
+    Ok(plans)
 }
 
-/// Builds the images of every node asked for: each stage's result is the next one's input.
-fn build_images(options: &BuildOptions, reporter: &mut Reporter<'_>) -> Result<()> {
-    let firstboot = overlay::firstboot_binary(options.firstboot.as_deref())?;
-    let mut inputs = Inputs::load(&options.select, options.plan.as_ref())?;
-    let media = inputs.read_media(&options.select, reporter.progress)?;
-    let Planned { context, notes } = planning::plan(inputs, media, reporter.progress)?;
-    let (checks, found) = keys::checks(&options.select, &context)?;
-    notes.iter().chain(&found).for_each(|note| reporter.report(note));
-    let outputs = Outputs::reserve(options, &context, reporter.progress)?;
-    // Before the long work: who cannot keep them hears of it at once.
-    let secrets = secrets(options, &context, reporter.progress)?;
+/// Shows the notes that were not shown for another role.
+fn note_new(notes: &[String], shown: &mut Vec<String>, progress: &Progress) {
+    for note in notes {
+        if !shown.contains(note) {
+            progress.note(note);
+            shown.push(note.clone());
+        }
+    }
+}
+
+/// A role that is planned, and whose place is reserved.
+struct PlannedRole {
+    context: BuildContext,
+    checks: Vec<Check>,
+    outputs: Outputs,
+    /// For its log.
+    notes: Vec<String>,
+}
+
+/// Plans every role asked for, before the long work: what is wrong with the last one is known
+/// before the first is built.
+fn prepare(options: &BuildOptions, progress: &mut Progress) -> Result<Vec<PlannedRole>> {
+    let mut inputs = inputs::load(&options.select, options.plan.as_ref(), progress)?;
+    let media = inputs::read_media(&mut inputs, &options.select, progress)?;
+    let mut shown = Vec::new();
+    let mut jobs = Vec::new();
+    for role in inputs {
+        let Planned { context, mut notes } = planning::plan(role, media.clone(), progress)?;
+        let (checks, found) = keys::checks(&options.select, &context)?;
+        notes.extend(found);
+        note_new(&notes, &mut shown, progress);
+        let outputs = Outputs::reserve(options, &context, progress)?;
+        jobs.push(PlannedRole { context, checks, outputs, notes });
+    }
+    outputs::check_space(options, jobs.iter().map(|job| &job.context))?;
+    Ok(jobs)
+}
+
+/// Builds the images of one role: each stage's result is the next one's input.
+fn build_role(
+    options: &BuildOptions,
+    job: PlannedRole,
+    firstboot: &Firstboot,
+    secrets: &BTreeMap<String, NodeSecrets>,
+    reporter: &mut Reporter<'_>,
+) -> Result<BuiltRole> {
+    let started = Instant::now();
+    let PlannedRole { context, checks, outputs, notes } = job;
+    reporter.log.begin_role()?;
+    notes.iter().for_each(|note| reporter.log.line(note));
     let tree = installed::install(options, &context, &checks, reporter)?;
-    let role = role::make(options, &context, &tree.directory, &firstboot, reporter)?;
-    let disks = disks::write(&context, &role, &secrets, outputs.staging(), reporter)?;
-    outputs.publish(&context, firstboot.sha256, tree, disks, reporter)
+    let made = role::make(options, &context, &tree.directory, firstboot, reporter)?;
+    let disks = disks::write(&context, &made, secrets, outputs.staging(), reporter)?;
+    let directory = options.output.of_role(&context.plan.profile);
+    let images = outputs.publish(&context, firstboot.sha256.clone(), tree, disks, reporter)?;
+    let Plan { profile, practice, .. } = context.plan;
+    Ok(BuiltRole { role: profile, directory, images, time: started.elapsed(), practice })
 }
 
-/// Builds the images of every node asked for.
+/// Builds the images of every role asked for, one after the other. A role that is built stays,
+/// whatever happens to the next.
+fn build_roles(options: &BuildOptions, reporter: &mut Reporter<'_>) -> Result<Vec<BuiltRole>> {
+    let firstboot = overlay::firstboot_binary(options.firstboot.as_deref())?;
+    let jobs = prepare(options, reporter.progress)?;
+    // Before the long work: who cannot keep them hears of it at once.
+    let secrets = secrets(options, &jobs, reporter.progress)?;
+    let count = jobs.len();
+    let mut built: Vec<BuiltRole> = Vec::new();
+    for (index, job) in jobs.into_iter().enumerate() {
+        let role = job.context.plan.profile.clone();
+        if count > 1 {
+            reporter.progress.note(&format!("role {role}, {} of {count}", index + 1));
+        }
+        let result = build_role(options, job, &firstboot, &secrets, reporter);
+        if result.is_err() {
+            reporter.progress.finish();
+            for BuiltRole { role, directory, .. } in &built {
+                let place = directory.display();
+                reporter.progress.note(&format!("the role {role} is complete, in {place}"));
+            }
+        }
+        built.push(result?);
+    }
+    Ok(built)
+}
+
+/// Builds the images of every role and node asked for.
 ///
 /// # Errors
-/// See [`crate::base::error::Error`]; nothing is left in the output directory then.
-pub fn build(options: &BuildOptions, progress: &mut Progress) -> Result<()> {
+/// See [`crate::base::error::Error`]; nothing of the role that failed and of those after it is left
+/// in the output directory then.
+pub fn build(options: &BuildOptions, progress: &mut Progress) -> Result<Vec<BuiltRole>> {
     let started = SystemTime::now();
     let cache = CacheDirectory::new(&options.select.cache);
     let mut log = Log::create(&cache)?;
@@ -65,12 +142,13 @@ pub fn build(options: &BuildOptions, progress: &mut Progress) -> Result<()> {
     for left in cache.remove_dead() {
         progress.note(&format!("removed {}, which a killed build left", left.display()));
     }
-    let result = build_images(options, &mut Reporter { progress: &mut *progress, log: &mut log });
+    let result = build_roles(options, &mut Reporter { progress: &mut *progress, log: &mut log });
     progress.finish();
     match result {
-        Ok(()) => {
+        Ok(built) => {
             trim(options, started, progress);
-            log.remove()
+            log.remove()?;
+            Ok(built)
         }
         Err(mut error) => {
             if let Some(path) = log.keep() {
@@ -114,12 +192,21 @@ fn trim(options: &BuildOptions, started: SystemTime, progress: &Progress) {
 /// The secrets of the lab's nodes; created now, if this is the lab's first build.
 fn secrets(
     options: &BuildOptions,
-    context: &BuildContext,
+    jobs: &[PlannedRole],
     progress: &Progress,
 ) -> Result<BTreeMap<String, NodeSecrets>> {
+    let Some(PlannedRole { context, .. }) = jobs.first() else { return Ok(BTreeMap::new()) };
     let lab = &context.spec.lab;
     let store = Store::open(&options.state, lab)?;
-    let (secrets, made) = store.of_nodes(&context.spec.all_nodes)?;
+    let no_key = |job: &PlannedRole| ssh_keys::of_root(&job.context.spec).is_empty();
+    let operator = jobs.iter().any(no_key);
+    let (secrets, made) = store.of_nodes(&context.spec.all_nodes, operator)?;
+    if operator {
+        progress.note(
+            "no ssh key of yours was found: an operator key is in the images, and `imgbuild ssh` \
+             logs in with it",
+        );
+    }
     if made {
         let directory = Store::directory(&options.state, lab);
         progress

@@ -7,7 +7,7 @@ use crate::image::listing::{self, Change, Listing};
 use crate::image::output;
 use crate::image::{Image, ImageContent, signature_text};
 use crate::layout::{DiskLabel, Layout};
-use crate::provenance::manifest::{Manifest, Region};
+use crate::provenance::manifest::{Manifest, Output, Region};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -35,6 +35,22 @@ pub struct VerifyReport {
     pub differences: Vec<Difference>,
     /// What of the image could not be compared, and why.
     pub unread: Vec<String>,
+}
+
+impl VerifyReport {
+    /// Of an image that nothing is known of yet.
+    fn new(image: &Path, manifest: &Path, node: &str) -> Self {
+        Self {
+            schema: SCHEMA,
+            image: image.to_owned(),
+            manifest: manifest.to_owned(),
+            node: node.to_owned(),
+            equal: false,
+            untouched: false,
+            differences: Vec::new(),
+            unread: Vec::new(),
+        }
+    }
 }
 
 /// One thing that differs.
@@ -76,6 +92,42 @@ impl std::fmt::Display for Difference {
     }
 }
 
+/// Compares every file of the build whose manifest is at `place`: images that can be read as disks
+/// as [`verify`] does, others by their digests.
+///
+/// # Errors
+/// An input error when the manifest or an image cannot be read.
+pub fn verify_build(place: &Path, progress: &mut Progress) -> Result<Vec<VerifyReport>> {
+    let manifest = Manifest::read(place)?;
+    let mut reports = Vec::new();
+    for file in &manifest.files {
+        let path = place.with_file_name(&file.file);
+        let is_disk = [".raw", ".qcow2"].iter().any(|end| file.file.ends_with(end));
+        // What nodes share is read with their images.
+        if is_disk && !file.node.is_empty() && path.exists() {
+            reports.push(verify(&path, Some(place), progress)?);
+            continue;
+        }
+        let differences = match path.exists() {
+            true => changed_file(&path, file, progress)?.into_iter().collect(),
+            false => vec![Difference {
+                kind: "image",
+                place: file.file.clone(),
+                change: "removed",
+                what: Vec::new(),
+            }],
+        };
+        reports.push(VerifyReport {
+            equal: differences.is_empty(),
+            untouched: differences.is_empty(),
+            differences,
+            ..VerifyReport::new(&path, place, &file.node)
+        });
+    }
+    progress.finish();
+    Ok(reports)
+}
+
 /// Compares the image at `path` with `manifest`, or with the `manifest.json` next to it.
 ///
 /// # Errors
@@ -89,16 +141,7 @@ pub fn verify(
     let manifest = Manifest::read(&place)?;
     let node = manifest.node_of(path)?;
     let image = Image::open(path)?;
-    let mut report = VerifyReport {
-        schema: SCHEMA,
-        image: path.to_owned(),
-        manifest: place.clone(),
-        node: node.name.clone(),
-        equal: false,
-        untouched: false,
-        differences: Vec::new(),
-        unread: Vec::new(),
-    };
+    let mut report = VerifyReport::new(path, &place, &node.name);
     let stored = stored(&image, &manifest, progress)?;
     if let Some(stored) = &stored
         && stored.is_empty()
@@ -146,24 +189,35 @@ fn stored(
             None => return Ok(None),
         }
     }
-    progress.stage("checksum of the image", Unit::Bytes);
     let mut differences = Vec::new();
     for (path, output) in outputs {
-        let mut done = 0;
-        let found = output::sha256(path, &mut |read| {
-            done += read;
-            progress.at(done, output.size, &output.file);
-        })?;
-        if found != output.sha256 {
-            let what = format!(
-                "SHA-256 is {found}, the manifest says {}; no partition, boot loader or file differs, \
-                 so unused space does, or the way the image is stored",
-                output.sha256
+        differences.extend(changed_file(path, output, progress)?.map(|mut difference| {
+            difference.what.push(
+                "no partition, boot loader or file differs, so unused space does, or the way the \
+                 image is stored"
+                    .to_owned(),
             );
-            differences.push(Difference::changed("image", output.file.clone(), what));
-        }
+            difference
+        }));
     }
     Ok(Some(differences))
+}
+
+/// A file against the digest that its build has of it.
+fn changed_file(
+    path: &Path,
+    output: &Output,
+    progress: &mut Progress,
+) -> Result<Option<Difference>> {
+    progress.stage("checksum of the image", Unit::Bytes);
+    let mut done = 0;
+    let found = output::sha256(path, &mut |read| {
+        done += read;
+        progress.at(done, output.size, &output.file);
+    })?;
+    let what = format!("SHA-256 is {found}, the manifest says {}", output.sha256);
+    let same = found == output.sha256;
+    Ok((!same).then(|| Difference::changed("image", output.file.clone(), what)))
 }
 
 /// Partition table and identifiers.

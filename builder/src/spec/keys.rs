@@ -19,11 +19,15 @@ pub fn read_keys(
 ) -> Vec<String> {
     let mut keys: Vec<String> = Vec::new();
     for pattern in patterns {
-        if pattern.value.starts_with("~/") && request.home.is_none() {
+        let in_home = pattern.value.starts_with("~/");
+        if in_home && request.home.is_none() {
             diagnostics.push(pattern.warning("no keys: the home directory is unknown"));
             continue;
         }
-        let files = find_files(&lab.resolve(&pattern.value, request.home));
+        let homes = if in_home { vec![request.home, request.sudo_home] } else { vec![None] };
+        let homes = homes.into_iter().filter(|home| home.is_some() == in_home);
+        let files: Vec<PathBuf> =
+            homes.flat_map(|home| find_files(&lab.resolve(&pattern.value, home))).collect();
         if files.is_empty() {
             diagnostics.push(pattern.warning(format!("no file matches `{}`", pattern.value)));
         }

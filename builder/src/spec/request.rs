@@ -24,4 +24,6 @@ pub struct Request<'a> {
     pub directory: &'a Path,
     /// The user's home, for `~`.
     pub home: Option<&'a Path>,
+    /// Under sudo, the home of the user who called it: their ssh keys are the user's too.
+    pub sudo_home: Option<&'a Path>,
 }

@@ -44,6 +44,12 @@ pub struct RoleFile {
     pub formats: Vec<ImageFormat>,
 }
 
+/// Whether a file is meant as a role's: it has that key, or is not TOML, which is then reported.
+pub fn is_role(file: &InputFile) -> bool {
+    let (document, errors) = toml::de::DeTable::parse_recoverable(&file.text);
+    !errors.is_empty() || document.get_ref().contains_key("role")
+}
+
 /// Reads the role file.
 pub fn read_role(file: &InputFile) -> (RoleFile, Diagnostics) {
     let reader = SpecReader::new(&file.name, &file.text);

@@ -40,6 +40,7 @@ pub fn load_kickstart(
         strict_lab: false,
         directory,
         home: None,
+        sudo_home: None,
     };
     let file = files::read_path(path, &request)?;
     let (network, node) = sample_lab();

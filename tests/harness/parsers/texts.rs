@@ -22,6 +22,7 @@ fn load(profile: &str, lab: Option<&Path>) -> bool {
         strict_lab: false,
         directory: Path::new("/"),
         home: None,
+        sudo_home: None,
     };
     spec::load(&request).is_ok()
 }

@@ -2,10 +2,12 @@
 //! doubles, and after every kind of fault. No guest is started.
 
 mod faults;
+mod getting_in;
 mod kickstart_image;
 mod kvm;
 mod openstack_apis;
 mod outputs;
+mod roles;
 mod rootless;
 mod sandbox;
 mod secrets;

@@ -64,6 +64,40 @@ fn every_format_holds_the_same_disk() {
     ] {
         assert!(listed.contains(&name), "{name}: {listed:?}");
     }
+    check_nothing_is_lost(&lab);
+}
+
+/// No other build makes the images in a directory useless, whatever the user asks for.
+fn check_nothing_is_lost(lab: &Lab) {
+    let state = || {
+        let files = fs::read_dir(lab.output()).expect("output").flatten();
+        let of = |file: fs::DirEntry| {
+            let meta = file.metadata().expect("file");
+            (file.file_name(), meta.len(), meta.modified().expect("time"))
+        };
+        let mut files: Vec<_> = files.map(of).collect();
+        files.sort();
+        files
+    };
+    let before = state();
+    let output = text(&lab.output());
+    for (role, more, words) in [
+        (
+            "controller",
+            &[][..],
+            [&*format!("{output} holds the build of the role compute"), "/controller"],
+        ),
+        ("compute", &["--node", "nova01"], ["images of nova02, which this build", "/nova01"]),
+    ] {
+        for force in [&[][..], &["--force"]] {
+            let build = product::run(&lab.arguments(role, &["practice"], &[more, force].concat()));
+            let stderr = String::from_utf8_lossy(&build.stderr);
+            assert_eq!(build.status.code(), Some(2), "{stderr}");
+            let hint = format!("--output {output}{}", words[1]);
+            assert!(stderr.contains(words[0]) && stderr.contains(&hint), "{stderr}");
+            assert_eq!(state(), before);
+        }
+    }
 }
 
 fn check_archive(archive: &Path, node: &str) {

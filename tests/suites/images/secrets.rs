@@ -345,7 +345,7 @@ fn secrets_stay_at_a_rebuild_and_change_on_request() {
 
     let old_ca = place.lab.directory().join("old-ca.crt");
     fs::copy(old.path("ca.crt"), &old_ca).expect("copy");
-    place.ok(&["secrets", "rotate"]);
+    place.ok(&["secrets", "rotate", "--all"]);
     let new = Secrets::of(&place.state());
     for (name, address) in NODES {
         let certificate = new.path(&format!("tls-{name}@{address}.crt"));

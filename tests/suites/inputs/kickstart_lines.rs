@@ -37,6 +37,7 @@ fn spec(lab: &Lab, line: &str) -> Spec {
         strict_lab: false,
         directory: lab.directory(),
         home: Some(lab.directory()),
+        sudo_home: None,
     };
     let spec = load(&request).unwrap_or_else(|e| panic!("{line}: {e}"));
     fs::write(&path, old).expect("write");

@@ -19,6 +19,7 @@ pub fn request<'a>(profile: &'a str, directory: &'a Path) -> Request<'a> {
         strict_lab: false,
         directory,
         home: Some(directory),
+        sudo_home: None,
     }
 }
 

@@ -5,10 +5,12 @@
 mod boot_password;
 mod el7_guest;
 mod journal;
+mod layout_guests;
 mod layouts;
 mod libvirt;
 mod main_job;
 mod power;
 mod power_cuts;
+mod real_kickstarts;
 mod repositories;
 mod vms;

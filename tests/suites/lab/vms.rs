@@ -10,6 +10,8 @@ use lab_tests::secrets::{Onlooker, Secrets};
 use lab_tests::{oracle, product};
 use serde_json::Value;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -123,7 +125,8 @@ fn the_reference_lab_comes_up_sees_itself_and_goes_down() {
     secrets.assert_unseen("command lines of `up`", &onlooker.seen());
     assert_eq!(links(), before, "the host's own interfaces");
     check_status(&machines, &up);
-    check_nodes(&machines, &lab);
+    check_nodes(&machines);
+    check_ways_in(&machines, &lab);
     check_packages(&machines);
     machines.check_peers(&[]);
     assert_eq!((machines.packstack(), machines.packstack_runs()), ("changed".to_owned(), 1));
@@ -135,7 +138,10 @@ fn the_reference_lab_comes_up_sees_itself_and_goes_down() {
 
     check_down(&machines, &lab);
     assert_eq!(links(), before);
+    machines.ok(&["destroy", "nova09"]);
     machines.ok(&["destroy"]);
+    machines.ok(&["destroy"]);
+    machines.ok(&["down"]);
     // Images hold the lab's secrets and can be brought up again.
     let left = fs::read_dir(machines.state().join("openstack-lab")).expect("state").flatten();
     let left: Vec<_> = left.map(|e| e.file_name()).collect();
@@ -158,7 +164,7 @@ fn check_status(machines: &Machines, up: &[&str]) {
 }
 
 /// The nodes reach each other and can be reached, and have what their role needs.
-fn check_nodes(machines: &Machines, lab: &Lab) {
+fn check_nodes(machines: &Machines) {
     for node in NODES {
         let others = NODES.iter().filter(|n| **n != node);
         for other in others {
@@ -171,10 +177,7 @@ fn check_nodes(machines: &Machines, lab: &Lab) {
             .expect("firstboot's JSON");
         assert_eq!(report["state"], "ready", "{report:#}");
     }
-    assert_eq!(
-        machines.run(&["ssh", "-i", &text(&lab.key()), "nova01", "exit 7"]).status.code(),
-        Some(7)
-    );
+    assert_eq!(machines.run(&["ssh", "nova01", "--", "exit 7"]).status.code(), Some(7));
     for node in ["nova01", "nova02"] {
         assert_eq!(machines.ssh(node, "hostname").trim(), node);
         assert_eq!(machines.ssh(node, "systemctl is-enabled libvirtd").trim(), "enabled");
@@ -183,6 +186,55 @@ fn check_nodes(machines: &Machines, lab: &Lab) {
         check_records(&ssh, node, "compute");
         check_services(&ssh, &["chronyd", "sshd", "ovs-vswitchd", "libvirtd"]);
     }
+}
+
+/// Horizon's login page at a port of this machine.
+fn login_page(port: &str) -> String {
+    let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).expect("the forward");
+    let request = "GET /dashboard/auth/login/ HTTP/1.0\r\nHost: localhost\r\n\r\n";
+    stream.write_all(request.as_bytes()).expect("request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answer");
+    answer
+}
+
+/// Files go there and back, options reach ssh, and ports of nodes this machine: Horizon's, whose
+/// double answers on the controller.
+fn check_ways_in(machines: &Machines, lab: &Lab) {
+    let [there, back] = ["there", "back"].map(|name| lab.directory().join(name));
+    fs::write(&there, "a file\n").expect("file");
+    machines.ok(&["scp", "-q", &text(&there), "nova01:/root/copy"]);
+    machines.ok(&["scp", "--", "-q", "-p", "nova01:/root/copy", &text(&back)]);
+    assert_eq!(fs::read_to_string(back).expect("copy"), "a file\n");
+    let verbose = machines.run(&["ssh", "nova01", "--", "-v", "-o", "LogLevel=VERBOSE", "true"]);
+    assert!(String::from_utf8_lossy(&verbose.stderr).contains("Authenticated"), "{verbose:?}");
+
+    for (arguments, words) in [
+        (
+            &["forward", "openstack:80", "--listen", "127.0.0.1:0"][..],
+            "leads to openstack (192.168.1.10)",
+        ),
+        (&["open"], "imgbuild secrets show keystone-admin-password"),
+    ] {
+        let mut forward = machines.start(arguments);
+        let text = forward.read_until("Ctrl-C ends it");
+        assert!(text.contains(words), "{text}");
+        let address = text.split("127.0.0.1:").nth(1).expect("an address");
+        let port: String = address.chars().take_while(char::is_ascii_digit).collect();
+        let pages = std::thread::scope(|scope| {
+            [(); 3]
+                .map(|()| scope.spawn(|| login_page(&port)))
+                .map(|page| page.join().expect("page"))
+        });
+        assert!(pages.iter().all(|page| page.contains("csrfmiddlewaretoken")), "{pages:?}");
+        assert_eq!(forward.interrupt(), Some(130));
+    }
+    let refused = machines.run(&["forward", "nova09:80"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    let shown = machines.ok(&["secrets", "show", "keystone-admin-password", "--yes"]);
+    let secrets = Secrets::of(&machines.state());
+    let kept = fs::read_to_string(secrets.path("keystone-admin-password")).expect("password");
+    assert_eq!(shown, kept);
 }
 
 /// The practice medium's repositories answer every node, and yum installs from them.
@@ -232,7 +284,10 @@ fn what_cannot_be_brought_up_is_reported() {
     };
     let output = text(&lab.output());
     expect(&["up", "--output", &output], 2, "no images in");
-    expect(&["down"], 2, "no lab exists");
+    expect(&["down"], 0, "no lab exists: nothing to shut down");
+    expect(&["destroy"], 0, "no lab exists: nothing to remove");
+    expect(&["scp", "nova01:/etc/hosts", "."], 2, "no lab exists");
+    expect(&["forward", "80"], 2, "no lab exists");
     expect(&["ssh", "nova01"], 2, "no lab exists");
     expect(&["up", "--memory", "5"], 2, "`5` is not a size");
     fs::create_dir_all(lab.output()).expect("directory");

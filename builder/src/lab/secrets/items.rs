@@ -1,6 +1,6 @@
 //! Secrets as they may be listed: never their values.
 
-use super::names::PASSWORD;
+use super::names::ADMIN_PASSWORD;
 use std::time::SystemTime;
 
 /// What kind of secret one is.
@@ -12,6 +12,8 @@ pub enum SecretKind {
     Identity(String),
     /// Root's ssh key.
     Ssh,
+    /// The ssh key that the user's machine logs in with, where the user had none.
+    OperatorSsh,
     /// Keystone's administrator password.
     AdminPassword,
 }
@@ -23,7 +25,8 @@ impl SecretKind {
             SecretKind::Authority => "ca",
             SecretKind::Identity(name) => name,
             SecretKind::Ssh => "ssh",
-            SecretKind::AdminPassword => PASSWORD,
+            SecretKind::OperatorSsh => "operator-ssh",
+            SecretKind::AdminPassword => ADMIN_PASSWORD,
         }
     }
 }

@@ -20,8 +20,12 @@ pub const TLS: &str = "tls-";
 pub const SSH_PRIVATE: &str = "id_rsa";
 /// Its public part.
 pub const SSH_PUBLIC: &str = "id_rsa.pub";
+/// The key that the user's machine logs in with where the user has none.
+pub const OPERATOR_PRIVATE: &str = "operator_ed25519";
+/// Its public part.
+pub const OPERATOR_PUBLIC: &str = "operator_ed25519.pub";
 /// Keystone's administrator password.
-pub const PASSWORD: &str = "keystone-admin-password";
+pub const ADMIN_PASSWORD: &str = "keystone-admin-password";
 
 /// Whose identity a node's is.
 pub fn subject(node: &LabNode) -> Subject {

@@ -13,6 +13,9 @@ pub fn files(secrets: &NodeSecrets, authorized: &str) -> Vec<NodeFile> {
     if !keys.is_empty() && !keys.ends_with('\n') {
         keys.push('\n');
     }
+    if keys.lines().all(|line| line.trim().is_empty() || line.starts_with('#')) {
+        keys.push_str(secrets.operator_public.as_deref().unwrap_or_default());
+    }
     keys.push_str(&secrets.ssh_authorized);
     let mut files = vec![
         NodeFile::directory(places::PKI, 0o700),

@@ -5,11 +5,12 @@ use super::exchange::{exchange, restore_interrupted};
 use super::files::Files;
 use super::items::{SecretItem, SecretKind};
 use super::names::{
-    CA_CERTIFICATE, CA_KEY, COPY, DIRECTORY, LOCK, PASSWORD, SSH_PRIVATE, SSH_PUBLIC, TLS,
-    certificate_file, certificate_of, key_file, operator, subject, subject_of,
+    self, ADMIN_PASSWORD, CA_CERTIFICATE, CA_KEY, COPY, DIRECTORY, LOCK, OPERATOR_PRIVATE,
+    OPERATOR_PUBLIC, SSH_PRIVATE, SSH_PUBLIC, TLS, certificate_file, certificate_of, key_file,
+    subject, subject_of,
 };
 use super::pki;
-use super::values::{Identity, NodeSecrets, Secret, Subject, password, ssh_pair};
+use super::values::{Identity, NodeSecrets, Secret, Subject, operator_pair, password, ssh_pair};
 use crate::base::durable;
 use crate::base::error::{Context, Error, Result};
 use crate::base::lab::LabNode;
@@ -72,17 +73,26 @@ impl Store {
         Ok(Self { files: Files(directory), lab: lab.to_owned(), _lock: Some(lock) })
     }
 
+    /// The key that `ssh` logs in with where the user had none; it may not exist.
+    pub fn operator_key(state: &Path, lab: &str) -> PathBuf {
+        Self::directory(state, lab).join(OPERATOR_PRIVATE)
+    }
+
     /// What the images of these nodes get, by node; what does not exist yet is created. Tells
-    /// whether anything was.
+    /// whether anything was. With `operator`, a key for logins from the user's machine is in it.
     ///
     /// # Errors
     /// An environment error when a file cannot be read or written; an input error when one is
     /// damaged.
-    pub fn of_nodes(&self, all: &[LabNode]) -> Result<(BTreeMap<String, NodeSecrets>, bool)> {
+    pub fn of_nodes(
+        &self,
+        all: &[LabNode],
+        operator: bool,
+    ) -> Result<(BTreeMap<String, NodeSecrets>, bool)> {
         let before = self.items()?.len();
         let ca = self.authority()?;
         let mut identities = BTreeMap::new();
-        for subject in all.iter().map(subject).chain([operator()]) {
+        for subject in all.iter().map(subject).chain([names::operator()]) {
             let identity = self.identity(&ca, &subject)?;
             identities.insert(subject.name, identity);
         }
@@ -90,6 +100,7 @@ impl Store {
         let fingerprints = pki::fingerprints(certificates)?;
         let (ssh_private, ssh_public) = self.ssh()?;
         let admin_password = self.admin_password()?;
+        let operator_public = if operator { Some(self.operator_ssh()?.1) } else { None };
         let controllers = all.iter().filter(|node| node.role == Role::Controller);
         let controllers: Vec<Ipv4Addr> = controllers.map(|node| node.address).collect();
         let ssh_authorized = lab_key_line(&controllers, &ssh_public);
@@ -102,6 +113,7 @@ impl Store {
                 identity,
                 fingerprints: fingerprints.clone(),
                 ssh_authorized: ssh_authorized.clone(),
+                operator_public: operator_public.clone(),
                 ssh_public: ssh_public.clone(),
                 ssh_private: controls.then(|| ssh_private.clone()),
                 admin_password: controls.then(|| admin_password.clone()),
@@ -122,7 +134,7 @@ impl Store {
                 .hint("a build creates them and puts them into the images"));
         }
         let ca = self.authority()?;
-        let own = self.identity(&ca, &operator())?;
+        let own = self.identity(&ca, &names::operator())?;
         let mut certificates = Vec::new();
         for file in self.files.names()? {
             if let Some(subject) = subject_of(&file) {
@@ -153,7 +165,8 @@ impl Store {
         for name in &names {
             let (kind, public) = match name.as_str() {
                 SSH_PRIVATE => (SecretKind::Ssh, Some(SSH_PUBLIC.to_owned())),
-                PASSWORD => (SecretKind::AdminPassword, None),
+                OPERATOR_PRIVATE => (SecretKind::OperatorSsh, Some(OPERATOR_PUBLIC.to_owned())),
+                ADMIN_PASSWORD => (SecretKind::AdminPassword, None),
                 CA_KEY => (SecretKind::Authority, Some(CA_CERTIFICATE.to_owned())),
                 name => match name.strip_prefix(TLS).and_then(|n| n.strip_suffix(".key")) {
                     Some(who) => {
@@ -171,6 +184,31 @@ impl Store {
         Ok(items)
     }
 
+    fn find<'a>(&self, items: &'a [SecretItem], name: &str) -> Result<&'a SecretKind> {
+        let found = items.iter().map(|item| &item.kind).find(|kind| kind.name() == name);
+        found.ok_or_else(|| {
+            let known: Vec<&str> = items.iter().map(|item| item.kind.name()).collect();
+            Error::input(format!("the lab {} has no secret `{name}`", self.lab))
+                .hint(format!("its secrets: {}", known.join(", ")))
+        })
+    }
+
+    /// The value of one: a password, or a private key in PEM.
+    ///
+    /// # Errors
+    /// An input error for a name that does not exist; an environment error when it cannot be read.
+    pub fn value(&self, name: &str) -> Result<Secret> {
+        let items = self.items()?;
+        let file = match self.find(&items, name)? {
+            SecretKind::Authority => CA_KEY.to_owned(),
+            SecretKind::Identity(who) => key_file(who),
+            SecretKind::Ssh => SSH_PRIVATE.to_owned(),
+            SecretKind::OperatorSsh => OPERATOR_PRIVATE.to_owned(),
+            SecretKind::AdminPassword => ADMIN_PASSWORD.to_owned(),
+        };
+        Ok(Secret(self.files.read(&file)?.unwrap_or_default()))
+    }
+
     /// Rotates secrets: all of them, or those of these names. A new CA means new
     /// certificates for all. The old ones stay until the new ones are whole.
     ///
@@ -179,11 +217,7 @@ impl Store {
     pub fn rotate(&self, names: &[String]) -> Result<Vec<SecretKind>> {
         let items = self.items()?;
         for name in names {
-            if !items.iter().any(|item| item.kind.name() == name) {
-                let known: Vec<&str> = items.iter().map(|item| item.kind.name()).collect();
-                return Err(Error::input(format!("the lab {} has no secret `{name}`", self.lab))
-                    .hint(format!("its secrets: {}", known.join(", "))));
-            }
+            self.find(&items, name)?;
         }
         let named = |kind: &SecretKind| names.is_empty() || names.iter().any(|n| n == kind.name());
         let all = named(&SecretKind::Authority);
@@ -199,6 +233,7 @@ impl Store {
                 match kind {
                     SecretKind::Authority => {}
                     SecretKind::Ssh => drop(new.put_ssh()?),
+                    SecretKind::OperatorSsh => drop(new.put_operator_ssh()?),
                     SecretKind::AdminPassword => drop(new.put_admin_password()?),
                     SecretKind::Identity(who) => {
                         new.files.remove(&key_file(who))?;
@@ -287,8 +322,22 @@ impl Store {
         Ok((private, public))
     }
 
+    fn operator_ssh(&self) -> Result<(Secret, String)> {
+        match self.files.pair(OPERATOR_PRIVATE, OPERATOR_PUBLIC)? {
+            Some(pair) => Ok(pair),
+            None => self.put_operator_ssh(),
+        }
+    }
+
+    fn put_operator_ssh(&self) -> Result<(Secret, String)> {
+        let (private, public) = operator_pair(&format!("operator of {}", self.lab))?;
+        self.files.write(OPERATOR_PUBLIC, &public)?;
+        self.files.write(OPERATOR_PRIVATE, private.expose())?;
+        Ok((private, public))
+    }
+
     fn admin_password(&self) -> Result<Secret> {
-        match self.files.read(PASSWORD)? {
+        match self.files.read(ADMIN_PASSWORD)? {
             Some(text) => Ok(Secret(text.trim_end().to_owned())),
             None => self.put_admin_password(),
         }
@@ -296,7 +345,7 @@ impl Store {
 
     fn put_admin_password(&self) -> Result<Secret> {
         let new = password();
-        self.files.write(PASSWORD, &format!("{}\n", new.expose()))?;
+        self.files.write(ADMIN_PASSWORD, &format!("{}\n", new.expose()))?;
         Ok(new)
     }
 }

@@ -4,7 +4,7 @@ use crate::base::error::{Context, Result};
 use contract::peers::fingerprints::Fingerprints;
 use rand::RngCore;
 use rand::rngs::OsRng;
-use ssh_key::private::{KeypairData, RsaKeypair};
+use ssh_key::private::{Ed25519Keypair, KeypairData, RsaKeypair};
 use ssh_key::{LineEnding, PrivateKey};
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -62,6 +62,8 @@ pub struct NodeSecrets {
     pub fingerprints: Fingerprints,
     /// The line of `authorized_keys` that lets root's ssh key in.
     pub ssh_authorized: String,
+    /// The line of `authorized_keys` for where no other key is in there.
+    pub operator_public: Option<String>,
     /// The public part of root's ssh key, a line too.
     pub ssh_public: String,
     /// The private part (OpenSSH's form) on the node that logs in to the others.
@@ -70,14 +72,23 @@ pub struct NodeSecrets {
     pub admin_password: Option<Secret>,
 }
 
-/// An ssh key pair: private and public part in OpenSSH's forms. RSA, as packstack's `id_rsa`
+/// Root's ssh key pair: private and public part in OpenSSH's forms. RSA, as packstack's `id_rsa`
 /// says.
 pub(super) fn ssh_pair(comment: &str) -> Result<(Secret, String)> {
-    let what = || "cannot create root's ssh key".to_owned();
+    let pair = RsaKeypair::random(&mut OsRng, RSA_BITS).map_err(|e| e.to_string());
+    openssh(KeypairData::Rsa(pair.or_build(|| "cannot create root's ssh key".to_owned())?), comment)
+}
+
+/// The key pair of the user's machine, in the same forms.
+pub(super) fn operator_pair(comment: &str) -> Result<(Secret, String)> {
+    openssh(KeypairData::Ed25519(Ed25519Keypair::random(&mut OsRng)), comment)
+}
+
+fn openssh(pair: KeypairData, comment: &str) -> Result<(Secret, String)> {
+    let what = || "cannot create an ssh key".to_owned();
     // Without `std` in its features they are not errors of the standard library.
     let text = |e: ssh_key::Error| e.to_string();
-    let pair = RsaKeypair::random(&mut OsRng, RSA_BITS).map_err(text).or_build(what)?;
-    let key = PrivateKey::new(KeypairData::Rsa(pair), comment).map_err(text).or_build(what)?;
+    let key = PrivateKey::new(pair, comment).map_err(text).or_build(what)?;
     let public = key.public_key().to_openssh().map_err(text).or_build(what)?;
     let private = key.to_openssh(LineEnding::LF).map_err(text).or_build(what)?;
     Ok((Secret(private.to_string()), public + "\n"))

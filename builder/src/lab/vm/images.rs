@@ -4,10 +4,10 @@ use super::options::Firmware;
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::read_regular;
 use crate::base::lab::ImageFormat;
+use crate::image::output::{manifests, no_build};
 use crate::layout::Layout;
 use crate::plan;
 use serde::Deserialize;
-use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
@@ -132,32 +132,8 @@ pub fn read(directories: &[PathBuf]) -> Result<Images> {
     }
     match found {
         Some((lab, _)) => Ok(Images { lab, machines, repositories }),
-        None => {
-            let list: Vec<String> = directories.iter().map(|f| f.display().to_string()).collect();
-            Err(Error::input(format!("no images in {}: no manifest.json there", list.join(", ")))
-                .hint(
-                    "build them first (imgbuild --profile …), or give their directory as --output",
-                ))
-        }
+        None => Err(no_build(directories)),
     }
-}
-
-fn manifests(directories: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for directory in directories {
-        let directory =
-            std::path::absolute(directory).or_input(|| directory.display().to_string())?;
-        let own = directory.join("manifest.json");
-        if own.exists() {
-            found.push(own);
-            continue;
-        }
-        let below = fs::read_dir(&directory).into_iter().flatten().flatten();
-        found.extend(below.map(|e| e.path().join("manifest.json")).filter(|m| m.exists()));
-    }
-    found.sort();
-    found.dedup();
-    Ok(found)
 }
 
 fn parse(path: &Path) -> Result<Manifest> {

@@ -2,6 +2,7 @@
 //! the consoles' logs and `lab.json`.
 
 use super::handle::{Machine, Network};
+use super::process::Process;
 use super::repository_server::RepositoryServer;
 use crate::base::durable;
 use crate::base::error::{Context, Error, Result};
@@ -47,6 +48,22 @@ impl State {
             Some(network) if network.alive()? => Ok(Some(network)),
             _ => Ok(None),
         }
+    }
+
+    /// The address of a node that is up, and the keeper of the network that leads to it, where
+    /// that is a namespace of its own.
+    ///
+    /// # Errors
+    /// An input error when there is no such node or it is not up.
+    pub fn way_to(&self, name: &str) -> Result<(Ipv4Addr, Option<&Process>)> {
+        choose(self, &[name.to_owned()])?;
+        let node = &self.nodes[name];
+        let up = if node.alive()? { self.network_up()? } else { None };
+        let network = up.ok_or_else(|| {
+            Error::input(format!("{name} is not up"))
+                .hint(format!("`imgbuild up {name}` brings it up; `imgbuild status` shows the lab"))
+        })?;
+        Ok((node.address, network.keeper()))
     }
 
     /// Those of the nodes called `names` whose machines run.
@@ -248,6 +265,14 @@ pub fn labs(base: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// The lab that is meant, as [`find`] has it; `None` where there is no lab at all.
+///
+/// # Errors
+/// An input error that lists what exists.
+pub fn find_any(base: &Path, name: Option<&str>) -> Result<Option<LabDirectory>> {
+    if labs(base).is_empty() { Ok(None) } else { find(base, name).map(Some) }
 }
 
 /// The lab that is meant: the one named, or the only one.

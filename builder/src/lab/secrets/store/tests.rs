@@ -20,15 +20,15 @@ fn nodes(address: [u8; 4]) -> Vec<LabNode> {
 fn what_is_there_is_used_again() {
     let state = tempfile::tempdir().unwrap();
     let store = Store::open(state.path(), "lab").unwrap();
-    let (first, made) = store.of_nodes(&nodes([192, 168, 1, 11])).unwrap();
+    let (first, made) = store.of_nodes(&nodes([192, 168, 1, 11]), false).unwrap();
     assert!(made);
-    let (second, made) = store.of_nodes(&nodes([192, 168, 1, 11])).unwrap();
+    let (second, made) = store.of_nodes(&nodes([192, 168, 1, 11]), false).unwrap();
     assert!(!made && first == second);
     assert!(first["openstack"].ssh_private.is_some());
     assert!(first["nova01"].ssh_private.is_none() && first["nova01"].admin_password.is_none());
 
     // Another address: another certificate for the same key, and nobody else is touched.
-    let (moved, _) = store.of_nodes(&nodes([192, 168, 1, 12])).unwrap();
+    let (moved, _) = store.of_nodes(&nodes([192, 168, 1, 12]), false).unwrap();
     let (old, new) = (&first["nova01"].identity, &moved["nova01"].identity);
     assert!(old.key == new.key && old.certificate != new.certificate);
     assert_eq!(first["openstack"], moved["openstack"]);
@@ -40,12 +40,12 @@ fn a_key_whose_public_part_is_gone_is_kept() {
     let state = tempfile::tempdir().unwrap();
     let store = Store::open(state.path(), "lab").unwrap();
     let nodes = nodes([192, 168, 1, 11]);
-    store.of_nodes(&nodes).unwrap();
+    store.of_nodes(&nodes, false).unwrap();
     for (public, private) in [(CA_CERTIFICATE, CA_KEY), (SSH_PUBLIC, SSH_PRIVATE)] {
         let (kept, key) =
             (store.files.read(public).unwrap().unwrap(), store.files.read(private).unwrap());
         store.files.remove(public).unwrap();
-        let error = store.of_nodes(&nodes).unwrap_err().to_string();
+        let error = store.of_nodes(&nodes, false).unwrap_err().to_string();
         assert!(error.contains(private) && error.contains(public), "{error}");
         assert_eq!(store.files.read(private).unwrap(), key);
         store.files.write(public, &kept).unwrap();
@@ -54,14 +54,14 @@ fn a_key_whose_public_part_is_gone_is_kept() {
     store.rotate(&["ssh".into()]).unwrap();
     // Cut off before the private part was written: nothing is lost, both are created.
     store.files.remove(SSH_PRIVATE).unwrap();
-    store.of_nodes(&nodes).unwrap();
+    store.of_nodes(&nodes, false).unwrap();
 }
 
 #[test]
 fn nobody_else_may_read_them() {
     let state = tempfile::tempdir().unwrap();
     let store = Store::open(state.path(), "lab").unwrap();
-    store.of_nodes(&nodes([192, 168, 1, 11])).unwrap();
+    store.of_nodes(&nodes([192, 168, 1, 11]), false).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&store.files.0), 0o700);
     for name in store.files.names().unwrap() {
@@ -73,7 +73,8 @@ fn nobody_else_may_read_them() {
 fn what_a_killed_rotation_left_is_removed() {
     let state = tempfile::tempdir().unwrap();
     let lab = state.path().join("lab");
-    let first = Store::open(state.path(), "lab").unwrap().of_nodes(&nodes([10; 4])).unwrap().0;
+    let first =
+        Store::open(state.path(), "lab").unwrap().of_nodes(&nodes([10; 4]), false).unwrap().0;
     fs::create_dir(lab.join(".secrets-dead")).unwrap();
     fs::write(lab.join("secrets/.tmpdead"), "half a key").unwrap();
     fs::set_permissions(lab.join("secrets"), fs::Permissions::from_mode(0o755)).unwrap();
@@ -85,7 +86,7 @@ fn what_a_killed_rotation_left_is_removed() {
     fs::create_dir(lab.join(".secrets-new")).unwrap();
     fs::rename(lab.join("secrets"), lab.join(".secrets-old")).unwrap();
     let store = Store::open(state.path(), "lab").unwrap();
-    assert_eq!(store.of_nodes(&nodes([10; 4])).unwrap(), (first, false));
+    assert_eq!(store.of_nodes(&nodes([10; 4]), false).unwrap(), (first, false));
     assert_eq!(fs::read_dir(&lab).unwrap().count(), 2);
 }
 
@@ -94,11 +95,11 @@ fn rotation_replaces_what_is_named() {
     let state = tempfile::tempdir().unwrap();
     let store = Store::open(state.path(), "lab").unwrap();
     let nodes = nodes([192, 168, 1, 11]);
-    let (first, _) = store.of_nodes(&nodes).unwrap();
+    let (first, _) = store.of_nodes(&nodes, false).unwrap();
     let rotate = |names: &[&str]| {
         let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
         store.rotate(&names).unwrap();
-        store.of_nodes(&nodes).unwrap().0
+        store.of_nodes(&nodes, false).unwrap().0
     };
     let second = rotate(&["nova01"]);
     assert_ne!(first["nova01"].identity.key, second["nova01"].identity.key);

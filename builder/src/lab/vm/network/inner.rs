@@ -20,16 +20,18 @@ use std::process::{self, Stdio};
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
-/// What `imgbuild __lab …` does: `keep` holds a network, `serve` serves repositories, `connect PID START BOOT ADDRESS PORT`
-/// joins standard input and output with a TCP port in it.
+/// What `imgbuild __lab …` does: `keep` holds a network, `serve` serves repositories,
+/// `connect PID START BOOT ADDRESS PORT` joins standard input and output with a TCP port in it,
+/// `connect-here ADDRESS PORT` with one of this machine's own network.
 pub fn main(arguments: &[String]) -> ! {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
         ["keep"] => keep(),
         ["serve"] => serve_repositories(),
         ["connect", pid, started, boot, address, port] => {
-            connect(pid, started, boot, address, port)
+            enter(pid, started, boot).and_then(|()| connect(address, port))
         }
+        ["connect-here", address, port] => connect(address, port),
         _ => Err("this argument is for imgbuild itself".into()),
     };
     if let Err(e) = result {
@@ -125,13 +127,15 @@ fn serve_time(chronyd: &Path, setup: &Setup) -> Result<process::Child> {
     command.spawn().map_err(|e| format!("{}: {e}", chronyd.display()).into())
 }
 
-/// The way into the network for ssh's ProxyCommand.
-fn connect(pid: &str, started: &str, boot: &str, address: &str, port: &str) -> Result<()> {
+/// Moves this process into the keeper's network.
+fn enter(pid: &str, started: &str, boot: &str) -> Result<()> {
     let keeper = Process { pid: pid.parse()?, started: started.parse()?, boot: boot.to_owned() };
-    Namespace::of(Some(&keeper))
-        .map_err(|e| e.to_string())?
-        .enter()
-        .map_err(|e| format!("cannot enter the lab network: {e}"))?;
+    let namespace = Namespace::of(Some(&keeper)).map_err(|e| e.to_string())?;
+    Ok(namespace.enter().map_err(|e| format!("cannot enter the lab network: {e}"))?)
+}
+
+/// Joins standard input and output with a port, for ssh's ProxyCommand and for forwards.
+fn connect(address: &str, port: &str) -> Result<()> {
     let address: Ipv4Addr = address.parse()?;
     let stream = TcpStream::connect((address, port.parse()?))
         .map_err(|e| format!("{address} does not answer at port {port}: {e}"))?;

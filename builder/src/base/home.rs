@@ -1,0 +1,40 @@
+//! Home directories of whoever runs imgbuild.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+
+/// The user's own, by HOME.
+pub fn own() -> Option<PathBuf> {
+    env::var_os("HOME").map(PathBuf::from)
+}
+
+/// Under sudo(8), that of the user who called it, by passwd(5).
+pub fn of_sudo_user() -> Option<PathBuf> {
+    if !nix::unistd::geteuid().is_root() {
+        return None;
+    }
+    let name = env::var("SUDO_USER").ok().filter(|name| name != "root")?;
+    find(&fs::read_to_string("/etc/passwd").ok()?, &name)
+}
+
+/// The home of the account `name`.
+fn find(passwd: &str, name: &str) -> Option<PathBuf> {
+    let fields = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let mut homes = fields.filter(|f| f.first() == Some(&name)).filter_map(|f| f.get(5).copied());
+    homes.next().filter(|home| home.starts_with('/')).map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_account_of_exactly_that_name() {
+        let passwd = "root:x:0:0:root:/root:/bin/bash\nanna:x:1:1::/home/anna:/bin/sh\n\
+                      ann:x:2:2::/srv/ann:/bin/sh\nodd:x:3:3\n";
+        assert_eq!(find(passwd, "ann"), Some(PathBuf::from("/srv/ann")));
+        assert_eq!(find(passwd, "odd"), None);
+        assert_eq!(find(passwd, "bob"), None);
+    }
+}
