@@ -11,6 +11,7 @@ mod plan;
 mod practice;
 mod reach;
 mod secrets;
+mod serve;
 mod summary;
 mod validate;
 mod verify;
@@ -63,6 +64,9 @@ enum Command {
     /// Lists the secrets of a lab, shows one, or rotates them.
     #[command(after_help = EXIT_CODES)]
     Secrets(secrets::SecretsArguments),
+    /// Serves the lab's repositories to its nodes, until it is interrupted.
+    #[command(after_help = EXIT_CODES)]
+    Serve(serve::ServeArguments),
     /// Starts the lab's virtual machines from the images of builds, and waits for firstboot.
     #[command(after_help = EXIT_CODES)]
     Up(vm::Up),
@@ -137,6 +141,7 @@ fn execute(arguments: Arguments) -> Result<()> {
         (Some(Command::Up(a)), _) => vm::up(a),
         (Some(Command::Down(a)), _) => vm::down(a),
         (Some(Command::Secrets(a)), _) => secrets::run(a),
+        (Some(Command::Serve(a)), _) => serve::run(a),
         (Some(Command::Status(a)), _) => vm::status(a),
         (Some(Command::Console(a)), _) => vm::console(a),
         (Some(Command::Ssh(a)), _) => reach::ssh(a),

@@ -28,3 +28,4 @@ pub use options::{BuildOptions, Destination, POST_LIMIT, Select};
 pub use outputs::BuiltRole;
 pub use rebuild::{Rebuild, rebuild};
 pub use recipe::{build, plan};
+pub use sources::{LabPlaces, find_places};

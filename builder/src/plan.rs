@@ -1,11 +1,13 @@
 //! The plan: everything a build will do, decided before anything is done. Planning is pure: it
 //! reads no clock, and a plan holds no secret.
 
+mod assigned;
 pub mod boot_config;
 pub mod node;
 mod package;
 mod quoting;
 
+pub use assigned::{RepositoryPlace, assign, places, server_url};
 pub use package::PlanPackage;
 
 use crate::base::error::{Error, Result};
@@ -132,6 +134,9 @@ pub struct Sources {
     pub includes: Vec<(String, PathBuf)>,
     /// Media in the user's words, paths made absolute; empty for the lab file's own sources.
     pub media: Vec<String>,
+    /// Where the lab's repositories were, for the nodes that look for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repositories: Vec<RepositoryPlace>,
     /// What `$releasever` stood for in `.repo` files, where the user said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub releasever: Option<String>,

@@ -24,7 +24,7 @@ mod standalone;
 mod storage;
 mod units;
 
-pub use load::load;
+pub use load::{load, load_repositories};
 pub use model::{Input, Rendered, Spec};
 pub use request::Request;
 pub use roles::{LabRoles, find_roles};

@@ -38,7 +38,6 @@ pub fn reference_lab(apis: &Path) -> Lab {
     let profile = "profiles/controller.toml";
     lab.edit(profile, "\"openstack-packstack\"", "\"packstack-double\"");
     lab.edit(profile, "# program = ", "program = ");
-    without_repositories(&lab);
     lab.shorten_menu();
     lab.without_key();
     let doubles = text(&repository(lab.directory(), apis));
@@ -53,15 +52,6 @@ pub fn reference_lab(apis: &Path) -> Lab {
         Machines::new(&lab).ok(&arguments);
     }
     lab
-}
-
-/// Nothing serves the lab's repositories to these nodes: packstack would wait for them.
-fn without_repositories(lab: &Lab) {
-    let file = "profiles/lab.toml";
-    let text = fs::read_to_string(lab.directory().join(file)).expect(file);
-    let at = text.find("[[repository]]").expect("repositories");
-    lab.edit(file, &text[at..], "");
-    lab.edit(file, "packages = 10670", "");
 }
 
 /// Makes the repository below `directory`; the same files give the same package.

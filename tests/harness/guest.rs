@@ -2,6 +2,7 @@
 
 use crate::namespace::Namespace;
 use crate::programs;
+use crate::repository_server::RepositoryServer;
 use crate::server_double::ServerDouble;
 use serde_json::Value;
 use std::fs;
@@ -209,6 +210,17 @@ impl Guest {
         let server = ServerDouble::start(&self.namespace, directory);
         let url = server.url.replace("127.0.0.1", "192.168.1.254");
         (server, url)
+    }
+
+    /// Serves the repositories of a lab file on media, at the addresses that the guest has for them.
+    ///
+    /// # Panics
+    /// When the server does not start.
+    pub fn serve_repositories(&self, lab_file: &Path, media: &[&str]) -> RepositoryServer {
+        let lab_file = lab_file.to_string_lossy();
+        let mut arguments = vec!["--listen", "127.0.0.1:80", "--lab-file", &lab_file];
+        arguments.extend(media.iter().flat_map(|medium| ["--media", medium]));
+        RepositoryServer::start(&self.namespace, &arguments)
     }
 
     /// firstboot's journal records of this boot, see [`records`].

@@ -19,6 +19,7 @@ pub mod product;
 pub mod programs;
 pub mod pykickstart;
 pub mod rawrpm;
+pub mod repository_server;
 pub mod rpm_double;
 pub mod secrets;
 pub mod server_double;

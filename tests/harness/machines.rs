@@ -265,11 +265,18 @@ impl Drop for Machines<'_> {
 }
 
 /// Makes an output directory with an empty disk of nova01: enough for a machine to run, not for a
-/// system.
+/// system. Its nodes look for `repositories` (id, path of the medium).
 ///
 /// # Panics
 /// When it cannot be written.
-pub fn empty_image(directory: &Path) {
+pub fn empty_image(directory: &Path, repositories: &[(&str, &Path)]) {
+    let places = repositories.iter().map(|(id, medium)| {
+        serde_json::json!({
+            "id": id, "baseurl": format!("http://192.168.1.254/{id}/"),
+            "media": [medium], "directory": "",
+        })
+    });
+    let places: Vec<Value> = places.collect();
     let manifest = serde_json::json!({
         "plan": {
             "profile": "compute",
@@ -278,6 +285,7 @@ pub fn empty_image(directory: &Path) {
                 "gateway": "192.168.1.254", "ntp": ["192.168.1.254"],
             },
             "machine": { "cpus": 1, "memory": 128 << 20 },
+            "sources": { "profile": "compute", "media": [], "repositories": places },
             // For both kinds of firmware.
             "disk": {
                 "size": 1 << 20, "label": "msdos", "guid": "", "hash_seed": "", "groups": [],

@@ -51,6 +51,7 @@ pub const PARSERS: &[Parser] = &[
     parser("gpgkey", packages::gpgkey, made(packages::gpgkey_seeds)),
     parser("gpt", images::gpt, both(&["corpus/disk/images/*gpt*"], images::gpt_seeds)),
     parser("groups", packages::groups, made(packages::groups_seeds)),
+    parser("http-request", texts::http_request, made(texts::http_request_seeds)),
     parser("image", images::image, made(images::image_seeds)),
     parser("iso", images::iso, made(images::iso_seeds)),
     parser("ks", texts::ks, files(seeds::KICKSTARTS)),

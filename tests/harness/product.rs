@@ -105,6 +105,19 @@ pub fn cache_directory() -> PathBuf {
     directory
 }
 
+/// Whether the tests are those of `tests/long`.
+pub fn is_long() -> bool {
+    std::env::var_os("LONG_TESTS").is_some_and(|long| long == "1")
+}
+
+/// [`is_long`]; if not, says that `what` is left to `tests/long`.
+pub fn may_take_long(what: &str) -> bool {
+    if !is_long() {
+        not_run(&format!("{what} takes long (LONG_TESTS=1, tests/long)"));
+    }
+    is_long()
+}
+
 /// Runs `imgbuild` with the shared cache.
 ///
 /// # Panics

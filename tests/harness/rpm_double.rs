@@ -14,6 +14,15 @@ const COMMON: &str = "%define __os_install_post %{nil}\n%define debug_package %{
     %define clamp_mtime_to_source_date_epoch 1\n\
     AutoReqProv: no\nLicense: as what it stands for\n";
 
+/// A double of authconfig: it keeps its arguments in /root/authconfig.
+pub const AUTHCONFIG: &str = "Name: authconfig\nVersion: 6.2.8\nRelease: 30.el7.double\n\
+    Summary: A test double of authconfig\nBuildArch: noarch\nRequires: bash\n\
+    %description\nNot EL7's.\n\
+    %install\nmkdir -p %{buildroot}/usr/sbin\n\
+    printf '#!/bin/sh\\nprintf \"%%%%s\\\\n\" \"$@\" >/root/authconfig\\n' >%{buildroot}/usr/sbin/authconfig\n\
+    chmod 755 %{buildroot}/usr/sbin/authconfig\n\
+    %files\n/usr/sbin/authconfig\n";
+
 /// Makes the package of `spec`, which has no `License`, and a new repository `to` of it.
 ///
 /// # Panics

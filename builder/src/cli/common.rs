@@ -131,6 +131,10 @@ pub struct SelectArguments {
     /// Install packages of this repository without checking their signatures. May be repeated.
     #[arg(long, value_name = "REPOSITORY")]
     no_gpgcheck: Vec<String>,
+    /// Go on without the packages and groups of the kickstart and the profile that no medium has,
+    /// and name them.
+    #[arg(long)]
+    ignore_missing_packages: bool,
     #[command(flatten)]
     includes: IncludeArguments,
     #[command(flatten)]
@@ -176,6 +180,7 @@ impl SelectArguments {
             formats: self.format,
             gpgkeys: self.gpgkey,
             no_gpgcheck: self.no_gpgcheck,
+            ignore_missing_packages: self.ignore_missing_packages,
             offline: self.offline,
             releasever: self.releasever,
         })

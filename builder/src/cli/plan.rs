@@ -20,7 +20,7 @@ pub struct PlanArguments {
         value_name = "WORD",
         allow_hyphen_values = true,
         requires = "media",
-        conflicts_with_all = ["profile", "lab", "node", "format"]
+        conflicts_with_all = ["profile", "lab", "node", "format", "ignore_missing_packages"]
     )]
     install: Vec<String>,
     /// With --install: packages that are not to be used at all (names or globs). May be repeated.

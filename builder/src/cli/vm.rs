@@ -4,7 +4,7 @@ use super::common::{OUTPUT, StateArguments, print};
 use super::confirm;
 use crate::base::error::Result;
 use crate::base::progress::{Mode, Progress};
-use crate::lab::vm::{self, Accelerator, Backend, Firmware, LabStatus};
+use crate::lab::vm::{self, Accelerator, Backend, Firmware, LabStatus, RepositoryStatus};
 use crate::spec::parse_size;
 use clap::Args;
 use std::fmt::Write;
@@ -160,6 +160,13 @@ fn print_json(labs: &[LabStatus]) -> Result<()> {
 fn text(lab: &LabStatus) -> String {
     let network = if lab.network_up { "up" } else { "down" };
     let mut text = format!("{}: network {} is {network}\n", lab.name, lab.network);
+    for RepositoryStatus { id, baseurl, source, served } in &lab.repositories {
+        let state = match served {
+            true => "is served",
+            false => "is not served, as its server has ended (`imgbuild up` starts it again):",
+        };
+        let _ = writeln!(text, "  repository {id} {state} at {baseurl} from {source}");
+    }
     for node in &lab.nodes {
         // Writing to a String cannot fail.
         let _ = writeln!(

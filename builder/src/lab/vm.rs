@@ -5,6 +5,7 @@
 mod accelerator;
 mod access;
 mod console;
+mod daemon;
 mod directory;
 mod domain;
 mod forward;
@@ -18,6 +19,8 @@ mod process;
 mod processor;
 mod qemu;
 mod qmp;
+mod repositories;
+mod repository_server;
 mod ssh;
 mod start;
 mod state;
@@ -28,7 +31,7 @@ mod watch;
 
 pub use forward::{Forward, Way};
 pub use options::{Accelerator, Backend, Firmware, Up};
-pub use status::{LabStatus, NodeStatus, Power, status};
+pub use status::{LabStatus, NodeStatus, Power, RepositoryStatus, status};
 
 use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
@@ -50,13 +53,14 @@ use watch::Watch;
 /// An environment error when something is missing; a build error when a node is not ready in
 /// time. Machines that run by then stay up, as their consoles show why.
 pub fn up(options: &Up, progress: &mut Progress) -> Result<()> {
-    let (lab, machines) = images::read(&options.outputs)?;
-    let chosen = images::choose(&machines, &options.nodes)?;
-    let mut held = Held::open(LabDirectory::new(&options.state, &lab.name), &lab)?;
+    let images = images::read(&options.outputs)?;
+    let (lab, machines) = (&images.lab, &images.machines);
+    let chosen = images::choose(machines, &options.nodes)?;
+    let mut held = Held::open(LabDirectory::new(&options.state, &lab.name), lab)?;
     let on = held.state.running(chosen.iter().map(|m| &m.name))?;
     let off: Vec<&Machine> = chosen.iter().copied().filter(|m| !on.contains(&&m.name)).collect();
     if !off.is_empty()
-        && let Err(error) = start::start(options, &off, &machines, &mut held, progress)
+        && let Err(error) = start::start(options, &off, &images, &mut held, progress)
     {
         // What could not be taken down stays on record; the first error says more.
         if settle(&mut held).is_ok() && held.state.nodes.is_empty() {
@@ -64,8 +68,9 @@ pub fn up(options: &Up, progress: &mut Progress) -> Result<()> {
         }
         return Err(error);
     }
+    repositories::keep_served(&mut held, &images, progress)?;
     let names: Vec<&str> = chosen.iter().map(|m| m.name.as_str()).collect();
-    wait_until_ready(options, held, &names, &machines, progress)
+    wait_until_ready(options, held, &names, machines, progress)
 }
 
 /// Waits until the nodes called `names` are ready. Where KVM fails them, they are started again
@@ -100,12 +105,15 @@ fn wait_until_ready(
     Ok(())
 }
 
-/// Without a running machine the network goes down as well.
+/// Without a running machine the network goes down as well, and what is on it.
 fn settle(held: &mut Held) -> Result<()> {
-    if held.state.running(held.state.nodes.keys())?.is_empty()
-        && let Some(network) = held.state.network.take()
-    {
-        network.remove()?;
+    if held.state.running(held.state.nodes.keys())?.is_empty() {
+        if let Some(server) = held.state.repositories.take() {
+            server.stop();
+        }
+        if let Some(network) = held.state.network.take() {
+            network.remove()?;
+        }
     }
     held.save()
 }

@@ -13,9 +13,9 @@ use crate::base::place::Place;
 /// root filesystem Anaconda's own; a kernel with its initramfs for any machine takes about 40 MiB,
 /// and two must fit for an update.
 const MIN_MIB: [(&str, u64); 3] = [("/boot/efi", 40), ("/", 250), ("/boot", 100)];
-/// The smallest filesystems: EL7's mkfs.xfs makes none smaller, and a journal takes 4 MiB.
+/// The smallest filesystems: EL7's mkfs.xfs makes none smaller, and ext3 needs its journal.
 const MIN_XFS_MIB: u64 = 16;
-const MIN_EXT_MIB: u64 = 8;
+const MIN_EXT3_MIB: u64 = 8;
 /// A disk and a memory on which `autopart` makes everything that it makes on any.
 const ANY_DISK_MIB: u64 = u64::MAX;
 const ANY_MEMORY_MIB: u64 = 1024;
@@ -53,8 +53,8 @@ pub fn find_small<'a>(
         let Target::Mount(path) = target else { return None };
         let of_format = match Format::of_mount(path, files.kind.as_deref()) {
             Format::Xfs => Some(("xfs", MIN_XFS_MIB)),
-            Format::Efi => None,
-            ext => Some((ext.as_str(), MIN_EXT_MIB)),
+            Format::Ext3 => Some(("ext3", MIN_EXT3_MIB)),
+            Format::Ext2 | Format::Ext4 | Format::Efi => None,
         };
         let of_purpose = MIN_MIB.into_iter().find(|(known, _)| known == path);
         let (what, min_mib) =

@@ -14,6 +14,7 @@ mod policy;
 pub mod practice_medium;
 pub mod repofile;
 mod source;
+mod stored;
 mod variables;
 
 pub use discs::join;
@@ -24,4 +25,5 @@ pub use mounted::{MountedMedium, fingerprint};
 pub use network::Network;
 pub use policy::{Policy, Signing};
 pub use source::{Access, Source};
+pub use stored::StoredFile;
 pub use variables::Variables;

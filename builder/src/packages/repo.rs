@@ -204,17 +204,9 @@ impl Catalog {
         }
     }
 
-    /// An id from the directory's name or the medium's, made unique by a number.
+    /// [`derived_id`], made unique by a number.
     fn id_for(&self, medium: &dyn Medium, directory: &str) -> String {
-        let name = if directory.is_empty() {
-            medium.name()
-        } else {
-            directory.rsplit('/').next().unwrap_or(directory).to_owned()
-        };
-        let name: String = name
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || "-_.:".contains(c) { c } else { '-' })
-            .collect();
+        let name = derived_id(medium, directory);
         let taken: BTreeSet<&str> = self.repos.iter().map(|r| r.id.as_str()).collect();
         let numbered = (2..).map(|n| format!("{name}-{n}"));
         std::iter::once(name.clone())
@@ -265,6 +257,16 @@ impl Catalog {
         }
         Ok(found)
     }
+}
+
+/// The id of a repository that nothing names: from its directory's name or the medium's.
+pub fn derived_id(medium: &dyn Medium, directory: &str) -> String {
+    let name = match directory.rsplit('/').next() {
+        Some(last) if !last.is_empty() => last.to_owned(),
+        _ => medium.name(),
+    };
+    let legal = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+    name.chars().map(|c| if legal(c) { c } else { '-' }).collect()
 }
 
 /// What the file lists say of some files.

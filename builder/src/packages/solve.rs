@@ -48,7 +48,7 @@ pub fn solve(catalog: &Catalog, request: &Request) -> Result<Solution> {
         return Ok(solution);
     }
     Err(Error::input(format!("the packages cannot be installed together:\n  {}", solution.problems.join("\n  ")))
-        .hint("add the medium that has what is missing (--media may be repeated), or change what is asked for (a kickstart's %packages)"))
+        .hint("add the medium that has what is missing (--media may be repeated), change what is asked for (a kickstart's %packages), or go on without the packages that no medium has (--ignore-missing-packages)"))
 }
 
 /// [`solve`] with what was chosen until it failed, in addition to the problems.

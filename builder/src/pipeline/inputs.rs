@@ -66,7 +66,10 @@ pub fn load(select: &Select, plan: Option<&Plan>, progress: &Progress) -> Result
     let mut specs = Vec::new();
     for profile in &profiles {
         match spec::load(&request(select, profile, &homes)) {
-            Ok(spec) => specs.push(spec),
+            Ok(mut spec) => {
+                spec.kickstart.packages.ignore_missing |= select.ignore_missing_packages;
+                specs.push(spec);
+            }
             Err(found) => errors.extend_new(found),
         }
     }
@@ -186,6 +189,8 @@ fn whereabouts(select: &Select, profile: &str, spec: &Spec) -> Sources {
             .map(|(name, file)| (name.clone(), select.directory.join(file)))
             .collect(),
         media: select.media.iter().map(medium).collect(),
+        // Known when the media have been read.
+        repositories: Vec::new(),
         releasever: select.releasever.clone(),
         ignore_encryption: select.ignore_encryption,
     }

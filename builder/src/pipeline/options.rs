@@ -30,6 +30,8 @@ pub struct Select {
     pub gpgkeys: Vec<PathBuf>,
     /// Repositories whose packages need not be signed.
     pub no_gpgcheck: Vec<String>,
+    /// Whether packages that no medium has are left out.
+    pub ignore_missing_packages: bool,
     /// Where relative paths of the profile and the media begin.
     pub directory: PathBuf,
     /// The cache directory.
@@ -69,6 +71,7 @@ impl Select {
             formats: Vec::new(),
             gpgkeys: Vec::new(),
             no_gpgcheck: Vec::new(),
+            ignore_missing_packages: false,
             directory,
             cache,
             offline,

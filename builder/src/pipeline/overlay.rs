@@ -5,6 +5,7 @@ use crate::base::error::{Context as _, Error, Result};
 use crate::base::files::read_regular;
 use crate::base::lab::LabNode;
 use crate::lab::secrets::{self, NodeSecrets};
+use crate::plan;
 use crate::plan::node::accounts::{self, AccountFiles, Accounts};
 use crate::plan::node::{self, Facts, NodeFile, ssh_keys};
 use contract::{assets, node_files};
@@ -70,8 +71,9 @@ fn is_static(elf: &[u8]) -> Option<bool> {
 
 /// What the node files need to know of the plan.
 pub fn facts(context: &BuildContext) -> Facts {
+    let counted = plan::assign(&context.spec.repositories, &context.catalog.repos);
     Facts {
-        packages: context.plan.repositories.iter().map(|r| (r.id.clone(), r.packages)).collect(),
+        packages: counted.into_iter().map(|(lab, repo)| (lab.id.clone(), repo.packages)).collect(),
         plan: context.plan.digest(),
         practice: context.plan.practice,
     }

@@ -28,7 +28,7 @@ pub struct Planned {
 /// # Errors
 /// Input errors of packages; a verification error where media are not those of the plan.
 pub fn plan(inputs: Inputs, media: Media, progress: &mut Progress) -> Result<Planned> {
-    let (plan, media, notes) = match &inputs.decision {
+    let (mut plan, media, notes) = match &inputs.decision {
         Decision::Make(formats) => {
             progress.stage("choosing packages", Unit::Steps);
             let (plan, notes) = decide(&inputs, &media, formats)?;
@@ -42,6 +42,7 @@ pub fn plan(inputs: Inputs, media: Media, progress: &mut Progress) -> Result<Pla
         }
     };
     let Inputs { spec, scripts, access, notes: mut all, .. } = inputs;
+    plan.sources.repositories = plan::places(&spec.repositories, &media.catalog.repos);
     all.extend(notes);
     Ok(Planned {
         context: BuildContext { catalog: media.catalog, plan, spec, scripts, access },
@@ -62,7 +63,7 @@ struct PlannedPackages {
 /// Creates a plan, with what the user should know of it.
 fn decide(inputs: &Inputs, media: &Media, formats: &[ImageFormat]) -> Result<(Plan, Vec<String>)> {
     let catalog = &media.catalog;
-    let solution = solve::solve(catalog, &request(&inputs.spec))?;
+    let solution = solve::solve(catalog, &request(catalog, &inputs.spec))?;
     let bootstrap: BTreeSet<solve::Id> =
         solve::closure(catalog, &solution.packages, "rpm").into_iter().collect();
     if bootstrap.is_empty() {
@@ -154,8 +155,23 @@ fn lab(spec: &Spec) -> Lab {
     }
 }
 
+/// Boot loader packages, and what they were called before CentOS 7.4.
+const BEFORE_7_4: [(&str, &str); 4] = [
+    ("grub2-pc", "grub2"),
+    ("grub2-pc-modules", "grub2"),
+    ("grub2-efi-x64", "grub2-efi"),
+    ("shim-x64", "shim"),
+];
+
+/// What the media call a package that an image needs.
+fn name_on_media<'a>(catalog: &Catalog, name: &'a str) -> &'a str {
+    let has = |wanted: &str| catalog.packages.iter().any(|p| p.name == wanted);
+    let old = BEFORE_7_4.into_iter().find(|(new, _)| *new == name).map(|(_, old)| old);
+    old.filter(|old| !has(name) && has(old)).unwrap_or(name)
+}
+
 /// `%packages` and the profile as a request.
-fn request(spec: &Spec) -> Request {
+fn request(catalog: &Catalog, spec: &Spec) -> Request {
     let Packages {
         no_core,
         ignore_missing,
@@ -191,7 +207,7 @@ fn request(spec: &Spec) -> Request {
     request.install.extend(asked.iter().map(|g| format!("@{g}")));
     request.install.extend(names.iter().cloned());
     request.install.extend(spec.install.iter().cloned());
-    request.install.extend(spec.needs.iter().map(|name| (*name).to_owned()));
+    request.required.extend(spec.needs.iter().map(|name| name_on_media(catalog, name).to_owned()));
     request
 }
 

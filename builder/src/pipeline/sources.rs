@@ -6,7 +6,8 @@ use crate::base::lab::LabRepository;
 use crate::base::progress::{Progress, Unit};
 use crate::packages::media::practice_medium;
 use crate::packages::media::{Access, Policy, Source, join};
-use crate::packages::repo::Catalog;
+use crate::packages::repo::{Catalog, Repo, derived_id};
+use crate::plan::{self, RepositoryPlace};
 use crate::spec::Spec;
 use std::path::Path;
 
@@ -34,6 +35,71 @@ pub fn catalog(
         }
     }
     Ok((catalog, practice))
+}
+
+/// Where the lab's repositories are that nodes look for.
+#[derive(Default)]
+pub struct LabPlaces {
+    /// Those that are on media.
+    pub places: Vec<RepositoryPlace>,
+    /// The others' ids, and why.
+    pub missing: Vec<(String, Error)>,
+}
+
+/// Finds the lab's repositories on the media that `words` name, without any at the lab file's
+/// sources. Repositories are not read, only looked for.
+///
+/// # Errors
+/// Input errors of media that `words` name.
+pub fn find_places(
+    access: &Access,
+    words: &[String],
+    lab: &[LabRepository],
+    progress: &mut Progress,
+    notes: &mut Vec<String>,
+) -> Result<LabPlaces> {
+    let mut found = LabPlaces::default();
+    let wanted = || lab.iter().filter(|repository| plan::server_url(repository).is_some());
+    let mut sources = Vec::new();
+    match words {
+        [] => {
+            for repository in wanted() {
+                match one(repository, access, notes) {
+                    Ok(source) => sources.push(source),
+                    Err(why) => found.missing.push((repository.id.clone(), why)),
+                }
+            }
+        }
+        _ => sources = media(words, access, progress, notes)?,
+    }
+    found.places = plan::places(lab, &look_for_repositories(join(sources)?)?);
+    for LabRepository { id, .. } in wanted() {
+        let is_known = found.places.iter().any(|place| place.id == *id)
+            || found.missing.iter().any(|(missing, _)| missing == id);
+        if !is_known {
+            found.missing.push((id.clone(), Error::input("none of the media has it")));
+        }
+    }
+    Ok(found)
+}
+
+/// The repositories of all sources; nothing of them is read.
+fn look_for_repositories(sources: Vec<Source>) -> Result<Vec<Repo>> {
+    let mut repos = Vec::new();
+    for Source { medium, id, directory, .. } in sources {
+        let directories = match directory {
+            Some(directory) => vec![directory],
+            // A web server's repository is at the address that is given.
+            None if medium.remote().is_some() => vec![String::new()],
+            None => medium.repositories()?,
+        };
+        let id = id.filter(|_| directories.len() == 1);
+        for directory in directories {
+            let id = id.clone().unwrap_or_else(|| derived_id(medium.as_ref(), &directory));
+            repos.push(Repo::empty(&id, &medium, &directory));
+        }
+    }
+    Ok(repos)
 }
 
 /// Everything on the media that `words` stand for, and whether any of them is practice media.

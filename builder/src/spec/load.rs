@@ -8,7 +8,7 @@ use super::model::{Input, Spec};
 use super::request::Request;
 use super::role::{RoleFile, read_role};
 use crate::base::diagnostic::{Diagnostic, Diagnostics};
-use crate::base::lab::LabNode;
+use crate::base::lab::{LabNode, LabRepository};
 use crate::base::place::Place;
 use sha2::{Digest, Sha256};
 
@@ -48,6 +48,17 @@ pub fn load(request: &Request<'_>) -> Result<Spec, Diagnostics> {
     });
     // What makes this `None` has left an error, so this is not reached; it must not pass as good.
     loaded.ok_or_else(|| Diagnostic::of_file(&role_file.name, "this profile is incomplete").into())
+}
+
+/// Reads the repositories of the lab file, which is found without a role's profile.
+///
+/// # Errors
+/// All errors of the lab file.
+pub fn load_repositories(request: &Request<'_>) -> Result<Vec<LabRepository>, Diagnostics> {
+    let file = files::find_lab(request, None)?;
+    let (lab, diagnostics) = read_lab(&file, request.home);
+    diagnostics.into_warnings()?;
+    Ok(lab.repositories)
 }
 
 fn digest_input(file: &InputFile) -> Input {

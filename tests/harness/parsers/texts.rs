@@ -2,6 +2,7 @@
 
 use super::files::{file, path};
 use builder::image::listing::{self, Listing};
+use builder::lab::serve::{HttpRequest, RequestedBytes, parse_range, path_parts};
 use builder::packages::media::{Variables, mirrors, repofile};
 use builder::plan::Plan;
 use builder::provenance::manifest::{Manifest, SCHEMA};
@@ -199,4 +200,35 @@ pub(super) fn selinux_seeds() -> Vec<Vec<u8>> {
             .to_vec(),
         b"/run /var/run\n/lib64 /usr/lib\n".to_vec(),
     ]
+}
+
+/// The head of a request to the repositories' server: no part of its path leads upwards, and what
+/// is asked for is in the file.
+pub(super) fn http_request(data: &[u8]) -> bool {
+    const SIZE: u64 = 1000;
+    let Ok(Some((request, length))) = HttpRequest::parse(data) else { return false };
+    assert!(length <= data.len());
+    if let Some(RequestedBytes::Bytes(range)) = request.range.map(|value| parse_range(&value, SIZE))
+    {
+        assert!(range.start < range.end && range.end <= SIZE, "{range:?}");
+    }
+    let Some(parts) = path_parts(request.path.as_bytes()) else { return false };
+    let leads_away =
+        |part: &String| part.contains(['/', '\0']) || matches!(&**part, "" | "." | "..");
+    assert!(!parts.iter().any(leads_away), "{parts:?}");
+    true
+}
+
+pub(super) fn http_request_seeds() -> Vec<Vec<u8>> {
+    let lines = "Host: 192.168.1.254\r\nUser-Agent: urlgrabber/3.10 yum/3.4.3\r\nAccept: */*\r\n";
+    let more = "Range: bytes=100-\r\nIf-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    let tags = "If-None-Match: \"a\", W/\"b\"\r\nIf-Range: \"a\"\r\nConnection: close\r\n";
+    [
+        format!("GET /centos//repodata/repomd.xml HTTP/1.1\r\n{lines}\r\n"),
+        format!("GET /a/libstdc%2B%2B-4.8.rpm?x=%2e%2e HTTP/1.1\r\n{lines}{more}\r\n"),
+        format!("HEAD http://192.168.1.254:80/x/../y HTTP/1.1\r\n{lines}{tags}\r\n"),
+        "GET / HTTP/1.0\r\nConnection: keep-alive\r\nRange: bytes=-5\r\n\r\n".to_owned(),
+    ]
+    .map(String::into_bytes)
+    .to_vec()
 }

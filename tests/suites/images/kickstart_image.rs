@@ -117,15 +117,6 @@ fn scripts_outside_have_the_tree_and_the_medium_and_keep_their_tmp() {
     assert!(!tree.join("etc/only-here").exists() && !tree.join("mnt/sysimage").exists());
 }
 
-/// A double of authconfig: it keeps its arguments.
-const AUTHCONFIG: &str = "Name: authconfig\nVersion: 6.2.8\nRelease: 30.el7.double\n\
-    Summary: A test double of authconfig\nBuildArch: noarch\nRequires: bash\n\
-    %description\nNot EL7's.\n\
-    %install\nmkdir -p %{buildroot}/usr/sbin\n\
-    printf '#!/bin/sh\\nprintf \"%%%%s\\\\n\" \"$@\" >/root/authconfig\\n' >%{buildroot}/usr/sbin/authconfig\n\
-    chmod 755 %{buildroot}/usr/sbin/authconfig\n\
-    %files\n/usr/sbin/authconfig\n";
-
 #[test]
 fn authconfig_is_installed_and_runs_before_post() {
     let lab = lab("", "%post --erroronfail\ncp /root/authconfig /root/seen\n%end\n");
@@ -133,7 +124,7 @@ fn authconfig_is_installed_and_runs_before_post() {
     let more = "authconfig --enableshadow --enablemkhomedir --krb5realm='A B'";
     lab.edit("kickstart/controller.ks", ours, more);
     let double = lab.directory().join("authconfig");
-    rpm_double::repository(AUTHCONFIG, &double);
+    rpm_double::repository(rpm_double::AUTHCONFIG, &double);
     let media = ["practice", &text(&double)];
     lab.build("controller", &media, &["--format", "tar", "--no-gpgcheck", "authconfig"]);
     let seen = fs::read_to_string(unpack(&lab).join("root/seen")).expect("arguments");

@@ -19,7 +19,7 @@ struct Host {
 impl Host {
     fn new(variant: Variant) -> Self {
         let lab = Lab::new();
-        empty_image(&lab.output());
+        empty_image(&lab.output(), &[]);
         let double = env!("CARGO_BIN_EXE_qemu_half_kvm_double").as_ref();
         let half = HalfKvm::new(lab.directory().join("bin"), double, variant);
         Self { lab, half }

@@ -32,7 +32,7 @@ fn seed(long: bool) -> u64 {
 #[test]
 #[allow(clippy::print_stderr, reason = "the figures and the seed are for who reads the output")]
 fn parsers_survive_changed_inputs() {
-    let long = std::env::var_os("LONG_TESTS").is_some_and(|long| long == "1");
+    let long = product::is_long();
     let (time, seed) = (Duration::from_secs(if long { 30 } else { 1 }), seed(long));
     eprintln!("FUZZ_SEED={seed}, {time:?} each");
     let (next, results) = (Mutex::new(PARSERS.iter()), Mutex::new(Vec::new()));

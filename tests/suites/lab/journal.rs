@@ -39,3 +39,13 @@ pub fn check_services(ssh: Shell, units: &[&str]) {
         );
     }
 }
+
+/// Asserts that the node has counted all that its repositories hold.
+pub fn check_repositories(ssh: Shell, packages: usize) {
+    let status: Value = serde_json::from_str(&ssh("firstboot status --json")).expect("JSON");
+    let steps = status["steps"].as_array().expect("steps");
+    let step = steps.iter().find(|s| s["name"] == "repositories").expect("the step repositories");
+    let message = step["message"].as_str().unwrap_or_default();
+    let counted = format!("4 repositories with {packages} packages");
+    assert!(step["outcome"] == "unchanged" && message.contains(&counted), "{counted}: {step:#}");
+}

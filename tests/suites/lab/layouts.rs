@@ -162,8 +162,8 @@ fn twelve_layouts_are_what_other_tools_accept() {
         (
             "boot",
             "part /boot --fstype=ext4 --size=400\npart / --fstype=ext4 --size=3000 --grow\n\
-                 part /four --fstype=ext4 --size=8\npart /three --fstype=ext3 --size=8\n\
-                 part /two --fstype=ext2 --size=8\npart swap --size=1",
+                 part /four --fstype=ext4 --size=1\npart /three --fstype=ext3 --size=8\n\
+                 part /two --fstype=ext2 --size=1\npart swap --size=1",
         ),
         ("swap", "part swap --recommended\npart / --fstype=ext4 --size=3000"),
         (
@@ -336,6 +336,9 @@ fn logical_volumes_boot_under_uefi() {
 
 #[test]
 fn xfs_with_a_boot_partition_boots_under_bios() {
+    if !product::may_take_long("one layout more in a guest") {
+        return;
+    }
     let storage = format!(
         "{PLATFORM}part /boot --fstype=xfs --size=400\npart / --fstype=xfs --size=3000\n\
          part /home --fstype=ext4 --size=300 --grow --fsoptions=nodev\npart swap --size=512\n"
@@ -391,6 +394,9 @@ fn a_root_volume_without_a_boot_partition_boots_under_bios() {
 
 #[test]
 fn autopart_boots_under_bios() {
+    if !product::may_take_long("one layout more in a guest") {
+        return;
+    }
     let mounts = [
         ("/", "xfs", "/dev/mapper/centos-root"),
         ("/boot", "xfs", "/dev/vda3"),

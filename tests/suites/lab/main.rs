@@ -10,4 +10,6 @@ mod libvirt;
 mod main_job;
 mod power;
 mod power_cuts;
+mod real_kickstarts;
+mod repositories;
 mod vms;

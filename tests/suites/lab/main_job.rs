@@ -1,6 +1,6 @@
 //! The main job on real input: build, check by tools not ours, boot, and read firstboot's journal.
 
-use crate::journal::{check_records, check_services};
+use crate::journal::{check_records, check_repositories, check_services};
 use lab_tests::guest::{Firmware, Guest};
 use lab_tests::lab::{Lab, text};
 use lab_tests::{oracle, product, tree};
@@ -252,6 +252,12 @@ fn computes_from_practice_medium_differ_only_in_identity() {
     );
 }
 
+/// How many packages are on media that are directories.
+fn count_packages(media: &[&str]) -> usize {
+    let list = oracle::ok("find", media.iter().chain(&["-name", "*.rpm"]));
+    list.lines().count()
+}
+
 #[test]
 fn controller_from_genuine_el7_packages_boots() {
     let Some(shared) = product::shared() else { return };
@@ -263,7 +269,9 @@ fn controller_from_genuine_el7_packages_boots() {
     let mut more: Vec<&str> = keys.iter().flat_map(|key| ["--gpgkey", key.as_str()]).collect();
     let unchecked = ["media", "rhel-7-server-openstack-10-rpms"];
     more.extend(unchecked.iter().flat_map(|id| ["--no-gpgcheck", *id]));
-    let stderr = lab.build("controller", &[&el7("media"), &el7("extras"), &el7("osp10")], &more);
+    let media = ["media", "extras", "osp10"].map(el7);
+    let media = media.each_ref().map(String::as_str);
+    let stderr = lab.build("controller", &media, &more);
     assert!(stderr.contains("repository media: package signatures are not checked"), "{stderr}");
     let manifest = fs::read(lab.output().join("manifest.json")).expect("manifest.json");
     let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
@@ -277,9 +285,15 @@ fn controller_from_genuine_el7_packages_boots() {
         Ipv4Addr::new(192, 168, 1, 10),
         &lab.key(),
     );
+    let server = guest.serve_repositories(&lab.directory().join("profiles/lab.toml"), &media);
     wait_until_ready(&guest);
     check_records(&|command| guest.ssh(command), "openstack", "controller");
     check_services(&|command| guest.ssh(command), &["chronyd", "sshd", "openvswitch"]);
+    check_repositories(&|command| guest.ssh(command), count_packages(&media));
+    // The first is signed, and its repository's packages are checked.
+    guest.ssh("yum -q -y install mailcap crudini");
+    assert_eq!(guest.ssh("rpm -q mailcap crudini | grep -c el7").trim(), "2");
+    assert_eq!(server.errors(), "");
     check_confinement(&guest);
     check_lab_key(&guest);
     assert!(guest.ssh("rpm --version").contains("4.11"), "the rpm of EL7");

@@ -15,8 +15,7 @@ use std::time::Duration;
 
 #[test]
 fn the_lab_gets_ready_whenever_its_power_was_cut() {
-    if std::env::var_os("LONG_TESTS").is_none_or(|long| long != "1") {
-        product::not_run("ten power cuts take long (LONG_TESTS=1, tests/long)");
+    if !product::may_take_long("a lab whose power is cut ten times") {
         return;
     }
     let lab = doubles::reference_lab(env!("CARGO_BIN_EXE_openstack_apis_double").as_ref());

@@ -1,6 +1,6 @@
 //! The lab's virtual machines: `imgbuild up`, `status`, `ssh`, `console`, `down`, `destroy`.
 
-use crate::journal::{check_records, check_services};
+use crate::journal::{check_records, check_repositories, check_services};
 use crate::power;
 use lab_tests::doubles;
 use lab_tests::half_kvm::{HalfKvm, Variant};
@@ -127,6 +127,7 @@ fn the_reference_lab_comes_up_sees_itself_and_goes_down() {
     check_status(&machines, &up);
     check_nodes(&machines);
     check_ways_in(&machines, &lab);
+    check_packages(&machines);
     machines.check_peers(&[]);
     assert_eq!((machines.packstack(), machines.packstack_runs()), ("changed".to_owned(), 1));
     power::check_clock(&machines);
@@ -236,6 +237,20 @@ fn check_ways_in(machines: &Machines, lab: &Lab) {
     assert_eq!(shown, kept);
 }
 
+/// The practice medium's repositories answer every node, and yum installs from them.
+fn check_packages(machines: &Machines) {
+    let practice = text(product::practice());
+    let packages = oracle::ok("find", [&practice, "-name", "*.rpm"]).lines().count();
+    for node in NODES {
+        check_repositories(&|command| machines.ssh(node, command), packages);
+    }
+    let status = machines.status();
+    let served = status["labs"][0]["repositories"].as_array().expect("repositories");
+    assert_eq!(served.iter().filter(|r| r["served"] == true).count(), 4, "{status:#}");
+    machines.ssh("nova01", "yum -q -y install psmisc");
+    assert!(machines.ssh("nova01", "rpm -q psmisc; killall --version 2>&1").contains("psmisc-"));
+}
+
 /// One goes down, then all; nothing of them runs, and the images are as they were built.
 fn check_down(machines: &Machines, lab: &Lab) {
     machines.ok(&["down", "nova02", "--progress", "plain"]);
@@ -291,7 +306,7 @@ fn without_root_the_lab_is_in_a_user_namespace() {
     fs::set_permissions(place, fs::Permissions::from_mode(0o755)).expect("mode");
     let program = place.join("imgbuild");
     fs::copy(product::imgbuild(), &program).expect("imgbuild");
-    empty_image(&place.join("images"));
+    empty_image(&place.join("images"), &[]);
     let home = place.join("home");
     fs::create_dir(&home).expect("directory");
     std::os::unix::fs::chown(&home, Some(NOBODY), Some(NOBODY)).expect("owner");

@@ -10,6 +10,7 @@ mod media_cli;
 mod media_http;
 mod packages_el7;
 mod repodata;
+mod serve;
 mod solver;
 mod trust_build;
 mod trust_el7;

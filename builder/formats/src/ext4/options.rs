@@ -7,17 +7,12 @@ pub enum ExtKind {
     Ext2,
     /// With a journal, files mapped block by block.
     Ext3,
-    /// With a journal, files mapped by extents.
+    /// With a journal from 8 MiB on, files mapped by extents.
     #[default]
     Ext4,
 }
 
 impl ExtKind {
-    /// Whether it has a journal.
-    pub fn has_journal(self) -> bool {
-        self != Self::Ext2
-    }
-
     /// Whether it has extents, flexible groups, and groups that need not be initialised.
     pub fn is_ext4(self) -> bool {
         self == Self::Ext4

@@ -1,6 +1,7 @@
 //! The size that a tree asks for.
 
 use super::geometry::BLOCK;
+use super::options::ExtKind;
 use super::superblock::journal_blocks;
 use crate::tree::Tree;
 
@@ -11,6 +12,6 @@ pub fn required_size(tree: &Tree) -> u64 {
     let directories = tree.entries.len() as u64 * 300;
     // Inodes at the default ratio, journal, and a sixteenth for tables and bitmaps.
     let inodes = tree.entries.len() as u64 * 16_384;
-    let content = data + directories + journal_blocks(data / BLOCK) * BLOCK;
+    let content = data + directories + journal_blocks(ExtKind::Ext4, data / BLOCK) * BLOCK;
     (content + content / 16).max(inodes) + (16 << 20)
 }

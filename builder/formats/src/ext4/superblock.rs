@@ -20,9 +20,9 @@ struct Features {
 }
 
 impl Features {
-    fn new(kind: ExtKind) -> Self {
+    fn new(kind: ExtKind, has_journal: bool) -> Self {
         let mut features = FEATURES;
-        if kind.has_journal() {
+        if has_journal {
             features.compat |= HAS_JOURNAL;
         }
         if kind.is_ext4() {
@@ -54,7 +54,7 @@ pub fn superblock(
     journal: Option<(&[u8; 60], u64)>,
     group: u64,
 ) -> Vec<u8> {
-    let features = Features::new(o.kind);
+    let features = Features::new(o.kind, journal.is_some());
     let mut b = vec![0; 1024];
     let mut put = |at: usize, bytes: &[u8]| b[at..at + bytes.len()].copy_from_slice(bytes);
     let mut word = |at: usize, value: u64| put(at, &(value as u32).to_le_bytes());
@@ -143,9 +143,12 @@ fn crc16(crc: u16, bytes: &[u8]) -> u16 {
     })
 }
 
-/// Blocks of the journal, as mke2fs 1.42.9 chooses by the filesystem's size.
-pub fn journal_blocks(blocks: u64) -> u64 {
+/// Blocks of the journal, as mke2fs 1.42.9 chooses by the filesystem's size: a small filesystem
+/// has none, but Linux mounts no ext3 without one.
+pub fn journal_blocks(kind: ExtKind, blocks: u64) -> u64 {
     match blocks {
+        _ if kind == ExtKind::Ext2 => 0,
+        0..2048 if kind == ExtKind::Ext4 => 0,
         0..32_768 => 1024,
         32_768..262_144 => 4096,
         262_144..524_288 => 8192,

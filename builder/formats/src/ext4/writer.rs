@@ -73,7 +73,7 @@ pub fn write(
         options,
         written: 0,
     };
-    let journal = if options.kind.has_journal() { Some(writer.journal()?) } else { None };
+    let journal = writer.journal()?;
     writer.resize_inode()?;
     for (path, entry) in &tree.entries {
         if matches!(entry.content, Content::Hardlink(_)) {
@@ -117,15 +117,18 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn journal(&mut self) -> Result<Inode, Ext4Error> {
-        let blocks = superblock::journal_blocks(self.geometry.blocks);
+    fn journal(&mut self) -> Result<Option<Inode>, Ext4Error> {
+        let blocks = superblock::journal_blocks(self.options.kind, self.geometry.blocks);
+        if blocks == 0 {
+            return Ok(None);
+        }
         let runs = self.allocate(blocks)?;
         let mut inode = Inode { size: blocks * BLOCK, links: 1, ..Inode::default() };
         self.map(&mut inode, &runs)?;
         self.put(runs[0].0, &superblock::journal_superblock(blocks))?;
         let time = self.options.time;
         self.store(JOURNAL, &inode.bytes(SYSTEM_FILE, 0, 0, time.into(), time));
-        Ok(inode)
+        Ok(Some(inode))
     }
 
     fn resize_inode(&mut self) -> Result<(), Ext4Error> {

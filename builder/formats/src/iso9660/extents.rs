@@ -2,7 +2,7 @@
 
 use super::error::IsoError;
 use super::image::Iso;
-use super::model::{Extent, IsoNode, NodeKind};
+use super::model::{Extent, IsoNode};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Deref;
 use std::os::unix::fs::FileExt;
@@ -24,12 +24,8 @@ pub struct ExtentReader<I> {
 
 impl<I: Deref<Target = Iso>> ExtentReader<I> {
     pub(super) fn new(iso: I, node: &IsoNode) -> Result<Self, IsoError> {
-        if node.kind != NodeKind::File {
-            return Err(IsoError::Kind { name: node.text(), wanted: "regular file" });
-        }
         let (mut extents, mut size) = (Vec::new(), 0u64);
-        for extent in &node.extents {
-            iso.check(*extent, || node.text())?;
+        for extent in iso.stored(node)?.1 {
             extents.push((size, *extent));
             size = size.saturating_add(extent.size);
         }

@@ -1,7 +1,7 @@
 //! The open image and its bytes.
 
 use super::error::IsoError;
-use super::model::{Extent, IsoNode, Names};
+use super::model::{Extent, IsoNode, Names, NodeKind};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
@@ -18,6 +18,20 @@ pub struct Iso {
 }
 
 impl Iso {
+    /// The image file, and where in it a file's data is, in order.
+    ///
+    /// # Errors
+    /// When `node` is no file, or a part of it lies outside of the image.
+    pub fn stored<'a>(&'a self, node: &'a IsoNode) -> Result<(&'a File, &'a [Extent]), IsoError> {
+        if node.kind != NodeKind::File {
+            return Err(IsoError::Kind { name: node.text(), wanted: "regular file" });
+        }
+        for extent in &node.extents {
+            self.check(*extent, || node.text())?;
+        }
+        Ok((&self.file, &node.extents))
+    }
+
     /// That an extent lies within the image.
     pub(super) fn check(
         &self,

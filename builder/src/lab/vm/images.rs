@@ -60,6 +60,16 @@ impl Machine {
     }
 }
 
+/// What builds left.
+pub struct Images {
+    /// The lab that they are of.
+    pub lab: plan::Lab,
+    /// Its machines by address.
+    pub machines: Vec<Machine>,
+    /// Where the repositories were that its nodes look for; one may be in several places.
+    pub repositories: Vec<plan::RepositoryPlace>,
+}
+
 /// The part of `manifest.json` that is needed here.
 #[derive(Deserialize)]
 struct Manifest {
@@ -74,6 +84,8 @@ struct Plan {
     machine: plan::Machine,
     disk: Layout,
     nodes: Vec<plan::PlanNode>,
+    #[serde(default)]
+    sources: plan::Sources,
 }
 
 #[derive(Deserialize)]
@@ -86,9 +98,9 @@ struct File {
 ///
 /// # Errors
 /// An input error when there is none, a manifest cannot be read, or builds are of several labs.
-pub fn read(directories: &[PathBuf]) -> Result<(plan::Lab, Vec<Machine>)> {
+pub fn read(directories: &[PathBuf]) -> Result<Images> {
     let mut found: Option<(plan::Lab, PathBuf)> = None;
-    let mut machines: Vec<Machine> = Vec::new();
+    let (mut machines, mut repositories) = (Vec::<Machine>::new(), Vec::new());
     for path in manifests(directories)? {
         let manifest = parse(&path)?;
         match &found {
@@ -106,6 +118,7 @@ pub fn read(directories: &[PathBuf]) -> Result<(plan::Lab, Vec<Machine>)> {
             None => found = Some((manifest.plan.lab.clone(), path.clone())),
         }
         machines.extend(of_manifest(&manifest, path.parent().unwrap_or(Path::new("/")))?);
+        repositories.extend(manifest.plan.sources.repositories);
     }
     machines.sort_by_key(|m| m.address);
     if let Some(pair) = machines.windows(2).find(|pair| pair[0].address == pair[1].address) {
@@ -118,7 +131,7 @@ pub fn read(directories: &[PathBuf]) -> Result<(plan::Lab, Vec<Machine>)> {
         .hint("name the directories to take images from by --output"));
     }
     match found {
-        Some((lab, _)) => Ok((lab, machines)),
+        Some((lab, _)) => Ok(Images { lab, machines, repositories }),
         None => Err(no_build(directories)),
     }
 }

@@ -6,18 +6,13 @@
 //! A namespace lives as long as a process in it, so this program runs itself again
 //! ([`ARGUMENT`]) as the keeper, which also runs the lab's time server.
 
+use super::daemon;
 use super::process::Process;
 use crate::base::error::{Context, Error, Result};
-use crate::base::private;
 use crate::base::programs::{self, CHRONYD, IP, ProgramError};
 use crate::plan::Lab;
-use contract::spec::TimeServer;
-use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Stdio;
 
 mod inner;
 mod namespace;
@@ -26,53 +21,35 @@ mod setup;
 pub use inner::main as inner_main;
 pub use namespace::Namespace;
 
+pub use setup::RepositorySetup;
+
 use setup::{BRIDGE, Setup};
 
 /// The hidden first argument that makes `main` call [`inner_main`].
 pub const ARGUMENT: &str = "__lab";
 
-/// Starts the keeper of a lab's network; `directory` gets its log. Returns it and whether it
-/// serves time.
+/// Starts the keeper of a lab's network, in which the lab's servers are; `directory` gets its log.
+/// Returns it and whether it serves time.
 ///
 /// # Errors
 /// An environment error with the keeper's message.
-pub fn start(lab: &Lab, nodes: &[Ipv4Addr], directory: &Path) -> Result<(Process, bool)> {
-    let what = || "cannot start the lab network".to_owned();
+pub fn start(lab: &Lab, servers: &[Ipv4Addr], directory: &Path) -> Result<(Process, bool)> {
     let chronyd = CHRONYD.find();
     let serves = chronyd.is_some();
     let setup = Setup {
-        addresses: addresses(lab, nodes).iter().map(|a| format!("{a}/{}", lab.prefix)).collect(),
+        addresses: servers.iter().map(|a| format!("{a}/{}", lab.prefix)).collect(),
         network: format!("{}/{}", lab.network, lab.prefix),
-        directory: std::path::absolute(directory).or_environment(what)?,
+        directory: std::path::absolute(directory)
+            .or_environment(|| "cannot start the lab network".to_owned())?,
         chronyd,
     };
-    let log = directory.join("network.log");
     let mut command = programs::this_program();
-    command.args([ARGUMENT, "keep"]).current_dir("/");
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let _ = fs::remove_file(&log);
-    command.stderr(private::create_file(&log).or_environment(what)?);
-    // SAFETY: setsid is async-signal-safe. The keeper outlives the terminal.
-    unsafe {
-        command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(Into::into));
-    }
-    let mut child = command.spawn().or_environment(what)?;
-    let text = serde_json::to_vec(&setup).or_environment(what)?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(&text).or_environment(what)?;
-    }
-    let mut line = String::new();
-    if let Some(stdout) = child.stdout.take() {
-        BufReader::new(stdout).read_line(&mut line).or_environment(what)?;
-    }
-    let process = i32::try_from(child.id()).ok().and_then(Process::of);
-    match process {
-        Some(process) if line == inner::READY => Ok((process, serves)),
-        _ => {
-            let _ = child.kill();
-            let _ = child.wait();
-            let said = fs::read_to_string(&log).unwrap_or_default();
-            Err(Error::environment(format!("{}: {}", what(), said.trim())).hint(HINT))
+    command.args([ARGUMENT, "keep"]);
+    match daemon::start(command, &setup, &directory.join("network.log")) {
+        Ok(process) => Ok((process, serves)),
+        Err(mut e) => {
+            e.message = format!("cannot start the lab network: {}", e.message);
+            Err(e.hint(HINT))
         }
     }
 }
@@ -80,13 +57,17 @@ pub fn start(lab: &Lab, nodes: &[Ipv4Addr], directory: &Path) -> Result<(Process
 const HINT: &str = "run imgbuild as root, or allow user namespaces: \
      `sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000` as root";
 
-/// The gateway, and every time server of the lab network that is not a node.
-fn addresses(lab: &Lab, nodes: &[Ipv4Addr]) -> Vec<Ipv4Addr> {
+/// The addresses of the lab's servers on its network: the gateway, and those of `others` that are
+/// not a node's.
+pub fn servers(
+    lab: &Lab,
+    nodes: &[Ipv4Addr],
+    others: impl IntoIterator<Item = Ipv4Addr>,
+) -> Vec<Ipv4Addr> {
     let mask = u32::MAX.checked_shl(32 - u32::from(lab.prefix)).unwrap_or(0);
     let inside = |a: &Ipv4Addr| u32::from(*a) & mask == u32::from(lab.network);
     let mut found = vec![lab.gateway];
-    let servers = lab.ntp.iter().filter_map(TimeServer::address);
-    for server in servers.filter(|a| inside(a) && !nodes.contains(a)) {
+    for server in others.into_iter().filter(|a| inside(a) && !nodes.contains(a)) {
         if !found.contains(&server) {
             found.push(server);
         }

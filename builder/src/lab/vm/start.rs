@@ -2,13 +2,13 @@
 
 use super::accelerator::Chooser;
 use super::handle;
-use super::images::Machine;
+use super::images::{Images, Machine};
 use super::options::{Backend, Up};
 use super::processor::{KVM, TCG};
 use super::state::{self, Held, State, VmNode};
 use super::virsh::Connection;
 use super::watch::Failure;
-use super::{domain, network, qemu};
+use super::{domain, network, qemu, repositories};
 use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
 use crate::base::private;
@@ -26,14 +26,14 @@ struct Runner<'a> {
 }
 
 /// Starts the machines that are off, and the network before the first; what was started
-/// before a failure is stopped again. `all` are the lab's machines.
+/// before a failure is stopped again. `images` are all of the lab.
 ///
 /// # Errors
 /// An environment error when something is missing or fails.
 pub fn start(
     options: &Up,
     off: &[&Machine],
-    all: &[Machine],
+    images: &Images,
     held: &mut Held,
     progress: &mut Progress,
 ) -> Result<()> {
@@ -44,7 +44,7 @@ pub fn start(
     let chooser = chooser(options)?;
     let accelerator = chooser.choose(progress)?;
     let mut runner = Runner { options, qemu, accelerator, libvirt };
-    runner.network(all, held, progress)?;
+    runner.network(images, held, progress)?;
     let mut started: Vec<&str> = Vec::new();
     for machine in off {
         let mut done = interrupt::check().and_then(|()| runner.machine(machine, held));
@@ -186,26 +186,31 @@ fn backend(options: &Up, held: &Held, progress: &Progress) -> Result<Option<Conn
 }
 
 impl Runner<'_> {
-    fn network(&self, all: &[Machine], held: &mut Held, progress: &Progress) -> Result<()> {
+    fn network(&self, images: &Images, held: &mut Held, progress: &Progress) -> Result<()> {
         if held.state.network_up()?.is_some() {
             return Ok(());
         }
         let lab = &held.state.lab;
         let network = if let Some(connection) = &self.libvirt {
-            let network = domain::network(connection, lab, all, held.directory.path())?;
+            let network =
+                domain::network(connection, lab, &images.machines, held.directory.path())?;
             progress
                 .note("the lab's time server is this machine: its NTP server must answer the lab");
             handle::Network::Libvirt(network)
         } else {
             IP.require()?;
-            let nodes: Vec<_> = all.iter().map(|m| m.address).collect();
-            let (keeper, serves) = network::start(lab, &nodes, held.directory.path())?;
+            let servers = repositories::servers(images);
+            let (keeper, serves) = network::start(lab, &servers, held.directory.path())?;
             if !serves {
                 progress.note("chronyd is not installed here: the lab has no time server, and firstboot will miss it");
             }
             handle::Network::Namespace(keeper)
         };
         held.state.network = Some(network);
+        // One that is left is in the network that was there before.
+        if let Some(server) = held.state.repositories.take() {
+            server.stop();
+        }
         held.save()
     }
 

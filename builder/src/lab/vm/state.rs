@@ -3,6 +3,7 @@
 
 use super::handle::{Machine, Network};
 use super::process::Process;
+use super::repository_server::RepositoryServer;
 use crate::base::durable;
 use crate::base::error::{Context, Error, Result};
 use crate::base::private;
@@ -30,6 +31,9 @@ pub struct State {
     pub lab: Lab,
     /// The lab network, while it is up.
     pub network: Option<Network>,
+    /// The server of its repositories, since it was last started.
+    #[serde(default)]
+    pub repositories: Option<RepositoryServer>,
     /// Machines by name.
     pub nodes: BTreeMap<String, VmNode>,
 }
@@ -189,8 +193,8 @@ impl Held {
         let lock = lock(&directory)?;
         let new = !directory.path().join(FILE).exists();
         let state = if new {
-            let (network, nodes) = (None, BTreeMap::new());
-            State { schema: SCHEMA, lab: lab.clone(), network, nodes }
+            let (network, repositories, nodes) = (None, None, BTreeMap::new());
+            State { schema: SCHEMA, lab: lab.clone(), network, repositories, nodes }
         } else {
             directory.read()?
         };

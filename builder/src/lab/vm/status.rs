@@ -2,8 +2,10 @@
 
 use super::console::{self, Readiness};
 use super::health::{self, Stop};
+use super::repository_server::RepositoryServer;
 use super::state::{self, LabDirectory, VmNode};
 use crate::base::error::Result;
+use crate::plan::RepositoryPlace;
 use serde::Serialize;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -17,8 +19,23 @@ pub struct LabStatus {
     pub network: String,
     /// Whether the network is up.
     pub network_up: bool,
+    /// The repositories that are to be served on it.
+    pub repositories: Vec<RepositoryStatus>,
     /// Its machines by address.
     pub nodes: Vec<NodeStatus>,
+}
+
+/// A repository for the nodes.
+#[derive(Clone, Debug, Serialize)]
+pub struct RepositoryStatus {
+    /// Its id.
+    pub id: String,
+    /// Where nodes find it.
+    pub baseurl: String,
+    /// Where it is on this machine.
+    pub source: String,
+    /// Whether it is served; not when the server has ended by itself.
+    pub served: bool,
 }
 
 /// Whether a machine runs.
@@ -100,8 +117,20 @@ fn of_lab(lab_directory: &LabDirectory, names: &[String]) -> Result<LabStatus> {
         name: state.lab.name.clone(),
         network: format!("{}/{}", state.lab.network, state.lab.prefix),
         network_up: state.network_up()?.is_some(),
+        repositories: state.repositories.iter().flat_map(of_repositories).collect(),
         nodes,
     })
+}
+
+fn of_repositories(server: &RepositoryServer) -> Vec<RepositoryStatus> {
+    let served = server.process.alive();
+    let status = |place: &RepositoryPlace| RepositoryStatus {
+        id: place.id.clone(),
+        baseurl: place.baseurl.clone(),
+        source: place.source(),
+        served,
+    };
+    server.places.iter().map(status).collect()
 }
 
 fn of_node(lab_directory: &LabDirectory, name: &str, node: &VmNode) -> Result<NodeStatus> {

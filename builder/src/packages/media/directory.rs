@@ -1,12 +1,15 @@
 //! A directory as a medium.
 
 use super::medium::{Medium, compare, copy_pieces, plain, search, unreadable};
+use super::stored::{StoredFile, absolute};
 use crate::base::error::{Context, Result};
 use crate::base::files::open_regular;
 use crate::packages::checksum::Known;
+use formats::iso9660::Extent;
 use std::fs::{self, File};
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+use std::path::{Component, Path, PathBuf};
 
 pub struct Directory {
     root: PathBuf,
@@ -22,6 +25,17 @@ impl Directory {
         let inside = plain(path).map_err(|e| failed(&e))?;
         open_regular(&self.root.join(inside)).map_err(|e| failed(&e))
     }
+}
+
+/// Whether there is no regular file: nothing at all, or a directory, a pipe.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::InvalidFilename
+    )
 }
 
 /// Makes `to` a copy of `from` by ioctl_ficlone(2); whether that is possible here.
@@ -65,6 +79,31 @@ impl Medium for Directory {
 
     fn has(&self, path: &str) -> bool {
         plain(path).is_ok_and(|inside| self.root.join(inside).is_file())
+    }
+
+    fn stored(&self, path: &str) -> io::Result<Option<StoredFile>> {
+        let Ok(inside) = plain(path) else { return Ok(None) };
+        if !Path::new(inside).components().all(|part| matches!(part, Component::Normal(_))) {
+            return Ok(None);
+        }
+        let file = match open_regular(&self.root.join(inside)) {
+            Ok(file) => file,
+            Err(e) if is_absent(&e) => return Ok(None),
+            Err(e) => return Err(e),
+        };
+        // Looked at when it is open: links that change meanwhile make no difference (proc(5)).
+        let place = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+        if !place.starts_with(self.root.canonicalize()?) {
+            let why = "it is a link that leads out of the medium";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+        }
+        let meta = file.metadata()?;
+        let (extents, modified) = (vec![Extent { offset: 0, size: meta.len() }], meta.modified()?);
+        Ok(Some(StoredFile { file, extents, modified }))
+    }
+
+    fn words(&self) -> Vec<String> {
+        vec![absolute(&self.root)]
     }
 
     fn repositories(&self) -> Result<Vec<String>> {

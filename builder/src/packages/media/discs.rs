@@ -5,10 +5,11 @@
 
 use super::medium::{Medium, on_disc};
 use super::source::Source;
+use super::stored::StoredFile;
 use crate::base::error::{Error, Result};
 use crate::packages::checksum::Known;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::Arc;
 
 /// Largest `.discinfo`.
@@ -139,6 +140,17 @@ impl Medium for Discs {
 
     fn has(&self, path: &str) -> bool {
         self.find(path).is_ok_and(|(disc, path)| disc.has(path))
+    }
+
+    fn stored(&self, path: &str) -> io::Result<Option<StoredFile>> {
+        match self.find(path) {
+            Ok((disc, path)) => disc.stored(path),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn words(&self) -> Vec<String> {
+        self.discs.iter().flat_map(|(_, disc)| disc.words()).collect()
     }
 
     fn disc(&self, path: &str) -> Result<()> {

@@ -1,13 +1,15 @@
 //! An ISO 9660 image as a medium, read in place.
 
 use super::medium::{Medium, plain, search, unreadable};
+use super::stored::{StoredFile, absolute};
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::open_regular;
 use formats::iso9660::{self, Iso, IsoNode, Names, NodeKind};
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 /// Largest TRANS.TBL: a line has at most some 500 bytes.
 const TABLE_MAX: u64 = 64 << 20;
@@ -139,6 +141,27 @@ impl Medium for Image {
 
     fn has(&self, path: &str) -> bool {
         self.lookup(path).is_ok_and(|node| node.is_some_and(|node| node.kind == NodeKind::File))
+    }
+
+    fn stored(&self, path: &str) -> io::Result<Option<StoredFile>> {
+        let damaged = |e: &dyn std::fmt::Display| io::Error::other(e.to_string());
+        let Some(node) = self.lookup(path).map_err(|e| damaged(&e.message))? else {
+            return Ok(None);
+        };
+        if node.kind != NodeKind::File {
+            return Ok(None);
+        }
+        let (file, extents) = self.iso.stored(&node).map_err(|e| damaged(&e))?;
+        let since = Duration::from_secs(u64::try_from(node.mtime).unwrap_or(0));
+        Ok(Some(StoredFile {
+            file: file.try_clone()?,
+            extents: extents.to_vec(),
+            modified: SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH),
+        }))
+    }
+
+    fn words(&self) -> Vec<String> {
+        vec![absolute(&self.path)]
     }
 
     fn files(&self, directory: &str) -> Result<Vec<String>> {

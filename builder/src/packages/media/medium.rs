@@ -1,11 +1,12 @@
 //! The interface of every medium, and what media share in implementing it.
 
 use super::network::Network;
+use super::stored::StoredFile;
 use crate::base::error::{Context, Error, Result};
 use crate::base::malformed::Malformed;
 use crate::packages::checksum::{Checksum, Known};
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
 /// A medium. Paths are relative, `/`-separated.
 pub trait Medium: Send + Sync {
@@ -86,6 +87,20 @@ pub trait Medium: Send + Sync {
     /// # Errors
     /// When the medium cannot be read.
     fn repositories(&self) -> Result<Vec<String>>;
+
+    /// Where the file at `path` is on this machine's disks; `None` where there is no such file, or
+    /// the medium is behind the network. Symbolic links do not lead out of the medium.
+    ///
+    /// # Errors
+    /// When it cannot be read, or must not be.
+    fn stored(&self, _path: &str) -> io::Result<Option<StoredFile>> {
+        Ok(None)
+    }
+
+    /// Words that open the medium again from anywhere on this machine.
+    fn words(&self) -> Vec<String> {
+        vec![self.location()]
+    }
 
     /// Names of the files in a directory; empty where a medium cannot be listed.
     ///
@@ -183,7 +198,7 @@ pub(super) fn checksum(
                 hasher.update(&piece[..n]);
                 each(&piece[..n])?;
             }
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(unreadable(medium.location(), path, &e)),
         }
     }

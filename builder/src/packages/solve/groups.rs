@@ -23,7 +23,8 @@ pub fn environment(
     let found = matching(name, all);
     if found.is_empty() {
         let ids = catalog.environments.iter().map(|e| e.id.as_str());
-        out.problems.push(format!("no environment `{name}` on the media{}", nearest(name, ids)));
+        let text = format!("no environment `{name}` on the media{}", nearest(name, ids));
+        out.note_missing(text, request.ignore_missing);
     }
     for n in found {
         let environment = &catalog.environments[n];
@@ -56,7 +57,7 @@ pub fn group(
     if found.is_empty() {
         let ids = catalog.groups.iter().map(|g| g.id.as_str());
         let text = format!("no group `@{name}` on the media{}", nearest(name, ids));
-        if request.ignore_missing { out.skipped.push(text) } else { out.problems.push(text) }
+        out.note_missing(text, request.ignore_missing);
     }
     for n in found {
         members(transaction, request, &catalog.groups[n], out)?;
@@ -94,9 +95,7 @@ fn members(
         // yum and Anaconda pass over members that a medium lacks.
         if found.is_empty() && !unwanted(request, name) {
             let text = format!("{name}: a member of @{} that is not on the media", group.id);
-            if !out.skipped.contains(&text) {
-                out.skipped.push(text);
-            }
+            out.note_missing(text, true);
         }
         for id in found {
             transaction.install(id, None, &reason)?;

@@ -21,8 +21,10 @@ pub struct Request {
     pub without_defaults: BTreeSet<String>,
     /// Groups with their optional members (`--optional`), by id.
     pub with_optional: BTreeSet<String>,
-    /// Whether packages that no repository has are only noted (`--ignoremissing`).
+    /// Whether what no repository has of `install` is only noted (`--ignoremissing`).
     pub ignore_missing: bool,
+    /// Installed in any case: it is an error that no repository has one of them.
+    pub required: Vec<String>,
 }
 
 impl Request {

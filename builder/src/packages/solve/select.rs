@@ -18,7 +18,8 @@ pub fn select(
     request: &Request,
 ) -> Result<SelectionOutcome> {
     let mut out = SelectionOutcome::default();
-    for word in &request.install {
+    let asked = request.install.iter().map(|word| (word, request.ignore_missing));
+    for (word, may_lack) in asked.chain(request.required.iter().map(|word| (word, false))) {
         if let Some(name) = word.strip_prefix("@^") {
             groups::environment(transaction, request, name.trim(), &mut out)?;
         } else if let Some(name) = word.strip_prefix('@') {
@@ -26,12 +27,7 @@ pub fn select(
         } else {
             let found = named(transaction, word)?;
             if found.is_empty() {
-                let text = unknown(transaction, request, word);
-                if request.ignore_missing {
-                    out.skipped.push(text);
-                } else {
-                    out.problems.push(text);
-                }
+                out.note_missing(unknown(transaction, request, word), may_lack);
             }
             for id in found {
                 transaction.install(id, None, &Reason::Requested)?;

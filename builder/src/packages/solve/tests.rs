@@ -115,6 +115,20 @@ fn what_is_wanted_if_available_never_fails() {
 }
 
 #[test]
+fn what_no_medium_has_is_named_once_and_what_is_required_is_never_left_out() {
+    let c = catalog(&["app 1"]);
+    let mut r = request(&["app", "absent", "absent", "@^e"]);
+    r.required = vec!["kernel".to_owned()];
+    let problems = attempt(&c, &r).unwrap().problems;
+    assert_eq!(problems.len(), 3, "{problems:?}");
+    r.ignore_missing = true;
+    let solution = attempt(&c, &r).unwrap();
+    assert_eq!(solution.problems, ["no package `kernel` on the media"]);
+    assert_eq!(solution.skipped.len(), 2, "{:?}", solution.skipped);
+    assert_eq!(solution.packages.len(), 1);
+}
+
+#[test]
 fn the_closure_of_a_package() {
     let c =
         catalog(&["rpm 1; requires lib", "lib 1; requires base", "base 1", "app 1; requires rpm"]);

@@ -45,6 +45,10 @@ pub fn repo_file(spec: &Spec, facts: &Facts) -> String {
             true => text.push_str(&format!("gpgcheck=1\ngpgkey={}\n", urls.join(" "))),
             false => text.push_str("gpgcheck=0\n"),
         }
+        // It may be that nobody has it: the others are of use all the same.
+        if !repository.required {
+            text.push_str("skip_if_unavailable=1\n");
+        }
         // yum itself knows `exclude`, its plugin `priorities` the rest.
         if let Some(priority) = repository.priority {
             text.push_str(&format!("priority={priority}\n"));

@@ -257,5 +257,5 @@ impl Random {
 
 /// How many random points: more where time does not matter.
 pub fn points(short: usize) -> usize {
-    if std::env::var_os("LONG_TESTS").is_some_and(|value| value == "1") { 12 } else { short }
+    if product::is_long() { 12 } else { short }
 }

@@ -105,6 +105,20 @@ fn e2fsck_accepts_every_size() {
 }
 
 #[test]
+fn a_small_filesystem_has_no_journal() {
+    let mut tree = Tree::default();
+    tree.put("note", file(b"small"));
+    for (kind, least) in [(ExtKind::Ext2, 1), (ExtKind::Ext3, 8), (ExtKind::Ext4, 1)] {
+        for size in [1, 2, 5, 7, 8, 9, 16].into_iter().filter(|size| *size >= least) {
+            let image = checked_kind(kind, size * MIB, 0, &tree);
+            let about = tool("dumpe2fs", &["-h"], image.path());
+            let journal = kind != ExtKind::Ext2 && size >= 8;
+            assert_eq!(about.contains("has_journal"), journal, "{kind:?}, {size} MiB: {about}");
+        }
+    }
+}
+
+#[test]
 fn content_and_metadata_are_as_given() {
     let image = checked(256 * MIB, 0, &sample());
     let path = image.path();

@@ -1,9 +1,11 @@
 //! Inside the lab network: the keeper, and the pipe that ssh goes through.
 
 use super::namespace::Namespace;
-use super::setup::{BRIDGE, Setup};
+use super::setup::{BRIDGE, RepositorySetup, Setup};
 use crate::base::private;
 use crate::base::programs::{self, HostProgram, IP, ProgramError};
+use crate::lab::serve::{self, Server};
+use crate::lab::vm::daemon;
 use crate::lab::vm::process::Process;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
@@ -11,23 +13,21 @@ use nix::sys::signal::Signal;
 use std::error::Error;
 use std::fs;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{self, Stdio};
 
-/// What the keeper prints on standard output when the network exists.
-pub const READY: &str = "ready\n";
+type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
-
-/// What `imgbuild __lab …` does: `keep` holds a network, `connect PID START BOOT ADDRESS PORT`
-/// joins standard input and output with a TCP port in it, `connect-here ADDRESS PORT` with one of
-/// this machine's own network.
+/// What `imgbuild __lab …` does: `keep` holds a network, `serve` serves repositories,
+/// `connect PID START BOOT ADDRESS PORT` joins standard input and output with a TCP port in it,
+/// `connect-here ADDRESS PORT` with one of this machine's own network.
 pub fn main(arguments: &[String]) -> ! {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
         ["keep"] => keep(),
+        ["serve"] => serve_repositories(),
         ["connect", pid, started, boot, address, port] => {
             enter(pid, started, boot).and_then(|()| connect(address, port))
         }
@@ -42,9 +42,7 @@ pub fn main(arguments: &[String]) -> ! {
 }
 
 fn keep() -> Result<()> {
-    let mut text = String::new();
-    io::stdin().read_to_string(&mut text)?;
-    let setup: Setup = serde_json::from_str(&text)?;
+    let setup: Setup = daemon::read_setup()?;
     enter_new().map_err(|e| format!("no namespace: {e}"))?;
     run_ip(&["link", "set", "lo", "up"])?;
     run_ip(&["link", "add", BRIDGE, "type", "bridge", "forward_delay", "0"])?;
@@ -53,8 +51,7 @@ fn keep() -> Result<()> {
     }
     run_ip(&["link", "set", BRIDGE, "up"])?;
     let time = setup.chronyd.as_ref().map(|chronyd| serve_time(chronyd, &setup)).transpose()?;
-    io::stdout().write_all(READY.as_bytes())?;
-    io::stdout().flush()?;
+    daemon::be_ready()?;
     if let Some(mut time) = time {
         let status = time.wait()?;
         let _ = writeln!(io::stderr(), "the time server ended: {status}");
@@ -62,6 +59,23 @@ fn keep() -> Result<()> {
     loop {
         nix::unistd::pause();
     }
+}
+
+/// Serves until a signal ends it.
+fn serve_repositories() -> Result<()> {
+    let setup: RepositorySetup = daemon::read_setup()?;
+    // What to do about an error is for the user's command to say.
+    let (server, listeners) = prepare(&setup).map_err(|e| e.message)?;
+    daemon::be_ready()?;
+    server.run(&listeners, &|| false);
+    Ok(())
+}
+
+fn prepare(setup: &RepositorySetup) -> crate::base::error::Result<(Server, Vec<TcpListener>)> {
+    let repositories = setup.places.iter().map(serve::open).collect::<Result<_, _>>()?;
+    let bind = |address: &SocketAddrV4| serve::bind(SocketAddr::V4(*address));
+    let listeners = setup.listen.iter().map(bind).collect::<Result<_, _>>()?;
+    Ok((Server::new(repositories)?, listeners))
 }
 
 /// A network namespace; without root, in a user namespace in which we are root.

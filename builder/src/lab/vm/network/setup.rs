@@ -1,6 +1,8 @@
-//! What the keeper of a lab's network is to create.
+//! What the processes in a lab's network are to do.
 
+use crate::plan::RepositoryPlace;
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddrV4;
 use std::path::PathBuf;
 
 /// The bridge's name inside.
@@ -17,4 +19,13 @@ pub(super) struct Setup {
     pub(super) directory: PathBuf,
     /// chronyd, where it is installed.
     pub(super) chronyd: Option<PathBuf>,
+}
+
+/// What the server of the repositories gets on standard input.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RepositorySetup {
+    /// Where it listens.
+    pub listen: Vec<SocketAddrV4>,
+    /// What it serves.
+    pub places: Vec<RepositoryPlace>,
 }

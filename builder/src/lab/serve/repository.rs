@@ -1,0 +1,79 @@
+//! A repository that is served.
+
+use super::address::BaseUrl;
+use crate::base::error::{Error, Result};
+use crate::packages::media::http::is_url;
+use crate::packages::media::{self, Medium, Source, StoredFile};
+use crate::plan::RepositoryPlace;
+use std::io;
+use std::sync::Arc;
+
+/// What makes a directory a repository.
+const INDEX: &str = "repodata/repomd.xml";
+
+/// A repository whose medium is open.
+pub struct ServedRepository {
+    /// Where it is and for whom.
+    pub place: RepositoryPlace,
+    /// Its address.
+    pub base: BaseUrl,
+    medium: Arc<dyn Medium>,
+}
+
+/// Opens the medium of a repository.
+///
+/// # Errors
+/// An input error when nodes look for it elsewhere, its medium is gone, is a web server's, or has
+/// no repository there.
+pub fn open(place: &RepositoryPlace) -> Result<ServedRepository> {
+    let base = BaseUrl::parse(&place.baseurl)
+        .map_err(|why| Error::input(format!("nodes look for it at {}: {why}", place.baseurl)))?;
+    let medium = open_medium(&place.media)?;
+    let this = ServedRepository { place: place.clone(), base, medium };
+    // Only a repository is given away, whatever a manifest names.
+    match this.stored(&[INDEX.to_owned()]) {
+        Ok(Some(_)) => Ok(this),
+        Ok(None) => Err(Error::input(format!("{} has no {INDEX}", place.source()))),
+        Err(e) => Err(Error::input(format!("{}: cannot read {INDEX}: {e}", place.source()))),
+    }
+}
+
+/// What the user should know of a repository that nodes will look for in vain.
+pub fn not_served(id: &str, why: &Error) -> String {
+    format!("warning: repository {id} is not served: {}", why.to_string().replace("\n  ", "; "))
+}
+
+fn open_medium(words: &[String]) -> Result<Arc<dyn Medium>> {
+    if let Some(url) = words.iter().find(|word| is_url(word)) {
+        return Err(Error::input(format!(
+            "its packages came from {url}, and only ISO files and directories are served"
+        ))
+        .hint("build from a copy of it (--media ISO or directory), or serve one by `imgbuild serve --repositories --media …`"));
+    }
+    let sources = words.iter().map(|word| Ok(Source::plain(media::open(word)?)));
+    let mut sources = media::join(sources.collect::<Result<_>>()?)?;
+    match (sources.pop(), sources.is_empty()) {
+        (Some(source), true) => Ok(source.medium),
+        _ => Err(Error::input(format!("{} are not discs of one set", words.join(" + ")))),
+    }
+}
+
+impl ServedRepository {
+    /// The file that a request for `path` means; `None` where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or must not be.
+    pub fn file(&self, path: &[String]) -> io::Result<Option<StoredFile>> {
+        match path.strip_prefix(self.base.path.as_slice()) {
+            Some(inside) => self.stored(inside),
+            None => Ok(None),
+        }
+    }
+
+    fn stored(&self, inside: &[String]) -> io::Result<Option<StoredFile>> {
+        let directory = Some(self.place.directory.as_str()).filter(|d| !d.is_empty());
+        let inside = inside.iter().map(String::as_str);
+        let parts: Vec<&str> = directory.into_iter().chain(inside).collect();
+        self.medium.stored(&parts.join("/"))
+    }
+}

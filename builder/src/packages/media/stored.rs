@@ -1,0 +1,29 @@
+//! Files of local media where they are on the disk, to be sent from there.
+
+use formats::iso9660::Extent;
+use std::fs::File;
+use std::path::Path;
+use std::time::SystemTime;
+
+/// A file of a medium: a part of an ISO file, or a file by itself.
+#[derive(Debug)]
+pub struct StoredFile {
+    /// What holds it.
+    pub file: File,
+    /// Where in that its data is, in order.
+    pub extents: Vec<Extent>,
+    /// When it was last changed.
+    pub modified: SystemTime,
+}
+
+impl StoredFile {
+    /// Its length in bytes.
+    pub fn size(&self) -> u64 {
+        self.extents.iter().map(|extent| extent.size).sum()
+    }
+}
+
+/// A path that is the same from every working directory.
+pub(super) fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
+}
