@@ -90,7 +90,11 @@ fn summary(built: &[BuiltRole], time: Duration, output: &Destination) -> String 
         true => String::new(),
         false => format!(" --output {}", directory.display()),
     };
-    text + &format!("next: imgbuild up{place}\n")
+    let is_disk = |(image, _): &(PathBuf, u64)| image.extension().is_some_and(|e| e != "gz");
+    if built.iter().any(|role| role.images.iter().any(is_disk)) {
+        let _ = writeln!(text, "next: imgbuild up{place}");
+    }
+    text
 }
 
 fn shown_time(time: Duration) -> String {

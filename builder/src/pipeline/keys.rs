@@ -9,7 +9,7 @@ use crate::base::lab::GpgKey;
 use crate::packages::media::Network;
 use crate::packages::media::http::{Settings, is_url, page};
 use crate::packages::repo::{Catalog, Repo};
-use crate::packages::trust::Keyring;
+use crate::packages::trust::{Key, Keyring};
 use crate::spec::Spec;
 use std::path::Path;
 
@@ -40,6 +40,8 @@ pub fn checks(select: &Select, context: &BuildContext) -> Result<(Vec<Check>, Ve
     }
     let mut notes = Vec::new();
     let mut checks = Vec::new();
+    // Keys that nobody named, and the repositories whose media have them.
+    let mut found: Vec<(Key, String)> = Vec::new();
     for repo in &catalog.repos {
         let keys = match unchecked(select, spec, repo) {
             Some(why) => {
@@ -49,11 +51,35 @@ pub fn checks(select: &Select, context: &BuildContext) -> Result<(Vec<Check>, Ve
                 ));
                 Err(why)
             }
-            None => Ok(keys(&given, &named(spec, repo), repo, &access.network, &mut notes)?),
+            None => {
+                let (ring, on_medium) = keys(&given, &named(spec, repo), repo, &access.network)?;
+                if context.plan.packages.iter().any(|package| package.repo == repo.id) {
+                    found.extend(on_medium.keys().map(|key| (key.clone(), repo.id.clone())));
+                }
+                Ok(ring)
+            }
         };
         checks.push(Check { repo: repo.id.clone(), keys });
     }
+    notes.extend(found_keys(&found));
     Ok((checks, notes))
+}
+
+/// A line for each key.
+fn found_keys(found: &[(Key, String)]) -> Vec<String> {
+    let mut lines: Vec<(&Key, Vec<&str>)> = Vec::new();
+    for (key, repo) in found {
+        match lines.iter_mut().find(|(known, _)| known.fingerprint == key.fingerprint) {
+            Some((_, repos)) => repos.push(repo),
+            None => lines.push((key, vec![repo])),
+        }
+    }
+    let line = |(key, repos): (&Key, Vec<&str>)| {
+        let (fingerprint, user, origin) = (&key.fingerprint, &key.user, &key.origin);
+        let repos = repos.join(", ");
+        format!("packages may be signed by {fingerprint} ({user}), found as {origin}: {repos}")
+    };
+    lines.into_iter().map(line).collect()
 }
 
 fn refuse_unknown(select: &Select, catalog: &Catalog) -> Result<()> {
@@ -87,14 +113,14 @@ fn named(spec: &Spec, repo: &Repo) -> Vec<GpgKey> {
     }
 }
 
-/// The keys named for the repository, else those on its medium; with those given for all.
+/// The keys named for the repository, else those on its medium; with those given for all. And
+/// those on its medium by themselves, where they are used.
 fn keys(
     given: &Keyring,
     named: &[GpgKey],
     repo: &Repo,
     network: &Network,
-    notes: &mut Vec<String>,
-) -> Result<Keyring> {
+) -> Result<(Keyring, Keyring)> {
     let mut ring = given.clone();
     for key in named {
         match key {
@@ -102,17 +128,9 @@ fn keys(
             GpgKey::Url(url) => add_url(&mut ring, url, repo, network)?,
         }
     }
-    if named.is_empty() {
-        let found = on_medium(repo)?;
-        for key in found.keys() {
-            notes.push(format!(
-                "repository {}: packages may be signed by {} ({}), found as {}",
-                repo.id, key.fingerprint, key.user, key.origin
-            ));
-        }
-        ring.extend(&found);
-    }
-    Ok(ring)
+    let found = if named.is_empty() { on_medium(repo)? } else { Keyring::default() };
+    ring.extend(&found);
+    Ok((ring, found))
 }
 
 fn add_file(ring: &mut Keyring, path: &Path) -> Result<()> {

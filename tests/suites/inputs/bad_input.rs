@@ -142,8 +142,21 @@ fn existing_output_is_kept() {
         stderr.contains("already holds openstack.qcow2") && stderr.contains("--force"),
         "{stderr}"
     );
-    assert_eq!(fs::read_to_string(mine).expect("file"), "mine");
+    assert_eq!(fs::read_to_string(&mine).expect("file"), "mine");
     assert_eq!(fs::read_dir(lab.output()).expect("directory").count(), 1);
+    // Whose images a damaged manifest is of, nobody knows: not even by force it is replaced.
+    let manifest = lab.output().join("manifest.json");
+    fs::write(&manifest, "{").expect("file");
+    let output = product::run(&lab.arguments("controller", &[&os()], &["--force"]));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    let hint = format!("--output {}/controller", text(&lab.output()));
+    assert!(
+        stderr.contains("which says whose images are there") && stderr.contains(&hint),
+        "{stderr}"
+    );
+    assert_eq!(fs::read_to_string(manifest).expect("file"), "{");
+    assert_eq!(fs::read_to_string(mine).expect("file"), "mine");
 }
 
 #[test]

@@ -86,7 +86,8 @@ impl Login<'_> {
             Some(keeper) => option("ProxyCommand", &proxy(keeper, address)?),
             None => option("HostName", &address.to_string()),
         }
-        option("UserKnownHostsFile", &path(&self.directory.path().join("known_hosts")));
+        // With the machine's disk goes what is known of its host keys.
+        option("UserKnownHostsFile", &path(&self.directory.node(name).join("known_hosts")));
         option("GlobalKnownHostsFile", "/dev/null");
         option("HostKeyAlias", name);
         option("StrictHostKeyChecking", "accept-new");
