@@ -77,7 +77,7 @@ fn found_keys(found: &[(Key, String)]) -> Vec<String> {
     let line = |(key, repos): (&Key, Vec<&str>)| {
         let (fingerprint, user, origin) = (&key.fingerprint, &key.user, &key.origin);
         let repos = repos.join(", ");
-        format!("packages may be signed by {fingerprint} ({user}), found as {origin}: {repos}")
+        format!("packages of {repos} may be signed by {fingerprint} ({user}), found as {origin}")
     };
     lines.into_iter().map(line).collect()
 }

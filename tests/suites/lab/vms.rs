@@ -206,7 +206,7 @@ fn check_ways_in(machines: &Machines, lab: &Lab) {
     machines.ok(&["scp", "-q", &text(&there), "nova01:/root/copy"]);
     machines.ok(&["scp", "--", "-q", "-p", "nova01:/root/copy", &text(&back)]);
     assert_eq!(fs::read_to_string(back).expect("copy"), "a file\n");
-    let verbose = machines.run(&["ssh", "nova01", "--", "-v", "-o", "LogLevel=VERBOSE", "true"]);
+    let verbose = machines.run(&["ssh", "nova01", "--", "-v", "true"]);
     assert!(String::from_utf8_lossy(&verbose.stderr).contains("Authenticated"), "{verbose:?}");
 
     for (arguments, words) in [
