@@ -1,5 +1,7 @@
 //! What every stage uses: errors, progress, interruption, and files handled with care.
 
+#[cfg(test)]
+pub(crate) mod cpu_time;
 pub mod diagnostic;
 pub mod durable;
 pub mod error;
