@@ -36,7 +36,7 @@ pub struct ServeArguments {
     common: Common,
 }
 
-/// Serves until a signal ends it, which is no error.
+/// Serves until a signal ends it, which is not an error.
 pub fn run(a: ServeArguments) -> Result<()> {
     let repositories = open(&a)?;
     let mut addresses: BTreeSet<SocketAddr> = a.listen.iter().copied().collect();
@@ -63,15 +63,9 @@ fn open(a: &ServeArguments) -> Result<Vec<ServedRepository>> {
     let directory = working_directory()?;
     let home = home::own();
     let lab = spec::load_repositories(&spec::Request {
-        profile: "",
         lab: a.lab_file.as_deref(),
-        node: None,
-        ignore_encryption: false,
-        includes: &[],
-        strict_lab: false,
-        directory: &directory,
         home: home.as_deref(),
-        sudo_home: None,
+        ..spec::Request::new("", &directory)
     })?;
     let cache = Arc::new(CacheDirectory::new(a.common.cache()?));
     let network = Network { cache, offline: false };
@@ -90,7 +84,7 @@ fn open(a: &ServeArguments) -> Result<Vec<ServedRepository>> {
     notes.extend(missing.iter().map(|(id, why)| serve::not_served(id, why)));
     notes.iter().for_each(|note| progress.note(note));
     if served.is_empty() {
-        return Err(Error::input("there is no repository to serve").hint(
+        return Err(Error::input("no repository can be served").hint(
             "give the lab's media: --media ISO or directory; the lab file says by `baseurl` where nodes look for a repository",
         ));
     }

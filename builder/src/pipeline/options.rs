@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What to build from what.
+#[derive(Default)]
 pub struct Select {
     /// Profiles by name or path; empty for those of all roles of the lab.
     pub profiles: Vec<String>,
@@ -63,19 +64,14 @@ impl Select {
         Self {
             profiles: vec![plan.sources.profile.clone()],
             lab: plan.sources.lab.clone(),
-            node: None,
             ignore_encryption: plan.sources.ignore_encryption,
             includes: plan.sources.includes.clone(),
-            strict_lab: false,
             media: plan.sources.media.clone(),
-            formats: Vec::new(),
-            gpgkeys: Vec::new(),
-            no_gpgcheck: Vec::new(),
-            ignore_missing_packages: false,
             directory,
             cache,
             offline,
             releasever: plan.sources.releasever.clone(),
+            ..Self::default()
         }
     }
 }

@@ -8,7 +8,7 @@ pub struct Request<'a> {
     /// `--profile`: a name, looked up in `./profiles` and among the built-in ones,
     /// or a path (it has a slash or ends in `.toml`).
     pub profile: &'a str,
-    /// `--lab`: the lab file; otherwise `lab.toml` next to the profile, in
+    /// `--lab-file`: the lab file; otherwise `lab.toml` next to the profile, in
     /// `./profiles`, or built in.
     pub lab: Option<&'a Path>,
     /// `--node`: one node of the role in place of all.
@@ -26,4 +26,21 @@ pub struct Request<'a> {
     pub home: Option<&'a Path>,
     /// Under sudo, the home of the user who called it: their ssh keys are the user's too.
     pub sudo_home: Option<&'a Path>,
+}
+
+impl<'a> Request<'a> {
+    /// This profile, with nothing else asked for and no home, seen from `directory`.
+    pub fn new(profile: &'a str, directory: &'a Path) -> Self {
+        Self {
+            profile,
+            lab: None,
+            node: None,
+            ignore_encryption: false,
+            includes: &[],
+            strict_lab: false,
+            directory,
+            home: None,
+            sudo_home: None,
+        }
+    }
 }

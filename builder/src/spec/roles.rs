@@ -36,7 +36,7 @@ pub fn find_roles(request: &Request<'_>) -> Result<LabRoles, Diagnostics> {
         && !nodes.iter().any(|node| node.name == wanted)
     {
         let names: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
-        let message = format!("there is no node `{wanted}` in {}", lab_file.name);
+        let message = format!("{} has no node `{wanted}`", lab_file.name);
         let hint = format!("its nodes: {}", names.join(", "));
         return Err(Diagnostic::of_file("", message).key("--node").hint(hint).into());
     }
@@ -127,17 +127,7 @@ mod tests {
     const LAB: &str = include_str!("../../../profiles/lab.toml");
 
     fn find(directory: &Path, node: Option<&str>) -> Result<LabRoles, String> {
-        let request = Request {
-            profile: "",
-            lab: None,
-            node,
-            ignore_encryption: false,
-            includes: &[],
-            strict_lab: false,
-            directory,
-            home: None,
-            sudo_home: None,
-        };
+        let request = Request { node, ..Request::new("", directory) };
         find_roles(&request).map_err(|e| e.to_string())
     }
 

@@ -31,17 +31,7 @@ pub fn load_kickstart(
     directory: &Path,
     includes: &[(String, PathBuf)],
 ) -> Result<StandaloneKickstart, Diagnostics> {
-    let request = Request {
-        profile: "",
-        lab: None,
-        node: None,
-        ignore_encryption: false,
-        includes,
-        strict_lab: false,
-        directory,
-        home: None,
-        sudo_home: None,
-    };
+    let request = Request { includes, ..Request::new("", directory) };
     let file = files::read_path(path, &request)?;
     let (network, node) = sample_lab();
     let services =

@@ -13,17 +13,7 @@ use std::path::Path;
 /// Reads a shipped profile, with the lab file at `lab` if one is given.
 fn load(profile: &str, lab: Option<&Path>) -> bool {
     // The root directory has no profiles: what is not given is built in.
-    let request = Request {
-        profile,
-        lab,
-        node: None,
-        ignore_encryption: false,
-        includes: &[],
-        strict_lab: false,
-        directory: Path::new("/"),
-        home: None,
-        sudo_home: None,
-    };
+    let request = Request { lab, ..Request::new(profile, Path::new("/")) };
     spec::load(&request).is_ok()
 }
 

@@ -28,17 +28,8 @@ fn spec(lab: &Lab, line: &str) -> Spec {
     let old = fs::read_to_string(&path).expect("kickstart");
     fs::write(&path, old.replace("\nzerombr\n", &format!("\n{line}\nzerombr\n"))).expect("write");
     let profile = text(&lab.directory().join("profiles/controller.toml"));
-    let request = Request {
-        profile: &profile,
-        lab: None,
-        node: None,
-        ignore_encryption: false,
-        includes: &[],
-        strict_lab: false,
-        directory: lab.directory(),
-        home: Some(lab.directory()),
-        sudo_home: None,
-    };
+    let request =
+        Request { home: Some(lab.directory()), ..Request::new(&profile, lab.directory()) };
     let spec = load(&request).unwrap_or_else(|e| panic!("{line}: {e}"));
     fs::write(&path, old).expect("write");
     spec

@@ -59,24 +59,18 @@ fn judge(name: &str, kickstart: &[u8], repository: &Path) -> Judged {
 }
 
 /// How many packages the plan has, and what the repository does not have of what was asked for;
-/// or why there is no plan.
+/// or why it has no plan.
 fn plan(name: &str, request: &Request<'_>, repository: &Path) -> String {
     let select = Select {
         profiles: vec![request.profile.to_owned()],
-        lab: None,
-        node: None,
         ignore_encryption: request.ignore_encryption,
         includes: request.includes.to_vec(),
-        strict_lab: false,
         media: vec![repository.to_string_lossy().into_owned()],
-        formats: Vec::new(),
-        gpgkeys: Vec::new(),
-        no_gpgcheck: Vec::new(),
         ignore_missing_packages: true,
         directory: request.directory.to_owned(),
         cache: request.directory.join("cache"),
         offline: true,
-        releasever: None,
+        ..Select::default()
     };
     match pipeline::plan(&select, &mut Progress::new(Mode::None)) {
         Ok(plans) => {

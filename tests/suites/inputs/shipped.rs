@@ -10,17 +10,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 pub fn request<'a>(profile: &'a str, directory: &'a Path) -> Request<'a> {
-    Request {
-        profile,
-        lab: None,
-        node: None,
-        ignore_encryption: false,
-        includes: &[],
-        strict_lab: false,
-        directory,
-        home: Some(directory),
-        sudo_home: None,
-    }
+    Request { home: Some(directory), ..Request::new(profile, directory) }
 }
 
 /// The shipped profile, from the copies within the program.

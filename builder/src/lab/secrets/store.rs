@@ -25,6 +25,23 @@ use std::fs::{self, File};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+/// An ssh key pair: its files, whose it is, and how it is created with that as its comment.
+struct SshKey {
+    private: &'static str,
+    public: &'static str,
+    whose: &'static str,
+    create: fn(&str) -> Result<(Secret, String)>,
+}
+
+const ROOT_SSH: SshKey =
+    SshKey { private: SSH_PRIVATE, public: SSH_PUBLIC, whose: "root", create: ssh_pair };
+const OPERATOR_SSH: SshKey = SshKey {
+    private: OPERATOR_PRIVATE,
+    public: OPERATOR_PUBLIC,
+    whose: "operator",
+    create: operator_pair,
+};
+
 /// The secrets of one lab, held exclusively as long as this lives.
 pub struct Store {
     files: Files,
@@ -98,9 +115,9 @@ impl Store {
         }
         let certificates = identities.iter().map(|(name, i)| (&**name, &*i.certificate));
         let fingerprints = pki::fingerprints(certificates)?;
-        let (ssh_private, ssh_public) = self.ssh()?;
+        let (ssh_private, ssh_public) = self.ssh_key(&ROOT_SSH)?;
         let admin_password = self.admin_password()?;
-        let operator_public = if operator { Some(self.operator_ssh()?.1) } else { None };
+        let operator_public = if operator { Some(self.ssh_key(&OPERATOR_SSH)?.1) } else { None };
         let controllers = all.iter().filter(|node| node.role == Role::Controller);
         let controllers: Vec<Ipv4Addr> = controllers.map(|node| node.address).collect();
         let ssh_authorized = lab_key_line(&controllers, &ssh_public);
@@ -232,8 +249,8 @@ impl Store {
             for kind in &chosen {
                 match kind {
                     SecretKind::Authority => {}
-                    SecretKind::Ssh => drop(new.put_ssh()?),
-                    SecretKind::OperatorSsh => drop(new.put_operator_ssh()?),
+                    SecretKind::Ssh => drop(new.put_ssh_key(&ROOT_SSH)?),
+                    SecretKind::OperatorSsh => drop(new.put_ssh_key(&OPERATOR_SSH)?),
                     SecretKind::AdminPassword => drop(new.put_admin_password()?),
                     SecretKind::Identity(who) => {
                         new.files.remove(&key_file(who))?;
@@ -308,31 +325,17 @@ impl Store {
         Ok(Identity { certificate, key })
     }
 
-    fn ssh(&self) -> Result<(Secret, String)> {
-        match self.files.pair(SSH_PRIVATE, SSH_PUBLIC)? {
+    fn ssh_key(&self, key: &SshKey) -> Result<(Secret, String)> {
+        match self.files.pair(key.private, key.public)? {
             Some(pair) => Ok(pair),
-            None => self.put_ssh(),
+            None => self.put_ssh_key(key),
         }
     }
 
-    fn put_ssh(&self) -> Result<(Secret, String)> {
-        let (private, public) = ssh_pair(&format!("root of {}", self.lab))?;
-        self.files.write(SSH_PUBLIC, &public)?;
-        self.files.write(SSH_PRIVATE, private.expose())?;
-        Ok((private, public))
-    }
-
-    fn operator_ssh(&self) -> Result<(Secret, String)> {
-        match self.files.pair(OPERATOR_PRIVATE, OPERATOR_PUBLIC)? {
-            Some(pair) => Ok(pair),
-            None => self.put_operator_ssh(),
-        }
-    }
-
-    fn put_operator_ssh(&self) -> Result<(Secret, String)> {
-        let (private, public) = operator_pair(&format!("operator of {}", self.lab))?;
-        self.files.write(OPERATOR_PUBLIC, &public)?;
-        self.files.write(OPERATOR_PRIVATE, private.expose())?;
+    fn put_ssh_key(&self, key: &SshKey) -> Result<(Secret, String)> {
+        let (private, public) = (key.create)(&format!("{} of {}", key.whose, self.lab))?;
+        self.files.write(key.public, &public)?;
+        self.files.write(key.private, private.expose())?;
         Ok((private, public))
     }
 
