@@ -17,7 +17,7 @@ pub struct BuildImagesArguments {
     #[command(flatten)]
     select: SelectArguments,
     /// Replay this plan (`imgbuild plan`'s output, or a build's manifest.json) bit by bit. Inputs and
-    /// media are looked for where the plan found them, or where --profile, --lab and --media point.
+    /// media are looked for where the plan found them, or where --profile, --lab-file and --media point.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["node", "format"])]
     plan: Option<PathBuf>,
     /// Where the images go: of one --profile into DIR itself, else into DIR/ROLE; by default

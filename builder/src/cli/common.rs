@@ -99,7 +99,7 @@ pub struct SelectArguments {
     #[arg(long, value_name = "NAME|FILE")]
     pub profile: Vec<String>,
     /// The lab file; by default `lab.toml` next to the profile, or in ./profiles.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long = "lab-file", alias = "lab", value_name = "FILE")]
     lab: Option<PathBuf>,
     /// Build this node only.
     #[arg(long, value_name = "NAME")]
@@ -239,7 +239,7 @@ pub struct SpecArguments {
     #[arg(long, value_name = "NAME|FILE")]
     pub profile: Option<String>,
     /// The lab file; by default `lab.toml` next to the profile.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long = "lab-file", alias = "lab", value_name = "FILE")]
     lab: Option<PathBuf>,
     /// This node only.
     #[arg(long, value_name = "NAME")]

@@ -2,6 +2,7 @@
 
 use super::common::{StateArguments, print};
 use crate::base::error::{Context, Error, Result};
+use crate::base::malformed::Malformed;
 use crate::lab::secrets::ADMIN_PASSWORD;
 use crate::lab::vm::{self, Forward};
 use clap::Args;
@@ -102,14 +103,14 @@ pub struct ForwardPort {
 }
 
 /// `[NODE:]PORT`.
-fn node_port(text: &str) -> Result<(Option<String>, u16), String> {
+fn node_port(text: &str) -> Result<(Option<String>, u16), Malformed> {
     let (node, port) = match text.split_once(':') {
         Some((node, port)) => (Some(node.to_owned()), port),
         None => (None, text),
     };
     match port.parse() {
         Ok(port) if port != 0 && node.as_deref() != Some("") => Ok((node, port)),
-        _ => Err(format!("`{text}` is not [NODE:]PORT, as in openstack:80 or 80")),
+        _ => Err(format!("`{text}` is not [NODE:]PORT, as in openstack:80 or 80").into()),
     }
 }
 
@@ -139,7 +140,7 @@ pub fn open(a: Open) -> Result<()> {
     if !answer.as_ref().is_some_and(there) {
         let found = answer.map_or_else(|| "nothing".to_owned(), |line| format!("`{line}`"));
         return Err(Error::build(format!(
-            "there is no Horizon: {} answers {found} at port {HTTP}",
+            "{} has no Horizon: it answers {found} at port {HTTP}",
             way.node
         ))
         .hint(
@@ -170,8 +171,8 @@ mod tests {
 
     #[test]
     fn a_port_has_a_node_or_none() {
-        assert_eq!(node_port("80"), Ok((None, 80)));
-        assert_eq!(node_port("nova01:7878"), Ok((Some("nova01".to_owned()), 7878)));
+        assert_eq!(node_port("80").unwrap(), (None, 80));
+        assert_eq!(node_port("nova01:7878").unwrap(), (Some("nova01".to_owned()), 7878));
         for wrong in ["", ":80", "nova01:", "nova01:0", "65536", "80:nova01"] {
             assert!(node_port(wrong).is_err(), "{wrong}");
         }

@@ -169,7 +169,7 @@ fn show(a: &Show) -> Result<()> {
     if !a.yes {
         if !confirm::is_possible() {
             return Err(Error::input(format!("{} would be printed", a.name))
-                .hint("there is no terminal to ask at: give --yes"));
+                .hint("without a terminal to ask at, give --yes"));
         }
         confirm::ask(&format!("print the secret {} of {lab}?", a.name))?;
     }

@@ -110,7 +110,7 @@ pub fn down(a: Down) -> Result<()> {
 pub struct Destroy {
     #[command(flatten)]
     which: Which,
-    /// Do not ask. Without a terminal there is no question.
+    /// Do not ask. Without a terminal, nothing is asked anyway.
     #[arg(long)]
     yes: bool,
 }

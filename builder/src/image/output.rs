@@ -160,7 +160,7 @@ pub fn manifests(directories: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// That there is no build in any of the directories.
+/// The error for directories none of which holds a build.
 pub fn no_build(directories: &[PathBuf]) -> Error {
     let list: Vec<String> = directories.iter().map(|f| f.display().to_string()).collect();
     Error::input(format!("no images in {}: no manifest.json there", list.join(", ")))

@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(assigned(&named), ["centos=dvd:", "rhel7-extras=RHEL7-extras:"]);
         let own = [("a", "rpms", ""), ("b", "centos", "x"), ("c", "c", "")];
         assert_eq!(assigned(&own), ["centos=b:x", "rhel7-extras=c:", "rpms=a:"]);
-        // What is below a medium's root is no whole medium, and what is left is nobody's.
+        // What is below a medium's root is not a whole medium, and what is left belongs to none.
         assert_eq!(assigned(&[("a", "a", "x"), ("b", "b", "")]), ["centos=b:"]);
         let four = [("a", "a", ""), ("b", "b", ""), ("c", "c", "")];
         assert_eq!(assigned(&four), ["centos=a:", "rhel7-extras=b:"]);

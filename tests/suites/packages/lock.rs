@@ -84,7 +84,7 @@ fn changed_inputs_are_refused_by_name() {
     fs::write(&ks, old).expect("kickstart");
     let other = Lab::new();
     let lab_file = text(&other.directory().join("profiles/lab.toml"));
-    refused(&plan, &["--lab", &lab_file], 4, &["profiles/lab.toml: SHA-256 is"]);
+    refused(&plan, &["--lab-file", &lab_file], 4, &["profiles/lab.toml: SHA-256 is"]);
 }
 
 #[test]

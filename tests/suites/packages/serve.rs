@@ -208,7 +208,7 @@ fn paths_lead_to_files_of_repositories_alone() {
     assert!(server.errors().contains("/centos/Packages/no-such.rpm: 404 Not Found"));
 }
 
-/// A directory that is a repository, with links and other things that are no files.
+/// A directory that is a repository, with links and other things that are not files.
 fn directory_medium(place: &Path) {
     let medium = place.join("medium");
     for directory in ["medium/repodata", "medium/real", "medium-not"] {
@@ -364,7 +364,7 @@ fn what_cannot_be_served_is_reported() {
     fails(&[], 2, &["--repositories"]);
     // The shipped lab file's sources: a web server, and ISO files that are not here.
     let vault = "repository centos is not served: its packages came from https://vault.centos.org/";
-    let none = "there is no repository to serve";
+    let none = "no repository can be served";
     fails(
         &["--repositories"],
         2,

@@ -21,7 +21,7 @@ impl Iso {
     /// The image file, and where in it a file's data is, in order.
     ///
     /// # Errors
-    /// When `node` is no file, or a part of it lies outside of the image.
+    /// When `node` is not a file, or a part of it lies outside of the image.
     pub fn stored<'a>(&'a self, node: &'a IsoNode) -> Result<(&'a File, &'a [Extent]), IsoError> {
         if node.kind != NodeKind::File {
             return Err(IsoError::Kind { name: node.text(), wanted: "regular file" });

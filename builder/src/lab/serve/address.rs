@@ -42,7 +42,7 @@ impl BaseUrl {
 }
 
 /// The parts of a path of a request or a URL, percent-encoding resolved (RFC 3986, 2.1): empty
-/// ones, as in `//`, and the query do not count. `None` where it leads upwards, or is no name of
+/// ones, as in `//`, and the query do not count. `None` where it leads upwards, or is not the name of
 /// a file.
 pub fn path_parts(target: &[u8]) -> Option<Vec<String>> {
     let path = target.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();

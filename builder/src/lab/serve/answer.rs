@@ -55,7 +55,7 @@ impl Answer {
     pub fn new(request: &HttpRequest, file: io::Result<Option<StoredFile>>) -> Self {
         let answer = match (request.method.as_str(), file) {
             ("GET" | "HEAD", Ok(Some(file))) => send(request, file),
-            ("GET" | "HEAD", Ok(None)) => Self::error(404, "there is no such file"),
+            ("GET" | "HEAD", Ok(None)) => Self::error(404, "file not found"),
             ("GET" | "HEAD", Err(e)) if e.kind() == io::ErrorKind::PermissionDenied => {
                 Self::error(403, &e.to_string())
             }
@@ -72,7 +72,7 @@ impl Answer {
         Self { status, headers, body: Body::Text(text), keep_alive: false }
     }
 
-    /// The answer to what is no request that can be answered.
+    /// The answer to a head that cannot be served.
     pub fn bad(head: BadHead) -> Self {
         match head {
             BadHead::Malformed => Self::error(400, "this is not an HTTP request"),
@@ -153,7 +153,7 @@ fn has_tag(list: &str, tag: &str) -> bool {
     list.split(',').map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag)
 }
 
-/// Whether `modified` is after a date; whole seconds count. What is no date is long ago.
+/// Whether `modified` is after a date; whole seconds count. What cannot be read as a date is long ago.
 fn is_newer(modified: SystemTime, than: &str) -> bool {
     let seconds = |time: SystemTime| {
         time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()

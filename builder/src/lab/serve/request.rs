@@ -28,7 +28,7 @@ pub struct HttpRequest {
 /// Why a head is answered by an error, after which the connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadHead {
-    /// It is no request.
+    /// It is not a request.
     Malformed,
     /// It is too long.
     TooLarge,

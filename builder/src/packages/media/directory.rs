@@ -27,7 +27,7 @@ impl Directory {
     }
 }
 
-/// Whether there is no regular file: nothing at all, or a directory, a pipe.
+/// Whether it is anything but a regular file: nothing at all, a directory, a pipe.
 fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),
