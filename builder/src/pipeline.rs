@@ -9,6 +9,7 @@ mod fetch;
 mod inputs;
 mod installed;
 mod keys;
+mod kickstart_sources;
 mod log;
 mod names;
 mod options;

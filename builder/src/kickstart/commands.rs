@@ -35,6 +35,7 @@ pub fn apply(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_
         "skipx" => first_start::skipx(state, item),
         "sshkey" => sshkey(state, item, parsed),
         "timezone" => system::timezone(state, item, parsed),
+        "url" => system::url(state, item, parsed),
         "user" => accounts::user(state, item, parsed),
         "volgroup" => partitions::volgroup(state, item, parsed),
         "xconfig" => first_start::xconfig(state, item, parsed),

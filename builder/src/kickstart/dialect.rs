@@ -263,7 +263,12 @@ pub static COMMANDS: &[Command] = &[
     command("unsupported_hardware", NO_ARGUMENTS, "", INTERFACE),
     command("updates", Any, "", NotApplicable("updates of the installer itself")),
     command("upgrade", Free, "", Refused("there is no system to upgrade in a new image")),
-    command("url", NO_ARGUMENTS, "--proxy=TEXT --noverifyssl --url=TEXT --mirrorlist=TEXT", SOURCE),
+    command(
+        "url",
+        NO_ARGUMENTS,
+        "--proxy=TEXT --noverifyssl --url=TEXT --mirrorlist=TEXT",
+        Honoured,
+    ),
     command(
         "user",
         NO_ARGUMENTS,

@@ -32,7 +32,9 @@ pub struct Kickstart {
     pub selinux: Option<Selinux>,
     /// `firewall`.
     pub firewall: Option<Firewall>,
-    /// `repo --install`, in order.
+    /// `url`: where Anaconda installs from.
+    pub url: Option<Repo>,
+    /// `repo` with an address, in order.
     pub repos: Vec<Repo>,
     /// `services`.
     pub services: Services,
@@ -160,12 +162,15 @@ pub struct Firewall {
     pub trusted: Vec<String>,
 }
 
-/// `repo --install`: a yum repository that the installed system knows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// `url` or `repo`: a yum repository that packages are installed from, or that the installed
+/// system knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repo {
-    /// `--name`.
+    /// Where its command is.
+    pub place: Place,
+    /// `--name`; `url` has none.
     pub name: String,
-    /// `--baseurl`.
+    /// `--baseurl`, `--url`.
     pub baseurl: Option<String>,
     /// `--mirrorlist`.
     pub mirrorlist: Option<String>,
@@ -179,6 +184,20 @@ pub struct Repo {
     pub proxy: Option<String>,
     /// `--noverifyssl`.
     pub unverified: bool,
+    /// `--install`: the installed system knows it.
+    pub installed: bool,
+}
+
+impl Repo {
+    /// Whether its address is one that images can be built from: a web server's.
+    pub fn is_remote(&self) -> bool {
+        let remote = |address: &String| {
+            let scheme = address.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+            scheme.is_some_and(|scheme| ["http", "https"].contains(&scheme.as_str()))
+        };
+        // As Anaconda has it, the base URL comes first.
+        self.baseurl.as_ref().or(self.mirrorlist.as_ref()).is_some_and(remote)
+    }
 }
 
 /// `bootloader`.

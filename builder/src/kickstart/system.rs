@@ -203,32 +203,65 @@ fn parse_port(text: &str) -> Option<(String, String)> {
     (good && known).then(|| (port.to_owned(), protocol.to_owned()))
 }
 
-/// `repo`: an image's packages come from its media; `--install` leaves it to the node.
-pub fn repo(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
-    let from = "packages come from --media or the lab file's repositories, and what they lack is \
-                reported when an image is planned";
-    if !parsed.has("--install") {
-        return state.report(item, Fate::NotApplicable, from);
+/// Where packages come from when a kickstart's address does not say.
+const ELSEWHERE: &str = "packages come from --media or the lab file's repositories, and what they \
+                         lack is reported when an image is planned";
+
+/// `url`: packages come from there, unless the command line names media.
+pub fn url(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
+    let url = repository(state, item, parsed, "--url");
+    if !url.is_remote() {
+        return state.report(item, Fate::NotApplicable, ELSEWHERE);
     }
-    let name = parsed.text("--name").unwrap_or_default();
+    state.kickstart.url = Some(url);
+    let why = "packages come from this address unless --media is given, and not from the lab \
+               file's sources";
+    state.report(item, Fate::Honoured, why);
+}
+
+/// `repo`: packages come from there as well, unless the command line names media; with
+/// `--install` the node has it too.
+pub fn repo(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
+    let repo = repository(state, item, parsed, "--baseurl");
+    let from = match repo.is_remote() {
+        true => "packages come from this address as well unless --media is given",
+        false => ELSEWHERE,
+    };
     let lines = |text: &str| text.contains(['\n', '[', ']', '/']) || text.is_empty();
-    if lines(&name) || !(parsed.filled("--baseurl") || parsed.filled("--mirrorlist")) {
+    let is_known = parsed.filled("--baseurl") || parsed.filled("--mirrorlist");
+    if repo.installed && (lines(&repo.name) || !is_known) {
         let why = "--install needs a --name without brackets and slashes, and --baseurl or \
                    --mirrorlist";
         return state.refuse(item, item.words[0].column, why);
     }
-    state.kickstart.repos.push(Repo {
-        name,
-        baseurl: parsed.text("--baseurl"),
-        mirrorlist: parsed.text("--mirrorlist"),
+    let (fate, why) = match (repo.installed, repo.is_remote()) {
+        (true, _) => (Fate::Translated, format!("its file is in /etc/yum.repos.d; {from}")),
+        (false, true) => (Fate::Honoured, from.to_owned()),
+        (false, false) => return state.report(item, Fate::NotApplicable, from),
+    };
+    state.kickstart.repos.push(repo);
+    state.report(item, fate, why);
+}
+
+/// The repository of a `url` or `repo`, whose address is the option `address`.
+fn repository(
+    state: &State<'_>,
+    item: &KickstartItem<'_>,
+    parsed: &Parsed<'_>,
+    address: &str,
+) -> Repo {
+    Repo {
+        place: state.place_of(item),
+        name: parsed.text("--name").unwrap_or_default(),
+        baseurl: parsed.text(address).filter(|text| !text.is_empty()),
+        mirrorlist: parsed.text("--mirrorlist").filter(|text| !text.is_empty()),
         cost: parsed.integer("--cost"),
         excluded: parsed.list("--excludepkgs"),
         included: parsed.list("--includepkgs"),
         proxy: parsed.text("--proxy"),
         unverified: parsed.has("--noverifyssl"),
-    });
-    let why = format!("its file is in /etc/yum.repos.d; {from}");
-    state.report(item, Fate::Translated, why);
+        installed: parsed.has("--install"),
+    }
 }
 
 /// `services`.

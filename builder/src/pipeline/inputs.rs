@@ -1,12 +1,13 @@
 //! The request → the Spec, with everything else that planning starts from.
 
 use super::options::Select;
-use super::{sources, unchanged};
+use super::{kickstart_sources, sources, unchanged};
 use crate::base::diagnostic::Diagnostics;
 use crate::base::error::{Error, Result};
 use crate::base::home;
 use crate::base::lab::{ImageFormat, UnknownFormat};
 use crate::base::progress::{Progress, Unit};
+use crate::kickstart::Repo;
 use crate::packages::media::Access;
 use crate::packages::media::http::shown;
 use crate::packages::repo::Catalog;
@@ -103,7 +104,8 @@ fn shown_list(names: [Option<String>; 2]) -> String {
     names.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// Reads the repositories of the media, once for all roles.
+/// Reads the repositories that each role is built from, in the roles' order; those of several
+/// roles once.
 ///
 /// # Errors
 /// As [`sources::catalog`].
@@ -111,14 +113,33 @@ pub fn read_media(
     inputs: &mut [Inputs],
     select: &Select,
     progress: &mut Progress,
-) -> Result<Media> {
+) -> Result<Vec<Media>> {
+    if inputs.is_empty() {
+        return Err(Error::input("the lab has no role to build"));
+    }
     progress.stage("reading repositories", Unit::Steps);
-    let mut notes = Vec::new();
-    let first = inputs.first().ok_or_else(|| Error::input("the lab has no role to build"))?;
-    let (catalog, practice) =
-        sources::catalog(&first.access, select, &first.spec, progress, &mut notes)?;
-    inputs.iter_mut().for_each(|role| role.notes.extend(notes.iter().cloned()));
-    Ok(Media { catalog: Arc::new(catalog), practice })
+    let mut known: Vec<(Vec<Repo>, Media, Vec<String>)> = Vec::new();
+    let mut media = Vec::new();
+    for role in inputs {
+        let lines = match select.media[..] {
+            [] => kickstart_sources::lines(&role.spec.kickstart).into_iter().cloned().collect(),
+            _ => Vec::new(),
+        };
+        let index = match known.iter().position(|(other, ..)| *other == lines) {
+            Some(index) => index,
+            None => {
+                let mut notes = Vec::new();
+                let (catalog, practice) =
+                    sources::catalog(&role.access, select, &role.spec, progress, &mut notes)?;
+                known.push((lines, Media { catalog: Arc::new(catalog), practice }, notes));
+                known.len() - 1
+            }
+        };
+        let (_, read, notes) = &known[index];
+        media.push(read.clone());
+        role.notes.extend(notes.iter().cloned());
+    }
+    Ok(media)
 }
 
 impl Inputs {

@@ -28,8 +28,8 @@ pub fn plan(select: &Select, progress: &mut Progress) -> Result<Vec<Plan>> {
     let media = inputs::read_media(&mut inputs, select, progress)?;
     let mut shown = Vec::new();
     let mut plans = Vec::new();
-    for role in inputs {
-        let Planned { context, notes } = planning::plan(role, media.clone(), progress)?;
+    for (role, media) in inputs.into_iter().zip(media) {
+        let Planned { context, notes } = planning::plan(role, media, progress)?;
         progress.finish();
         note_new(&notes, &mut shown, progress);
         plans.push(context.plan);
@@ -63,8 +63,8 @@ fn prepare(options: &BuildOptions, progress: &mut Progress) -> Result<Vec<Planne
     let media = inputs::read_media(&mut inputs, &options.select, progress)?;
     let mut shown = Vec::new();
     let mut jobs = Vec::new();
-    for role in inputs {
-        let Planned { context, mut notes } = planning::plan(role, media.clone(), progress)?;
+    for (role, media) in inputs.into_iter().zip(media) {
+        let Planned { context, mut notes } = planning::plan(role, media, progress)?;
         let (checks, found) = keys::checks(&options.select, &context)?;
         notes.extend(found);
         note_new(&notes, &mut shown, progress);

@@ -1,5 +1,6 @@
 //! The media asked for → everything on them.
 
+use super::kickstart_sources;
 use super::options::Select;
 use crate::base::error::{Error, Result};
 use crate::base::lab::LabRepository;
@@ -23,7 +24,7 @@ pub fn catalog(
     notes: &mut Vec<String>,
 ) -> Result<(Catalog, bool)> {
     let sources = match select.media[..] {
-        [] => lab(spec, access, notes)?,
+        [] => asked_for(spec, access, notes)?,
         _ => media(&select.media, access, progress, notes)?,
     };
     let (mut catalog, practice) = read(&join(sources)?, notes)?;
@@ -161,6 +162,18 @@ fn practice(access: &Access, progress: &mut Progress) -> Result<Vec<Source>> {
     [&made.os, &made.extras, &made.osp10].into_iter().map(|p| open(p)).collect()
 }
 
+/// Opens what the kickstart installs from, or the lab file's repositories where it does not say.
+fn asked_for(spec: &Spec, access: &Access, notes: &mut Vec<String>) -> Result<Vec<Source>> {
+    let mut sources = match spec.kickstart.url {
+        Some(_) => Vec::new(),
+        None => lab(spec, access, notes)?,
+    };
+    for line in kickstart_sources::lines(&spec.kickstart) {
+        sources.push(kickstart_sources::open(line, access)?);
+    }
+    Ok(sources)
+}
+
 /// Opens the lab file's repositories.
 fn lab(spec: &Spec, access: &Access, notes: &mut Vec<String>) -> Result<Vec<Source>> {
     let (repositories, left_out) = spec.available_repositories()?;
@@ -218,7 +231,15 @@ fn read(sources: &[Source], notes: &mut Vec<String>) -> Result<(Catalog, bool)> 
                 ));
                 continue;
             }
-            added => added?,
+            Err(e) => {
+                return Err(match &source.place {
+                    Some(place) if !crate::base::interrupt::requested() => {
+                        kickstart_sources::at(place, e)
+                    }
+                    _ => e,
+                });
+            }
+            Ok(()) => (),
         }
         for repo in &mut catalog.repos[before..] {
             let Policy { signing, priority, exclude, include } = source.policy.clone();

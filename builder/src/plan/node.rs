@@ -54,7 +54,7 @@ pub fn role_files(spec: &Spec, facts: &Facts) -> Vec<NodeFile> {
             files.push(NodeFile::text(path, 0o644, text));
         }
     }
-    for repo in &kickstart.repos {
+    for repo in kickstart.repos.iter().filter(|repo| repo.installed) {
         let path = format!("/etc/yum.repos.d/{}.repo", repo.name);
         files.push(NodeFile::text(path, 0o644, system::kickstart_repo(repo)));
     }

@@ -168,6 +168,7 @@ fn without_lines(kickstart: &Kickstart) -> Kickstart {
     bare.post.iter_mut().for_each(|s| s.place = Place::default());
     bare.timezone.iter_mut().for_each(|t| t.place = Place::default());
     bare.ssh_keys.iter_mut().for_each(|k| k.place = Place::default());
+    bare.url.iter_mut().chain(&mut bare.repos).for_each(|r| r.place = Place::default());
     bare.packages.names.sort();
     bare.packages.excluded.sort();
     bare.packages.excluded_groups.sort();

@@ -77,6 +77,47 @@ fn repo_files_and_mirrors_give_what_directories_give_and_offline_needs_no_networ
     assert!(stderr(&output).contains("127.0.0.1:8000/list"), "{}", stderr(&output));
 }
 
+#[test]
+fn without_media_packages_come_from_the_kickstarts_addresses() {
+    let setting = WebLab::new();
+    setting.lab.edit(
+        "kickstart/controller.ks",
+        "\ninstall\n",
+        &format!(
+            "\ninstall\nurl --url={SERVER}/practice/os/\n\
+             repo --name=extras --mirrorlist={SERVER}/list --excludepkgs=sshpass\n\
+             repo --name=openstack --baseurl={SERVER}/practice/{OPENSTACK}\n"
+        ),
+    );
+    fs::write(setting.www().join("list"), format!("{SERVER}/practice/extras\n")).expect("list");
+    let server = Server::start(&setting.namespace, &setting.www());
+    let run = |arguments: &[&str]| {
+        setting.imgbuild(&setting.namespace, arguments).output().expect("imgbuild starts")
+    };
+    setting.lab.edit(
+        "profiles/controller.toml",
+        "[\"openssh-server\"",
+        "[\"sshpass\", \"openssh-server\"",
+    );
+    let output = run(&setting.plan(&[], &[]));
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("sshpass"), "{}", stderr(&output));
+    setting.lab.edit("kickstart/controller.ks", " --excludepkgs=sshpass", "");
+    let practice = product::practice();
+    let directories: Vec<String> =
+        ["os", "extras", OPENSTACK].map(|part| text(&practice.join(part))).to_vec();
+    let directories: Vec<&str> = directories.iter().map(String::as_str).collect();
+    let expected = packages(&run(&setting.plan(&directories, &[])));
+    assert_eq!(packages(&run(&setting.plan(&[], &[]))), expected);
+    setting.lab.edit("kickstart/controller.ks", "/practice/os/", "/gone/");
+    let output = run(&setting.plan(&[], &[]));
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("kickstart/controller.ks:13:1: "), "{message}");
+    assert!(message.contains("/gone/") && message.contains("give --media"), "{message}");
+    drop(server);
+}
+
 /// That no socket but local ones was made.
 fn no_network(trace: &str) {
     let calls = fs::read_to_string(trace).expect("trace");

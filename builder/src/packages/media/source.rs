@@ -9,6 +9,7 @@ use super::variables::Variables;
 use super::{local, mirrors};
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::read_named;
+use crate::base::place::Place;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,12 +29,21 @@ pub struct Source {
     pub policy: Policy,
     /// Whether it may be left out when it cannot be read (`skip_if_unavailable`).
     pub optional: bool,
+    /// The line of a kickstart that names it.
+    pub place: Option<Place>,
 }
 
 impl Source {
     /// All repositories of a medium about which nothing is configured.
     pub fn plain(medium: Arc<dyn Medium>) -> Self {
-        Self { medium, id: None, directory: None, policy: Policy::default(), optional: false }
+        Self {
+            medium,
+            id: None,
+            directory: None,
+            policy: Policy::default(),
+            optional: false,
+            place: None,
+        }
     }
 }
 
@@ -91,14 +101,8 @@ impl Access {
                 ));
                 continue;
             }
-            match self.section(section) {
-                Ok(medium) => sources.push(Source {
-                    medium,
-                    id: Some(section.id.clone()),
-                    directory: Some(String::new()),
-                    policy: section.policy.clone(),
-                    optional: section.optional,
-                }),
+            match self.configured(section) {
+                Ok(source) => sources.push(source),
                 Err(e) if section.optional && !crate::base::interrupt::requested() => {
                     notes.push(format!(
                         "repository {} is left out (skip_if_unavailable): {}",
@@ -119,6 +123,22 @@ impl Access {
                 .hint("set enabled=1 in the section of the repository that is meant"));
         }
         Ok(sources)
+    }
+
+    /// The repository that a section describes.
+    ///
+    /// # Errors
+    /// An input error when it has no address or none that can be read, or the error of fetching
+    /// its list of mirrors.
+    pub fn configured(&self, section: &Section) -> Result<Source> {
+        Ok(Source {
+            medium: self.section(section)?,
+            id: Some(section.id.clone()),
+            directory: Some(String::new()),
+            policy: section.policy.clone(),
+            optional: section.optional,
+            place: None,
+        })
     }
 
     /// The medium of one section: its base URLs before its mirror list, as yum has it.
