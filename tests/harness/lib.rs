@@ -16,6 +16,7 @@ pub mod namespace;
 pub mod old_kernel;
 pub mod openstack_double;
 pub mod oracle;
+pub mod package;
 pub mod parsers;
 pub mod product;
 pub mod programs;
