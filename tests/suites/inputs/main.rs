@@ -3,6 +3,7 @@
 
 mod authority_cases;
 mod bad_input;
+mod documents;
 mod golden_plans;
 mod kickstart;
 mod kickstart_cases;
