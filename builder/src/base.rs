@@ -11,6 +11,7 @@ pub(crate) mod home;
 pub mod interrupt;
 pub mod lab;
 pub mod malformed;
+pub mod names;
 pub mod nearest;
 pub mod place;
 pub mod private;

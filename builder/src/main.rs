@@ -11,5 +11,6 @@ fn main() -> ExitCode {
         builder::lab::vm::network::inner_main(&words);
     }
     builder::base::private::take_umask();
+    builder::base::names::keep_to_files_and_dns();
     builder::cli::run(std::env::args_os()).into()
 }

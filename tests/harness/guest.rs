@@ -46,7 +46,7 @@ impl Guest {
         let directory = tempfile::tempdir().expect("temporary directory");
         let mut namespace = Namespace::new();
         namespace.serve_time();
-        namespace.serve_names();
+        namespace.serve_names(&[]);
         let console = directory.path().join("console");
         let mut qemu = namespace.command("qemu-system-x86_64");
         qemu.args([

@@ -3,6 +3,7 @@
 pub mod alone;
 pub mod cases;
 pub mod doubles;
+pub mod el7_root;
 pub mod fixture;
 pub mod guest;
 pub mod half_kvm;
@@ -12,8 +13,10 @@ pub mod libvirtd;
 pub mod machines;
 pub mod mutation;
 pub mod namespace;
+pub mod old_kernel;
 pub mod openstack_double;
 pub mod oracle;
+pub mod package;
 pub mod parsers;
 pub mod product;
 pub mod programs;

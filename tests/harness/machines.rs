@@ -2,7 +2,7 @@
 
 use crate::guest::BOOT_LIMIT;
 use crate::lab::Lab;
-use crate::{oracle, product};
+use crate::{old_kernel, oracle, product};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -25,12 +25,13 @@ pub struct Machines<'a> {
     lab: &'a Lab,
     /// Where its programs are.
     path: OsString,
+    old_kernel: bool,
 }
 
 impl<'a> Machines<'a> {
     /// Those of `lab`; none is up yet.
     pub fn new(lab: &'a Lab) -> Self {
-        Self { lab, path: std::env::var_os("PATH").unwrap_or_default() }
+        Self { lab, path: std::env::var_os("PATH").unwrap_or_default(), old_kernel: false }
     }
 
     /// The same with the programs of `directory` before all others.
@@ -40,7 +41,17 @@ impl<'a> Machines<'a> {
     pub fn with_programs(lab: &'a Lab, directory: &Path) -> Self {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let directories = std::iter::once(directory.to_owned()).chain(std::env::split_paths(&path));
-        Self { lab, path: std::env::join_paths(directories).expect("a search path") }
+        Self {
+            lab,
+            path: std::env::join_paths(directories).expect("a search path"),
+            old_kernel: false,
+        }
+    }
+
+    /// The same on a double of Linux 3.10.
+    pub fn on_linux_3_10(mut self) -> Self {
+        self.old_kernel = true;
+        self
     }
 
     /// Where the lab's secrets and machines are kept.
@@ -53,12 +64,16 @@ impl<'a> Machines<'a> {
     /// # Panics
     /// When it cannot be started.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        product::command()
-            .args(arguments)
-            .env("IMGBUILD_STATE", self.state())
-            .env("PATH", &self.path)
-            .output()
-            .expect("imgbuild starts")
+        self.command(arguments).output().expect("imgbuild starts")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = product::command();
+        command.args(arguments).env("IMGBUILD_STATE", self.state()).env("PATH", &self.path);
+        if self.old_kernel {
+            old_kernel::on_linux_3_10(&mut command);
+        }
+        command
     }
 
     /// Starts `imgbuild`, which works until it is interrupted.
@@ -66,9 +81,8 @@ impl<'a> Machines<'a> {
     /// # Panics
     /// When it cannot be started.
     pub fn start(&self, arguments: &[&str]) -> Background {
-        let mut command = product::command();
-        command.args(arguments).env("IMGBUILD_STATE", self.state()).env("PATH", &self.path);
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("imgbuild starts");
+        let mut child =
+            self.command(arguments).stdout(Stdio::piped()).spawn().expect("imgbuild starts");
         let stdout = BufReader::new(child.stdout.take().expect("piped"));
         Background { child, stdout }
     }

@@ -4,7 +4,7 @@
 use crate::programs;
 use nix::sched::{CloneFlags, setns};
 use std::fs;
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::panic::resume_unwind;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -77,25 +77,24 @@ impl Namespace {
         self.daemons.push(programs::start("chronyd", &mut command));
     }
 
-    /// Starts a double of the lab's name server: it does not know any name (NXDOMAIN, RFC
-    /// 1035). Without an answer, sshd on EL7 waits for its look-up of who logs in.
+    /// Starts a double of the lab's name server (RFC 1035): it knows the IPv4 addresses of `known`
+    /// and no other name. Without an answer, sshd on EL7 waits for its look-up of who logs in.
     ///
     /// # Panics
     /// When it cannot be started.
-    pub fn serve_names(&self) {
+    pub fn serve_names(&self, known: &[(&str, Ipv4Addr)]) {
         let socket = self.run(|| UdpSocket::bind("127.0.0.1:53")).expect("port 53 is free");
         socket.set_read_timeout(Some(Duration::from_millis(500))).expect("socket");
         let ended = self.ended.clone();
+        let known: Vec<(Vec<u8>, Ipv4Addr)> =
+            known.iter().map(|(name, address)| (labels(name), *address)).collect();
         thread::spawn(move || {
             let mut query = [0; 512];
             while !ended.load(Ordering::SeqCst) {
                 let Ok((size, from)) = socket.recv_from(&mut query) else { continue };
                 if size >= 12 {
-                    // A response to a recursive query; the question is sent back as it came.
-                    (query[2], query[3]) = (0x81, 0x83);
-                    query[6..12].fill(0);
                     // The client may be gone.
-                    let _ = socket.send_to(&query[..size], from);
+                    let _ = socket.send_to(&answer(&query[..size], &known), from);
                 }
             }
         });
@@ -107,6 +106,33 @@ impl Namespace {
         command.args(["netns", "exec", &self.name, program]);
         command
     }
+}
+
+/// A name as the protocol has it.
+fn labels(name: &str) -> Vec<u8> {
+    let label = |label: &str| [&[label.len() as u8], label.as_bytes()].concat();
+    name.split('.').flat_map(label).chain([0]).collect()
+}
+
+/// The response to a query: the question as it came, and the address when it asks for one that is
+/// known.
+fn answer(query: &[u8], known: &[(Vec<u8>, Ipv4Addr)]) -> Vec<u8> {
+    let mut response = query.to_vec();
+    response[6..12].fill(0);
+    let Some((name, address)) = known.iter().find(|(name, _)| query[12..].starts_with(name)) else {
+        // NXDOMAIN.
+        (response[2], response[3]) = (0x81, 0x83);
+        return response;
+    };
+    (response[2], response[3]) = (0x81, 0x80);
+    if query[12 + name.len()..].starts_with(&[0, 1, 0, 1]) {
+        // Its name is that of the question; a minute.
+        response[7] = 1;
+        response.truncate(12 + name.len() + 4);
+        response.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
+        response.extend(address.octets());
+    }
+    response
 }
 
 impl Default for Namespace {

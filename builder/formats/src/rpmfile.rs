@@ -1,6 +1,7 @@
 //! RPM package files: lead, signature header, main header, payload.
 //! Source: "RPM Package Format", rpm.org (format version 3/4, as EL7's rpm 4.11 writes and reads).
 
+mod compression;
 mod dependency;
 mod entries;
 mod error;
@@ -17,6 +18,7 @@ mod tests;
 mod version;
 mod write;
 
+pub use compression::PayloadCompression;
 pub use dependency::{Dependency, FileDependency, sense};
 pub use entries::{Entries, EntryValue};
 pub use error::Malformed;

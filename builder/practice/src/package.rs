@@ -6,7 +6,8 @@ use crate::error::{Context, Result};
 use formats::digest::DigestKind;
 use formats::file_type::{DIRECTORY, REGULAR, SYMLINK};
 use formats::rpmfile::{
-    Dependency, Evr, PackagedFile, RpmContent, RpmPackage, Scriptlet, UnsignedRpm, When, flag,
+    Dependency, Evr, PackagedFile, PayloadCompression, RpmContent, RpmPackage, Scriptlet,
+    UnsignedRpm, When, flag,
 };
 use sha2::{Digest, Sha256};
 use std::io;
@@ -193,8 +194,13 @@ impl Rpm {
             recommends: Vec::new(),
         };
         let file_dependencies = automatic::add(&mut package, &self.evr.to_string(), &contents);
-        RpmContent { package: &package, contents: &contents, file_dependencies: &file_dependencies }
-            .write()
+        RpmContent {
+            package: &package,
+            contents: &contents,
+            file_dependencies: &file_dependencies,
+            compression: PayloadCompression::Zstd,
+        }
+        .write()
     }
 }
 

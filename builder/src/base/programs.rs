@@ -33,6 +33,8 @@ pub const CHRONYD: HostProgram = HostProgram::new("chronyd", "chrony", "the lab'
 pub const SSH: HostProgram = HostProgram::new("ssh", "openssh-client", "logins to nodes");
 /// Copies files to and from them.
 pub const SCP: HostProgram = HostProgram::new("scp", "openssh-client", "copies to nodes");
+/// Knows the user's name.
+pub const ID: HostProgram = HostProgram::new("id", "coreutils", "the user's name");
 /// Gives a user without root the user ids of a user namespace.
 pub const NEWUIDMAP: HostProgram =
     HostProgram::new("newuidmap", "uidmap", "user ids when working without root");

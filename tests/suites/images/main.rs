@@ -5,6 +5,7 @@ mod faults;
 mod getting_in;
 mod kickstart_image;
 mod kvm;
+mod old_machines;
 mod openstack_apis;
 mod outputs;
 mod roles;

@@ -5,7 +5,7 @@
 use builder::tree::sandbox::{ARGUMENT, Sandbox};
 use lab_tests::lab::{Lab, text};
 use lab_tests::user::User;
-use lab_tests::{oracle, product, rpm_double};
+use lab_tests::{old_kernel, oracle, product, rpm_double};
 use nix::libc;
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -143,28 +143,6 @@ fn root_command() -> Command {
     command
 }
 
-/// A double of a kernel before 5.12: it has no `mount_setattr`.
-fn on_old_kernel(command: &mut Command) {
-    let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
-    let filter = [
-        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_mount_setattr as u32),
-        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32),
-        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    // SAFETY: one system call, of a program that the closure owns.
-    unsafe {
-        command.pre_exec(move || {
-            let (len, filter) = (filter.len() as u16, filter.as_ptr().cast_mut());
-            let program = libc::sock_fprog { len, filter };
-            match libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) {
-                0 => Ok(()),
-                _ => Err(std::io::Error::last_os_error()),
-            }
-        });
-    }
-}
-
 fn escape(root: &Path, arguments: Vec<String>) -> Sandbox {
     Sandbox::new(root, ["/escape".to_owned()].into_iter().chain(arguments))
 }
@@ -185,11 +163,17 @@ fn nothing_gets_out_as_root() {
 fn nothing_gets_out_as_root_on_an_old_kernel() {
     let host = Host::new();
     let mut sandbox = escape(&host.root(host.directory.path()), host.arguments());
-    let mut command = root_command();
-    on_old_kernel(&mut command);
-    let attempt = run(command, &sandbox, &host.canary);
-    check(&attempt, "root, no user namespace");
-    assert!(attempt.report.contains("owners cannot be mapped"), "{}", attempt.report);
+    let kernels: [(fn(&mut Command), _); 2] = [
+        (old_kernel::on_linux_5_11, "owners cannot be mapped"),
+        (old_kernel::on_linux_3_10, "user namespaces are switched off or used up"),
+    ];
+    for (old, reason) in kernels {
+        let mut command = root_command();
+        old(&mut command);
+        let attempt = run(command, &sandbox, &host.canary);
+        check(&attempt, "root, no user namespace");
+        assert!(attempt.report.contains(reason), "{}", attempt.report);
+    }
     // Packages with device nodes have the same: rpm makes them, no process can use them.
     sandbox.devices = true;
     let attempt = run(root_command(), &sandbox, &host.canary);
@@ -222,7 +206,7 @@ fn too_many_processes_end_the_sandbox() {
         let start = Instant::now();
         let mut command = root_command();
         if old {
-            on_old_kernel(&mut command);
+            old_kernel::on_linux_5_11(&mut command);
         }
         let attempt = run(command, &sandbox, &host.canary);
         assert_eq!(attempt.code, Some(252), "{}", attempt.output);

@@ -8,6 +8,7 @@ mod iso_media;
 mod lock;
 mod media_cli;
 mod media_http;
+mod own_packages;
 mod packages_el7;
 mod repodata;
 mod serve;

@@ -1,5 +1,6 @@
 //! What a package's main header holds, as entries.
 
+use super::compression::PayloadCompression;
 use super::dependency::{Dependency, FileDependency};
 use super::entries::{Entries, EntryValue};
 use super::files::PackagedFile;
@@ -16,8 +17,6 @@ pub(super) struct PayloadDigests {
     pub payload: String,
 }
 
-/// Of zstd; higher ones cost much time and gain little.
-pub(super) const COMPRESSION_LEVEL: i32 = 6;
 /// `PGPHASHALGO_SHA256`
 const SHA256: u32 = 8;
 /// The program that wrote a package. These packages are those of this version of the crate `rpm`,
@@ -54,6 +53,7 @@ fn numbers<T>(of: &[T], value: impl Fn(&T) -> u32) -> EntryValue {
 pub(super) fn main_entries(
     package: &RpmPackage,
     file_dependencies: &[FileDependency],
+    compression: PayloadCompression,
     digests: PayloadDigests,
 ) -> io::Result<Entries> {
     let mut entries = general(package)?;
@@ -69,8 +69,8 @@ pub(super) fn main_entries(
     add_scripts(&mut entries, package);
     entries.extend([
         (tag::PAYLOAD_FORMAT, text("cpio")),
-        (tag::PAYLOAD_COMPRESSOR, text("zstd")),
-        (tag::PAYLOAD_FLAGS, EntryValue::Text(COMPRESSION_LEVEL.to_string())),
+        (tag::PAYLOAD_COMPRESSOR, text(compression.name())),
+        (tag::PAYLOAD_FLAGS, EntryValue::Text(compression.level().to_string())),
         (tag::PAYLOAD_DIGEST, one_text(digests.payload)),
         (tag::PAYLOAD_DIGEST_ALGORITHM, number(SHA256)),
         (tag::ARCHIVE_DIGEST, one_text(digests.archive)),

@@ -28,6 +28,7 @@ fn file(path: &str, mode: u32, content: &[u8]) -> PackagedFile {
     }
 }
 
+const BOTH: [PayloadCompression; 2] = [PayloadCompression::Gzip, PayloadCompression::Zstd];
 const TEXT: &[u8] = b"#!/bin/sh\n";
 
 /// A file of every kind.
@@ -103,7 +104,7 @@ fn sample() -> RpmPackage {
 }
 
 /// The whole file, with the digests that rpm wants in its signature header.
-fn written(package: &RpmPackage) -> Vec<u8> {
+fn written(package: &RpmPackage, compression: PayloadCompression) -> Vec<u8> {
     let contents: Vec<&[u8]> = package
         .files
         .iter()
@@ -111,7 +112,8 @@ fn written(package: &RpmPackage) -> Vec<u8> {
         .collect();
     let dependency = FileDependency { file: 2, kind: b'R', position: 1 };
     let file_dependencies = if package.files.is_empty() { vec![] } else { vec![dependency] };
-    let rpm = RpmContent { package, contents: &contents, file_dependencies: &file_dependencies };
+    let file_dependencies = &file_dependencies;
+    let rpm = RpmContent { package, contents: &contents, file_dependencies, compression };
     let rpm = rpm.write().expect("a package");
     let header = EntryValue::Text(hex::encode(Sha256::digest(&rpm.header)));
     let whole = [rpm.header, rpm.payload].concat();
@@ -123,11 +125,13 @@ fn written(package: &RpmPackage) -> Vec<u8> {
 #[test]
 fn what_was_written_is_read_again() {
     for package in [sample(), RpmPackage { files: Vec::new(), epoch: None, ..sample() }] {
-        let bytes = written(&package);
-        let read = RpmFile::read(bytes.as_slice()).expect("a package");
-        assert_eq!(read.package, package);
-        let contents = Contents::new(&read.header, &read.package, read.rest).expect("a payload");
-        contents.verify().expect("every file as the header says");
+        for compression in BOTH {
+            let bytes = written(&package, compression);
+            let read = RpmFile::read(bytes.as_slice()).expect("a package");
+            assert_eq!(read.package, package);
+            let contents = Contents::new(&read.header, &read.package, read.rest);
+            contents.expect("a payload").verify().expect("every file as the header says");
+        }
     }
 }
 
@@ -136,7 +140,8 @@ fn what_does_not_fit_is_refused() {
     let mut package = sample();
     package.size = 1 << 32;
     let contents = vec![&b""[..]; package.files.len()];
-    let rpm = RpmContent { package: &package, contents: &contents, file_dependencies: &[] };
+    let (package, contents, compression) = (&package, &contents, PayloadCompression::Zstd);
+    let rpm = RpmContent { package, contents, file_dependencies: &[], compression };
     let error = rpm.write().expect_err("a size of 33 bits");
     assert!(error.to_string().contains("4 GiB"), "{error}");
 }
@@ -145,7 +150,6 @@ fn what_does_not_fit_is_refused() {
 fn rpm_says_the_same() {
     let directory = tempfile::tempdir().expect("temporary directory");
     let path = directory.path().join("sample.rpm");
-    std::fs::write(&path, written(&sample())).expect("a file");
     let rpm = |arguments: &[&str]| {
         let mut rpm = Command::new("rpm");
         rpm.args(arguments).arg(&path).env("HOME", directory.path()).env("TZ", "UTC");
@@ -154,7 +158,11 @@ fn rpm_says_the_same() {
         assert!(out.status.success(), "{arguments:?}: {text}");
         text
     };
-    assert!(rpm(&["-Kv", "--nosignature"]).matches(": OK").count() >= 2);
+    for (compression, name) in BOTH.into_iter().zip(["gzip 9", "zstd 6"]) {
+        std::fs::write(&path, written(&sample(), compression)).expect("a file");
+        assert!(rpm(&["-Kv", "--nosignature"]).matches(": OK").count() >= 2);
+        assert_eq!(rpm(&["-qp", "--qf", "%{PAYLOADCOMPRESSOR} %{PAYLOADFLAGS}"]), name);
+    }
     let dump = rpm(&["-qp", "--dump"]);
     let digest = hex::encode(Sha256::digest(TEXT));
     let program = format!("/usr/bin/x 10 1500000000 {digest} 0100755 root wheel 0 0 0 X\n");

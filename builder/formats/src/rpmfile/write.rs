@@ -1,14 +1,16 @@
 //! Writes package files.
 
+use super::compression::PayloadCompression;
 use super::dependency::FileDependency;
 use super::entries::{Entries, header};
 use super::files::flag;
 use super::header::Which;
 use super::lead::{LEAD, lead};
-use super::main_entries::{COMPRESSION_LEVEL, PayloadDigests, main_entries, small};
+use super::main_entries::{PayloadDigests, main_entries, small};
 use super::package::RpmPackage;
 use crate::cpio;
 use crate::file_type::{REGULAR, SYMLINK};
+use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 use std::io::{self, Write};
 
@@ -21,6 +23,8 @@ pub struct RpmContent<'a> {
     pub contents: &'a [&'a [u8]],
     /// Which of the package's dependencies are there because of a file.
     pub file_dependencies: &'a [FileDependency],
+    /// How its payload is compressed.
+    pub compression: PayloadCompression,
 }
 
 /// A package file without its signature header.
@@ -47,18 +51,35 @@ impl RpmContent<'_> {
     /// The package file's parts.
     ///
     /// # Errors
-    /// When a number does not fit the format's 32 bits, or zstd fails.
+    /// When a number does not fit the format's 32 bits, or the compression fails.
     pub fn write(&self) -> io::Result<UnsignedRpm> {
         let (payload, archive) = self.payload()?;
         let digests = PayloadDigests { archive, payload: hex::encode(Sha256::digest(&payload)) };
-        let entries = main_entries(self.package, self.file_dependencies, digests)?;
+        let entries =
+            main_entries(self.package, self.file_dependencies, self.compression, digests)?;
         let header = header(Which::Main, entries);
         Ok(UnsignedRpm { lead: lead(&self.package.name), header, payload })
     }
 
     /// The compressed payload, and the SHA-256 of the archive in it.
     fn payload(&self) -> io::Result<(Vec<u8>, String)> {
-        let mut compressed = zstd::stream::Encoder::new(Vec::new(), COMPRESSION_LEVEL)?;
+        let level = self.compression.level();
+        match self.compression {
+            PayloadCompression::Gzip => {
+                let level = flate2::Compression::new(level.into());
+                let (to, digest) = self.archive(GzEncoder::new(Vec::new(), level))?;
+                Ok((to.finish()?, digest))
+            }
+            PayloadCompression::Zstd => {
+                let to = zstd::stream::Encoder::new(Vec::new(), level.into())?;
+                let (to, digest) = self.archive(to)?;
+                Ok((to.finish()?, digest))
+            }
+        }
+    }
+
+    /// Writes the archive, and returns its SHA-256.
+    fn archive<W: Write>(&self, mut compressed: W) -> io::Result<(W, String)> {
         let mut digest = Sha256::new();
         let mut append = |mut entry: Vec<u8>| {
             // As rpm writes numbers.
@@ -94,6 +115,6 @@ impl RpmContent<'_> {
         let mut trailer = Vec::new();
         cpio::finish(&mut trailer);
         append(trailer)?;
-        Ok((compressed.finish()?, hex::encode(digest.finalize())))
+        Ok((compressed, hex::encode(digest.finalize())))
     }
 }

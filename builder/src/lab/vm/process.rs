@@ -1,6 +1,7 @@
 //! Processes that outlive imgbuild, identified without ambiguity: by number, start time and boot.
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::time::{Duration, Instant};
@@ -36,11 +37,17 @@ impl Process {
         // The descriptor holds on to the process: its number cannot become another's between
         // the look at its start time and the signal (pidfd_open(2)).
         let Some(pid) = Pid::from_raw(self.pid) else { return };
-        let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return };
-        if self.alive() {
-            // Only fails when it has ended meanwhile.
-            let _ = pidfd_send_signal(process, signal);
+        let held = pidfd_open(pid, PidfdFlags::empty());
+        if !self.alive() {
+            return;
         }
+        // Either only fails when it has ended meanwhile.
+        let _ = match held {
+            Ok(process) => pidfd_send_signal(process, signal),
+            Err(Errno::SRCH) => Ok(()),
+            // Linux before 5.3, and containers that forbid it: the number has to do.
+            Err(_) => kill_process(pid, signal),
+        };
     }
 
     /// The processor time that it has used, a guest's included; `None` when it has ended.

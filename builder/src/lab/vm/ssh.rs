@@ -8,6 +8,7 @@ use crate::base::error::{Context, Error, Result};
 use crate::base::home;
 use crate::base::programs::{SCP, SSH};
 use crate::lab::secrets::Store;
+use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -87,10 +88,11 @@ impl Login<'_> {
             None => option("HostName", &address.to_string()),
         }
         // With the machine's disk goes what is known of its host keys.
-        option("UserKnownHostsFile", &path(&self.directory.node(name).join("known_hosts")));
+        let known_hosts = self.directory.node(name).join("known_hosts");
+        option("UserKnownHostsFile", &path(&known_hosts));
         option("GlobalKnownHostsFile", "/dev/null");
         option("HostKeyAlias", name);
-        option("StrictHostKeyChecking", "accept-new");
+        option("StrictHostKeyChecking", host_key_checking(&known_hosts));
         option("LogLevel", "ERROR");
         let (keys, only) = self.keys();
         keys.iter().for_each(|key| option("IdentityFile", &path(key)));
@@ -123,6 +125,13 @@ impl Login<'_> {
     }
 }
 
+/// The first host key is taken and written down, another one later refused: `accept-new` of ssh
+/// since 7.6, for all of them.
+fn host_key_checking(known_hosts: &Path) -> &'static str {
+    let known = fs::metadata(known_hosts).is_ok_and(|file| file.len() > 0);
+    if known { "yes" } else { "no" }
+}
+
 /// The command that joins ssh with a port of `address` in the keeper's network.
 fn proxy(keeper: &Process, address: Ipv4Addr) -> Result<String> {
     let program = std::env::current_exe()
@@ -145,6 +154,17 @@ fn path(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_first_host_key_is_taken_unseen() {
+        let directory = tempfile::tempdir().unwrap();
+        let known_hosts = directory.path().join("known_hosts");
+        assert_eq!(host_key_checking(&known_hosts), "no");
+        fs::write(&known_hosts, "").unwrap();
+        assert_eq!(host_key_checking(&known_hosts), "no");
+        fs::write(&known_hosts, "openstack ssh-ed25519 AAAA\n").unwrap();
+        assert_eq!(host_key_checking(&known_hosts), "yes");
+    }
 
     #[test]
     fn odd_paths_are_one_word() {

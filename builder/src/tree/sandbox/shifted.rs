@@ -55,6 +55,9 @@ impl Shifted {
                 let made =
                     said.read_exact(&mut error).and_then(|()| match i32::from_le_bytes(error) {
                         0 => map(child, base),
+                        libc::ENOSPC => Err(io::Error::other(
+                            "user namespaces are switched off or used up (user.max_user_namespaces)",
+                        )),
                         error => Err(io::Error::from_raw_os_error(error)),
                     });
                 drop(leave);

@@ -6,11 +6,11 @@
 //! capabilities"), and what sub-ids own can be deleted.
 
 use crate::base::error::{Context, Error, Result};
-use crate::base::programs::{self, HostProgram, NEWGIDMAP, NEWUIDMAP, ProgramError};
+use crate::base::programs::{self, HostProgram, ID, NEWGIDMAP, NEWUIDMAP, ProgramError};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, Gid, Pid, Uid, User, fork, setresgid, setresuid};
+use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, setresgid, setresuid};
 use std::fs;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::process;
@@ -30,8 +30,7 @@ pub fn become_root() -> Result<()> {
     if uid.is_root() {
         return Ok(());
     }
-    let user = User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |u| u.name);
-    let ranges = Ranges::of(&user, uid)?;
+    let ranges = Ranges::of(&user_name(uid), uid)?;
     let me = Pid::this();
     let (go, mut ready) = pipe()?;
     let (mut said, answer) = pipe()?;
@@ -69,6 +68,14 @@ pub fn id_maps() -> Option<String> {
     let maps = map("uid") + &map("gid");
     let plain = |line: &str| line.split_whitespace().eq(["0", "0", "4294967295"]);
     (!maps.lines().all(plain)).then_some(maps)
+}
+
+/// The user's name, or the number of one without. Accounts may come from anywhere that
+/// nsswitch.conf(5) names; this static program reads files alone, and id(1) asks the host.
+fn user_name(uid: Uid) -> String {
+    let output = programs::run(ID.command().arg("-un")).map(|output| output.stdout);
+    let name = String::from_utf8(output.unwrap_or_default()).unwrap_or_default();
+    if name.trim().is_empty() { uid.to_string() } else { name.trim().to_owned() }
 }
 
 fn pipe() -> Result<(PipeReader, PipeWriter)> {
