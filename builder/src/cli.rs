@@ -20,10 +20,9 @@ mod watch;
 
 use crate::base::error::{Class, Error, Result};
 use crate::base::interrupt;
-use crate::base::terminal::printable;
+use crate::base::progress::report_error;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
-use std::io::Write;
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 build failed, 2 usage or input, 3 environment (missing tool, \
 permission, space), 4 verification (digest, signature), 130 interrupted.";
@@ -121,8 +120,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(()) => 0,
         Err(error) => {
             let error = if interrupt::requested() { Error::interrupted() } else { error };
-            let text = error.to_string();
-            let _ = writeln!(std::io::stderr(), "imgbuild: error: {}", printable(&text));
+            report_error(&error);
             error.class as u8
         }
     }

@@ -2,7 +2,6 @@
 
 use super::common::{OUTPUT, SelectArguments, StateArguments, duration, print, size};
 use crate::base::error::Result;
-use crate::base::progress::Progress;
 use crate::pipeline::{self, BuildOptions, BuiltRole, Destination};
 use crate::plan::Plan;
 use crate::spec::show_size;
@@ -45,7 +44,7 @@ pub struct BuildImagesArguments {
 pub fn run(a: BuildImagesArguments) -> Result<()> {
     // Before anything starts a thread.
     userns::become_root()?;
-    let mut progress = Progress::new(a.select.common.progress);
+    let mut progress = a.select.common.messages.progress()?;
     let plan = a.plan.as_deref().map(Plan::read).transpose()?;
     let one = plan.is_some() || a.select.profile.len() == 1;
     let output = match (a.output, one) {
@@ -68,7 +67,10 @@ pub fn run(a: BuildImagesArguments) -> Result<()> {
     let started = Instant::now();
     let built = pipeline::build(&options, &mut progress)?;
     if built.iter().any(|role| role.practice) {
-        progress.note("these are PRACTICE images, made from Debian packages; they are not CentOS");
+        progress.warn("these are PRACTICE images, made from Debian packages; they are not CentOS");
+    }
+    for (image, size) in built.iter().flat_map(|role| &role.images) {
+        progress.artifact(image, *size);
     }
     print(&summary(&built, started.elapsed(), &options.output))
 }

@@ -4,7 +4,7 @@ use crate::base::diagnostic::{Diagnostic, Diagnostics};
 use crate::base::error::{Error, Result};
 use crate::base::home;
 use crate::base::malformed::Malformed;
-use crate::base::progress::Mode;
+use crate::base::progress::{Mode, Progress, Settings};
 use crate::base::terminal::printable;
 use crate::pipeline::Select;
 use crate::plan::Plan;
@@ -24,9 +24,8 @@ pub struct Common {
     /// Where downloads, the practice medium and installed trees are kept.
     #[arg(long, env = "IMGBUILD_CACHE", value_name = "DIR")]
     cache: Option<PathBuf>,
-    /// How progress is shown on standard error.
-    #[arg(long, value_enum, default_value = "auto")]
-    pub progress: Mode,
+    #[command(flatten)]
+    pub messages: MessageArguments,
 }
 
 impl Common {
@@ -49,6 +48,32 @@ fn xdg(variable: &str, usual: &str) -> Option<PathBuf> {
         .filter(|p| p.is_absolute())
         .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(usual)))
         .map(|p| p.join("imgbuild"))
+}
+
+/// How a command talks while it works, on standard error.
+#[derive(Args)]
+#[command(next_help_heading = "Messages")]
+pub struct MessageArguments {
+    /// Form of the progress.
+    #[arg(long, value_enum, default_value = "auto")]
+    progress: Mode,
+    /// Show warnings and errors only.
+    #[arg(short, long, conflicts_with_all = ["progress", "verbose"])]
+    quiet: bool,
+    /// Show the output of the programs that run in the image, too.
+    #[arg(short, long)]
+    verbose: bool,
+    /// Append all messages to this file, with times.
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+}
+
+impl MessageArguments {
+    /// The receiver of a command's messages.
+    pub fn progress(&self) -> Result<Progress> {
+        let mode = if self.quiet { Mode::None } else { self.progress };
+        Progress::new(&Settings { mode, verbose: self.verbose, log: self.log.clone() })
+    }
 }
 
 /// Where labs are remembered.
@@ -78,9 +103,8 @@ pub struct OutputArguments {
     /// Print the result as JSON, with a schema number.
     #[arg(long)]
     pub json: bool,
-    /// How progress is shown on standard error.
-    #[arg(long, value_enum, default_value = "auto")]
-    pub progress: Mode,
+    #[command(flatten)]
+    pub messages: MessageArguments,
 }
 
 /// A result as indented JSON.

@@ -3,7 +3,6 @@
 use super::common::{SelectArguments, print};
 use super::summary;
 use crate::base::error::{Error, Result};
-use crate::base::progress::Progress;
 use crate::packages::solve::Request;
 use crate::pipeline::{self, bare};
 use clap::Args;
@@ -32,7 +31,7 @@ pub struct PlanArguments {
 }
 
 pub fn run(a: PlanArguments) -> Result<()> {
-    let mut progress = Progress::new(a.select.common.progress);
+    let mut progress = a.select.common.messages.progress()?;
     if a.install.is_empty() {
         let plans = pipeline::plan(&a.select.select()?, &mut progress)?;
         return match (a.json, plans.as_slice()) {

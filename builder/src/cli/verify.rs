@@ -48,7 +48,7 @@ pub fn run(a: VerifyArguments) -> Result<()> {
         // Before anything starts a thread.
         userns::become_root()?;
     }
-    let mut progress = Progress::new(a.common.progress);
+    let mut progress = a.common.messages.progress()?;
     if a.image.is_dir() || a.image == Path::new(OUTPUT) {
         if a.rebuild || a.manifest.is_some() {
             return Err(Error::input(format!("{} is a directory", a.image.display()))

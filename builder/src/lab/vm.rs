@@ -156,7 +156,7 @@ pub fn down(
     for name in running {
         held.state.nodes[name].machine.as_ref().map_or(Ok(()), handle::Machine::kill)?;
         let seconds = timeout.as_secs();
-        progress.note(&format!("{name} did not shut down within {seconds} s: its power was cut"));
+        progress.warn(&format!("{name} did not shut down within {seconds} s: its power was cut"));
     }
     progress.finish();
     settle(&mut held)

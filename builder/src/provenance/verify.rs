@@ -146,6 +146,7 @@ pub fn verify(
     if let Some(stored) = &stored
         && stored.is_empty()
     {
+        progress.finish();
         (report.equal, report.untouched) = (true, true);
         return Ok(report);
     }

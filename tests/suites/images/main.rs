@@ -7,6 +7,7 @@ mod kickstart_image;
 mod kvm;
 mod openstack_apis;
 mod outputs;
+mod progress;
 mod roles;
 mod rootless;
 mod sandbox;
