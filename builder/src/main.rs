@@ -11,5 +11,5 @@ fn main() -> ExitCode {
         builder::lab::vm::network::inner_main(&words);
     }
     builder::base::private::take_umask();
-    builder::cli::run(std::env::args_os()).into()
+    builder::cli::run(std::env::args_os(), commit::built_from!()).into()
 }

@@ -25,8 +25,11 @@ pub struct PlanArguments {
     /// With --install: packages that are not to be used at all (names or globs). May be repeated.
     #[arg(long, value_name = "NAME", requires = "install")]
     exclude: Vec<String>,
-    /// The whole plan as JSON.
+    /// List the packages, too.
     #[arg(long)]
+    packages: bool,
+    /// The whole plan as JSON.
+    #[arg(short, long)]
     json: bool,
 }
 
@@ -41,7 +44,8 @@ pub fn run(a: PlanArguments) -> Result<()> {
                     .hint("name the role by --profile"))
             }
             (false, plans) => {
-                print(&plans.iter().map(summary::plan).collect::<Vec<_>>().join("\n"))
+                let text = |plan| summary::plan(plan, a.packages);
+                print(&plans.iter().map(text).collect::<Vec<_>>().join("\n"))
             }
         };
     }

@@ -26,7 +26,7 @@ pub struct ServeArguments {
     lab_file: Option<PathBuf>,
     /// A medium: ISO file, directory, or `practice`. May be repeated. Without it, the lab file's
     /// sources.
-    #[arg(long, value_name = "PATH|practice")]
+    #[arg(short, long, value_name = "PATH|practice")]
     media: Vec<String>,
     /// Address and port to listen at; by default those of the lab file's `baseurl`. May be repeated.
     #[arg(long, value_name = "ADDRESS:PORT")]

@@ -23,13 +23,13 @@ pub struct VerifyArguments {
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
     /// Print the result as JSON, with a schema number.
-    #[arg(long)]
+    #[arg(short, long)]
     json: bool,
     /// Build the image again from its manifest's plan, and compare bit by bit.
     #[arg(long)]
     rebuild: bool,
     /// With --rebuild: media in place of those that the plan names. May be repeated.
-    #[arg(long, value_name = "PATH|URL|practice", requires = "rebuild")]
+    #[arg(short, long, value_name = "PATH|URL|practice", requires = "rebuild")]
     media: Vec<String>,
     /// With --rebuild: fetch nothing.
     #[arg(long, requires = "rebuild")]

@@ -33,7 +33,7 @@ pub struct Up {
     #[arg(value_name = "NODE")]
     nodes: Vec<String>,
     /// Output directory of a build, or the directory of several. May be repeated.
-    #[arg(long, default_value = OUTPUT, value_name = "DIR")]
+    #[arg(short, long, default_value = OUTPUT, value_name = "DIR")]
     output: Vec<PathBuf>,
     /// Memory of each machine, as in "768 MiB"; by default the profile's.
     #[arg(long, value_name = "SIZE", value_parser = memory)]
@@ -53,7 +53,7 @@ pub struct Up {
     #[command(flatten)]
     messages: MessageArguments,
     /// Print the lab's status as JSON when it is up.
-    #[arg(long)]
+    #[arg(short, long)]
     json: bool,
     #[command(flatten)]
     place: StateArguments,
@@ -137,7 +137,7 @@ pub struct Status {
     #[command(flatten)]
     which: Which,
     /// As JSON.
-    #[arg(long)]
+    #[arg(short, long)]
     json: bool,
 }
 

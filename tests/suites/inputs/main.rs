@@ -3,6 +3,7 @@
 
 mod authority_cases;
 mod bad_input;
+mod conventions;
 mod golden_plans;
 mod kickstart;
 mod kickstart_cases;
