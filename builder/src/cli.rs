@@ -7,6 +7,7 @@ mod confirm;
 mod diff;
 mod inspect;
 mod kickstart;
+mod manual;
 mod plan;
 mod practice;
 mod reach;
@@ -20,17 +21,28 @@ mod watch;
 
 use crate::base::error::{Class, Error, Result};
 use crate::base::interrupt;
-use crate::base::terminal::printable;
-use clap::{Parser, Subcommand};
+use crate::base::progress::report_error;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::Write;
 
+/// After the program's own help.
+const FIRST_STEPS: &str = "Examples:
+  imgbuild                              build the lab's images, into output/ROLE
+  imgbuild -p controller -m CentOS7.iso one role, from an ISO file
+  imgbuild plan                         what a build would do
+  imgbuild up                           start the lab's virtual machines
+  imgbuild ssh openstack                log in to a node
+  imgbuild doctor                       what of this machine is missing
+
+Exit codes: 0 done, 1 build failed, 2 usage or input, 3 environment (missing tool, permission, \
+space), 4 verification (digest, signature), 130 interrupted.";
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 build failed, 2 usage or input, 3 environment (missing tool, \
 permission, space), 4 verification (digest, signature), 130 interrupted.";
 
 /// Builds bootable CentOS 7 images for the nodes of an OpenStack lab.
 #[derive(Parser)]
-#[command(name = "imgbuild", version, after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
+#[command(name = "imgbuild", after_help = FIRST_STEPS, args_conflicts_with_subcommands = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -100,17 +112,44 @@ enum Command {
     Open(reach::Open),
     /// Removes virtual machines and their disks; images stay.
     Destroy(vm::Destroy),
+    /// Prints a script that completes command lines in a shell.
+    #[command(
+        after_help = "Examples:\n  imgbuild completion bash >/etc/bash_completion.d/imgbuild\n  imgbuild completion zsh >/usr/local/share/zsh/site-functions/_imgbuild"
+    )]
+    Completion(manual::CompletionArguments),
+    /// Writes the manual pages.
+    #[command(after_help = "Example:\n  imgbuild man --output man1 && man -l man1/imgbuild.1")]
+    Man(manual::ManArguments),
     /// Compares an image, or all of the lab, with the manifest of its build: partitions, boot
     /// loader, every file.
     #[command(after_help = EXIT_CODES)]
     Verify(verify::VerifyArguments),
 }
 
+/// The command line's definition.
+fn command(built_from: &str) -> clap::Command {
+    let version = match built_from {
+        "" => env!("CARGO_PKG_VERSION").to_owned(),
+        commit => format!("{} ({commit})", env!("CARGO_PKG_VERSION")),
+    };
+    // clap keeps it as long as the program runs.
+    Arguments::command().version(&*version.leak())
+}
+
 /// Runs the command line `arguments` (the program's name first) and returns the exit code.
-pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let arguments = match Arguments::try_parse_from(arguments) {
+///
+/// `built_from` is the commit that it was built from, where that is known.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, built_from: &str) -> u8 {
+    let parsed = command(built_from)
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(e) => {
+            if e.use_stderr() {
+                // As all errors begin.
+                let _ = write!(std::io::stderr(), "imgbuild: ");
+            }
             // Help and version are not errors; clap tells by the code that it would exit with.
             let _ = e.print();
             return u8::try_from(e.exit_code()).unwrap_or(Class::Input as u8);
@@ -121,8 +160,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(()) => 0,
         Err(error) => {
             let error = if interrupt::requested() { Error::interrupted() } else { error };
-            let text = error.to_string();
-            let _ = writeln!(std::io::stderr(), "imgbuild: error: {}", printable(&text));
+            report_error(&error);
             error.class as u8
         }
     }
@@ -150,6 +188,8 @@ fn execute(arguments: Arguments) -> Result<()> {
         (Some(Command::Open(a)), _) => reach::open(a),
         (Some(Command::Destroy(a)), _) => vm::destroy(a),
         (Some(Command::Watch(a)), _) => watch::run(a),
+        (Some(Command::Completion(a)), _) => manual::completion(&a, command("")),
+        (Some(Command::Man(a)), _) => manual::man(&a, command("")),
         (Some(Command::Verify(a)), _) => verify::run(a),
     }
 }

@@ -12,5 +12,5 @@ fn main() -> ExitCode {
     }
     builder::base::private::take_umask();
     builder::base::names::keep_to_files_and_dns();
-    builder::cli::run(std::env::args_os()).into()
+    builder::cli::run(std::env::args_os(), commit::built_from!()).into()
 }

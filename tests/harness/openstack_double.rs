@@ -1,7 +1,7 @@
 //! A double of OpenStack's APIs: small servers that answer as those of a healthy cloud do,
 //! unless set to answer otherwise.
 
-use firstboot::host::clock;
+use contract::time;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -146,7 +146,7 @@ fn whole_request(stream: &TcpStream) -> std::io::Result<String> {
 /// As Nova writes it: UTC, with microseconds and no zone.
 fn now() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("{}.000000", clock::rfc3339(now).trim_end_matches('Z'))
+    format!("{}.000000", time::rfc3339(now).trim_end_matches('Z'))
 }
 
 fn healthy(cloud: &Cloud) -> Pages {

@@ -18,6 +18,9 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// How many there are.
+    pub const COUNT: u64 = 5;
+
     /// What a progress line shows.
     pub fn name(self) -> &'static str {
         match self {

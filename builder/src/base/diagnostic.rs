@@ -28,6 +28,8 @@ pub struct Diagnostic {
     pub message: String,
     /// What is allowed or what to do.
     pub hint: Option<String>,
+    /// Whether the machine does not let the file be read, so that nothing is known of it.
+    pub denied: bool,
 }
 
 impl Diagnostic {
@@ -57,6 +59,13 @@ impl Diagnostic {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Marks it as the machine's refusal.
+    #[must_use]
+    pub fn denied(mut self, denied: bool) -> Self {
+        self.denied = denied;
         self
     }
 
@@ -159,7 +168,11 @@ impl From<Diagnostic> for Diagnostics {
 
 impl From<Diagnostics> for Error {
     fn from(diagnostics: Diagnostics) -> Self {
-        Self::input(diagnostics.to_string())
+        let mut errors = diagnostics.0.iter().filter(|d| d.severity == Severity::Error);
+        match errors.any(|d| !d.denied) {
+            true => Self::input(diagnostics.to_string()),
+            false => Self::environment(diagnostics.to_string()),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 
 /// What went wrong in broad terms; the discriminant is the process exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +120,12 @@ impl<T, E: Into<Cause>> Context<T> for Result<T, E> {
 }
 
 fn caused(class: Class, what: String, source: Cause) -> Error {
+    let denied = |e: &io::Error| e.kind() == io::ErrorKind::PermissionDenied;
+    // An input that may not be read is not wrong; the machine does not allow it.
+    let class = match class {
+        Class::Input if source.downcast_ref().is_some_and(denied) => Class::Environment,
+        class => class,
+    };
     let message = format!("{what}: {source}");
     Error { source: Some(source), ..Error::new(class, message) }
 }
@@ -126,7 +133,6 @@ fn caused(class: Class, what: String, source: Cause) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io;
 
     #[test]
     fn the_source_is_kept_and_printed_once() {
@@ -138,6 +144,15 @@ mod tests {
         let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
         assert_eq!(source.map(io::Error::kind), Some(io::ErrorKind::NotFound));
         assert!(Error::build("alone").source().is_none());
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_not_an_input_error() {
+        let class = |kind: io::ErrorKind| {
+            Err::<(), _>(io::Error::from(kind)).or_input(String::new).unwrap_err().class
+        };
+        assert_eq!(class(io::ErrorKind::PermissionDenied), Class::Environment);
+        assert_eq!(class(io::ErrorKind::NotFound), Class::Input);
     }
 
     #[test]

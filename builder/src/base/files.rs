@@ -11,6 +11,9 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
+/// What a program's standard input is called in the file system.
+pub const STDIN: &str = "/dev/stdin";
+
 /// How often waiting for a pipe polls for an interruption, in milliseconds.
 const TICK: u16 = 100;
 /// Bytes read from a pipe at a time.
@@ -67,6 +70,24 @@ pub fn read_named(path: &Path, limit: u64, what: impl Fn() -> String) -> Result<
             return within(bytes, limit).or_input(&what);
         }
     }
+}
+
+/// Names of what is in a directory, sorted; none where there is no directory.
+///
+/// # Errors
+/// An environment error when it is there and cannot be read.
+pub fn names_in(directory: &Path) -> Result<Vec<String>> {
+    let what = || format!("cannot read {}", directory.display());
+    let entries = match std::fs::read_dir(directory) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.or_environment(what)?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(entry.or_environment(what)?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
 }
 
 fn open_at_once(path: &Path) -> io::Result<(File, Metadata)> {

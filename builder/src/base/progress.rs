@@ -1,186 +1,134 @@
-//! What the user sees while a build runs: a live line on a terminal, plain lines
-//! elsewhere, JSON lines for programs, or nothing. Everything goes to standard error.
+//! What the user sees while a command works: a live line on a terminal, plain lines elsewhere,
+//! events for programs, or warnings alone. Everything goes to standard error, and to a log file
+//! where there is one.
 
-use crate::base::terminal::printable;
-use indicatif::{ProgressBar, ProgressStyle};
-use std::io::{self, IsTerminal, Write};
-use std::time::{Duration, Instant};
+mod live;
+mod settings;
+mod sink;
+mod view;
 
-/// How progress is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Mode {
-    /// `plain` unless standard error is a terminal.
-    Auto,
-    /// One line per stage and one every few seconds.
-    Plain,
-    /// One JSON object a line: `{"stage", "done", "total", "unit", "what", "seconds"}`.
-    Json,
-    /// Nothing.
-    None,
-}
+pub use settings::{Mode, Settings, Unit};
+pub use sink::report as report_error;
 
-/// What a stage counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Packages.
-    Packages,
-    /// Bytes.
-    Bytes,
-    /// Steps of unequal size; no rate is shown.
-    Steps,
-}
+use crate::base::error::Result;
+use crate::base::interrupt;
+use live::Live;
+use serde_json::json;
+use settings::{Level, Outcome};
+use sink::Sink;
+use std::path::Path;
+use std::sync::Arc;
+use view::Stage;
 
-impl Unit {
-    fn word(self) -> &'static str {
-        match self {
-            Unit::Packages => "packages",
-            Unit::Bytes => "bytes",
-            Unit::Steps => "steps",
-        }
-    }
+/// What the text of a warning begins with.
+const WARNING: &str = "warning: ";
 
-    fn template(self) -> &'static str {
-        match self {
-            Unit::Packages => "{prefix}  {bar:24} {pos}/{len} packages  ETA {eta}  {wide_msg}",
-            Unit::Bytes => {
-                "{prefix}  {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  ETA {eta}  {wide_msg}"
-            }
-            Unit::Steps => "{prefix}  {spinner} ({elapsed}) {wide_msg}",
-        }
-    }
-}
-
-/// Plain mode prints something at least this often while a stage goes on.
-const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
-
-/// Progress of one build.
+/// Progress of one command.
 pub struct Progress {
-    mode: Mode,
-    bar: Option<ProgressBar>,
-    stage: String,
-    unit: Unit,
-    started: Instant,
-    said: Instant,
+    sink: Arc<Sink>,
+    stage: Option<Live>,
+    /// Stages begun or skipped, of those that were announced.
+    number: u64,
+    count: u64,
 }
 
 impl Progress {
-    /// Resolves [`Mode::Auto`] by looking at standard error.
-    pub fn new(mode: Mode) -> Self {
-        let mode = match mode {
-            Mode::Auto if io::stderr().is_terminal() => Mode::Auto,
-            Mode::Auto => Mode::Plain,
-            other => other,
-        };
-        let now = Instant::now();
-        Self { mode, bar: None, stage: String::new(), unit: Unit::Steps, started: now, said: now }
+    /// As the user chose.
+    ///
+    /// # Errors
+    /// An environment error when the log file cannot be written.
+    pub fn new(settings: &Settings) -> Result<Self> {
+        let sink = Arc::new(Sink::new(settings)?);
+        sink.register();
+        Ok(Self { sink, stage: None, number: 0, count: 0 })
     }
 
-    /// Begins a stage; the one before it is over.
+    /// Numbers the next `count` stages.
+    pub fn expect(&mut self, count: u64) {
+        (self.number, self.count) = (0, count);
+    }
+
+    /// Some of the stages that were announced have nothing to do.
+    pub fn skip(&mut self, count: u64) {
+        self.number += count;
+    }
+
+    /// Begins a stage; the one before it did its work.
     pub fn stage(&mut self, name: &str, unit: Unit) {
         self.finish();
-        name.clone_into(&mut self.stage);
-        self.unit = unit;
-        self.started = Instant::now();
-        self.said = self.started;
-        match self.mode {
-            Mode::Auto => {
-                let bar = ProgressBar::new(0);
-                if let Ok(style) = ProgressStyle::with_template(unit.template()) {
-                    bar.set_style(style);
-                }
-                bar.set_prefix(printable(name).into_owned());
-                bar.enable_steady_tick(Duration::from_millis(200));
-                self.bar = Some(bar);
-            }
-            Mode::Plain => say(&format!("imgbuild: {name} …")),
-            Mode::Json => self.json(0, 0, "start"),
-            Mode::None => {}
-        }
+        let number = (self.number < self.count).then(|| {
+            self.number += 1;
+            (self.number, self.count)
+        });
+        self.stage = Some(Live::begin(Stage::new(name, number, unit), &self.sink));
     }
 
     /// Reports `done` of `total` units; `what` is the item at hand (may be empty).
     pub fn at(&mut self, done: u64, total: u64, what: &str) {
-        if let Some(bar) = &self.bar {
-            bar.set_length(total);
-            bar.set_position(done);
-            bar.set_message(printable(what).into_owned());
-        } else if self.said.elapsed() >= PLAIN_INTERVAL {
-            self.said = Instant::now();
-            match self.mode {
-                Mode::Plain => say(&self.plain(done, total, what)),
-                Mode::Json => self.json(done, total, what),
-                Mode::Auto | Mode::None => {}
-            }
+        if let Some(live) = &self.stage {
+            live.at(done, total, what);
         }
     }
 
-    fn plain(&self, done: u64, total: u64, what: &str) -> String {
-        let stage = &self.stage;
-        let amount = match self.unit {
-            Unit::Steps => String::new(),
-            Unit::Packages => format!(": {done}/{total} packages"),
-            Unit::Bytes => format!(": {}/{} MiB", done >> 20, total >> 20),
-        };
-        let eta = match self.unit {
-            Unit::Packages | Unit::Bytes if done > 0 && total > done => {
-                let left =
-                    self.started.elapsed().as_secs_f64() / done as f64 * (total - done) as f64;
-                format!(", about {left:.0} s left")
-            }
-            _ => String::new(),
-        };
-        let what = if what.is_empty() { String::new() } else { format!(" ({what})") };
-        format!("imgbuild: {stage}{amount}{eta}{what}")
-    }
-
-    fn json(&self, done: u64, total: u64, what: &str) {
-        let line = serde_json::json!({
-            "stage": self.stage, "done": done, "total": total, "unit": self.unit.word(),
-            "what": what, "seconds": self.started.elapsed().as_secs_f64(),
-        });
-        say(&line.to_string());
-    }
-
-    /// A line for the user that belongs to no stage (a note, a warning).
+    /// A line for the user that belongs to no stage; a warning where the text begins so.
     pub fn note(&self, text: &str) {
-        match (&self.bar, self.mode) {
-            (Some(bar), _) => bar.suspend(|| say(&format!("imgbuild: {text}"))),
-            (None, Mode::Auto | Mode::Plain) => say(&format!("imgbuild: {text}")),
-            (None, Mode::Json) => say(&serde_json::json!({ "note": text }).to_string()),
-            (None, Mode::None) => {}
+        match text.strip_prefix(WARNING) {
+            Some(text) => self.send(Level::Warning, "warning", text),
+            None => self.send(Level::Info, "note", text),
         }
     }
 
-    /// Ends the current stage, if there is one.
+    /// What the user has to see even where nothing else is shown.
+    pub fn warn(&self, text: &str) {
+        self.send(Level::Warning, "warning", text);
+    }
+
+    /// A line that a program printed.
+    pub fn detail(&self, line: &str) {
+        if self.sink.wants(Level::Debug) {
+            self.send(Level::Debug, "output", line);
+        }
+    }
+
+    /// A file that was made, of `size` bytes; people see it in the command's result.
+    pub fn artifact(&self, path: &Path, size: u64) {
+        if self.sink.mode == Mode::Json {
+            let path = path.display().to_string();
+            let more = json!({ "path": path, "size": size });
+            self.sink.send(Level::Info, "artifact", &format!("made {path}"), more);
+        }
+    }
+
+    fn send(&self, level: Level, event: &str, text: &str) {
+        let send = || self.sink.send(level, event, text, json!({ "message": text }));
+        match &self.stage {
+            Some(live) => live.aside(send),
+            None => send(),
+        }
+    }
+
+    /// Ends the current stage, if there is one, which did its work.
     pub fn finish(&mut self) {
-        if self.stage.is_empty() {
-            return;
+        if let Some(live) = self.stage.take() {
+            live.end(Outcome::Done);
         }
-        let seconds = self.started.elapsed().as_secs_f64();
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
+    }
+
+    /// Ends the current stage, if there is one, which did not.
+    pub fn stop(&mut self) {
+        let outcome = match interrupt::requested() {
+            true => Outcome::Interrupted,
+            false => Outcome::Failed,
+        };
+        if let Some(live) = self.stage.take() {
+            live.end(outcome);
         }
-        match self.mode {
-            // A stage that took no time is not worth a line.
-            Mode::Auto | Mode::Plain if seconds >= 1.0 => {
-                say(&format!("imgbuild: {} done in {seconds:.1} s", self.stage));
-            }
-            Mode::Json => self.json(0, 0, "end"),
-            Mode::Auto | Mode::Plain | Mode::None => {}
-        }
-        self.stage.clear();
     }
 }
 
 impl Drop for Progress {
+    /// A stage that nobody ended was ended by an error.
     fn drop(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
+        self.stop();
     }
-}
-
-/// A closed standard error must not end a build.
-fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{}", printable(line));
 }

@@ -1,5 +1,8 @@
-//! Text from media, servers and packages on the user's terminal: shown, never obeyed.
+//! The user's terminal. Text from media, servers and packages is shown there, never obeyed.
 
+use anstream::stream::RawStream;
+use anstream::{AutoStream, ColorChoice};
+use anstyle::Style;
 use std::borrow::Cow;
 
 /// The text with everything escaped that a terminal could take as a command or that changes how
@@ -22,6 +25,25 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 fn is_harmful(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t')
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether the terminal understands no control sequences.
+pub fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
+}
+
+/// Whether colours belong on `stream`: by what it is, `NO_COLOR` and `CLICOLOR_FORCE`
+/// (no-color.org, bixense.com/clicolors).
+pub fn has_colour(stream: &impl RawStream) -> bool {
+    AutoStream::choice(stream) != ColorChoice::Never
+}
+
+/// The text in a style, or as it is.
+pub fn styled(text: &str, style: Style, coloured: bool) -> String {
+    match coloured {
+        true => format!("{style}{text}{style:#}"),
+        false => text.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! `imgbuild [build]`.
 
-use super::common::{OUTPUT, SelectArguments, StateArguments, duration, print, size};
+use super::common::{OUTPUT, SelectArguments, StateArguments};
+use super::common::{duration, file_or_stdin, print, size};
 use crate::base::error::Result;
-use crate::base::progress::Progress;
 use crate::pipeline::{self, BuildOptions, BuiltRole, Destination};
 use crate::plan::Plan;
 use crate::spec::show_size;
@@ -18,25 +18,26 @@ pub struct BuildImagesArguments {
     select: SelectArguments,
     /// Replay this plan (`imgbuild plan`'s output, or a build's manifest.json) bit by bit. Inputs and
     /// media are looked for where the plan found them, or where --profile, --lab-file and --media point.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["node", "format"])]
+    /// `-` is standard input.
+    #[arg(long, value_name = "FILE", value_parser = file_or_stdin, conflicts_with_all = ["node", "format"])]
     plan: Option<PathBuf>,
     /// Where the images go: of one --profile into DIR itself, else into DIR/ROLE; by default
     /// output/ROLE.
-    #[arg(long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// Replace the files of an older build of the same nodes.
-    #[arg(long)]
+    #[arg(short = 'f', long)]
     force: bool,
     /// After a build the cache keeps at most this much of what was used last, and what this build
     /// used.
-    #[arg(long, env = "IMGBUILD_CACHE_SIZE", value_name = "SIZE", default_value = "30 GiB", value_parser = size)]
+    #[arg(long, hide_short_help = true, env = "IMGBUILD_CACHE_SIZE", value_name = "SIZE", default_value = "30 GiB", value_parser = size)]
     cache_size: u64,
     /// Timeout of one %post script, and of the installation of packages without output, as 90s,
     /// 30m (the default) or 2h; a build fails when it is exceeded.
-    #[arg(long, env = "IMGBUILD_POST_TIMEOUT", value_name = "TIME", value_parser = duration)]
+    #[arg(long, hide_short_help = true, env = "IMGBUILD_POST_TIMEOUT", value_name = "TIME", value_parser = duration)]
     post_timeout: Option<Duration>,
     /// The static firstboot binary to install; by default the one next to imgbuild.
-    #[arg(long, value_name = "FILE", env = "IMGBUILD_FIRSTBOOT")]
+    #[arg(long, hide_short_help = true, value_name = "FILE", env = "IMGBUILD_FIRSTBOOT")]
     firstboot: Option<PathBuf>,
     #[command(flatten)]
     state: StateArguments,
@@ -45,7 +46,7 @@ pub struct BuildImagesArguments {
 pub fn run(a: BuildImagesArguments) -> Result<()> {
     // Before anything starts a thread.
     userns::become_root()?;
-    let mut progress = Progress::new(a.select.common.progress);
+    let mut progress = a.select.common.messages.progress()?;
     let plan = a.plan.as_deref().map(Plan::read).transpose()?;
     let one = plan.is_some() || a.select.profile.len() == 1;
     let output = match (a.output, one) {
@@ -68,7 +69,10 @@ pub fn run(a: BuildImagesArguments) -> Result<()> {
     let started = Instant::now();
     let built = pipeline::build(&options, &mut progress)?;
     if built.iter().any(|role| role.practice) {
-        progress.note("these are PRACTICE images, made from Debian packages; they are not CentOS");
+        progress.warn("these are PRACTICE images, made from Debian packages; they are not CentOS");
+    }
+    for (image, size) in built.iter().flat_map(|role| &role.images) {
+        progress.artifact(image, *size);
     }
     print(&summary(&built, started.elapsed(), &options.output))
 }

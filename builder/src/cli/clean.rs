@@ -1,17 +1,18 @@
 //! `imgbuild clean`.
 
 use super::common::{Common, print, size};
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::packages::cache::{self, CacheDirectory, CacheKind, Removal, Selection};
 use crate::spec::show_size;
 use crate::tree::sandbox::userns;
 use clap::Args;
+use contract::time::rfc3339;
 use serde_json::json;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 /// Schema number of the JSON output.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 #[derive(Args)]
 pub struct CleanArguments {
@@ -43,7 +44,7 @@ pub struct CleanArguments {
     #[arg(long)]
     dry_run: bool,
     /// Print one JSON object.
-    #[arg(long)]
+    #[arg(short, long)]
     json: bool,
     #[arg(long, env = "IMGBUILD_CACHE_SIZE", hide = true, value_parser = size)]
     cache_size: Option<u64>,
@@ -81,10 +82,19 @@ pub fn run(a: CleanArguments) -> Result<()> {
     }
     let selection = a.selection();
     let removals = cache::clean(&directory, &selection, a.dry_run)?;
-    if a.json {
-        return print(&to_json(directory.root(), &selection, a.dry_run, &removals));
+    print(&match a.json {
+        true => to_json(directory.root(), &selection, a.dry_run, &removals),
+        false => to_text(directory.root(), a.dry_run, &removals, SystemTime::now()),
+    })?;
+    let failed = removals.iter().filter(|r| r.failed).count();
+    match failed {
+        0 => Ok(()),
+        _ => Err(Error::environment(format!(
+            "{failed} entries of the cache {} cannot be removed",
+            directory.root().display()
+        ))
+        .hint("run it as the user whose cache this is, or as root; --cache DIR names another")),
     }
-    print(&to_text(directory.root(), a.dry_run, &removals, SystemTime::now()))
 }
 
 fn sum(removals: &[Removal], wanted: impl Fn(&Removal) -> bool) -> (usize, u64) {
@@ -99,7 +109,7 @@ fn to_json(root: &Path, selection: &Selection, dry_run: bool, removals: &[Remova
             "kind": r.entry.kind.as_str(),
             "path": r.entry.path.strip_prefix(root).unwrap_or(&r.entry.path),
             "bytes": r.entry.bytes,
-            "used": used.as_secs(),
+            "used": rfc3339(used),
             "removed": r.removed,
             "kept": r.kept,
         })
@@ -154,6 +164,7 @@ fn ago(time: Duration) -> String {
     match time.as_secs() {
         s if s >= 2 * 86_400 => format!("{} days ago", s / 86_400),
         s if s >= 2 * 3600 => format!("{} hours ago", s / 3600),
-        s => format!("{} minutes ago", s / 60),
+        s if s >= 120 => format!("{} minutes ago", s / 60),
+        _ => "just now".to_owned(),
     }
 }

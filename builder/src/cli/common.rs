@@ -2,9 +2,10 @@
 
 use crate::base::diagnostic::{Diagnostic, Diagnostics};
 use crate::base::error::{Error, Result};
+use crate::base::files::STDIN;
 use crate::base::home;
 use crate::base::malformed::Malformed;
-use crate::base::progress::Mode;
+use crate::base::progress::{Mode, Progress, Settings};
 use crate::base::terminal::printable;
 use crate::pipeline::Select;
 use crate::plan::Plan;
@@ -24,9 +25,8 @@ pub struct Common {
     /// Where downloads, the practice medium and installed trees are kept.
     #[arg(long, env = "IMGBUILD_CACHE", value_name = "DIR")]
     cache: Option<PathBuf>,
-    /// How progress is shown on standard error.
-    #[arg(long, value_enum, default_value = "auto")]
-    pub progress: Mode,
+    #[command(flatten)]
+    pub messages: MessageArguments,
 }
 
 impl Common {
@@ -49,6 +49,32 @@ fn xdg(variable: &str, usual: &str) -> Option<PathBuf> {
         .filter(|p| p.is_absolute())
         .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(usual)))
         .map(|p| p.join("imgbuild"))
+}
+
+/// How a command talks while it works, on standard error.
+#[derive(Args)]
+#[command(next_help_heading = "Messages")]
+pub struct MessageArguments {
+    /// Form of the progress.
+    #[arg(long, value_enum, default_value = "auto")]
+    progress: Mode,
+    /// Show warnings and errors only.
+    #[arg(short, long, conflicts_with_all = ["progress", "verbose"])]
+    quiet: bool,
+    /// Show the output of the programs that run in the image, too.
+    #[arg(short, long)]
+    verbose: bool,
+    /// Append all messages to this file, with times.
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+}
+
+impl MessageArguments {
+    /// The receiver of a command's messages.
+    pub fn progress(&self) -> Result<Progress> {
+        let mode = if self.quiet { Mode::None } else { self.progress };
+        Progress::new(&Settings { mode, verbose: self.verbose, log: self.log.clone() })
+    }
 }
 
 /// Where labs are remembered.
@@ -76,11 +102,10 @@ impl StateArguments {
 #[derive(Args)]
 pub struct OutputArguments {
     /// Print the result as JSON, with a schema number.
-    #[arg(long)]
+    #[arg(short, long)]
     pub json: bool,
-    /// How progress is shown on standard error.
-    #[arg(long, value_enum, default_value = "auto")]
-    pub progress: Mode,
+    #[command(flatten)]
+    pub messages: MessageArguments,
 }
 
 /// A result as indented JSON.
@@ -96,44 +121,44 @@ pub fn json(value: &impl Serialize) -> String {
 pub struct SelectArguments {
     /// Role profile: a name (profiles/NAME.toml, or one of those shipped) or a path. May be
     /// repeated; without it, every role of the lab: the profiles next to the lab file.
-    #[arg(long, value_name = "NAME|FILE")]
+    #[arg(short, long, value_name = "NAME|FILE")]
     pub profile: Vec<String>,
     /// The lab file; by default `lab.toml` next to the profile, or in ./profiles.
     #[arg(long = "lab-file", alias = "lab", value_name = "FILE")]
     lab: Option<PathBuf>,
-    /// Build this node only.
-    #[arg(long, value_name = "NAME")]
+    /// This node only.
+    #[arg(short, long, value_name = "NAME")]
     node: Option<String>,
     /// Create without encryption what the kickstart wants encrypted.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     ignore_encryption: bool,
     /// A kickstart that says otherwise than the lab file (addresses, host name, name and time
     /// servers) or the profile's [services] is an error, and not translated.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     strict_lab: bool,
     /// A medium: ISO file, directory, http(s) URL, yum `.repo` file, `mirrorlist=URL`,
     /// `metalink=URL`, or `practice`. May be repeated. Without it, the lab file's sources.
-    #[arg(long, value_name = "PATH|URL|practice")]
+    #[arg(short, long, value_name = "PATH|URL|practice")]
     media: Vec<String>,
     /// Fetch nothing: everything has to come from local media and the cache.
     #[arg(long)]
     offline: bool,
     /// What `$releasever` stands for in `.repo` files; by default 7.
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, hide_short_help = true, value_name = "VERSION")]
     releasever: Option<String>,
     /// Image formats: raw, qcow2, qcow2-plain, qcow2-zstd, qcow2-overlay, vmdk, vhd, tar; by default the profile's.
     #[arg(long, value_delimiter = ',', value_name = "raw,qcow2,…")]
     format: Vec<String>,
     /// A file of public keys that packages may be signed by, in addition to those that the lab file
     /// names or the media bring. May be repeated.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, hide_short_help = true, value_name = "FILE")]
     gpgkey: Vec<PathBuf>,
     /// Install packages of this repository without checking their signatures. May be repeated.
-    #[arg(long, value_name = "REPOSITORY")]
+    #[arg(long, hide_short_help = true, value_name = "REPOSITORY")]
     no_gpgcheck: Vec<String>,
     /// Go on without the packages and groups of the kickstart and the profile that no medium has,
     /// and name them.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     ignore_missing_packages: bool,
     #[command(flatten)]
     includes: IncludeArguments,
@@ -187,6 +212,11 @@ impl SelectArguments {
     }
 }
 
+/// A file on the command line; `-` is standard input.
+pub fn file_or_stdin(text: &str) -> Result<PathBuf, Malformed> {
+    Ok(if text == "-" { STDIN.into() } else { text.into() })
+}
+
 /// Bytes of a size on the command line; `0` needs no unit.
 pub fn size(text: &str) -> Result<u64, Malformed> {
     if text == "0" {
@@ -214,7 +244,7 @@ pub fn duration(text: &str) -> Result<Duration, Malformed> {
 pub struct IncludeArguments {
     /// The file that a `%include NAME` of the kickstart means, where NAME is a path that only an
     /// installer has. May be repeated.
-    #[arg(long = "include", value_name = "NAME=FILE", value_parser = include)]
+    #[arg(long = "include", hide_short_help = true, value_name = "NAME=FILE", value_parser = include)]
     pub includes: Vec<(String, PathBuf)>,
 }
 
@@ -236,22 +266,22 @@ fn include(text: &str) -> Result<(String, PathBuf), Malformed> {
 #[derive(Args)]
 pub struct SpecArguments {
     /// Role profile: a name (profiles/NAME.toml, or one of those shipped) or a path.
-    #[arg(long, value_name = "NAME|FILE")]
+    #[arg(short, long, value_name = "NAME|FILE")]
     pub profile: Option<String>,
     /// The lab file; by default `lab.toml` next to the profile.
     #[arg(long = "lab-file", alias = "lab", value_name = "FILE")]
     lab: Option<PathBuf>,
     /// This node only.
-    #[arg(long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME")]
     node: Option<String>,
     /// Create without encryption what the kickstart wants encrypted.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     ignore_encryption: bool,
     #[command(flatten)]
     pub includes: IncludeArguments,
     /// A kickstart that says otherwise than the lab file (addresses, host name, name and time
     /// servers) or the profile's [services] is an error, and not translated.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     strict_lab: bool,
 }
 

@@ -2,7 +2,6 @@
 
 use super::common::{OutputArguments, json, print};
 use crate::base::error::{Error, Result};
-use crate::base::progress::Progress;
 use crate::provenance::diff::{self, DiffReport, File, Subject};
 use clap::Args;
 use std::fmt::Write;
@@ -22,7 +21,7 @@ pub struct DiffArguments {
 }
 
 pub fn run(a: DiffArguments) -> Result<()> {
-    let mut progress = Progress::new(a.output.progress);
+    let mut progress = a.output.messages.progress()?;
     let (old, new) = (Subject::open(&a.old)?, Subject::open(&a.new)?);
     let report = diff::diff(&old, &new, &mut progress)?;
     progress.finish();

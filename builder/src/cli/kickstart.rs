@@ -1,6 +1,6 @@
 //! `imgbuild kickstart`.
 
-use super::common::{IncludeArguments, SpecArguments, print, working_directory};
+use super::common::{IncludeArguments, SpecArguments, file_or_stdin, print, working_directory};
 use crate::base::error::{Error, Result};
 use crate::spec;
 use clap::{Args, Subcommand};
@@ -17,8 +17,8 @@ enum KickstartCommand {
     /// Prints a kickstart in normal form: included files in their place, each command as it
     /// takes effect, in a fixed order. It means the same.
     Normalize {
-        /// The kickstart.
-        #[arg(value_name = "FILE")]
+        /// The kickstart; `-` is standard input.
+        #[arg(value_name = "FILE", value_parser = file_or_stdin)]
         file: PathBuf,
         #[command(flatten)]
         includes: IncludeArguments,

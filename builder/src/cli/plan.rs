@@ -3,7 +3,6 @@
 use super::common::{SelectArguments, print};
 use super::summary;
 use crate::base::error::{Error, Result};
-use crate::base::progress::Progress;
 use crate::packages::solve::Request;
 use crate::pipeline::{self, bare};
 use clap::Args;
@@ -26,13 +25,16 @@ pub struct PlanArguments {
     /// With --install: packages that are not to be used at all (names or globs). May be repeated.
     #[arg(long, value_name = "NAME", requires = "install")]
     exclude: Vec<String>,
-    /// The whole plan as JSON.
+    /// List the packages, too.
     #[arg(long)]
+    packages: bool,
+    /// The whole plan as JSON.
+    #[arg(short, long)]
     json: bool,
 }
 
 pub fn run(a: PlanArguments) -> Result<()> {
-    let mut progress = Progress::new(a.select.common.progress);
+    let mut progress = a.select.common.messages.progress()?;
     if a.install.is_empty() {
         let plans = pipeline::plan(&a.select.select()?, &mut progress)?;
         return match (a.json, plans.as_slice()) {
@@ -42,7 +44,8 @@ pub fn run(a: PlanArguments) -> Result<()> {
                     .hint("name the role by --profile"))
             }
             (false, plans) => {
-                print(&plans.iter().map(summary::plan).collect::<Vec<_>>().join("\n"))
+                let text = |plan| summary::plan(plan, a.packages);
+                print(&plans.iter().map(text).collect::<Vec<_>>().join("\n"))
             }
         };
     }

@@ -2,7 +2,6 @@
 
 use super::common::{Common, print};
 use crate::base::error::Result;
-use crate::base::progress::{Progress, Unit};
 use crate::packages::media::practice_medium;
 use clap::Args;
 use std::path::PathBuf;
@@ -10,20 +9,17 @@ use std::path::PathBuf;
 #[derive(Args)]
 pub struct PracticeArguments {
     /// Where the trees and ISOs go.
-    #[arg(long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
     #[command(flatten)]
     common: Common,
 }
 
 pub fn run(a: PracticeArguments) -> Result<()> {
-    let mut progress = Progress::new(a.common.progress);
-    progress.stage("practice medium", Unit::Steps);
+    let mut progress = a.common.messages.progress()?;
+    progress.expect(practice::Stage::COUNT);
     let work = a.common.cache()?.join("debs");
-    let made = practice_medium::make(&a.output, &work, &mut |stage, done, total| {
-        progress.at(done, total, stage.name())
-    })?;
-    progress.finish();
+    let made = practice_medium::make(&a.output, &work, &mut progress)?;
     let mut text = String::from("Practice media made from Debian packages; this is not CentOS.\n");
     for path in
         [&made.os, &made.extras, &made.osp10, &made.os_iso, &made.extras_iso, &made.osp10_iso]

@@ -5,12 +5,13 @@ use super::confirm;
 use crate::base::error::{Error, Result};
 use crate::lab::secrets::{SecretItem, SecretKind, Store, labs};
 use clap::{Args, Subcommand};
+use contract::time::rfc3339;
 use serde::Serialize;
 use std::fmt::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Schema number of `secrets list --json`.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 const DAY: u64 = 24 * 60 * 60;
 
 #[derive(Args)]
@@ -45,7 +46,7 @@ pub struct Which {
 #[derive(Args)]
 struct Listing {
     /// Print the list as JSON, with a schema number.
-    #[arg(long)]
+    #[arg(short, long)]
     json: bool,
     #[command(flatten)]
     which: Which,
@@ -79,7 +80,7 @@ impl Which {
     /// The secrets of the lab that is meant, and its name.
     pub fn store(&self) -> Result<(Store, String)> {
         let state = self.state.directory()?;
-        let labs = labs(&state);
+        let labs = labs(&state)?;
         let lab = match (&self.lab, labs.as_slice()) {
             (Some(name), labs) if labs.contains(name) => name.clone(),
             (Some(name), _) => {
@@ -125,8 +126,10 @@ struct SecretEntry<'a> {
     /// SHA-256 of the file of its public part.
     #[serde(skip_serializing_if = "Option::is_none")]
     fingerprint: Option<&'a str>,
-    /// Seconds since 1970.
-    made: u64,
+    /// When, in UTC (RFC 3339).
+    made: String,
+    #[serde(skip)]
+    age: Duration,
 }
 
 impl<'a> SecretEntry<'a> {
@@ -138,8 +141,9 @@ impl<'a> SecretEntry<'a> {
             SecretKind::OperatorSsh => "your ssh key for the lab",
             SecretKind::AdminPassword => "password",
         };
-        let made = item.made.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-        Self { name: item.kind.name(), kind, fingerprint: item.fingerprint.as_deref(), made }
+        let made = rfc3339(item.made.duration_since(UNIX_EPOCH).unwrap_or_default());
+        let age = item.made.elapsed().unwrap_or_default();
+        Self { name: item.kind.name(), kind, fingerprint: item.fingerprint.as_deref(), made, age }
     }
 }
 
@@ -150,10 +154,9 @@ fn list(a: &Listing) -> Result<()> {
     if a.json {
         return print(&json(&List { schema: SCHEMA, lab: &lab, secrets }));
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let mut text = String::new();
     for s in secrets {
-        let days = now.saturating_sub(s.made) / DAY;
+        let days = s.age.as_secs() / DAY;
         let age = if days == 0 { "today".to_owned() } else { format!("{days} days ago") };
         let print = s.fingerprint.map(|f| format!("  sha256:{f}")).unwrap_or_default();
         let _ = writeln!(text, "{:<26}{:<24}{age:<14}{print}", s.name, s.kind);

@@ -4,7 +4,6 @@ use super::common::{Common, print, working_directory};
 use crate::base::error::{Error, Result};
 use crate::base::home;
 use crate::base::interrupt;
-use crate::base::progress::Progress;
 use crate::lab::serve::{self, ServedRepository, Server};
 use crate::packages::cache::CacheDirectory;
 use crate::packages::media::{Access, Network, Variables};
@@ -27,7 +26,7 @@ pub struct ServeArguments {
     lab_file: Option<PathBuf>,
     /// A medium: ISO file, directory, or `practice`. May be repeated. Without it, the lab file's
     /// sources.
-    #[arg(long, value_name = "PATH|practice")]
+    #[arg(short, long, value_name = "PATH|practice")]
     media: Vec<String>,
     /// Address and port to listen at; by default those of the lab file's `baseurl`. May be repeated.
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -70,7 +69,7 @@ fn open(a: &ServeArguments) -> Result<Vec<ServedRepository>> {
     let cache = Arc::new(CacheDirectory::new(a.common.cache()?));
     let network = Network { cache, offline: false };
     let access = Access { network, variables: Variables::default() };
-    let (mut progress, mut notes) = (Progress::new(a.common.progress), Vec::new());
+    let (mut progress, mut notes) = (a.common.messages.progress()?, Vec::new());
     let LabPlaces { places, mut missing } =
         find_places(&access, &a.media, &lab, &mut progress, &mut notes)?;
     let mut served = Vec::new();

@@ -5,8 +5,8 @@ use crate::plan::{Plan, PlanPackage, Repository};
 use crate::spec::show_size as size;
 use std::fmt::Write as _;
 
-/// A plan: what is built, then from what.
-pub fn plan(plan: &Plan) -> String {
+/// A plan: what is built, then from what; with every package where they are asked for.
+pub fn plan(plan: &Plan, packages: bool) -> String {
     let mut text = format!(
         "Plan of {}: {} packages, {} to read{}\n",
         plan.profile,
@@ -25,7 +25,11 @@ pub fn plan(plan: &Plan) -> String {
         let at = format!("at {}", size(partition.offset));
         let _ = writeln!(text, "  {:<20} {:>10}  {at}", partition.name, size(partition.size));
     }
-    packages(&mut text, &plan.repositories, &plan.packages, &plan.skipped);
+    sources(&mut text, &plan.repositories, &plan.packages, packages);
+    not_installed(&mut text, &plan.skipped);
+    if !packages {
+        text.push_str("\n--packages lists the packages, --json is the whole plan\n");
+    }
     text
 }
 
@@ -37,7 +41,8 @@ pub fn selection(selection: &Selection) -> String {
         size(selection.packages.iter().map(|p| p.size).sum()),
         practice(selection.practice)
     );
-    packages(&mut text, &selection.repositories, &selection.packages, &selection.skipped);
+    sources(&mut text, &selection.repositories, &selection.packages, true);
+    not_installed(&mut text, &selection.skipped);
     text
 }
 
@@ -45,26 +50,31 @@ fn practice(practice: bool) -> &'static str {
     if practice { " (PRACTICE media, made from Debian packages)" } else { "" }
 }
 
-fn packages(
-    text: &mut String,
-    repositories: &[Repository],
-    packages: &[PlanPackage],
-    skipped: &[String],
-) {
+/// The repositories, `all` their packages.
+fn sources(text: &mut String, repositories: &[Repository], packages: &[PlanPackage], all: bool) {
+    if !all {
+        text.push('\n');
+    }
     for repository in repositories {
         let own: Vec<&PlanPackage> = packages.iter().filter(|p| p.repo == repository.id).collect();
+        if all {
+            text.push('\n');
+        }
         let _ = writeln!(
             text,
-            "\n{}: {} of {} packages, {}",
+            "{}: {} of {} packages, {}",
             repository.id,
             own.len(),
             repository.packages,
             size(own.iter().map(|p| p.size).sum())
         );
-        for package in own {
+        for package in own.into_iter().filter(|_| all) {
             let _ = writeln!(text, "  {:<56} {:>10}", package.nevra(), size(package.size));
         }
     }
+}
+
+fn not_installed(text: &mut String, skipped: &[String]) {
     if !skipped.is_empty() {
         text.push_str("\nNot installed\n");
         skipped.iter().for_each(|s| text.push_str(&format!("  {s}\n")));

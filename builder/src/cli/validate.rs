@@ -1,6 +1,6 @@
 //! `imgbuild validate`.
 
-use super::common::{SpecArguments, print};
+use super::common::{SpecArguments, file_or_stdin, print};
 use crate::base::diagnostic::{Diagnostic, Diagnostics};
 use crate::base::error::{Error, Result};
 use crate::kickstart::{Fate, Line};
@@ -13,8 +13,8 @@ use std::path::PathBuf;
 /// is not an error of a kickstart by itself: it is listed, and a build stops at it.
 #[derive(Args)]
 pub struct ValidateArguments {
-    /// A kickstart by itself, in the RHEL 7 dialect.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["profile", "lab", "node"])]
+    /// A kickstart by itself, in the RHEL 7 dialect; `-` is standard input.
+    #[arg(short, long, value_name = "FILE", value_parser = file_or_stdin, conflicts_with_all = ["profile", "lab", "node"])]
     kickstart: Option<PathBuf>,
     #[command(flatten)]
     spec: SpecArguments,
@@ -22,7 +22,7 @@ pub struct ValidateArguments {
     #[arg(long)]
     report: bool,
     /// Prints everything as JSON.
-    #[arg(long)]
+    #[arg(short, long)]
     json: bool,
 }
 

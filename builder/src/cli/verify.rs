@@ -23,13 +23,13 @@ pub struct VerifyArguments {
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
     /// Print the result as JSON, with a schema number.
-    #[arg(long)]
+    #[arg(short, long)]
     json: bool,
     /// Build the image again from its manifest's plan, and compare bit by bit.
     #[arg(long)]
     rebuild: bool,
     /// With --rebuild: media in place of those that the plan names. May be repeated.
-    #[arg(long, value_name = "PATH|URL|practice", requires = "rebuild")]
+    #[arg(short, long, value_name = "PATH|URL|practice", requires = "rebuild")]
     media: Vec<String>,
     /// With --rebuild: fetch nothing.
     #[arg(long, requires = "rebuild")]
@@ -48,7 +48,7 @@ pub fn run(a: VerifyArguments) -> Result<()> {
         // Before anything starts a thread.
         userns::become_root()?;
     }
-    let mut progress = Progress::new(a.common.progress);
+    let mut progress = a.common.messages.progress()?;
     if a.image.is_dir() || a.image == Path::new(OUTPUT) {
         if a.rebuild || a.manifest.is_some() {
             return Err(Error::input(format!("{} is a directory", a.image.display()))

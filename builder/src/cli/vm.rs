@@ -1,9 +1,9 @@
 //! `imgbuild up`, `down`, `status`, `console`, `destroy`.
 
-use super::common::{OUTPUT, StateArguments, print};
+use super::common::{MessageArguments, OUTPUT, StateArguments, print};
 use super::confirm;
 use crate::base::error::Result;
-use crate::base::progress::{Mode, Progress};
+use crate::base::progress::{Progress, Settings};
 use crate::lab::vm::{self, Accelerator, Backend, Firmware, LabStatus, RepositoryStatus};
 use crate::spec::parse_size;
 use clap::Args;
@@ -33,7 +33,7 @@ pub struct Up {
     #[arg(value_name = "NODE")]
     nodes: Vec<String>,
     /// Output directory of a build, or the directory of several. May be repeated.
-    #[arg(long, default_value = OUTPUT, value_name = "DIR")]
+    #[arg(short, long, default_value = OUTPUT, value_name = "DIR")]
     output: Vec<PathBuf>,
     /// Memory of each machine, as in "768 MiB"; by default the profile's.
     #[arg(long, value_name = "SIZE", value_parser = memory)]
@@ -50,11 +50,10 @@ pub struct Up {
     /// Seconds that firstboot may take.
     #[arg(long, default_value = "1800", value_name = "SECONDS")]
     timeout: u64,
-    /// How progress is shown on standard error.
-    #[arg(long, value_enum, default_value = "auto")]
-    progress: Mode,
+    #[command(flatten)]
+    messages: MessageArguments,
     /// Print the lab's status as JSON when it is up.
-    #[arg(long)]
+    #[arg(short, long)]
     json: bool,
     #[command(flatten)]
     place: StateArguments,
@@ -70,7 +69,7 @@ fn memory(text: &str) -> Result<u64, String> {
 }
 
 pub fn up(a: Up) -> Result<()> {
-    let mut progress = Progress::new(a.progress);
+    let mut progress = a.messages.progress()?;
     let options = vm::Up {
         state: a.place.directory()?,
         outputs: a.output,
@@ -95,13 +94,12 @@ pub struct Down {
     /// Seconds that a node may take to shut down before its power is cut.
     #[arg(long, default_value = "180", value_name = "SECONDS")]
     timeout: u64,
-    /// How progress is shown on standard error.
-    #[arg(long, value_enum, default_value = "auto")]
-    progress: Mode,
+    #[command(flatten)]
+    messages: MessageArguments,
 }
 
 pub fn down(a: Down) -> Result<()> {
-    let mut progress = Progress::new(a.progress);
+    let mut progress = a.messages.progress()?;
     let (base, lab) = (a.which.place.directory()?, a.which.lab.as_deref());
     vm::down(&base, lab, &a.which.nodes, Duration::from_secs(a.timeout), &mut progress)
 }
@@ -113,10 +111,12 @@ pub struct Destroy {
     /// Do not ask. Without a terminal, nothing is asked anyway.
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    messages: MessageArguments,
 }
 
 pub fn destroy(a: Destroy) -> Result<()> {
-    let mut progress = Progress::new(Mode::Plain);
+    let mut progress = a.messages.progress()?;
     let (base, lab) = (a.which.place.directory()?, a.which.lab.as_deref());
     if !a.yes && confirm::is_possible() {
         let labs = vm::status(&base, lab, &[])?;
@@ -137,7 +137,7 @@ pub struct Status {
     #[command(flatten)]
     which: Which,
     /// As JSON.
-    #[arg(long)]
+    #[arg(short, long)]
     json: bool,
 }
 
@@ -210,6 +210,6 @@ pub fn console(a: Console) -> Result<()> {
         let log = vm::console_log(&base, lab, &a.one.node)?;
         return print(&String::from_utf8_lossy(&log));
     }
-    Progress::new(Mode::Plain).note("Ctrl-] leaves the console");
+    Progress::new(&Settings::default())?.note("Ctrl-] leaves the console");
     vm::attach(&base, lab, &a.one.node)
 }

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 /// Set where this process is in the lab network already, to the seconds watched before.
 const INSIDE: &str = "IMGBUILD_IN_LAB";
 
-/// What fits into a line of any terminal.
-const COLUMNS: usize = 79;
+/// Of a terminal that does not say how wide it is.
+const COLUMNS: usize = 80;
 
 #[derive(Args)]
 pub struct Watch {
@@ -29,7 +29,7 @@ pub struct Watch {
     #[arg(long)]
     once: bool,
     /// Print each change as a line of JSON, with a schema number.
-    #[arg(long)]
+    #[arg(short, long)]
     json: bool,
     /// Seconds between two polls.
     #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
@@ -139,12 +139,16 @@ impl Shown {
                 // Up to the table's first line, and clear to the end of the screen (ECMA-48).
                 let _ = write!(text, "\x1b[{}A\x1b[J", self.lines);
             }
-            for row in &view.nodes {
-                // A line that wraps would make the table longer than it is.
-                let line: String = line(row).chars().take(COLUMNS).collect();
+            // A line that wraps would make the table longer than it is.
+            let width = terminal_size::terminal_size()
+                .map_or(COLUMNS, |(width, _)| usize::from(width.0))
+                .saturating_sub(1);
+            let heading = format!("{:<14} {:<8} {:<14} SINCE", "NODE", "STATE", "STEP");
+            for line in std::iter::once(heading).chain(view.nodes.iter().map(line)) {
+                let line: String = line.chars().take(width).collect();
                 let _ = writeln!(text, "{line}");
             }
-            self.lines = view.nodes.len();
+            self.lines = view.nodes.len() + 1;
         } else {
             let before = |row: &Row| self.before.as_ref().is_some_and(|v| v.nodes.contains(row));
             for row in view.nodes.iter().filter(|row| !before(row)) {
@@ -158,9 +162,11 @@ impl Shown {
 
 /// A node in one line.
 fn line(row: &Row) -> String {
+    // What hinders us comes with the node's own message in its place.
+    let why = if row.message.is_empty() { String::new() } else { format!(" ({})", row.message) };
     let told = match (&row.told_by, row.reachable) {
-        (Some(by), _) => format!("does not answer; reported by {by}"),
-        (None, false) => "does not answer".to_owned(),
+        (Some(by), _) => format!("does not answer{why}; reported by {by}"),
+        (None, false) => format!("does not answer{why}"),
         (None, true) => String::new(),
     };
     let since = row.since.as_deref().unwrap_or_default();

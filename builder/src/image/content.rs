@@ -68,7 +68,11 @@ impl<'a> ImageContent<'a> {
     ///
     /// # Errors
     /// An input error naming what is damaged.
-    pub fn listing(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Listing> {
+    pub fn listing(
+        &self,
+        progress: &mut dyn FnMut(u64, u64),
+        unreadable: &mut dyn FnMut(&[u8], Error) -> Result<()>,
+    ) -> Result<Listing> {
         let mut listing = Listing::new();
         let mut readers = Vec::new();
         for (volume, mount) in &self.mounts {
@@ -77,12 +81,16 @@ impl<'a> ImageContent<'a> {
         let mut pending = Vec::new();
         for (reader, volume, mount) in &readers {
             match reader {
-                Some(reader) => walk(reader, volume, mount, &mut listing, &mut pending)?,
-                None if matches!(volume.filesystem, Filesystem::Fat) => {
-                    for (path, record) in volume.fat()? {
-                        listing.insert(below(mount, &path), record);
-                    }
+                Some(reader) => {
+                    let walked = walk(reader, volume, mount, &mut listing, &mut pending);
+                    walked.or_else(|e| unreadable(mount, e))?;
                 }
+                None if matches!(volume.filesystem, Filesystem::Fat) => match volume.fat() {
+                    Ok(files) => listing.extend(
+                        files.into_iter().map(|(path, record)| (below(mount, &path), record)),
+                    ),
+                    Err(e) => unreadable(mount, e)?,
+                },
                 None => {}
             }
         }
@@ -92,9 +100,17 @@ impl<'a> ImageContent<'a> {
         let mut done = 0;
         for batch in pending.chunks(512) {
             interrupt::check()?;
-            let hashed: Vec<String> = batch.par_iter().map(hash).collect::<Result<_>>()?;
-            for (file, sha256) in batch.iter().zip(hashed) {
+            let hashed: Vec<Result<String>> = batch.par_iter().map(hash).collect();
+            interrupt::check()?;
+            for (file, hashed) in batch.iter().zip(hashed) {
                 done += file.inode.size;
+                let sha256 = match hashed {
+                    Ok(sha256) => sha256,
+                    Err(e) => {
+                        unreadable(&file.path, e)?;
+                        continue;
+                    }
+                };
                 if let Some(record) = listing.get_mut(&file.path) {
                     record.sha256 = sha256;
                 }

@@ -156,7 +156,7 @@ pub fn down(
     for name in running {
         held.state.nodes[name].machine.as_ref().map_or(Ok(()), handle::Machine::kill)?;
         let seconds = timeout.as_secs();
-        progress.note(&format!("{name} did not shut down within {seconds} s: its power was cut"));
+        progress.warn(&format!("{name} did not shut down within {seconds} s: its power was cut"));
     }
     progress.finish();
     settle(&mut held)
@@ -261,7 +261,7 @@ pub fn console_log(base: &Path, lab: Option<&str>, name: &str) -> Result<Vec<u8>
 /// # Errors
 /// When the lab's state cannot be read, or the namespace is another user's.
 pub fn inside(base: &Path, name: &str) -> Result<Option<Command>> {
-    if !state::labs(base).iter().any(|lab| lab == name) {
+    if !state::labs(base)?.iter().any(|lab| lab == name) {
         return Ok(None);
     }
     let network = LabDirectory::new(base, name).read()?.network;

@@ -19,6 +19,7 @@ use crate::plan::{Plan, PlanNode};
 use crate::provenance::manifest::{self, Output};
 use crate::tree;
 use crate::tree::bootloader;
+use crate::tree::install::Listener;
 use formats::qcow2::{self, Backing, Compression};
 use formats::tree::{Content::Dir as Directory, Entry, Tree};
 use formats::{archive, vhd, vmdk};
@@ -51,6 +52,15 @@ fn network_name(plan: &Plan) -> String {
 /// The plan's formats; what is none was refused when the plan was created or read.
 fn formats(plan: &Plan) -> Vec<ImageFormat> {
     plan.outputs.iter().filter_map(|o| o.parse().ok()).collect()
+}
+
+/// Stages that [`write`] reports.
+pub fn stages(plan: &Plan) -> u64 {
+    let formats = formats(plan);
+    let disk = usize::from(formats.iter().any(|f| f.qemu().is_some()));
+    let others = formats.iter().filter(|f| **f != ImageFormat::Raw).count();
+    // Checksums of each node's files, and of what nodes share.
+    (plan.nodes.len() * (disk + others + 1) + 1) as u64
 }
 
 /// What was written.
@@ -136,7 +146,7 @@ fn grub_images(
     let boot = format!("{}/boot.img", bootloader::GRUB_PC);
     let boot = tree::read_file(root, &boot, LARGEST_BOOT_IMG)?
         .ok_or_else(|| Error::build(format!("the image has no /{boot}")))?;
-    let core = bootloader::core_image(root, layout, scratch, &mut |line| reporter.log.line(line))?;
+    let core = bootloader::core_image(root, layout, scratch, &mut |line| reporter.log(line))?;
     Ok(GrubImages { boot, core })
 }
 

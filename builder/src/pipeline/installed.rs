@@ -21,6 +21,15 @@ pub struct Installed {
     pub trust: TrustReport,
 }
 
+/// Stages that [`fetched`] reports.
+const FETCHING: u64 = 2;
+
+/// Stages that [`install`] reports or skips.
+pub fn stages(options: &BuildOptions) -> u64 {
+    let again = if options.plan.is_some() { FETCHING } else { 0 };
+    again + FETCHING + install::STAGES
+}
+
 /// Installs the plan's packages, unless the cache has their tree.
 ///
 /// # Errors
@@ -72,7 +81,9 @@ fn install_tree(
         reporter.progress.note("installed tree from the cache; rpm does not run");
     }
     context.access.network.cache.use_entry(&trees.place(&digest))?;
+    let mut installed = false;
     let tree = trees.get(&digest, |directory| {
+        installed = true;
         let (files, signatures) = fetched(context, checks, false, reporter.progress)?;
         signatures::keep(&signatures, directory)?;
         let packages: Vec<PackageFile> = files
@@ -90,15 +101,18 @@ fn install_tree(
             time: plan.time,
             silence: options.post_limit,
         };
-        reporter.progress.stage("installing packages by the image's own rpm", Unit::Packages);
         install::install(&job, directory, reporter)?;
         let files: Vec<&Path> = packages.iter().map(|p| p.path.as_path()).collect();
         inventory::write(directory, &files)
     })?;
     if let Some(signatures) = signatures::kept(plan, checks, &tree) {
+        if !installed {
+            reporter.progress.skip(FETCHING + install::STAGES);
+        }
         return Ok((tree, signatures));
     }
     let (_, signatures) = fetched(context, checks, false, reporter.progress)?;
+    reporter.progress.skip(install::STAGES);
     // Without the record the next build checks them again.
     if !context.access.network.cache.is_read_only() {
         signatures::keep(&signatures, &tree)?;

@@ -96,6 +96,12 @@ fn build_role(
     Ok(BuiltRole { role: profile, directory, images, time: started.elapsed(), practice })
 }
 
+/// Stages of the progress of one role's build; those for which the cache has the result are
+/// skipped.
+fn stages(options: &BuildOptions, context: &BuildContext) -> u64 {
+    installed::stages(options) + role::stages(context) + disks::stages(&context.plan)
+}
+
 /// Builds the images of every role asked for, one after the other. A role that is built stays,
 /// whatever happens to the next.
 fn build_roles(options: &BuildOptions, reporter: &mut Reporter<'_>) -> Result<Vec<BuiltRole>> {
@@ -103,6 +109,8 @@ fn build_roles(options: &BuildOptions, reporter: &mut Reporter<'_>) -> Result<Ve
     let jobs = prepare(options, reporter.progress)?;
     // Before the long work: who cannot keep them hears of it at once.
     let secrets = secrets(options, &jobs, reporter.progress)?;
+    let stages = jobs.iter().map(|job| stages(options, &job.context));
+    reporter.progress.expect(stages.sum());
     let count = jobs.len();
     let mut built: Vec<BuiltRole> = Vec::new();
     for (index, job) in jobs.into_iter().enumerate() {
@@ -112,7 +120,7 @@ fn build_roles(options: &BuildOptions, reporter: &mut Reporter<'_>) -> Result<Ve
         }
         let result = build_role(options, job, &firstboot, &secrets, reporter);
         if result.is_err() {
-            reporter.progress.finish();
+            reporter.progress.stop();
             for BuiltRole { role, directory, .. } in &built {
                 let place = directory.display();
                 reporter.progress.note(&format!("the role {role} is complete, in {place}"));
@@ -143,14 +151,15 @@ pub fn build(options: &BuildOptions, progress: &mut Progress) -> Result<Vec<Buil
         progress.note(&format!("removed {}, which a killed build left", left.display()));
     }
     let result = build_roles(options, &mut Reporter { progress: &mut *progress, log: &mut log });
-    progress.finish();
     match result {
         Ok(built) => {
+            progress.finish();
             trim(options, started, progress);
             log.remove()?;
             Ok(built)
         }
         Err(mut error) => {
+            progress.stop();
             if let Some(path) = log.keep() {
                 error.hint = Some(format!(
                     "{}the log is {}",

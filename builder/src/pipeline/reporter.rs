@@ -1,7 +1,7 @@
 //! The receivers of a build's reports: the user, and the log.
 
 use super::log::Log;
-use crate::base::progress::Progress;
+use crate::base::progress::{Progress, Unit};
 use crate::tree::install::Listener;
 
 /// The user's terminal and the build log.
@@ -21,10 +21,15 @@ impl Reporter<'_> {
 impl Listener for Reporter<'_> {
     fn log(&mut self, line: &str) {
         self.log.line(line);
+        self.progress.detail(line);
     }
 
-    fn note(&mut self, text: &str) {
-        self.progress.note(text);
+    fn warn(&mut self, text: &str) {
+        self.progress.warn(text);
+    }
+
+    fn stage(&mut self, name: &str, unit: Unit) {
+        self.progress.stage(name, unit);
     }
 
     fn at(&mut self, done: u64, total: u64, what: &str) {

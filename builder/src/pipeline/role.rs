@@ -40,6 +40,14 @@ pub struct Role {
     pub contexts: Option<Contexts>,
 }
 
+/// Stages of `%post`.
+const OF_SCRIPTS: u64 = 2;
+
+/// Stages that [`make`] reports or skips.
+pub fn stages(context: &BuildContext) -> u64 {
+    if context.scripts.is_empty() { 1 } else { 1 + OF_SCRIPTS }
+}
+
 /// Creates it from the installed tree in `directory`.
 ///
 /// # Errors
@@ -131,13 +139,15 @@ fn scripted(
         require_space(&options.select.cache, size, "a copy of the installed tree for %post")?;
     }
     context.access.network.cache.use_entry(&trees.place(digest))?;
-    trees.get(digest, |directory| {
+    let mut run = false;
+    let place = trees.get(digest, |directory| {
+        run = true;
         let root = directory.join(place::ROOT);
         fs::create_dir(&root).or_build(|| format!("cannot write to {}", directory.display()))?;
         reporter.progress.stage("copying the installed tree for %post", Unit::Bytes);
         let total = tree.entries.values().map(Entry::size).sum();
         tree::write(tree, &root, &mut |done| reporter.progress.at(done, total, ""))?;
-        reporter.progress.stage("running %post", Unit::Steps);
+        reporter.progress.stage("running %post", Unit::Items);
         let medium = installer_medium(context);
         let medium = medium.map(|path| MountedMedium::open(&path, directory)).transpose()?;
         let post = Post {
@@ -147,7 +157,11 @@ fn scripted(
             time: context.plan.time,
         };
         install::run_scripts(&post, &root, reporter)
-    })
+    })?;
+    if !run {
+        reporter.progress.skip(OF_SCRIPTS);
+    }
+    Ok(place)
 }
 
 /// The key of the tree after `%post`: the installed tree's, everything that is put over it,

@@ -148,10 +148,7 @@ fn practice(access: &Access, progress: &mut Progress) -> Result<Vec<Source>> {
         }
         None => {
             let debs = cache.part("debs")?;
-            progress.stage("practice medium", Unit::Steps);
-            let made = practice_medium::make(&place, &debs, &mut |what, done, total| {
-                progress.at(done, total, what.name());
-            })?;
+            let made = practice_medium::make(&place, &debs, progress)?;
             progress.stage("reading repositories", Unit::Steps);
             made
         }

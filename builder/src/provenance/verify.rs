@@ -1,7 +1,9 @@
 //! An image against the manifest of its build: the file itself where it is untouched, else
 //! everything in it.
 
-use crate::base::error::{Context, Error, Result};
+use crate::base::error::{Class, Context, Error, Result};
+use crate::base::files::open_regular;
+use crate::base::interrupt;
 use crate::base::progress::{Progress, Unit};
 use crate::image::listing::{self, Change, Listing};
 use crate::image::output;
@@ -140,27 +142,34 @@ pub fn verify(
     let place = manifest.map_or_else(|| path.with_file_name("manifest.json"), Path::to_owned);
     let manifest = Manifest::read(&place)?;
     let node = manifest.node_of(path)?;
-    let image = Image::open(path)?;
+    open_regular(path).or_input(|| format!("cannot read {}", path.display()))?;
     let mut report = VerifyReport::new(path, &place, &node.name);
+    let image = match Image::open(path) {
+        Ok(image) => image,
+        // It is there and no longer an image: what verify is for.
+        Err(e) if e.class == Class::Input && is_output(&manifest, path) => {
+            report.unread.push(e.to_string());
+            return Ok(report);
+        }
+        Err(e) => return Err(e),
+    };
     let stored = stored(&image, &manifest, progress)?;
     if let Some(stored) = &stored
         && stored.is_empty()
     {
+        progress.finish();
         (report.equal, report.untouched) = (true, true);
         return Ok(report);
     }
     report.differences = disk(&image, &manifest.plan.disk);
-    report.differences.extend(boot(&image, &node.boot)?);
+    report.differences.extend(boot(&image, &node.boot, &mut report.unread));
     let expected = read_listing(&place.with_file_name(&node.listing))?;
     match ImageContent::of(&image) {
         Ok(content) => {
             progress.stage("reading the image's files", Unit::Bytes);
             report.differences.extend(filesystems(&content, &manifest.plan.disk));
-            let found = content.listing(&mut |done, total| progress.at(done, total, ""))?;
-            let changes = listing::compare(&expected, &found);
-            let files = changes.iter().map(|(path, change)| Difference::of_file(path, change));
-            report.differences.extend(files);
-            report.unread.clone_from(&content.unread);
+            report.unread.extend(content.unread.iter().cloned());
+            report.differences.extend(files(&content, &expected, &mut report.unread, progress)?);
         }
         // What the manifest says of a filesystem that cannot be read is not known to be true.
         Err(e) => report.unread.push(e.to_string()),
@@ -281,10 +290,48 @@ fn filesystems(content: &ImageContent<'_>, layout: &Layout) -> Vec<Difference> {
     differences
 }
 
-fn boot(image: &Image, regions: &[Region]) -> Result<Vec<Difference>> {
+/// Whether the build has made a file of this name.
+fn is_output(manifest: &Manifest, path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    manifest.files.iter().any(|file| file.file == name)
+}
+
+/// Every file; what of them cannot be read goes to `unread`.
+fn files(
+    content: &ImageContent<'_>,
+    expected: &Listing,
+    unread: &mut Vec<String>,
+    progress: &mut Progress,
+) -> Result<Vec<Difference>> {
+    let mut damaged: Vec<Vec<u8>> = Vec::new();
+    let found =
+        content.listing(&mut |done, total| progress.at(done, total, ""), &mut |path, why| {
+            damaged.push(path.to_vec());
+            unread.push(why.to_string());
+            interrupt::check()
+        })?;
+    // Nothing is known of what is damaged and, in a filesystem, of what is below it.
+    let is_known = |path: &[u8]| {
+        !damaged.iter().any(|d| {
+            d.is_empty() || path.strip_prefix(&d[..]).is_some_and(|r| r.is_empty() || r[0] == b'/')
+        })
+    };
+    let changes = listing::compare(expected, &found);
+    let known = changes.iter().filter(|(path, _)| is_known(path));
+    Ok(known.map(|(path, change)| Difference::of_file(path, change)).collect())
+}
+
+fn boot(image: &Image, regions: &[Region], unread: &mut Vec<String>) -> Vec<Difference> {
     let mut differences = Vec::new();
     for region in regions {
-        let found = hex::encode(Sha256::digest(image.bytes(region.offset, region.size)?));
+        let bytes = match image.bytes(region.offset, region.size) {
+            Ok(bytes) => bytes,
+            Err(e) => {
+                unread.push(format!("{}: {e}", region.name));
+                continue;
+            }
+        };
+        let found = hex::encode(Sha256::digest(bytes));
         if found != region.sha256 {
             let what = format!(
                 "SHA-256 of {} bytes at byte {} is {found}, the manifest says {}",
@@ -293,7 +340,7 @@ fn boot(image: &Image, regions: &[Region]) -> Result<Vec<Difference>> {
             differences.push(Difference::changed("boot", region.name.clone(), what));
         }
     }
-    Ok(differences)
+    differences
 }
 
 /// Reads a listing as the build left it.
@@ -302,7 +349,7 @@ fn boot(image: &Image, regions: &[Region]) -> Result<Vec<Difference>> {
 /// An input error when it is missing or damaged.
 pub fn read_listing(path: &Path) -> Result<Listing> {
     let what = || format!("cannot read the list of the image's files, {}", path.display());
-    let file = crate::base::files::open_regular(path).or_input(what)?;
+    let file = open_regular(path).or_input(what)?;
     let mut text = String::new();
     zstd::stream::read::Decoder::new(file)
         .and_then(|mut from| std::io::Read::read_to_string(&mut from, &mut text))

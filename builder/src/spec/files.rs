@@ -2,9 +2,10 @@
 
 use super::request::Request;
 use crate::base::diagnostic::Diagnostic;
-use crate::base::files::read_regular;
+use crate::base::files::{STDIN, read_named, read_regular};
 use crate::base::place::{Place, line_column};
 use std::fs;
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 /// Files of the reference lab, used where the user has none of their own.
@@ -46,7 +47,13 @@ impl InputFile {
     fn read(path: &Path, directory: &Path) -> Result<Self, Diagnostic> {
         let name = path.strip_prefix(directory).unwrap_or(path).display().to_string();
         let fail = |why: String| Diagnostic::of_file(&name, format!("cannot read it: {why}"));
-        let bytes = read_regular(path, MAX_BYTES).map_err(|e| fail(e.to_string()))?;
+        let bytes = if path == Path::new(STDIN) {
+            let what = || "cannot read standard input".to_owned();
+            read_named(path, MAX_BYTES, what).map_err(|e| fail(e.message))?
+        } else {
+            let denied = |e: &io::Error| e.kind() == io::ErrorKind::PermissionDenied;
+            read_regular(path, MAX_BYTES).map_err(|e| fail(e.to_string()).denied(denied(&e)))?
+        };
         let text = match String::from_utf8(bytes) {
             Ok(text) => text,
             Err(e) => in_comments(e.as_bytes()).ok_or_else(|| {

@@ -14,6 +14,7 @@ pub use job::{Job, Listener, PackageFile};
 pub use scripts::{Post, run as run_scripts};
 
 use crate::base::error::{Context, Error, Result};
+use crate::base::progress::Unit;
 use crate::packages::repo::package_file;
 use crate::tree;
 use crate::tree::bootstrap;
@@ -33,6 +34,9 @@ const PACKAGES: &str = "/packages";
 
 /// Units of Initial Setup, which asks questions on a node's console and waits for answers.
 const INITIAL_SETUP: [&str; 3] = ["initial-setup", "initial-setup-graphical", "initial-setup-text"];
+
+/// Stages that [`install`] reports.
+pub const STAGES: u64 = 3;
 
 /// Files of an installed tree directory.
 pub mod place {
@@ -55,15 +59,14 @@ pub fn install(job: &Job, directory: &Path, listener: &mut dyn Listener) -> Resu
         listener.log(&format!("$ {}", command.join(" ")));
         sandbox.must(&mut |line| listener.log(line))
     };
-    let count = job.packages.len() as u64;
     check_count(job, &root, listener)?;
     catalog(&root, listener)?;
-    listener.at(count, count, "dracut");
     for release in kernels_without_initramfs(&root)? {
         let image = format!("/boot/initramfs-{release}.img");
+        listener.at(0, 0, "dracut");
         run(listener, &["dracut", "--force", &image, &release])?;
     }
-    listener.at(count, count, "services");
+    listener.at(0, 0, "units");
     run(listener, &["systemctl", "set-default", job.target])?;
     for unit in job.enable {
         run(listener, &["systemctl", "enable", unit])?;
@@ -75,7 +78,7 @@ pub fn install(job: &Job, directory: &Path, listener: &mut dyn Listener) -> Resu
     for unit in INITIAL_SETUP.into_iter().filter(|unit| has_unit(&root, unit)) {
         run(listener, &["systemctl", verb, unit])?;
     }
-    listener.at(count, count, "settling");
+    listener.stage("settling the installed tree", Unit::Steps);
     settle::settle(job.time, &root, listener)
 }
 
@@ -115,6 +118,7 @@ fn transaction(
     listener: &mut dyn Listener,
 ) -> Result<()> {
     let total = job.packages.len() as u64;
+    listener.stage("installing packages", Unit::Packages);
     listener.at(0, total, "unpacking rpm and what it needs");
     let bootstrap = tempfile::Builder::new()
         .prefix("bootstrap-")
@@ -149,6 +153,9 @@ fn transaction(
     let inside = PACKAGES.to_owned();
     sandbox.binds.push(Bind { host, inside, read_only: true, programs: false });
     let mut done = 0;
+    // What comes after the last package takes longer than all of them: scriptlets of the whole
+    // transaction, among them the kernel's, which runs dracut.
+    let finishing = "running last scriptlets, making the initramfs";
     sandbox.must(&mut |line| {
         listener.log(line);
         // rpm goes on after these; the user is notified.
@@ -156,14 +163,21 @@ fn transaction(
             || line.starts_with("error: ")
             || line.starts_with(SILENT)
         {
-            listener.note(line);
+            listener.warn(line);
         }
         // rpm -v names each package as it begins with it; everything else has blanks.
         if !line.is_empty() && !line.contains([' ', '%']) {
-            done = (done + 1).min(total);
-            listener.at(done, total, line);
+            done += 1;
+            match done == total {
+                true => listener.stage(finishing, Unit::Steps),
+                false => listener.at(done.min(total), total, line),
+            }
         }
-    })
+    })?;
+    if done < total {
+        listener.stage(finishing, Unit::Steps);
+    }
+    Ok(())
 }
 
 /// Whether any of the packages brings a device node.

@@ -13,3 +13,4 @@ pub mod node_files;
 pub mod peers;
 pub mod spec;
 pub mod status;
+pub mod time;

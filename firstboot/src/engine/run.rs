@@ -3,7 +3,7 @@
 
 use super::run_context::RunContext;
 use super::step_run::StepRun;
-use crate::host::{Host, clock};
+use crate::host::Host;
 use crate::journal::{Journal, id};
 use crate::state::RunState;
 use crate::steps::{Bounds, Step};
@@ -23,7 +23,7 @@ pub fn run_all(
     journal: &Journal,
     bounds: &dyn Fn(Step) -> Bounds,
 ) -> io::Result<RunState> {
-    let now = clock::rfc3339(host.clock().wall());
+    let now = contract::time::rfc3339(host.clock().wall());
     let state = RunState::new(spec, host, now);
     RunContext::new(host, spec, journal, state).run_steps(&Step::of(spec), bounds)
 }

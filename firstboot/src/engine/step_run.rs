@@ -1,7 +1,7 @@
 //! One step's run: check, change, check again, with pauses and limits.
 
 use super::run_context::RunContext;
-use crate::host::{Fault, Host, clock};
+use crate::host::{Fault, Host};
 use crate::journal::{Event, id};
 use crate::steps::{Bounds, CheckOutcome, Step};
 use contract::status::Outcome;
@@ -219,7 +219,7 @@ impl StepRun {
 
     fn transition(&self, run: &mut RunContext, ending: Ending, id: &'static str, word: &str) {
         let duration = self.elapsed(run);
-        let now = clock::rfc3339(run.host.clock().wall());
+        let now = contract::time::rfc3339(run.host.clock().wall());
         let message = run.host.redact(&ending.message);
         let hint = ending.hint.map(|hint| run.host.redact(&hint));
         let state = &mut run.state.steps[self.index];

@@ -17,7 +17,7 @@
 
 use super::known::{AnnouncerSession, KnownPeer, PeerChange};
 use super::refusal::Refusal;
-use crate::host::{Host, clock, files};
+use crate::host::{Host, files};
 use contract::peers::wire::{Announcement, PeerState, PeerStatus};
 use contract::spec::{LabHost, Role, Spec};
 use serde::{Deserialize, Serialize};
@@ -125,7 +125,7 @@ impl View {
     /// Every other node of the lab, in the spec's order.
     pub fn list_peers(&self, host: &Host, spec: &Spec) -> Vec<PeerStatus> {
         let (now, wall) = (host.uptime_seconds(), host.clock().wall());
-        let date = |at: f64| clock::rfc3339(wall.saturating_sub(to_duration(now - at)));
+        let date = |at: f64| contract::time::rfc3339(wall.saturating_sub(to_duration(now - at)));
         let others = spec.hosts.iter().filter(|one| one.name != spec.node.name);
         let peer = |one: &LabHost| {
             let known = self.peers.get(&one.name);

@@ -3,12 +3,13 @@
 
 mod judge;
 
+use crate::host::Host;
 use crate::host::http::{Request, Response};
-use crate::host::{Host, clock};
 use crate::services::answer_file::AnswerFile;
 use contract::answers::ADMIN_PASSWORD;
 use contract::spec::{Role, Spec};
 use contract::status::ServiceState;
+use contract::time;
 use judge::Expected;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -113,7 +114,7 @@ fn expected(host: &Host, spec: &Spec, answers: &AnswerFile) -> Expected {
     agents.sort();
     agents.dedup();
     let up = host.uptime().unwrap_or_default();
-    let boot = clock::rfc3339(host.clock().wall().saturating_sub(Duration::from_secs_f64(up)));
+    let boot = time::rfc3339(host.clock().wall().saturating_sub(Duration::from_secs_f64(up)));
     Expected { computes, agents, boot: boot.trim_end_matches('Z').to_owned() }
 }
 

@@ -136,7 +136,7 @@ fn watch(
     if let Some(code) = ended {
         if code == Some(0) && whole {
             host.end_job(JOB);
-            let ended = crate::host::clock::rfc3339(host.clock().wall());
+            let ended = contract::time::rfc3339(host.clock().wall());
             let text = serde_json::to_string(&RunResult { ended }).unwrap_or_default();
             host.write(RESULT, text.as_bytes(), 0o600)?;
         }

@@ -8,6 +8,7 @@ mod kvm;
 mod old_machines;
 mod openstack_apis;
 mod outputs;
+mod progress;
 mod roles;
 mod rootless;
 mod sandbox;

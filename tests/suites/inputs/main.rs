@@ -3,6 +3,7 @@
 
 mod authority_cases;
 mod bad_input;
+mod conventions;
 mod documents;
 mod golden_plans;
 mod kickstart;

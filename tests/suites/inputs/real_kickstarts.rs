@@ -4,7 +4,7 @@
 
 use crate::shipped::{Lab, request};
 use builder::base::diagnostic::Diagnostic;
-use builder::base::progress::{Mode, Progress};
+use builder::base::progress::{Mode, Progress, Settings};
 use builder::kickstart::{Fate, Line};
 use builder::pipeline::{self, Select};
 use builder::spec::{Request, load};
@@ -72,7 +72,9 @@ fn plan(name: &str, request: &Request<'_>, repository: &Path) -> String {
         offline: true,
         ..Select::default()
     };
-    match pipeline::plan(&select, &mut Progress::new(Mode::None)) {
+    let quiet = Settings { mode: Mode::None, ..Settings::default() };
+    let mut progress = Progress::new(&quiet).expect("no log");
+    match pipeline::plan(&select, &mut progress) {
         Ok(plans) => {
             let [plan] = &plans[..] else { panic!("{name}: {} plans", plans.len()) };
             let missing = plan.skipped.iter().filter(|text| text.contains(" on the media"));

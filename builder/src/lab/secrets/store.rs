@@ -13,6 +13,7 @@ use super::pki;
 use super::values::{Identity, NodeSecrets, Secret, Subject, operator_pair, password, ssh_pair};
 use crate::base::durable;
 use crate::base::error::{Context, Error, Result};
+use crate::base::files::names_in;
 use crate::base::lab::LabNode;
 use crate::base::private::{self, Scratch};
 use contract::node_files::lab_key_line;
@@ -354,12 +355,13 @@ impl Store {
 }
 
 /// Names of the labs below `state` that have secrets, sorted.
-pub fn labs(state: &Path) -> Vec<String> {
-    let entries = fs::read_dir(state).into_iter().flatten().flatten();
-    let names = entries.map(|e| e.file_name().to_string_lossy().into_owned());
-    let mut names: Vec<String> = names.filter(|name| Store::exists(state, name)).collect();
-    names.sort();
-    names
+///
+/// # Errors
+/// An environment error when the directory is there and cannot be read.
+pub fn labs(state: &Path) -> Result<Vec<String>> {
+    let mut names = names_in(state)?;
+    names.retain(|name| Store::exists(state, name));
+    Ok(names)
 }
 
 #[cfg(test)]

@@ -202,7 +202,7 @@ impl Runner<'_> {
             let servers = repositories::servers(images);
             let (keeper, serves) = network::start(lab, &servers, held.directory.path())?;
             if !serves {
-                progress.note("chronyd is not installed here: the lab has no time server, and firstboot will miss it");
+                progress.warn("chronyd is not installed here: the lab has no time server, and firstboot will miss it");
             }
             handle::Network::Namespace(keeper)
         };

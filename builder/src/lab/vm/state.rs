@@ -6,6 +6,7 @@ use super::process::Process;
 use super::repository_server::RepositoryServer;
 use crate::base::durable;
 use crate::base::error::{Context, Error, Result};
+use crate::base::files::names_in;
 use crate::base::private;
 use crate::lab::secrets::Store;
 use crate::plan::Lab;
@@ -257,14 +258,13 @@ fn lock(directory: &LabDirectory) -> Result<Flock<File>> {
 }
 
 /// Names of the labs below `base`, sorted.
-pub fn labs(base: &Path) -> Vec<String> {
-    let entries = fs::read_dir(base).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries
-        .filter(|e| e.path().join(FILE).exists())
-        .map(|e| e.file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
+///
+/// # Errors
+/// An environment error when the directory is there and cannot be read.
+pub fn labs(base: &Path) -> Result<Vec<String>> {
+    let mut names = names_in(base)?;
+    names.retain(|name| base.join(name).join(FILE).exists());
+    Ok(names)
 }
 
 /// The lab that is meant, as [`find`] has it; `None` where there is no lab at all.
@@ -272,7 +272,7 @@ pub fn labs(base: &Path) -> Vec<String> {
 /// # Errors
 /// An input error that lists what exists.
 pub fn find_any(base: &Path, name: Option<&str>) -> Result<Option<LabDirectory>> {
-    if labs(base).is_empty() { Ok(None) } else { find(base, name).map(Some) }
+    if labs(base)?.is_empty() { Ok(None) } else { find(base, name).map(Some) }
 }
 
 /// The lab that is meant: the one named, or the only one.
@@ -280,7 +280,7 @@ pub fn find_any(base: &Path, name: Option<&str>) -> Result<Option<LabDirectory>>
 /// # Errors
 /// An input error that lists what exists.
 pub fn find(base: &Path, name: Option<&str>) -> Result<LabDirectory> {
-    let labs = labs(base);
+    let labs = labs(base)?;
     let none = || {
         Error::input(format!("no lab exists (looked in {})", base.display()))
             .hint("`imgbuild up` creates one from the images of a build")

@@ -100,7 +100,7 @@ impl NodeStatus {
 pub fn status(base: &Path, lab: Option<&str>, names: &[String]) -> Result<Vec<LabStatus>> {
     let directories = match lab {
         None if names.is_empty() => {
-            state::labs(base).iter().map(|name| LabDirectory::new(base, name)).collect()
+            state::labs(base)?.iter().map(|name| LabDirectory::new(base, name)).collect()
         }
         _ => vec![state::find(base, lab)?],
     };

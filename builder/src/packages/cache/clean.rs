@@ -31,6 +31,8 @@ pub struct Removal {
     pub removed: bool,
     /// Why it stays although it was to go.
     pub kept: Option<String>,
+    /// Whether it stays because it cannot be removed, and not because somebody uses it.
+    pub failed: bool,
 }
 
 /// Removes what `selection` names, and what killed programs left; with `dry_run` only reports
@@ -55,11 +57,11 @@ pub fn clean(
     let mut removals = Vec::new();
     for entry in entries {
         interrupt::check()?;
-        let mut removal = Removal { entry, removed: false, kept: None };
+        let mut removal = Removal { entry, removed: false, kept: None, failed: false };
         if dead(&removal.entry) {
             match remove_dead(directory, &removal.entry.path, dry_run) {
                 Ok(()) => removal.removed = true,
-                Err(why) => removal.kept = Some(why),
+                Err(kept) => removal.keep(kept),
             }
             removals.push(removal);
             continue;
@@ -67,7 +69,7 @@ pub fn clean(
         if total > selection.keep || selection.keep == 0 {
             match remove(directory, &removal.entry, selection.unused_since, dry_run) {
                 Ok(()) => removal.removed = true,
-                Err(why) => removal.kept = Some(why),
+                Err(kept) => removal.keep(kept),
             }
         }
         if removal.removed {
@@ -78,10 +80,33 @@ pub fn clean(
     Ok(removals)
 }
 
+/// Why an entry stays.
+struct Kept {
+    why: String,
+    /// Whether it should have gone.
+    failed: bool,
+}
+
+impl Kept {
+    fn used(why: &str) -> Self {
+        Self { why: why.to_owned(), failed: false }
+    }
+
+    fn failed(why: impl ToString) -> Self {
+        Self { why: why.to_string(), failed: true }
+    }
+}
+
+impl Removal {
+    fn keep(&mut self, kept: Kept) {
+        (self.kept, self.failed) = (Some(kept.why), kept.failed);
+    }
+}
+
 /// Removes what a killed program left, unless somebody holds it now.
-fn remove_dead(directory: &CacheDirectory, path: &Path, dry_run: bool) -> Result<(), String> {
+fn remove_dead(directory: &CacheDirectory, path: &Path, dry_run: bool) -> Result<(), Kept> {
     // Marks of running programs are created and locked while nobody has this.
-    let lock = directory.lock(FlockArg::LockExclusive).map_err(|e| e.to_string())?;
+    let lock = directory.lock(FlockArg::LockExclusive).map_err(Kept::failed)?;
     if dry_run {
         return Ok(());
     }
@@ -91,7 +116,8 @@ fn remove_dead(directory: &CacheDirectory, path: &Path, dry_run: bool) -> Result
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     private::remove_dead(path.parent().unwrap_or(path), &name);
     match path.exists() {
-        true => Err("in use, or it cannot be removed".to_owned()),
+        true if private::is_locked(path) => Err(Kept::used("in use")),
+        true => Err(Kept::failed("cannot be removed")),
         false => Ok(()),
     }
 }
@@ -102,22 +128,22 @@ fn remove(
     entry: &CacheEntry,
     unused_since: Option<SystemTime>,
     dry_run: bool,
-) -> Result<(), String> {
+) -> Result<(), Kept> {
     let root = directory.root();
     // Nobody starts using anything while this is held.
-    let lock = directory.lock(FlockArg::LockExclusive).map_err(|e| e.to_string())?;
-    let meta = fs::symlink_metadata(&entry.path).map_err(|e| e.to_string())?;
-    let used = meta.modified().map_err(|e| e.to_string())?;
+    let lock = directory.lock(FlockArg::LockExclusive).map_err(Kept::failed)?;
+    let meta = fs::symlink_metadata(&entry.path).map_err(Kept::failed)?;
+    let used = meta.modified().map_err(Kept::failed)?;
     if entry.busy || directory.others_since().is_some_and(|since| used >= since) {
-        return Err("in use by a build that is running".to_owned());
+        return Err(Kept::used("in use by a build that is running"));
     }
     if unused_since.is_some_and(|since| used >= since) {
-        return Err("just used".to_owned());
+        return Err(Kept::used("just used"));
     }
     if dry_run {
         return Ok(());
     }
-    let failed = |e: std::io::Error| format!("cannot be removed: {e}");
+    let failed = |e: std::io::Error| Kept::failed(format!("cannot be removed: {e}"));
     if !meta.is_dir() {
         return fs::remove_file(&entry.path).map_err(failed);
     }
@@ -127,7 +153,7 @@ fn remove(
     // From here on nobody finds it, however long taking it away lasts.
     drop(lock);
     let _ = fs::remove_file(survey::size_file(root, &entry.path));
-    take_away(&away).map_err(|e| e.message)
+    take_away(&away).map_err(|e| Kept::failed(e.message))
 }
 
 fn take_away(directory: &Path) -> Result<()> {

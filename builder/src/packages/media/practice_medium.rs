@@ -4,9 +4,10 @@ use crate::base::durable;
 use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
 use crate::base::private::{self, Scratch};
+use crate::base::progress::{Progress, Unit};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use practice::{Cancel, Cause, Practice, Progress, STAMP, made};
+use practice::{Cancel, Cause, Practice, STAMP, Stage, made};
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// Environment errors when `apt-get` is missing or cannot reach its mirror;
 /// build errors when a package cannot be converted or written; interruption.
-pub fn make(output: &Path, work: &Path, progress: Progress<'_>) -> Result<Practice> {
+pub fn make(output: &Path, work: &Path, progress: &mut Progress) -> Result<Practice> {
     if let Some(practice) = made(output) {
         return Ok(practice);
     }
@@ -33,10 +34,26 @@ pub fn make(output: &Path, work: &Path, progress: Progress<'_>) -> Result<Practi
         return Ok(practice);
     }
     let partial = Partial::beside(&output)?;
-    practice::make(partial.0.path(), &work, progress, Cancel(&interrupt::requested))
+    let mut current = None;
+    let mut report = |stage: Stage, done, total| {
+        if current.replace(stage) != Some(stage) {
+            progress.stage(stage.name(), unit(stage));
+        }
+        progress.at(done, total, "");
+    };
+    practice::make(partial.0.path(), &work, &mut report, Cancel(&interrupt::requested))
         .map_err(converted)?;
+    progress.finish();
     partial.publish(&output)?;
     Ok(Practice::at(&output))
+}
+
+fn unit(stage: Stage) -> Unit {
+    match stage {
+        Stage::Index => Unit::Steps,
+        Stage::Download => Unit::Bytes,
+        Stage::Convert | Stage::Metadata | Stage::Images => Unit::Items,
+    }
 }
 
 fn converted(error: practice::Error) -> Error {
@@ -101,9 +118,12 @@ impl Partial {
 mod tests {
     use super::*;
     use crate::base::error::Class;
-    use practice::{RECIPE, Stage};
+    use crate::base::progress::{Mode, Settings};
+    use practice::RECIPE;
 
-    fn quiet(_: Stage, _: u64, _: u64) {}
+    fn quiet() -> Progress {
+        Progress::new(&Settings { mode: Mode::None, ..Settings::default() }).expect("no log")
+    }
 
     #[test]
     fn a_finished_medium_is_reused_and_a_foreign_directory_refused() {
@@ -112,12 +132,12 @@ mod tests {
         fs::create_dir_all(&output).expect("directory");
         fs::write(output.join("photo.jpg"), "precious").expect("file");
         let work = dir.path().join("work");
-        let error = make(&output, &work, &mut quiet).expect_err("not a medium");
+        let error = make(&output, &work, &mut quiet()).expect_err("not a medium");
         assert_eq!(error.class, Class::Input);
         assert!(output.join("photo.jpg").exists() && !work.exists());
 
         fs::write(output.join(STAMP), RECIPE).expect("stamp");
-        let practice = make(&output, &work, &mut quiet).expect("reused without apt-get");
+        let practice = make(&output, &work, &mut quiet()).expect("reused without apt-get");
         assert_eq!(practice.os, output.join("os"));
         assert!(!work.exists(), "nothing was downloaded");
     }

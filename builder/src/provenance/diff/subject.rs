@@ -93,6 +93,6 @@ impl SubjectNode {
         progress.stage(&format!("reading the files of {}", self.name), Unit::Bytes);
         let image = Image::open(image)?;
         let content = ImageContent::of(&image)?;
-        content.listing(&mut |done, total| progress.at(done, total, ""))
+        content.listing(&mut |done, total| progress.at(done, total, ""), &mut |_, why| Err(why))
     }
 }

@@ -1,5 +1,6 @@
 //! What is to be installed, and who gets the reports.
 
+use crate::base::progress::Unit;
 use crate::plan::LeftOut;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,8 +39,10 @@ pub trait Listener {
     /// A line for the build log.
     fn log(&mut self, line: &str);
     /// Something that the user should know.
-    fn note(&mut self, text: &str);
-    /// `done` of `total` packages are in; `what` is being done.
+    fn warn(&mut self, text: &str);
+    /// Another part of the work begins.
+    fn stage(&mut self, name: &str, unit: Unit);
+    /// `done` of `total` units of it are done; `what` is being done.
     fn at(&mut self, done: u64, total: u64, what: &str);
 }
 

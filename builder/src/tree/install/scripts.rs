@@ -114,7 +114,7 @@ fn run_script(
             Err(Error::build(format!("{what} ended with {code}; {said}")))
         }
         Ok(code) => {
-            listener.note(&format!(
+            listener.warn(&format!(
                 "{what} ended with {code}; the build goes on, as it lacks --erroronfail"
             ));
             Ok(())
@@ -164,7 +164,7 @@ fn write_script(file: &Path, text: &str) -> std::io::Result<()> {
 
 fn hear(line: &str, tail: &mut Tail, listener: &mut dyn Listener) {
     match line.starts_with(SILENT) {
-        true => listener.note(line),
+        true => listener.warn(line),
         false => tail.push(line),
     }
     listener.log(line);

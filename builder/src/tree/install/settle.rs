@@ -35,7 +35,7 @@ pub fn settle(time: i64, root: &Path, listener: &mut dyn Listener) -> Result<()>
             let time = u32::try_from(time).unwrap_or(u32::MAX);
             initramfs::settled(&old, time)
                 .inspect_err(|e| {
-                    listener.note(&format!(
+                    listener.warn(&format!(
                         "/boot/{name} {e}: left as it is, so two builds of this image will differ"
                     ));
                 })
