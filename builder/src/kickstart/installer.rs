@@ -72,7 +72,6 @@ fn on_disk(statement: &Statement) -> Statement {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::kickstart::{SourceMap, Text, parse};
 
     #[test]

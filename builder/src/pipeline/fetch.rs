@@ -32,30 +32,12 @@ pub fn packages(
     again: bool,
     progress: &mut Progress,
 ) -> Result<Vec<PathBuf>> {
-    obtain(context, &context.plan.packages, again, progress)
-}
-
-/// The files of some packages of the plan's media, in their order.
-pub fn some_packages(
-    context: &BuildContext,
-    packages: &[PlanPackage],
-    progress: &mut Progress,
-) -> Result<Vec<PathBuf>> {
-    obtain(context, packages, false, progress)
-}
-
-fn obtain(
-    context: &BuildContext,
-    packages: &[PlanPackage],
-    again: bool,
-    progress: &mut Progress,
-) -> Result<Vec<PathBuf>> {
-    refuse_missing(context, packages)?;
+    let packages = &context.plan.packages;
+    refuse_missing(context)?;
     progress.stage("fetching and checking packages", Unit::Bytes);
     let total = packages.iter().map(|p| p.size).sum();
     let work = Work {
         context,
-        packages,
         again,
         next: AtomicUsize::new(0),
         bytes: AtomicU64::new(0),
@@ -84,7 +66,6 @@ fn obtain(
 
 struct Work<'a> {
     context: &'a BuildContext,
-    packages: &'a [PlanPackage],
     again: bool,
     next: AtomicUsize,
     bytes: AtomicU64,
@@ -98,7 +79,7 @@ impl Work<'_> {
     fn run(&self) {
         loop {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(wanted) = self.packages.get(index) else { return };
+            let Some(wanted) = self.context.plan.packages.get(index) else { return };
             if interrupt::requested() || self.failed.load(Ordering::Relaxed) {
                 return;
             }
@@ -155,13 +136,13 @@ fn known(package: &PlanPackage) -> Known {
 }
 
 /// Offline: one error that names the packages that would have to be fetched.
-fn refuse_missing(context: &BuildContext, packages: &[PlanPackage]) -> Result<()> {
+fn refuse_missing(context: &BuildContext) -> Result<()> {
     if !context.access.network.offline {
         return Ok(());
     }
     let cache = &context.access.network.cache;
     let mut missing = Vec::new();
-    for package in packages {
+    for package in &context.plan.packages {
         let here = Part::Packages.place(cache, &package.checksum)?;
         if repository(context, package)?.medium.remote().is_some() && !here.exists() {
             missing.push(package.nevra());

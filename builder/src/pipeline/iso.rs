@@ -3,10 +3,11 @@
 use super::context::BuildContext;
 use super::iso_base::{BaseMedium, EFI_IMAGE};
 use super::iso_node::{self, IsoShared};
+use super::keys::{self, Check};
 use super::options::Select;
 use super::overlay::{self, Firstboot};
 use super::planning::{self, Planned};
-use super::{fetch, inputs, lab_secrets};
+use super::{fetch, inputs, lab_secrets, signatures};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::interrupt;
 use crate::base::lab::LabNode;
@@ -66,6 +67,7 @@ pub struct BuiltIso {
 struct IsoRole {
     context: BuildContext,
     facts: Facts,
+    checks: Vec<Check>,
 }
 
 /// A node and its role.
@@ -117,15 +119,17 @@ fn plan_roles(options: &IsoOptions, progress: &mut Progress) -> Result<Vec<IsoRo
     let mut shown = BTreeSet::new();
     let mut roles = Vec::new();
     for role in inputs {
-        let Planned { context, notes } = planning::plan(role, media.clone(), progress)?;
+        let Planned { context, mut notes } = planning::plan(role, media.clone(), progress)?;
         progress.finish();
+        let (checks, found) = keys::checks(&options.select, &context)?;
+        notes.extend(found);
         for note in notes {
             if shown.insert(note.clone()) {
                 progress.note(&note);
             }
         }
         let facts = overlay::facts(&context);
-        roles.push(IsoRole { context, facts });
+        roles.push(IsoRole { context, facts, checks });
     }
     Ok(roles)
 }
@@ -168,7 +172,7 @@ impl IsoMaker<'_> {
         let shared =
             IsoShared { base, firstboot, erase: options.erase, repositories: &repositories };
         let mut installs = Vec::new();
-        for (IsoRole { context, facts }, node) in nodes {
+        for (IsoRole { context, facts, .. }, node) in nodes {
             let secrets = secrets.get(&node.name);
             installs.push(iso_node::add(&shared, context, facts, node, secrets, &mut additions)?);
         }
@@ -216,20 +220,22 @@ impl IsoMaker<'_> {
     ) -> Result<Vec<AddedRepository>> {
         let mut files: BTreeMap<String, BTreeMap<String, PathBuf>> = BTreeMap::new();
         let mut seen = BTreeSet::new();
-        for (IsoRole { context, .. }, _) in nodes {
+        for (IsoRole { context, checks, .. }, _) in nodes {
             if !seen.insert(context.plan.profile.clone()) {
                 continue;
             }
-            let mut others = context.plan.packages.clone();
+            // All of them are checked: the installer checks no signature.
+            let paths = fetch::packages(context, false, progress)?;
+            progress.stage("checking signatures", Unit::Steps);
+            signatures::check(&context.plan, &paths, checks)?;
             let is_own = |id: &str| {
                 let repo = context.catalog.repos.iter().find(|repo| repo.id == id);
                 repo.is_some_and(|repo| repo.medium.location() == self.base.location)
             };
-            others.retain(|package| !is_own(&package.repo));
-            let paths = fetch::some_packages(context, &others, progress)?;
-            for (package, path) in others.into_iter().zip(paths) {
+            let others = context.plan.packages.iter().zip(paths);
+            for (package, path) in others.filter(|(package, _)| !is_own(&package.repo)) {
                 let name = package.location.rsplit('/').next().unwrap_or_default().to_owned();
-                files.entry(package.repo).or_default().insert(name, path);
+                files.entry(package.repo.clone()).or_default().insert(name, path);
             }
         }
         let mut added = Vec::new();
