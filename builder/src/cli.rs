@@ -6,6 +6,7 @@ mod common;
 mod confirm;
 mod diff;
 mod inspect;
+mod iso;
 mod kickstart;
 mod manual;
 mod plan;
@@ -68,8 +69,11 @@ enum Command {
     /// Compares two builds: packages, settings, files, the text of configuration.
     #[command(after_help = "Exit codes: 0 nothing differs, 4 something differs, 2 usage or input.")]
     Diff(diff::DiffArguments),
-    /// Describes a disk image: partitions, system, kernels, node.
+    /// Describes a disk image (partitions, system, kernels, node) or an ISO file.
     Inspect(inspect::InspectArguments),
+    /// Makes install media: the ISO of CentOS 7 with the nodes' kickstarts, files and repositories.
+    #[command(after_help = EXIT_CODES)]
+    Iso(iso::IsoArguments),
     /// Checks a kickstart or a profile, and reports how an image supports each line.
     #[command(after_help = EXIT_CODES)]
     Validate(validate::ValidateArguments),
@@ -175,6 +179,7 @@ fn execute(arguments: Arguments) -> Result<()> {
         (Some(Command::Practice(a)), _) => practice::run(a),
         (Some(Command::Diff(a)), _) => diff::run(a),
         (Some(Command::Inspect(a)), _) => inspect::run(a),
+        (Some(Command::Iso(a)), _) => iso::run(a),
         (Some(Command::Validate(a)), _) => validate::run(a),
         (Some(Command::Up(a)), _) => vm::up(a),
         (Some(Command::Down(a)), _) => vm::down(a),

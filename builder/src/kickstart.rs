@@ -13,6 +13,7 @@ mod dialect;
 mod document;
 mod first_start;
 mod include;
+mod installer;
 mod interface;
 mod lexer;
 mod loader;
@@ -38,6 +39,7 @@ mod zones;
 
 pub use document::Document;
 pub use include::{SourceText, expand_includes};
+pub use installer::{DISK, InstallerText};
 pub use interface::{InterfaceKind, Ipv6, NetworkCommand};
 pub use loader::LoaderPassword;
 pub use model::{

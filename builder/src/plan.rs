@@ -3,6 +3,7 @@
 
 mod assigned;
 pub mod boot_config;
+pub mod install;
 pub mod node;
 mod package;
 mod quoting;

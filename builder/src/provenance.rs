@@ -2,6 +2,7 @@
 
 pub mod diff;
 pub mod inspect;
+pub mod install_iso;
 pub mod inventory;
 pub mod manifest;
 pub mod sbom;

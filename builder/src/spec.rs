@@ -6,6 +6,7 @@ mod clashes;
 mod consistency;
 mod files;
 mod fill;
+mod install_disk;
 mod interface_names;
 mod interfaces;
 mod keys;

@@ -134,6 +134,17 @@ pub fn write<S: Read + Write + Seek>(
     correct_dot_entries(out).map_err(io("directory entries"))
 }
 
+/// The data of a file of a filesystem, at most `limit` bytes.
+///
+/// # Errors
+/// When there is no such file, or the filesystem is damaged.
+pub fn read_file(image: &[u8], path: &str, limit: u64) -> io::Result<Vec<u8>> {
+    let filesystem = FileSystem::new(io::Cursor::new(image.to_vec()), FsOptions::new())?;
+    let mut bytes = Vec::new();
+    filesystem.root_dir().open_file(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Where tables and directories are.
 struct Geometry {
     /// Bits of a table's entry: 12, 16 or 32.
@@ -295,6 +306,10 @@ mod tests {
                 .output()
                 .expect("mtools");
             assert_eq!(typed.stdout, b"set timeout=1\n");
+            let bytes = std::fs::read(image.path()).unwrap();
+            let read = read_file(&bytes, "EFI/centos/grub.cfg", 100).unwrap();
+            assert_eq!(read, typed.stdout);
+            assert!(read_file(&bytes, "EFI/centos/none", 100).is_err());
         }
     }
 

@@ -82,8 +82,9 @@ impl Gathered {
     }
 }
 
-/// Writes the boot files into the install tree at `directory`.
-pub fn write(directory: &Path, index: &Index, media: &BTreeMap<String, Source>) -> Result<()> {
+/// Writes the boot files into the install tree at `directory`; gives the code of a boot record
+/// that starts isolinux from a disk.
+pub fn write(directory: &Path, index: &Index, media: &BTreeMap<String, Source>) -> Result<Vec<u8>> {
     let sources = |name: &str| index.targets.get(name).map(|target| target.sources.iter());
     let mut wanted: Vec<&Source> = media.values().collect();
     for name in ["kernel", "grub2-efi-x64", "shim-x64"] {
@@ -114,7 +115,8 @@ pub fn write(directory: &Path, index: &Index, media: &BTreeMap<String, Source>) 
     for (path, bytes) in efi {
         out.put(path, bytes)?;
     }
-    out.put("images/efiboot.img", &efi_image(&efi)?)
+    out.put("images/efiboot.img", &efi_image(&efi)?)?;
+    Ok(files.file("/ISOLINUX/isohdpfx.bin")?.to_vec())
 }
 
 /// `images/efiboot.img`: the FAT filesystem that the firmware finds by the ISO's boot catalogue.

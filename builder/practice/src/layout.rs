@@ -32,7 +32,7 @@ pub struct Practice {
 }
 
 /// Changes whenever a medium created by an older version must not be reused.
-pub const RECIPE: &str = concat!(env!("CARGO_PKG_VERSION"), "-6\n");
+pub const RECIPE: &str = concat!(env!("CARGO_PKG_VERSION"), "-7\n");
 /// The file that holds it, in a finished medium.
 pub const STAMP: &str = ".practice";
 
@@ -116,9 +116,9 @@ fn build(
     convert_all(root, index, &signer, progress, cancel)?;
     describe(root, progress, cancel)?;
     cancel.check()?;
-    boot::write(&root.join("os"), index, media)?;
+    let boot_code = boot::write(&root.join("os"), index, media)?;
     tree_files(root, &signer)?;
-    images::write(root, OWN_TIME, progress, cancel)
+    images::write(root, OWN_TIME, &boot_code, progress, cancel)
 }
 
 /// A package of either kind.

@@ -27,3 +27,4 @@ mod version;
 pub use error::{Cause, Error};
 pub use layout::{Practice, RECIPE, STAMP, made, make};
 pub use progress::{Cancel, Progress, Stage};
+pub use repodata::write as write_repodata;

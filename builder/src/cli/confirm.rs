@@ -20,6 +20,17 @@ pub fn is_possible() -> bool {
 /// # Errors
 /// An input error when the user declines; interruption.
 pub fn ask(question: &str) -> Result<()> {
+    match agrees(question)? {
+        true => Ok(()),
+        false => Err(Error::input("nothing was done").hint("answer y, or give --yes")),
+    }
+}
+
+/// Asks on the terminal whether the user says yes.
+///
+/// # Errors
+/// Interruption.
+pub fn agrees(question: &str) -> Result<bool> {
     let mut stderr = std::io::stderr();
     let _ = write!(stderr, "{} [y/N] ", printable(question));
     let _ = stderr.flush();
@@ -43,8 +54,5 @@ pub fn ask(question: &str) -> Result<()> {
         }
     }
     let answer = String::from_utf8_lossy(&answer);
-    match answer.trim().to_ascii_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => Err(Error::input("nothing was done").hint("answer y, or give --yes")),
-    }
+    Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
 }

@@ -2,7 +2,10 @@
 
 use super::common::{OutputArguments, json, print};
 use crate::base::error::Result;
+use crate::base::interrupt;
+use crate::base::progress::Unit;
 use crate::provenance::inspect::{self, Description};
+use crate::provenance::install_iso::{self, IsoDescription};
 use crate::spec::show_size;
 use clap::Args;
 use std::fmt::Write;
@@ -10,13 +13,23 @@ use std::path::PathBuf;
 
 #[derive(Args)]
 pub struct InspectArguments {
-    /// The image, raw or qcow2.
+    /// The image, raw or qcow2, or an ISO file.
     image: PathBuf,
     #[command(flatten)]
     output: OutputArguments,
 }
 
 pub fn run(a: InspectArguments) -> Result<()> {
+    if install_iso::is_iso(&a.image) {
+        let mut progress = a.output.messages.progress()?;
+        progress.stage("reading the ISO file", Unit::Bytes);
+        let description = install_iso::inspect(&a.image, &mut |done, total| {
+            progress.at(done, total, "");
+            !interrupt::requested()
+        })?;
+        progress.finish();
+        return print(&if a.output.json { json(&description) } else { iso_text(&description) });
+    }
     let description = inspect::inspect(&a.image)?;
     print(&if a.output.json { json(&description) } else { text(&description) })
 }
@@ -60,5 +73,41 @@ fn text(d: &Description) -> String {
     for note in &d.notes {
         let _ = writeln!(text, "note: {note}");
     }
+    text
+}
+
+fn iso_text(d: &IsoDescription) -> String {
+    let mut text = String::new();
+    let mut line = |key: &str, value: &str| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{key:<12}{value}");
+    };
+    line("image", &d.file.display().to_string());
+    line("format", &format!("iso, {}, label `{}`", show_size(d.size), d.label));
+    let cd = if d.cd.is_empty() { "nothing".to_owned() } else { d.cd.join(", ") };
+    line("as a CD", &cd);
+    d.partitions.iter().for_each(|partition| line("as a disk", partition));
+    if d.partitions.is_empty() {
+        line("as a disk", "nothing");
+    }
+    line("media sum", d.media_sum);
+    let Some(plan) = &d.install else { return text };
+    line("lab", &plan.lab);
+    for node in &plan.nodes {
+        line("installs", &format!("{}, {}; disk: {}", node.name, node.role, node.disk));
+    }
+    line(
+        "erases",
+        if plan.erase { "whatever is on the disk" } else { "nothing: an empty disk only" },
+    );
+    for added in &plan.repositories {
+        line("repository", &format!("{}, {} packages", added.id, added.packages));
+    }
+    let secrets = match (plan.secrets, d.readable_by_others) {
+        (true, true) => "keys and passwords of its nodes, and OTHERS MAY READ THE FILE",
+        (true, false) => "keys and passwords of its nodes",
+        (false, _) => "none of the lab's",
+    };
+    line("secrets", secrets);
     text
 }

@@ -2,9 +2,11 @@
 
 use super::common::{Common, OUTPUT, StateArguments, json, print};
 use crate::base::error::{Error, Result};
-use crate::base::progress::Progress;
+use crate::base::interrupt;
+use crate::base::progress::{Progress, Unit};
 use crate::image::output;
 use crate::pipeline::{Rebuild, rebuild};
+use crate::provenance::install_iso;
 use crate::provenance::verify::{self, VerifyReport};
 use crate::tree::sandbox::userns;
 use clap::Args;
@@ -16,7 +18,7 @@ const SHOWN: usize = 100;
 
 #[derive(Args)]
 pub struct VerifyArguments {
-    /// An image, raw or qcow2, or a directory of builds, whose images are all compared.
+    /// An image, raw or qcow2, an install medium of `iso`, or a directory of builds, whose images are all compared.
     #[arg(default_value = OUTPUT, value_name = "IMAGE|DIR")]
     image: PathBuf,
     /// The manifest of its build; by default `manifest.json` next to it.
@@ -49,6 +51,9 @@ pub fn run(a: VerifyArguments) -> Result<()> {
         userns::become_root()?;
     }
     let mut progress = a.common.messages.progress()?;
+    if install_iso::is_iso(&a.image) {
+        return iso(&a, &mut progress);
+    }
     if a.image.is_dir() || a.image == Path::new(OUTPUT) {
         if a.rebuild || a.manifest.is_some() {
             return Err(Error::input(format!("{} is a directory", a.image.display()))
@@ -73,6 +78,37 @@ pub fn run(a: VerifyArguments) -> Result<()> {
     };
     print(&if a.json { json(&report) } else { text(&report) })?;
     judge(&[report])
+}
+
+/// An install medium against what it says of itself.
+fn iso(a: &VerifyArguments, progress: &mut Progress) -> Result<()> {
+    if a.rebuild || a.manifest.is_some() {
+        return Err(Error::input(format!("{} is an ISO file", a.image.display()))
+            .hint("it has its manifest inside; --rebuild and --manifest are for disk images"));
+    }
+    progress.stage("comparing the install medium", Unit::Bytes);
+    let differences = install_iso::verify(&a.image, &mut |done, total| {
+        progress.at(done, total, "");
+        !interrupt::requested()
+    })?;
+    progress.finish();
+    let image = a.image.display();
+    print(&match a.json {
+        true => json(&serde_json::json!({
+            "schema": verify::SCHEMA,
+            "image": a.image,
+            "equal": differences.is_empty(),
+            "differences": differences,
+        })),
+        false if differences.is_empty() => format!("{image}: as it was made (every added file)\n"),
+        false => differences.iter().map(|difference| format!("{difference}\n")).collect(),
+    })?;
+    match differences.len() {
+        0 => Ok(()),
+        count => {
+            Err(Error::verification(format!("{image} is not as it was made: {count} differences")))
+        }
+    }
 }
 
 /// All images of the builds in a directory or directly below it.

@@ -119,7 +119,7 @@ impl Statement {
         self.options.iter().any(|(n, v)| *n == name && v.as_deref() != Some(""))
     }
 
-    fn set(&mut self, name: &'static str, value: Option<&str>) {
+    pub(super) fn set(&mut self, name: &'static str, value: Option<&str>) {
         self.options.retain(|(n, _)| *n != name);
         self.options.push((name, value.map(str::to_owned)));
     }

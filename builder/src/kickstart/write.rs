@@ -6,7 +6,7 @@ use super::selection::{Members, Packages};
 use std::fmt;
 
 /// Commands about storage come last, in the order in which they build on each other.
-const STORAGE: [&str; 15] = [
+pub(super) const STORAGE: [&str; 15] = [
     "bootloader",
     "zerombr",
     "ignoredisk",
@@ -31,9 +31,8 @@ impl Kickstart {
         let mut text = String::from("#version=RHEL7\n");
         text.push_str(&self.document.to_string());
         if let Some(header) = &self.document.packages {
-            text.push_str(&format!("\n{header}\n"));
-            text.push_str(&packages(&self.packages, &self.document.package_includes));
-            text.push_str("%end\n");
+            text.push('\n');
+            text.push_str(&packages_section(self, header));
         }
         for section in &self.document.sections {
             text.push_str(&format!("\n{section}"));
@@ -88,6 +87,12 @@ fn quoted(word: &str) -> String {
         return word.to_owned();
     }
     format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// `%packages` with its header.
+pub(super) fn packages_section(kickstart: &Kickstart, header: &Statement) -> String {
+    let lines = packages(&kickstart.packages, &kickstart.document.package_includes);
+    format!("{header}\n{lines}%end\n")
 }
 
 fn packages(packages: &Packages, includes: &[String]) -> String {

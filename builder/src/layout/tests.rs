@@ -1,7 +1,7 @@
 use super::units::MIB;
 use super::*;
 use crate::base::diagnostic::{Diagnostic, Diagnostics};
-use crate::base::lab::LabMachine;
+use crate::base::lab::{InstallDisk, LabMachine};
 use crate::base::place::Place;
 use crate::kickstart;
 
@@ -18,7 +18,7 @@ fn parsed(text: &str) -> StorageRequest {
 }
 
 fn machine(disk: u64, memory: u64) -> LabMachine {
-    LabMachine { cpus: 1, memory, disk, boot: None }
+    LabMachine { cpus: 1, memory, disk, boot: None, install_disk: InstallDisk::Only }
 }
 
 fn arranged(storage: &StorageRequest, disk: u64, memory: u64) -> Layout {

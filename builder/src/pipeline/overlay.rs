@@ -24,6 +24,13 @@ pub struct Firstboot {
     pub sha256: String,
 }
 
+impl Firstboot {
+    /// The program as an entry of a tree.
+    pub fn entry(&self, time: i64) -> Entry {
+        Entry::new(0o755, time, Content::File { path: self.path.clone(), size: self.size })
+    }
+}
+
 /// Bytes of a text file of the tree that is read whole.
 const LARGEST: u64 = 64 << 20;
 
@@ -91,9 +98,14 @@ pub fn role(
     for file in node::role_files(&context.spec, facts) {
         tree.put(file.tree_path(), file.entry(time));
     }
+    tree.put(assets::BINARY_PATH.trim_start_matches('/'), firstboot.entry(time));
+    put_units(time, tree);
+    accounts(context, tree)
+}
+
+/// Puts firstboot's units into the tree, enabled.
+pub fn put_units(time: i64, tree: &mut Tree) {
     let path = |absolute: &'static str| absolute.trim_start_matches('/');
-    let binary = Content::File { path: firstboot.path.clone(), size: firstboot.size };
-    tree.put(path(assets::BINARY_PATH), Entry::new(0o755, time, binary));
     for (place, text, link) in [
         (assets::UNIT_PATH, assets::UNIT, assets::UNIT_LINK),
         (assets::PEERS_UNIT_PATH, assets::PEERS_UNIT, assets::PEERS_UNIT_LINK),
@@ -101,7 +113,6 @@ pub fn role(
         tree.put(path(place), Entry::new(0o644, time, Content::Bytes(text.into())));
         tree.put(path(link), Entry::new(0o777, time, Content::Symlink(place.into())));
     }
-    accounts(context, tree)
 }
 
 /// Switches the distribution's own repositories off where the lab has some for its nodes: a lab

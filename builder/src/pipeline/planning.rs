@@ -164,7 +164,7 @@ const BEFORE_7_4: [(&str, &str); 4] = [
 ];
 
 /// What the media call a package that an image needs.
-fn name_on_media<'a>(catalog: &Catalog, name: &'a str) -> &'a str {
+pub fn name_on_media<'a>(catalog: &Catalog, name: &'a str) -> &'a str {
     let has = |wanted: &str| catalog.packages.iter().any(|p| p.name == wanted);
     let old = BEFORE_7_4.into_iter().find(|(new, _)| *new == name).map(|(_, old)| old);
     old.filter(|old| !has(name) && has(old)).unwrap_or(name)

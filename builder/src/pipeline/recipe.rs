@@ -8,14 +8,13 @@ use super::outputs::{self, BuiltRole, Outputs};
 use super::overlay::{self, Firstboot};
 use super::planning::{self, Planned};
 use super::reporter::Reporter;
-use super::{disks, inputs, installed, role};
+use super::{disks, inputs, installed, lab_secrets, role};
 use crate::base::error::Result;
 use crate::base::progress::Progress;
-use crate::lab::secrets::{NodeSecrets, Store};
+use crate::lab::secrets::NodeSecrets;
 use crate::packages::cache::{self, CacheDirectory, CacheKind, Selection};
 use crate::plan::Plan;
-use crate::plan::node::ssh_keys;
-use crate::spec::show_size;
+use crate::spec::{Spec, show_size};
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime};
 
@@ -108,7 +107,8 @@ fn build_roles(options: &BuildOptions, reporter: &mut Reporter<'_>) -> Result<Ve
     let firstboot = overlay::firstboot_binary(options.firstboot.as_deref())?;
     let jobs = prepare(options, reporter.progress)?;
     // Before the long work: who cannot keep them hears of it at once.
-    let secrets = secrets(options, &jobs, reporter.progress)?;
+    let specs: Vec<&Spec> = jobs.iter().map(|job| &job.context.spec).collect();
+    let secrets = lab_secrets::of_lab(&options.state, &specs, reporter.progress)?;
     let stages = jobs.iter().map(|job| stages(options, &job.context));
     reporter.progress.expect(stages.sum());
     let count = jobs.len();
@@ -196,30 +196,4 @@ fn trim(options: &BuildOptions, started: SystemTime, progress: &Progress) {
         }
         Err(e) => progress.note(&format!("the cache could not be tidied up: {e}")),
     }
-}
-
-/// The secrets of the lab's nodes; created now, if this is the lab's first build.
-fn secrets(
-    options: &BuildOptions,
-    jobs: &[PlannedRole],
-    progress: &Progress,
-) -> Result<BTreeMap<String, NodeSecrets>> {
-    let Some(PlannedRole { context, .. }) = jobs.first() else { return Ok(BTreeMap::new()) };
-    let lab = &context.spec.lab;
-    let store = Store::open(&options.state, lab)?;
-    let no_key = |job: &PlannedRole| ssh_keys::of_root(&job.context.spec).is_empty();
-    let operator = jobs.iter().any(no_key);
-    let (secrets, made) = store.of_nodes(&context.spec.all_nodes, operator)?;
-    if operator {
-        progress.note(
-            "no ssh key of yours was found: an operator key is in the images, and `imgbuild ssh` \
-             logs in with it",
-        );
-    }
-    if made {
-        let directory = Store::directory(&options.state, lab);
-        progress
-            .note(&format!("created secrets of the lab {lab}, kept in {}", directory.display()));
-    }
-    Ok(secrets)
 }

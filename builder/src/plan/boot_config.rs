@@ -206,7 +206,7 @@ pub fn environment() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::lab::LabMachine;
+    use crate::base::lab::{InstallDisk, LabMachine};
     use crate::kickstart;
     use crate::layout::arrange;
 
@@ -214,7 +214,13 @@ mod tests {
         let lines = kickstart::SourceMap::default();
         let text = kickstart::Text { file: "test.ks", text, lines: &lines, salt: "" };
         let storage = kickstart::parse(&text).unwrap().storage;
-        let machine = LabMachine { cpus: 1, memory: 1 << 30, disk: 20 << 30, boot: None };
+        let machine = LabMachine {
+            cpus: 1,
+            memory: 1 << 30,
+            disk: 20 << 30,
+            boot: None,
+            install_disk: InstallDisk::Only,
+        };
         arrange(&storage, &machine).unwrap().identify("seed")
     }
 

@@ -1,10 +1,13 @@
 //! The role file: machine, services, kickstart, outputs.
 
 use super::files::InputFile;
+use super::install_disk;
 use super::reader::{At, SpecReader, Table};
 use super::units::{ROLE_HINT, SIZE_HINT, check_interface, parse_role, parse_size, show_size};
 use crate::base::diagnostic::Diagnostics;
-use crate::base::lab::{BootMode, ImageFormat, LabMachine, OpenStack, Packstack, Services};
+use crate::base::lab::{
+    BootMode, ImageFormat, InstallDisk, LabMachine, OpenStack, Packstack, Services,
+};
 use crate::base::malformed::Malformed;
 use crate::base::nearest::nearest;
 use contract::answers::{self, AnswerViolation};
@@ -79,7 +82,7 @@ pub fn read_role(file: &InputFile) -> (RoleFile, Diagnostics) {
 }
 
 fn read_machine(root: &Table<'_, '_>) -> Option<LabMachine> {
-    let table = root.table("machine", &["cpus", "memory", "disk", "boot"], true)?;
+    let table = root.table("machine", &["cpus", "memory", "disk", "boot", "install-disk"], true)?;
     let cpus = table.integer("cpus", 1..513).map_or(1, |c| c.value as u32);
     let size = |key: &str, example: &str, min: u64, max: u64| {
         table.parsed(table.need_text(key, example), SIZE_HINT, |text| {
@@ -101,7 +104,10 @@ fn read_machine(root: &Table<'_, '_>) -> Option<LabMachine> {
     let names = BootMode::NAMES.map(|(name, _)| format!("\"{name}\""));
     let hint = format!("allowed: {}", names.join(", "));
     let boot = table.parsed(table.text("boot"), &hint, parse_boot).map(|b| b.value);
-    Some(LabMachine { cpus, memory: memory?.value, disk: disk?.value, boot })
+    let text = table.text("install-disk");
+    let rule = table.parsed(text, install_disk::HINT, install_disk::parse_install_disk);
+    let install_disk = rule.map_or(InstallDisk::Only, |rule| rule.value);
+    Some(LabMachine { cpus, memory: memory?.value, disk: disk?.value, boot, install_disk })
 }
 
 fn parse_boot(name: &str) -> Result<BootMode, String> {

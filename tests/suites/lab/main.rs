@@ -4,6 +4,7 @@
 
 mod boot_password;
 mod el7_guest;
+mod install_iso;
 mod journal;
 mod layout_guests;
 mod layouts;

@@ -1,6 +1,7 @@
 //! Media, repositories and packages: how they are read, fetched, chosen, and who vouches for them.
 
 mod formats_iso;
+mod formats_iso_append;
 mod hostile_repodata;
 mod hostile_rpm;
 mod iso_corpus;

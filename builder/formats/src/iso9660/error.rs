@@ -74,6 +74,18 @@ pub enum IsoWriteError {
     /// The volume identifier is not 1 to 32 characters of `A-Z0-9_-`.
     #[error("volume identifier {0:?} is not 1 to 32 characters of A-Z, 0-9, _ and -")]
     VolumeId(String),
+    /// The image that another one is made from cannot be read.
+    #[error("{0}")]
+    Source(#[from] IsoError),
+    /// The image that another one is made from lacks what a machine starts it by.
+    #[error("{0}")]
+    Unbootable(&'static str),
+    /// The caller asked to stop.
+    #[error("stopped")]
+    Stopped,
+    /// The volume identifier of an image that is made from another one.
+    #[error("volume identifier {0:?} is not 1 to {1} printable ASCII characters")]
+    Label(String, usize),
     /// More than the format can address.
     #[error("too large for an ISO 9660 image: {0}")]
     TooLarge(&'static str),

@@ -15,6 +15,11 @@ pub struct Iso {
     pub(super) skip: usize,
     pub(super) volume_id: String,
     pub(super) root: IsoNode,
+    /// Where the primary volume descriptor is, and Joliet's.
+    pub(super) primary_at: u64,
+    pub(super) joliet_at: Option<u64>,
+    /// The sector of the boot catalogue.
+    pub(super) boot_catalogue: Option<u32>,
 }
 
 impl Iso {

@@ -3,7 +3,8 @@
 
 use super::error::IsoWriteError;
 use super::model::SECTOR;
-use super::{entries, names, record};
+use super::names::Hierarchy;
+use super::{entries, record};
 use crate::tree::{Content, Entry, Tree};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -71,6 +72,21 @@ struct Source<'a> {
     /// File number by path.
     numbers: HashMap<&'a [u8], usize>,
     links: HashMap<&'a [u8], u32>,
+    hierarchy: Hierarchy,
+    /// Entries that the hierarchy cannot hold.
+    left_out: usize,
+}
+
+impl Source<'_> {
+    /// What a record has beside its identifier; nothing in Joliet.
+    fn system_use(&self, entry: &Entry, links: u32, name: &[u8]) -> Vec<Vec<u8>> {
+        if self.hierarchy == Hierarchy::Joliet {
+            return Vec::new();
+        }
+        let mut entries = entries::metadata(entry, links);
+        entries.extend(entries::nm(name));
+        entries
+    }
 }
 
 impl NewRecord {
@@ -98,17 +114,20 @@ fn new_record(
     NewRecord { identifier, target, mtime, flags, areas, places: Vec::new() }
 }
 
-/// The layout of `tree`.
-pub fn plan(tree: &Tree) -> Result<Layout<'_>, IsoWriteError> {
-    let (source, files) = collect(tree)?;
+/// The layout of `tree` in a hierarchy. The files are the same, in the same order, for every one.
+pub fn plan(tree: &Tree, hierarchy: Hierarchy) -> Result<Layout<'_>, IsoWriteError> {
+    let (source, files) = collect(tree, hierarchy)?;
     let root = tree.get("").filter(|root| root.content == Content::Dir);
     let root = root.ok_or_else(|| IsoWriteError::path(b"", "no root directory in the tree"))?;
     let mut layout = Layout { dirs: vec![dir(b"", root, 0, vec![0])], files };
     let mut number = 0;
-    let mut placed = 1;
+    let mut placed = 1 + source.left_out;
     while number < layout.dirs.len() {
         placed += fill(&mut layout, number, &source);
         number += 1;
+    }
+    if layout.dirs.len() > usize::from(u16::MAX) {
+        return Err(IsoWriteError::TooLarge("more than 65535 directories"));
     }
     let wanted = tree.entries.len();
     if placed != wanted {
@@ -134,9 +153,12 @@ fn dir<'a>(path: &'a [u8], entry: &'a Entry, parent: usize, identifier: Vec<u8>)
 }
 
 /// Sorts the tree's entries by parent, and numbers the files that have data.
-fn collect(tree: &Tree) -> Result<(Source<'_>, Vec<FileData<'_>>), IsoWriteError> {
-    let mut source =
-        Source { children: BTreeMap::new(), numbers: HashMap::new(), links: HashMap::new() };
+fn collect(
+    tree: &Tree,
+    hierarchy: Hierarchy,
+) -> Result<(Source<'_>, Vec<FileData<'_>>), IsoWriteError> {
+    let (children, numbers, links) = (BTreeMap::new(), HashMap::new(), HashMap::new());
+    let mut source = Source { children, numbers, links, hierarchy, left_out: 0 };
     let mut files = Vec::new();
     for (path, entry) in tree.entries.iter().filter(|(path, _)| !path.is_empty()) {
         let slash = path.iter().rposition(|byte| *byte == b'/');
@@ -162,6 +184,12 @@ fn collect(tree: &Tree) -> Result<(Source<'_>, Vec<FileData<'_>>), IsoWriteError
             source.numbers.insert(path, files.len());
             files.push(FileData { path, entry, sector: 0 });
         }
+        let plain =
+            matches!(shown.content, Content::Dir | Content::File { .. } | Content::Bytes(_));
+        if hierarchy == Hierarchy::Joliet && !plain {
+            source.left_out += 1;
+            continue;
+        }
         source.children.entry(parent).or_default().push((name, shown_path, shown));
     }
     Ok((source, files))
@@ -179,13 +207,13 @@ fn fill<'a>(layout: &mut Layout<'a>, number: usize, source: &Source<'a>) -> usiz
         .iter()
         .map(|child| {
             let is_dir = child.2.content == Content::Dir;
-            (names::unique(child.0, is_dir, &mut used), is_dir, child)
+            (source.hierarchy.unique(child.0, is_dir, &mut used), is_dir, child)
         })
         .collect();
     named.sort_by(|a, b| a.0.cmp(&b.0));
     let own = {
-        let mut own = entries::metadata(entry, 2);
-        if number == 0 {
+        let mut own = source.system_use(entry, 2, b"");
+        if number == 0 && source.hierarchy == Hierarchy::Primary {
             own.insert(0, entries::sp());
             own.push(entries::er());
         }
@@ -197,14 +225,13 @@ fn fill<'a>(layout: &mut Layout<'a>, number: usize, source: &Source<'a>) -> usiz
         RecordTarget::Dir(parent),
         up.mtime,
         record::DIRECTORY,
-        entries::metadata(up, 2),
+        source.system_use(up, 2, b""),
     );
     let mut records = vec![own, up];
     for (identifier, is_dir, (name, path, entry)) in named {
-        let identifier = names::stored(&identifier, is_dir);
+        let identifier = source.hierarchy.stored(&identifier, is_dir);
         if is_dir {
-            let mut system_use = entries::metadata(entry, 2);
-            system_use.extend(entries::nm(name));
+            let system_use = source.system_use(entry, 2, name);
             let target = RecordTarget::Dir(layout.dirs.len());
             layout.dirs.push(dir(path, entry, number, identifier.clone()));
             let flags = record::DIRECTORY;
@@ -228,8 +255,8 @@ fn file_records(
     entry: &Entry,
 ) -> Vec<NewRecord> {
     let file = source.numbers.get(path).copied();
-    let mut system_use = entries::metadata(entry, source.links.get(path).copied().unwrap_or(1));
-    system_use.extend(entries::nm(name));
+    let links = source.links.get(path).copied().unwrap_or(1);
+    let system_use = source.system_use(entry, links, name);
     let size = entry.size();
     let mut records = Vec::new();
     let mut done = 0;

@@ -2,6 +2,8 @@
 
 /// Bytes of a logical sector.
 pub const SECTOR: u64 = 2048;
+/// Sector of the first volume descriptor; those before it are the system area.
+pub(super) const FIRST: u64 = 16;
 
 /// Which of the names that an image has for a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Reading an image in place.
 
+use super::eltorito::{self, BootImage};
 use super::error::IsoError;
 use super::extents::{ExtentReader, FileReader, OwnedReader};
 use super::image::Iso;
@@ -52,7 +53,21 @@ impl Iso {
         let volume_id =
             String::from_utf8_lossy(&primary.id).trim_end_matches([' ', '\0']).to_owned();
         let (block, root) = (primary.block, root(primary)?);
-        let mut iso = Self { file, length, block, names: Names::Plain, skip: 0, volume_id, root };
+        let (primary_at, boot_catalogue) = (primary.at, volumes.boot_catalogue);
+        let joliet_at = volumes.joliet.as_ref().map(|joliet| joliet.at);
+        let names = Names::Plain;
+        let mut iso = Self {
+            file,
+            length,
+            block,
+            names,
+            skip: 0,
+            volume_id,
+            root,
+            primary_at,
+            joliet_at,
+            boot_catalogue,
+        };
         for names in wanted {
             match (names, &volumes.joliet) {
                 (Names::RockRidge, _) => {
@@ -85,6 +100,18 @@ impl Iso {
     /// The image file's length in bytes.
     pub fn length(&self) -> u64 {
         self.length
+    }
+
+    /// The images of the boot catalogue, the default one first; none without a boot record.
+    ///
+    /// # Errors
+    /// When the catalogue lies outside of the image or is malformed.
+    pub fn boot_images(&self) -> Result<Vec<BootImage>, IsoError> {
+        let Some(sector) = self.boot_catalogue else { return Ok(Vec::new()) };
+        let offset = u64::from(sector) * SECTOR;
+        self.check(Extent { offset, size: SECTOR }, || "boot catalogue".into())?;
+        let bytes = self.bytes(offset, SECTOR as usize)?;
+        eltorito::parse(&bytes).map_err(|what| IsoError::Malformed { offset, what })
     }
 
     /// The root directory.

@@ -1,13 +1,12 @@
 //! Volume descriptors (ECMA-119, 8): which of them to read, and what they say.
 
+use super::eltorito;
 use super::error::IsoError;
-use super::model::SECTOR;
+use super::model::{FIRST, SECTOR};
 use super::record::{le16, le32};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-/// Sector of the first volume descriptor.
-pub const FIRST: u64 = 16;
 /// More descriptors than any image has; the set is otherwise ended by a terminator.
 const MOST: u64 = 64;
 /// Offset of the root directory's record in a descriptor.
@@ -33,6 +32,8 @@ pub struct Descriptors {
     pub primary: Descriptor,
     /// Joliet's supplementary one.
     pub joliet: Option<Descriptor>,
+    /// The sector of El Torito's boot catalogue, by the boot record.
+    pub boot_catalogue: Option<u32>,
 }
 
 impl Descriptor {
@@ -55,7 +56,7 @@ impl Descriptor {
 
 /// Reads the descriptor set of an image of `length` bytes.
 pub fn read(file: &File, length: u64) -> Result<Descriptors, IsoError> {
-    let (mut primary, mut joliet) = (None, None);
+    let (mut primary, mut joliet, mut boot_catalogue) = (None, None, None);
     for number in FIRST..FIRST + MOST {
         let at = number * SECTOR;
         if at + SECTOR > length {
@@ -68,6 +69,9 @@ pub fn read(file: &File, length: u64) -> Result<Descriptors, IsoError> {
             break;
         }
         match sector[0] {
+            0 if sector[7..].starts_with(eltorito::SYSTEM) => {
+                boot_catalogue.get_or_insert(le32(&sector, eltorito::CATALOGUE));
+            }
             1 if primary.is_none() => primary = Some(Descriptor::parse(&sector, at)?),
             2 if matches!(&sector[88..91], b"%/@" | b"%/C" | b"%/E") && joliet.is_none() => {
                 joliet = Some(Descriptor::parse(&sector, at)?);
@@ -76,5 +80,5 @@ pub fn read(file: &File, length: u64) -> Result<Descriptors, IsoError> {
             _ => {}
         }
     }
-    Ok(Descriptors { primary: primary.ok_or(IsoError::NotIso)?, joliet })
+    Ok(Descriptors { primary: primary.ok_or(IsoError::NotIso)?, joliet, boot_catalogue })
 }

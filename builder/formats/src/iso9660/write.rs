@@ -1,13 +1,16 @@
 //! Writing an image.
 
+use super::data::{pad, pad_sector, write_file};
+use super::directories::{self, write_dir};
 use super::eltorito::{self, Boot};
-use super::entries::{both32, ce};
+use super::entries::both32;
 use super::error::IsoWriteError;
-use super::layout::{self, Dir, EXTENT_MAX, Layout, NewRecord, RecordTarget};
-use super::model::SECTOR;
-use super::{time, volume};
+use super::layout::{self, EXTENT_MAX, Layout, NewRecord, RecordTarget};
+use super::model::{FIRST, SECTOR};
+use super::names::Hierarchy;
+use super::time;
 use crate::tree::Tree;
-use std::io::{self, Read, Write};
+use std::io::Write;
 
 /// What an image is besides its tree.
 #[derive(Clone, Debug)]
@@ -48,10 +51,10 @@ pub fn write(out: &mut impl Write, options: &IsoOptions, tree: &Tree) -> Result<
     if options.boot.len() > eltorito::BOOT_MAX {
         return Err(IsoWriteError::TooLarge("more than 32 boot images"));
     }
-    let mut layout = layout::plan(tree)?;
+    let mut layout = layout::plan(tree, Hierarchy::Primary)?;
     let images = boot_files(options, &layout)?;
     let places = place(&mut layout, !options.boot.is_empty())?;
-    pad(out, volume::FIRST * SECTOR)?;
+    pad(out, FIRST * SECTOR)?;
     out.write_all(&primary(options, &layout, &places))?;
     if !options.boot.is_empty() {
         out.write_all(&eltorito::descriptor(places.catalogue))?;
@@ -101,18 +104,14 @@ fn boot_files(options: &IsoOptions, layout: &Layout) -> Result<Vec<usize>, IsoWr
 
 /// Gives out the sectors.
 fn place(layout: &mut Layout, boots: bool) -> Result<Places, IsoWriteError> {
-    let mut next = volume::FIRST + 2 + u64::from(boots);
+    let mut next = FIRST + 2 + u64::from(boots);
     let mut take = |sectors: u64| {
         let first = next;
         next += sectors;
         u32::try_from(next).map_err(|_| IsoWriteError::TooLarge("more than 8 TiB"))?;
         u32::try_from(first).map_err(|_| IsoWriteError::TooLarge("more than 8 TiB"))
     };
-    if layout.dirs.len() > usize::from(u16::MAX) {
-        return Err(IsoWriteError::TooLarge("more than 65535 directories"));
-    }
-    let size: usize = layout.dirs.iter().map(|dir| table_entry(dir, [0; 4], [0; 2]).len()).sum();
-    let table_sectors = (size as u64).div_ceil(SECTOR);
+    let table_sectors = directories::table_size(layout).div_ceil(SECTOR);
     let (l, m) = (take(table_sectors)?, take(table_sectors)?);
     let catalogue = take(u64::from(boots))?;
     for dir in &mut layout.dirs {
@@ -122,29 +121,9 @@ fn place(layout: &mut Layout, boots: bool) -> Result<Places, IsoWriteError> {
         file.sector = take(file.entry.size().div_ceil(SECTOR))?;
     }
     let end = take(0)?;
-    let table = |big: bool| {
-        let entry = |dir: &Dir| {
-            // Fewer than 65536 directories, counted from 1.
-            let (sector, parent) = (dir.sector, (dir.parent + 1) as u16);
-            if big {
-                table_entry(dir, sector.to_be_bytes(), parent.to_be_bytes())
-            } else {
-                table_entry(dir, sector.to_le_bytes(), parent.to_le_bytes())
-            }
-        };
-        layout.dirs.iter().flat_map(entry).collect()
-    };
-    Ok(Places { path_table: table(false), path_table_m: table(true), l, m, catalogue, end })
-}
-
-/// One entry of a path table (ECMA-119, 9.4).
-fn table_entry(dir: &Dir, sector: [u8; 4], parent: [u8; 2]) -> Vec<u8> {
-    let mut bytes = vec![dir.identifier.len() as u8, 0];
-    bytes.extend(sector);
-    bytes.extend(parent);
-    bytes.extend_from_slice(&dir.identifier);
-    bytes.resize(bytes.len().next_multiple_of(2), 0);
-    bytes
+    let (path_table, path_table_m) =
+        (directories::path_table(layout, false), directories::path_table(layout, true));
+    Ok(Places { path_table, path_table_m, l, m, catalogue, end })
 }
 
 /// The primary volume descriptor (ECMA-119, 8.4).
@@ -170,7 +149,7 @@ fn primary(options: &IsoOptions, layout: &Layout, places: &Places) -> [u8; SECTO
         areas: vec![Vec::new()],
         places: Vec::new(),
     };
-    put(156, &record_bytes(&bare, layout, 0).0);
+    put(156, &directories::record_bytes(&bare, layout, 0).0);
     put(190, &[b' '; 623]);
     let time = time::to_long(options.time);
     put(813, &time);
@@ -180,106 +159,6 @@ fn primary(options: &IsoOptions, layout: &Layout, places: &Places) -> [u8; SECTO
     put(864, &time);
     put(881, &[1]);
     sector
-}
-
-/// A record's bytes and its continuation areas with their CE entries; `continuation` is the
-/// first sector of its directory's continuation areas.
-fn record_bytes(record: &NewRecord, layout: &Layout, continuation: u32) -> (Vec<u8>, Vec<Vec<u8>>) {
-    let (sector, size) = match record.target {
-        RecordTarget::Dir(number) => {
-            let dir = &layout.dirs[number];
-            (dir.sector, dir.sectors * SECTOR as u32)
-        }
-        // An image's sectors fit 32 bits, so the sector of a part of a file does.
-        RecordTarget::File(number, before, size) => {
-            (layout.files[number].sector + (before / SECTOR) as u32, size)
-        }
-        RecordTarget::Nothing => (0, 0),
-    };
-    let mut areas = record.areas.clone();
-    for (number, (block, offset)) in record.places.iter().enumerate() {
-        let last = number + 2 == record.areas.len();
-        let size = record.areas[number + 1].len() + if last { 0 } else { super::entries::CE };
-        areas[number].extend(ce(continuation + block, *offset, size as u32));
-    }
-    let own = areas.remove(0);
-    let mut bytes = vec![record.length() as u8, 0];
-    bytes.extend(both32(sector));
-    bytes.extend(both32(size));
-    bytes.extend(time::to_short(record.mtime));
-    bytes.extend([record.flags, 0, 0, 1, 0, 0, 1, record.identifier.len() as u8]);
-    bytes.extend_from_slice(&record.identifier);
-    bytes.resize(bytes.len().next_multiple_of(2), 0);
-    bytes.extend(own);
-    bytes.resize(bytes.len().next_multiple_of(2), 0);
-    (bytes, areas)
-}
-
-/// Writes a directory's records, then its continuation areas.
-fn write_dir(out: &mut impl Write, dir: &Dir, layout: &Layout) -> Result<(), IsoWriteError> {
-    let sector_size = SECTOR as usize;
-    let (mut records, mut continuations) = (Vec::new(), Vec::new());
-    for record in &dir.records {
-        let (bytes, areas) = record_bytes(record, layout, dir.sector + dir.sectors);
-        if records.len() % sector_size + bytes.len() > sector_size {
-            records.resize(records.len().next_multiple_of(sector_size), 0);
-        }
-        records.extend(bytes);
-        for (area, (sector, offset)) in areas.iter().zip(&record.places) {
-            continuations.resize(*sector as usize * sector_size + *offset as usize, 0);
-            continuations.extend_from_slice(area);
-        }
-    }
-    for mut part in [records, continuations] {
-        part.resize(part.len().next_multiple_of(sector_size), 0);
-        out.write_all(&part)?;
-    }
-    Ok(())
-}
-
-/// Writes a file's data up to the next sector.
-fn write_file(
-    out: &mut impl Write,
-    layout: &Layout,
-    number: usize,
-    patched: bool,
-) -> Result<(), IsoWriteError> {
-    let file = &layout.files[number];
-    let path = || format!("/{}", String::from_utf8_lossy(file.path));
-    let failed = |source| IsoWriteError::File { path: path(), source };
-    let size = file.entry.size();
-    let mut reader = file.entry.open().map_err(failed)?.take(size);
-    let mut done = 0;
-    if patched {
-        let mut image = Vec::new();
-        done = reader.read_to_end(&mut image).map_err(failed)? as u64;
-        eltorito::patch(&mut image, file.sector, &path())?;
-        out.write_all(&image)?;
-    }
-    let mut buffer = vec![0; 1 << 18];
-    loop {
-        let count = reader.read(&mut buffer).map_err(failed)?;
-        if count == 0 {
-            break;
-        }
-        out.write_all(&buffer[..count])?;
-        done += count as u64;
-    }
-    let mut rest = reader.into_inner();
-    if done != size || rest.read(&mut buffer[..1]).map_err(failed)? != 0 {
-        return Err(IsoWriteError::path(file.path, "its length changed while it was read"));
-    }
-    pad_sector(out, size)
-}
-
-/// Zeros after `written` bytes up to a sector's end.
-fn pad_sector(out: &mut impl Write, written: u64) -> Result<(), IsoWriteError> {
-    pad(out, written.next_multiple_of(SECTOR) - written)
-}
-
-fn pad(out: &mut impl Write, size: u64) -> Result<(), IsoWriteError> {
-    io::copy(&mut io::repeat(0).take(size), out)?;
-    Ok(())
 }
 
 // Every extent of a file starts at a sector.

@@ -1,5 +1,6 @@
 //! What the nodes of a role are to be.
 
+use super::install_disk::InstallDisk;
 use std::collections::BTreeMap;
 
 /// The (virtual) machine of a role.
@@ -13,6 +14,8 @@ pub struct LabMachine {
     pub disk: u64,
     /// What starts it; the kickstart decides where absent.
     pub boot: Option<BootMode>,
+    /// The disk that an installer writes to.
+    pub install_disk: InstallDisk,
 }
 
 /// The firmware that a disk starts under.

@@ -1,0 +1,95 @@
+//! A kickstart for an installer that is started from a medium of ours: the medium is where it
+//! installs from, and a script chooses the disk.
+
+use super::Kickstart;
+use super::document::{Document, Statement};
+use super::write::{STORAGE, packages_section};
+
+/// Stands in the storage commands for the name of the disk.
+pub const DISK: &str = "@IMGBUILD_DISK@";
+/// Commands that say where packages come from; the medium decides.
+const METHODS: [&str; 5] = ["cdrom", "harddrive", "liveimg", "nfs", "url"];
+/// Commands that say how the installer looks; nobody answers it.
+const DISPLAYS: [&str; 3] = ["cmdline", "graphical", "text"];
+/// Commands about disks whose place ours take: they choose disks, or say what is erased.
+const CHOICES: [&str; 3] = ["clearpart", "ignoredisk", "zerombr"];
+
+/// A kickstart in parts, each of whole lines in normal form.
+pub struct InstallerText {
+    /// Commands but those about disks.
+    pub commands: String,
+    /// Commands about disks, with [`DISK`] for the one disk.
+    pub storage: String,
+    /// `%packages`.
+    pub packages: String,
+    /// All other sections, in the file's order.
+    pub sections: String,
+}
+
+impl Kickstart {
+    /// The kickstart for an installer. Without a `rootpw` root's password is locked, as in images.
+    pub fn for_installer(&self) -> InstallerText {
+        let document = &self.document;
+        let is_storage = |s: &&Statement| STORAGE.contains(&s.name) && !s.name.starts_with('%');
+        let (storage, mut commands): (Vec<&Statement>, Vec<&Statement>) =
+            document.statements.iter().partition(is_storage);
+        commands.retain(|s| !METHODS.contains(&s.name) && !DISPLAYS.contains(&s.name));
+        let has_root = commands.iter().any(|s| s.name == "rootpw");
+        let written =
+            |statements: Vec<Statement>| Document { statements, ..Document::default() }.to_string();
+        let mut text = String::from("cdrom\ncmdline\n");
+        text.push_str(if has_root { "" } else { "rootpw --lock\n" });
+        text.push_str(&written(commands.into_iter().cloned().collect()));
+        let label = storage.iter().filter(|s| s.name == "clearpart");
+        let label = label.flat_map(|s| &s.options).find(|(name, _)| *name == "--disklabel");
+        let label = label.and_then(|(_, value)| value.as_deref());
+        let label = label.map_or_else(String::new, |label| format!(" --disklabel={label}"));
+        let disks = storage.into_iter().filter(|s| !CHOICES.contains(&s.name)).map(on_disk);
+        let storage = format!(
+            "zerombr\nclearpart --all --drives={DISK} --initlabel{label}\n{}",
+            written(disks.collect())
+        );
+        let sections = document.sections.iter().map(|section| format!("\n{section}")).collect();
+        let packages = document.packages.as_ref().map(|header| packages_section(self, header));
+        let packages = packages.unwrap_or_default();
+        InstallerText { commands: text, storage, packages, sections }
+    }
+}
+
+/// The command for the one disk.
+fn on_disk(statement: &Statement) -> Statement {
+    let mut statement = statement.clone();
+    match statement.name {
+        "bootloader" => {
+            statement.options.retain(|(name, _)| *name != "--driveorder");
+            statement.set("--boot-drive", Some(DISK));
+        }
+        "part" => statement.set("--ondisk", Some(DISK)),
+        _ => {}
+    }
+    statement
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::kickstart::{SourceMap, Text, parse};
+
+    #[test]
+    fn the_disk_is_left_open_and_the_medium_is_the_source() {
+        let text = "text\nurl --url=http://x/\nignoredisk --only-use=sdb\nclearpart --linux \
+            --disklabel=gpt\nbootloader --append=quiet\npart / --size=4096 --ondisk=sdb\n\
+            lang en_US.UTF-8\nreboot\n%packages\n@core\n%end\n%post\ntrue\n%end\n";
+        let lines = SourceMap::default();
+        let kickstart = parse(&Text { file: "ks", text, lines: &lines, salt: "lab" }).unwrap();
+        let parts = kickstart.for_installer();
+        assert_eq!(parts.commands, "cdrom\ncmdline\nrootpw --lock\nlang en_US.UTF-8\nreboot\n");
+        assert_eq!(
+            parts.storage,
+            "zerombr\nclearpart --all --drives=@IMGBUILD_DISK@ --initlabel --disklabel=gpt\n\
+             bootloader --append=quiet --boot-drive=@IMGBUILD_DISK@\n\
+             part / --size=4096 --ondisk=@IMGBUILD_DISK@\n"
+        );
+        assert_eq!(parts.packages, "%packages\n@core\n%end\n");
+        assert_eq!(parts.sections, "\n%post\ntrue\n%end\n");
+    }
+}

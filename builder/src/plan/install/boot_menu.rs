@@ -1,0 +1,131 @@
+//! The boot menus of a medium, for GRUB (UEFI) and isolinux (BIOS): the medium's own settings and
+//! loaders, our entries, and its own menu as one of them.
+
+use super::{InstallPlan, NodeInstall, escaped_label};
+
+/// The medium's own menus under new names.
+pub const GRUB_MEDIUM: &str = "EFI/BOOT/medium.cfg";
+/// See [`GRUB_MEDIUM`].
+pub const ISOLINUX_MEDIUM: &str = "isolinux/medium.cfg";
+
+/// One line of the menus.
+enum Entry<'a> {
+    Install(&'a NodeInstall),
+    Local,
+    Medium,
+}
+
+/// The lines in order; the first is what boots without an answer.
+fn entries(plan: &InstallPlan) -> Vec<Entry<'_>> {
+    let nodes = plan.nodes.iter().map(Entry::Install);
+    match plan.local_default {
+        true => [Entry::Local].into_iter().chain(nodes).chain([Entry::Medium]).collect(),
+        false => nodes.chain([Entry::Local, Entry::Medium]).collect(),
+    }
+}
+
+fn title(plan: &InstallPlan, node: &NodeInstall) -> String {
+    let erases = if plan.erase { " (ERASES ITS DISK)" } else { "" };
+    format!("Install {}{erases}", node.name)
+}
+
+/// The installer's kernel arguments.
+fn arguments(plan: &InstallPlan, node: &NodeInstall) -> String {
+    let medium = format!("hd:LABEL={}", escaped_label(&plan.label));
+    let own = node.arguments.join(" ");
+    format!("inst.stage2={medium} inst.ks={medium}:/{} {own}", node.kickstart)
+}
+
+/// grub.cfg, from the medium's own.
+pub fn grub(plan: &InstallPlan, own: &str) -> String {
+    let is_entry = |line: &&str| {
+        ["menuentry", "submenu"].iter().any(|word| line.trim_start().starts_with(word))
+    };
+    let is_ours = |line: &&str| {
+        let line = line.trim_start();
+        line.starts_with("set default=") || line.starts_with("set timeout=")
+    };
+    let mut text = format!("set default=0\nset timeout={}\n", plan.timeout);
+    for line in own.lines().take_while(|line| !is_entry(line)).filter(|line| !is_ours(line)) {
+        text.push_str(&format!("{line}\n"));
+    }
+    // EL7's and newer GRUBs differ in the command that starts a kernel under UEFI.
+    let efi = own.lines().any(|line| line.trim_start().starts_with("linuxefi "));
+    let (linux, initrd) = if efi { ("linuxefi", "initrdefi") } else { ("linux", "initrd") };
+    for entry in entries(plan) {
+        let (title, body) = match entry {
+            Entry::Install(node) => (
+                title(plan, node),
+                format!(
+                    "\t{linux} /images/pxeboot/vmlinuz {}\n\t{initrd} /images/pxeboot/initrd.img\n",
+                    arguments(plan, node)
+                ),
+            ),
+            Entry::Local => (
+                "Start from the local disk".to_owned(),
+                "\tif search --no-floppy --set=disk --file /EFI/centos/shimx64.efi; then\n\
+                 \t\tchainloader ($disk)/EFI/centos/shimx64.efi\n\t\tboot\n\tfi\n\texit\n"
+                    .to_owned(),
+            ),
+            Entry::Medium => {
+                ("The medium's own menu".to_owned(), format!("\tconfigfile /{GRUB_MEDIUM}\n"))
+            }
+        };
+        // No name of a node has a quote.
+        text.push_str(&format!("menuentry '{title}' {{\n{body}}}\n"));
+    }
+    text
+}
+
+/// isolinux.cfg, from the medium's own.
+pub fn isolinux(plan: &InstallPlan, own: &str) -> String {
+    let words = |line: &str| line.split_whitespace().map(str::to_ascii_lowercase).collect();
+    let starts = |line: &str, with: &str| {
+        let words: Vec<String> = words(line);
+        words.first().is_some_and(|word| word == with)
+    };
+    let head = own.lines().take_while(|line| !starts(line, "label"));
+    let mut text = String::new();
+    let mut menu = "menu.c32".to_owned();
+    for line in head.filter(|line| !starts(line, "timeout")) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if let [key, value] = words[..]
+            && ["default", "ui"].contains(&key.to_ascii_lowercase().as_str())
+            && value.ends_with(".c32")
+        {
+            menu = value.to_owned();
+        }
+        text.push_str(&format!("{line}\n"));
+    }
+    // Tenths of a second.
+    text.push_str(&format!("timeout {}\n", plan.timeout * 10));
+    for (number, entry) in entries(plan).into_iter().enumerate() {
+        let (label, title, body) = match entry {
+            Entry::Install(node) => (
+                node.name.as_str(),
+                title(plan, node),
+                format!("kernel vmlinuz\n  append initrd=initrd.img {}", arguments(plan, node)),
+            ),
+            Entry::Local => {
+                ("local", "Start from the local disk".to_owned(), "localboot 0xffff".to_owned())
+            }
+            Entry::Medium => (
+                "medium",
+                "The medium's own menu".to_owned(),
+                format!("kernel {menu}\n  append {}", file_name(ISOLINUX_MEDIUM)),
+            ),
+        };
+        let default = if number == 0 { "  menu default\n" } else { "" };
+        text.push_str(&format!("\nlabel {label}\n  menu label {title}\n{default}  {body}\n"));
+    }
+    text
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// A menu of the medium for another label: both ways in which it is written.
+pub fn relabelled(menu: &str, old: &str, new: &str) -> String {
+    menu.replace(&escaped_label(old), &escaped_label(new)).replace(old, new)
+}
