@@ -30,7 +30,7 @@ pub(super) fn archive<'a>(
     time: u32,
     files: impl Iterator<Item = (String, &'a PackageFile)>,
 ) -> io::Result<Vec<u8>> {
-    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::best()));
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
     let mut known = BTreeSet::new();
     for (path, file) in files {
         for (end, _) in path.match_indices('/').filter(|(end, _)| *end > 0) {

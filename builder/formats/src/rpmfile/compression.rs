@@ -1,5 +1,8 @@
 //! How payloads are compressed.
 
+/// The level of either compression; higher ones cost much time and gain little.
+pub(super) const LEVEL: u8 = 6;
+
 /// How a payload is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PayloadCompression {
@@ -15,14 +18,6 @@ impl PayloadCompression {
         match self {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
-        }
-    }
-
-    /// Its level: gzip's highest; of zstd higher ones cost much time and gain little.
-    pub(super) fn level(self) -> u8 {
-        match self {
-            Self::Gzip => 9,
-            Self::Zstd => 6,
         }
     }
 }

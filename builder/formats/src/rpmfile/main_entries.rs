@@ -1,6 +1,6 @@
 //! What a package's main header holds, as entries.
 
-use super::compression::PayloadCompression;
+use super::compression::{LEVEL, PayloadCompression};
 use super::dependency::{Dependency, FileDependency};
 use super::entries::{Entries, EntryValue};
 use super::files::PackagedFile;
@@ -70,7 +70,7 @@ pub(super) fn main_entries(
     entries.extend([
         (tag::PAYLOAD_FORMAT, text("cpio")),
         (tag::PAYLOAD_COMPRESSOR, text(compression.name())),
-        (tag::PAYLOAD_FLAGS, EntryValue::Text(compression.level().to_string())),
+        (tag::PAYLOAD_FLAGS, EntryValue::Text(LEVEL.to_string())),
         (tag::PAYLOAD_DIGEST, one_text(digests.payload)),
         (tag::PAYLOAD_DIGEST_ALGORITHM, number(SHA256)),
         (tag::ARCHIVE_DIGEST, one_text(digests.archive)),

@@ -1,6 +1,6 @@
 //! Writes package files.
 
-use super::compression::PayloadCompression;
+use super::compression::{LEVEL, PayloadCompression};
 use super::dependency::FileDependency;
 use super::entries::{Entries, header};
 use super::files::flag;
@@ -63,15 +63,14 @@ impl RpmContent<'_> {
 
     /// The compressed payload, and the SHA-256 of the archive in it.
     fn payload(&self) -> io::Result<(Vec<u8>, String)> {
-        let level = self.compression.level();
         match self.compression {
             PayloadCompression::Gzip => {
-                let level = flate2::Compression::new(level.into());
+                let level = flate2::Compression::new(LEVEL.into());
                 let (to, digest) = self.archive(GzEncoder::new(Vec::new(), level))?;
                 Ok((to.finish()?, digest))
             }
             PayloadCompression::Zstd => {
-                let to = zstd::stream::Encoder::new(Vec::new(), level.into())?;
+                let to = zstd::stream::Encoder::new(Vec::new(), LEVEL.into())?;
                 let (to, digest) = self.archive(to)?;
                 Ok((to.finish()?, digest))
             }
