@@ -20,8 +20,19 @@ pub fn is_possible() -> bool {
 /// # Errors
 /// An input error when the user declines; interruption.
 pub fn ask(question: &str) -> Result<()> {
+    match answer(&format!("{question} [y/N] "))?.to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Error::input("nothing was done").hint("answer y, or give --yes")),
+    }
+}
+
+/// Asks on the terminal for one line; it comes without blanks around it.
+///
+/// # Errors
+/// Interruption.
+pub fn answer(question: &str) -> Result<String> {
     let mut stderr = std::io::stderr();
-    let _ = write!(stderr, "{} [y/N] ", printable(question));
+    let _ = write!(stderr, "{}", printable(question));
     let _ = stderr.flush();
     let mut answer = Vec::new();
     let mut stdin = std::io::stdin();
@@ -42,9 +53,5 @@ pub fn ask(question: &str) -> Result<()> {
             break;
         }
     }
-    let answer = String::from_utf8_lossy(&answer);
-    match answer.trim().to_ascii_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => Err(Error::input("nothing was done").hint("answer y, or give --yes")),
-    }
+    Ok(String::from_utf8_lossy(&answer).trim().to_owned())
 }

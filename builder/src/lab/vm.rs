@@ -12,6 +12,7 @@ mod forward;
 mod handle;
 mod health;
 mod images;
+mod machine;
 pub mod network;
 mod options;
 mod probe;
@@ -30,7 +31,9 @@ mod virsh;
 mod watch;
 
 pub use forward::{Forward, Way};
+pub use machine::{try_kvm, try_libvirt};
 pub use options::{Accelerator, Backend, Firmware, Up};
+pub use state::labs;
 pub use status::{LabStatus, NodeStatus, Power, RepositoryStatus, status};
 
 use crate::base::error::{Context, Error, Result};
@@ -261,7 +264,7 @@ pub fn console_log(base: &Path, lab: Option<&str>, name: &str) -> Result<Vec<u8>
 /// # Errors
 /// When the lab's state cannot be read, or the namespace is another user's.
 pub fn inside(base: &Path, name: &str) -> Result<Option<Command>> {
-    if !state::labs(base)?.iter().any(|lab| lab == name) {
+    if !labs(base)?.iter().any(|lab| lab == name) {
         return Ok(None);
     }
     let network = LabDirectory::new(base, name).read()?.network;

@@ -4,6 +4,7 @@
 mod authority_cases;
 mod bad_input;
 mod conventions;
+mod first_steps;
 mod golden_plans;
 mod kickstart;
 mod kickstart_cases;
