@@ -240,6 +240,14 @@ pub fn duration(text: &str) -> Result<Duration, Malformed> {
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| wrong().into())
 }
 
+/// A time limit on the command line: as [`duration`], or a number of seconds.
+pub fn limit(text: &str) -> Result<Duration, Malformed> {
+    match text.parse() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => duration(text),
+    }
+}
+
 /// Files for `%include` lines.
 #[derive(Args)]
 pub struct IncludeArguments {

@@ -233,18 +233,22 @@ pub fn destroy(
     Ok(())
 }
 
+/// How a console is left.
+const WAY_OUT: &str = "Ctrl-] leaves the console";
+
 /// Joins the terminal with a node's serial console until Ctrl-].
 ///
 /// # Errors
 /// When the node is not known or not up.
-pub fn attach(base: &Path, lab: Option<&str>, name: &str) -> Result<()> {
+pub fn attach(base: &Path, lab: Option<&str>, name: &str, progress: &Progress) -> Result<()> {
     let directory = state::find(base, lab)?;
     let state = directory.read()?;
     state::choose(&state, &[name.to_owned()])?;
     if let Some(handle::Machine::Libvirt(domain)) = &state.nodes[name].machine {
+        progress.note(WAY_OUT);
         return Err(domain.console().exec()).or_environment(|| "cannot start virsh".to_owned());
     }
-    console::attach(&directory.node(name), name)
+    console::attach(&directory.node(name), name, || progress.note(WAY_OUT))
 }
 
 /// Everything that a node's serial console has shown.
