@@ -5,9 +5,13 @@ mod clean;
 mod common;
 mod confirm;
 mod diff;
+mod doctor;
+mod host;
+mod init;
 mod inspect;
 mod iso;
 mod kickstart;
+mod list;
 mod manual;
 mod plan;
 mod practice;
@@ -56,6 +60,19 @@ enum Command {
     /// Builds images (the default): of every role of the lab, or of those named by --profile.
     #[command(after_help = EXIT_CODES)]
     Build(build_images::BuildImagesArguments),
+    /// Writes the files of a lab to begin with: profiles and kickstarts to read and change.
+    #[command(
+        after_help = "Examples:\n  imgbuild init mylab\n  imgbuild init --yes --network 10.0.7.0/24 --computes 1 mylab"
+    )]
+    Init(init::InitArguments),
+    /// Checks whether this machine can build and run a lab, and says what to do where not.
+    #[command(
+        after_help = "Exit codes: 0 nothing fails, 2 usage or input, 3 a check fails, 130 interrupted."
+    )]
+    Doctor(doctor::DoctorArguments),
+    /// Lists builds with their images, labs with their machines, and what is in the cache.
+    #[command(after_help = "Exit codes: 0 done, 2 usage or input, 3 something cannot be read.")]
+    List(list::ListArguments),
     /// Removes the least recently used entries of the cache, or all of some kinds.
     Clean(clean::CleanArguments),
     /// Prints a kickstart in normal form, or as a node gets it.
@@ -173,6 +190,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, built_from: &str) -> u
 fn execute(arguments: Arguments) -> Result<()> {
     match (arguments.command, arguments.build) {
         (Some(Command::Build(a)), _) | (None, a) => build_images::run(a),
+        (Some(Command::Init(a)), _) => init::run(a),
+        (Some(Command::Doctor(a)), _) => doctor::run(a),
+        (Some(Command::List(a)), _) => list::run(a),
         (Some(Command::Clean(a)), _) => clean::run(a),
         (Some(Command::Kickstart(a)), _) => kickstart::run(a),
         (Some(Command::Plan(a)), _) => plan::run(a),

@@ -32,6 +32,7 @@ mod unchanged;
 pub use iso::{BuiltIso, IsoOptions, iso};
 pub use options::{BuildOptions, Destination, POST_LIMIT, Select};
 pub use outputs::BuiltRole;
+pub use overlay::firstboot_binary;
 pub use rebuild::{Rebuild, rebuild};
 pub use recipe::{build, plan};
 pub use sources::{LabPlaces, find_places};

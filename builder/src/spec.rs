@@ -22,12 +22,14 @@ mod routes;
 mod services;
 mod settle;
 mod standalone;
+mod starter;
 mod storage;
 mod units;
 
-pub use load::{load, load_repositories};
+pub use load::{LabSummary, load, load_lab, load_repositories};
 pub use model::{Input, Rendered, Spec};
 pub use request::Request;
 pub use roles::{LabRoles, find_roles};
 pub use standalone::{StandaloneKickstart, load_kickstart};
+pub use starter::Starter;
 pub use units::{SIZE_HINT, check_host_name, check_name, parse_mac, parse_size, show_size};

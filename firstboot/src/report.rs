@@ -65,26 +65,51 @@ pub fn load_status(host: &Host) -> Result<Status, StatusError> {
     })
 }
 
+/// Columns before the text of a row.
+const BEFORE: usize = 36;
+
+/// A row; its text goes on below itself where the terminal is too narrow for it.
+fn row(out: &mut String, columns: [&str; 3], text: &str, width: Option<usize>) {
+    let [name, outcome, seconds] = columns;
+    let room = width.map_or(usize::MAX, |width| width.saturating_sub(BEFORE + 1).max(20));
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().filter(|line| {
+            line.is_empty() || line.chars().count() + 1 + word.chars().count() <= room
+        });
+        match line {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(word.to_owned()),
+        }
+    }
+    let mut columns = format!("  {name:<12} {outcome:<10} {seconds:>9}  ");
+    for line in lines {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{columns}{line}");
+        columns = format!("{:w$}", "", w = columns.chars().count());
+    }
+}
+
 impl Status {
-    /// One line a step, for people.
-    pub fn to_text(&self) -> String {
+    /// For people: one line a step, or as many as it needs on a terminal of `width` columns.
+    pub fn to_text(&self, width: Option<usize>) -> String {
         let mut out = format!("{} ({}): {}\n", self.node, self.role, self.state.as_str());
         for step in &self.steps {
             let (name, outcome) = (&step.name, step.outcome.as_str());
-            // Writing to a String cannot fail.
-            let _ = writeln!(
-                out,
-                "  {name:<12} {outcome:<10} {:>7.1} s  {}",
-                step.seconds, step.message
-            );
+            let seconds = format!("{:.1} s", step.seconds);
+            row(&mut out, [name, outcome, &seconds], &step.message, width);
             if let Some(hint) = &step.hint {
-                let _ = writeln!(out, "  {:<12} {:<10} {:>9}  hint: {hint}", "", "", "");
+                row(&mut out, ["", "", ""], &format!("hint: {hint}"), width);
             }
         }
         for service in &self.services {
             let mark = if service.ok { "answers" } else { "FAILS" };
             let (name, evidence) = (&service.name, &service.evidence);
-            let _ = writeln!(out, "  {name:<12} {mark:<10} {:>9}  {evidence}", "");
+            row(&mut out, [name, mark, ""], evidence, width);
         }
         if let Some(cloud) = self.cloud {
             let _ = writeln!(out, "{}", cloud.describe());

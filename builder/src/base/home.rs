@@ -9,6 +9,15 @@ pub fn own() -> Option<PathBuf> {
     env::var_os("HOME").map(PathBuf::from)
 }
 
+/// Directories of imgbuild's configuration: the user's, then the machine's (XDG base directory
+/// specification, in which relative paths do not count).
+pub fn configurations() -> Vec<PathBuf> {
+    let given = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
+    let user = given.or_else(|| own().map(|home| home.join(".config")));
+    let machine = PathBuf::from("/etc");
+    user.into_iter().chain([machine]).map(|directory| directory.join("imgbuild")).collect()
+}
+
 /// Under sudo(8), that of the user who called it, by passwd(5).
 pub fn of_sudo_user() -> Option<PathBuf> {
     if !nix::unistd::geteuid().is_root() {

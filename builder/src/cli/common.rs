@@ -123,7 +123,8 @@ pub struct SelectArguments {
     /// repeated; without it, every role of the lab: the profiles next to the lab file.
     #[arg(short, long, value_name = "NAME|FILE")]
     pub profile: Vec<String>,
-    /// The lab file; by default `lab.toml` next to the profile, or in ./profiles.
+    /// The lab file; by default `lab.toml` next to the profile, in `profiles` here or in a directory
+    /// above, in ~/.config/imgbuild or /etc/imgbuild, or the built-in one.
     #[arg(long = "lab-file", alias = "lab", value_name = "FILE")]
     lab: Option<PathBuf>,
     /// This node only.
@@ -239,6 +240,14 @@ pub fn duration(text: &str) -> Result<Duration, Malformed> {
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| wrong().into())
 }
 
+/// A time limit on the command line: as [`duration`], or a number of seconds.
+pub fn limit(text: &str) -> Result<Duration, Malformed> {
+    match text.parse() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => duration(text),
+    }
+}
+
 /// Files for `%include` lines.
 #[derive(Args)]
 pub struct IncludeArguments {
@@ -302,6 +311,7 @@ impl SpecArguments {
             includes: &self.includes.includes,
             strict_lab: self.strict_lab,
             directory,
+            config: &home::configurations(),
             home: home.as_deref(),
             sudo_home: sudo_home.as_deref(),
         })

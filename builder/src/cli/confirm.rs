@@ -31,8 +31,17 @@ pub fn ask(question: &str) -> Result<()> {
 /// # Errors
 /// Interruption.
 pub fn agrees(question: &str) -> Result<bool> {
+    let answer = answer(&format!("{question} [y/N] "))?;
+    Ok(["y", "yes"].contains(&answer.to_ascii_lowercase().as_str()))
+}
+
+/// Asks on the terminal for one line; it comes without blanks around it.
+///
+/// # Errors
+/// Interruption.
+pub fn answer(question: &str) -> Result<String> {
     let mut stderr = std::io::stderr();
-    let _ = write!(stderr, "{} [y/N] ", printable(question));
+    let _ = write!(stderr, "{}", printable(question));
     let _ = stderr.flush();
     let mut answer = Vec::new();
     let mut stdin = std::io::stdin();
@@ -53,6 +62,5 @@ pub fn agrees(question: &str) -> Result<bool> {
             break;
         }
     }
-    let answer = String::from_utf8_lossy(&answer);
-    Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
+    Ok(String::from_utf8_lossy(&answer).trim().to_owned())
 }

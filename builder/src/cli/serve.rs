@@ -63,6 +63,7 @@ fn open(a: &ServeArguments) -> Result<Vec<ServedRepository>> {
     let home = home::own();
     let lab = spec::load_repositories(&spec::Request {
         lab: a.lab_file.as_deref(),
+        config: &home::configurations(),
         home: home.as_deref(),
         ..spec::Request::new("", &directory)
     })?;

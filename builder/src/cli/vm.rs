@@ -1,6 +1,6 @@
 //! `imgbuild up`, `down`, `status`, `console`, `destroy`.
 
-use super::common::{MessageArguments, OUTPUT, StateArguments, print};
+use super::common::{MessageArguments, OUTPUT, StateArguments, limit, print};
 use super::confirm;
 use crate::base::error::Result;
 use crate::base::progress::{Progress, Settings};
@@ -47,9 +47,9 @@ pub struct Up {
     /// Firmware that starts the boot loader; BIOS where the image starts under both.
     #[arg(long, value_enum)]
     firmware: Option<Firmware>,
-    /// Seconds that firstboot may take.
-    #[arg(long, default_value = "1800", value_name = "SECONDS")]
-    timeout: u64,
+    /// How long firstboot may take: 90s, 30m, 2h, or a number of seconds.
+    #[arg(long, default_value = "30m", value_name = "TIME", value_parser = limit)]
+    timeout: Duration,
     #[command(flatten)]
     messages: MessageArguments,
     /// Print the lab's status as JSON when it is up.
@@ -78,7 +78,7 @@ pub fn up(a: Up) -> Result<()> {
         backend: a.backend,
         accelerator: a.accelerator,
         firmware: a.firmware,
-        timeout: Duration::from_secs(a.timeout),
+        timeout: a.timeout,
     };
     vm::up(&options, &mut progress)?;
     if a.json {
@@ -91,9 +91,10 @@ pub fn up(a: Up) -> Result<()> {
 pub struct Down {
     #[command(flatten)]
     which: Which,
-    /// Seconds that a node may take to shut down before its power is cut.
-    #[arg(long, default_value = "180", value_name = "SECONDS")]
-    timeout: u64,
+    /// How long a node may take to shut down before its power is cut: 90s, 3m, or a number of
+    /// seconds.
+    #[arg(long, default_value = "3m", value_name = "TIME", value_parser = limit)]
+    timeout: Duration,
     #[command(flatten)]
     messages: MessageArguments,
 }
@@ -101,7 +102,7 @@ pub struct Down {
 pub fn down(a: Down) -> Result<()> {
     let mut progress = a.messages.progress()?;
     let (base, lab) = (a.which.place.directory()?, a.which.lab.as_deref());
-    vm::down(&base, lab, &a.which.nodes, Duration::from_secs(a.timeout), &mut progress)
+    vm::down(&base, lab, &a.which.nodes, a.timeout, &mut progress)
 }
 
 #[derive(Args)]
@@ -210,6 +211,6 @@ pub fn console(a: Console) -> Result<()> {
         let log = vm::console_log(&base, lab, &a.one.node)?;
         return print(&String::from_utf8_lossy(&log));
     }
-    Progress::new(&Settings::default())?.note("Ctrl-] leaves the console");
-    vm::attach(&base, lab, &a.one.node)
+    let progress = Progress::new(&Settings::default())?;
+    vm::attach(&base, lab, &a.one.node, &progress)
 }

@@ -1,6 +1,6 @@
 //! `imgbuild watch`.
 
-use super::common::print;
+use super::common::{limit, print};
 use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
 use crate::base::progress::Mode;
@@ -34,9 +34,9 @@ pub struct Watch {
     /// Seconds between two polls.
     #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     interval: u64,
-    /// Seconds after which waiting ends; by default it is indefinite.
-    #[arg(long, value_name = "SECONDS")]
-    timeout: Option<u64>,
+    /// When waiting ends: 90s, 30m, 2h, or a number of seconds; by default it is indefinite.
+    #[arg(long, value_name = "TIME", value_parser = limit)]
+    timeout: Option<Duration>,
     /// How the lab is shown: on a terminal as a table that changes, else a line for each change.
     #[arg(long, value_enum, default_value = "auto")]
     progress: Mode,
@@ -77,7 +77,7 @@ pub fn run(a: Watch) -> Result<()> {
             _ => {}
         }
         let watched = started.elapsed().as_secs() + before.unwrap_or(0);
-        let over = a.timeout.is_some_and(|limit| watched >= limit);
+        let over = a.timeout.is_some_and(|limit| watched >= limit.as_secs());
         if a.once || over {
             return Err(waiting(&view));
         }

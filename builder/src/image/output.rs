@@ -240,12 +240,7 @@ pub fn sha256(path: &Path, read: &mut dyn FnMut(u64)) -> Result<String> {
 /// # Errors
 /// An environment error with need, have and where.
 pub fn require_space(directory: &Path, need: u64, what: &str) -> Result<()> {
-    let absolute = std::path::absolute(directory)
-        .or_environment(|| format!("cannot resolve {}", directory.display()))?;
-    let Some(existing) = absolute.ancestors().find(|f| f.exists()) else { return Ok(()) };
-    let stat = nix::sys::statvfs::statvfs(existing)
-        .or_environment(|| format!("cannot ask {} for free space", existing.display()))?;
-    let have = stat.blocks_available() * stat.fragment_size();
+    let (existing, have) = free_space(directory)?;
     if have >= need {
         return Ok(());
     }
@@ -256,6 +251,20 @@ pub fn require_space(directory: &Path, need: u64, what: &str) -> Result<()> {
         existing.display()
     ))
     .hint("free some space there, or choose another directory with --output or --cache"))
+}
+
+/// The part of a path that exists, and its free space in bytes.
+///
+/// # Errors
+/// An environment error when the system does not tell.
+pub fn free_space(directory: &Path) -> Result<(PathBuf, u64)> {
+    let absolute = std::path::absolute(directory)
+        .or_environment(|| format!("cannot resolve {}", directory.display()))?;
+    // The root directory always exists.
+    let existing = absolute.ancestors().find(|f| f.exists()).unwrap_or(Path::new("/"));
+    let stat = nix::sys::statvfs::statvfs(existing)
+        .or_environment(|| format!("cannot ask {} for free space", existing.display()))?;
+    Ok((existing.to_owned(), stat.blocks_available() * stat.fragment_size()))
 }
 
 #[cfg(test)]

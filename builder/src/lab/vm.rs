@@ -12,6 +12,7 @@ mod forward;
 mod handle;
 mod health;
 mod images;
+mod machine;
 pub mod network;
 mod options;
 mod probe;
@@ -30,7 +31,9 @@ mod virsh;
 mod watch;
 
 pub use forward::{Forward, Way};
+pub use machine::{try_kvm, try_libvirt};
 pub use options::{Accelerator, Backend, Firmware, Up};
+pub use state::labs;
 pub use status::{LabStatus, NodeStatus, Power, RepositoryStatus, status};
 
 use crate::base::error::{Context, Error, Result};
@@ -230,18 +233,22 @@ pub fn destroy(
     Ok(())
 }
 
+/// How a console is left.
+const WAY_OUT: &str = "Ctrl-] leaves the console";
+
 /// Joins the terminal with a node's serial console until Ctrl-].
 ///
 /// # Errors
 /// When the node is not known or not up.
-pub fn attach(base: &Path, lab: Option<&str>, name: &str) -> Result<()> {
+pub fn attach(base: &Path, lab: Option<&str>, name: &str, progress: &Progress) -> Result<()> {
     let directory = state::find(base, lab)?;
     let state = directory.read()?;
     state::choose(&state, &[name.to_owned()])?;
     if let Some(handle::Machine::Libvirt(domain)) = &state.nodes[name].machine {
+        progress.note(WAY_OUT);
         return Err(domain.console().exec()).or_environment(|| "cannot start virsh".to_owned());
     }
-    console::attach(&directory.node(name), name)
+    console::attach(&directory.node(name), name, || progress.note(WAY_OUT))
 }
 
 /// Everything that a node's serial console has shown.
@@ -261,7 +268,7 @@ pub fn console_log(base: &Path, lab: Option<&str>, name: &str) -> Result<Vec<u8>
 /// # Errors
 /// When the lab's state cannot be read, or the namespace is another user's.
 pub fn inside(base: &Path, name: &str) -> Result<Option<Command>> {
-    if !state::labs(base)?.iter().any(|lab| lab == name) {
+    if !labs(base)?.iter().any(|lab| lab == name) {
         return Ok(None);
     }
     let network = LabDirectory::new(base, name).read()?.network;

@@ -27,7 +27,7 @@ mod survey;
 pub use clean::{Removal, Selection, clean};
 pub use dead::{LOG, REBUILD, TREE};
 pub use directory::{CacheDirectory, is_read_only, require_writable};
-pub use survey::{CacheEntry, CacheKind};
+pub use survey::{CacheEntry, CacheKind, survey};
 
 /// Bytes that the cache may have after a build, unless the user says otherwise.
 pub const DEFAULT_LIMIT: u64 = 30 << 30;

@@ -54,7 +54,8 @@ pub struct Media {
 /// # Errors
 /// Input errors, those of all roles; a verification error naming what is not the plan's.
 pub fn load(select: &Select, plan: Option<&Plan>, progress: &Progress) -> Result<Vec<Inputs>> {
-    let homes = Homes { own: home::own(), sudo: home::of_sudo_user() };
+    let homes =
+        Homes { own: home::own(), sudo: home::of_sudo_user(), config: home::configurations() };
     let profiles = match select.profiles.as_slice() {
         [] => {
             let roles = spec::find_roles(&request(select, "", &homes))?;
@@ -163,6 +164,7 @@ impl Inputs {
 struct Homes {
     own: Option<PathBuf>,
     sudo: Option<PathBuf>,
+    config: Vec<PathBuf>,
 }
 
 fn request<'a>(select: &'a Select, profile: &'a str, homes: &'a Homes) -> spec::Request<'a> {
@@ -174,6 +176,7 @@ fn request<'a>(select: &'a Select, profile: &'a str, homes: &'a Homes) -> spec::
         includes: &select.includes,
         strict_lab: select.strict_lab,
         directory: &select.directory,
+        config: &homes.config,
         home: homes.own.as_deref(),
         sudo_home: homes.sudo.as_deref(),
     }

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 /// Files of the reference lab, used where the user has none of their own.
-const SHIPPED: [(&str, &str); 5] = [
+pub const SHIPPED: [(&str, &str); 5] = [
     ("profiles/lab.toml", include_str!("../../../profiles/lab.toml")),
     ("profiles/controller.toml", include_str!("../../../profiles/controller.toml")),
     ("profiles/compute.toml", include_str!("../../../profiles/compute.toml")),
@@ -81,8 +81,9 @@ impl InputFile {
     pub fn sibling(&self, relative: &str, request: &Request<'_>) -> Result<Self, Diagnostic> {
         let path = self.resolve(relative, request.home);
         if self.shipped && !path.exists() {
-            let name = path.strip_prefix(request.directory).unwrap_or(&path);
-            if let Some(file) = Self::shipped(&name.to_string_lossy(), request.directory) {
+            let directory = lab_directory(request);
+            let name = path.strip_prefix(&directory).unwrap_or(&path);
+            if let Some(file) = Self::shipped(&name.to_string_lossy(), &directory) {
                 return Ok(file);
             }
         }
@@ -138,20 +139,37 @@ fn normalize_path(path: &Path) -> PathBuf {
     normal
 }
 
-/// Finds the role profile: a path, or a name looked up in `./profiles` and then
-/// among the built-in ones.
+/// The directory of the user's lab: the first that has `profiles/` with the lab file or a
+/// profile, of the working directory, those above it, and those of the configuration. The working
+/// directory where there is none.
+fn lab_directory(request: &Request<'_>) -> PathBuf {
+    let profile = Some(request.profile).filter(|name| !name.contains('/'));
+    let names: Vec<PathBuf> = ["lab", "controller", "compute"]
+        .into_iter()
+        .chain(profile)
+        .map(|name| Path::new("profiles").join(format!("{name}.toml")))
+        .collect();
+    let above = request.directory.ancestors().map(Path::to_owned);
+    let mut places = above.chain(request.config.iter().cloned());
+    let found = places.find(|place| names.iter().any(|name| place.join(name).is_file()));
+    found.unwrap_or_else(|| request.directory.to_owned())
+}
+
+/// Finds the role profile: a path, or a name looked up in `profiles` of the lab's directory and
+/// then among the built-in ones.
 pub fn find_role(request: &Request<'_>) -> Result<InputFile, Diagnostic> {
     let profile = request.profile;
     if profile.contains('/') || profile.ends_with(".toml") {
         return read_path(Path::new(profile), request);
     }
     let name = format!("profiles/{profile}.toml");
-    let path = request.directory.join(&name);
+    let directory = lab_directory(request);
+    let path = directory.join(&name);
     if path.exists() {
         return InputFile::read(&path, request.directory);
     }
     if profile != "lab"
-        && let Some(file) = InputFile::shipped(&name, request.directory)
+        && let Some(file) = InputFile::shipped(&name, &directory)
     {
         return Ok(file);
     }
@@ -163,7 +181,9 @@ pub fn find_role(request: &Request<'_>) -> Result<InputFile, Diagnostic> {
 /// Names of the profiles that [`find_role`] finds.
 fn known_profiles(request: &Request<'_>) -> Vec<String> {
     let mut names = vec!["controller".to_owned(), "compute".to_owned()];
-    for entry in fs::read_dir(request.directory.join("profiles")).into_iter().flatten().flatten() {
+    for entry in
+        fs::read_dir(lab_directory(request).join("profiles")).into_iter().flatten().flatten()
+    {
         let file = entry.file_name();
         let Some(name) = file.to_str().and_then(|f| f.strip_suffix(".toml")) else { continue };
         if name != "lab" {
@@ -175,25 +195,48 @@ fn known_profiles(request: &Request<'_>) -> Vec<String> {
     names
 }
 
-/// Finds the lab file: as asked, next to the role profile, in `./profiles`, or built in.
+/// Finds the lab file: as asked, next to the role profile, in the lab's directory, or built in.
 pub fn find_lab(request: &Request<'_>, role: Option<&InputFile>) -> Result<InputFile, Diagnostic> {
     if let Some(path) = request.lab {
         return read_path(path, request);
     }
     let sibling = role.filter(|r| !r.shipped).map(|r| r.resolve("lab.toml", None));
-    let local = request.directory.join("profiles/lab.toml");
+    let directory = lab_directory(request);
+    let local = directory.join("profiles/lab.toml");
     for path in sibling.into_iter().chain([local]) {
         if path.exists() {
             return InputFile::read(&path, request.directory);
         }
     }
-    InputFile::shipped("profiles/lab.toml", request.directory)
+    InputFile::shipped("profiles/lab.toml", &directory)
         .ok_or_else(|| Diagnostic::of_file("profiles/lab.toml", "not found"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lab_is_found_above_and_in_the_configuration() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = |name: &str| directory.path().join(name);
+        fs::create_dir_all(place("lab/a/b")).unwrap();
+        let config = [place("config")];
+        let found = |profile: &str| {
+            let inside = place("lab/a/b");
+            let request = Request { config: &config, ..Request::new(profile, &inside) };
+            lab_directory(&request)
+        };
+        assert_eq!(found("compute"), place("lab/a/b"), "there is none");
+        for (name, file) in [("config", "lab.toml"), ("lab", "other.toml")] {
+            fs::create_dir_all(place(name).join("profiles")).unwrap();
+            fs::write(place(name).join("profiles").join(file), "").unwrap();
+        }
+        assert_eq!(found("compute"), place("config"));
+        assert_eq!(found("other"), place("lab"));
+        fs::write(place("lab/profiles/lab.toml"), "").unwrap();
+        assert_eq!(found("compute"), place("lab"), "what is nearer comes first");
+    }
 
     #[test]
     fn normalizing_works_on_the_text() {

@@ -8,7 +8,7 @@ use super::model::{Input, Spec};
 use super::request::Request;
 use super::role::{RoleFile, read_role};
 use crate::base::diagnostic::{Diagnostic, Diagnostics};
-use crate::base::lab::{LabNode, LabRepository};
+use crate::base::lab::{LabNode, LabRepository, Subnet};
 use crate::base::place::Place;
 use sha2::{Digest, Sha256};
 
@@ -48,6 +48,34 @@ pub fn load(request: &Request<'_>) -> Result<Spec, Diagnostics> {
     });
     // What makes this `None` has left an error, so this is not reached; it must not pass as good.
     loaded.ok_or_else(|| Diagnostic::of_file(&role_file.name, "this profile is incomplete").into())
+}
+
+/// What there is to say of a lab before it is built.
+#[derive(Clone, Debug)]
+pub struct LabSummary {
+    /// Its file.
+    pub file: String,
+    /// Its name.
+    pub name: String,
+    /// Its network.
+    pub network: Subnet,
+    /// How many public keys may log in.
+    pub keys: usize,
+}
+
+/// Reads the lab file, which is found without a role's profile.
+///
+/// # Errors
+/// All errors of the lab file.
+pub fn load_lab(request: &Request<'_>) -> Result<LabSummary, Diagnostics> {
+    let file = files::find_lab(request, None)?;
+    let (lab, mut diagnostics) = read_lab(&file, request.home);
+    let keys = read_keys(&lab.key_patterns, &file, request, &mut diagnostics).len();
+    diagnostics.into_warnings()?;
+    // A file without one has an error.
+    let none = || Diagnostic::of_file(&file.name, "the lab has no network");
+    let network = lab.network.ok_or_else(none)?.subnet;
+    Ok(LabSummary { file: file.name.clone(), name: lab.name, network, keys })
 }
 
 /// Reads the repositories of the lab file, which is found without a role's profile.

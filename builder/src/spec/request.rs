@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 /// What the user asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// `--profile`: a name, looked up in `./profiles` and among the built-in ones,
+    /// `--profile`: a name, looked up in `profiles` of the lab's directory and among the built-in ones,
     /// or a path (it has a slash or ends in `.toml`).
     pub profile: &'a str,
     /// `--lab-file`: the lab file; otherwise `lab.toml` next to the profile, in
-    /// `./profiles`, or built in.
+    /// `profiles` of the lab's directory, or built in.
     pub lab: Option<&'a Path>,
     /// `--node`: one node of the role in place of all.
     pub node: Option<&'a str>,
@@ -22,6 +22,9 @@ pub struct Request<'a> {
     pub strict_lab: bool,
     /// The working directory.
     pub directory: &'a Path,
+    /// Directories of the user's and the machine's configuration, in which the lab is looked for
+    /// after the working directory and those above it.
+    pub config: &'a [PathBuf],
     /// The user's home, for `~`.
     pub home: Option<&'a Path>,
     /// Under sudo, the home of the user who called it: their ssh keys are the user's too.
@@ -39,6 +42,7 @@ impl<'a> Request<'a> {
             includes: &[],
             strict_lab: false,
             directory,
+            config: &[],
             home: None,
             sudo_home: None,
         }

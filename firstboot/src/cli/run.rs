@@ -1,7 +1,7 @@
 //! `firstboot run` and `retry`.
 
 use super::exit_codes::{BUSY, CONFIG, FAILED, IO, READY, USAGE};
-use super::output::open_sinks;
+use super::output::{open_sinks, print};
 use crate::engine;
 use crate::host::Host;
 use crate::host::files::Lock;
@@ -9,7 +9,7 @@ use crate::journal::{Event, Journal, RUN, id};
 use crate::spec_file::load_spec;
 use crate::state::DIRECTORY;
 use crate::steps::Step;
-use contract::status::Readiness;
+use contract::status::{Readiness, StepState};
 use std::io;
 use std::time::Duration;
 
@@ -45,13 +45,22 @@ pub(super) fn run_steps(host: &Host, console: Option<String>, again: Option<Step
         None => engine::run_all(host, &spec, &journal, &Step::bounds),
     };
     match done {
-        Ok(state) if state.readiness() == Readiness::Failed => FAILED,
-        Ok(_) => READY,
+        Ok(state) => {
+            let own = state.steps.iter().find(|s| again.is_some_and(|step| step.name() == s.name));
+            own.inspect(|step| print(&outcome(step)));
+            if state.readiness() == Readiness::Failed { FAILED } else { READY }
+        }
         Err(error) => {
             record_refusal(&journal, format!("the state file: {error}"), None);
             IO
         }
     }
+}
+
+/// What a step that was run again says.
+fn outcome(step: &StepState) -> String {
+    let hint = step.hint.as_ref().map_or_else(String::new, |hint| format!("  hint: {hint}\n"));
+    format!("{} {}: {}\n{hint}", step.name, step.outcome.as_str(), step.message)
 }
 
 /// Takes the lock on the state's directory. A process that reads a run's state holds it for

@@ -35,7 +35,7 @@ fn print_status(status: &Status, json: bool) -> u8 {
     let text = if json {
         serde_json::to_string_pretty(status).map(|text| text + "\n")
     } else {
-        Ok(status.to_text())
+        Ok(status.to_text(terminal_size::terminal_size().map(|(width, _)| width.0.into())))
     };
     // Only maps with odd keys cannot be written as JSON; a status has none.
     let written = text.map(|text| io::stdout().write_all(text.as_bytes()));

@@ -14,9 +14,7 @@ fn plan(profile: &str, json: bool) -> String {
     // No keys of the user who runs this.
     command.env("HOME", home.path()).args(["plan", "--progress", "none", "--profile", profile]);
     command.args(["--media", "tests/fixtures/plan/os"]);
-    if json {
-        command.arg("--json");
-    }
+    command.arg(if json { "--json" } else { "--packages" });
     let output = command.output().expect("imgbuild starts");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{profile}: {stderr}");

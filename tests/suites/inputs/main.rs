@@ -5,6 +5,7 @@ mod authority_cases;
 mod bad_input;
 mod conventions;
 mod documents;
+mod first_steps;
 mod golden_plans;
 mod kickstart;
 mod kickstart_cases;

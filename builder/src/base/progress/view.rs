@@ -108,9 +108,11 @@ impl Stage {
         let mut rest = vec![self.amount()];
         rest.extend(self.left().map(|s| format!("{} left", duration(s))));
         let mut after = String::new();
+        let mut whole = true;
         for part in rest {
             let part = format!("  {part}");
             if cells(&part) > room {
+                whole = false;
                 break;
             }
             room -= cells(&part);
@@ -123,7 +125,7 @@ impl Stage {
             room -= bar + 2;
         }
         line.push_str(&after);
-        if !self.what.is_empty() && room > 6 {
+        if whole && !self.what.is_empty() && room > 6 {
             line.push_str("  ");
             line.push_str(&shortened(&self.what, room - 2));
         }

@@ -135,16 +135,17 @@ fn plain(text: &str) -> String {
 }
 
 /// Joins the terminal with the console of the node in `directory` until Ctrl-] or the machine's
-/// end.
+/// end; calls `joined` once there is one.
 ///
 /// # Errors
 /// When there is no running machine or the terminal fails.
-pub fn attach(directory: &Path, name: &str) -> Result<()> {
+pub fn attach(directory: &Path, name: &str, joined: impl FnOnce()) -> Result<()> {
     let what = || format!("the console of {name}");
     let mut console = connect(directory, SERIAL).map_err(|e| {
         Error::input(format!("{name} has no console now: {e}"))
             .hint("is it up (`imgbuild status`), and is its console not open elsewhere?")
     })?;
+    joined();
     let stdin = io::stdin();
     let _raw =
         stdin.is_terminal().then(|| Raw::new(stdin.as_fd())).transpose().or_environment(what)?;

@@ -62,6 +62,38 @@ pub fn become_root() -> Result<()> {
     setresuid(Uid::from_raw(0), Uid::from_raw(0), Uid::from_raw(0)).map_err(root)
 }
 
+/// Whether [`become_root`] works, tried by another process. To be called while this one has one
+/// thread.
+///
+/// # Errors
+/// As [`become_root`].
+pub fn try_root() -> Result<()> {
+    if Uid::effective().is_root() {
+        return Ok(());
+    }
+    let (mut said, mut answer) = pipe()?;
+    // SAFETY: this process has one thread.
+    match unsafe { fork() }.or_environment(|| "cannot start a process".to_owned())? {
+        ForkResult::Child => {
+            drop(said);
+            if let Err(e) = become_root() {
+                let _ = write!(answer, "{}\n{}", e.message, e.hint.unwrap_or_default());
+            }
+            process::exit(0)
+        }
+        ForkResult::Parent { child } => {
+            drop(answer);
+            let mut refused = String::new();
+            let _ = said.read_to_string(&mut refused);
+            let _ = waitpid(child, None);
+            match refused.split_once('\n') {
+                None => Ok(()),
+                Some((message, hint)) => Err(Error::environment(message).hint(hint)),
+            }
+        }
+    }
+}
+
 /// The maps through which this process sees owners; `None` when it sees them as they are.
 pub fn id_maps() -> Option<String> {
     let map = |kind| fs::read_to_string(format!("/proc/self/{kind}_map")).unwrap_or_default();
