@@ -2,7 +2,7 @@
 
 use super::common::{SelectArguments, StateArguments, print};
 use super::confirm;
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::base::progress::Progress;
 use crate::pipeline::{self, BuiltIso, IsoOptions};
 use crate::spec::show_size;
@@ -48,9 +48,6 @@ pub fn run(a: IsoArguments) -> Result<()> {
     let erase = a.erase
         || (confirm::is_possible()
             && confirm::agrees("May installing from these media erase the nodes' disks?")?);
-    if a.label.as_ref().is_some_and(String::is_empty) {
-        return Err(Error::input("--label: a medium needs one, loaders find it by that"));
-    }
     let options = IsoOptions {
         select: a.select.select()?,
         output: a.output,

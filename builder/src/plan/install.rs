@@ -8,6 +8,7 @@ mod script;
 pub use kickstart::{NodeInputs, render};
 
 use crate::base::lab::InstallDisk;
+use crate::base::malformed::Malformed;
 use serde::{Deserialize, Serialize};
 
 /// Schema number of an [`InstallPlan`].
@@ -106,6 +107,18 @@ pub fn rule(disk: &InstallDisk) -> (&'static str, String) {
         InstallDisk::Largest => ("largest", String::new()),
         InstallDisk::Smallest => ("smallest", String::new()),
     }
+}
+
+/// Checks a volume label: it is in the boot menus' quotes and in kernel arguments between colons.
+///
+/// # Errors
+/// When it is not 1 to 32 characters of those that are safe there.
+pub fn check_label(label: &str) -> Result<(), Malformed> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || " ._-".contains(c);
+    if (1..=32).contains(&label.len()) && label.chars().all(legal) {
+        return Ok(());
+    }
+    Err(format!("`{label}` is not 1 to 32 letters, digits, blanks, `.`, `_` and `-`").into())
 }
 
 /// A volume label as udev writes it in links and `LABEL=` (systemd 219, `utf8_encoded_to_…` and

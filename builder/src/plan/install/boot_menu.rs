@@ -3,7 +3,7 @@
 
 use super::{InstallPlan, NodeInstall, escaped_label};
 
-/// The medium's own menus under new names.
+/// Menu of the medium itselfs under new names.
 pub const GRUB_MEDIUM: &str = "EFI/BOOT/medium.cfg";
 /// See [`GRUB_MEDIUM`].
 pub const ISOLINUX_MEDIUM: &str = "isolinux/medium.cfg";
@@ -68,10 +68,10 @@ pub fn grub(plan: &InstallPlan, own: &str) -> String {
                     .to_owned(),
             ),
             Entry::Medium => {
-                ("The medium's own menu".to_owned(), format!("\tconfigfile /{GRUB_MEDIUM}\n"))
+                ("Menu of the medium itself".to_owned(), format!("\tconfigfile /{GRUB_MEDIUM}\n"))
             }
         };
-        // No name of a node has a quote.
+        // No title has a quote.
         text.push_str(&format!("menuentry '{title}' {{\n{body}}}\n"));
     }
     text
@@ -111,7 +111,7 @@ pub fn isolinux(plan: &InstallPlan, own: &str) -> String {
             }
             Entry::Medium => (
                 "medium",
-                "The medium's own menu".to_owned(),
+                "Menu of the medium itself".to_owned(),
                 format!("kernel {menu}\n  append {}", file_name(ISOLINUX_MEDIUM)),
             ),
         };
@@ -127,5 +127,21 @@ fn file_name(path: &str) -> &str {
 
 /// A menu of the medium for another label: both ways in which it is written.
 pub fn relabelled(menu: &str, old: &str, new: &str) -> String {
-    menu.replace(&escaped_label(old), &escaped_label(new)).replace(old, new)
+    let argument = |label: &str| format!("LABEL={}", escaped_label(label));
+    let old_argument = argument(old);
+    let pieces = menu.split(&old_argument).map(|piece| piece.replace(old, new));
+    pieces.collect::<Vec<_>>().join(&argument(new))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_change_as_each_place_writes_them() {
+        let menu = "search -l 'CentOS 7'\nlinuxefi /v inst.stage2=hd:LABEL=CentOS\\x207 quiet\n";
+        let lab = "search -l 'LAB'\nlinuxefi /v inst.stage2=hd:LABEL=LAB quiet\n";
+        assert_eq!(relabelled(menu, "CentOS 7", "LAB"), lab);
+        assert_eq!(relabelled(lab, "LAB", "LAB 7"), menu.replace("CentOS", "LAB"));
+    }
 }
