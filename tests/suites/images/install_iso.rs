@@ -216,16 +216,16 @@ fn check_scripts_on_a_tree(image: &Path) {
     assert!(read("etc/hosts").contains("nova02"));
     assert!(read("etc/firstboot/spec.toml").contains("name = \"openstack\""));
     let mode = |path: &str| fs::symlink_metadata(root.join(path)).expect(path).mode() & 0o7777;
-    assert_eq!((mode("usr/sbin/firstboot"), mode("root/.ssh/id_rsa") & 0o77), (0o755, 0));
+    assert_eq!((mode("usr/bin/firstboot"), mode("root/.ssh/id_rsa") & 0o77), (0o755, 0));
     let link = root.join("etc/systemd/system/multi-user.target.wants/firstboot.service");
     assert!(fs::symlink_metadata(&link).is_ok(), "firstboot is enabled");
     // What has changed on the medium is not installed.
     let archive = medium.join("imgbuild/nodes/openstack/role.tar.gz");
     fs::write(&archive, b"another").expect("archive");
-    fs::remove_file(root.join("usr/sbin/firstboot")).expect("firstboot");
+    fs::remove_file(root.join("usr/bin/firstboot")).expect("firstboot");
     let (done, said) = run(&posts[0]);
     assert!(!done && said.contains("role.tar.gz: FAILED"), "{said}");
-    assert!(!root.join("usr/sbin/firstboot").exists());
+    assert!(!root.join("usr/bin/firstboot").exists());
     // Units and labels, with doubles that write down what they are asked.
     let doubles = directory.path().join("doubles");
     fs::create_dir(&doubles).expect("directory");

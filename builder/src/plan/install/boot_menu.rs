@@ -1,7 +1,8 @@
 //! The boot menus of a medium, for GRUB (UEFI) and isolinux (BIOS): the medium's own settings and
 //! loaders, our entries, and its own menu as one of them.
 
-use super::{InstallPlan, NodeInstall, escaped_label};
+use super::label::escaped_label;
+use super::model::{InstallPlan, NodeInstall};
 
 /// Menu of the medium itselfs under new names.
 pub const GRUB_MEDIUM: &str = "EFI/BOOT/medium.cfg";
@@ -29,11 +30,19 @@ fn title(plan: &InstallPlan, node: &NodeInstall) -> String {
     format!("Install {}{erases}", node.name)
 }
 
-/// The installer's kernel arguments.
-fn arguments(plan: &InstallPlan, node: &NodeInstall) -> String {
+/// All of the installer's kernel arguments.
+fn command_line(plan: &InstallPlan, node: &NodeInstall) -> String {
     let medium = format!("hd:LABEL={}", escaped_label(&plan.label));
     let own = node.arguments.join(" ");
     format!("inst.stage2={medium} inst.ks={medium}:/{} {own}", node.kickstart)
+}
+
+/// Arguments that the installer's kernel gets for a kernel that gets `installed`: the kickstart
+/// names interfaces as the kernel does, and messages go to the same consoles.
+pub fn arguments(installed: &str) -> Vec<String> {
+    let fixed = ["inst.cmdline", "net.ifnames=0", "biosdevname=0"].map(str::to_owned);
+    let consoles = installed.split_whitespace().filter(|word| word.starts_with("console="));
+    fixed.into_iter().chain(consoles.map(str::to_owned)).collect()
 }
 
 /// grub.cfg, from the medium's own.
@@ -58,7 +67,7 @@ pub fn grub(plan: &InstallPlan, own: &str) -> String {
                 title(plan, node),
                 format!(
                     "\t{linux} /images/pxeboot/vmlinuz {}\n\t{initrd} /images/pxeboot/initrd.img\n",
-                    arguments(plan, node)
+                    command_line(plan, node)
                 ),
             ),
             Entry::Local => (
@@ -104,7 +113,7 @@ pub fn isolinux(plan: &InstallPlan, own: &str) -> String {
             Entry::Install(node) => (
                 node.name.as_str(),
                 title(plan, node),
-                format!("kernel vmlinuz\n  append initrd=initrd.img {}", arguments(plan, node)),
+                format!("kernel vmlinuz\n  append initrd=initrd.img {}", command_line(plan, node)),
             ),
             Entry::Local => {
                 ("local", "Start from the local disk".to_owned(), "localboot 0xffff".to_owned())
