@@ -2,7 +2,7 @@
 
 use super::common::{SelectArguments, StateArguments, print};
 use super::confirm;
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::pipeline::{self, BuiltIso, IsoOptions};
 use crate::spec::show_size;
 use clap::Args;
@@ -47,9 +47,6 @@ pub fn run(a: IsoArguments) -> Result<()> {
     let erase = a.erase
         || (confirm::is_possible()
             && confirm::agrees("May installing from these media erase the nodes' disks?")?);
-    if a.label.as_ref().is_some_and(String::is_empty) {
-        return Err(Error::input("--label: a medium needs one, loaders find it by that"));
-    }
     let options = IsoOptions {
         select: a.select.select()?,
         output: a.output,

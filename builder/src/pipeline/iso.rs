@@ -83,6 +83,10 @@ pub fn iso(options: &IsoOptions, progress: &mut Progress) -> Result<Vec<BuiltIso
     let roles = plan_roles(options, progress)?;
     let first = roles.first().ok_or_else(|| Error::input("the lab has no role to install"))?;
     let base = BaseMedium::find(&options.select, &first.context.spec)?;
+    let label = options.label.as_deref().unwrap_or(base.iso.volume_id());
+    install::check_label(label).or_input(|| "the volume label".to_owned()).map_err(|error| {
+        error.hint("give another one: --label LAB-7 (the boot menus then name that one)")
+    })?;
     progress.note(&base.note());
     let nodes: Vec<NodeOfRole<'_>> = roles
         .iter()

@@ -49,8 +49,10 @@ pub fn add(
     let role = node::role_files(spec, facts);
     let authorized = text_of(&role, node_files::AUTHORIZED_KEYS);
     let wire = node::wire_spec(spec, node, facts);
+    let mut units = Tree::default();
+    overlay::put_units(time, &mut units);
     let mut role = tree_of(role.into_iter().chain(node::lab_files(&wire)), time);
-    overlay::put_units(time, &mut role);
+    role.entries.extend(units.entries.into_iter().filter(|(_, e)| e.content != Content::Dir));
     let identity = tree_of(node::identity_files(spec, node, facts)?, time);
     let mut trees = vec![("role.tar.gz", role), ("node.tar.gz", identity)];
     let files = secrets.map(|secrets| secrets::node_files::files(secrets, &authorized));
@@ -58,7 +60,6 @@ pub fn add(
     let paths: BTreeSet<String> = trees
         .iter()
         .flat_map(|(_, tree)| tree.entries.keys())
-        .filter(|path| !path.is_empty())
         .map(|path| format!("/{}", String::from_utf8_lossy(path)))
         .chain([assets::BINARY_PATH.to_owned()])
         .collect();
@@ -116,11 +117,9 @@ impl Archive {
 }
 
 fn tree_of(files: impl IntoIterator<Item = NodeFile>, time: i64) -> Tree {
-    let mut tree = Tree::default();
-    files.into_iter().for_each(|file| tree.put(file.tree_path(), file.entry(time)));
-    // An archive of the root directory itself would change that directory.
-    tree.entries.remove(&b""[..]);
-    tree
+    // Without the directories above them: unpacked, those would get another mode.
+    let entries = files.into_iter().map(|file| (file.tree_path().into(), file.entry(time)));
+    Tree { entries: entries.collect() }
 }
 
 fn text_of(files: &[NodeFile], path: &str) -> String {

@@ -104,14 +104,14 @@ impl Medium {
                 qemu.arg("usb-storage,drive=medium,bootindex=1,removable=on");
                 // The practice medium's kernel has no driver for sticks: once it is loaded from
                 // one, it finds the same bytes on a disk.
-                qemu.arg("-drive")
-                    .arg(format!("if=virtio,format=raw,readonly=on,file={}", image.display()));
+                qemu.args(["-device", "virtio-blk-pci,drive=found", "-drive"]);
+                let found = image.display();
+                qemu.arg(format!("if=none,id=found,format=raw,readonly=on,file={found}"));
             }
         }
-        qemu.arg("-drive").arg(format!(
-            "if=virtio,format=raw,cache=unsafe,serial=TARGET,file={}",
-            place("target").display()
-        ));
+        qemu.args(["-device", "virtio-blk-pci,drive=target,serial=TARGET", "-drive"]);
+        let target = place("target");
+        qemu.arg(format!("if=none,id=target,format=raw,cache=unsafe,file={}", target.display()));
         match firmware {
             Firmware::Bios => drop(qemu.args(["-M", "pc"])),
             Firmware::Uefi => {

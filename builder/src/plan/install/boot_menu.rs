@@ -1,9 +1,10 @@
 //! The boot menus of a medium, for GRUB (UEFI) and isolinux (BIOS): the medium's own settings and
 //! loaders, our entries, and its own menu as one of them.
 
-use super::{InstallPlan, NodeInstall, escaped_label};
+use super::label::escaped_label;
+use super::model::{InstallPlan, NodeInstall};
 
-/// The medium's own menus under new names.
+/// Menu of the medium itselfs under new names.
 pub const GRUB_MEDIUM: &str = "EFI/BOOT/medium.cfg";
 /// See [`GRUB_MEDIUM`].
 pub const ISOLINUX_MEDIUM: &str = "isolinux/medium.cfg";
@@ -29,11 +30,19 @@ fn title(plan: &InstallPlan, node: &NodeInstall) -> String {
     format!("Install {}{erases}", node.name)
 }
 
-/// The installer's kernel arguments.
-fn arguments(plan: &InstallPlan, node: &NodeInstall) -> String {
+/// All of the installer's kernel arguments.
+fn command_line(plan: &InstallPlan, node: &NodeInstall) -> String {
     let medium = format!("hd:LABEL={}", escaped_label(&plan.label));
     let own = node.arguments.join(" ");
     format!("inst.stage2={medium} inst.ks={medium}:/{} {own}", node.kickstart)
+}
+
+/// Arguments that the installer's kernel gets for a kernel that gets `installed`: the kickstart
+/// names interfaces as the kernel does, and messages go to the same consoles.
+pub fn arguments(installed: &str) -> Vec<String> {
+    let fixed = ["inst.cmdline", "net.ifnames=0", "biosdevname=0"].map(str::to_owned);
+    let consoles = installed.split_whitespace().filter(|word| word.starts_with("console="));
+    fixed.into_iter().chain(consoles.map(str::to_owned)).collect()
 }
 
 /// grub.cfg, from the medium's own.
@@ -58,7 +67,7 @@ pub fn grub(plan: &InstallPlan, own: &str) -> String {
                 title(plan, node),
                 format!(
                     "\t{linux} /images/pxeboot/vmlinuz {}\n\t{initrd} /images/pxeboot/initrd.img\n",
-                    arguments(plan, node)
+                    command_line(plan, node)
                 ),
             ),
             Entry::Local => (
@@ -68,10 +77,10 @@ pub fn grub(plan: &InstallPlan, own: &str) -> String {
                     .to_owned(),
             ),
             Entry::Medium => {
-                ("The medium's own menu".to_owned(), format!("\tconfigfile /{GRUB_MEDIUM}\n"))
+                ("Menu of the medium itself".to_owned(), format!("\tconfigfile /{GRUB_MEDIUM}\n"))
             }
         };
-        // No name of a node has a quote.
+        // No title has a quote.
         text.push_str(&format!("menuentry '{title}' {{\n{body}}}\n"));
     }
     text
@@ -104,14 +113,14 @@ pub fn isolinux(plan: &InstallPlan, own: &str) -> String {
             Entry::Install(node) => (
                 node.name.as_str(),
                 title(plan, node),
-                format!("kernel vmlinuz\n  append initrd=initrd.img {}", arguments(plan, node)),
+                format!("kernel vmlinuz\n  append initrd=initrd.img {}", command_line(plan, node)),
             ),
             Entry::Local => {
                 ("local", "Start from the local disk".to_owned(), "localboot 0xffff".to_owned())
             }
             Entry::Medium => (
                 "medium",
-                "The medium's own menu".to_owned(),
+                "Menu of the medium itself".to_owned(),
                 format!("kernel {menu}\n  append {}", file_name(ISOLINUX_MEDIUM)),
             ),
         };
@@ -127,5 +136,21 @@ fn file_name(path: &str) -> &str {
 
 /// A menu of the medium for another label: both ways in which it is written.
 pub fn relabelled(menu: &str, old: &str, new: &str) -> String {
-    menu.replace(&escaped_label(old), &escaped_label(new)).replace(old, new)
+    let argument = |label: &str| format!("LABEL={}", escaped_label(label));
+    let old_argument = argument(old);
+    let pieces = menu.split(&old_argument).map(|piece| piece.replace(old, new));
+    pieces.collect::<Vec<_>>().join(&argument(new))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_change_as_each_place_writes_them() {
+        let menu = "search -l 'CentOS 7'\nlinuxefi /v inst.stage2=hd:LABEL=CentOS\\x207 quiet\n";
+        let lab = "search -l 'LAB'\nlinuxefi /v inst.stage2=hd:LABEL=LAB quiet\n";
+        assert_eq!(relabelled(menu, "CentOS 7", "LAB"), lab);
+        assert_eq!(relabelled(lab, "LAB", "LAB 7"), menu.replace("CentOS", "LAB"));
+    }
 }

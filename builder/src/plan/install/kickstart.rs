@@ -1,7 +1,8 @@
 //! The kickstart of a node for the installer: the one that images are built from, with a
 //! generated head and tail.
 
-use super::{AddedRepository, script};
+use super::model::AddedRepository;
+use super::script;
 use crate::base::lab::InstallDisk;
 use crate::kickstart::Kickstart;
 

@@ -1,12 +1,25 @@
 //! The generated scripts of a kickstart.
 
-use super::rule;
 use crate::base::lab::InstallDisk;
 use crate::kickstart::DISK;
 
 /// Where the chosen disk's commands are put for the kickstart to include.
 pub const STORAGE_FILE: &str = "/tmp/imgbuild-disk.ks";
 const LOG: &str = "/mnt/sysimage/root/imgbuild-install.log";
+
+/// A rule as its name and value in scripts and for people.
+pub fn rule(disk: &InstallDisk) -> (&'static str, String) {
+    match disk {
+        InstallDisk::Only => ("only", String::new()),
+        InstallDisk::Link(path) => ("link", path.clone()),
+        InstallDisk::Serial(serial) => ("serial", serial.clone()),
+        InstallDisk::Wwn(wwn) => ("wwn", wwn.clone()),
+        InstallDisk::Model(model) => ("model", model.clone()),
+        InstallDisk::MinSize(bytes) => ("min-size", bytes.to_string()),
+        InstallDisk::Largest => ("largest", String::new()),
+        InstallDisk::Smallest => ("smallest", String::new()),
+    }
+}
 
 /// `%pre`: chooses the disk and writes the storage commands.
 pub fn choose_disk(node: &str, disk: &InstallDisk, erase: bool, storage: &str) -> String {
