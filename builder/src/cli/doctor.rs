@@ -7,7 +7,7 @@ use super::common::{Common, OUTPUT, StateArguments, json, print};
 use crate::base::error::{Error, Result};
 use crate::base::terminal;
 use anstyle::{AnsiColor, Style};
-use checks::Places;
+use checks::CheckedPlaces;
 use clap::Args;
 use finding::{Finding, Grade};
 use serde::Serialize;
@@ -42,7 +42,7 @@ struct Report<'a> {
 }
 
 pub fn run(a: DoctorArguments) -> Result<()> {
-    let places = Places {
+    let places = CheckedPlaces {
         cache: a.common.cache()?,
         output: a.output,
         state: a.state.directory()?,

@@ -37,7 +37,7 @@ pub struct ListArguments {
 
 /// Everything there is.
 #[derive(Serialize)]
-struct Listing {
+struct Overview {
     schema: u32,
     builds: Vec<Build>,
     labs: Vec<Lab>,
@@ -103,15 +103,15 @@ pub fn run(a: ListArguments) -> Result<()> {
     {
         unread.push(e.message);
     }
-    let listing = Listing {
+    let overview = Overview {
         schema: SCHEMA,
         builds: builds(&a.output, &mut unread),
         labs: labs(&state, &mut unread),
         cache: cache_of(root, &mut unread),
         unread,
     };
-    print(&if a.json { json(&listing) } else { text(&listing) })?;
-    match listing.unread.as_slice() {
+    print(&if a.json { json(&overview) } else { text(&overview) })?;
+    match overview.unread.as_slice() {
         [] => Ok(()),
         unread => {
             Err(Error::environment(format!("not everything can be read:\n{}", unread.join("\n"))))
@@ -208,9 +208,9 @@ fn cache_of(root: PathBuf, unread: &mut Vec<String>) -> Cache {
     Cache { directory: root, kinds }
 }
 
-fn text(listing: &Listing) -> String {
+fn text(overview: &Overview) -> String {
     let mut text = String::from("Builds\n");
-    for build in &listing.builds {
+    for build in &overview.builds {
         let practice = if build.practice { ", PRACTICE media" } else { "" };
         // Writing to a String cannot fail.
         let _ = writeln!(
@@ -226,21 +226,21 @@ fn text(listing: &Listing) -> String {
             let _ = writeln!(text, "    {:<28} {:>10}{gone}", image.file, show_size(image.size));
         }
     }
-    none(&mut text, listing.builds.is_empty(), "`imgbuild` makes one");
+    none(&mut text, overview.builds.is_empty(), "`imgbuild` makes one");
     text.push_str("Labs\n");
-    for lab in &listing.labs {
+    for lab in &overview.labs {
         let machines: Vec<String> =
             lab.machines.iter().map(|m| format!("{} {}", m.node, m.state)).collect();
         let machines = if machines.is_empty() { "no machines".into() } else { machines.join(", ") };
         let _ = writeln!(text, "  {}: {machines}", lab.name);
     }
-    none(&mut text, listing.labs.is_empty(), "the first build creates its lab's secrets");
-    let _ = writeln!(text, "Cache {}", listing.cache.directory.display());
-    for kind in &listing.cache.kinds {
+    none(&mut text, overview.labs.is_empty(), "the first build creates its lab's secrets");
+    let _ = writeln!(text, "Cache {}", overview.cache.directory.display());
+    for kind in &overview.cache.kinds {
         let _ =
             writeln!(text, "  {:<12} {:>6} {:>12}", kind.kind, kind.entries, show_size(kind.bytes));
     }
-    none(&mut text, listing.cache.kinds.is_empty(), "builds fill it");
+    none(&mut text, overview.cache.kinds.is_empty(), "builds fill it");
     text
 }
 

@@ -35,6 +35,10 @@ const PACKAGES: &str = "/packages";
 /// Units of Initial Setup, which asks questions on a node's console and waits for answers.
 const INITIAL_SETUP: [&str; 3] = ["initial-setup", "initial-setup-graphical", "initial-setup-text"];
 
+/// What comes after the last package takes longer than all of them: scriptlets of the whole
+/// transaction, among them the kernel's, which runs dracut.
+const FINISHING: &str = "running last scriptlets, making the initramfs";
+
 /// Stages that [`install`] reports.
 pub const STAGES: u64 = 3;
 
@@ -153,31 +157,29 @@ fn transaction(
     let inside = PACKAGES.to_owned();
     sandbox.binds.push(Bind { host, inside, read_only: true, programs: false });
     let mut done = 0;
-    // What comes after the last package takes longer than all of them: scriptlets of the whole
-    // transaction, among them the kernel's, which runs dracut.
-    let finishing = "running last scriptlets, making the initramfs";
-    sandbox.must(&mut |line| {
-        listener.log(line);
-        // rpm goes on after these; the user is notified.
-        if line.contains("scriptlet failed")
-            || line.starts_with("error: ")
-            || line.starts_with(SILENT)
-        {
-            listener.warn(line);
-        }
-        // rpm -v names each package as it begins with it; everything else has blanks.
-        if !line.is_empty() && !line.contains([' ', '%']) {
-            done += 1;
-            match done == total {
-                true => listener.stage(finishing, Unit::Steps),
-                false => listener.at(done.min(total), total, line),
-            }
-        }
-    })?;
+    sandbox.must(&mut |line| hear(line, &mut done, total, listener))?;
     if done < total {
-        listener.stage(finishing, Unit::Steps);
+        listener.stage(FINISHING, Unit::Steps);
     }
     Ok(())
+}
+
+/// A line of rpm's; `done` of `total` packages are begun.
+fn hear(line: &str, done: &mut u64, total: u64, listener: &mut dyn Listener) {
+    listener.log(line);
+    // rpm goes on after these; the user is notified.
+    let warns = ["error: ", SILENT].iter().any(|start| line.starts_with(start));
+    if warns || line.contains("scriptlet failed") {
+        listener.warn(line);
+    }
+    // rpm -v names each package as it begins with it; everything else has blanks.
+    if !line.is_empty() && !line.contains([' ', '%']) {
+        *done += 1;
+        match *done == total {
+            true => listener.stage(FINISHING, Unit::Steps),
+            false => listener.at((*done).min(total), total, line),
+        }
+    }
 }
 
 /// Whether any of the packages brings a device node.

@@ -26,7 +26,7 @@ const OUTPUT_SPACE: u64 = 3 << 30;
 const EARLIEST: Duration = Duration::from_secs(1_704_067_200);
 
 /// Where things are to be.
-pub struct Places {
+pub struct CheckedPlaces {
     pub cache: PathBuf,
     pub output: PathBuf,
     pub state: PathBuf,
@@ -37,7 +37,7 @@ pub struct Places {
 ///
 /// # Errors
 /// Interruption.
-pub fn all(places: &Places) -> Result<Vec<Finding>> {
+pub fn all(places: &CheckedPlaces) -> Result<Vec<Finding>> {
     // The first needs a process with one thread.
     let mut findings = vec![rights(), confinement(), firstboot()];
     findings.extend([
@@ -126,7 +126,7 @@ fn space(name: &'static str, directory: &Path, need: u64, option: &str) -> Findi
 }
 
 /// The lab file, its network, and who may log in.
-fn lab(places: &Places) -> Result<Vec<Finding>> {
+fn lab(places: &CheckedPlaces) -> Result<Vec<Finding>> {
     let directory = working_directory()?;
     let (home, sudo_home) = (home::own(), home::of_sudo_user());
     let config = home::configurations();
