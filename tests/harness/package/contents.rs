@@ -2,8 +2,12 @@
 
 use super::error::PackageError;
 use super::{LICENCE, MAINTAINER};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
+use std::process::Command;
 
 /// A file of a package; all are root's.
 #[derive(Debug)]
@@ -19,6 +23,14 @@ pub struct PackageFile {
 /// Directories of the workspace whose files profiles and kickstarts of a user's own begin with.
 const EXAMPLES: [&str; 2] = ["profiles", "kickstart"];
 
+/// Where shells look for completions: bash, zsh of EL and of Debian, fish.
+const COMPLETIONS: [(&str, &str); 4] = [
+    ("bash", "/usr/share/bash-completion/completions/imgbuild"),
+    ("zsh", "/usr/share/zsh/site-functions/_imgbuild"),
+    ("zsh", "/usr/share/zsh/vendor-completions/_imgbuild"),
+    ("fish", "/usr/share/fish/vendor_completions.d/imgbuild.fish"),
+];
+
 /// All files, in ascending order of their paths.
 pub(super) fn files(workspace: &Path, programs: &Path) -> Result<Vec<PackageFile>, PackageError> {
     let mut files = Vec::new();
@@ -26,6 +38,9 @@ pub(super) fn files(workspace: &Path, programs: &Path) -> Result<Vec<PackageFile
     for name in ["imgbuild", "firstboot"] {
         // imgbuild looks for firstboot next to itself.
         add(format!("/usr/bin/{name}"), 0o755, Some(program(&programs.join(name))?));
+    }
+    for (path, bytes) in made_by(&programs.join("imgbuild"))? {
+        add(path, 0o644, Some(bytes));
     }
     add("/usr/share/imgbuild".to_owned(), 0o755, None);
     for directory in EXAMPLES {
@@ -43,6 +58,34 @@ pub(super) fn files(workspace: &Path, programs: &Path) -> Result<Vec<PackageFile
     add(format!("{documents}/copyright"), 0o644, Some(copyright));
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
+}
+
+/// What imgbuild makes itself: completions, and manual pages, compressed as every `man` reads them.
+fn made_by(imgbuild: &Path) -> Result<Vec<(String, Vec<u8>)>, PackageError> {
+    let mut files = Vec::new();
+    for (shell, path) in COMPLETIONS {
+        files.push((path.to_owned(), output(imgbuild, &["completion", shell])?));
+    }
+    let directory = tempfile::tempdir()?;
+    output(imgbuild, &["man", "--output", &directory.path().to_string_lossy()])?;
+    for (name, page) in files_in(directory.path())? {
+        let mut compressed = GzEncoder::new(Vec::new(), Compression::default());
+        compressed.write_all(&page)?;
+        files.push((format!("/usr/share/man/man1/{name}.gz"), compressed.finish()?));
+    }
+    Ok(files)
+}
+
+/// The standard output of a program that must succeed.
+fn output(program: &Path, arguments: &[&str]) -> Result<Vec<u8>, PackageError> {
+    let output = Command::new(program).args(arguments).output();
+    let output = output.map_err(PackageError::at(program))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let what = format!("{} ended with {}: {said}", arguments.join(" "), output.status);
+        return Err(PackageError::File(program.to_owned(), io::Error::other(what)));
+    }
+    Ok(output.stdout)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, PackageError> {

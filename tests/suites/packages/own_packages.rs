@@ -12,15 +12,22 @@ const SNAPSHOT: Release<'_> =
     Release { version: "0.1.0", snapshot: Some("20261130120000.g0123456789"), time: 1_796_040_000 };
 
 /// What is installed, with its mode.
-const FILES: [(&str, u32); 7] = [
+const FILES: [(&str, u32); 10] = [
     ("usr/bin/firstboot", 0o100_755),
     ("usr/bin/imgbuild", 0o100_755),
+    ("usr/share/bash-completion/completions/imgbuild", 0o100_644),
     ("usr/share/doc/imgbuild/README.md", 0o100_644),
     ("usr/share/doc/imgbuild/copyright", 0o100_644),
     ("usr/share/imgbuild", 0o040_755),
     ("usr/share/imgbuild/kickstart/controller.ks", 0o100_644),
     ("usr/share/imgbuild/profiles/lab.toml", 0o100_644),
+    ("usr/share/man/man1/imgbuild.1.gz", 0o100_644),
+    ("usr/share/zsh/vendor-completions/_imgbuild", 0o100_644),
 ];
+
+/// A program that makes completions and manual pages, and is none otherwise.
+const PAGES: &str =
+    "#!/bin/sh\n[ \"$1\" = completion ] && exec echo \"$2\"\necho page >\"$3/imgbuild.1\"\n";
 
 /// The packages of the programs in a directory, in `to`: .deb, .rpm, tarball.
 fn make(release: &Release, programs: &Path, to: &Path) -> [PathBuf; 3] {
@@ -53,6 +60,8 @@ fn check_installed(root: &Path) {
     let run = |words: &[&str]| oracle::ok("chroot", [&[root.as_str()], words].concat());
     assert!(run(&["/usr/bin/imgbuild", "--version"]).starts_with("imgbuild 0.1.0"));
     assert!(run(&["/usr/bin/firstboot", "--version"]).starts_with("firstboot 0.1.0"));
+    let page = format!("{root}/usr/share/man/man1/imgbuild.1.gz");
+    assert!(oracle::ok("gzip", ["-dc", &page]).contains(".TH imgbuild 1"));
     run(&[
         "/usr/bin/imgbuild",
         "validate",
@@ -63,8 +72,12 @@ fn check_installed(root: &Path) {
 
 /// Packages of programs that are none, as they are made sooner.
 fn made_quickly(release: &Release, to: &Path) -> [PathBuf; 3] {
+    let text_file = to.join("pages");
+    fs::write(&text_file, PAGES).expect("a program");
     for name in ["imgbuild", "firstboot"] {
-        fs::write(to.join(name), name).expect("a program");
+        // By another process: what this one has just written may still be open in a child of another
+        // test, and cannot be run then.
+        oracle::ok("install", ["-m", "755", &text(&text_file), &text(&to.join(name))]);
     }
     make(release, to, &to.join("packages"))
 }
