@@ -1,8 +1,8 @@
 //! A kickstart for an installer that is started from a medium of ours: the medium is where it
 //! installs from, and a script chooses the disk.
 
-use super::Kickstart;
 use super::document::{Document, Statement};
+use super::model::Kickstart;
 use super::write::{STORAGE, packages_section};
 
 /// Stands in the storage commands for the name of the disk.

@@ -91,7 +91,9 @@ impl Medium {
         File::create(place("target")).and_then(|disk| disk.set_len(8 << 30)).expect("disk");
         let mut qemu = Command::new("qemu-system-x86_64");
         qemu.args(["-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max", "-smp", "1"]);
-        qemu.args(["-m", "1024", "-nodefaults", "-no-reboot", "-display", "none", "-serial"]);
+        // isolinux' graphical menu waits for ever without a display to draw on.
+        qemu.args(["-vga", "std", "-m", "1024", "-nodefaults", "-no-reboot"]);
+        qemu.args(["-display", "none", "-serial"]);
         qemu.arg(format!("file:{}", place("console").display())).arg("-drive");
         qemu.arg(format!("if=none,id=medium,format=raw,readonly=on,file={}", image.display()));
         match drive {
@@ -123,22 +125,7 @@ impl Medium {
                     .arg(format!("if=pflash,format=raw,file={}", variables.display()));
             }
         }
-        let mut child =
-            programs::start("qemu-system-x86_64", qemu.stdin(Stdio::null()).stdout(Stdio::null()));
-        let started = Instant::now();
-        let console = || {
-            let bytes = fs::read(place("console")).unwrap_or_default();
-            String::from_utf8_lossy(&bytes).into_owned()
-        };
-        while !console().contains(END) && started.elapsed() < BOOT_LIMIT {
-            if child.try_wait().expect("QEMU can be waited for").is_some() {
-                break;
-            }
-            sleep(Duration::from_millis(250));
-        }
-        let _ = child.kill();
-        child.wait().expect("QEMU ends");
-        let console = console();
+        let console = run(&mut qemu, &place("console"));
         assert!(console.contains(END), "{drive:?}, {firmware:?}: no end of the probe:\n{console}");
         console
     }
@@ -154,6 +141,23 @@ impl Medium {
             self.check(drive, firmware);
         }
     }
+}
+
+/// Runs a machine until the probe ends; gives its console.
+fn run(qemu: &mut Command, console: &Path) -> String {
+    let qemu = qemu.stdin(Stdio::null()).stdout(Stdio::null());
+    let mut child = programs::start("qemu-system-x86_64", qemu);
+    let started = Instant::now();
+    let read = || String::from_utf8_lossy(&fs::read(console).unwrap_or_default()).into_owned();
+    while !read().contains(END) && started.elapsed() < BOOT_LIMIT {
+        if child.try_wait().expect("QEMU can be waited for").is_some() {
+            break;
+        }
+        sleep(Duration::from_millis(250));
+    }
+    let _ = child.kill();
+    child.wait().expect("QEMU ends");
+    read()
 }
 
 fn practice() -> Medium {

@@ -10,18 +10,18 @@ pub const GRUB_MEDIUM: &str = "EFI/BOOT/medium.cfg";
 pub const ISOLINUX_MEDIUM: &str = "isolinux/medium.cfg";
 
 /// One line of the menus.
-enum Entry<'a> {
+enum MenuEntry<'a> {
     Install(&'a NodeInstall),
     Local,
     Medium,
 }
 
 /// The lines in order; the first is what boots without an answer.
-fn entries(plan: &InstallPlan) -> Vec<Entry<'_>> {
-    let nodes = plan.nodes.iter().map(Entry::Install);
+fn entries(plan: &InstallPlan) -> Vec<MenuEntry<'_>> {
+    let nodes = plan.nodes.iter().map(MenuEntry::Install);
     match plan.local_default {
-        true => [Entry::Local].into_iter().chain(nodes).chain([Entry::Medium]).collect(),
-        false => nodes.chain([Entry::Local, Entry::Medium]).collect(),
+        true => [MenuEntry::Local].into_iter().chain(nodes).chain([MenuEntry::Medium]).collect(),
+        false => nodes.chain([MenuEntry::Local, MenuEntry::Medium]).collect(),
     }
 }
 
@@ -63,20 +63,20 @@ pub fn grub(plan: &InstallPlan, own: &str) -> String {
     let (linux, initrd) = if efi { ("linuxefi", "initrdefi") } else { ("linux", "initrd") };
     for entry in entries(plan) {
         let (title, body) = match entry {
-            Entry::Install(node) => (
+            MenuEntry::Install(node) => (
                 title(plan, node),
                 format!(
                     "\t{linux} /images/pxeboot/vmlinuz {}\n\t{initrd} /images/pxeboot/initrd.img\n",
                     command_line(plan, node)
                 ),
             ),
-            Entry::Local => (
+            MenuEntry::Local => (
                 "Start from the local disk".to_owned(),
                 "\tif search --no-floppy --set=disk --file /EFI/centos/shimx64.efi; then\n\
                  \t\tchainloader ($disk)/EFI/centos/shimx64.efi\n\t\tboot\n\tfi\n\texit\n"
                     .to_owned(),
             ),
-            Entry::Medium => {
+            MenuEntry::Medium => {
                 ("Menu of the medium itself".to_owned(), format!("\tconfigfile /{GRUB_MEDIUM}\n"))
             }
         };
@@ -110,15 +110,15 @@ pub fn isolinux(plan: &InstallPlan, own: &str) -> String {
     text.push_str(&format!("timeout {}\n", plan.timeout * 10));
     for (number, entry) in entries(plan).into_iter().enumerate() {
         let (label, title, body) = match entry {
-            Entry::Install(node) => (
+            MenuEntry::Install(node) => (
                 node.name.as_str(),
                 title(plan, node),
                 format!("kernel vmlinuz\n  append initrd=initrd.img {}", command_line(plan, node)),
             ),
-            Entry::Local => {
+            MenuEntry::Local => {
                 ("local", "Start from the local disk".to_owned(), "localboot 0xffff".to_owned())
             }
-            Entry::Medium => (
+            MenuEntry::Medium => (
                 "medium",
                 "Menu of the medium itself".to_owned(),
                 format!("kernel {menu}\n  append {}", file_name(ISOLINUX_MEDIUM)),
