@@ -95,16 +95,20 @@ pub fn isolinux(plan: &InstallPlan, own: &str) -> String {
     };
     let head = own.lines().take_while(|line| !starts(line, "label"));
     let mut text = String::new();
-    let mut menu = "menu.c32".to_owned();
+    let mut menu = None;
     for line in head.filter(|line| !starts(line, "timeout")) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        if let [key, value] = words[..]
-            && ["default", "ui"].contains(&key.to_ascii_lowercase().as_str())
-            && value.ends_with(".c32")
-        {
-            menu = value.to_owned();
+        if starts(line, "default") || starts(line, "ui") {
+            // A menu module stays; the label of one of the medium's entries does not.
+            let module = line.split_whitespace().nth(1).filter(|word| word.ends_with(".c32"));
+            menu = menu.or(module);
+            text.extend(module.map(|_| format!("{line}\n")));
+            continue;
         }
         text.push_str(&format!("{line}\n"));
+    }
+    if menu.is_none() {
+        let first = if plan.local_default { None } else { plan.nodes.first() };
+        text.push_str(&format!("default {}\n", first.map_or("local", |node| node.name.as_str())));
     }
     // Tenths of a second.
     text.push_str(&format!("timeout {}\n", plan.timeout * 10));
@@ -121,7 +125,10 @@ pub fn isolinux(plan: &InstallPlan, own: &str) -> String {
             MenuEntry::Medium => (
                 "medium",
                 "Menu of the medium itself".to_owned(),
-                format!("kernel {menu}\n  append {}", file_name(ISOLINUX_MEDIUM)),
+                match menu {
+                    Some(menu) => format!("kernel {menu}\n  append {}", file_name(ISOLINUX_MEDIUM)),
+                    None => format!("config {}", file_name(ISOLINUX_MEDIUM)),
+                },
             ),
         };
         let default = if number == 0 { "  menu default\n" } else { "" };
@@ -145,6 +152,34 @@ pub fn relabelled(menu: &str, old: &str, new: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_menu_module_the_first_entry_is_the_default() {
+        let plan = |local_default| InstallPlan {
+            schema: 1,
+            lab: "lab".into(),
+            label: "CentOS 7 x86_64".into(),
+            erase: false,
+            secrets: false,
+            timeout: 2,
+            local_default,
+            nodes: Vec::new(),
+            repositories: Vec::new(),
+            files: std::collections::BTreeMap::new(),
+        };
+        let text =
+            isolinux(&plan(true), "default linux\ntimeout 600\n\nlabel linux\n  kernel vmlinuz\n");
+        assert!(text.starts_with("\ndefault local\ntimeout 20\n"), "{text}");
+        assert!(
+            text.contains(
+                "label medium\n  menu label Menu of the medium itself\n  config medium.cfg"
+            ),
+            "{text}"
+        );
+        let text = isolinux(&plan(true), "default vesamenu.c32\nlabel linux\n");
+        assert!(text.starts_with("default vesamenu.c32\ntimeout 20\n"), "{text}");
+        assert!(text.contains("kernel vesamenu.c32\n  append medium.cfg"), "{text}");
+    }
 
     #[test]
     fn labels_change_as_each_place_writes_them() {
