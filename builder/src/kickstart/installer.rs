@@ -1,8 +1,8 @@
 //! A kickstart for an installer that is started from a medium of ours: the medium is where it
 //! installs from, and a script chooses the disk.
 
-use super::Kickstart;
 use super::document::{Document, Statement};
+use super::model::Kickstart;
 use super::write::{STORAGE, packages_section};
 
 /// Stands in the storage commands for the name of the disk.
@@ -86,8 +86,8 @@ mod tests {
         assert_eq!(
             parts.storage,
             "zerombr\nclearpart --all --drives=@IMGBUILD_DISK@ --initlabel --disklabel=gpt\n\
-             bootloader --append=quiet --boot-drive=@IMGBUILD_DISK@\n\
-             part / --size=4096 --ondisk=@IMGBUILD_DISK@\n"
+             bootloader --append=quiet --location=mbr --boot-drive=@IMGBUILD_DISK@\n\
+             part / --ondisk=@IMGBUILD_DISK@ --size=4096\n"
         );
         assert_eq!(parts.packages, "%packages\n@core\n%end\n");
         assert_eq!(parts.sections, "\n%post\ntrue\n%end\n");

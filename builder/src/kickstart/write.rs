@@ -1,7 +1,7 @@
 //! Writing a kickstart in normal form.
 
-use super::Kickstart;
 use super::document::{Document, Section, Statement};
+use super::model::Kickstart;
 use super::selection::{Members, Packages};
 use std::fmt;
 

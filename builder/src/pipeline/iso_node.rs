@@ -46,33 +46,9 @@ pub fn add(
     additions: &mut Tree,
 ) -> Result<NodeInstall> {
     let (spec, time) = (&context.spec, context.plan.time);
-    let role = node::role_files(spec, facts);
-    let authorized = text_of(&role, node_files::AUTHORIZED_KEYS);
-    let wire = node::wire_spec(spec, node, facts);
-    let mut units = Tree::default();
-    overlay::put_units(time, &mut units);
-    let mut role = tree_of(role.into_iter().chain(node::lab_files(&wire)), time);
-    role.entries.extend(units.entries.into_iter().filter(|(_, e)| e.content != Content::Dir));
-    let identity = tree_of(node::identity_files(spec, node, facts)?, time);
-    let mut trees = vec![("role.tar.gz", role), ("node.tar.gz", identity)];
-    let files = secrets.map(|secrets| secrets::node_files::files(secrets, &authorized));
-    trees.extend(files.map(|files| ("secret/node.tar.gz", tree_of(files, time))));
-    let paths: BTreeSet<String> = trees
-        .iter()
-        .flat_map(|(_, tree)| tree.entries.keys())
-        .map(|path| format!("/{}", String::from_utf8_lossy(path)))
-        .chain([assets::BINARY_PATH.to_owned()])
-        .collect();
-    let mut archives = Vec::new();
-    for (name, tree) in trees {
-        let mut bytes = Vec::new();
-        archive::write(&tree, &mut bytes, &mut |_| true)
-            .or_build(|| format!("cannot archive the files of {}", node.name))?;
-        archives.push(Archive { path: node_file(&node.name, name), bytes });
-    }
+    let (archives, paths) = archives(context, facts, node, secrets)?;
     let sums: Vec<(String, String)> = archives.iter().map(|a| (a.inside(), a.sum())).collect();
     let kickstart = parsed(context, node)?;
-    let paths: Vec<String> = paths.into_iter().collect();
     let text = install::render(&NodeInputs {
         name: &node.name,
         kickstart: &kickstart,
@@ -103,6 +79,42 @@ pub fn add(
         arguments: install::arguments(&context.plan.arguments),
         disk: format!("{rule} {value}").trim_end().to_owned(),
     })
+}
+
+/// The archives of a node's files: what nodes of its role have alike, what makes it itself, and its
+/// secrets if it gets any; and the paths of everything in them and of firstboot.
+fn archives(
+    context: &BuildContext,
+    facts: &Facts,
+    node: &LabNode,
+    secrets: Option<&NodeSecrets>,
+) -> Result<(Vec<Archive>, Vec<String>)> {
+    let (spec, time) = (&context.spec, context.plan.time);
+    let role = node::role_files(spec, facts);
+    let authorized = text_of(&role, node_files::AUTHORIZED_KEYS);
+    let wire = node::wire_spec(spec, node, facts);
+    let mut units = Tree::default();
+    overlay::put_units(time, &mut units);
+    let mut role = tree_of(role.into_iter().chain(node::lab_files(&wire)), time);
+    role.entries.extend(units.entries.into_iter().filter(|(_, e)| e.content != Content::Dir));
+    let identity = tree_of(node::identity_files(spec, node, facts)?, time);
+    let mut trees = vec![("role.tar.gz", role), ("node.tar.gz", identity)];
+    let files = secrets.map(|secrets| secrets::node_files::files(secrets, &authorized));
+    trees.extend(files.map(|files| ("secret/node.tar.gz", tree_of(files, time))));
+    let paths: BTreeSet<String> = trees
+        .iter()
+        .flat_map(|(_, tree)| tree.entries.keys())
+        .map(|path| format!("/{}", String::from_utf8_lossy(path)))
+        .chain([assets::BINARY_PATH.to_owned()])
+        .collect();
+    let mut archives = Vec::new();
+    for (name, tree) in trees {
+        let mut bytes = Vec::new();
+        archive::write(&tree, &mut bytes, &mut |_| true)
+            .or_build(|| format!("cannot archive the files of {}", node.name))?;
+        archives.push(Archive { path: node_file(&node.name, name), bytes });
+    }
+    Ok((archives, paths.into_iter().collect()))
 }
 
 impl Archive {

@@ -191,7 +191,9 @@ pub(super) fn image_seeds() -> Vec<Vec<u8>> {
 
 pub(super) fn iso(data: &[u8]) -> bool {
     let image = file(data, 0);
+    let Ok(area) = image.try_clone() else { return false };
     let Ok(iso) = iso9660::Iso::open(image) else { return false };
+    let _ = (iso.boot_images(), iso9660::read_system_area(&area));
     let Ok(all) = iso.walk() else { return false };
     for (_, node) in all.iter().take(500) {
         if let Ok(reader) = iso.reader(node) {

@@ -12,7 +12,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-const NODE: &str = "openstack";
+pub const NODE: &str = "openstack";
 
 fn arguments(lab: &Lab, media: &str, output: &Path, more: &[&str]) -> Vec<String> {
     let lab_file = text(&lab.directory().join("profiles/lab.toml"));
@@ -33,7 +33,7 @@ fn stderr(output: &Output) -> String {
 }
 
 /// A scratch directory with room for media.
-fn scratch() -> tempfile::TempDir {
+pub fn scratch() -> tempfile::TempDir {
     tempfile::tempdir_in(product::cache_directory()).expect("temporary directory")
 }
 
@@ -168,7 +168,7 @@ fn sections(kickstart: &str, header: &str) -> Vec<String> {
 }
 
 /// Runs a shell script with mounts of its own.
-fn contained(setup: &str, script: &Path, path: &str) -> (bool, String) {
+pub fn contained(setup: &str, script: &Path, path: &str) -> (bool, String) {
     let command = format!("set -e\n{setup}\nPATH={path} exec bash {} 2>&1", text(script));
     let output =
         oracle::run("unshare", ["--mount", "--propagation", "private", "sh", "-c", &command]);
@@ -176,7 +176,7 @@ fn contained(setup: &str, script: &Path, path: &str) -> (bool, String) {
     (output.status.success(), said)
 }
 
-const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+pub const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// `%post --nochroot` puts the node's files into a tree, and `%post` sets units and labels.
 fn check_scripts_on_a_tree(image: &Path) {
@@ -226,16 +226,21 @@ fn check_scripts_on_a_tree(image: &Path) {
     let (done, said) = run(&posts[0]);
     assert!(!done && said.contains("role.tar.gz: FAILED"), "{said}");
     assert!(!root.join("usr/bin/firstboot").exists());
-    // Units and labels, with doubles that write down what they are asked.
-    let doubles = directory.path().join("doubles");
+    check_settled(&kickstart, directory.path());
+}
+
+/// Units and labels, with doubles that write down what they are asked.
+fn check_settled(kickstart: &str, directory: &Path) {
+    let script = directory.join("script");
+    let doubles = directory.join("doubles");
     fs::create_dir(&doubles).expect("directory");
-    let log = directory.path().join("log");
+    let log = directory.join("log");
     for name in ["systemctl", "chkconfig"] {
         let body = format!("#!/bin/sh\necho {name} \"$@\" >>{}\n", text(&log));
         fs::write(doubles.join(name), body).expect("double");
         oracle::ok("chmod", ["755", &text(&doubles.join(name))]);
     }
-    let settle = sections(&kickstart, "%post --interpreter").pop().expect("a last %post");
+    let settle = sections(kickstart, "%post --interpreter").pop().expect("a last %post");
     fs::write(&script, settle).expect("script");
     let (done, said) = contained("", &script, &format!("{}:{PATH}", text(&doubles)));
     assert!(done, "{said}");
@@ -314,104 +319,6 @@ fn all_nodes_on_one_medium_with_repositories_and_without_secrets() {
         let listed = oracle::ok("dnf", ["-q"].iter().chain(&options).copied());
         assert_eq!(listed.lines().count() as u64, repository["packages"], "{id}: {listed}");
     }
-}
-
-/// A disk for the script that chooses one.
-struct Disk {
-    name: &'static str,
-    mib: u64,
-    removable: bool,
-    serial: &'static str,
-}
-
-const fn disk(name: &'static str, mib: u64, removable: bool, serial: &'static str) -> Disk {
-    Disk { name, mib, removable, serial }
-}
-
-/// /sys and /dev of a machine with these disks, with the medium on `medium`.
-fn machine(disks: &[Disk], medium: &str) -> String {
-    let mut setup = String::from(
-        "mount -t tmpfs none /sys; mkdir -p /sys/block /sys/class/block /sys/class/tty/console; \
-         echo none >/sys/class/tty/console/active; mount -t tmpfs none /tmp; \
-         mkdir -p /run/install; mount -t tmpfs none /run/install; mkdir /run/install/repo; ",
-    );
-    for Disk { name, mib, removable, serial } in disks {
-        setup.push_str(&format!(
-            "mkdir -p /sys/block/{name}; echo {} >/sys/block/{name}/size; \
-             echo {} >/sys/block/{name}/removable; echo 0 >/sys/block/{name}/ro; \
-             echo {serial} >/sys/block/{name}/serial; ln -s ../../block/{name} /sys/class/block/; ",
-            mib << 11,
-            u8::from(*removable)
-        ));
-    }
-    if let Some(parent) = medium.strip_suffix('1') {
-        setup.push_str(&format!(
-            "mkdir /sys/block/{parent}/{medium}; echo 1 >/sys/block/{parent}/{medium}/partition; \
-             ln -s ../../block/{parent}/{medium} /sys/class/block/; "
-        ));
-    }
-    setup + &format!("mount -t tmpfs /dev/{medium} /run/install/repo\n")
-}
-
-/// What the script makes of a machine: the disk, or why none.
-fn choose(rule: &str, value: &str, erase: bool, setup: &str) -> Result<String, String> {
-    let directory = scratch();
-    let script = directory.path().join("script");
-    let body = include_str!("../../../builder/src/plan/install/choose-disk.sh")
-        .replace("@NODE@", NODE)
-        .replace("@RULE@", rule)
-        .replace("@VALUE@", value)
-        .replace("@ERASE@", if erase { "1" } else { "0" })
-        .replace("@STORAGE@", "part / --ondisk=@DISK@\n");
-    fs::write(&script, body + "cat /tmp/imgbuild-disk.ks\n").expect("script");
-    let (done, said) = contained(setup, &script, PATH);
-    let found = said.lines().find_map(|line| line.strip_prefix("part / --ondisk="));
-    if done { Ok(found.expect("the storage commands").to_owned()) } else { Err(said) }
-}
-
-#[test]
-fn the_disk_is_the_one_that_the_rule_means_or_none() {
-    let disks = [
-        disk("sda", 20_000, false, "A1"),
-        disk("sdb", 8_000, true, "STICK"),
-        disk("nvme0n1", 50_000, false, "N2"),
-        disk("sr0", 4_000, true, "CD"),
-        disk("loop0", 500, false, "L"),
-    ];
-    // A medium on a fixed disk behind USB, of which a partition is mounted.
-    let fixed = [disk("sda", 20_000, false, "A1"), disk("sdb", 90_000, false, "USB")];
-    let both = machine(&disks, "sr0");
-    for (rule, value, wanted) in [
-        ("largest", "", "nvme0n1"),
-        ("smallest", "", "sda"),
-        ("serial", "N2", "nvme0n1"),
-        ("min-size", "30000000000", "nvme0n1"),
-    ] {
-        assert_eq!(choose(rule, value, true, &both).as_deref(), Ok(wanted), "{rule}");
-    }
-    assert_eq!(choose("only", "", true, &machine(&fixed, "sdb1")).as_deref(), Ok("sda"));
-    assert_eq!(choose("largest", "", true, &machine(&fixed, "sdb1")).as_deref(), Ok("sda"));
-    let refused = |rule: &str, value: &str, erase: bool, setup: &str, why: &str| {
-        let said = choose(rule, value, erase, setup).expect_err(rule);
-        assert!(said.contains("nothing is installed, and no disk was changed"), "{rule}: {said}");
-        assert!(said.contains(why), "{rule}: {said}");
-    };
-    refused("only", "", true, &both, "several disks are what install-disk asks for");
-    refused("only", "", true, &both, "sda (20000 MiB, , serial ");
-    refused("serial", "STICK", true, &both, "no disk is what install-disk asks for");
-    refused("serial", ".*", true, &both, "no disk is what install-disk asks for");
-    refused("link", "/dev/disk/by-path/none", true, &both, "/dev/disk/by-path/none does not exist");
-    refused("only", "", true, &machine(&disks[1..2], "sr0"), "no disk but removable ones");
-    let equal = [disk("vda", 9_000, false, "1"), disk("vdb", 9_000, false, "2")];
-    refused("largest", "", true, &machine(&equal, "sr0"), "several disks");
-    let unmounted = both.replace("mount -t tmpfs /dev/sr0 /run/install/repo", "true");
-    refused("largest", "", true, &unmounted, "the medium is not mounted");
-    // A partition on it: consent is needed.
-    let used = machine(&disks[..1], "sr0")
-        + "mkdir /sys/block/sda/sda1; echo 1 >/sys/block/sda/sda1/partition\n";
-    refused("only", "", false, &used, "is not empty: sda1");
-    assert_eq!(choose("only", "", true, &used).as_deref(), Ok("sda"));
-    assert_eq!(choose("only", "", false, &machine(&disks[..1], "sr0")).as_deref(), Ok("sda"));
 }
 
 #[test]

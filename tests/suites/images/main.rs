@@ -3,6 +3,7 @@
 
 mod faults;
 mod getting_in;
+mod install_disk;
 mod install_iso;
 mod kickstart_image;
 mod kvm;

@@ -168,7 +168,7 @@ fn first_sector(path: &[u8], node: &IsoNode) -> Result<u32, IsoWriteError> {
         }
         next += extent.size;
     }
-    if first % SECTOR != 0 {
+    if !first.is_multiple_of(SECTOR) {
         return Err(IsoWriteError::path(path, "does not start at a sector"));
     }
     u32::try_from(first / SECTOR).map_err(|_| IsoWriteError::TooLarge("more than 8 TiB"))

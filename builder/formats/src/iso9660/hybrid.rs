@@ -129,8 +129,11 @@ fn is_used(entry: &[u8]) -> bool {
     entry[..16].iter().any(|byte| *byte != 0)
 }
 
+/// A header, and its entries.
+type Gpt = ([u8; BLOCK as usize], Vec<u8>);
+
 /// The header in block 1 and its entries, if there is a GPT.
-fn read_gpt(image: &File) -> Result<Option<([u8; BLOCK as usize], Vec<u8>)>, IsoWriteError> {
+fn read_gpt(image: &File) -> Result<Option<Gpt>, IsoWriteError> {
     let mut header = [0; BLOCK as usize];
     image.read_exact_at(&mut header, BLOCK)?;
     if !header.starts_with(b"EFI PART") {

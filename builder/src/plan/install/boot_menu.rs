@@ -10,18 +10,18 @@ pub const GRUB_MEDIUM: &str = "EFI/BOOT/medium.cfg";
 pub const ISOLINUX_MEDIUM: &str = "isolinux/medium.cfg";
 
 /// One line of the menus.
-enum Entry<'a> {
+enum MenuEntry<'a> {
     Install(&'a NodeInstall),
     Local,
     Medium,
 }
 
 /// The lines in order; the first is what boots without an answer.
-fn entries(plan: &InstallPlan) -> Vec<Entry<'_>> {
-    let nodes = plan.nodes.iter().map(Entry::Install);
+fn entries(plan: &InstallPlan) -> Vec<MenuEntry<'_>> {
+    let nodes = plan.nodes.iter().map(MenuEntry::Install);
     match plan.local_default {
-        true => [Entry::Local].into_iter().chain(nodes).chain([Entry::Medium]).collect(),
-        false => nodes.chain([Entry::Local, Entry::Medium]).collect(),
+        true => [MenuEntry::Local].into_iter().chain(nodes).chain([MenuEntry::Medium]).collect(),
+        false => nodes.chain([MenuEntry::Local, MenuEntry::Medium]).collect(),
     }
 }
 
@@ -63,20 +63,20 @@ pub fn grub(plan: &InstallPlan, own: &str) -> String {
     let (linux, initrd) = if efi { ("linuxefi", "initrdefi") } else { ("linux", "initrd") };
     for entry in entries(plan) {
         let (title, body) = match entry {
-            Entry::Install(node) => (
+            MenuEntry::Install(node) => (
                 title(plan, node),
                 format!(
                     "\t{linux} /images/pxeboot/vmlinuz {}\n\t{initrd} /images/pxeboot/initrd.img\n",
                     command_line(plan, node)
                 ),
             ),
-            Entry::Local => (
+            MenuEntry::Local => (
                 "Start from the local disk".to_owned(),
                 "\tif search --no-floppy --set=disk --file /EFI/centos/shimx64.efi; then\n\
                  \t\tchainloader ($disk)/EFI/centos/shimx64.efi\n\t\tboot\n\tfi\n\texit\n"
                     .to_owned(),
             ),
-            Entry::Medium => {
+            MenuEntry::Medium => {
                 ("Menu of the medium itself".to_owned(), format!("\tconfigfile /{GRUB_MEDIUM}\n"))
             }
         };
@@ -95,33 +95,40 @@ pub fn isolinux(plan: &InstallPlan, own: &str) -> String {
     };
     let head = own.lines().take_while(|line| !starts(line, "label"));
     let mut text = String::new();
-    let mut menu = "menu.c32".to_owned();
+    let mut menu = None;
     for line in head.filter(|line| !starts(line, "timeout")) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        if let [key, value] = words[..]
-            && ["default", "ui"].contains(&key.to_ascii_lowercase().as_str())
-            && value.ends_with(".c32")
-        {
-            menu = value.to_owned();
+        if starts(line, "default") || starts(line, "ui") {
+            // A menu module stays; the label of one of the medium's entries does not.
+            let module = line.split_whitespace().nth(1).filter(|word| word.ends_with(".c32"));
+            menu = menu.or(module);
+            text.extend(module.map(|_| format!("{line}\n")));
+            continue;
         }
         text.push_str(&format!("{line}\n"));
+    }
+    if menu.is_none() {
+        let first = if plan.local_default { None } else { plan.nodes.first() };
+        text.push_str(&format!("default {}\n", first.map_or("local", |node| node.name.as_str())));
     }
     // Tenths of a second.
     text.push_str(&format!("timeout {}\n", plan.timeout * 10));
     for (number, entry) in entries(plan).into_iter().enumerate() {
         let (label, title, body) = match entry {
-            Entry::Install(node) => (
+            MenuEntry::Install(node) => (
                 node.name.as_str(),
                 title(plan, node),
                 format!("kernel vmlinuz\n  append initrd=initrd.img {}", command_line(plan, node)),
             ),
-            Entry::Local => {
+            MenuEntry::Local => {
                 ("local", "Start from the local disk".to_owned(), "localboot 0xffff".to_owned())
             }
-            Entry::Medium => (
+            MenuEntry::Medium => (
                 "medium",
                 "Menu of the medium itself".to_owned(),
-                format!("kernel {menu}\n  append {}", file_name(ISOLINUX_MEDIUM)),
+                match menu {
+                    Some(menu) => format!("kernel {menu}\n  append {}", file_name(ISOLINUX_MEDIUM)),
+                    None => format!("config {}", file_name(ISOLINUX_MEDIUM)),
+                },
             ),
         };
         let default = if number == 0 { "  menu default\n" } else { "" };
@@ -145,6 +152,34 @@ pub fn relabelled(menu: &str, old: &str, new: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_menu_module_the_first_entry_is_the_default() {
+        let plan = |local_default| InstallPlan {
+            schema: 1,
+            lab: "lab".into(),
+            label: "CentOS 7 x86_64".into(),
+            erase: false,
+            secrets: false,
+            timeout: 2,
+            local_default,
+            nodes: Vec::new(),
+            repositories: Vec::new(),
+            files: std::collections::BTreeMap::new(),
+        };
+        let text =
+            isolinux(&plan(true), "default linux\ntimeout 600\n\nlabel linux\n  kernel vmlinuz\n");
+        assert!(text.starts_with("\ndefault local\ntimeout 20\n"), "{text}");
+        assert!(
+            text.contains(
+                "label medium\n  menu label Menu of the medium itself\n  config medium.cfg"
+            ),
+            "{text}"
+        );
+        let text = isolinux(&plan(true), "default vesamenu.c32\nlabel linux\n");
+        assert!(text.starts_with("default vesamenu.c32\ntimeout 20\n"), "{text}");
+        assert!(text.contains("kernel vesamenu.c32\n  append medium.cfg"), "{text}");
+    }
 
     #[test]
     fn labels_change_as_each_place_writes_them() {
