@@ -2,12 +2,12 @@
 
 use super::options::Select;
 use crate::base::error::{Context, Error, Result};
+use crate::base::files::open_regular;
 use crate::base::lab::RepositorySource;
 use crate::spec::Spec;
 use formats::fat::{self, FatOptions};
 use formats::iso9660::{Iso, NodeKind, timestamp};
 use formats::tree::{Content, Entry, Tree};
-use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
@@ -73,7 +73,7 @@ impl BaseMedium {
     /// Opens a file; the inner error says why it is not an installer's medium.
     fn open(path: PathBuf, location: &str) -> Result<Result<Self, String>> {
         let what = || format!("cannot read the medium {}", path.display());
-        let iso = Iso::open(File::open(&path).or_input(what)?).or_input(what)?;
+        let iso = Iso::open(open_regular(&path).or_input(what)?).or_input(what)?;
         let base = Self { iso, path, location: location.to_owned() };
         for name in NEEDED {
             if base.iso.lookup(name).or_input(|| base.location.clone())?.is_none() {

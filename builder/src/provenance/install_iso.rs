@@ -1,6 +1,7 @@
 //! What an ISO image boots and installs, and whether it is as it was made.
 
 use crate::base::error::{Context, Error, Result};
+use crate::base::files::open_regular;
 use crate::plan::install::{InstallPlan, MANIFEST};
 use formats::fat;
 use formats::iso9660::{
@@ -51,7 +52,7 @@ pub struct IsoDescription {
 /// Whether a file is an ISO image.
 pub fn is_iso(path: &Path) -> bool {
     let mut identifier = [0; 5];
-    let read = File::open(path).and_then(|file| file.read_exact_at(&mut identifier, IDENTIFIER));
+    let read = open_regular(path).and_then(|file| file.read_exact_at(&mut identifier, IDENTIFIER));
     read.is_ok() && &identifier == b"CD001"
 }
 
@@ -137,7 +138,7 @@ pub fn verify(path: &Path, progress: &mut dyn FnMut(u64, u64) -> bool) -> Result
 
 fn open(path: &Path) -> Result<(Iso, File)> {
     let what = || path.display().to_string();
-    let file = File::open(path).or_input(what)?;
+    let file = open_regular(path).or_input(what)?;
     Ok((Iso::open(file.try_clone().or_input(what)?).or_input(what)?, file))
 }
 

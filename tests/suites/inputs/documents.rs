@@ -70,8 +70,11 @@ fn examples(text: &str) -> Vec<String> {
 }
 
 fn subcommands(help: &str) -> BTreeSet<String> {
-    let list = help.split("Commands:").nth(1).unwrap_or_default();
-    let rows = list.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let list = help.split("Commands:\n").nth(1).unwrap_or_default();
+    let rows = list
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     let words = rows.filter_map(|line| line.split_whitespace().next());
     words.filter(|word| !word.starts_with('-')).map(str::to_owned).collect()
 }

@@ -104,11 +104,11 @@ if [ $erase = 0 ]; then
     content=$(blkid -p -o value -s PTTYPE -s TYPE "/dev/$disk" 2>/dev/null)
     # 2: there is nothing that it knows.
     case $? in 0 | 2) ;; *) refuse "nobody knows what is on $(describe "$disk"): blkid cannot tell" ;; esac
-    content=$(echo "$content" | tr '\n' ' ')
+    content=$(echo $content)
     for part in "/sys/block/$disk/$disk"*; do
-        [ ! -e "$part/partition" ] || content="$content$(basename "$part") "
+        [ ! -e "$part/partition" ] || content="$content $(basename "$part")"
     done
-    [ -z "${content// /}" ] || refuse "$(describe "$disk") is not empty: ${content% }. An image that may erase it is made with --erase"
+    [ -z "$content" ] || refuse "$(describe "$disk") is not empty: ${content# }. An image that may erase it is made with --erase"
 fi
 say "@NODE@ is installed on $(describe "$disk")"
 sed "s|@DISK@|$disk|g" >/tmp/imgbuild-disk.ks <<'IMGBUILD_STORAGE'
