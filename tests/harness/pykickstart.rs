@@ -31,7 +31,10 @@ fn programs() -> &'static PathBuf {
                 "{command:?} (needs python3-venv and PyPI):\n{stderr}"
             );
         };
-        if !programs.join("ksvalidator").exists() {
+        // One that another root has made may lack its python3 here.
+        let mut python = Command::new(programs.join("python3"));
+        let works = python.args(["-c", "import pykickstart"]).output();
+        if !works.is_ok_and(|output| output.status.success()) {
             run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv));
             let package = format!("pykickstart=={VERSION}");
             run(Command::new(programs.join("pip")).args(["install", "--quiet", &package]));

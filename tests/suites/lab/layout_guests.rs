@@ -113,6 +113,9 @@ fn xfs_with_a_boot_partition_boots_under_bios() {
 /// As Anaconda lays out a BIOS machine: an extended partition, GRUB before the first one.
 #[test]
 fn an_msdos_label_boots_under_bios() {
+    if !product::may_take_long("one layout more in a guest") {
+        return;
+    }
     let storage = "clearpart --all --disklabel=msdos\npart /boot --fstype=ext2 --size=400\n\
                    part / --fstype=ext3 --size=3000 --grow\npart swap --size=512\n\
                    part '/srv/my data' --fstype=ext4 --size=300\n\
