@@ -123,16 +123,19 @@ fn show(shared: &Shared, every: Duration) {
 /// Draws the line over the one before, and clears what a narrower terminal has made of that one:
 /// the cursor waits in the first column, so that what was wrapped is below it (ECMA-48: ED). On a
 /// terminal that gets narrower meanwhile the line is cut, not wrapped (DEC: DECAWM).
+///
+/// It reaches the terminal at once, as the kernel passes a carriage return on by itself: ECMA-48's
+/// CHA does the same. Else a terminal that wraps the line anew in between has the cursor elsewhere.
 fn draw(stage: &Stage) {
     // The last column is left free: some terminals wrap behind it.
     let width = terminal_size::terminal_size_of(std::io::stderr())
         .map_or(USUAL_WIDTH, |(width, _)| usize::from(width.0))
         .saturating_sub(1);
-    put(&format!("\r\x1b[?7l{}\x1b[J\x1b[?7h\r", stage.line(width)));
+    put(&format!("\x1b[G\x1b[?7l{}\x1b[J\x1b[?7h\x1b[G", stage.line(width)));
 }
 
 fn clear() {
-    put("\r\x1b[J");
+    put("\x1b[G\x1b[J");
 }
 
 /// A closed standard error must not end a build.
