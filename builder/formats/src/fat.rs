@@ -137,7 +137,7 @@ pub fn write<S: Read + Write + Seek>(
 /// The data of a file of a filesystem, at most `limit` bytes.
 ///
 /// # Errors
-/// When there is no such file, or the filesystem is damaged.
+/// When the file does not exist, or the filesystem is damaged.
 pub fn read_file(image: &[u8], path: &str, limit: u64) -> io::Result<Vec<u8>> {
     let filesystem = FileSystem::new(io::Cursor::new(image.to_vec()), FsOptions::new())?;
     let mut bytes = Vec::new();

@@ -72,7 +72,7 @@ pub fn read_named(path: &Path, limit: u64, what: impl Fn() -> String) -> Result<
     }
 }
 
-/// Names of what is in a directory, sorted; none where there is no directory.
+/// The names in a directory, sorted; an empty list when it does not exist.
 ///
 /// # Errors
 /// An environment error when it is there and cannot be read.

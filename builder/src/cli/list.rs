@@ -162,7 +162,7 @@ fn labs(state: &Path, unread: &mut Vec<String>) -> Vec<Lab> {
         unread.push(e.message);
         Vec::new()
     });
-    // An unreadable directory is told of once.
+    // An unreadable directory is reported once.
     let with_machines = vm::labs(state).unwrap_or_default();
     let names: BTreeSet<&String> = with_secrets.iter().chain(&with_machines).collect();
     let mut labs = Vec::new();

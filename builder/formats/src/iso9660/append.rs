@@ -11,7 +11,7 @@ use super::hybrid::{self, Moved};
 use super::image::Iso;
 use super::layout::{self, Layout};
 use super::media_sum::implant_media_sum;
-use super::model::{IsoNode, NodeKind, SECTOR};
+use super::model::{IsoNode, NodeKind, SECTOR, VOLUME_SIZE};
 use super::names::Hierarchy;
 use crate::tree::{Content, Entry, Tree};
 use std::collections::HashMap;
@@ -27,7 +27,6 @@ const PIECE: u64 = 16 << 20;
 /// Fields of a volume descriptor.
 const VOLUME_ID: u64 = 40;
 const VOLUME_ID_SIZE: usize = 32;
-const VOLUME_SIZE: u64 = 80;
 const TABLE_SIZE: u64 = 132;
 const TABLE_L: u64 = 140;
 const TABLE_M: u64 = 148;

@@ -6,14 +6,12 @@ use super::error::IsoWriteError;
 use super::hybrid::{self, CYLINDER, Hybrid};
 use super::image::Iso;
 use super::media_sum::{implant_media_sum, is_unambiguous};
-use super::model::SECTOR;
+use super::model::{SECTOR, VOLUME_SIZE};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 /// Bytes at the end that hold the second GPT, and that the media sum leaves out.
 const TAIL: u64 = 64 << 10;
-/// Where a volume descriptor has the volume's size.
-const VOLUME_SIZE: u64 = 80;
 
 /// How long an image with `used` bytes has to be: whole cylinders, of which the last bytes are
 /// free, and a length for which every checkisomd5 finds the same fragments.

@@ -2,7 +2,7 @@
 //! EL7's checkisomd5 1.0.10 reads it.
 
 use super::error::{IsoError, IsoWriteError};
-use super::model::{FIRST, SECTOR};
+use super::model::{FIRST, SECTOR, VOLUME_SIZE};
 use md5::{Digest, Md5};
 use std::fmt::Write;
 use std::fs::File;
@@ -10,8 +10,8 @@ use std::os::unix::fs::FileExt;
 
 /// The field for applications' use in the primary volume descriptor.
 const FIELD: std::ops::Range<u64> = FIRST * SECTOR + 883..FIRST * SECTOR + 1395;
-/// Where the descriptor has the volume's size, big-endian.
-const SIZE: u64 = FIRST * SECTOR + 84;
+/// Where the primary volume descriptor has the volume's size, big-endian.
+const SIZE: u64 = FIRST * SECTOR + VOLUME_SIZE + 4;
 /// Sectors at the end that are left out, as drives cannot always read them.
 const SKIPPED: u64 = 15;
 /// Bytes of one read, after which a fragment may end.

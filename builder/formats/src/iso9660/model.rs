@@ -4,6 +4,8 @@
 pub const SECTOR: u64 = 2048;
 /// Sector of the first volume descriptor; those before it are the system area.
 pub(super) const FIRST: u64 = 16;
+/// Where a volume descriptor has the volume's size in sectors, in both byte orders.
+pub(super) const VOLUME_SIZE: u64 = 80;
 
 /// Which of the names that an image has for a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

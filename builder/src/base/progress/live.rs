@@ -124,8 +124,8 @@ fn show(shared: &Shared, every: Duration) {
 /// the cursor waits in the first column, so that what was wrapped is below it (ECMA-48: ED). On a
 /// terminal that gets narrower meanwhile the line is cut, not wrapped (DEC: DECAWM).
 ///
-/// It reaches the terminal at once, as the kernel passes a carriage return on by itself: ECMA-48's
-/// CHA does the same. Else a terminal that wraps the line anew in between has the cursor elsewhere.
+/// It reaches the terminal in one piece: the kernel would pass a carriage return on separately, and a
+/// terminal that is resized in between moves the cursor. ECMA-48's CHA has the same effect.
 fn draw(stage: &Stage) {
     // The last column is left free: some terminals wrap behind it.
     let width = terminal_size::terminal_size_of(std::io::stderr())
