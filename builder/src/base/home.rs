@@ -2,7 +2,8 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 /// The user's own, by HOME.
 pub fn own() -> Option<PathBuf> {
@@ -25,6 +26,15 @@ pub fn of_sudo_user() -> Option<PathBuf> {
     }
     let name = env::var("SUDO_USER").ok().filter(|name| name != "root")?;
     find(&fs::read_to_string("/etc/passwd").ok()?, &name)
+}
+
+/// Whether a directory belongs to the user, root, or who called sudo(8), and nobody else can write
+/// to it.
+pub fn is_own(directory: &Path) -> bool {
+    let sudo = env::var("SUDO_UID").ok().and_then(|uid| uid.parse().ok());
+    let own = [Some(nix::unistd::geteuid().as_raw()), Some(0), sudo];
+    fs::metadata(directory)
+        .is_ok_and(|meta| own.contains(&Some(meta.uid())) && meta.mode() & 0o022 == 0)
 }
 
 /// The home of the account `name`.

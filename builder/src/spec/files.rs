@@ -3,6 +3,7 @@
 use super::request::Request;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::files::{STDIN, read_named, read_regular};
+use crate::base::home;
 use crate::base::place::{Place, line_column};
 use std::fs;
 use std::io;
@@ -141,7 +142,8 @@ fn normalize_path(path: &Path) -> PathBuf {
 
 /// The directory of the user's lab: the first that has `profiles/` with the lab file or a
 /// profile, of the working directory, those above it, and those of the configuration. The working
-/// directory where there is none.
+/// directory where none has. Above it only those count that nobody else can write to: what is in a
+/// lab's files runs in the images.
 fn lab_directory(request: &Request<'_>) -> PathBuf {
     let profile = Some(request.profile).filter(|name| !name.contains('/'));
     let names: Vec<PathBuf> = ["lab", "controller", "compute"]
@@ -149,9 +151,11 @@ fn lab_directory(request: &Request<'_>) -> PathBuf {
         .chain(profile)
         .map(|name| Path::new("profiles").join(format!("{name}.toml")))
         .collect();
-    let above = request.directory.ancestors().map(Path::to_owned);
-    let mut places = above.chain(request.config.iter().cloned());
-    let found = places.find(|place| names.iter().any(|name| place.join(name).is_file()));
+    let has_lab = |place: &PathBuf| names.iter().any(|name| place.join(name).is_file());
+    let is_safe =
+        |place: &Path| place == request.directory || home::is_own(&place.join("profiles"));
+    let above = request.directory.ancestors().filter(|place| is_safe(place)).map(Path::to_owned);
+    let found = above.chain(request.config.iter().cloned()).find(has_lab);
     found.unwrap_or_else(|| request.directory.to_owned())
 }
 
@@ -215,6 +219,7 @@ pub fn find_lab(request: &Request<'_>, role: Option<&InputFile>) -> Result<Input
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn the_lab_is_found_above_and_in_the_configuration() {
@@ -236,6 +241,9 @@ mod tests {
         assert_eq!(found("other"), place("lab"));
         fs::write(place("lab/profiles/lab.toml"), "").unwrap();
         assert_eq!(found("compute"), place("lab"), "what is nearer comes first");
+        let writable = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(place("lab/profiles"), writable).unwrap();
+        assert_eq!(found("compute"), place("config"), "others can write there");
     }
 
     #[test]
