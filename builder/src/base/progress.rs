@@ -44,7 +44,7 @@ impl Progress {
     }
 
     /// Numbers the next `count` stages.
-    pub fn expect(&mut self, count: u64) {
+    pub fn count_stages(&mut self, count: u64) {
         (self.number, self.count) = (0, count);
     }
 

@@ -17,7 +17,7 @@ pub struct PracticeArguments {
 
 pub fn run(a: PracticeArguments) -> Result<()> {
     let mut progress = a.common.messages.progress()?;
-    progress.expect(practice::Stage::COUNT);
+    progress.count_stages(practice::Stage::COUNT);
     let work = a.common.cache()?.join("debs");
     let made = practice_medium::make(&a.output, &work, &mut progress)?;
     let mut text = String::from("Practice media made from Debian packages; this is not CentOS.\n");

@@ -1,13 +1,11 @@
 //! The recipe of install media: the medium's ISO with kickstarts, node files and repositories.
 
-use super::context::BuildContext;
 use super::iso_base::{BaseMedium, EFI_IMAGE};
 use super::iso_node::{self, IsoShared};
-use super::keys::{self, Check};
 use super::options::Select;
 use super::overlay::{self, Firstboot};
-use super::planning::{self, Planned};
-use super::{fetch, inputs, lab_secrets, signatures};
+use super::planned_roles::{self, PlannedRole};
+use super::{fetch, lab_secrets, signatures};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::interrupt;
 use crate::base::lab::LabNode;
@@ -15,7 +13,6 @@ use crate::base::progress::{Progress, Unit};
 use crate::image::output::{Staging, require_space};
 use crate::lab::secrets::NodeSecrets;
 use crate::plan::install::{self, AddedRepository, DIRECTORY, InstallPlan, MANIFEST, boot_menu};
-use crate::plan::node::Facts;
 use crate::spec::Spec;
 use formats::iso9660::{self, IsoWriteError};
 use formats::tree::{Content, Entry, Tree};
@@ -63,15 +60,8 @@ pub struct BuiltIso {
     pub plan: InstallPlan,
 }
 
-/// A role with everything of it that goes onto media.
-struct IsoRole {
-    context: BuildContext,
-    facts: Facts,
-    checks: Vec<Check>,
-}
-
 /// A node and its role.
-type NodeOfRole<'a> = (&'a IsoRole, &'a LabNode);
+type NodeOfRole<'a> = (&'a PlannedRole, &'a LabNode);
 
 /// Makes install media: one for each node, or one for all.
 ///
@@ -80,7 +70,7 @@ type NodeOfRole<'a> = (&'a IsoRole, &'a LabNode);
 /// errors of writing. Nothing is left in the output directory then.
 pub fn iso(options: &IsoOptions, progress: &mut Progress) -> Result<Vec<BuiltIso>> {
     let firstboot = overlay::firstboot_binary(options.firstboot.as_deref())?;
-    let roles = plan_roles(options, progress)?;
+    let roles = planned_roles::plan_with_checks(&options.select, None, progress)?;
     let first = roles.first().ok_or_else(|| Error::input("the lab has no role to install"))?;
     let base = BaseMedium::find(&options.select, &first.context.spec)?;
     let label = options.label.as_deref().unwrap_or(base.iso.volume_id());
@@ -117,30 +107,9 @@ pub fn iso(options: &IsoOptions, progress: &mut Progress) -> Result<Vec<BuiltIso
     Ok(media)
 }
 
-fn plan_roles(options: &IsoOptions, progress: &mut Progress) -> Result<Vec<IsoRole>> {
-    let mut inputs = inputs::load(&options.select, None, progress)?;
-    let media = inputs::read_media(&mut inputs, &options.select, progress)?;
-    let mut shown = BTreeSet::new();
-    let mut roles = Vec::new();
-    for (role, media) in inputs.into_iter().zip(media) {
-        let Planned { context, mut notes } = planning::plan(role, media, progress)?;
-        progress.finish();
-        let (checks, found) = keys::checks(&options.select, &context)?;
-        notes.extend(found);
-        for note in notes {
-            if shown.insert(note.clone()) {
-                progress.note(&note);
-            }
-        }
-        let facts = overlay::facts(&context);
-        roles.push(IsoRole { context, facts, checks });
-    }
-    Ok(roles)
-}
-
 fn secrets(
     options: &IsoOptions,
-    roles: &[IsoRole],
+    roles: &[PlannedRole],
     progress: &Progress,
 ) -> Result<BTreeMap<String, NodeSecrets>> {
     if !options.secrets {
@@ -176,9 +145,9 @@ impl IsoMaker<'_> {
         let shared =
             IsoShared { base, firstboot, erase: options.erase, repositories: &repositories };
         let mut installs = Vec::new();
-        for (IsoRole { context, facts, .. }, node) in nodes {
+        for (PlannedRole { context, .. }, node) in nodes {
             let secrets = secrets.get(&node.name);
-            installs.push(iso_node::add(&shared, context, facts, node, secrets, &mut additions)?);
+            installs.push(iso_node::add(&shared, context, node, secrets, &mut additions)?);
         }
         let label = options.label.as_deref().unwrap_or(base.iso.volume_id()).to_owned();
         let mut plan = InstallPlan {
@@ -224,7 +193,7 @@ impl IsoMaker<'_> {
     ) -> Result<Vec<AddedRepository>> {
         let mut files: BTreeMap<String, BTreeMap<String, PathBuf>> = BTreeMap::new();
         let mut seen = BTreeSet::new();
-        for (IsoRole { context, checks, .. }, _) in nodes {
+        for (PlannedRole { context, checks, .. }, _) in nodes {
             if !seen.insert(context.plan.profile.clone()) {
                 continue;
             }
@@ -246,7 +215,7 @@ impl IsoMaker<'_> {
         for (id, packages) in files {
             let directory = format!("{DIRECTORY}/repos/{id}");
             let place = work.join(&id);
-            describe(&place, &packages)
+            link_packages(&place, &packages)
                 .or_build(|| format!("cannot write the repository {id} of the medium"))?;
             practice::write_repodata(&place, None, practice::Cancel(&interrupt::requested))
                 .or_build(|| format!("cannot describe the repository {id} of the medium"))?;
@@ -307,8 +276,8 @@ fn put(additions: &mut Tree, path: &str, time: i64, bytes: Vec<u8>) {
     additions.put(path, Entry::new(0o644, time, Content::Bytes(bytes)));
 }
 
-/// A directory in which packages can be described.
-fn describe(place: &Path, packages: &BTreeMap<String, PathBuf>) -> io::Result<()> {
+/// Gathers packages in a directory, for their repository's metadata.
+fn link_packages(place: &Path, packages: &BTreeMap<String, PathBuf>) -> io::Result<()> {
     let directory = place.join("Packages");
     fs::create_dir_all(&directory)?;
     packages.iter().try_for_each(|(name, path)| symlink(path, directory.join(name)))

@@ -11,7 +11,7 @@ use crate::lab::secrets::{self, NodeSecrets};
 use crate::plan::install::{
     self, AddedRepository, DIRECTORY, NodeInputs, NodeInstall, kickstart_file, node_file,
 };
-use crate::plan::node::{self, Facts, NodeFile};
+use crate::plan::node::{self, NodeFile};
 use contract::{assets, node_files};
 use formats::archive;
 use formats::tree::{Content, Entry, Tree};
@@ -40,13 +40,12 @@ struct Archive {
 pub fn add(
     shared: &IsoShared<'_>,
     context: &BuildContext,
-    facts: &Facts,
     node: &LabNode,
     secrets: Option<&NodeSecrets>,
     additions: &mut Tree,
 ) -> Result<NodeInstall> {
     let (spec, time) = (&context.spec, context.plan.time);
-    let (archives, paths) = archives(context, facts, node, secrets)?;
+    let (archives, paths) = archives(context, node, secrets)?;
     let sums: Vec<(String, String)> = archives.iter().map(|a| (a.inside(), a.sum())).collect();
     let kickstart = parsed(context, node)?;
     let text = install::render(&NodeInputs {
@@ -85,11 +84,11 @@ pub fn add(
 /// secrets if it gets any; and the paths of everything in them and of firstboot.
 fn archives(
     context: &BuildContext,
-    facts: &Facts,
     node: &LabNode,
     secrets: Option<&NodeSecrets>,
 ) -> Result<(Vec<Archive>, Vec<String>)> {
     let (spec, time) = (&context.spec, context.plan.time);
+    let facts = &overlay::facts(context);
     let role = node::role_files(spec, facts);
     let authorized = text_of(&role, node_files::AUTHORIZED_KEYS);
     let wire = node::wire_spec(spec, node, facts);

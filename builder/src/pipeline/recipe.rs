@@ -1,14 +1,13 @@
 //! The recipe: Spec → Catalog → Plan → Tree → Disk → Outputs.
 
 use super::context::BuildContext;
-use super::keys::{self, Check};
 use super::log::Log;
-use super::options::{BuildOptions, Select};
+use super::options::BuildOptions;
 use super::outputs::{self, BuiltRole, Outputs};
 use super::overlay::{self, Firstboot};
-use super::planning::{self, Planned};
+use super::planned_roles::{self, PlannedRole};
 use super::reporter::Reporter;
-use super::{disks, inputs, installed, lab_secrets, role};
+use super::{disks, installed, lab_secrets, role};
 use crate::base::error::Result;
 use crate::base::progress::Progress;
 use crate::lab::secrets::NodeSecrets;
@@ -18,72 +17,32 @@ use crate::spec::{Spec, show_size};
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime};
 
-/// Decides what a build would do, for each role.
-///
-/// # Errors
-/// Input errors of profile, kickstart, media and packages.
-pub fn plan(select: &Select, progress: &mut Progress) -> Result<Vec<Plan>> {
-    let mut inputs = inputs::load(select, None, progress)?;
-    let media = inputs::read_media(&mut inputs, select, progress)?;
-    let mut shown = Vec::new();
-    let mut plans = Vec::new();
-    for (role, media) in inputs.into_iter().zip(media) {
-        let Planned { context, notes } = planning::plan(role, media, progress)?;
-        progress.finish();
-        note_new(&notes, &mut shown, progress);
-        plans.push(context.plan);
-    }
-    Ok(plans)
-}
-
-/// Shows the notes that were not shown for another role.
-fn note_new(notes: &[String], shown: &mut Vec<String>, progress: &Progress) {
-    for note in notes {
-        if !shown.contains(note) {
-            progress.note(note);
-            shown.push(note.clone());
-        }
-    }
-}
-
 /// A role that is planned, and whose place is reserved.
-struct PlannedRole {
-    context: BuildContext,
-    checks: Vec<Check>,
+struct RoleJob {
+    role: PlannedRole,
     outputs: Outputs,
-    /// For its log.
-    notes: Vec<String>,
 }
 
-/// Plans every role asked for, before the long work: what is wrong with the last one is known
-/// before the first is built.
-fn prepare(options: &BuildOptions, progress: &mut Progress) -> Result<Vec<PlannedRole>> {
-    let mut inputs = inputs::load(&options.select, options.plan.as_ref(), progress)?;
-    let media = inputs::read_media(&mut inputs, &options.select, progress)?;
-    let mut shown = Vec::new();
+fn prepare(options: &BuildOptions, progress: &mut Progress) -> Result<Vec<RoleJob>> {
     let mut jobs = Vec::new();
-    for (role, media) in inputs.into_iter().zip(media) {
-        let Planned { context, mut notes } = planning::plan(role, media, progress)?;
-        let (checks, found) = keys::checks(&options.select, &context)?;
-        notes.extend(found);
-        note_new(&notes, &mut shown, progress);
-        let outputs = Outputs::reserve(options, &context, progress)?;
-        jobs.push(PlannedRole { context, checks, outputs, notes });
+    for role in planned_roles::plan_with_checks(&options.select, options.plan.as_ref(), progress)? {
+        let outputs = Outputs::reserve(options, &role.context, progress)?;
+        jobs.push(RoleJob { role, outputs });
     }
-    outputs::check_space(options, jobs.iter().map(|job| &job.context))?;
+    outputs::check_space(options, jobs.iter().map(|job| &job.role.context))?;
     Ok(jobs)
 }
 
 /// Builds the images of one role: each stage's result is the next one's input.
 fn build_role(
     options: &BuildOptions,
-    job: PlannedRole,
+    job: RoleJob,
     firstboot: &Firstboot,
     secrets: &BTreeMap<String, NodeSecrets>,
     reporter: &mut Reporter<'_>,
 ) -> Result<BuiltRole> {
     let started = Instant::now();
-    let PlannedRole { context, checks, outputs, notes } = job;
+    let RoleJob { role: PlannedRole { context, checks, notes }, outputs } = job;
     reporter.log.begin_role()?;
     notes.iter().for_each(|note| reporter.log.line(note));
     let tree = installed::install(options, &context, &checks, reporter)?;
@@ -107,14 +66,14 @@ fn build_roles(options: &BuildOptions, reporter: &mut Reporter<'_>) -> Result<Ve
     let firstboot = overlay::firstboot_binary(options.firstboot.as_deref())?;
     let jobs = prepare(options, reporter.progress)?;
     // Before the long work: who cannot keep them hears of it at once.
-    let specs: Vec<&Spec> = jobs.iter().map(|job| &job.context.spec).collect();
+    let specs: Vec<&Spec> = jobs.iter().map(|job| &job.role.context.spec).collect();
     let secrets = lab_secrets::of_lab(&options.state, &specs, reporter.progress)?;
-    let stages = jobs.iter().map(|job| stages(options, &job.context));
-    reporter.progress.expect(stages.sum());
+    let stages = jobs.iter().map(|job| stages(options, &job.role.context));
+    reporter.progress.count_stages(stages.sum());
     let count = jobs.len();
     let mut built: Vec<BuiltRole> = Vec::new();
     for (index, job) in jobs.into_iter().enumerate() {
-        let role = job.context.plan.profile.clone();
+        let role = job.role.context.plan.profile.clone();
         if count > 1 {
             reporter.progress.note(&format!("role {role}, {} of {count}", index + 1));
         }
