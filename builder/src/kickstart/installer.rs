@@ -11,6 +11,9 @@ pub const DISK: &str = "@IMGBUILD_DISK@";
 const METHODS: [&str; 5] = ["cdrom", "harddrive", "liveimg", "nfs", "url"];
 /// Commands that say how the installer looks; nobody answers it.
 const DISPLAYS: [&str; 3] = ["cmdline", "graphical", "text"];
+/// Commands that say what follows the installation: a machine that starts from the medium again would
+/// install again, so it is powered off.
+const ENDINGS: [&str; 4] = ["halt", "poweroff", "reboot", "shutdown"];
 /// Commands about disks whose place ours take: they choose disks, or say what is erased.
 const CHOICES: [&str; 3] = ["clearpart", "ignoredisk", "zerombr"];
 
@@ -27,17 +30,19 @@ pub struct InstallerText {
 }
 
 impl Kickstart {
-    /// The kickstart for an installer. Without a `rootpw` root's password is locked, as in images.
-    pub fn for_installer(&self) -> InstallerText {
+    /// The kickstart for an installer. Without a `rootpw` root's password is locked, as in images;
+    /// `added` are lines of storage commands that the file lacks.
+    pub fn for_installer(&self, added: &str) -> InstallerText {
         let document = &self.document;
         let is_storage = |s: &&Statement| STORAGE.contains(&s.name) && !s.name.starts_with('%');
         let (storage, mut commands): (Vec<&Statement>, Vec<&Statement>) =
             document.statements.iter().partition(is_storage);
-        commands.retain(|s| !METHODS.contains(&s.name) && !DISPLAYS.contains(&s.name));
+        let replaced = [&METHODS[..], &DISPLAYS, &ENDINGS].concat();
+        commands.retain(|s| !replaced.contains(&s.name));
         let has_root = commands.iter().any(|s| s.name == "rootpw");
         let written =
             |statements: Vec<Statement>| Document { statements, ..Document::default() }.to_string();
-        let mut text = String::from("cdrom\ncmdline\n");
+        let mut text = String::from("cdrom\ncmdline\npoweroff\n");
         text.push_str(if has_root { "" } else { "rootpw --lock\n" });
         text.push_str(&written(commands.into_iter().cloned().collect()));
         let label = storage.iter().filter(|s| s.name == "clearpart");
@@ -46,7 +51,7 @@ impl Kickstart {
         let label = label.map_or_else(String::new, |label| format!(" --disklabel={label}"));
         let disks = storage.into_iter().filter(|s| !CHOICES.contains(&s.name)).map(on_disk);
         let storage = format!(
-            "zerombr\nclearpart --all --drives={DISK} --initlabel{label}\n{}",
+            "zerombr\nclearpart --all --drives={DISK} --initlabel{label}\n{added}{}",
             written(disks.collect())
         );
         let sections = document.sections.iter().map(|section| format!("\n{section}")).collect();
@@ -81,12 +86,12 @@ mod tests {
             lang en_US.UTF-8\nreboot\n%packages\n@core\n%end\n%post\ntrue\n%end\n";
         let lines = SourceMap::default();
         let kickstart = parse(&Text { file: "ks", text, lines: &lines, salt: "lab" }).unwrap();
-        let parts = kickstart.for_installer();
-        assert_eq!(parts.commands, "cdrom\ncmdline\nrootpw --lock\nlang en_US.UTF-8\nreboot\n");
+        let parts = kickstart.for_installer("reqpart\n");
+        assert_eq!(parts.commands, "cdrom\ncmdline\npoweroff\nrootpw --lock\nlang en_US.UTF-8\n");
         assert_eq!(
             parts.storage,
             "zerombr\nclearpart --all --drives=@IMGBUILD_DISK@ --initlabel --disklabel=gpt\n\
-             bootloader --append=quiet --location=mbr --boot-drive=@IMGBUILD_DISK@\n\
+             reqpart\nbootloader --append=quiet --location=mbr --boot-drive=@IMGBUILD_DISK@\n\
              part / --ondisk=@IMGBUILD_DISK@ --size=4096\n"
         );
         assert_eq!(parts.packages, "%packages\n@core\n%end\n");

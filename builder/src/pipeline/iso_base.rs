@@ -166,7 +166,10 @@ fn candidates(select: &Select, spec: &Spec) -> Vec<Candidate> {
                 let made = ::practice::Practice::at(&select.cache.join("practice"));
                 of_path(&made.os.to_string_lossy(), &made.os_iso)
             }
-            word => of_path(word, Path::new(word)),
+            word => {
+                let path = word.strip_prefix("file://").unwrap_or(word);
+                of_path(path, Path::new(path))
+            }
         };
         return select.media.iter().map(of_word).collect();
     }

@@ -6,7 +6,7 @@ use super::overlay::{self, Firstboot};
 use super::planning;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::lab::LabNode;
-use crate::kickstart::{Kickstart, SourceMap, Text, parse};
+use crate::kickstart::{Fate, Kickstart, SourceMap, Text, parse};
 use crate::lab::secrets::{self, NodeSecrets};
 use crate::plan::install::{
     self, AddedRepository, DIRECTORY, NodeInputs, NodeInstall, kickstart_file, node_file,
@@ -51,6 +51,7 @@ pub fn add(
     let text = install::render(&NodeInputs {
         name: &node.name,
         kickstart: &kickstart,
+        added_storage: added_storage(&spec.kickstart),
         disk: &spec.machine.install_disk,
         erase: shared.erase,
         packages: &packages(context),
@@ -138,6 +139,18 @@ fn text_of(files: &[NodeFile], path: &str) -> String {
     match file.map(|file| &file.content) {
         Some(Content::Bytes(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
         _ => String::new(),
+    }
+}
+
+/// What the installer is to lay out where images get it without being asked: its own layout, or the
+/// boot partitions that the machine's firmware needs.
+fn added_storage(kickstart: &Kickstart) -> &'static str {
+    let added = kickstart.report.iter().filter(|line| line.fate == Fate::Added);
+    let commands: Vec<&str> = added.map(|line| line.command.as_str()).collect();
+    match commands.contains(&"autopart") {
+        true => "autopart\n",
+        false if commands.iter().any(|command| command.starts_with("part ")) => "reqpart\n",
+        false => "",
     }
 }
 

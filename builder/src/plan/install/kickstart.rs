@@ -15,6 +15,8 @@ pub struct NodeInputs<'a> {
     pub name: &'a str,
     /// Its kickstart, filled in.
     pub kickstart: &'a Kickstart,
+    /// Lines of storage commands for what images get without being asked.
+    pub added_storage: &'a str,
     /// How its disk is found.
     pub disk: &'a InstallDisk,
     /// Whether a disk that is not empty may be erased.
@@ -44,7 +46,7 @@ pub struct NodeInputs<'a> {
 
 /// The kickstart's text.
 pub fn render(inputs: &NodeInputs<'_>) -> String {
-    let parts = inputs.kickstart.for_installer();
+    let parts = inputs.kickstart.for_installer(inputs.added_storage);
     let mut text = format!(
         "#version=RHEL7\n# {}, installed from a medium that imgbuild made.\n{}",
         inputs.name, parts.commands
