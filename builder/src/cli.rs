@@ -31,8 +31,16 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::Write;
 
+macro_rules! exit_codes {
+    () => {
+        "Exit codes: 0 done, 1 build failed, 2 usage or input, 3 environment (missing tool, \
+         permission, space), 4 verification (digest, signature), 130 interrupted."
+    };
+}
+const EXIT_CODES: &str = exit_codes!();
 /// After the program's own help.
-const FIRST_STEPS: &str = "Examples:
+const FIRST_STEPS: &str = concat!(
+    "Examples:
   imgbuild                              build the lab's images, into output/ROLE
   imgbuild -p controller -m CentOS7.iso one role, from an ISO file
   imgbuild plan                         what a build would do
@@ -40,10 +48,9 @@ const FIRST_STEPS: &str = "Examples:
   imgbuild ssh openstack                log in to a node
   imgbuild doctor                       what of this machine is missing
 
-Exit codes: 0 done, 1 build failed, 2 usage or input, 3 environment (missing tool, permission, \
-space), 4 verification (digest, signature), 130 interrupted.";
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 build failed, 2 usage or input, 3 environment (missing tool, \
-permission, space), 4 verification (digest, signature), 130 interrupted.";
+",
+    exit_codes!()
+);
 
 /// Builds bootable CentOS 7 images for the nodes of an OpenStack lab.
 #[derive(Parser)]

@@ -4,6 +4,7 @@ use super::common::print;
 use super::{confirm, host};
 use crate::base::error::{Context, Error, Result};
 use crate::base::lab::Subnet;
+use crate::base::{durable, private};
 use crate::spec::Starter;
 use clap::Args;
 use std::fmt::Write as _;
@@ -132,19 +133,22 @@ fn write(directory: &Path, files: &[(&str, String)]) -> Result<()> {
         return Err(Error::input(format!("nothing is overwritten: {} exist", there.join(", ")))
             .hint("name another directory, or change these files"));
     }
-    let mut written = Vec::new();
+    let (mut written, mut created) = (Vec::new(), Vec::new());
     let result = files.iter().try_for_each(|(name, text)| {
         let path = directory.join(name);
         let what = || format!("cannot write {}", path.display());
-        fs::create_dir_all(path.parent().unwrap_or(directory)).or_environment(what)?;
+        let parent = path.parent().unwrap_or(directory);
+        let mode = private::public_mode(0o755);
+        created.splice(0..0, durable::create_dir_all(parent, mode).or_environment(what)?);
         let mut file = File::create_new(&path).or_environment(what)?;
         written.push(path.clone());
-        file.write_all(text.as_bytes()).or_environment(what)
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).or_environment(what)?;
+        private::publish(&path).and_then(|()| durable::sync_dir(parent)).or_environment(what)
     });
     if result.is_err() {
-        for path in written {
-            let _ = fs::remove_file(path);
-        }
+        written.iter().for_each(|path| drop(fs::remove_file(path)));
+        // The innermost first.
+        created.iter().for_each(|directory| drop(fs::remove_dir(directory)));
     }
     result
 }

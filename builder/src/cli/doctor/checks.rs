@@ -213,7 +213,12 @@ fn clock() -> Finding {
 fn proxy() -> Finding {
     const NAME: &str = "proxy";
     let names = ["http_proxy", "https_proxy", "no_proxy", "HTTPS_PROXY", "NO_PROXY", "all_proxy"];
-    let set = |name: &str| Some(format!("{name}={}", shown(&std::env::var(name).ok()?)));
+    // A proxy's address may lack its scheme.
+    let without_login = |text: &str| match text.contains("://") {
+        true => shown(text),
+        false => text.rsplit('@').next().unwrap_or_default().to_owned(),
+    };
+    let set = |name: &str| Some(format!("{name}={}", without_login(&std::env::var(name).ok()?)));
     let set: Vec<String> = names.into_iter().filter_map(set).collect();
     match set.is_empty() {
         true => Finding::ok(NAME, "none is set"),
