@@ -2,10 +2,10 @@
 //! lab file, and of the role's other nodes.
 
 use super::authority::Authority;
-use super::interface_names::can_coexist;
+use super::interface_names::{can_coexist, needed_devices};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::lab::LabNode;
-use crate::kickstart::{InterfaceKind, Ipv6, NetworkCommand};
+use crate::kickstart::{Ipv6, NetworkCommand};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -175,14 +175,12 @@ fn doubt_network(authority: &Authority<'_>, network: &NetworkCommand) -> Vec<Dia
     let mut warn = |message: String, hint: &str| {
         found.push(Diagnostic::warning(network.place.clone(), message).hint(hint));
     };
-    let hardware = match &network.kind {
-        InterfaceKind::Ethernet | InterfaceKind::Vlan { .. } => network.device.as_deref(),
-        _ => None,
-    };
-    let mut needed = network.ports().into_iter().chain(hardware);
-    if let Some(other) = needed.find(|other| !can_coexist(other, &lab.interface)) {
-        let message =
-            format!("no machine has {other} next to {}, the lab file's interface", lab.interface);
+    let absent = |other: &&str| !can_coexist(other, &lab.interface);
+    if let Some(other) = needed_devices(network).find(absent) {
+        let message = format!(
+            "{name} does not start at boot: no machine has {other} next to {}, the lab file's interface",
+            lab.interface
+        );
         let hint = format!(
             "leave the line out, or name both one way: `interface` of the lab file is {name} \
              where that is to have the node's address"

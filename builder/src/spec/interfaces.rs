@@ -3,7 +3,7 @@
 
 use super::authority::Authority;
 use super::clashes::find_clashes;
-use super::interface_names::{can_coexist, is_kernel_name};
+use super::interface_names::{can_coexist, is_kernel_name, needed_devices};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::lab::{LabNetwork, LabNode};
 use crate::base::place::Place;
@@ -44,6 +44,7 @@ pub fn settle_interfaces(
     }
     networks.retain(|network| network.fault.is_none());
     drop_replaced(kickstart, &mut networks, &lab.interface);
+    leave_absent_down(kickstart, &mut networks, &lab.interface);
     raise_mtus(kickstart, &mut networks, &lab.interface);
     errors.extend(find_clashes(authority, &networks, &mut kickstart.warnings));
     kickstart.networks = networks;
@@ -262,6 +263,40 @@ fn drop_replaced(kickstart: &mut Kickstart, networks: &mut Vec<NetworkCommand>, 
         index += 1;
         counts(index - 1, network)
     });
+}
+
+/// An interface that no machine has next to the lab's does not start at boot, nor does what is
+/// made of it: EL7's network.service fails as a whole where one does not come up.
+fn leave_absent_down(kickstart: &mut Kickstart, networks: &mut [NetworkCommand], lab: &str) {
+    let mut down: Vec<(String, String)> = Vec::new();
+    let absent = |down: &[(String, String)], network: &NetworkCommand| {
+        let below = |name: &str| down.iter().find(|(n, _)| n == name).map(|(_, device)| device);
+        needed_devices(network).find_map(|name| match can_coexist(name, lab) {
+            true => below(name).cloned(),
+            false => Some(name.to_owned()),
+        })
+    };
+    // What is made of another may stand before it.
+    loop {
+        let known = down.len();
+        for network in networks.iter_mut().filter(|n| !n.hostname_only && !n.off_at_boot) {
+            let name = network.interface(lab);
+            let Some(device) = absent(&down, network).filter(|_| name != lab) else { continue };
+            network.off_at_boot = true;
+            let why = format!("; it does not start at boot: no machine has {device} next to {lab}");
+            // A line with `--bondslaves` and `--vlanid` is about two interfaces.
+            if let Some(line) = kickstart.report.get_mut(network.entry)
+                && !line.why.ends_with(&why)
+            {
+                line.fate = Fate::Translated;
+                line.why.push_str(&why);
+            }
+            down.push((name, device));
+        }
+        if down.len() == known {
+            return;
+        }
+    }
 }
 
 /// Gives what is under a VLAN at least the VLAN's MTU, without which the kernel refuses it.

@@ -72,7 +72,9 @@ fn members(network: &NetworkCommand, master: &str) -> Vec<(String, Ifcfg)> {
     let member = |name: &String, more: &[(&str, &str)]| {
         let mut file = Ifcfg::default();
         let fixed = [("DEVICE", name.as_str()), ("NAME", name), ("TYPE", "Ethernet")];
-        let fixed = fixed.into_iter().chain([("ONBOOT", "yes"), ("BOOTPROTO", "none")]);
+        // A port that is not to start would be looked for by itself.
+        let at_boot = if network.off_at_boot { "no" } else { "yes" };
+        let fixed = fixed.into_iter().chain([("ONBOOT", at_boot), ("BOOTPROTO", "none")]);
         for (key, value) in fixed.chain([("NM_CONTROLLED", "no")]).chain(more.iter().copied()) {
             file.set(key, value);
         }
