@@ -5,8 +5,8 @@ use lab_tests::{oracle, product};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 /// Runs a build that must fail with `code`, leave no output, and print every part of `words`.
 fn fails(lab: &Lab, media: &[&str], more: &[&str], code: i32, words: &[&str]) {
@@ -170,7 +170,7 @@ fn ctrl_c_in_the_middle() {
         .expect("imgbuild starts");
     let mut lines = BufReader::new(child.stderr.take().expect("piped"));
     let mut line = String::new();
-    while !line.contains("installing packages: ") {
+    while !line.contains("installing packages") {
         line.clear();
         assert_ne!(
             lines.read_line(&mut line).expect("standard error"),
@@ -178,6 +178,14 @@ fn ctrl_c_in_the_middle() {
             "it ended before rpm ran"
         );
     }
+    let started = loop {
+        let started = descendants(child.id());
+        if started.iter().any(|(_, name)| name == "rpm") {
+            break started;
+        }
+        assert!(child.try_wait().expect("status").is_none(), "it ended before rpm ran");
+        std::thread::sleep(Duration::from_millis(10));
+    };
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("pid"));
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("signal");
     let mut rest = String::new();
@@ -191,7 +199,8 @@ fn ctrl_c_in_the_middle() {
         !fs::read_to_string("/proc/mounts").expect("mounts").contains(&place),
         "a mount is left"
     );
-    let left: Vec<String> = processes_in(lab.directory());
+    let all = processes();
+    let left: Vec<_> = started.iter().filter(|(id, _)| all.iter().any(|p| p.id == *id)).collect();
     assert!(left.is_empty(), "processes are left: {left:?}");
     let trees: Vec<_> = fs::read_dir(cache.join("trees"))
         .expect("trees")
@@ -201,12 +210,36 @@ fn ctrl_c_in_the_middle() {
     assert!(trees.is_empty(), "{trees:?}");
 }
 
-/// Processes whose root directory is below `directory`.
-fn processes_in(directory: &Path) -> Vec<String> {
-    fs::read_dir("/proc")
-        .expect("/proc")
-        .filter_map(|e| fs::read_link(e.ok()?.path().join("root")).ok())
-        .filter(|root| root.starts_with(directory))
-        .map(|root| text(&root))
-        .collect()
+struct Process {
+    id: u32,
+    parent: u32,
+    name: String,
+}
+
+/// Every process that has not ended.
+fn processes() -> Vec<Process> {
+    let read = |entry: fs::DirEntry| {
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        let (head, rest) = stat.rsplit_once(") ")?;
+        let (id, name) = head.split_once(" (")?;
+        let (state, rest) = rest.split_once(' ')?;
+        let parent = rest.split(' ').next()?.parse().ok()?;
+        let process = Process { id: id.parse().ok()?, parent, name: name.to_owned() };
+        (state != "Z").then_some(process)
+    };
+    fs::read_dir("/proc").expect("/proc").filter_map(|entry| read(entry.ok()?)).collect()
+}
+
+/// What a process has started, and what that has: identifiers and names.
+fn descendants(of: u32) -> Vec<(u32, String)> {
+    let all = processes();
+    let mut parents = vec![of];
+    let mut found = Vec::new();
+    while let Some(parent) = parents.pop() {
+        for process in all.iter().filter(|process| process.parent == parent) {
+            parents.push(process.id);
+            found.push((process.id, process.name.clone()));
+        }
+    }
+    found
 }

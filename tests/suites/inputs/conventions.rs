@@ -79,7 +79,8 @@ fn the_version_has_the_commit() {
             let day = words[3].trim_end_matches(')');
             assert_eq!(day.len(), 10, "{version}");
         }
-        _ => assert_eq!(words.len(), 2, "{version}"),
+        // Not a clone, or not one that git reads here; the compiler may have had another place.
+        _ => assert!(matches!(words.len(), 2 | 4), "{version}"),
     }
 }
 
