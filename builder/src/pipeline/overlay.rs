@@ -99,12 +99,12 @@ pub fn role(
         tree.put(file.tree_path(), file.entry(time));
     }
     tree.put(assets::BINARY_PATH.trim_start_matches('/'), firstboot.entry(time));
-    put_units(time, tree);
+    put_assets(time, tree);
     accounts(context, tree)
 }
 
-/// Puts firstboot's units into the tree, enabled.
-pub fn put_units(time: i64, tree: &mut Tree) {
+/// Puts firstboot's units into the tree, enabled, and what shows its status at a login.
+pub fn put_assets(time: i64, tree: &mut Tree) {
     let path = |absolute: &'static str| absolute.trim_start_matches('/');
     for (place, text, link) in [
         (assets::UNIT_PATH, assets::UNIT, assets::UNIT_LINK),
@@ -113,6 +113,8 @@ pub fn put_units(time: i64, tree: &mut Tree) {
         tree.put(path(place), Entry::new(0o644, time, Content::Bytes(text.into())));
         tree.put(path(link), Entry::new(0o777, time, Content::Symlink(place.into())));
     }
+    let login = Entry::new(0o644, time, Content::Bytes(assets::LOGIN.into()));
+    tree.put(path(assets::LOGIN_PATH), login);
 }
 
 /// Switches the distribution's own repositories off where the lab has some for its nodes: a lab
