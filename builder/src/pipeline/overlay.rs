@@ -175,6 +175,42 @@ fn content(tree: &Tree, path: &str) -> Result<Option<Vec<u8>>> {
     entry.read(LARGEST).or_build(|| format!("cannot read the image's /{path}")).map(Some)
 }
 
+/// Interfaces of which `%post` wrote the file and that cannot come up do not start at boot.
+/// Returns what the user should know; `before` is the tree before `%post`.
+pub fn leave_interfaces_down(
+    context: &BuildContext,
+    before: &Tree,
+    tree: &mut Tree,
+) -> Result<Vec<String>> {
+    let lab = &context.spec.network.interface;
+    let prefix = node_files::ifcfg_path("");
+    let named = |(name, entry): (&Vec<u8>, &Entry)| {
+        let is_file = matches!(entry.content, Content::File { .. } | Content::Bytes(_));
+        let name = String::from_utf8(name.clone()).ok().filter(|_| is_file)?;
+        name.starts_with(prefix.trim_start_matches('/')).then_some(name)
+    };
+    let mut notes = Vec::new();
+    for path in tree.entries.iter().filter_map(named).collect::<Vec<_>>() {
+        let new = content(tree, &path)?;
+        let Some(bytes) =
+            new.filter(|new| content(before, &path).ok().flatten().as_ref() != Some(new))
+        else {
+            continue;
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        if let (Some((text, why)), Some(entry)) =
+            (node::network::leave_down(&text, lab), tree.entries.get_mut(path.as_bytes()))
+        {
+            entry.content = Content::Bytes(text.into());
+            notes.push(format!(
+                "warning: /{path}, which %post wrote, is of an interface that does not start at \
+                 boot: {why}"
+            ));
+        }
+    }
+    Ok(notes)
+}
+
 /// Puts the keys of `sshkey` into the homes of accounts, root's excepted.
 pub fn ssh_keys(context: &BuildContext, tree: &mut Tree) -> Result<()> {
     let passwd = read_text(tree, "etc/passwd")?;
