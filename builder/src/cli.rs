@@ -27,7 +27,7 @@ mod watch;
 
 use crate::base::error::{Class, Error, Result};
 use crate::base::interrupt;
-use crate::base::progress::report_error;
+use crate::base::progress::{report_done, report_error};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::Write;
@@ -176,7 +176,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, built_from: &str) -> u
     };
     interrupt::install();
     match execute(arguments) {
-        Ok(()) => 0,
+        Ok(()) => {
+            report_done();
+            0
+        }
         Err(error) => {
             let error = if interrupt::requested() { Error::interrupted() } else { error };
             report_error(&error);

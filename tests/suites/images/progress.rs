@@ -132,6 +132,8 @@ fn events_tell_a_program_everything() {
     let output = product::run(&arguments);
     let events = events(&output);
     assert_eq!(output.status.code(), Some(0), "{events:#?}");
+    let result = events.last().expect("events");
+    assert_eq!((&result["event"], &result["code"]), (&"result".into(), &0.into()));
     check_stages(&events);
     let warnings: Vec<_> = of(&events, "warning");
     assert!(warnings.iter().any(|w| w["message"].to_string().contains("PRACTICE")), "{warnings:?}");
