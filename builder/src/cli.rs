@@ -18,6 +18,7 @@ mod plan;
 mod practice;
 mod reach;
 mod secrets;
+mod select;
 mod serve;
 mod summary;
 mod validate;

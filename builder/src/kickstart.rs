@@ -38,7 +38,7 @@ mod write;
 mod zones;
 
 pub use document::Document;
-pub use include::{SourceText, expand_includes};
+pub use include::{SourceText, expand_includes, has_inclusion};
 pub use installer::{DISK, InstallerText};
 pub use interface::{InterfaceKind, Ipv6, NetworkCommand};
 pub use loader::LoaderPassword;
@@ -46,7 +46,7 @@ pub use model::{
     Bootloader, Display, Firewall, InitialSetup, Kdump, Kickstart, Login, NewGroup, Repo, Script,
     Selinux, SshKey, Timezone, User,
 };
-pub use parse::parse;
+pub use parse::{FirstPass, first_pass, parse};
 pub use password::PasswordHash;
 pub use render::{TemplateFacts, is_template, render, warn_of_braces};
 pub use report::{Fate, Line};

@@ -133,6 +133,9 @@ pub struct Sources {
     /// Paths as `%include` writes them, and the files that they stood for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub includes: Vec<(String, PathBuf)>,
+    /// The arguments of the installer's kernel with which `%pre` scripts ran, if they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_pre: Option<String>,
     /// Media in the user's words, paths made absolute; empty for the lab file's own sources.
     pub media: Vec<String>,
     /// Where the lab's repositories were, for the nodes that look for them.

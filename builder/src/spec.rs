@@ -2,6 +2,7 @@
 //! [`Spec`], or the list of everything that is wrong with them.
 
 mod authority;
+mod available;
 mod clashes;
 mod consistency;
 mod files;
@@ -14,6 +15,7 @@ mod kickstarts;
 mod lab;
 mod load;
 mod model;
+mod pre;
 mod reader;
 mod request;
 mod role;
@@ -26,9 +28,11 @@ mod starter;
 mod storage;
 mod units;
 
+pub use available::available_repositories;
 pub use interface_names::can_coexist;
 pub use load::{LabSummary, load, load_lab, load_repositories};
 pub use model::{Input, Rendered, Spec};
+pub use pre::{PreFiles, PreJob, PreRunner};
 pub use request::Request;
 pub use roles::{LabRoles, find_roles};
 pub use standalone::{StandaloneKickstart, load_kickstart};

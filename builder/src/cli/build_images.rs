@@ -1,7 +1,7 @@
 //! `imgbuild [build]`.
 
-use super::common::{OUTPUT, SelectArguments, StateArguments};
-use super::common::{duration, file_or_stdin, print, size};
+use super::common::{OUTPUT, StateArguments, file_or_stdin, print, size};
+use super::select::SelectArguments;
 use crate::base::error::Result;
 use crate::pipeline::{self, BuildOptions, BuiltRole, Destination};
 use crate::plan::Plan;
@@ -32,10 +32,6 @@ pub struct BuildImagesArguments {
     /// used.
     #[arg(long, hide_short_help = true, env = "IMGBUILD_CACHE_SIZE", value_name = "SIZE", default_value = "30 GiB", value_parser = size)]
     cache_size: u64,
-    /// Timeout of one %post script, and of the installation of packages without output, as 90s,
-    /// 30m (the default) or 2h; a build fails when it is exceeded.
-    #[arg(long, hide_short_help = true, env = "IMGBUILD_POST_TIMEOUT", value_name = "TIME", value_parser = duration)]
-    post_timeout: Option<Duration>,
     /// The static firstboot binary to install; by default the one next to imgbuild.
     #[arg(long, hide_short_help = true, value_name = "FILE", env = "IMGBUILD_FIRSTBOOT")]
     firstboot: Option<PathBuf>,
@@ -46,7 +42,7 @@ pub struct BuildImagesArguments {
 pub fn run(a: BuildImagesArguments) -> Result<()> {
     // Before anything starts a thread.
     userns::become_root()?;
-    let mut progress = a.select.common.messages.progress()?;
+    let mut progress = a.select.progress()?;
     let plan = a.plan.as_deref().map(Plan::read).transpose()?;
     let one = plan.is_some() || a.select.profile.len() == 1;
     let output = match (a.output, one) {
@@ -59,7 +55,6 @@ pub fn run(a: BuildImagesArguments) -> Result<()> {
         firstboot: a.firstboot,
         state: a.state.directory()?,
         cache_limit: a.cache_size,
-        post_limit: a.post_timeout.unwrap_or(pipeline::POST_LIMIT),
         select: match &plan {
             Some(plan) => a.select.of_plan(plan)?,
             None => a.select.select()?,

@@ -1,7 +1,8 @@
 //! `imgbuild iso`.
 
-use super::common::{SelectArguments, StateArguments, print};
+use super::common::{StateArguments, print};
 use super::confirm;
+use super::select::SelectArguments;
 use crate::base::error::Result;
 use crate::pipeline::{self, BuiltIso, IsoOptions};
 use crate::spec::show_size;
@@ -43,7 +44,7 @@ pub struct IsoArguments {
 }
 
 pub fn run(a: IsoArguments) -> Result<()> {
-    let mut progress = a.select.common.messages.progress()?;
+    let mut progress = a.select.progress()?;
     let erase = a.erase
         || (confirm::is_possible()
             && confirm::agrees("May installing from these media erase the nodes' disks?")?);

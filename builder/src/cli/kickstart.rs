@@ -1,6 +1,7 @@
 //! `imgbuild kickstart`.
 
-use super::common::{IncludeArguments, SpecArguments, file_or_stdin, print, working_directory};
+use super::common::{file_or_stdin, print, working_directory};
+use super::select::{IncludeArguments, SpecArguments};
 use crate::base::error::{Error, Result};
 use crate::spec;
 use clap::{Args, Subcommand};
@@ -25,7 +26,7 @@ enum KickstartCommand {
     },
     /// Prints the kickstart of a node, filled in and with the files that it includes.
     /// Password hashes are in it as they are in the kickstart.
-    Render(SpecArguments),
+    Render(Box<SpecArguments>),
 }
 
 pub fn run(a: KickstartArguments) -> Result<()> {
@@ -43,7 +44,7 @@ pub fn run(a: KickstartArguments) -> Result<()> {
             print(&format!("{heading}{}", read.kickstart.normalized()))
         }
         KickstartCommand::Render(spec) => {
-            let spec = spec.load(&directory)?;
+            let spec = spec.load(&directory)??;
             let mut texts = spec.rendered.iter();
             match (texts.next(), texts.next()) {
                 (Some((_, text)), None) => print(&text.0),

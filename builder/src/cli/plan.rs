@@ -1,6 +1,7 @@
 //! `imgbuild plan`.
 
-use super::common::{SelectArguments, print};
+use super::common::print;
+use super::select::SelectArguments;
 use super::summary;
 use crate::base::error::{Error, Result};
 use crate::packages::solve::Request;
@@ -34,7 +35,7 @@ pub struct PlanArguments {
 }
 
 pub fn run(a: PlanArguments) -> Result<()> {
-    let mut progress = a.select.common.messages.progress()?;
+    let mut progress = a.select.progress()?;
     if a.install.is_empty() {
         let plans = pipeline::plan(&a.select.select()?, &mut progress)?;
         return match (a.json, plans.as_slice()) {

@@ -1,7 +1,8 @@
 //! `imgbuild validate`.
 
-use super::common::{SpecArguments, file_or_stdin, print};
-use crate::base::diagnostic::{Diagnostic, Diagnostics};
+use super::common::{file_or_stdin, print};
+use super::select::{LoadFailure, SpecArguments};
+use crate::base::diagnostic::Diagnostic;
 use crate::base::error::{Error, Result};
 use crate::kickstart::{Fate, Line};
 use crate::spec;
@@ -62,32 +63,40 @@ impl<'a> DiagnosticEntry<'a> {
 }
 
 /// Warnings and report of what was read, or its errors.
-type Checked = std::result::Result<(Vec<Diagnostic>, Vec<Line>), Diagnostics>;
+type Checked = std::result::Result<(Vec<Diagnostic>, Vec<Line>), LoadFailure>;
 
 pub fn run(a: ValidateArguments) -> Result<()> {
     let directory = super::common::working_directory()?;
     let (name, checked): (String, Checked) = match &a.kickstart {
+        Some(_) if a.spec.pre.run_pre.is_some() => {
+            return Err(Error::input("--run-pre: a kickstart by itself has no machine to install")
+                .hint("give the profile that names it: --profile NAME"));
+        }
         Some(path) => {
             let read = spec::load_kickstart(path, &directory, &a.spec.includes.includes);
-            (path.display().to_string(), read.map(|a| (a.kickstart.warnings, a.kickstart.report)))
+            (
+                path.display().to_string(),
+                read.map(|a| (a.kickstart.warnings, a.kickstart.report)).map_err(LoadFailure::from),
+            )
         }
         None => {
             let name = a.spec.profile.clone().ok_or_else(|| {
                 Error::input("nothing to check: neither --kickstart nor --profile is given")
             })?;
-            let read = a.spec.load(&directory);
+            let read = a.spec.load(&directory)?;
             (name, read.map(|spec| (spec.warnings, spec.kickstart.report)))
         }
     };
-    let (warnings, report, errors) = match checked {
-        Ok((warnings, report)) => (warnings, report, Diagnostics::default()),
-        Err(errors) => (Vec::new(), Vec::new(), errors),
+    let (warnings, report, failure) = match checked {
+        Ok((warnings, report)) => (warnings, report, LoadFailure::default()),
+        Err(failure) => (Vec::new(), Vec::new(), failure),
     };
-    let ok = errors.0.is_empty();
+    let errors = &failure.diagnostics.0;
+    let ok = errors.is_empty();
     if a.json {
         let outcome = ValidationOutcome {
             ok,
-            errors: DiagnosticEntry::all(&errors.0),
+            errors: DiagnosticEntry::all(errors),
             warnings: DiagnosticEntry::all(&warnings),
             report: &report,
         };
@@ -97,7 +106,7 @@ pub fn run(a: ValidateArguments) -> Result<()> {
     } else if ok {
         print(&text(&name, &warnings, &report, a.report))?;
     }
-    if ok { Ok(()) } else { Err(errors.into()) }
+    if ok { Ok(()) } else { Err(failure.into()) }
 }
 
 /// The result for people: the whole report, or what stops a build.

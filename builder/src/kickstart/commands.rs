@@ -1,6 +1,6 @@
 //! What each command that an image honours means.
 
-use super::model::{Script, SshKey};
+use super::model::SshKey;
 use super::options::Parsed;
 use super::report::Fate;
 use super::sections::KickstartItem;
@@ -126,14 +126,6 @@ fn post(state: &mut State<'_>, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
         state.warning(number, 1, message, hint);
     }
     warn_of_lost(state, item);
-    let place = state.place_of(item);
-    state.kickstart.post.push(Script {
-        place,
-        interpreter: parsed.text("--interpreter").unwrap_or_else(|| "/bin/sh".into()),
-        error_on_fail: parsed.has("--erroronfail"),
-        nochroot: parsed.has("--nochroot"),
-        log: parsed.text("--log"),
-        body,
-        authconfig: false,
-    });
+    let script = state.script(item, parsed);
+    state.kickstart.post.push(script);
 }

@@ -35,6 +35,11 @@ fn find_inclusion(line: &str) -> Option<String> {
     ["%include", "%ksappend"].contains(&command.as_str()).then_some(path)
 }
 
+/// Whether any line of the text includes a file.
+pub fn has_inclusion(text: &str) -> bool {
+    text.lines().any(|line| find_inclusion(line).is_some())
+}
+
 /// Puts every file included by `source` in its place.
 /// Returns the errors with it: files that cannot be read, and files that include themselves, with
 /// the chain. Their lines stay.

@@ -85,7 +85,7 @@ mod tests {
             --disklabel=gpt\nbootloader --append=quiet\npart / --size=4096 --ondisk=sdb\n\
             lang en_US.UTF-8\nreboot\n%packages\n@core\n%end\n%post\ntrue\n%end\n";
         let lines = SourceMap::default();
-        let kickstart = parse(&Text { file: "ks", text, lines: &lines, salt: "lab" }).unwrap();
+        let kickstart = parse(&Text::new("ks", text, &lines, "lab")).unwrap();
         let parts = kickstart.for_installer("reqpart\n");
         assert_eq!(parts.commands, "cdrom\ncmdline\npoweroff\nrootpw --lock\nlang en_US.UTF-8\n");
         assert_eq!(

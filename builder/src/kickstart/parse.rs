@@ -2,7 +2,7 @@
 
 use super::dialect::{Arguments, COMMANDS, Command, FOREIGN, Image, SECTIONS};
 use super::merging::Merging;
-use super::model::Kickstart;
+use super::model::{Kickstart, Script};
 use super::options::{self, Parsed};
 use super::report::{Fate, Line};
 use super::sections::{KickstartItem, split_items};
@@ -41,6 +41,32 @@ pub fn parse(source: &Text<'_>) -> Result<Kickstart, Vec<Diagnostic>> {
     accounts::note_groups(&mut kickstart);
     errors.sort_by_key(Diagnostic::position);
     if errors.is_empty() { Ok(kickstart) } else { Err(errors) }
+}
+
+/// What became of a `%pre` that has run.
+const PRE_HAS_RUN: &str = "has run before the files that it writes were included, as --run-pre \
+                           asks: in the sandbox, without network, for the disks of the profile";
+
+/// What an installer takes from a kickstart before it reads its commands.
+#[derive(Clone, Debug, Default)]
+pub struct FirstPass {
+    /// The `%pre` scripts.
+    pub scripts: Vec<Script>,
+    /// Where the packages are, as far as the text says.
+    pub kickstart: Kickstart,
+}
+
+/// Reads `%pre`, `url` and `repo` alone, as an installer does first: all other lines, wrong ones
+/// too, are for later, when the files that `%pre` writes are in their places.
+pub fn first_pass(source: &Text<'_>) -> FirstPass {
+    let mut state = State::new(source);
+    let (items, _) = split_items(source.text);
+    let wanted = |item: &&KickstartItem<'_>| {
+        let name = item.words.first().map_or("", |word| word.text.as_str());
+        ["%pre", "url", "repo"].contains(&name)
+    };
+    items.iter().filter(wanted).for_each(|item| parse_item(&mut state, item));
+    FirstPass { scripts: state.pre, kickstart: state.kickstart }
 }
 
 /// Refuses in the report what no layout can hold.
@@ -169,7 +195,10 @@ fn apply<'a>(
         Image::Honoured => commands::apply(state, item, parsed),
         Image::NotApplicable(why) => {
             if command.name == "%pre" {
-                state.push_pre(item);
+                state.push_pre(item, parsed);
+                if state.source.pre_has_run {
+                    return state.report(item, Fate::Translated, PRE_HAS_RUN);
+                }
             }
             state.report(item, Fate::NotApplicable, why);
         }
@@ -190,7 +219,7 @@ mod tests {
         let text = "lang cs_CZ.UTF-8\n".repeat(50_000);
         let lines = SourceMap::of_file("x.ks", &text);
         let began = cpu_time::of_this_thread();
-        let text = Text { file: "x.ks", text: &text, lines: &lines, salt: "lab" };
+        let text = Text::new("x.ks", &text, &lines, "lab");
         let report = parse(&text).unwrap().report;
         // Quadratic time was minutes.
         let used = cpu_time::of_this_thread() - began;
@@ -208,7 +237,7 @@ mod tests {
         let text: String = (0..30_000).map(volume).collect();
         let lines = SourceMap::of_file("x.ks", &text);
         let began = cpu_time::of_this_thread();
-        let text = Text { file: "x.ks", text: &text, lines: &lines, salt: "lab" };
+        let text = Text::new("x.ks", &text, &lines, "lab");
         let report = parse(&text).unwrap().report;
         let used = cpu_time::of_this_thread() - began;
         assert!(used < Duration::from_secs(20), "{used:?}");
@@ -221,7 +250,7 @@ mod tests {
         let text = format!("%packages\n{body}-p7\nq7\n%end\n");
         let lines = SourceMap::of_file("x.ks", &text);
         let began = cpu_time::of_this_thread();
-        let text = Text { file: "x.ks", text: &text, lines: &lines, salt: "lab" };
+        let text = Text::new("x.ks", &text, &lines, "lab");
         let packages = parse(&text).unwrap().packages;
         let used = cpu_time::of_this_thread() - began;
         assert!(used < Duration::from_secs(30), "{used:?}");
@@ -243,7 +272,7 @@ mod tests {
         let (expanded, _) = expand_includes(&main, &mut |path, _| {
             Ok((path == "disk.ks").then(|| source("disk.ks", "part raid.1 --size=9\n")))
         });
-        let text = Text { file: "main.ks", text: &expanded.text, lines: &expanded.lines, salt: "" };
+        let text = Text::new("main.ks", &expanded.text, &expanded.lines, "");
         let report = parse(&text).unwrap().report;
         let found: Vec<_> =
             report.iter().map(|l| (l.place.file.as_str(), l.place.line, l.fate)).collect();

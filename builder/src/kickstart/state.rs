@@ -1,6 +1,6 @@
 //! Parser state: the kickstart so far, its report and its diagnostics.
 
-use super::model::Kickstart;
+use super::model::{Kickstart, Script};
 use super::options::Parsed;
 use super::report::{Fate, Line};
 use super::rules::Seen;
@@ -22,6 +22,15 @@ pub struct Text<'a> {
     pub lines: &'a SourceMap,
     /// Goes into the salt of passwords given in clear; the lab's name.
     pub salt: &'a str,
+    /// Whether `%pre` has run, and what it wrote is in the place of its `%include` lines.
+    pub pre_has_run: bool,
+}
+
+impl<'a> Text<'a> {
+    /// The text of a file of which no `%pre` has run.
+    pub fn new(file: &'a str, text: &'a str, lines: &'a SourceMap, salt: &'a str) -> Self {
+        Self { file, text, lines, salt, pre_has_run: false }
+    }
 }
 
 /// The last use of a command that was given before.
@@ -54,7 +63,7 @@ pub struct State<'a> {
     /// Included files that are missing: their path, and which line of the report says so.
     missing: Vec<(String, usize)>,
     /// What runs in the installer before it reads the included files, by `%pre`.
-    pre: Vec<(Place, String)>,
+    pub pre: Vec<Script>,
     /// The text's lines.
     lines: Vec<&'a str>,
 }
@@ -155,25 +164,44 @@ impl State<'_> {
         self.kickstart.report.push(Line { place, command, fate: Fate::Refused, why });
     }
 
+    /// A script as its header and lines have it.
+    pub fn script(&self, item: &KickstartItem<'_>, parsed: &Parsed<'_>) -> Script {
+        Script {
+            place: self.place_of(item),
+            interpreter: parsed.text("--interpreter").unwrap_or_else(|| "/bin/sh".into()),
+            error_on_fail: parsed.has("--erroronfail"),
+            nochroot: parsed.has("--nochroot"),
+            log: parsed.text("--log"),
+            body: item.body.iter().flatten().map(|(_, line)| format!("{line}\n")).collect(),
+            authconfig: false,
+        }
+    }
+
     /// Keeps a `%pre`, which may write files that are included.
-    pub fn push_pre(&mut self, item: &KickstartItem<'_>) {
-        let body: String = item.body.iter().flatten().map(|(_, l)| format!("{l}\n")).collect();
-        self.pre.push((self.place_of(item), body));
+    pub fn push_pre(&mut self, item: &KickstartItem<'_>, parsed: &Parsed<'_>) {
+        let script = self.script(item, parsed);
+        self.pre.push(script);
     }
 
     /// Says of each file that is missing where it would come from.
     pub fn explain_missing(&mut self) {
         for (path, index) in &self.missing {
-            let writer = self.pre.iter().find(|(_, body)| body.contains(path.as_str()));
-            let from = match writer {
-                Some((place, _)) => format!(
-                    "{path} is what the %pre at {}:{} writes, which does not run",
-                    place.file, place.line
+            let writer = self.pre.iter().find(|script| script.body.contains(path.as_str()));
+            let place = writer.map(|script| &script.place);
+            let place = place.map(|place| format!("the %pre at {}:{}", place.file, place.line));
+            let (from, way) = match (place, self.source.pre_has_run) {
+                (Some(pre), false) => (
+                    format!("{path} is what {pre} writes, which has not run"),
+                    "have it run with --run-pre, or give",
                 ),
-                None => format!("{path} is not next to the kickstart"),
+                (Some(pre), true) => {
+                    (format!("{path} is what {pre} would write, but it has not"), "give")
+                }
+                (None, true) => (format!("{path} is not what a %pre has written"), "give"),
+                (None, false) => (format!("{path} is not next to the kickstart"), "give"),
             };
             if let Some(line) = self.kickstart.report.get_mut(*index) {
-                line.why = format!("{from}: give the file with --include {path}=FILE");
+                line.why = format!("{from}: {way} the file with --include {path}=FILE");
             }
         }
     }

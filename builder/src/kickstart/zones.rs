@@ -33,7 +33,8 @@ mod tests {
     #[test]
     fn zones_that_are_nowhere_are_refused() {
         let fate = |text: &str| {
-            let text = Text { file: "ks", text, lines: &SourceMap::default(), salt: "lab" };
+            let lines = SourceMap::default();
+            let text = Text::new("ks", text, &lines, "lab");
             let line = parse(&text).unwrap().report.remove(0);
             (line.fate, line.why)
         };

@@ -13,7 +13,7 @@ const PLATFORM: &str =
 
 fn parsed(text: &str) -> StorageRequest {
     let lines = kickstart::SourceMap::default();
-    let text = kickstart::Text { file: "test.ks", text, lines: &lines, salt: "" };
+    let text = kickstart::Text::new("test.ks", text, &lines, "");
     kickstart::parse(&text).expect("a kickstart").storage
 }
 

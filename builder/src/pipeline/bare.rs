@@ -1,7 +1,7 @@
 //! Packages for a bare request: without profile, disk and nodes.
 
 use super::options::Select;
-use super::{planning, sources};
+use super::{planned_packages, sources};
 use crate::base::error::Result;
 use crate::base::progress::{Progress, Unit};
 use crate::packages::solve::{self, Request};
@@ -40,11 +40,11 @@ pub fn choose(select: &Select, request: &Request, progress: &mut Progress) -> Re
     notes.iter().chain(&solution.notes).for_each(|note| progress.note(note));
     let closure = solve::closure(&catalog, &solution.packages, "rpm");
     let bootstrap: BTreeSet<solve::Id> = closure.into_iter().collect();
-    let package = |id: &solve::Id| planning::package(&catalog, *id, bootstrap.contains(id));
+    let package = |id: &solve::Id| planned_packages::package(&catalog, *id, bootstrap.contains(id));
     Ok(Selection {
         schema: plan::SCHEMA,
         practice,
-        repositories: planning::repositories(&catalog),
+        repositories: planned_packages::repositories(&catalog),
         packages: solution.packages.iter().map(package).collect::<Result<_>>()?,
         skipped: solution.skipped,
     })

@@ -2,7 +2,7 @@
 //! reads it. From whatever medium, they come into the cache first, where nobody else writes: the
 //! bytes that were checked are those that are installed.
 
-use super::context::BuildContext;
+use super::context::PackageSet;
 use crate::base::error::{Error, Result};
 use crate::base::interrupt;
 use crate::base::progress::{Progress, Unit};
@@ -25,19 +25,15 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// Most missing packages that a message names.
 const NAMED: usize = 10;
 
-/// The files of the plan's packages, in the plan's order. With `again`, packages that the cache
+/// The files of the packages, in their order. With `again`, packages that the cache
 /// has are compared with the media as well, except those behind a network.
-pub fn packages(
-    context: &BuildContext,
-    again: bool,
-    progress: &mut Progress,
-) -> Result<Vec<PathBuf>> {
-    let packages = &context.plan.packages;
-    refuse_missing(context)?;
+pub fn packages(set: PackageSet<'_>, again: bool, progress: &mut Progress) -> Result<Vec<PathBuf>> {
+    let packages = set.packages;
+    refuse_missing(set)?;
     progress.stage("fetching and checking packages", Unit::Bytes);
     let total = packages.iter().map(|p| p.size).sum();
     let work = Work {
-        context,
+        set,
         again,
         next: AtomicUsize::new(0),
         bytes: AtomicU64::new(0),
@@ -65,7 +61,7 @@ pub fn packages(
 }
 
 struct Work<'a> {
-    context: &'a BuildContext,
+    set: PackageSet<'a>,
     again: bool,
     next: AtomicUsize,
     bytes: AtomicU64,
@@ -79,7 +75,7 @@ impl Work<'_> {
     fn run(&self) {
         loop {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(wanted) = self.context.plan.packages.get(index) else { return };
+            let Some(wanted) = self.set.packages.get(index) else { return };
             if interrupt::requested() || self.failed.load(Ordering::Relaxed) {
                 return;
             }
@@ -88,7 +84,7 @@ impl Work<'_> {
                 came.fetch_add(bytes, Ordering::Relaxed);
                 self.bytes.fetch_add(bytes, Ordering::Relaxed);
             };
-            match package(self.context, wanted, self.again, &advance) {
+            match package(self.set, wanted, self.again, &advance) {
                 Ok(path) => {
                     // What was at hand already counts as well.
                     let rest = wanted.size.saturating_sub(came.into_inner());
@@ -106,18 +102,18 @@ impl Work<'_> {
 }
 
 fn package(
-    context: &BuildContext,
+    set: PackageSet<'_>,
     package: &PlanPackage,
     again: bool,
     advance: &(dyn Fn(u64) + Sync),
 ) -> Result<PathBuf> {
-    let repo = repository(context, package)?;
+    let repo = repository(set, package)?;
     let name = |mut e: Error| {
         e.message = format!("{} in {}: {}", package.nevra(), repo.place(), e.message);
         e
     };
     let known = known(package);
-    let cache = &context.access.network.cache;
+    let cache = &set.access.network.cache;
     let medium = repo.medium.as_ref();
     if again && medium.remote().is_none() {
         media::verify(medium, &package.location, &known).map_err(name)?;
@@ -125,8 +121,8 @@ fn package(
     keep::obtain(cache, Part::Packages, medium, &package.location, &known, advance).map_err(name)
 }
 
-fn repository<'a>(context: &'a BuildContext, package: &PlanPackage) -> Result<&'a Repo> {
-    context.catalog.repos.iter().find(|r| r.id == package.repo).ok_or_else(|| {
+fn repository<'a>(set: PackageSet<'a>, package: &PlanPackage) -> Result<&'a Repo> {
+    set.catalog.repos.iter().find(|r| r.id == package.repo).ok_or_else(|| {
         Error::build(format!("{}: its repository {} is gone", package.nevra(), package.repo))
     })
 }
@@ -136,15 +132,15 @@ fn known(package: &PlanPackage) -> Known {
 }
 
 /// Offline: one error that names the packages that would have to be fetched.
-fn refuse_missing(context: &BuildContext) -> Result<()> {
-    if !context.access.network.offline {
+fn refuse_missing(set: PackageSet<'_>) -> Result<()> {
+    if !set.access.network.offline {
         return Ok(());
     }
-    let cache = &context.access.network.cache;
+    let cache = &set.access.network.cache;
     let mut missing = Vec::new();
-    for package in &context.plan.packages {
+    for package in set.packages {
         let here = Part::Packages.place(cache, &package.checksum)?;
-        if repository(context, package)?.medium.remote().is_some() && !here.exists() {
+        if repository(set, package)?.medium.remote().is_some() && !here.exists() {
             missing.push(package.nevra());
         }
     }

@@ -1,6 +1,9 @@
 //! The request → the Spec, with everything else that planning starts from.
 
 use super::options::Select;
+use super::pre::PreScripts;
+use super::scripts::plan_script;
+use super::sources::Wanted;
 use super::{kickstart_sources, sources, unchanged};
 use crate::base::diagnostic::Diagnostics;
 use crate::base::error::{Error, Result};
@@ -12,7 +15,7 @@ use crate::packages::media::Access;
 use crate::packages::media::http::shown;
 use crate::packages::repo::Catalog;
 use crate::plan::{Input, Plan, Script, Sources};
-use crate::spec::{self, Spec};
+use crate::spec::{self, PreRunner, Spec};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,12 +56,12 @@ pub struct Media {
 ///
 /// # Errors
 /// Input errors, those of all roles; a verification error naming what is not the plan's.
-pub fn load(select: &Select, plan: Option<&Plan>, progress: &Progress) -> Result<Vec<Inputs>> {
+pub fn load(select: &Select, plan: Option<&Plan>, progress: &mut Progress) -> Result<Vec<Inputs>> {
     let homes =
         Homes { own: home::own(), sudo: home::of_sudo_user(), config: home::configurations() };
     let profiles = match select.profiles.as_slice() {
         [] => {
-            let roles = spec::find_roles(&request(select, "", &homes))?;
+            let roles = spec::find_roles(&request(select, "", &homes, None))?;
             roles.notes.iter().for_each(|note| progress.note(note));
             roles.profiles
         }
@@ -66,8 +69,9 @@ pub fn load(select: &Select, plan: Option<&Plan>, progress: &Progress) -> Result
     };
     let mut errors = Diagnostics::default();
     let mut specs = Vec::new();
+    let pre = PreScripts::new(select, progress);
     for profile in &profiles {
-        match spec::load(&request(select, profile, &homes)) {
+        match spec::load(&request(select, profile, &homes, pre.runner())) {
             Ok(mut spec) => {
                 spec.kickstart.packages.ignore_missing |= select.ignore_missing_packages;
                 specs.push(spec);
@@ -76,7 +80,9 @@ pub fn load(select: &Select, plan: Option<&Plan>, progress: &Progress) -> Result
         }
     }
     if errors.has_errors() {
-        return Err(errors.into());
+        let mut error = Error::from(errors);
+        error.class = pre.failed().unwrap_or(error.class);
+        return Err(error);
     }
     refuse_several_labs(&specs)?;
     profiles.iter().zip(specs).map(|(name, spec)| Inputs::new(select, name, spec, plan)).collect()
@@ -131,7 +137,7 @@ pub fn read_media(
             None => {
                 let mut notes = Vec::new();
                 let (catalog, practice) =
-                    sources::catalog(&role.access, select, &role.spec, progress, &mut notes)?;
+                    sources::catalog(&role.access, select, role.wanted(), progress, &mut notes)?;
                 known.push((lines, Media { catalog: Arc::new(catalog), practice }, notes));
                 known.len() - 1
             }
@@ -158,6 +164,12 @@ impl Inputs {
         let access = select.access();
         Ok(Self { spec, digests, scripts, sources, access, decision, notes })
     }
+
+    /// What says where its packages come from.
+    fn wanted(&self) -> Wanted<'_> {
+        let Spec { kickstart, repositories, .. } = &self.spec;
+        Wanted { kickstart, repositories }
+    }
 }
 
 /// Where the user's keys and files are.
@@ -167,13 +179,19 @@ struct Homes {
     config: Vec<PathBuf>,
 }
 
-fn request<'a>(select: &'a Select, profile: &'a str, homes: &'a Homes) -> spec::Request<'a> {
+fn request<'a>(
+    select: &'a Select,
+    profile: &'a str,
+    homes: &'a Homes,
+    pre: Option<&'a dyn PreRunner>,
+) -> spec::Request<'a> {
     spec::Request {
         profile,
         lab: select.lab.as_deref(),
         node: select.node.as_deref(),
         ignore_encryption: select.ignore_encryption,
         includes: &select.includes,
+        pre,
         strict_lab: select.strict_lab,
         directory: &select.directory,
         config: &homes.config,
@@ -216,6 +234,7 @@ fn whereabouts(select: &Select, profile: &str, spec: &Spec) -> Sources {
         // Known when the media have been read.
         repositories: Vec::new(),
         releasever: select.releasever.clone(),
+        run_pre: select.run_pre.clone(),
         ignore_encryption: select.ignore_encryption,
     }
 }
@@ -246,17 +265,5 @@ fn formats(select: &Select, spec: &Spec) -> Result<Vec<ImageFormat>> {
 }
 
 fn scripts(spec: &Spec) -> Vec<(Script, String)> {
-    let script = |s: &crate::kickstart::Script| {
-        let authconfig = if s.authconfig { " (authconfig)" } else { "" };
-        let plan = Script {
-            origin: format!("{}:{}{authconfig}", s.place.file, s.place.line),
-            interpreter: s.interpreter.clone(),
-            error_on_fail: s.error_on_fail,
-            nochroot: s.nochroot,
-            log: s.log.clone(),
-            sha256: hex::encode(Sha256::digest(&s.body)),
-        };
-        (plan, s.body.clone())
-    };
-    spec.kickstart.post.iter().map(script).collect()
+    spec.kickstart.post.iter().map(plan_script).collect()
 }

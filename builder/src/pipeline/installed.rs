@@ -60,9 +60,9 @@ fn fetched(
     again: bool,
     progress: &mut Progress,
 ) -> Result<(Vec<PathBuf>, Signatures)> {
-    let files = fetch::packages(context, again, progress)?;
+    let files = fetch::packages(context.package_set(), again, progress)?;
     progress.stage("checking signatures", Unit::Steps);
-    let signatures = signatures::check(&context.plan, &files, checks)?;
+    let signatures = signatures::check(&context.plan.packages, &files, checks)?;
     Ok((files, signatures))
 }
 
@@ -99,13 +99,13 @@ fn install_tree(
             target: &plan.target,
             initial_setup: plan.initial_setup,
             time: plan.time,
-            silence: options.post_limit,
+            silence: options.select.script_limit(),
         };
         install::install(&job, directory, reporter)?;
         let files: Vec<&Path> = packages.iter().map(|p| p.path.as_path()).collect();
         inventory::write(directory, &files)
     })?;
-    if let Some(signatures) = signatures::kept(plan, checks, &tree) {
+    if let Some(signatures) = signatures::kept(&plan.packages, checks, &tree) {
         if !installed {
             reporter.progress.skip(FETCHING + install::STAGES);
         }

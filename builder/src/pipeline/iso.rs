@@ -198,9 +198,9 @@ impl IsoMaker<'_> {
                 continue;
             }
             // All of them are checked: the installer checks no signature.
-            let paths = fetch::packages(context, false, progress)?;
+            let paths = fetch::packages(context.package_set(), false, progress)?;
             progress.stage("checking signatures", Unit::Steps);
-            signatures::check(&context.plan, &paths, checks)?;
+            signatures::check(&context.plan.packages, &paths, checks)?;
             let is_own = |id: &str| {
                 let repo = context.catalog.repos.iter().find(|repo| repo.id == id);
                 repo.is_some_and(|repo| repo.medium.location() == self.base.location)

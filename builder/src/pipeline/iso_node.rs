@@ -157,8 +157,8 @@ fn added_storage(kickstart: &Kickstart) -> &'static str {
 /// The node's own kickstart.
 fn parsed(context: &BuildContext, node: &LabNode) -> Result<Kickstart> {
     let text = context.spec.rendered.get(&node.name).map_or("", |rendered| rendered.0.as_str());
-    let source =
-        Text { file: &node.name, text, lines: &SourceMap::default(), salt: &context.spec.lab };
+    let lines = SourceMap::default();
+    let source = Text::new(&node.name, text, &lines, &context.spec.lab);
     parse(&source).map_err(|found| {
         let all: Vec<String> = found.iter().map(ToString::to_string).collect();
         Error::input(all.join("\n"))

@@ -1,16 +1,15 @@
 //! Which keys a repository's packages have to be signed by, and where they are found: given on
 //! the command line, named for the repository, or else on its medium.
 
-use super::context::BuildContext;
+use super::context::PackageSet;
 use super::options::Select;
 use crate::base::error::{Error, Result};
 use crate::base::files::read_named;
-use crate::base::lab::GpgKey;
+use crate::base::lab::{GpgKey, LabRepository};
 use crate::packages::media::Network;
 use crate::packages::media::http::{Settings, is_url, page};
 use crate::packages::repo::{Catalog, Repo};
 use crate::packages::trust::{Key, Keyring};
-use crate::spec::Spec;
 use std::path::Path;
 
 /// Larger key files are mistakes.
@@ -27,12 +26,17 @@ pub struct Check {
     pub keys: Result<Keyring, String>,
 }
 
-/// The checks of all repositories of a catalog, and what the user should know of them.
+/// The checks of all repositories of a catalog, and what the user should know of them; `lab` are
+/// the lab file's repositories.
 ///
 /// # Errors
 /// An input error for a key file that cannot be read, or a repository id that is none.
-pub fn checks(select: &Select, context: &BuildContext) -> Result<(Vec<Check>, Vec<String>)> {
-    let BuildContext { catalog, spec, access, .. } = context;
+pub fn checks(
+    select: &Select,
+    set: PackageSet<'_>,
+    lab: &[LabRepository],
+) -> Result<(Vec<Check>, Vec<String>)> {
+    let PackageSet { packages, catalog, access } = set;
     refuse_unknown(select, catalog)?;
     let mut given = Keyring::default();
     for path in &select.gpgkeys {
@@ -43,7 +47,7 @@ pub fn checks(select: &Select, context: &BuildContext) -> Result<(Vec<Check>, Ve
     // Keys that nobody named, and the repositories whose media have them.
     let mut found: Vec<(Key, String)> = Vec::new();
     for repo in &catalog.repos {
-        let keys = match unchecked(select, spec, repo) {
+        let keys = match unchecked(select, lab, repo) {
             Some(why) => {
                 notes.push(format!(
                     "warning: repository {}: package signatures are not checked ({why})",
@@ -52,8 +56,8 @@ pub fn checks(select: &Select, context: &BuildContext) -> Result<(Vec<Check>, Ve
                 Err(why)
             }
             None => {
-                let (ring, on_medium) = keys(&given, &named(spec, repo), repo, &access.network)?;
-                if context.plan.packages.iter().any(|package| package.repo == repo.id) {
+                let (ring, on_medium) = keys(&given, &named(lab, repo), repo, &access.network)?;
+                if packages.iter().any(|package| package.repo == repo.id) {
                     found.extend(on_medium.keys().map(|key| (key.clone(), repo.id.clone())));
                 }
                 Ok(ring)
@@ -92,11 +96,11 @@ fn refuse_unknown(select: &Select, catalog: &Catalog) -> Result<()> {
 }
 
 /// What says that a repository's packages need not be signed.
-fn unchecked(select: &Select, spec: &Spec, repo: &Repo) -> Option<String> {
+fn unchecked(select: &Select, lab: &[LabRepository], repo: &Repo) -> Option<String> {
     if select.no_gpgcheck.contains(&repo.id) {
         return Some("--no-gpgcheck".to_owned());
     }
-    match spec.repositories.iter().find(|r| r.id == repo.id) {
+    match lab.iter().find(|r| r.id == repo.id) {
         Some(r) if !r.gpgcheck => Some("gpgcheck = false in the lab file".to_owned()),
         _ if repo.signing.packages == Some(false) => {
             Some("gpgcheck=0 in its .repo file".to_owned())
@@ -106,8 +110,8 @@ fn unchecked(select: &Select, spec: &Spec, repo: &Repo) -> Option<String> {
 }
 
 /// The keys that the lab file or a `.repo` file names for the repository.
-fn named(spec: &Spec, repo: &Repo) -> Vec<GpgKey> {
-    match spec.repositories.iter().find(|r| r.id == repo.id) {
+fn named(lab: &[LabRepository], repo: &Repo) -> Vec<GpgKey> {
+    match lab.iter().find(|r| r.id == repo.id) {
         Some(r) if !r.gpgkey.is_empty() => r.gpgkey.clone(),
         _ => repo.signing.keys.iter().cloned().map(GpgKey::Url).collect(),
     }

@@ -82,7 +82,8 @@ mod tests {
     #[test]
     fn names_that_the_tree_lacks_are_named_with_their_lines() {
         let text = "lang en_US.UTF-8\nkeyboard nowhere\ntimezone Europe/Prague\n";
-        let text = Text { file: "a.ks", text, lines: &SourceMap::default(), salt: "lab" };
+        let lines = SourceMap::default();
+        let text = Text::new("a.ks", text, &lines, "lab");
         let kickstart = parse(&text).unwrap();
         let mut tree = Tree::default();
         let root = Path::new("/nowhere");

@@ -21,6 +21,12 @@ pub struct Select {
     pub ignore_encryption: bool,
     /// Paths as `%include` writes them, and the files that they stand for.
     pub includes: Vec<(String, PathBuf)>,
+    /// Whether `%pre` scripts run for files that are included: with these arguments of the
+    /// installer's kernel.
+    pub run_pre: Option<String>,
+    /// How long one script of the kickstart may run, and the installation of packages print
+    /// nothing.
+    pub script_limit: Option<Duration>,
     /// Whether a kickstart that says otherwise than the lab file is refused, and not translated.
     pub strict_lab: bool,
     /// Media in the user's words; empty for the lab file's sources.
@@ -49,6 +55,11 @@ impl Select {
         Cache::new(self.cache.join("trees"))
     }
 
+    /// How long one script of the kickstart may run.
+    pub(super) fn script_limit(&self) -> Duration {
+        self.script_limit.unwrap_or(SCRIPT_LIMIT)
+    }
+
     /// The way to the media.
     pub(super) fn access(&self) -> Access {
         let mut variables = Variables::default();
@@ -66,6 +77,7 @@ impl Select {
             lab: plan.sources.lab.clone(),
             ignore_encryption: plan.sources.ignore_encryption,
             includes: plan.sources.includes.clone(),
+            run_pre: plan.sources.run_pre.clone(),
             media: plan.sources.media.clone(),
             directory,
             cache,
@@ -110,9 +122,7 @@ pub struct BuildOptions {
     pub state: PathBuf,
     /// Bytes that the cache may keep after the build, in addition to what the build used.
     pub cache_limit: u64,
-    /// How long one script of the kickstart may run.
-    pub post_limit: Duration,
 }
 
 /// Longer than any script should take that needs no network; Anaconda waits indefinitely.
-pub const POST_LIMIT: Duration = Duration::from_secs(30 * 60);
+const SCRIPT_LIMIT: Duration = Duration::from_secs(30 * 60);

@@ -40,7 +40,8 @@ pub fn plan_with_checks(
 ) -> Result<Vec<PlannedRole>> {
     let mut roles = Vec::new();
     for Planned { context, mut notes } in planned(select, replay, progress)? {
-        let (checks, found) = keys::checks(select, &context)?;
+        let (checks, found) =
+            keys::checks(select, context.package_set(), &context.spec.repositories)?;
         notes.extend(found);
         roles.push(PlannedRole { context, checks, notes });
     }

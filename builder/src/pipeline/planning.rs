@@ -2,15 +2,16 @@
 
 use super::context::BuildContext;
 use super::inputs::{Decision, Inputs, Media};
+use super::planned_packages::{package, repositories};
 use super::unchanged;
 use crate::base::error::{Error, Result};
 use crate::base::lab::{ImageFormat, LabNode};
 use crate::base::progress::{Progress, Unit};
 use crate::kickstart::{InitialSetup, Members, Packages};
 use crate::packages::checksum::Checksum;
-use crate::packages::repo::{self, Catalog};
+use crate::packages::repo::Catalog;
 use crate::packages::solve::{self, Request};
-use crate::plan::{self, Lab, LeftOut, Machine, Plan, PlanNode, PlanPackage, Repository, Script};
+use crate::plan::{self, Lab, LeftOut, Machine, Plan, PlanNode, PlanPackage, Script};
 use crate::spec::Spec;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -209,37 +210,6 @@ fn request(catalog: &Catalog, spec: &Spec) -> Request {
     request.install.extend(spec.install.iter().cloned());
     request.required.extend(spec.needs.iter().map(|name| name_on_media(catalog, name).to_owned()));
     request
-}
-
-pub fn repositories(catalog: &Catalog) -> Vec<Repository> {
-    let repository = |r: &repo::Repo| Repository {
-        id: r.id.clone(),
-        packages: r.packages,
-        repomd_sha256: r.repomd_sha256.clone(),
-    };
-    catalog.repos.iter().map(repository).collect()
-}
-
-pub fn package(catalog: &Catalog, id: solve::Id, bootstrap: bool) -> Result<PlanPackage> {
-    let p = &catalog.packages[id];
-    let repo = &catalog.repos[p.repo];
-    let location = repo.path(&p.location);
-    repo.medium.disc(&location).map_err(|mut e| {
-        e.message = format!("{}: {}", p.nevra(), e.message);
-        e
-    })?;
-    Ok(PlanPackage {
-        name: p.name.clone(),
-        epoch: p.evr.epoch,
-        version: p.evr.version.clone(),
-        release: p.evr.release.clone().unwrap_or_default(),
-        arch: p.arch.clone(),
-        repo: repo.id.clone(),
-        location,
-        checksum: p.checksum.clone(),
-        size: p.size,
-        bootstrap,
-    })
 }
 
 /// Bytes of filesystem for packages whose files have `installed`: with initramfs, rpmdb and

@@ -1,6 +1,6 @@
 //! An image against one that is built again from the plan in its manifest.
 
-use super::options::{BuildOptions, Destination, POST_LIMIT, Select};
+use super::options::{BuildOptions, Destination, Select};
 use super::overlay;
 use super::recipe::build;
 use crate::base::durable;
@@ -78,7 +78,6 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<VerifyRepor
         cache_limit: u64::MAX,
         firstboot: request.firstboot.clone(),
         state: request.state.clone(),
-        post_limit: POST_LIMIT,
     };
     build(&options, progress)?;
     let again = directory.path().join(&name);

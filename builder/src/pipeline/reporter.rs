@@ -36,3 +36,22 @@ impl Listener for Reporter<'_> {
         self.progress.at(done, total, what);
     }
 }
+
+/// Where no build keeps a log.
+impl Listener for Progress {
+    fn log(&mut self, line: &str) {
+        self.detail(line);
+    }
+
+    fn warn(&mut self, text: &str) {
+        Self::warn(self, text);
+    }
+
+    fn stage(&mut self, name: &str, unit: Unit) {
+        Self::stage(self, name, unit);
+    }
+
+    fn at(&mut self, done: u64, total: u64, what: &str) {
+        Self::at(self, done, total, what);
+    }
+}

@@ -5,8 +5,8 @@ use super::names;
 use super::options::BuildOptions;
 use super::overlay::{self, Firstboot};
 use super::reporter::Reporter;
+use super::sources;
 use crate::base::error::{Context as _, Error, Result};
-use crate::base::lab::RepositorySource;
 use crate::base::progress::Unit;
 use crate::image::output::require_space;
 use crate::packages::cache;
@@ -15,7 +15,7 @@ use crate::plan::boot_config::Settings;
 use crate::plan::node;
 use crate::tree;
 use crate::tree::bootloader;
-use crate::tree::install::{self, Post, place};
+use crate::tree::install::{self, Scripts, place};
 use crate::tree::selinux::Contexts;
 use formats::tree::{Content, Entry, Tree};
 use sha2::{Digest, Sha256};
@@ -154,13 +154,13 @@ fn scripted(
         reporter.progress.stage("running %post", Unit::Items);
         let medium = installer_medium(context);
         let medium = medium.map(|path| MountedMedium::open(&path, directory)).transpose()?;
-        let post = Post {
+        let post = Scripts {
+            section: "%post",
             scripts: &context.scripts,
-            medium: medium.as_ref().map(MountedMedium::path),
-            limit: options.post_limit,
+            limit: options.select.script_limit(),
             time: context.plan.time,
         };
-        install::run_scripts(&post, &root, reporter)
+        install::run_post(&post, &root, medium.as_ref().map(MountedMedium::path), reporter)
     })?;
     if !run {
         reporter.progress.skip(OF_SCRIPTS);
@@ -211,13 +211,7 @@ fn installer_medium(context: &BuildContext) -> Option<PathBuf> {
     if !context.scripts.iter().any(|(script, _)| script.nochroot) {
         return None;
     }
-    let given = context.plan.sources.media.iter().map(PathBuf::from);
-    let of_lab = context.spec.repositories.iter().filter_map(|r| match &r.source {
-        RepositorySource::Path(path) => Some(path.clone()),
-        RepositorySource::Url(_) => None,
-    });
-    let use_lab = context.plan.sources.media.is_empty();
-    given.chain(of_lab.filter(|_| use_lab)).find(|path| path.exists())
+    sources::first_local(&context.plan.sources.media, &context.spec.repositories)
 }
 
 /// What tells a content from others; files of the installed tree are their path in it.

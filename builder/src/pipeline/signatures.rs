@@ -1,4 +1,4 @@
-//! The signatures of the plan's packages, checked when the packages are fetched and before
+//! The signatures of a tree's packages, checked when the packages are fetched and before
 //! anything reads them; kept next to the tree that is made of them.
 
 use super::keys::Check;
@@ -22,15 +22,14 @@ const RECORD: &str = "signatures.json";
 /// Signatures by the packages' SHA-256.
 pub type Signatures = BTreeMap<String, Signature>;
 
-/// Checks the package files, which are in the plan's order.
+/// Checks the package files, which are in the packages' order.
 ///
 /// # Errors
 /// A verification error that names the packages that are not trusted, and why.
-pub fn check(plan: &Plan, files: &[PathBuf], checks: &[Check]) -> Result<Signatures> {
+pub fn check(packages: &[PlanPackage], files: &[PathBuf], checks: &[Check]) -> Result<Signatures> {
     let rings = rings(checks);
     let now = now();
-    let outcome: Vec<(&PlanPackage, Result<Signature, Refusal>)> = plan
-        .packages
+    let outcome: Vec<(&PlanPackage, Result<Signature, Refusal>)> = packages
         .par_iter()
         .zip(files)
         .filter_map(|(package, file)| {
@@ -126,7 +125,7 @@ pub fn keep(signatures: &Signatures, directory: &Path) -> Result<()> {
 
 /// The record of a cached tree, if it answers what is asked now: every package that has to be
 /// signed was, by a key that still counts.
-pub fn kept(plan: &Plan, checks: &[Check], directory: &Path) -> Option<Signatures> {
+pub fn kept(packages: &[PlanPackage], checks: &[Check], directory: &Path) -> Option<Signatures> {
     let bytes = fs::read(directory.join(RECORD)).ok()?;
     let signatures: Signatures = serde_json::from_slice(&bytes).ok()?;
     let rings = rings(checks);
@@ -137,7 +136,7 @@ pub fn kept(plan: &Plan, checks: &[Check], directory: &Path) -> Option<Signature
             .get(package.checksum.hex())
             .is_some_and(|s| ring.keys().any(|key| key.fingerprint == s.key && key.counts(now))),
     };
-    plan.packages.iter().all(answers).then_some(signatures)
+    packages.iter().all(answers).then_some(signatures)
 }
 
 /// What the manifest says.

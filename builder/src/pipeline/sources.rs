@@ -3,14 +3,34 @@
 use super::kickstart_sources;
 use super::options::Select;
 use crate::base::error::{Error, Result};
-use crate::base::lab::LabRepository;
+use crate::base::lab::{LabRepository, RepositorySource};
 use crate::base::progress::{Progress, Unit};
+use crate::kickstart::Kickstart;
 use crate::packages::media::practice_medium;
 use crate::packages::media::{Access, Policy, Source, join};
 use crate::packages::repo::{Catalog, Repo, derived_id};
 use crate::plan::{self, RepositoryPlace};
-use crate::spec::Spec;
-use std::path::Path;
+use crate::spec::available_repositories;
+use std::path::{Path, PathBuf};
+
+/// Where packages are to come from when no media are given.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The kickstart, for its `url` and `repo` lines.
+    pub kickstart: &'a Kickstart,
+    /// The lab's repositories.
+    pub repositories: &'a [LabRepository],
+}
+
+/// The medium that an installer would have mounted: the first local one.
+pub fn first_local(media: &[String], repositories: &[LabRepository]) -> Option<PathBuf> {
+    let given = media.iter().map(PathBuf::from);
+    let of_lab = repositories.iter().filter_map(|r| match &r.source {
+        RepositorySource::Path(path) => Some(path.clone()),
+        RepositorySource::Url(_) => None,
+    });
+    given.chain(of_lab.filter(|_| media.is_empty())).find(|path| path.exists())
+}
 
 /// Everything on the media asked for, and whether any of them is practice media.
 ///
@@ -19,18 +39,18 @@ use std::path::Path;
 pub fn catalog(
     access: &Access,
     select: &Select,
-    spec: &Spec,
+    wanted: Wanted<'_>,
     progress: &mut Progress,
     notes: &mut Vec<String>,
 ) -> Result<(Catalog, bool)> {
     let sources = match select.media[..] {
-        [] => asked_for(spec, access, notes)?,
+        [] => asked_for(wanted, access, notes)?,
         _ => media(&select.media, access, progress, notes)?,
     };
     let (mut catalog, practice) = read(&join(sources)?, notes)?;
     // What the lab file says of a repository holds wherever its packages come from.
     for repo in &mut catalog.repos {
-        if let Some(repository) = spec.repositories.iter().find(|r| r.id == repo.id) {
+        if let Some(repository) = wanted.repositories.iter().find(|r| r.id == repo.id) {
             repo.priority = repository.priority.unwrap_or(repo.priority);
             repo.exclude.extend(repository.exclude.iter().cloned());
         }
@@ -160,20 +180,24 @@ fn practice(access: &Access, progress: &mut Progress) -> Result<Vec<Source>> {
 }
 
 /// Opens what the kickstart installs from, or the lab file's repositories where it does not say.
-fn asked_for(spec: &Spec, access: &Access, notes: &mut Vec<String>) -> Result<Vec<Source>> {
-    let mut sources = match spec.kickstart.url {
+fn asked_for(wanted: Wanted<'_>, access: &Access, notes: &mut Vec<String>) -> Result<Vec<Source>> {
+    let mut sources = match wanted.kickstart.url {
         Some(_) => Vec::new(),
-        None => lab(spec, access, notes)?,
+        None => lab(wanted.repositories, access, notes)?,
     };
-    for line in kickstart_sources::lines(&spec.kickstart) {
+    for line in kickstart_sources::lines(wanted.kickstart) {
         sources.push(kickstart_sources::open(line, access)?);
     }
     Ok(sources)
 }
 
 /// Opens the lab file's repositories.
-fn lab(spec: &Spec, access: &Access, notes: &mut Vec<String>) -> Result<Vec<Source>> {
-    let (repositories, left_out) = spec.available_repositories()?;
+fn lab(
+    repositories: &[LabRepository],
+    access: &Access,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Source>> {
+    let (repositories, left_out) = available_repositories(repositories)?;
     notes.extend(left_out);
     repositories.into_iter().map(|repository| one(repository, access, notes)).collect()
 }

@@ -212,7 +212,7 @@ mod tests {
 
     fn layout(text: &str) -> Layout {
         let lines = kickstart::SourceMap::default();
-        let text = kickstart::Text { file: "test.ks", text, lines: &lines, salt: "" };
+        let text = kickstart::Text::new("test.ks", text, &lines, "");
         let storage = kickstart::parse(&text).unwrap().storage;
         let machine = LabMachine {
             cpus: 1,

@@ -4,7 +4,7 @@ use super::authority::Authority;
 use super::clashes::find_repeated_addresses;
 use super::consistency::check_consistency;
 use super::files::InputFile;
-use super::fill::{FilledKickstart, fill_in};
+use super::fill::{FilledKickstart, Filling, fill_in};
 use super::lab::LabFile;
 use super::model::Rendered;
 use super::request::Request;
@@ -79,7 +79,7 @@ impl KickstartReader<'_> {
             let (network, node) = sample_lab();
             let services = &self.role.services;
             let facts = TemplateFacts { lab: "lab", node: &node, network: &network, services };
-            let filled = fill_in(&file, self.request, &facts, self.role.machine.as_ref());
+            let filled = fill_in(&file, &self.filling(&facts));
             diagnostics.extend(filled.err().into_iter().flatten());
             return None;
         };
@@ -118,6 +118,15 @@ impl KickstartReader<'_> {
         Some(Kickstarts { file, rendered, kickstart, arrangement, needs, networks, included })
     }
 
+    fn filling<'f>(&'f self, facts: &'f TemplateFacts<'f>) -> Filling<'f> {
+        Filling {
+            request: self.request,
+            facts,
+            machine: self.role.machine.as_ref(),
+            repositories: &self.lab.repositories,
+        }
+    }
+
     /// A node's kickstart as the lab file and the profile leave it, and what it may not say.
     fn settle(
         &self,
@@ -127,7 +136,7 @@ impl KickstartReader<'_> {
     ) -> Result<(FilledKickstart, Vec<Diagnostic>), Vec<Diagnostic>> {
         let services = &self.role.services;
         let facts = TemplateFacts { lab: &self.lab.name, node, network, services };
-        let mut one = fill_in(file, self.request, &facts, self.role.machine.as_ref())?;
+        let mut one = fill_in(file, &self.filling(&facts))?;
         let authority = Authority {
             facts: &facts,
             nodes: &self.lab.nodes,

@@ -1,10 +1,8 @@
 //! The typed result of loading a profile.
 
 use crate::base::diagnostic::Diagnostic;
-use crate::base::error::{Error, Result};
 use crate::base::lab::{
-    ImageFormat, LabMachine, LabNetwork, LabNode, LabRepository, OpenStack, RepositorySource,
-    Services,
+    ImageFormat, LabMachine, LabNetwork, LabNode, LabRepository, OpenStack, Services,
 };
 use crate::kickstart::{Kickstart, NetworkCommand};
 use crate::layout::Arrangement;
@@ -81,37 +79,6 @@ pub struct Input {
 }
 
 impl Spec {
-    /// The repositories to build from without `--media`, and a note for each that
-    /// is left out because its source does not exist. Looks at the disk.
-    ///
-    /// # Errors
-    /// Every required repository whose source does not exist, or when none is left.
-    pub fn available_repositories(&self) -> Result<(Vec<&LabRepository>, Vec<String>)> {
-        let present = |source: &RepositorySource| match source {
-            RepositorySource::Url(_) => true,
-            RepositorySource::Path(path) => path.exists(),
-        };
-        let (found, absent): (Vec<_>, Vec<_>) =
-            self.repositories.iter().partition(|r| present(&r.source));
-        let (required, optional): (Vec<_>, Vec<_>) = absent.into_iter().partition(|r| r.required);
-        let hint = "put the file there, change `source` in the lab file, or give --media";
-        if !required.is_empty() {
-            let list: Vec<String> = required
-                .iter()
-                .map(|r| format!("repository {}: {} does not exist", r.id, r.source))
-                .collect();
-            return Err(Error::input(list.join("\n")).hint(hint));
-        }
-        if found.is_empty() {
-            return Err(Error::input("no repository to build from").hint(hint));
-        }
-        let notes = optional
-            .iter()
-            .map(|r| format!("repository {} is left out: {} does not exist", r.id, r.source))
-            .collect();
-        Ok((found, notes))
-    }
-
     /// The node called `name`, if it is one of the nodes to build.
     pub fn node(&self, name: &str) -> Option<&LabNode> {
         self.nodes.iter().find(|n| n.name == name)

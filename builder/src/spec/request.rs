@@ -1,5 +1,6 @@
 //! What is to be loaded.
 
+use super::pre::PreRunner;
 use std::path::{Path, PathBuf};
 
 /// What the user asked for.
@@ -17,6 +18,8 @@ pub struct Request<'a> {
     pub ignore_encryption: bool,
     /// `--include`: paths as `%include` writes them, and the files that they stand for.
     pub includes: &'a [(String, PathBuf)],
+    /// `--run-pre`: what runs `%pre` scripts, for the files that they write and others include.
+    pub pre: Option<&'a dyn PreRunner>,
     /// `--strict-lab`: whether a kickstart that says otherwise than the lab file is refused, and
     /// not translated.
     pub strict_lab: bool,
@@ -40,6 +43,7 @@ impl<'a> Request<'a> {
             node: None,
             ignore_encryption: false,
             includes: &[],
+            pre: None,
             strict_lab: false,
             directory,
             config: &[],

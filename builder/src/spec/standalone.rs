@@ -1,7 +1,7 @@
 //! A kickstart by itself, without profile and lab.
 
 use super::files;
-use super::fill::fill_in;
+use super::fill::{Filling, fill_in};
 use super::request::Request;
 use crate::base::diagnostic::{Diagnostic, Diagnostics};
 use crate::base::lab::{LabNetwork, LabNode, Services, Subnet};
@@ -37,7 +37,8 @@ pub fn load_kickstart(
     let services =
         Services { enabled: vec!["sshd".to_owned()], disabled: vec!["postfix".to_owned()] };
     let facts = TemplateFacts { lab: "lab", node: &node, network: &network, services: &services };
-    let filled = fill_in(&file, &request, &facts, None).map_err(Diagnostics)?;
+    let filling = Filling { request: &request, facts: &facts, machine: None, repositories: &[] };
+    let filled = fill_in(&file, &filling).map_err(Diagnostics)?;
     let mut kickstart = filled.kickstart;
     kickstart.report.extend(find_gaps(&kickstart, &file.name));
     if filled.is_template {

@@ -10,8 +10,9 @@ mod rpmdb;
 mod scripts;
 mod settle;
 
+pub use installer::{Installer, InstallerParts};
 pub use job::{Job, Listener, PackageFile};
-pub use scripts::{Post, run as run_scripts};
+pub use scripts::{Scripts, run_post, run_pre};
 
 use crate::base::error::{Context, Error, Result};
 use crate::base::progress::Unit;
@@ -48,14 +49,24 @@ pub mod place {
     pub const ROOT: &str = "root";
 }
 
+/// Installs packages into `directory/root`, for their programs alone: it does not start.
+///
+/// # Errors
+/// As [`install`].
+pub fn install_programs(job: &Job, directory: &Path, listener: &mut dyn Listener) -> Result<()> {
+    let root = directory.join(place::ROOT);
+    prepare(&root).or_build(|| format!("cannot prepare {}", root.display()))?;
+    transaction(job, directory, &root, listener)?;
+    check_count(job, &root, listener)
+}
+
 /// Installs into `directory/root`.
 ///
 /// # Errors
 /// A build error with the end of the failing program's output.
 pub fn install(job: &Job, directory: &Path, listener: &mut dyn Listener) -> Result<()> {
+    install_programs(job, directory, listener)?;
     let root = directory.join(place::ROOT);
-    prepare(&root).or_build(|| format!("cannot prepare {}", root.display()))?;
-    transaction(job, directory, &root, listener)?;
     let run = |listener: &mut dyn Listener, command: &[&str]| {
         let mut sandbox = Sandbox::new(&root, command.iter().copied());
         sandbox.environment = environment(job.time);
@@ -63,7 +74,6 @@ pub fn install(job: &Job, directory: &Path, listener: &mut dyn Listener) -> Resu
         listener.log(&format!("$ {}", command.join(" ")));
         sandbox.must(&mut |line| listener.log(line))
     };
-    check_count(job, &root, listener)?;
     catalog(&root, listener)?;
     for release in kernels_without_initramfs(&root)? {
         let image = format!("/boot/initramfs-{release}.img");

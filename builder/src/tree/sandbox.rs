@@ -27,6 +27,7 @@ mod api;
 mod capabilities;
 mod inner;
 mod limits;
+mod machine;
 mod mounts;
 mod output;
 mod remount;
@@ -39,7 +40,7 @@ pub mod userns;
 pub use inner::main as inner_main;
 pub use output::{SILENT, Tail};
 use specification::SandboxReport;
-pub use specification::{ARGUMENT, Bind, SILENCE, Sandbox};
+pub use specification::{ARGUMENT, Bind, MachineContent, MachineFile, SILENCE, Sandbox};
 
 impl Sandbox {
     /// Runs it; `line` gets each line of its standard output and standard error. Returns the

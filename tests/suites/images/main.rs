@@ -13,6 +13,7 @@ mod outputs;
 mod progress;
 mod roles;
 mod rootless;
+mod run_pre;
 mod sandbox;
 mod secrets;
 mod selinux;

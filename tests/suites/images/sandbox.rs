@@ -2,7 +2,7 @@
 //! user namespace of its own, as root where the kernel has none, and without root. The program
 //! that tries is `fixtures/sandbox/escape.c`; it runs where scriptlets run.
 
-use builder::tree::sandbox::{ARGUMENT, Sandbox};
+use builder::tree::sandbox::{ARGUMENT, MachineContent, MachineFile, Sandbox};
 use lab_tests::lab::{Lab, text};
 use lab_tests::user::User;
 use lab_tests::{old_kernel, oracle, product, rpm_double};
@@ -143,8 +143,20 @@ fn root_command() -> Command {
     command
 }
 
+/// With another machine in the kernel's files, as `%pre` has it: nothing more is open for that.
 fn escape(root: &Path, arguments: Vec<String>) -> Sandbox {
-    Sandbox::new(root, ["/escape".to_owned()].into_iter().chain(arguments))
+    let disk = root.with_file_name("disk");
+    File::create(&disk).and_then(|file| file.set_len(1 << 30)).expect("disk");
+    let file = |path: &str, content| MachineFile { path: path.to_owned(), content };
+    let text = |text: &str| MachineContent::Text(text.to_owned());
+    let machine = vec![
+        file("/proc/partitions", text("none")),
+        file("/sys/block/vda/size", text("2097152")),
+        file("/dev/tty1", MachineContent::Link("null".to_owned())),
+        file("/dev/vda", MachineContent::Disk(disk)),
+    ];
+    let sandbox = Sandbox::new(root, ["/escape".to_owned()].into_iter().chain(arguments));
+    Sandbox { machine, ..sandbox }
 }
 
 #[test]

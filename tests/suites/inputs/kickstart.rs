@@ -14,7 +14,7 @@ fn corpus() -> Option<PathBuf> {
 }
 
 fn read(text: &str) -> Result<Kickstart, Vec<Diagnostic>> {
-    parse(&Text { file: "ks.cfg", text, lines: &SourceMap::default(), salt: "test" })
+    parse(&Text::new("ks.cfg", text, &SourceMap::default(), "test"))
 }
 
 #[test]

@@ -66,7 +66,8 @@ fn files(spec: &Spec) -> BTreeMap<String, String> {
 
 /// The report on the line that the kickstart ends with.
 fn alone(line: &str) -> (Fate, String, Kickstart) {
-    let text = Text { file: "ks", text: line, lines: &SourceMap::default(), salt: "lab" };
+    let lines = SourceMap::default();
+    let text = Text::new("ks", line, &lines, "lab");
     let kickstart = parse(&text).unwrap_or_else(|e| panic!("{line}: {e:?}"));
     let last = kickstart.report.last().expect("a fate").clone();
     (last.fate, last.why, kickstart)

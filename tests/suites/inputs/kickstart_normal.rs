@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 fn read(text: &str) -> Result<Kickstart, Vec<Diagnostic>> {
-    parse(&Text { file: "ks.cfg", text, lines: &SourceMap::default(), salt: "test" })
+    parse(&Text::new("ks.cfg", text, &SourceMap::default(), "test"))
 }
 
 /// Names and texts of everything in the corpus that pykickstart accepts.

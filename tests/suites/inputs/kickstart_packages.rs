@@ -24,7 +24,7 @@ fn packages_are_those_that_any_node_of_the_role_needs() {
 fn files_that_packages_mark_can_be_left_out() {
     let text = "%packages --excludedocs --instLangs=en_US,cs\n%end\n";
     let lines = SourceMap::default();
-    let kickstart = parse(&Text { file: "ks", text, lines: &lines, salt: "lab" }).expect(text);
+    let kickstart = parse(&Text::new("ks", text, &lines, "lab")).expect(text);
     assert!(kickstart.packages.no_docs);
     assert_eq!(kickstart.packages.languages.as_deref(), Some("en_US:cs"));
 }

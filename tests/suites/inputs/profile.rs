@@ -5,7 +5,7 @@ use builder::base::diagnostic::Diagnostic;
 use builder::base::lab::{ImageFormat, RepositorySource};
 use builder::kickstart::Fate;
 use builder::plan::node;
-use builder::spec::{Request, Spec, load};
+use builder::spec::{Request, Spec, available_repositories, load};
 use contract::spec::Role;
 use lab_tests::product::workspace;
 use lab_tests::pykickstart::ksvalidator;
@@ -49,7 +49,7 @@ fn shipped_profiles_are_the_reference_lab() {
 #[test]
 fn without_vendor_media_only_centos_is_left_with_notes() {
     let spec = shipped("controller");
-    let (found, notes) = spec.available_repositories().unwrap();
+    let (found, notes) = available_repositories(&spec.repositories).unwrap();
     assert_eq!(found.len(), 1);
     assert!(matches!(&found[0].source, RepositorySource::Url(url) if url.contains("7.5.1804")));
     assert_eq!(notes.len(), 3);

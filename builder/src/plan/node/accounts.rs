@@ -278,7 +278,7 @@ mod tests {
     use std::process::Command;
 
     fn kickstart(text: &str) -> Kickstart {
-        parse(&Text { file: "ks", text, lines: &SourceMap::default(), salt: "lab" }).unwrap()
+        parse(&Text::new("ks", text, &SourceMap::default(), "lab")).unwrap()
     }
 
     fn el7() -> AccountFiles {

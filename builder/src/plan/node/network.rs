@@ -263,8 +263,7 @@ mod tests {
     use crate::kickstart::{Fate, SourceMap, Text, parse};
 
     fn written(text: &str) -> Vec<(String, String)> {
-        let kickstart =
-            parse(&Text { file: "ks", text, lines: &SourceMap::default(), salt: "lab" }).unwrap();
+        let kickstart = parse(&Text::new("ks", text, &SourceMap::default(), "lab")).unwrap();
         assert!(kickstart.report.iter().all(|l| l.fate != Fate::Refused), "{kickstart:?}");
         let own = Ifcfg::parse("DEVICE=eth0\nIPADDR=192.0.2.1\nIPV6INIT=no\n");
         let files = files(&kickstart.networks, "eth0", own);

@@ -1,9 +1,10 @@
-//! What a `%post --nochroot` runs in: a root of its own in the place of the installer's, with the
-//! installed tree at /mnt/sysimage and the medium at /run/install/repo. Programs are the tree's.
+//! What a `%post --nochroot` and a `%pre` run in: a root of its own in the place of the installer's,
+//! with the medium at /run/install/repo, and after the installation the installed tree at
+//! /mnt/sysimage. Programs are a tree's.
 
 use super::job::{Listener, environment};
 use crate::base::error::{Context, Result};
-use crate::tree::sandbox::{Bind, Sandbox};
+use crate::tree::sandbox::{Bind, MachineFile, Sandbox};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -31,44 +32,63 @@ const DIRECTORIES: [(&str, u32); 8] = [
 pub struct Installer {
     directory: TempDir,
     binds: Vec<Bind>,
+    api_roots: Vec<String>,
+    machine: Vec<MachineFile>,
+}
+
+/// What an installer's root is made of.
+pub struct InstallerParts<'a> {
+    /// The tree that lends the programs.
+    pub programs: &'a Path,
+    /// Whether that tree is the installed one, and at /mnt/sysimage.
+    pub installed: bool,
+    /// The directory of the medium.
+    pub medium: Option<&'a Path>,
+    /// What the kernel's files say of the machine.
+    pub machine: Vec<MachineFile>,
+    /// Seconds since 1970, for what reads `SOURCE_DATE_EPOCH`.
+    pub time: i64,
 }
 
 impl Installer {
-    /// Creates it next to the tree at `root`; `medium` is a directory.
+    /// Creates it in the directory `parent`.
     ///
     /// # Errors
     /// What cannot be created.
     pub fn create(
-        root: &Path,
-        medium: Option<&Path>,
-        time: i64,
+        parts: InstallerParts<'_>,
+        parent: &Path,
         listener: &mut dyn Listener,
     ) -> Result<Self> {
-        let parent = root.parent().unwrap_or(root);
+        let InstallerParts { programs: root, installed, medium, machine, time } = parts;
         let directory = tempfile::Builder::new()
             .prefix("installer-")
             .tempdir_in(parent)
             .or_environment(|| format!("cannot write to {}", parent.display()))?;
         let binds = prepare(root, directory.path())
             .or_build(|| format!("cannot prepare {}", directory.path().display()))?;
-        let mut installer = Self { directory, binds };
-        let tree = Bind {
+        let mut installer = Self { directory, binds, api_roots: vec!["/".to_owned()], machine };
+        let tree = |read_only| Bind {
             host: root.to_owned(),
             inside: SYSIMAGE.to_owned(),
-            read_only: false,
+            read_only,
             programs: true,
         };
-        installer.binds.push(tree);
+        // Its own configuration, users among it.
+        let mut copy = installer.sandbox(&["cp", "-a", "/mnt/sysimage/etc", "/"]);
+        copy.environment = environment(time);
+        copy.binds.push(tree(true));
+        copy.must(&mut |line| listener.log(line))?;
+        if installed {
+            installer.binds.push(tree(false));
+            installer.api_roots.push(SYSIMAGE.to_owned());
+        }
         installer.binds.extend(medium.map(|medium| Bind {
             host: medium.to_owned(),
             inside: REPO.to_owned(),
             read_only: true,
             programs: false,
         }));
-        // Its own configuration, users among it.
-        let mut copy = installer.sandbox(&["cp", "-a", "/mnt/sysimage/etc", "/"]);
-        copy.environment = environment(time);
-        copy.must(&mut |line| listener.log(line))?;
         Ok(installer)
     }
 
@@ -80,11 +100,13 @@ impl Installer {
     /// `command` in it.
     pub fn sandbox(&self, command: &[&str]) -> Sandbox {
         // /run is a mount of each sandbox's own.
-        let script = "ln -s /mnt/install /run/install && exec \"$@\"";
+        let script = "mkdir -p /run/install /mnt/install/repo && \
+                      ln -s /mnt/install/repo /run/install/repo && exec \"$@\"";
         let words = ["/bin/sh", "-c", script, "sh"].into_iter().chain(command.iter().copied());
         let mut sandbox = Sandbox::new(self.path(), words);
         sandbox.binds.clone_from(&self.binds);
-        sandbox.api_roots.push(SYSIMAGE.to_owned());
+        sandbox.api_roots.clone_from(&self.api_roots);
+        sandbox.machine.clone_from(&self.machine);
         sandbox
     }
 }

@@ -1,7 +1,7 @@
-//! The kickstart's `%post` scripts, run in the tree as Anaconda runs them: each is a file in
-//! its /tmp that the interpreter gets by name.
+//! The kickstart's scripts, run as Anaconda runs them: each is a file in /tmp that the interpreter
+//! gets by name.
 
-use super::installer::Installer;
+use super::installer::{Installer, InstallerParts};
 use super::job::{Listener, environment};
 use super::settle;
 use crate::base::error::{Class, Context, Error, Result};
@@ -16,39 +16,68 @@ use std::path::Path;
 use std::time::Duration;
 
 /// What to run.
-pub struct Post<'a> {
+pub struct Scripts<'a> {
+    /// The section that they are, for messages.
+    pub section: &'static str,
     /// The scripts, in order, with their texts.
     pub scripts: &'a [(Script, String)],
-    /// The directory of the medium that an installer would have, for scripts outside the tree.
-    pub medium: Option<&'a Path>,
     /// How long one may take.
     pub limit: Duration,
     /// Seconds since 1970, for what reads `SOURCE_DATE_EPOCH`.
     pub time: i64,
 }
 
-/// Runs the scripts in the tree at `root`, and settles it.
+/// Runs `%post` scripts in the tree at `root`, and settles it; `medium` is the directory of the
+/// medium that an installer would have, for scripts outside the tree.
 ///
 /// # Errors
 /// A build error with the end of the output when a script fails that has `--erroronfail`, or
 /// when one takes too long; what the sandbox fails with.
-pub fn run(post: &Post, root: &Path, listener: &mut dyn Listener) -> Result<()> {
-    let outside = post.scripts.iter().any(|(script, _)| script.nochroot);
+pub fn run_post(
+    scripts: &Scripts<'_>,
+    root: &Path,
+    medium: Option<&Path>,
+    listener: &mut dyn Listener,
+) -> Result<()> {
+    let outside = scripts.scripts.iter().any(|(script, _)| script.nochroot);
+    let (time, machine) = (scripts.time, Vec::new());
+    let parts = InstallerParts { programs: root, installed: true, medium, machine, time };
+    let parent = root.parent().unwrap_or(root);
     let installer = match outside {
-        true => Some(Installer::create(root, post.medium, post.time, listener)?),
+        true => Some(Installer::create(parts, parent, listener)?),
         false => None,
     };
-    for (number, (script, text)) in (0..).zip(post.scripts) {
-        interrupt::check()?;
-        listener.at(number, post.scripts.len() as u64, &script.origin);
-        let place = match installer.as_ref().filter(|_| script.nochroot) {
-            Some(installer) => ScriptPlace::Installer(installer),
-            None => ScriptPlace::Tree(root),
-        };
-        run_script(post, script, text, place, listener)?;
-    }
+    run_all(scripts, listener, |script| match installer.as_ref().filter(|_| script.nochroot) {
+        Some(installer) => ScriptPlace::Installer(installer),
+        None => ScriptPlace::Tree(root),
+    })?;
     drop(installer);
-    settle::settle(post.time, root, listener)
+    settle::settle(scripts.time, root, listener)
+}
+
+/// Runs `%pre` scripts in an installer's root.
+///
+/// # Errors
+/// As [`run_post`].
+pub fn run_pre(
+    scripts: &Scripts<'_>,
+    installer: &Installer,
+    listener: &mut dyn Listener,
+) -> Result<()> {
+    run_all(scripts, listener, |_| ScriptPlace::Installer(installer))
+}
+
+fn run_all<'a>(
+    scripts: &Scripts<'_>,
+    listener: &mut dyn Listener,
+    place: impl Fn(&Script) -> ScriptPlace<'a>,
+) -> Result<()> {
+    for (number, (script, text)) in (0..).zip(scripts.scripts) {
+        interrupt::check()?;
+        listener.at(number, scripts.scripts.len() as u64, &script.origin);
+        run_script(scripts, script, text, place(script), listener)?;
+    }
+    Ok(())
 }
 
 /// Where a script runs.
@@ -82,22 +111,22 @@ impl ScriptPlace<'_> {
 const NAME: &str = "ks-script";
 
 fn run_script(
-    post: &Post,
+    scripts: &Scripts<'_>,
     script: &Script,
     text: &str,
     place: ScriptPlace<'_>,
     listener: &mut dyn Listener,
 ) -> Result<()> {
     let root = place.root();
-    let what = format!("%post of {}", script.origin);
+    let what = format!("{} of {}", scripts.section, script.origin);
     listener.log(&format!("$ {what}"));
     let Some(directory) = tree::inside(root, "tmp")?.filter(|directory| directory.is_dir()) else {
-        return Err(Error::build(format!("{what} cannot run: the image has no /tmp")));
+        return Err(Error::build(format!("{what} cannot run: its root has no /tmp")));
     };
     let file = directory.join(NAME);
     write_script(&file, text).or_build(|| format!("cannot write {}", file.display()))?;
     let mut tail = Tail::default();
-    let sandbox = sandbox_of(post, script, place);
+    let sandbox = sandbox_of(scripts, script, place);
     let ended = sandbox.run(&mut |line| hear(line, &mut tail, listener));
     if let Some(log) = &script.log {
         // What went there belongs into the build log as well, and into an error.
@@ -129,7 +158,7 @@ fn run_script(
 }
 
 /// What the script runs in: its interpreter gets it by name.
-fn sandbox_of(post: &Post, script: &Script, place: ScriptPlace<'_>) -> Sandbox {
+fn sandbox_of(scripts: &Scripts<'_>, script: &Script, place: ScriptPlace<'_>) -> Sandbox {
     let name = format!("/tmp/{NAME}");
     let mut command: Vec<&str> = Vec::new();
     if let Some(log) = &script.log {
@@ -139,8 +168,8 @@ fn sandbox_of(post: &Post, script: &Script, place: ScriptPlace<'_>) -> Sandbox {
     }
     command.extend(script.interpreter.split_whitespace().chain([name.as_str()]));
     let mut sandbox = place.sandbox(&command);
-    sandbox.environment = environment(post.time);
-    sandbox.limit = Some(post.limit);
+    sandbox.environment = environment(scripts.time);
+    sandbox.limit = Some(scripts.limit);
     sandbox.silence = None;
     sandbox
 }

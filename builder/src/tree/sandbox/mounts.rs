@@ -3,6 +3,7 @@
 //! not at all; both can be set.
 
 use super::api;
+use super::machine;
 use super::remount::restrict;
 use super::shifted::{self, Shifted};
 use super::specification::{Bind, Sandbox};
@@ -97,6 +98,7 @@ pub fn enter(
         let root = sandbox.root.join(api_root.trim_start_matches('/'));
         api::mount_all(&root, owner).map_err(|e| format!("{api_root}: {e}"))?;
     }
+    machine::describe(&sandbox.root, &sandbox.machine, owner)?;
     chdir(&sandbox.root)?;
     // pivot_root(2), "pivot_root(".", ".")": the old root lies over the new one and is detached.
     pivot_root(".", ".")?;

@@ -24,6 +24,26 @@ pub struct Bind {
     pub programs: bool,
 }
 
+/// What stands for a file of another machine than the one that builds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum MachineContent {
+    /// A text.
+    Text(String),
+    /// A symbolic link.
+    Link(String),
+    /// A file of the host in the place of a disk.
+    Disk(PathBuf),
+}
+
+/// A file below /proc, /sys, /dev or /run that describes another machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MachineFile {
+    /// Its absolute path; below /proc it has to exist.
+    pub path: String,
+    /// What is there.
+    pub content: MachineContent,
+}
+
 /// One run of one program.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sandbox {
@@ -33,6 +53,8 @@ pub struct Sandbox {
     pub binds: Vec<Bind>,
     /// Roots inside that get /proc, /sys, /dev and /run, `/` among them.
     pub api_roots: Vec<String>,
+    /// What the kernel's files say of the machine, where it is not the one that builds.
+    pub machine: Vec<MachineFile>,
     /// Program and arguments.
     pub command: Vec<String>,
     /// Standard input of the program.
@@ -74,6 +96,7 @@ impl Sandbox {
             root: root.into(),
             binds: Vec::new(),
             api_roots: vec!["/".to_owned()],
+            machine: Vec::new(),
             command: command.into_iter().map(Into::into).collect(),
             input: String::new(),
             environment: Vec::new(),
