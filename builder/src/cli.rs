@@ -15,6 +15,7 @@ mod list;
 mod manual;
 mod plan;
 mod practice;
+mod pxe;
 mod reach;
 mod secrets;
 mod serve;
@@ -98,6 +99,15 @@ enum Command {
     /// Makes install media: the ISO of CentOS 7 with the nodes' kickstarts, files and repositories.
     #[command(after_help = EXIT_CODES)]
     Iso(iso::IsoArguments),
+    /// Makes a tree for servers that nodes boot from by the network and are installed by.
+    #[command(after_help = EXIT_CODES)]
+    Pxe(pxe::PxeArguments),
+    /// Lets the next boot of nodes by the network install them.
+    #[command(after_help = EXIT_CODES)]
+    Arm(pxe::ArmArguments),
+    /// Lets nodes that boot by the network start their local disks again.
+    #[command(after_help = EXIT_CODES)]
+    Disarm(pxe::ArmArguments),
     /// Checks a kickstart or a profile, and reports how an image supports each line.
     #[command(after_help = EXIT_CODES)]
     Validate(validate::ValidateArguments),
@@ -207,6 +217,9 @@ fn execute(arguments: Arguments) -> Result<()> {
         (Some(Command::Diff(a)), _) => diff::run(a),
         (Some(Command::Inspect(a)), _) => inspect::run(a),
         (Some(Command::Iso(a)), _) => iso::run(a),
+        (Some(Command::Pxe(a)), _) => pxe::run(a),
+        (Some(Command::Arm(a)), _) => pxe::arm(a),
+        (Some(Command::Disarm(a)), _) => pxe::disarm(a),
         (Some(Command::Validate(a)), _) => validate::run(a),
         (Some(Command::Up(a)), _) => vm::up(a),
         (Some(Command::Down(a)), _) => vm::down(a),
