@@ -16,6 +16,7 @@ mod list;
 mod manual;
 mod plan;
 mod practice;
+mod pxe;
 mod reach;
 mod secrets;
 mod select;
@@ -90,6 +91,12 @@ enum Command {
     ///
     /// The medium's files with the nodes' kickstarts, files and repositories next to them.
     Iso(iso::IsoArguments),
+    /// Makes a tree for servers that nodes boot and install from.
+    Pxe(pxe::PxeArguments),
+    /// Lets the next boot of nodes by the network install them.
+    Arm(pxe::ArmArguments),
+    /// Lets nodes that boot by the network start their disks again.
+    Disarm(pxe::ArmArguments),
     /// Checks a kickstart or a profile, and reports on each line.
     Validate(validate::ValidateArguments),
     /// Lists the secrets of a lab, shows one, or rotates them.
@@ -202,6 +209,9 @@ fn execute(arguments: Arguments) -> Result<()> {
         (Some(Command::Diff(a)), _) => diff::run(a),
         (Some(Command::Inspect(a)), _) => inspect::run(a),
         (Some(Command::Iso(a)), _) => iso::run(a),
+        (Some(Command::Pxe(a)), _) => pxe::run(a),
+        (Some(Command::Arm(a)), _) => pxe::arm(a),
+        (Some(Command::Disarm(a)), _) => pxe::disarm(a),
         (Some(Command::Validate(a)), _) => validate::run(a),
         (Some(Command::Up(a)), _) => vm::up(a),
         (Some(Command::Down(a)), _) => vm::down(a),
