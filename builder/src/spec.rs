@@ -26,6 +26,7 @@ mod starter;
 mod storage;
 mod units;
 
+pub use interface_names::can_coexist;
 pub use load::{LabSummary, load, load_lab, load_repositories};
 pub use model::{Input, Rendered, Spec};
 pub use request::Request;

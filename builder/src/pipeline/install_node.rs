@@ -94,10 +94,10 @@ fn archives(
     let role = node::role_files(spec, facts);
     let authorized = text_of(&role, node_files::AUTHORIZED_KEYS);
     let wire = node::wire_spec(spec, node, facts);
-    let mut units = Tree::default();
-    overlay::put_units(time, &mut units);
+    let mut assets = Tree::default();
+    overlay::put_assets(time, &mut assets);
     let mut role = tree_of(role.into_iter().chain(node::lab_files(&wire)), time);
-    role.entries.extend(units.entries.into_iter().filter(|(_, e)| e.content != Content::Dir));
+    role.entries.extend(assets.entries.into_iter().filter(|(_, e)| e.content != Content::Dir));
     let identity = tree_of(node::identity_files(spec, node, facts)?, time);
     let mut trees = vec![("role.tar.gz", role), ("node.tar.gz", identity)];
     let files = secrets.map(|secrets| secrets::node_files::files(secrets, &authorized));
