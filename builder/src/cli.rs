@@ -101,7 +101,7 @@ enum Command {
     Validate(validate::ValidateArguments),
     /// Lists the secrets of a lab, shows one, or rotates them.
     Secrets(secrets::SecretsArguments),
-    /// Serves the lab's repositories to its nodes.
+    /// Serves the lab's repositories, and installs nodes over the network.
     ///
     /// Goes on until it is interrupted.
     Serve(serve::ServeArguments),

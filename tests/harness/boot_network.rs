@@ -73,7 +73,7 @@ impl BootNetwork {
     /// Without root or iproute2.
     pub fn new() -> Self {
         let (server, node) = (Namespace::new(), Namespace::new());
-        ip(&server, &format!("link add port0 type veth peer name node0 address {MAC}"));
+        ip(&server, "link add port0 type veth peer name node0");
         ip(&server, &format!("link add {INTERFACE} type bridge"));
         ip(&server, &format!("link set port0 master {INTERFACE} up"));
         let other = format!("link set node0 netns {}", node.name());

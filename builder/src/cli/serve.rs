@@ -87,15 +87,22 @@ pub fn run(a: ServeArguments) -> Result<()> {
     for address in listeners.iter().filter_map(|listener| listener.local_addr().ok()) {
         let _ = writeln!(text, "listening at {address}");
     }
+    if let Some((_, server)) = &boot {
+        let _ = writeln!(text, "TFTP at {}", server.ip());
+    }
+    if let (Some(interface), Dhcp::Proxy | Dhcp::Full) = (&a.interface, a.dhcp) {
+        let mode = if a.dhcp == Dhcp::Full { "full" } else { "proxy" };
+        let _ = writeln!(text, "DHCP ({mode}) on {interface}");
+    }
+    if let Some((boot, _)) = &boot {
+        boot.arm(&a.arm)?;
+    }
     if !a.json {
         print(&text)?;
     }
     let http = || server.run(&listeners, &interrupt::requested);
     match boot {
-        Some((boot, _)) => {
-            boot.arm(&a.arm)?;
-            boot.run(&interrupt::requested, &warn, http);
-        }
+        Some((boot, _)) => boot.run(&interrupt::requested, &warn, http),
         None => http(),
     }
     Ok(())

@@ -48,8 +48,10 @@ fn message(kind: u8, transaction: u32, options: &[(u8, Vec<u8>)]) -> DhcpMessage
     }
 }
 
+type DhcpOptions = Vec<(u8, Vec<u8>)>;
+
 /// What machines with firmware of each kind say of themselves.
-fn clients() -> Vec<(&'static str, Vec<(u8, Vec<u8>)>)> {
+fn clients() -> Vec<(&'static str, DhcpOptions)> {
     let boots = |class: &str, architecture: u8| {
         vec![
             (code::VENDOR_CLASS, class.as_bytes().to_vec()),
@@ -57,7 +59,7 @@ fn clients() -> Vec<(&'static str, Vec<(u8, Vec<u8>)>)> {
             (code::MACHINE_ID, [&[0][..], &[7; 16]].concat()),
         ]
     };
-    let ipxe = |mut options: Vec<(u8, Vec<u8>)>| {
+    let ipxe = |mut options: DhcpOptions| {
         options.push((code::USER_CLASS, b"iPXE".to_vec()));
         options
     };

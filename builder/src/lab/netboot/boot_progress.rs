@@ -12,8 +12,6 @@ use std::sync::{Mutex, PoisonError};
 pub enum BootState {
     /// Its next boot installs it.
     Armed,
-    /// It starts its local disk.
-    Disarmed,
     /// It has been given an address.
     Address,
     /// It loads what loads the rest.
@@ -33,7 +31,6 @@ impl BootState {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Armed => "armed",
-            Self::Disarmed => "disarmed",
             Self::Address => "address",
             Self::Loader => "loader",
             Self::Kernel => "kernel",

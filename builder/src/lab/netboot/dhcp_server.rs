@@ -11,6 +11,8 @@ use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 const SERVER: u16 = 67;
 const CLIENT: u16 = 68;
@@ -75,6 +77,11 @@ impl DhcpServer {
         let (length, from) = match socket.recv_from(&mut packet) {
             Ok(received) => received,
             Err(e) if matches!(e.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionRefused) => {
+                return Ok(());
+            }
+            // A cable is out for a moment.
+            Err(e) if e.kind() == ErrorKind::NetworkDown => {
+                thread::sleep(Duration::from_millis(GLANCE.into()));
                 return Ok(());
             }
             Err(e) => return Err(e),

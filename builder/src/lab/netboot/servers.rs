@@ -12,7 +12,7 @@ use crate::base::error::{Error, Result};
 use crate::lab::serve::ServedTree;
 use crate::packages::media;
 use std::io;
-use std::net::{SocketAddrV4, UdpSocket};
+use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -58,7 +58,7 @@ impl BootServers {
         };
         let heard = {
             let (tree, progress) = (Arc::clone(&tree), Arc::clone(&progress));
-            move |client: std::net::SocketAddr, path: &str, found| {
+            move |client: SocketAddr, path: &str, found| {
                 progress.asked(&tree.plan, client.ip(), path, found);
             }
         };
@@ -66,7 +66,7 @@ impl BootServers {
             files: media::open(&tree.directory.join("tftp").to_string_lossy())?,
             address,
             mtu: mtu.unwrap_or(ETHERNET),
-            heard: Arc::new(heard),
+            heard: Box::new(heard),
         };
         Ok(Self { tree, progress, tftp, tftp_socket, dhcp })
     }

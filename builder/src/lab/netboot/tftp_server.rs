@@ -30,8 +30,11 @@ pub struct TftpServer {
     /// Bytes that a packet of the interface holds.
     pub mtu: usize,
     /// Hears of each request: the client, the file, and whether it was found.
-    pub heard: Arc<dyn Fn(SocketAddr, &str, bool) + Send + Sync>,
+    pub heard: Box<Heard>,
 }
+
+/// See [`TftpServer::heard`].
+pub type Heard = dyn Fn(SocketAddr, &str, bool) + Send + Sync;
 
 impl TftpServer {
     /// Answers requests until `over` says that it is enough.
@@ -44,8 +47,16 @@ impl TftpServer {
             let (length, client) = match socket.recv_from(&mut packet) {
                 Ok(received) => received,
                 Err(e) if is_timeout(&e) => continue,
-                // An ICMP message about an earlier packet.
-                Err(e) if e.kind() == ErrorKind::ConnectionRefused => continue,
+                // An ICMP message about an earlier packet; an interface that is down for a moment.
+                Err(e)
+                    if matches!(
+                        e.kind(),
+                        ErrorKind::ConnectionRefused | ErrorKind::NetworkDown
+                    ) =>
+                {
+                    thread::sleep(GLANCE);
+                    continue;
+                }
                 Err(e) => return Err(e),
             };
             if transfers.load(Ordering::Relaxed) >= TRANSFERS {

@@ -41,9 +41,9 @@ impl RequestWatcher for InstallWatcher {
         if let Some(node) = read
             && self.tree.is_armed(node)
         {
-            match self.tree.set(node, false) {
-                Ok(()) => self.progress.note(node, BootState::Kickstart, "disarmed"),
-                Err(e) => self.progress.note(node, BootState::Armed, &e.to_string()),
+            // Whatever becomes of this installation, the next boot is the local disk's.
+            if let Err(e) = self.tree.set(node, false) {
+                self.progress.note(node, BootState::Armed, &e.to_string());
             }
         }
     }
