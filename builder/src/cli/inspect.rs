@@ -40,7 +40,10 @@ fn text(d: &Description) -> String {
         let word = if number == 0 { "image" } else { "on" };
         let _ = writeln!(text, "{word:<12}{}", file.display());
     }
-    let _ = writeln!(text, "{:<12}{}, {} disk, {}", "format", d.format, show_size(d.size), d.guid);
+    let size = show_size(d.size);
+    let Description { format, sector, guid, .. } = d;
+    let _ =
+        writeln!(text, "{:<12}{format}, {size} disk, sectors of {sector} bytes, {guid}", "format");
     for p in &d.partitions {
         let uuid = p.uuid.as_deref().unwrap_or_default();
         let filesystem = p.filesystem.unwrap_or("no filesystem");

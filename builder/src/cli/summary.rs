@@ -1,5 +1,6 @@
 //! Plans for people to read.
 
+use crate::layout::SECTOR;
 use crate::pipeline::bare::Selection;
 use crate::plan::{Plan, PlanPackage, Repository};
 use crate::spec::show_size as size;
@@ -20,7 +21,7 @@ pub fn plan(plan: &Plan, packages: bool) -> String {
         let outputs = node.outputs.join(", ");
         let _ = writeln!(text, "  {:<16} {:<15}  {}  {outputs}", node.name, node.address, node.mac);
     }
-    let _ = writeln!(text, "\nDisk, {}", size(plan.disk.size));
+    let _ = writeln!(text, "\nDisk, {}, sectors of {SECTOR} bytes", size(plan.disk.size));
     for partition in &plan.disk.partitions {
         let at = format!("at {}", size(partition.offset));
         let _ = writeln!(text, "  {:<20} {:>10}  {at}", partition.name, size(partition.size));

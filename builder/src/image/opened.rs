@@ -4,6 +4,7 @@ use super::table::PartitionTable;
 use super::volume::{Filesystem, Volume};
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::open_regular;
+use crate::layout::SECTOR;
 use formats::read_at::{Joined, Plain, ReadAt, Window};
 use formats::{lvm2, qcow2};
 use std::os::unix::fs::FileExt;
@@ -12,7 +13,8 @@ use std::path::{Path, PathBuf};
 /// Images on images; QEMU itself has no limit, but no more than this make sense.
 const MAX_BACKING: usize = 16;
 
-const SECTOR: u64 = 512;
+/// The other size of sectors that disks have (4Kn).
+const LARGE_SECTOR: u64 = 4096;
 
 /// An opened disk image.
 pub struct Image {
@@ -34,6 +36,14 @@ impl Image {
         let mut files = Vec::new();
         let (disk, format) = disk(path, &mut files)?;
         let table = PartitionTable::read(disk.as_ref()).map_err(|e| {
+            if has_large_sectors(disk.as_ref()) {
+                return Error::input(format!(
+                    "{} is a disk of {LARGE_SECTOR}-byte sectors, which imgbuild neither writes nor reads",
+                    path.display()
+                ))
+                .hint("imgbuild's images are for disks of 512-byte sectors; put them on such a disk, \
+                       or on one that emulates them (512e)");
+            }
             Error::input(format!(
                 "{} is not a disk image that can be read: no partition table ({e})",
                 path.display()
@@ -80,6 +90,14 @@ impl Image {
         volumes.extend(logical(&physical)?);
         Ok(volumes)
     }
+}
+
+/// Whether a GUID partition table is in the second sector of such a disk.
+fn has_large_sectors(disk: &dyn ReadAt) -> bool {
+    let mut signature = [0; 8];
+    let place = Window::new(disk, LARGE_SECTOR, signature.len() as u64);
+    place.is_ok_and(|place| place.read_exact_at(&mut signature, 0).is_ok())
+        && signature == *b"EFI PART"
 }
 
 /// The logical volumes on these physical volumes.

@@ -17,6 +17,10 @@ const ENDINGS: [&str; 4] = ["halt", "poweroff", "reboot", "shutdown"];
 /// Commands about disks whose place ours take: they choose disks, or say what is erased.
 const CHOICES: [&str; 3] = ["clearpart", "ignoredisk", "zerombr"];
 
+/// Options of commands about disks that say what is encrypted, and how.
+const ENCRYPTION: [&str; 5] =
+    ["--backuppassphrase", "--cipher", "--encrypted", "--escrowcert", "--passphrase"];
+
 /// A kickstart in parts, each of whole lines in normal form.
 pub struct InstallerText {
     /// Commands but those about disks.
@@ -62,9 +66,11 @@ impl Kickstart {
     }
 }
 
-/// The command for the one disk.
+/// The command for the one disk, without encryption: a kickstart that asks for some is only taken
+/// with `--ignore-encryption`, and what is installed is as an image.
 fn on_disk(statement: &Statement) -> Statement {
     let mut statement = statement.clone();
+    statement.options.retain(|(name, _)| !ENCRYPTION.contains(name));
     match statement.name {
         "bootloader" => {
             statement.options.retain(|(name, _)| *name != "--driveorder");
@@ -97,5 +103,24 @@ mod tests {
         );
         assert_eq!(parts.packages, "%packages\n@core\n%end\n");
         assert_eq!(parts.sections, "\n%post\ntrue\n%end\n");
+    }
+
+    #[test]
+    fn what_is_installed_is_not_encrypted_either() {
+        let storage = |text: &str| {
+            let lines = SourceMap::default();
+            let kickstart = parse(&Text::new("ks", text, &lines, "lab")).unwrap();
+            kickstart.for_installer("").storage
+        };
+        for text in [
+            "autopart --encrypted --passphrase=secret --escrowcert=http://h/c --backuppassphrase\n",
+            "part / --size=9 --encrypted --passphrase=secret\n",
+            "part pv.1 --size=9 --encrypted --passphrase=secret --cipher=x\nvolgroup v pv.1\n\
+             logvol / --vgname=v --name=r --size=9 --encrypted --passphrase=secret\n",
+        ] {
+            let storage = storage(text);
+            let found = ["secret", "crypt", "escrow", "backup", "cipher"];
+            assert!(found.iter().all(|word| !storage.contains(word)), "{storage}");
+        }
     }
 }

@@ -29,8 +29,9 @@ const ON_ROOT: [&str; 13] = [
 
 /// Why nothing is encrypted.
 pub const ENCRYPTED: &str = "--encrypted: an encrypted filesystem would ask for its passphrase at \
-                             every start, and a key in the image would protect nothing; leave it \
-                             out, or give --ignore-encryption";
+                             every start of every node, and a key in the image would protect \
+                             nothing, as whoever has the image has the key; leave it out, or give \
+                             --ignore-encryption";
 
 /// Filesystems that an image can have.
 const KINDS: [&str; 4] = ["xfs", "ext4", "ext3", "ext2"];

@@ -2,6 +2,7 @@
 
 use crate::base::error::Result;
 use crate::image::{Filesystem, Image, ImageContent, Volume};
+use crate::layout::SECTOR;
 use crate::provenance::manifest::Manifest;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,8 @@ pub struct Description {
     pub format: &'static str,
     /// The disk's size in bytes.
     pub size: u64,
+    /// Bytes of a sector, by which its partition table counts.
+    pub sector: u64,
     /// The kind of its partition table: `gpt` or `msdos`.
     pub label: &'static str,
     /// The disk's GUID, or the signature of an msdos label.
@@ -101,6 +104,7 @@ pub fn inspect(path: &Path) -> Result<Description> {
         files: image.files.clone(),
         format: image.format,
         size: image.size(),
+        sector: SECTOR,
         label: image.table.label,
         guid: image.table.identifier.clone(),
         partitions,
@@ -143,7 +147,7 @@ fn volumes(image: &Image) -> Result<(Vec<Partition>, Vec<LogicalVolume>)> {
             Some(number) => partitions.push(Partition {
                 number,
                 name,
-                offset: image.table.partitions[&number].first_lba * 512,
+                offset: image.table.partitions[&number].first_lba * SECTOR,
                 size,
                 filesystem,
                 uuid,

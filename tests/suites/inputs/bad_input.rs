@@ -31,6 +31,29 @@ fn linked_copy(lab: &Lab) -> std::path::PathBuf {
     copy
 }
 
+/// Neither written nor read, and said so by name.
+#[test]
+fn a_disk_of_large_sectors() {
+    let directory = tempfile::tempdir().expect("directory");
+    let made = directory.path().join("made.raw");
+    let file = File::create(&made).expect("image");
+    file.set_len(1 << 20).expect("size");
+    file.write_all_at(b"EFI PART", 4096).expect("signature");
+    let mut images = vec![made];
+    if let Some(shared) = product::shared() {
+        let raw = directory.path().join("gptman.raw");
+        let packed = text(&shared.join("corpus/disk/images/gptman-disk2.img.gz"));
+        fs::write(&raw, oracle::run("gzip", ["-dc", &packed]).stdout).expect("image");
+        images.push(raw);
+    }
+    for image in images {
+        let output = product::run(&["inspect", &text(&image)]);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains("is a disk of 4096-byte sectors"), "{stderr}");
+    }
+}
+
 #[test]
 fn missing_medium() {
     fails(
