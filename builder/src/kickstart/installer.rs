@@ -110,7 +110,7 @@ mod tests {
         let storage = |text: &str| {
             let lines = SourceMap::default();
             let kickstart = parse(&Text::new("ks", text, &lines, "lab")).unwrap();
-            kickstart.for_installer("").storage
+            kickstart.for_installer("cdrom", "").storage
         };
         for text in [
             "autopart --encrypted --passphrase=secret --escrowcert=http://h/c --backuppassphrase\n",
