@@ -11,14 +11,11 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 build failed, 2 usage or input, 
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Begin", &["init", "doctor"]),
     ("Build", &["build", "plan", "validate", "kickstart", "practice"]),
-    ("Install", &["iso", "pxe", "arm", "disarm"]),
+    ("Install", &["iso", "pxe", "serve", "arm", "disarm"]),
     ("Images", &["inspect", "verify", "diff"]),
     (
         "Lab",
-        &[
-            "up", "status", "watch", "ssh", "scp", "forward", "open", "console", "down", "destroy",
-            "serve",
-        ],
+        &["up", "status", "watch", "ssh", "scp", "forward", "open", "console", "down", "destroy"],
     ),
     ("Housekeeping", &["list", "clean", "secrets", "completion", "man"]),
 ];
