@@ -1,6 +1,8 @@
 //! The identifiers of a disk that is laid out, all derived from one seed.
 
 use super::arrangement::{ArrangedGroup, ArrangedPartition, Arrangement};
+use super::disk_names::disk_name;
+use super::disk_range::FurtherDisk;
 use super::ids::{lvm_uuid, serial, uuid};
 use super::model::{DeviceContent, Files, Format, Layout, Partition, Tmpfs, Volume, VolumeGroup};
 use super::request::{FilesystemRequest, Target, TmpfsRequest};
@@ -11,6 +13,7 @@ impl Arrangement {
         let partitions = self.partitions.iter().enumerate();
         Layout {
             size: self.size_bytes,
+            further: self.further(seed),
             label: self.label,
             guid: uuid(seed, "disk"),
             partitions: partitions
@@ -20,6 +23,18 @@ impl Arrangement {
             tmpfs: self.tmpfs.iter().map(plan_tmpfs).collect(),
             hash_seed: uuid(seed, "hash seed"),
         }
+    }
+
+    /// The disks after the first.
+    fn further(&self, seed: &str) -> Vec<FurtherDisk> {
+        let mut offset = self.size_bytes;
+        let disk = |(index, size): (usize, &u64)| {
+            let from = offset;
+            offset += size;
+            let guid = uuid(seed, &format!("disk {}", disk_name(index + 1)));
+            FurtherDisk { offset: from, size: *size, guid }
+        };
+        self.further_bytes.iter().enumerate().map(disk).collect()
     }
 
     /// What tells a swap partition from others: its line, and its number among those of that line

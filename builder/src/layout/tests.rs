@@ -18,7 +18,14 @@ fn parsed(text: &str) -> StorageRequest {
 }
 
 fn machine(disk: u64, memory: u64) -> LabMachine {
-    LabMachine { cpus: 1, memory, disk, boot: None, install_disk: InstallDisk::Only }
+    LabMachine {
+        cpus: 1,
+        memory,
+        disk,
+        more_disks: Vec::new(),
+        boot: None,
+        install_disk: InstallDisk::Only,
+    }
 }
 
 fn arranged(storage: &StorageRequest, disk: u64, memory: u64) -> Layout {

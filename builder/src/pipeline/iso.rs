@@ -72,6 +72,15 @@ pub fn iso(options: &IsoOptions, progress: &mut Progress) -> Result<Vec<BuiltIso
     let firstboot = overlay::firstboot_binary(options.firstboot.as_deref())?;
     let roles = planned_roles::plan_with_checks(&options.select, None, progress)?;
     let first = roles.first().ok_or_else(|| Error::input("the lab has no role to install"))?;
+    for PlannedRole { context, .. } in &roles {
+        if !context.spec.machine.more_disks.is_empty() {
+            let role = context.spec.role.as_str();
+            return Err(Error::input(format!(
+                "the profile of the role {role} has more-disks, and install media install on one disk"
+            ))
+            .hint("leave more-disks and --ondisk out, and lay other disks out once it runs"));
+        }
+    }
     let base = BaseMedium::find(&options.select, &first.context.spec)?;
     let label = options.label.as_deref().unwrap_or(base.iso.volume_id());
     install::check_label(label).or_input(|| "the volume label".to_owned()).map_err(|error| {
