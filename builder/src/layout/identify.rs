@@ -70,10 +70,18 @@ fn identify_partition(part: &ArrangedPartition, swap_key: &str, seed: &str) -> P
         name: partition_name(target),
         offset: part.offset_bytes,
         size: part.size_bytes,
-        guid: uuid(seed, &format!("partition {}", target.as_str())),
+        guid: uuid(seed, &partition_key(target, swap_key)),
         content,
         logical: part.logical,
         active: part.active,
+    }
+}
+
+/// What tells a partition from all others: its target, but for swap, of which there may be several.
+fn partition_key(target: &Target, swap_key: &str) -> String {
+    match target {
+        Target::Swap => format!("partition swap {swap_key}"),
+        other => format!("partition {}", other.as_str()),
     }
 }
 

@@ -64,6 +64,15 @@ fn expect(text: &str, disk: u64, wanted: &[(&str, u64)]) -> Layout {
 }
 
 #[test]
+fn no_two_partitions_have_one_identifier() {
+    let storage = storage("part / --size=4096\npart swap --size=100\npart swap --size=100\n");
+    let layout = arranged(&storage, 20 * GIB, GIB);
+    let guids: std::collections::BTreeSet<&str> =
+        layout.partitions.iter().map(|p| p.guid.as_str()).collect();
+    assert_eq!(guids.len(), layout.partitions.len());
+}
+
+#[test]
 fn partitions_are_aligned_disjoint_and_inside_the_disk() {
     for size in [GIB, 50 * GIB, 100 * GIB + 512] {
         let storage = storage("part / --fstype=ext4 --size=500 --grow\n");
