@@ -6,6 +6,7 @@ mod common;
 mod confirm;
 mod diff;
 mod doctor;
+mod help;
 mod host;
 mod init;
 mod inspect;
@@ -15,6 +16,7 @@ mod list;
 mod manual;
 mod plan;
 mod practice;
+mod pxe;
 mod reach;
 mod secrets;
 mod select;
@@ -27,31 +29,19 @@ mod watch;
 
 use crate::base::error::{Class, Error, Result};
 use crate::base::interrupt;
-use crate::base::progress::report_error;
+use crate::base::progress::{report_done, report_error};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::Write;
 
-macro_rules! exit_codes {
-    () => {
-        "Exit codes: 0 done, 1 build failed, 2 usage or input, 3 environment (missing tool, \
-         permission, space), 4 verification (digest, signature), 130 interrupted."
-    };
-}
-const EXIT_CODES: &str = exit_codes!();
 /// After the program's own help.
-const FIRST_STEPS: &str = concat!(
-    "Examples:
+const FIRST_STEPS: &str = "Examples:
   imgbuild                              build the lab's images, into output/ROLE
   imgbuild -p controller -m CentOS7.iso one role, from an ISO file
   imgbuild plan                         what a build would do
   imgbuild up                           start the lab's virtual machines
   imgbuild ssh openstack                log in to a node
-  imgbuild doctor                       what of this machine is missing
-
-",
-    exit_codes!()
-);
+  imgbuild doctor                       what of this machine is missing";
 
 /// Builds bootable CentOS 7 images for the nodes of an OpenStack lab.
 #[derive(Parser)]
@@ -65,57 +55,63 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Builds images (the default): of every role of the lab, or of those named by --profile.
-    #[command(after_help = EXIT_CODES)]
+    /// Builds images of every role, or of those named (the default).
     Build(build_images::BuildImagesArguments),
-    /// Writes the files of a lab to begin with: profiles and kickstarts to read and change.
+    /// Writes the files of a new lab: profiles and kickstarts to edit.
     #[command(
         after_help = "Examples:\n  imgbuild init mylab\n  imgbuild init --yes --network 10.0.7.0/24 --computes 1 mylab"
     )]
     Init(init::InitArguments),
-    /// Checks whether this machine can build and run a lab, and says what to do where not.
+    /// Checks whether this machine can build and run a lab.
     #[command(
         after_help = "Exit codes: 0 nothing fails, 2 usage or input, 3 a check fails, 130 interrupted."
     )]
     Doctor(doctor::DoctorArguments),
-    /// Lists builds with their images, labs with their machines, and what is in the cache.
+    /// Lists builds, labs with their machines, and the cache.
     #[command(after_help = "Exit codes: 0 done, 2 usage or input, 3 something cannot be read.")]
     List(list::ListArguments),
-    /// Removes the least recently used entries of the cache, or all of some kinds.
+    /// Removes what was used longest ago from the cache.
     Clean(clean::CleanArguments),
     /// Prints a kickstart in normal form, or as a node gets it.
-    #[command(after_help = EXIT_CODES)]
     Kickstart(kickstart::KickstartArguments),
-    /// Prints what a build would do, or which packages a request would install.
+    /// Prints what a build would do, or what a request would install.
     Plan(plan::PlanArguments),
-    /// Creates the practice medium: install trees and ISOs laid out like CentOS 7's, from Debian
-    /// packages.
+    /// Creates the practice medium from Debian packages.
+    ///
+    /// Install trees and ISO files laid out like CentOS 7's, with stand-ins for its packages.
     Practice(practice::PracticeArguments),
-    /// Compares two builds: packages, settings, files, the text of configuration.
+    /// Compares two builds: packages, settings, files, configuration.
     #[command(after_help = "Exit codes: 0 nothing differs, 4 something differs, 2 usage or input.")]
     Diff(diff::DiffArguments),
-    /// Describes a disk image (partitions, system, kernels, node) or an ISO file.
+    /// Describes a disk image or an ISO file.
+    ///
+    /// Partitions, system, kernels and node of an image; boot records and nodes of an ISO file.
     Inspect(inspect::InspectArguments),
-    /// Makes install media: the ISO of CentOS 7 with the nodes' kickstarts, files and repositories.
-    #[command(after_help = EXIT_CODES)]
+    /// Makes install ISOs: CentOS 7 with the nodes' kickstarts.
+    ///
+    /// The medium's files with the nodes' kickstarts, files and repositories next to them.
     Iso(iso::IsoArguments),
-    /// Checks a kickstart or a profile, and reports how an image supports each line.
-    #[command(after_help = EXIT_CODES)]
+    /// Makes a tree for servers that nodes boot and install from.
+    Pxe(pxe::PxeArguments),
+    /// Lets the next boot of nodes by the network install them.
+    Arm(pxe::ArmArguments),
+    /// Lets nodes that boot by the network start their disks again.
+    Disarm(pxe::ArmArguments),
+    /// Checks a kickstart or a profile, and reports on each line.
     Validate(validate::ValidateArguments),
     /// Lists the secrets of a lab, shows one, or rotates them.
-    #[command(after_help = EXIT_CODES)]
     Secrets(secrets::SecretsArguments),
-    /// Serves the lab's repositories to its nodes, until it is interrupted.
-    #[command(after_help = EXIT_CODES)]
+    /// Serves the lab's repositories, and installs nodes over the network.
+    ///
+    /// Goes on until it is interrupted.
     Serve(serve::ServeArguments),
-    /// Starts the lab's virtual machines from the images of builds, and waits for firstboot.
-    #[command(after_help = EXIT_CODES)]
+    /// Starts the lab's virtual machines and waits until they are ready.
     Up(vm::Up),
     /// Shuts the lab's virtual machines down.
     Down(vm::Down),
     /// Shows the status of the lab's virtual machines.
     Status(vm::Status),
-    /// Shows the status of a lab's nodes, as they report it, until all are ready or one has failed.
+    /// Shows the nodes' own status until all are ready or one failed.
     #[command(
         after_help = "Exit codes: 0 all are ready, 1 one has failed or is not ready in time, 2 usage or input, 3 environment, 130 interrupted."
     )]
@@ -137,9 +133,11 @@ enum Command {
         after_help = "Examples:\n  imgbuild forward 80                  # of the controller, at 127.0.0.1:8080\n  imgbuild forward nova01:22 --listen 127.0.0.1:2222"
     )]
     Forward(reach::ForwardPort),
-    /// Makes Horizon reachable on this machine, and prints its address and how to log in.
+    /// Makes Horizon reachable, and prints how to log in.
+    ///
+    /// Goes on until it is interrupted.
     Open(reach::Open),
-    /// Removes virtual machines and their disks; images stay.
+    /// Deletes virtual machines and their disks; images stay.
     Destroy(vm::Destroy),
     /// Prints a script that completes command lines in a shell.
     #[command(
@@ -149,9 +147,9 @@ enum Command {
     /// Writes the manual pages.
     #[command(after_help = "Example:\n  imgbuild man --output man1 && man -l man1/imgbuild.1")]
     Man(manual::ManArguments),
-    /// Compares an image, or all of the lab, with the manifest of its build: partitions, boot
-    /// loader, every file.
-    #[command(after_help = EXIT_CODES)]
+    /// Compares images with the manifest of their build.
+    ///
+    /// Partitions, boot loader and every file, of one image or of all of the lab.
     Verify(verify::VerifyArguments),
 }
 
@@ -162,14 +160,14 @@ fn command(built_from: &str) -> clap::Command {
         commit => format!("{} ({commit})", env!("CARGO_PKG_VERSION")),
     };
     // clap keeps it as long as the program runs.
-    Arguments::command().version(&*version.leak())
+    help::add_exit_codes(Arguments::command().version(&*version.leak()))
 }
 
 /// Runs the command line `arguments` (the program's name first) and returns the exit code.
 ///
 /// `built_from` is the commit that it was built from, where that is known.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, built_from: &str) -> u8 {
-    let parsed = command(built_from)
+    let parsed = help::group_commands(command(built_from))
         .try_get_matches_from(arguments)
         .and_then(|matches| Arguments::from_arg_matches(&matches));
     let arguments = match parsed {
@@ -186,7 +184,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, built_from: &str) -> u
     };
     interrupt::install();
     match execute(arguments) {
-        Ok(()) => 0,
+        Ok(()) => {
+            report_done();
+            0
+        }
         Err(error) => {
             let error = if interrupt::requested() { Error::interrupted() } else { error };
             report_error(&error);
@@ -208,6 +209,9 @@ fn execute(arguments: Arguments) -> Result<()> {
         (Some(Command::Diff(a)), _) => diff::run(a),
         (Some(Command::Inspect(a)), _) => inspect::run(a),
         (Some(Command::Iso(a)), _) => iso::run(a),
+        (Some(Command::Pxe(a)), _) => pxe::run(a),
+        (Some(Command::Arm(a)), _) => pxe::arm(a),
+        (Some(Command::Disarm(a)), _) => pxe::disarm(a),
         (Some(Command::Validate(a)), _) => validate::run(a),
         (Some(Command::Up(a)), _) => vm::up(a),
         (Some(Command::Down(a)), _) => vm::down(a),

@@ -29,6 +29,7 @@ mod storage;
 mod units;
 
 pub use available::available_repositories;
+pub use interface_names::can_coexist;
 pub use load::{LabSummary, load, load_lab, load_repositories};
 pub use model::{Input, Rendered, Spec};
 pub use pre::{PreFiles, PreJob, PreRunner};

@@ -2,7 +2,7 @@
 //! installed, each with what was found and what to do about it. Nothing is changed.
 
 use crate::host::{Fault, Host, Program};
-use crate::services::repositories::find_packages;
+use crate::services::repositories::{describe_silent, find_packages};
 use crate::services::systemd;
 use crate::steps::{self, CheckOutcome, Step};
 use contract::node_files as files;
@@ -177,14 +177,14 @@ fn check_packages(host: &Host, spec: &Spec) -> Finding {
         }
         match find_packages(host, repository, &missing) {
             Ok(found) => missing.retain(|name| !found.contains(name)),
-            Err(why) => unread.push(format!("{} cannot be read ({why})", repository.id)),
+            Err(why) => unread.push((repository.id.as_str(), why)),
         }
     }
     let available = needed.len() - missing.len() - installed;
     let mut wrong: Vec<String> = Vec::new();
     if !missing.is_empty() {
         wrong.push(format!("neither installed nor in a repository: {}", missing.join(", ")));
-        wrong.extend(unread);
+        wrong.extend(describe_silent(&unread, "cannot be read", "cannot be read"));
     }
     let good = format!("{} needed: {installed} installed, {available} available", needed.len());
     finding(&wrong, good, "fix the repository that holds them; see `yum list available`")

@@ -1,6 +1,7 @@
 //! Test harness: the project's binaries, oracles (tools we did not write), and guests in QEMU.
 
 pub mod alone;
+pub mod boot_network;
 pub mod cases;
 pub mod doubles;
 pub mod el7_root;

@@ -100,6 +100,11 @@ impl Namespace {
         });
     }
 
+    /// Its name, as iproute2 has it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A command that will run inside.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("ip");

@@ -3,6 +3,7 @@
 
 mod files;
 mod images;
+mod network;
 mod node;
 mod packages;
 pub mod seeds;
@@ -46,6 +47,7 @@ pub const PARSERS: &[Parser] = &[
     parser("chrony-replies", node::chrony_replies, both(seeds::CHRONYC, node::reply_seeds)),
     parser("comps", packages::comps, files(seeds::COMPS)),
     parser("cpio", packages::cpio, made(packages::cpio_seeds)),
+    parser("dhcp", network::dhcp, made(network::dhcp_seeds)),
     parser("ext4", images::ext4, made(images::ext4_seeds)),
     parser("filelists", packages::filelists, made(packages::filelists_seeds)),
     parser("gpgkey", packages::gpgkey, made(packages::gpgkey_seeds)),
@@ -76,6 +78,7 @@ pub const PARSERS: &[Parser] = &[
     parser("spec", node::spec, made(node::spec_seeds)),
     parser("sqlite", packages::sqlite, made(packages::sqlite_seeds)),
     parser("state", node::state, made(node::state_seeds)),
+    parser("tftp", network::tftp, made(network::tftp_seeds)),
     parser("uncompress", packages::uncompress, made(packages::uncompress_seeds)),
     parser("vercmp", packages::vercmp, made(packages::vercmp_seeds)),
     parser("wire", node::wire, made(node::wire_seeds)),

@@ -8,7 +8,7 @@ mod sink;
 mod view;
 
 pub use settings::{Mode, Settings, Unit};
-pub use sink::report as report_error;
+pub use sink::{report as report_error, report_done};
 
 use crate::base::error::Result;
 use crate::base::interrupt;

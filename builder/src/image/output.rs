@@ -7,7 +7,7 @@ pub mod libvirt;
 use crate::base::durable;
 use crate::base::error::{Context, Error, Result};
 use crate::base::private::{self, Leftovers, Scratch};
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{AT_FDCWD, Flock, FlockArg, RenameFlags, renameat2};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -104,7 +104,7 @@ impl Staging {
         for (done, name) in self.names.iter().enumerate() {
             let place = self.target.join(name);
             let moved = match self.force {
-                true => fs::rename(self.path(name), &place),
+                true => replace(&self.path(name), &place),
                 false => durable::rename_new(&self.path(name), &place),
             };
             if let Err(e) = moved {
@@ -134,6 +134,17 @@ impl Drop for Staging {
             let _ = fs::remove_dir_all(self.temporary.path());
             remove_empty(&self.created);
         }
+    }
+}
+
+/// Moves an output to its place. A directory that is there is exchanged with it, and so goes with
+/// the staging directory.
+fn replace(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(to) {
+        Ok(there) if there.is_dir() => {
+            Ok(renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_EXCHANGE)?)
+        }
+        _ => fs::rename(from, to),
     }
 }
 

@@ -1,5 +1,5 @@
-//! A kickstart for an installer that is started from a medium of ours: the medium is where it
-//! installs from, and a script chooses the disk.
+//! A kickstart for an installer that we start: we say where it installs from, and a script chooses
+//! the disk.
 
 use super::document::{Document, Statement};
 use super::model::Kickstart;
@@ -7,7 +7,7 @@ use super::write::{STORAGE, packages_section};
 
 /// Stands in the storage commands for the name of the disk.
 pub const DISK: &str = "@IMGBUILD_DISK@";
-/// Commands that say where packages come from; the medium decides.
+/// Commands that say where packages come from; we decide.
 const METHODS: [&str; 5] = ["cdrom", "harddrive", "liveimg", "nfs", "url"];
 /// Commands that say how the installer looks; nobody answers it.
 const DISPLAYS: [&str; 3] = ["cmdline", "graphical", "text"];
@@ -34,9 +34,10 @@ pub struct InstallerText {
 }
 
 impl Kickstart {
-    /// The kickstart for an installer. Without a `rootpw` root's password is locked, as in images;
-    /// `added` are lines of storage commands that the file lacks.
-    pub fn for_installer(&self, added: &str) -> InstallerText {
+    /// The kickstart for an installer whose packages come from where the command `method` says.
+    /// Without a `rootpw` root's password is locked, as in images; `added` are lines of storage
+    /// commands that the file lacks.
+    pub fn for_installer(&self, method: &str, added: &str) -> InstallerText {
         let document = &self.document;
         let is_storage = |s: &&Statement| STORAGE.contains(&s.name) && !s.name.starts_with('%');
         let (storage, mut commands): (Vec<&Statement>, Vec<&Statement>) =
@@ -46,7 +47,7 @@ impl Kickstart {
         let has_root = commands.iter().any(|s| s.name == "rootpw");
         let written =
             |statements: Vec<Statement>| Document { statements, ..Document::default() }.to_string();
-        let mut text = String::from("cdrom\ncmdline\npoweroff\n");
+        let mut text = format!("{method}\ncmdline\npoweroff\n");
         text.push_str(if has_root { "" } else { "rootpw --lock\n" });
         text.push_str(&written(commands.into_iter().cloned().collect()));
         let label = storage.iter().filter(|s| s.name == "clearpart");
@@ -92,7 +93,7 @@ mod tests {
             lang en_US.UTF-8\nreboot\n%packages\n@core\n%end\n%post\ntrue\n%end\n";
         let lines = SourceMap::default();
         let kickstart = parse(&Text::new("ks", text, &lines, "lab")).unwrap();
-        let parts = kickstart.for_installer("reqpart\n");
+        let parts = kickstart.for_installer("cdrom", "reqpart\n");
         assert_eq!(parts.commands, "cdrom\ncmdline\npoweroff\nrootpw --lock\nlang en_US.UTF-8\n");
         assert_eq!(
             parts.storage,
@@ -109,7 +110,7 @@ mod tests {
         let storage = |text: &str| {
             let lines = SourceMap::default();
             let kickstart = parse(&Text::new("ks", text, &lines, "lab")).unwrap();
-            kickstart.for_installer("").storage
+            kickstart.for_installer("cdrom", "").storage
         };
         for text in [
             "autopart --encrypted --passphrase=secret --escrowcert=http://h/c --backuppassphrase\n",

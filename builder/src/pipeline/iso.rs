@@ -1,26 +1,22 @@
 //! The recipe of install media: the medium's ISO with kickstarts, node files and repositories.
 
-use super::iso_base::{BaseMedium, EFI_IMAGE};
-use super::iso_node::{self, IsoShared};
+use super::install_base::{BaseMedium, EFI_IMAGE};
+use super::install_node::{self, InstallShared};
+use super::install_tree::{self, NodeOfRole};
 use super::options::Select;
 use super::overlay::{self, Firstboot};
-use super::planned_roles::{self, PlannedRole};
-use super::{fetch, lab_secrets, signatures};
+use super::planned_roles;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::interrupt;
-use crate::base::lab::LabNode;
 use crate::base::progress::{Progress, Unit};
 use crate::image::output::{Staging, require_space};
 use crate::lab::secrets::NodeSecrets;
-use crate::plan::install::{self, AddedRepository, DIRECTORY, InstallPlan, MANIFEST, boot_menu};
-use crate::spec::Spec;
+use crate::plan::install::{self, DIRECTORY, InstallPlan, InstallSource, MANIFEST, boot_menu};
 use formats::iso9660::{self, IsoWriteError};
-use formats::tree::{Content, Entry, Tree};
-use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use formats::tree::Tree;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read};
-use std::os::unix::fs::{OpenOptionsExt, symlink};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// What install media to make.
@@ -60,9 +56,6 @@ pub struct BuiltIso {
     pub plan: InstallPlan,
 }
 
-/// A node and its role.
-type NodeOfRole<'a> = (&'a PlannedRole, &'a LabNode);
-
 /// Makes install media: one for each node, or one for all.
 ///
 /// # Errors
@@ -72,25 +65,14 @@ pub fn iso(options: &IsoOptions, progress: &mut Progress) -> Result<Vec<BuiltIso
     let firstboot = overlay::firstboot_binary(options.firstboot.as_deref())?;
     let roles = planned_roles::plan_with_checks(&options.select, None, progress)?;
     let first = roles.first().ok_or_else(|| Error::input("the lab has no role to install"))?;
-    for PlannedRole { context, .. } in &roles {
-        if !context.spec.machine.more_disks.is_empty() {
-            let role = context.spec.role.as_str();
-            return Err(Error::input(format!(
-                "the profile of the role {role} has more-disks, and install media install on one disk"
-            ))
-            .hint("leave more-disks and --ondisk out, and lay other disks out once it runs"));
-        }
-    }
+    planned_roles::refuse_several_disks(&roles)?;
     let base = BaseMedium::find(&options.select, &first.context.spec)?;
     let label = options.label.as_deref().unwrap_or(base.iso.volume_id());
     install::check_label(label).or_input(|| "the volume label".to_owned()).map_err(|error| {
         error.hint("give another one: --label LAB-7 (the boot menus then name that one)")
     })?;
     progress.note(&base.note());
-    let nodes: Vec<NodeOfRole<'_>> = roles
-        .iter()
-        .flat_map(|role| role.context.spec.nodes.iter().map(move |node| (role, node)))
-        .collect();
+    let nodes = install_tree::nodes(&roles);
     let groups: Vec<(String, &[NodeOfRole<'_>])> = match options.together {
         true => vec![(format!("{}.iso", first.context.spec.lab), &nodes[..])],
         false => nodes.chunks(1).map(|one| (format!("{}.iso", one[0].1.name), one)).collect(),
@@ -98,7 +80,10 @@ pub fn iso(options: &IsoOptions, progress: &mut Progress) -> Result<Vec<BuiltIso
     let names: Vec<String> = groups.iter().map(|(name, _)| name.clone()).collect();
     let staging = Staging::new(&options.output, names, options.force)?;
     require_space(&options.output, base.iso.length() * groups.len() as u64, "the install media")?;
-    let secrets = secrets(options, &roles, progress)?;
+    let secrets = match options.secrets {
+        true => install_tree::secrets(&options.state, &roles, progress)?,
+        false => BTreeMap::new(),
+    };
     let work = staging.path("repositories");
     let mut media = Vec::new();
     for (name, nodes) in &groups {
@@ -114,18 +99,6 @@ pub fn iso(options: &IsoOptions, progress: &mut Progress) -> Result<Vec<BuiltIso
     progress.finish();
     staging.commit()?;
     Ok(media)
-}
-
-fn secrets(
-    options: &IsoOptions,
-    roles: &[PlannedRole],
-    progress: &Progress,
-) -> Result<BTreeMap<String, NodeSecrets>> {
-    if !options.secrets {
-        return Ok(BTreeMap::new());
-    }
-    let specs: Vec<&Spec> = roles.iter().map(|role| &role.context.spec).collect();
-    lab_secrets::of_lab(&options.state, &specs, progress)
 }
 
 /// Makes one medium.
@@ -148,15 +121,21 @@ impl IsoMaker<'_> {
     ) -> Result<(InstallPlan, bool)> {
         let Self { options, base, firstboot, secrets } = *self;
         let mut additions = Tree::default();
-        let time = nodes.iter().map(|(role, _)| role.context.plan.time).max().unwrap_or(0);
-        let repositories = self.add_repositories(nodes, work, time, &mut additions, progress)?;
-        additions.put(&format!("{DIRECTORY}/firstboot"), firstboot.entry(time));
+        let time = install_tree::time(nodes);
+        let directory = format!("{DIRECTORY}/repos");
+        let repositories = install_tree::add_repositories(
+            (base, nodes),
+            (&directory, work),
+            &mut additions,
+            progress,
+        )?;
         let shared =
-            IsoShared { base, firstboot, erase: options.erase, repositories: &repositories };
+            InstallShared { base, firstboot, erase: options.erase, repositories: &repositories };
         let mut installs = Vec::new();
-        for (PlannedRole { context, .. }, node) in nodes {
-            let secrets = secrets.get(&node.name);
-            installs.push(iso_node::add(&shared, context, node, secrets, &mut additions)?);
+        for (role, node) in nodes {
+            let (secrets, node) = (secrets.get(&node.name), (&role.context, *node));
+            let source = &InstallSource::Medium;
+            installs.push(install_node::add(&shared, source, node, secrets, &mut additions)?);
         }
         let label = options.label.as_deref().unwrap_or(base.iso.volume_id()).to_owned();
         let mut plan = InstallPlan {
@@ -172,8 +151,8 @@ impl IsoMaker<'_> {
             files: BTreeMap::new(),
         };
         self.add_menus(&plan, time, &mut additions)?;
-        plan.files = sums(&additions)?;
-        put(&mut additions, MANIFEST, time, plan.to_json().into_bytes());
+        plan.files = install_tree::sums(&additions)?;
+        install_tree::put(&mut additions, MANIFEST, time, plan.to_json().into_bytes());
         progress.stage("writing the install medium", Unit::Bytes);
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let out = File::options().read(true).write(true).create_new(true).mode(0o600).open(path);
@@ -184,66 +163,8 @@ impl IsoMaker<'_> {
             !interrupt::requested()
         })
         .map_err(|error| self.explain(error))?;
-        let has_password = |(role, _): &NodeOfRole<'_>| {
-            let kickstart = &role.context.spec.kickstart;
-            kickstart.root.iter().any(|root| root.hash.is_some()) || !kickstart.users.is_empty()
-        };
-        Ok((plan, options.secrets || nodes.iter().any(has_password)))
-    }
-
-    /// Copies the packages of the nodes that are on other media, with repository metadata.
-    fn add_repositories(
-        &self,
-        nodes: &[NodeOfRole<'_>],
-        work: &Path,
-        time: i64,
-        additions: &mut Tree,
-        progress: &mut Progress,
-    ) -> Result<Vec<AddedRepository>> {
-        let mut files: BTreeMap<String, BTreeMap<String, PathBuf>> = BTreeMap::new();
-        let mut seen = BTreeSet::new();
-        for (PlannedRole { context, checks, .. }, _) in nodes {
-            if !seen.insert(context.plan.profile.clone()) {
-                continue;
-            }
-            // All of them are checked: the installer checks no signature.
-            let paths = fetch::packages(context.package_set(), false, progress)?;
-            progress.stage("checking signatures", Unit::Steps);
-            signatures::check(&context.plan.packages, &paths, checks)?;
-            let is_own = |id: &str| {
-                let repo = context.catalog.repos.iter().find(|repo| repo.id == id);
-                repo.is_some_and(|repo| repo.medium.location() == self.base.location)
-            };
-            let others = context.plan.packages.iter().zip(paths);
-            for (package, path) in others.filter(|(package, _)| !is_own(&package.repo)) {
-                let name = package.location.rsplit('/').next().unwrap_or_default().to_owned();
-                files.entry(package.repo.clone()).or_default().insert(name, path);
-            }
-        }
-        let mut added = Vec::new();
-        for (id, packages) in files {
-            let directory = format!("{DIRECTORY}/repos/{id}");
-            let place = work.join(&id);
-            link_packages(&place, &packages)
-                .or_build(|| format!("cannot write the repository {id} of the medium"))?;
-            practice::write_repodata(&place, None, practice::Cancel(&interrupt::requested))
-                .or_build(|| format!("cannot describe the repository {id} of the medium"))?;
-            for (name, path) in &packages {
-                let size = fs::metadata(path).or_build(|| format!("cannot read {name}"))?.len();
-                let content = Content::File { path: path.clone(), size };
-                additions
-                    .put(&format!("{directory}/Packages/{name}"), Entry::new(0o644, time, content));
-            }
-            for entry in fs::read_dir(place.join("repodata")).or_build(|| id.clone())? {
-                let entry = entry.or_build(|| id.clone())?;
-                let bytes = fs::read(entry.path()).or_build(|| id.clone())?;
-                let name = entry.file_name().to_string_lossy().into_owned();
-                put(additions, &format!("{directory}/repodata/{name}"), time, bytes);
-            }
-            let count = packages.len() as u64;
-            added.push(AddedRepository { id, directory, packages: count });
-        }
-        Ok(added)
+        let private = options.secrets || install_tree::have_passwords(nodes);
+        Ok((plan, private))
     }
 
     /// The boot menus, in the ISO and in its EFI boot image.
@@ -255,13 +176,13 @@ impl IsoMaker<'_> {
             |text: String| boot_menu::relabelled(&text, base.iso.volume_id(), &plan.label);
         let (grub, isolinux) = (relabelled(base.text(GRUB)?), relabelled(base.text(ISOLINUX)?));
         let grub = [(GRUB, boot_menu::grub(plan, &grub)), (boot_menu::GRUB_MEDIUM, grub)];
-        put(additions, EFI_IMAGE, time, base.efi_image(&grub)?);
+        install_tree::put(additions, EFI_IMAGE, time, base.efi_image(&grub)?);
         let isolinux = [
             (ISOLINUX, boot_menu::isolinux(plan, &isolinux)),
             (boot_menu::ISOLINUX_MEDIUM, isolinux),
         ];
         for (path, text) in grub.into_iter().chain(isolinux) {
-            put(additions, path, time, text.into_bytes());
+            install_tree::put(additions, path, time, text.into_bytes());
         }
         Ok(())
     }
@@ -279,39 +200,4 @@ impl IsoMaker<'_> {
             error => Error::build(format!("cannot write the install medium: {error}")),
         }
     }
-}
-
-fn put(additions: &mut Tree, path: &str, time: i64, bytes: Vec<u8>) {
-    additions.put(path, Entry::new(0o644, time, Content::Bytes(bytes)));
-}
-
-/// Gathers packages in a directory, for their repository's metadata.
-fn link_packages(place: &Path, packages: &BTreeMap<String, PathBuf>) -> io::Result<()> {
-    let directory = place.join("Packages");
-    fs::create_dir_all(&directory)?;
-    packages.iter().try_for_each(|(name, path)| symlink(path, directory.join(name)))
-}
-
-/// SHA-256 of all files.
-fn sums(additions: &Tree) -> Result<BTreeMap<String, String>> {
-    let mut sums = BTreeMap::new();
-    for (path, entry) in &additions.entries {
-        if !matches!(entry.content, Content::File { .. } | Content::Bytes(_)) {
-            continue;
-        }
-        interrupt::check()?;
-        let path = String::from_utf8_lossy(path).into_owned();
-        let what = || format!("cannot read what becomes {path}");
-        let mut hash = Sha256::new();
-        let mut from = entry.open().or_build(what)?;
-        let mut buffer = vec![0; 1 << 18];
-        loop {
-            match from.read(&mut buffer).or_build(what)? {
-                0 => break,
-                count => hash.update(&buffer[..count]),
-            }
-        }
-        sums.insert(path, hex::encode(hash.finalize()));
-    }
-    Ok(sums)
 }

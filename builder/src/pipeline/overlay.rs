@@ -99,12 +99,12 @@ pub fn role(
         tree.put(file.tree_path(), file.entry(time));
     }
     tree.put(assets::BINARY_PATH.trim_start_matches('/'), firstboot.entry(time));
-    put_units(time, tree);
+    put_assets(time, tree);
     accounts(context, tree)
 }
 
-/// Puts firstboot's units into the tree, enabled.
-pub fn put_units(time: i64, tree: &mut Tree) {
+/// Puts firstboot's units into the tree, enabled, and what shows its status at a login.
+pub fn put_assets(time: i64, tree: &mut Tree) {
     let path = |absolute: &'static str| absolute.trim_start_matches('/');
     for (place, text, link) in [
         (assets::UNIT_PATH, assets::UNIT, assets::UNIT_LINK),
@@ -113,6 +113,8 @@ pub fn put_units(time: i64, tree: &mut Tree) {
         tree.put(path(place), Entry::new(0o644, time, Content::Bytes(text.into())));
         tree.put(path(link), Entry::new(0o777, time, Content::Symlink(place.into())));
     }
+    let login = Entry::new(0o644, time, Content::Bytes(assets::LOGIN.into()));
+    tree.put(path(assets::LOGIN_PATH), login);
 }
 
 /// Switches the distribution's own repositories off where the lab has some for its nodes: a lab
@@ -171,6 +173,42 @@ fn is_lost(file: &NodeFile, before: &Tree, after: &Tree) -> Result<bool> {
 fn content(tree: &Tree, path: &str) -> Result<Option<Vec<u8>>> {
     let Some(entry) = tree.get(path) else { return Ok(None) };
     entry.read(LARGEST).or_build(|| format!("cannot read the image's /{path}")).map(Some)
+}
+
+/// Interfaces of which `%post` wrote the file and that cannot come up do not start at boot.
+/// Returns what the user should know; `before` is the tree before `%post`.
+pub fn leave_interfaces_down(
+    context: &BuildContext,
+    before: &Tree,
+    tree: &mut Tree,
+) -> Result<Vec<String>> {
+    let lab = &context.spec.network.interface;
+    let prefix = node_files::ifcfg_path("");
+    let named = |(name, entry): (&Vec<u8>, &Entry)| {
+        let is_file = matches!(entry.content, Content::File { .. } | Content::Bytes(_));
+        let name = String::from_utf8(name.clone()).ok().filter(|_| is_file)?;
+        name.starts_with(prefix.trim_start_matches('/')).then_some(name)
+    };
+    let mut notes = Vec::new();
+    for path in tree.entries.iter().filter_map(named).collect::<Vec<_>>() {
+        let new = content(tree, &path)?;
+        let Some(bytes) =
+            new.filter(|new| content(before, &path).ok().flatten().as_ref() != Some(new))
+        else {
+            continue;
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        if let (Some((text, why)), Some(entry)) =
+            (node::network::leave_down(&text, lab), tree.entries.get_mut(path.as_bytes()))
+        {
+            entry.content = Content::Bytes(text.into());
+            notes.push(format!(
+                "warning: /{path}, which %post wrote, is of an interface that does not start at \
+                 boot: {why}"
+            ));
+        }
+    }
+    Ok(notes)
 }
 
 /// Puts the keys of `sshkey` into the homes of accounts, root's excepted.

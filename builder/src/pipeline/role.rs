@@ -87,7 +87,11 @@ pub fn make(
         let digest = digest(context, firstboot, &root, &tree)?;
         let made = scripted(options, context, &digest, &tree, reporter)?;
         root = made.join(place::ROOT);
-        before = Some(std::mem::replace(&mut tree, tree::scan(&root, plan.time)?));
+        let old = std::mem::replace(&mut tree, tree::scan(&root, plan.time)?);
+        for note in overlay::leave_interfaces_down(context, &old, &mut tree)? {
+            reporter.report(&note);
+        }
+        before = Some(old);
         bootloader::kernel(&tree)?;
     }
     let contexts = Contexts::of_tree(&root)?;

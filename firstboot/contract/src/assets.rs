@@ -19,3 +19,7 @@ pub const PEERS_UNIT_LINK: &str =
 pub const CATALOG_PATH: &str = "/usr/lib/systemd/catalog/firstboot.catalog";
 /// The message catalogue: what `journalctl -x` adds to each record.
 pub const CATALOG: &str = include_str!("../assets/firstboot.catalog");
+/// Where what a login runs goes.
+pub const LOGIN_PATH: &str = "/etc/profile.d/firstboot.sh";
+/// What an interactive login runs: it prints a line of the node's status.
+pub const LOGIN: &str = include_str!("../assets/firstboot.sh");

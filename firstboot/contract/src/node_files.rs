@@ -18,7 +18,7 @@ pub use identity::{
 };
 pub use ifcfg::{ifcfg, ifcfg_differences, ifcfg_path, netmask, renewed_ifcfg, route_path};
 pub use networking::{NETWORKING, networking, networking_differences};
-pub use shell::{assign, assignments};
+pub use shell::{assign, assignments, with_assignments};
 pub use ssh::{AUTHORIZED_KEYS, ROOT_KEY, ROOT_SSH, lab_key_line};
 
 #[cfg(test)]

@@ -56,6 +56,41 @@ pub enum RepositoryError {
     NoYumCount(String),
 }
 
+impl RepositoryError {
+    /// The server that a file could not be read from, and why not.
+    fn of_server(&self) -> Option<(&str, &str)> {
+        let Self::Read { url, why } = self else { return None };
+        let host = url.find("://")? + "://".len();
+        let end = url[host..].find('/').map_or(url.len(), |path| host + path);
+        (end > host).then(|| (&url[..end], why.as_str()))
+    }
+}
+
+/// Repositories that were not read, with why. What is the same for several, such as a server that
+/// is off, is said once: `one` is the verb for a single repository, `several` for more.
+pub fn describe_silent(
+    unread: &[(&str, RepositoryError)],
+    one: &str,
+    several: &str,
+) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    for (id, why) in unread {
+        let server = why.of_server();
+        let same = unread.iter().filter(|(_, other)| other.of_server() == server);
+        let ids: Vec<&str> = same.map(|(id, _)| *id).collect();
+        let text = match server {
+            Some((server, reason)) if ids.len() > 1 => {
+                format!("{} {several} ({server}: {reason})", ids.join(", "))
+            }
+            _ => format!("{id} {one} ({why})"),
+        };
+        if !said.contains(&text) {
+            said.push(text);
+        }
+    }
+    said
+}
+
 /// How many packages `repository` holds.
 ///
 /// # Errors

@@ -2,13 +2,15 @@
 //! SysV services (openvswitch, network on EL7) go the same way: systemctl hands
 //! them to chkconfig and knows their state through generated units.
 
-use crate::host::Fault;
-use crate::host::{Host, Program};
+use crate::host::{Fault, Host, Output, Program};
 use contract::spec::units::full_name;
 use std::time::Duration;
 
 /// Longest that a unit may take to start or stop.
 const CHANGE: Duration = Duration::from_secs(150);
+/// How many lines of a unit's journal are looked at, and how many of them a fault has.
+const LOOKED_AT: &str = "50";
+const SAID: usize = 8;
 
 /// A unit's state as systemd has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -106,7 +108,7 @@ pub fn enabled(host: &Host, unit: &str) -> Result<bool, Fault> {
 /// Runs `systemctl VERB UNIT` and returns that as the change.
 ///
 /// # Errors
-/// When it fails; the text has the command and its last words.
+/// When it fails; the text has the command and what the unit said last.
 pub fn change(host: &Host, verb: &str, unit: &str) -> Result<String, Fault> {
     let name = full_name(unit);
     let program = Program::new("systemctl").args(["--no-pager", verb, &name]).time_limit(CHANGE);
@@ -114,9 +116,32 @@ pub fn change(host: &Host, verb: &str, unit: &str) -> Result<String, Fault> {
     if output.ok() {
         Ok(format!("systemctl {verb} {unit}"))
     } else {
-        Err(Fault::new(format!("`systemctl {verb} {unit}` failed: {}", output.summary()))
+        let mut text = format!("`systemctl {verb} {unit}` failed: {}", output.summary());
+        let said = last_lines(host, &name);
+        if !said.is_empty() {
+            text.push_str(&format!("; {name} said: {}", said.join(" | ")));
+        }
+        Err(Fault::new(text)
             .hint(format!("`systemctl status {unit}` and `journalctl -u {unit}` show why")))
     }
+}
+
+/// The last lines that the unit's own processes wrote to the journal since the node started, each
+/// once; none where the journal cannot be read.
+fn last_lines(host: &Host, name: &str) -> Vec<String> {
+    let program = Program::new("journalctl")
+        .args(["--no-pager", "-b", "-o", "cat", "-n", LOOKED_AT])
+        .args([format!("_SYSTEMD_UNIT={name}").as_str()]);
+    let output = host.run(&program).ok().filter(Output::ok);
+    let text = output.map_or_else(String::new, |output| output.stdout);
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let line: String = line.trim().chars().filter(|c| !c.is_control()).collect();
+        if !line.is_empty() && !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines.split_off(lines.len().saturating_sub(SAID))
 }
 
 #[cfg(test)]

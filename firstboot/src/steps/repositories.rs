@@ -5,7 +5,7 @@
 use super::outcome::CheckOutcome;
 use super::packstack;
 use crate::host::Host;
-use crate::services::repositories::count_packages;
+use crate::services::repositories::{count_packages, describe_silent};
 use contract::spec::Spec;
 
 /// What was found, in words: the good news and the bad.
@@ -18,6 +18,7 @@ pub(crate) struct RepositoryFindings {
 pub(crate) fn inspect_repositories(host: &Host, spec: &Spec) -> RepositoryFindings {
     let mut findings = RepositoryFindings { good: Vec::new(), bad: Vec::new() };
     let mut total = Some(0);
+    let mut silent = Vec::new();
     for repository in &spec.repositories {
         let id = &repository.id;
         match (count_packages(host, repository), repository.packages) {
@@ -31,10 +32,11 @@ pub(crate) fn inspect_repositories(host: &Host, spec: &Spec) -> RepositoryFindin
             }
             (Err(why), _) => {
                 total = None;
-                findings.bad.push(format!("{id} does not answer ({why})"));
+                silent.push((id.as_str(), why));
             }
         }
     }
+    findings.bad.extend(describe_silent(&silent, "does not answer", "do not answer"));
     if let (Some(found), Some(wanted)) = (total, spec.packages.total)
         && found != wanted
     {

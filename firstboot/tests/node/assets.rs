@@ -3,6 +3,7 @@
 
 use contract::assets;
 use firstboot::journal::id;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -107,4 +108,26 @@ fn the_units_name_system_calls_of_this_architecture() {
     for name in filters.iter().flat_map(|names| names.split(' ')) {
         assert!(header.contains(&format!("#define __NR_{name} ")), "`{name}`");
     }
+}
+
+#[test]
+fn a_login_prints_one_line_of_status() {
+    let place = tempfile::tempdir().unwrap();
+    let double = place.path().join("firstboot");
+    let text = "#!/bin/sh\necho 'openstack (controller): ready'\necho '  identity  unchanged'\n";
+    std::fs::write(&double, text).unwrap();
+    std::fs::set_permissions(&double, PermissionsExt::from_mode(0o755)).unwrap();
+    let script = place.path().join("firstboot.sh");
+    let run = |options: &[&str]| {
+        let text = assets::LOGIN.replace(assets::BINARY_PATH, double.to_str().unwrap());
+        std::fs::write(&script, text).unwrap();
+        let mut shell = Command::new("sh");
+        let output = shell.args(options).args(["-u", "-c"]).arg(format!(". {}", script.display()));
+        String::from_utf8(output.output().unwrap().stdout).unwrap()
+    };
+    assert_eq!(run(&["-i"]), "openstack (controller): ready (more: firstboot status)\n");
+    assert_eq!(run(&[]), "", "programs see nothing of it");
+    // A node whose status cannot be read.
+    std::fs::write(&double, "#!/bin/sh\necho no >&2\nexit 1\n").unwrap();
+    assert_eq!(run(&["-i"]), "");
 }

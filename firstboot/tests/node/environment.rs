@@ -126,7 +126,10 @@ fn the_binary_prints_seven_entries_and_the_status_with_all_keys() {
         assert_eq!(one["remedy"] == "", one["ok"] == true, "{one}");
     }
     let evidence = checks[3]["evidence"].as_str().unwrap();
-    assert!(evidence.contains("repomd.xml: only a running node can ask it"), "{evidence}");
+    assert!(
+        evidence.contains("http://192.168.1.254: only a running node can ask it"),
+        "{evidence}"
+    );
     let text = String::from_utf8(firstboot(&["check"], root).stdout).unwrap();
     assert!(text.contains("hint: run it on the node"), "{text}");
 
@@ -199,4 +202,20 @@ fn where_the_time_went_is_printed_and_drawn() {
     assert!(firstboot(&["analyze"], node.root.path()).status.success());
     let empty = tempfile::tempdir().unwrap();
     assert_eq!(firstboot(&["analyze"], empty.path()).status.code(), Some(74));
+}
+
+#[test]
+fn a_server_that_is_off_is_one_fault() {
+    let node = healthy();
+    node.world.borrow_mut().pages.clear();
+    let host = node.host();
+    let all = "centos, rhel7-extras, rhel-7-server-openstack-10-rpms, \
+               rhel-7-server-openstack-10-devtools-rpms";
+    let seen: Vec<String> =
+        check_environment(&host, &node.spec).into_iter().map(|one| one.evidence).collect();
+    for words in
+        [format!("{all} do not answer (http://192.168.1.254: "), format!("{all} cannot be read (")]
+    {
+        assert!(seen.iter().any(|evidence| evidence.contains(&words)), "{words}: {seen:#?}");
+    }
 }

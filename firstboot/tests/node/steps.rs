@@ -179,8 +179,18 @@ fn services_name_absent_and_broken_units() {
     node.world.borrow_mut().unit("sshd").active = "failed";
     node.world.borrow_mut().unit("sshd").start.0 = 1;
     node.world.borrow_mut().unit("chronyd").active = "inactive";
-    let state =
-        node.expect(Step::Services, Failed, &["`systemctl start sshd` failed", "exit code 1"]);
+    let said = printed(
+        0,
+        "/etc/ssh/sshd_config line 7: Bad configuration option\n\n\x1b[31mbye\n\x1b[31mbye\n",
+    );
+    node.world.borrow_mut().answers.insert("journalctl", vec![said]);
+    let words = [
+        "`systemctl start sshd` failed",
+        "exit code 1",
+        "sshd.service said: /etc/ssh/sshd_config line 7: Bad configuration option | [31mbye",
+    ];
+    let state = node.expect(Step::Services, Failed, &words);
+    assert_ne!(node.called("journalctl --no-pager -b -o cat -n 50 _SYSTEMD_UNIT=sshd.service"), 0);
     assert!(state.hint.unwrap().contains("journalctl -u sshd"));
     assert_eq!(node.world.borrow_mut().unit("chronyd").active, "active", "others were started");
 }

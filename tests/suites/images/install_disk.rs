@@ -40,12 +40,23 @@ fn machine(disks: &[Disk], medium: &str) -> String {
     setup + &format!("mount -t tmpfs /dev/{medium} /run/install/repo\n")
 }
 
-/// What the script makes of a machine: the disk, or why none.
+/// What the script makes of a machine that has booted from a medium: the disk, or why none.
 fn choose(rule: &str, value: &str, erase: bool, setup: &str) -> Result<String, String> {
+    choose_after_boot("1", (rule, value), erase, setup)
+}
+
+/// The same after any boot; `medium` is `0` where it was by the network.
+fn choose_after_boot(
+    medium: &str,
+    (rule, value): (&str, &str),
+    erase: bool,
+    setup: &str,
+) -> Result<String, String> {
     let directory = scratch();
     let script = directory.path().join("script");
     let body = include_str!("../../../builder/src/plan/install/choose-disk.sh")
         .replace("@NODE@", NODE)
+        .replace("@MEDIUM@", medium)
         .replace("@RULE@", rule)
         .replace("@VALUE@", value)
         .replace("@ERASE@", if erase { "1" } else { "0" })
@@ -78,6 +89,10 @@ fn the_disk_is_the_one_that_the_rule_means_or_none() {
     }
     assert_eq!(choose("only", "", true, &machine(&fixed, "sdb1")).as_deref(), Ok("sda"));
     assert_eq!(choose("largest", "", true, &machine(&fixed, "sdb1")).as_deref(), Ok("sda"));
+    // Booted by the network there is none, and no disk is kept for it.
+    let without = machine(&fixed, "sdb1") + "umount /run/install/repo\n";
+    let by_network = choose_after_boot("0", ("largest", ""), true, &without);
+    assert_eq!(by_network.as_deref(), Ok("sdb"));
     let refused = |rule: &str, value: &str, erase: bool, setup: &str, why: &str| {
         let said = choose(rule, value, erase, setup).expect_err(rule);
         assert!(said.contains("nothing is installed, and no disk was changed"), "{rule}: {said}");

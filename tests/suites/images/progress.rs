@@ -132,6 +132,8 @@ fn events_tell_a_program_everything() {
     let output = product::run(&arguments);
     let events = events(&output);
     assert_eq!(output.status.code(), Some(0), "{events:#?}");
+    let result = events.last().expect("events");
+    assert_eq!((&result["event"], &result["code"]), (&"result".into(), &0.into()));
     check_stages(&events);
     let warnings: Vec<_> = of(&events, "warning");
     assert!(warnings.iter().any(|w| w["message"].to_string().contains("PRACTICE")), "{warnings:?}");
@@ -150,6 +152,13 @@ fn events_tell_a_program_everything() {
     assert_eq!((&error["event"], &error["level"]), (&"error".into(), &"error".into()));
     assert_eq!((output.status.code(), &error["code"]), (Some(2), &2.into()), "{error}");
     assert!(error["message"].to_string().contains("already holds") && error["hint"].is_string());
+
+    // A medium that is none.
+    let other = lab.directory().join("not-a-medium");
+    fs::create_dir(&other).expect("directory");
+    let output = product::run(&[&arguments[..], &["--media".to_owned(), text(&other)]].concat());
+    let events = self::events(&output);
+    assert_eq!(output.status.code(), Some(2), "{events:?}");
     let stages = of(&events, "stage-end");
     assert_eq!(stages.last().expect("a stage")["outcome"], "failed", "{stages:?}");
 }

@@ -69,14 +69,12 @@ fn examples(text: &str) -> Vec<String> {
     lines
 }
 
+/// The names in the lists above the options.
 fn subcommands(help: &str) -> BTreeSet<String> {
-    let list = help.split("Commands:\n").nth(1).unwrap_or_default();
-    let rows = list
-        .lines()
-        .take_while(|line| !line.is_empty())
-        .filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let above = help.split("\nOptions:").next().unwrap_or_default();
+    let rows = above.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     let words = rows.filter_map(|line| line.split_whitespace().next());
-    words.filter(|word| !word.starts_with('-')).map(str::to_owned).collect()
+    words.filter(|word| word.starts_with(char::is_alphabetic)).map(str::to_owned).collect()
 }
 
 /// The help of a command and of its subcommands.

@@ -177,7 +177,7 @@ fn the_practice_medium_starts_from_every_drive_and_firmware() {
 
 /// An image made as lorax makes CentOS's, with EL7's own packages, shim and GRUB 2.02-0.76. Under
 /// BIOS it does not start: its isolinux is 6.03 and lacks `ldlinux.c32`. Kernel and initrd, which nobody has here, are the practice medium's.
-fn el7_image(shared: &Path, directory: &Path) -> PathBuf {
+pub fn el7_image(shared: &Path, directory: &Path) -> PathBuf {
     let (tree, image) = (directory.join("tree"), directory.join("CentOS7.iso"));
     oracle::ok("cp", ["-rL", &text(&shared.join("el7/media")), &text(&tree)]);
     oracle::ok("chmod", ["-R", "u+w", &text(&tree)]);

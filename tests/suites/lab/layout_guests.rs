@@ -39,6 +39,9 @@ fn boot(
 
 #[test]
 fn logical_volumes_boot_under_uefi() {
+    if !product::may_take_long("one layout more in a guest") {
+        return;
+    }
     let storage = format!(
         "{PLATFORM}part /boot --fstype=ext4 --size=400\npart pv.1 --size=1000\n\
          part pv.2 --size=5000\npart pv.3 --size=1 --grow\nvolgroup vg pv.1 pv.2 pv.3\n\

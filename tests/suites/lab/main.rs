@@ -10,6 +10,7 @@ mod layout_guests;
 mod layouts;
 mod libvirt;
 mod main_job;
+mod network_boot;
 mod power;
 mod power_cuts;
 mod real_kickstarts;

@@ -125,6 +125,13 @@ pub fn report(error: &Error) {
     sink.send(Level::Error, "error", &error.to_string(), more);
 }
 
+/// Tells a program that the command has done its work; people see that it ends.
+pub fn report_done() {
+    if let Some(sink) = OF_COMMAND.get().filter(|sink| sink.mode == Mode::Json) {
+        sink.send(Level::Info, "result", "done", serde_json::json!({ "code": 0 }));
+    }
+}
+
 fn now() -> String {
     rfc3339(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }

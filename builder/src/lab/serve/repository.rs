@@ -1,11 +1,11 @@
 //! A repository that is served.
 
 use super::address::BaseUrl;
+use super::served_tree::ServedTree;
 use crate::base::error::{Error, Result};
 use crate::packages::media::http::is_url;
-use crate::packages::media::{self, Medium, Source, StoredFile};
+use crate::packages::media::{self, Medium, Source};
 use crate::plan::RepositoryPlace;
-use std::io;
 use std::sync::Arc;
 
 /// What makes a directory a repository.
@@ -17,7 +17,8 @@ pub struct ServedRepository {
     pub place: RepositoryPlace,
     /// Its address.
     pub base: BaseUrl,
-    medium: Arc<dyn Medium>,
+    /// Its directory on the medium, at the address's path.
+    pub tree: ServedTree,
 }
 
 /// Opens the medium of a repository.
@@ -28,11 +29,11 @@ pub struct ServedRepository {
 pub fn open(place: &RepositoryPlace) -> Result<ServedRepository> {
     let base = BaseUrl::parse(&place.baseurl)
         .map_err(|why| Error::input(format!("nodes look for it at {}: {why}", place.baseurl)))?;
-    let medium = open_medium(&place.media)?;
-    let this = ServedRepository { place: place.clone(), base, medium };
+    let (path, directory) = (base.path.clone(), place.directory.clone());
+    let tree = ServedTree { path, medium: open_medium(&place.media)?, directory };
     // Only a repository is given away, whatever a manifest names.
-    match this.stored(&[INDEX.to_owned()]) {
-        Ok(Some(_)) => Ok(this),
+    match tree.stored(&[INDEX.to_owned()]) {
+        Ok(Some(_)) => Ok(ServedRepository { place: place.clone(), base, tree }),
         Ok(None) => Err(Error::input(format!("{} has no {INDEX}", place.source()))),
         Err(e) => Err(Error::input(format!("{}: cannot read {INDEX}: {e}", place.source()))),
     }
@@ -55,25 +56,5 @@ fn open_medium(words: &[String]) -> Result<Arc<dyn Medium>> {
     match (sources.pop(), sources.is_empty()) {
         (Some(source), true) => Ok(source.medium),
         _ => Err(Error::input(format!("{} are not discs of one set", words.join(" + ")))),
-    }
-}
-
-impl ServedRepository {
-    /// The file that a request for `path` means; `None` where there is none.
-    ///
-    /// # Errors
-    /// When it cannot be read, or must not be.
-    pub fn file(&self, path: &[String]) -> io::Result<Option<StoredFile>> {
-        match path.strip_prefix(self.base.path.as_slice()) {
-            Some(inside) => self.stored(inside),
-            None => Ok(None),
-        }
-    }
-
-    fn stored(&self, inside: &[String]) -> io::Result<Option<StoredFile>> {
-        let directory = Some(self.place.directory.as_str()).filter(|d| !d.is_empty());
-        let inside = inside.iter().map(String::as_str);
-        let parts: Vec<&str> = directory.into_iter().chain(inside).collect();
-        self.medium.stored(&parts.join("/"))
     }
 }

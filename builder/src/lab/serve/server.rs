@@ -6,10 +6,13 @@ use super::connection;
 use super::limits::{Place, Places};
 use super::repository::ServedRepository;
 use super::request::HttpRequest;
+use super::served_tree::ServedTree;
+use super::watcher::RequestWatcher;
 use crate::base::error::{Context, Error, Result};
 use crate::base::terminal::printable;
 use crate::packages::media::StoredFile;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::cmp::Reverse;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
@@ -29,8 +32,9 @@ const LINES: usize = 10_000;
 
 /// What is served, and to how many.
 pub struct Server {
-    /// Those with the longest paths first: one repository may be below another.
-    repositories: Vec<ServedRepository>,
+    /// Those with the longest paths first: one may be below another.
+    trees: Vec<ServedTree>,
+    watcher: Option<Arc<dyn RequestWatcher>>,
     places: Places,
     lines: AtomicUsize,
 }
@@ -67,9 +71,7 @@ impl Server {
     /// # Errors
     /// An input error when two are at the same path.
     pub fn new(mut repositories: Vec<ServedRepository>) -> Result<Self> {
-        repositories.sort_by(|a, b| {
-            b.base.path.len().cmp(&a.base.path.len()).then_with(|| a.base.path.cmp(&b.base.path))
-        });
+        repositories.sort_by(|a, b| a.base.path.cmp(&b.base.path));
         if let Some(pair) =
             repositories.windows(2).find(|pair| pair[0].base.path == pair[1].base.path)
         {
@@ -77,7 +79,24 @@ impl Server {
             let message = format!("{} and {} are both at {}", one.id, two.id, one.baseurl);
             return Err(Error::input(message).hint("give each a `baseurl` of its own"));
         }
-        Ok(Self { repositories, places: Places::default(), lines: AtomicUsize::new(0) })
+        let trees = repositories.into_iter().map(|repository| repository.tree).collect();
+        let (places, lines) = (Places::default(), AtomicUsize::new(0));
+        Ok(Self { trees: Vec::new(), watcher: None, places, lines }.with_trees(trees))
+    }
+
+    /// Of these as well.
+    #[must_use]
+    pub fn with_trees(mut self, trees: Vec<ServedTree>) -> Self {
+        self.trees.extend(trees);
+        self.trees.sort_by_key(|tree| Reverse(tree.path.len()));
+        self
+    }
+
+    /// With somebody who hears of requests.
+    #[must_use]
+    pub fn watched(mut self, watcher: Arc<dyn RequestWatcher>) -> Self {
+        self.watcher = Some(watcher);
+        self
     }
 
     /// Serves until `over` says that it is enough.
@@ -144,7 +163,18 @@ impl Server {
     }
 
     fn respond(&self, request: &HttpRequest, client: SocketAddr) -> Answer {
-        let answer = Answer::new(request, self.file(&request.path));
+        let path = path_parts(request.path.as_bytes());
+        let may_have = |path: &[String]| {
+            self.watcher.as_ref().is_none_or(|watcher| watcher.allows(path, client.ip()))
+        };
+        let file = match &path {
+            Some(path) if may_have(path) => self.file(path),
+            _ => Ok(None),
+        };
+        let answer = Answer::new(request, file);
+        if let (Some(watcher), Some(path)) = (&self.watcher, &path) {
+            watcher.answered(path, client.ip(), answer.status);
+        }
         if answer.status >= 400 {
             let HttpRequest { method, path, .. } = request;
             self.log(&format!("{}: {method} {path}: {}", client.ip(), answer.body.text()));
@@ -152,11 +182,10 @@ impl Server {
         answer
     }
 
-    /// The file that a target means.
-    fn file(&self, target: &str) -> io::Result<Option<StoredFile>> {
-        let Some(path) = path_parts(target.as_bytes()) else { return Ok(None) };
-        for repository in &self.repositories {
-            if let Some(file) = repository.file(&path)? {
+    /// The file at a path.
+    fn file(&self, path: &[String]) -> io::Result<Option<StoredFile>> {
+        for tree in &self.trees {
+            if let Some(file) = tree.file(path)? {
                 return Ok(Some(file));
             }
         }

@@ -2,6 +2,8 @@
 
 use formats::iso9660::Extent;
 use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -20,6 +22,24 @@ impl StoredFile {
     /// Its length in bytes.
     pub fn size(&self) -> u64 {
         self.extents.iter().map(|extent| extent.size).sum()
+    }
+
+    /// Fills `bytes` from the file's `offset` on.
+    ///
+    /// # Errors
+    /// When it cannot be read, or ends before.
+    pub fn read_exact_at(&self, mut bytes: &mut [u8], mut offset: u64) -> io::Result<()> {
+        for extent in &self.extents {
+            if offset >= extent.size {
+                offset -= extent.size;
+                continue;
+            }
+            let length = usize::try_from(extent.size - offset).unwrap_or(usize::MAX);
+            let (here, rest) = bytes.split_at_mut(length.min(bytes.len()));
+            self.file.read_exact_at(here, extent.offset + offset)?;
+            (bytes, offset) = (rest, 0);
+        }
+        if bytes.is_empty() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 }
 

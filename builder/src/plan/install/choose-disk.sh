@@ -51,9 +51,12 @@ describe() {
     echo "$1 ($(($(bytes "$1") >> 20)) MiB, $(property "$1" ID_MODEL | head -n 1), serial $(property "$1" ID_SERIAL_SHORT | head -n 1))"
 }
 
-medium=$(awk '$2 == "/run/install/repo" { print $1 }' /proc/mounts | tail -n 1)
-[ -n "$medium" ] || refuse "the medium is not mounted at /run/install/repo: nobody knows which disk it is"
-medium=$(whole "$medium")
+medium=''
+if [ @MEDIUM@ = 1 ]; then
+    medium=$(awk '$2 == "/run/install/repo" { print $1 }' /proc/mounts | tail -n 1)
+    [ -n "$medium" ] || refuse "the medium is not mounted at /run/install/repo: nobody knows which disk it is"
+    medium=$(whole "$medium")
+fi
 
 candidates=''
 for path in /sys/block/*; do
@@ -108,7 +111,7 @@ if [ $erase = 0 ]; then
     for part in "/sys/block/$disk/$disk"*; do
         [ ! -e "$part/partition" ] || content="$content $(basename "$part")"
     done
-    [ -z "$content" ] || refuse "$(describe "$disk") is not empty: ${content# }. An image that may erase it is made with --erase"
+    [ -z "$content" ] || refuse "$(describe "$disk") is not empty: ${content# }. What may erase it is made with --erase"
 fi
 say "@NODE@ is installed on $(describe "$disk")"
 sed "s|@DISK@|$disk|g" >/tmp/imgbuild-disk.ks <<'IMGBUILD_STORAGE'

@@ -3,16 +3,16 @@
 
 use super::model::AddedRepository;
 use super::script;
+use super::source::InstallSource;
 use crate::base::lab::InstallDisk;
 use crate::kickstart::Kickstart;
-
-/// Where the installer has the medium.
-const MOUNTED: &str = "/run/install/repo";
 
 /// What a node's kickstart is made of.
 pub struct NodeInputs<'a> {
     /// The node's name.
     pub name: &'a str,
+    /// Where everything comes from.
+    pub source: &'a InstallSource,
     /// Its kickstart, filled in.
     pub kickstart: &'a Kickstart,
     /// Lines of storage commands for what images get without being asked.
@@ -23,7 +23,7 @@ pub struct NodeInputs<'a> {
     pub erase: bool,
     /// Packages beyond `%packages` that the profile and the commands need.
     pub packages: &'a [String],
-    /// Directories with repositories on the medium beside its top.
+    /// Directories with repositories on the installer's medium beside its top.
     pub own_repositories: &'a [(String, String)],
     /// Repositories that are added.
     pub repositories: &'a [AddedRepository],
@@ -46,20 +46,20 @@ pub struct NodeInputs<'a> {
 
 /// The kickstart's text.
 pub fn render(inputs: &NodeInputs<'_>) -> String {
-    let parts = inputs.kickstart.for_installer(inputs.added_storage);
-    let mut text = format!(
-        "#version=RHEL7\n# {}, installed from a medium that imgbuild made.\n{}",
-        inputs.name, parts.commands
-    );
-    let own = inputs.own_repositories.iter().map(|(id, directory)| (id, directory));
-    let added = inputs.repositories.iter().map(|added| (&added.id, &added.directory));
-    for (id, directory) in own.chain(added) {
-        text.push_str(&format!("repo --name={id} --baseurl=file://{MOUNTED}/{directory}\n"));
+    let NodeInputs { name, source, disk, erase, .. } = inputs;
+    let parts = inputs.kickstart.for_installer(&source.method(), inputs.added_storage);
+    let mut text =
+        format!("#version=RHEL7\n# {name}, installed from what imgbuild made.\n{}", parts.commands);
+    let own = inputs.own_repositories.iter();
+    let own = own.map(|(id, directory)| (id, source.own_repository(directory)));
+    let added = inputs.repositories.iter();
+    let added = added.map(|added| (&added.id, source.added_repository(&added.directory)));
+    for (id, url) in own.chain(added) {
+        text.push_str(&format!("repo --name={id} --baseurl={url}\n"));
     }
     // Last: the installer's first stage, which has no such file, stops reading here.
     text.push_str(&format!("%include {}\n\n", script::STORAGE_FILE));
-    let NodeInputs { name, disk, erase, .. } = inputs;
-    text.push_str(&script::choose_disk(name, disk, *erase, &parts.storage));
+    text.push_str(&script::choose_disk(name, source, disk, *erase, &parts.storage));
     text.push_str(&format!("\n{}", parts.packages));
     if !inputs.packages.is_empty() {
         text.push_str(&format!("\n%packages\n{}\n%end\n", inputs.packages.join("\n")));
@@ -73,10 +73,10 @@ pub fn render(inputs: &NodeInputs<'_>) -> String {
     }
     then.push_str(&script::install_firstboot(place));
     then.extend(inputs.before.iter().map(|(path, _)| script::unpack(path)));
-    text.push_str(&format!("\n{}", script::put_files(name, &files, &then)));
+    text.push_str(&format!("\n{}", script::put_files(name, source, &files, &then)));
     text.push_str(&parts.sections);
     let then: String = inputs.after.iter().map(|(path, _)| script::unpack(path)).collect();
-    text.push_str(&format!("\n{}", script::put_files(name, inputs.after, &then)));
+    text.push_str(&format!("\n{}", script::put_files(name, source, inputs.after, &then)));
     text.push_str(&format!("\n{}", script::settle(inputs.paths, inputs.enable, inputs.disable)));
     text
 }

@@ -42,7 +42,7 @@ pub struct NodeInstall {
     pub name: String,
     /// Its role.
     pub role: String,
-    /// Path of its kickstart on the medium.
+    /// Path of its kickstart on the medium or the server.
     pub kickstart: String,
     /// The installer's kernel arguments beyond medium and kickstart.
     pub arguments: Vec<String>,
@@ -55,7 +55,7 @@ pub struct NodeInstall {
 pub struct AddedRepository {
     /// Its id.
     pub id: String,
-    /// Its directory on the medium.
+    /// Its directory on the medium or the server.
     pub directory: String,
     /// How many packages it has there.
     pub packages: u64,
@@ -67,14 +67,4 @@ impl InstallPlan {
         // There is nothing in it that JSON cannot hold.
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
-}
-
-/// The path of a node's own file on the medium.
-pub fn node_file(node: &str, name: &str) -> String {
-    format!("{DIRECTORY}/nodes/{node}/{name}")
-}
-
-/// The path of a node's kickstart on the medium.
-pub fn kickstart_file(node: &str) -> String {
-    format!("{DIRECTORY}/ks/{node}.ks")
 }

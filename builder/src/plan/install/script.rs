@@ -1,5 +1,6 @@
 //! The generated scripts of a kickstart.
 
+use super::source::InstallSource;
 use crate::base::lab::InstallDisk;
 use crate::kickstart::DISK;
 
@@ -22,10 +23,17 @@ pub fn rule(disk: &InstallDisk) -> (&'static str, String) {
 }
 
 /// `%pre`: chooses the disk and writes the storage commands.
-pub fn choose_disk(node: &str, disk: &InstallDisk, erase: bool, storage: &str) -> String {
+pub fn choose_disk(
+    node: &str,
+    source: &InstallSource,
+    disk: &InstallDisk,
+    erase: bool,
+    storage: &str,
+) -> String {
     let (rule, value) = rule(disk);
     let body = include_str!("choose-disk.sh")
         .replace("@NODE@", node)
+        .replace("@MEDIUM@", if matches!(source, InstallSource::Medium) { "1" } else { "0" })
         .replace("@RULE@", rule)
         .replace("@VALUE@", &value)
         .replace("@ERASE@", if erase { "1" } else { "0" })
@@ -33,17 +41,28 @@ pub fn choose_disk(node: &str, disk: &InstallDisk, erase: bool, storage: &str) -
     format!("%pre --interpreter=/bin/bash --erroronfail --log=/tmp/imgbuild-disk.log\n{body}%end\n")
 }
 
-/// `%post --nochroot`: checks files of the medium, given with their SHA-256, and goes on with
-/// `then` in their directory.
-pub fn put_files(node: &str, files: &[(String, String)], then: &str) -> String {
+/// `%post --nochroot`: goes where the node's files are, or fetches them, checks those that are given
+/// with their SHA-256, and goes on with `then`.
+pub fn put_files(
+    node: &str,
+    source: &InstallSource,
+    files: &[(String, String)],
+    then: &str,
+) -> String {
     let sums: String = files.iter().map(|(path, sum)| format!("{sum}  {path}\n")).collect();
-    let body = include_str!("put-files.sh").replace("@NODE@", node).replace("@SUMS@", &sums);
+    let body = match source {
+        InstallSource::Medium => include_str!("put-files.sh").to_owned(),
+        InstallSource::Server(server) => {
+            include_str!("fetch-files.sh").replace("@URL@", &server.files_url())
+        }
+    };
+    let body = body.replace("@NODE@", node).replace("@SUMS@", &sums);
     format!(
         "%post --nochroot --interpreter=/bin/bash --erroronfail --log={LOG}\n{body}{then}%end\n"
     )
 }
 
-/// Unpacks an archive of the medium into the system.
+/// Unpacks an archive into the system.
 pub fn unpack(path: &str) -> String {
     format!(
         "tar --extract --gzip --numeric-owner --same-permissions --file={path} --directory=/mnt/sysimage\n"

@@ -3,6 +3,7 @@
 
 use crate::base::lab::LabRoute;
 use crate::kickstart::{InterfaceKind, Ipv6, NetworkCommand};
+use crate::spec::can_coexist;
 use contract::node_files;
 
 /// An `ifcfg` file: keys in order, each once.
@@ -107,6 +108,25 @@ fn members(network: &NetworkCommand, master: &str) -> Vec<(String, Ifcfg)> {
         }
         InterfaceKind::Ethernet | InterfaceKind::Vlan { .. } => Vec::new(),
     }
+}
+
+/// An `ifcfg` file that a script wrote, with `ONBOOT=no`, and why, when its interface cannot come
+/// up next to the lab's: EL7's network.service fails as a whole for one that does not.
+pub fn leave_down(text: &str, lab: &str) -> Option<(String, String)> {
+    let found = node_files::assignments(text);
+    let value = |key: &str| found.get(key).map(String::as_str).filter(|value| !value.is_empty());
+    if value("ONBOOT").is_some_and(|value| value.eq_ignore_ascii_case("no")) {
+        return None;
+    }
+    let why = match (value("DEVICE"), value("HWADDR")) {
+        (Some(device), _) if !can_coexist(device, lab) => {
+            format!("no machine has {device} next to {lab}")
+        }
+        (None, None) => "it names no DEVICE".to_owned(),
+        _ => return None,
+    };
+    let off = [("ONBOOT".to_owned(), "no".to_owned())].into();
+    Some((node_files::with_assignments(text, &off), why))
 }
 
 fn put(files: &mut Vec<(String, Ifcfg)>, name: &str, file: Ifcfg) {
@@ -248,6 +268,27 @@ mod tests {
         let own = Ifcfg::parse("DEVICE=eth0\nIPADDR=192.0.2.1\nIPV6INIT=no\n");
         let files = files(&kickstart.networks, "eth0", own);
         files.into_iter().map(|(name, file)| (name, file.text())).collect()
+    }
+
+    #[test]
+    fn what_a_script_wrote_for_an_absent_interface_stays_down() {
+        let left = |text: &str| leave_down(text, "eth0");
+        let (text, why) = left("ZONE=external").unwrap();
+        assert_eq!(
+            (text.as_str(), why.as_str()),
+            ("ZONE=external\nONBOOT=no\n", "it names no DEVICE")
+        );
+        let (text, why) = left("DEVICE=\"enp0s3\"\nONBOOT=yes\n").unwrap();
+        assert_eq!(text, "DEVICE=\"enp0s3\"\nONBOOT=no\n");
+        assert_eq!(why, "no machine has enp0s3 next to eth0");
+        for fine in [
+            "DEVICE=eth1\nONBOOT=yes\n",
+            "DEVICE=enp0s3\nONBOOT='no'\n",
+            "HWADDR=52:54:00:00:00:01\n",
+            "DEVICE=bond0\n",
+        ] {
+            assert_eq!(left(fine), None, "{fine}");
+        }
     }
 
     #[test]

@@ -1,16 +1,14 @@
 //! What one node's installation needs beyond packages: archives of its files, and its kickstart.
 
 use super::context::BuildContext;
-use super::iso_base::BaseMedium;
+use super::install_base::BaseMedium;
 use super::overlay::{self, Firstboot};
 use super::planning;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::lab::LabNode;
 use crate::kickstart::{Fate, Kickstart, SourceMap, Text, parse};
 use crate::lab::secrets::{self, NodeSecrets};
-use crate::plan::install::{
-    self, AddedRepository, DIRECTORY, NodeInputs, NodeInstall, kickstart_file, node_file,
-};
+use crate::plan::install::{self, AddedRepository, InstallSource, NodeInputs, NodeInstall};
 use crate::plan::node::{self, NodeFile};
 use contract::{assets, node_files};
 use formats::archive;
@@ -18,9 +16,9 @@ use formats::tree::{Content, Entry, Tree};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
-/// What nodes of one medium have alike.
-pub struct IsoShared<'a> {
-    /// The medium that is added to.
+/// What nodes that are installed together have alike.
+pub struct InstallShared<'a> {
+    /// The medium with the installer.
     pub base: &'a BaseMedium,
     /// firstboot.
     pub firstboot: &'a Firstboot,
@@ -32,24 +30,26 @@ pub struct IsoShared<'a> {
 
 /// An archive of files for the system.
 struct Archive {
-    path: String,
+    name: &'static str,
     bytes: Vec<u8>,
 }
 
-/// Adds what `node` is installed with to `additions`; gives its part of the plan.
+/// Adds what `node` is installed with from `source` to `additions`; gives its part of the plan.
 pub fn add(
-    shared: &IsoShared<'_>,
-    context: &BuildContext,
-    node: &LabNode,
+    shared: &InstallShared<'_>,
+    source: &InstallSource,
+    (context, node): (&BuildContext, &LabNode),
     secrets: Option<&NodeSecrets>,
     additions: &mut Tree,
 ) -> Result<NodeInstall> {
     let (spec, time) = (&context.spec, context.plan.time);
     let (archives, paths) = archives(context, node, secrets)?;
-    let sums: Vec<(String, String)> = archives.iter().map(|a| (a.inside(), a.sum())).collect();
+    let place = |archive: &Archive| source.file_in_scripts(&node.name, archive.name);
+    let sums: Vec<(String, String)> = archives.iter().map(|a| (place(a), a.sum())).collect();
     let kickstart = parsed(context, node)?;
     let text = install::render(&NodeInputs {
         name: &node.name,
+        source,
         kickstart: &kickstart,
         added_storage: added_storage(&spec.kickstart),
         disk: &spec.machine.install_disk,
@@ -65,11 +65,12 @@ pub fn add(
         enable: &context.plan.enable,
         disable: &context.plan.disable,
     });
+    additions.put(&source.added("firstboot"), shared.firstboot.entry(time));
     for archive in archives {
-        let entry = Entry::new(0o600, time, Content::Bytes(archive.bytes));
-        additions.put(&archive.path, entry);
+        let path = source.added(&place(&archive));
+        additions.put(&path, Entry::new(0o600, time, Content::Bytes(archive.bytes)));
     }
-    let path = kickstart_file(&node.name);
+    let path = source.kickstart(&node.name);
     additions.put(&path, Entry::new(0o600, time, Content::Bytes(text.into_bytes())));
     let (rule, value) = install::rule(&spec.machine.install_disk);
     Ok(NodeInstall {
@@ -93,10 +94,10 @@ fn archives(
     let role = node::role_files(spec, facts);
     let authorized = text_of(&role, node_files::AUTHORIZED_KEYS);
     let wire = node::wire_spec(spec, node, facts);
-    let mut units = Tree::default();
-    overlay::put_units(time, &mut units);
+    let mut assets = Tree::default();
+    overlay::put_assets(time, &mut assets);
     let mut role = tree_of(role.into_iter().chain(node::lab_files(&wire)), time);
-    role.entries.extend(units.entries.into_iter().filter(|(_, e)| e.content != Content::Dir));
+    role.entries.extend(assets.entries.into_iter().filter(|(_, e)| e.content != Content::Dir));
     let identity = tree_of(node::identity_files(spec, node, facts)?, time);
     let mut trees = vec![("role.tar.gz", role), ("node.tar.gz", identity)];
     let files = secrets.map(|secrets| secrets::node_files::files(secrets, &authorized));
@@ -112,17 +113,12 @@ fn archives(
         let mut bytes = Vec::new();
         archive::write(&tree, &mut bytes, &mut |_| true)
             .or_build(|| format!("cannot archive the files of {}", node.name))?;
-        archives.push(Archive { path: node_file(&node.name, name), bytes });
+        archives.push(Archive { name, bytes });
     }
     Ok((archives, paths.into_iter().collect()))
 }
 
 impl Archive {
-    /// Its path in the directory of what is added.
-    fn inside(&self) -> String {
-        self.path.trim_start_matches(DIRECTORY).trim_start_matches('/').to_owned()
-    }
-
     fn sum(&self) -> String {
         hex::encode(Sha256::digest(&self.bytes))
     }

@@ -121,13 +121,8 @@ impl BaseMedium {
     /// When one cannot be read.
     pub fn efi_image(&self, configs: &[(&str, String)]) -> Result<Vec<u8>> {
         let mut tree = Tree::default();
-        let what = || format!("{}: cannot read {EFI_DIRECTORY}", self.location);
-        for (path, node) in self.iso.walk().or_input(what)? {
-            let path = String::from_utf8_lossy(&path).into_owned();
-            let inside = path.strip_prefix(EFI_DIRECTORY).is_some_and(|p| p.starts_with('/'));
-            if inside && node.kind == NodeKind::File && !path.ends_with("TRANS.TBL") {
-                tree.put(&path, Entry::new(0o644, 0, Content::Bytes(self.read(&path)?)));
-            }
+        for path in self.efi_files()? {
+            tree.put(&path, Entry::new(0o644, 0, Content::Bytes(self.read(&path)?)));
         }
         for (path, text) in configs {
             tree.put(path, Entry::new(0o644, 0, Content::Bytes(text.clone().into_bytes())));
@@ -139,6 +134,27 @@ impl BaseMedium {
         let mut image = Cursor::new(vec![0; size as usize]);
         fat::write(&mut image, &options, &tree).or_build(|| format!("cannot make {EFI_IMAGE}"))?;
         Ok(image.into_inner())
+    }
+
+    /// Its own EFI loaders, by path.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn efi_loaders(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        let efi = self.efi_files()?.into_iter();
+        let is_loader = |path: &String| path.to_ascii_lowercase().ends_with(".efi");
+        efi.filter(is_loader).map(|path| Ok((path.clone(), self.read(&path)?))).collect()
+    }
+
+    /// The paths of what it has for UEFI.
+    fn efi_files(&self) -> Result<Vec<String>> {
+        let what = || format!("{}: cannot read {EFI_DIRECTORY}", self.location);
+        let files = self.iso.walk().or_input(what)?.into_iter().filter_map(|(path, node)| {
+            let path = String::from_utf8_lossy(&path).into_owned();
+            let inside = path.strip_prefix(EFI_DIRECTORY).is_some_and(|p| p.starts_with('/'));
+            (inside && node.kind == NodeKind::File && !path.ends_with("TRANS.TBL")).then_some(path)
+        });
+        Ok(files.collect())
     }
 
     /// What the user should know of it.
