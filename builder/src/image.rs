@@ -10,6 +10,6 @@ mod table;
 mod volume;
 
 pub use content::ImageContent;
-pub use opened::{Image, files};
+pub use opened::{FurtherImage, Image, files};
 pub use table::{PartitionTable, TablePartition, signature_text};
 pub use volume::{Filesystem, Volume, uuid_text};

@@ -5,6 +5,8 @@ mod arrangement;
 mod arranger;
 mod autopart;
 mod boot;
+mod disk_names;
+mod disk_range;
 mod group_violations;
 mod groups;
 mod grow;
@@ -21,6 +23,8 @@ mod violations;
 pub use arrange::arrange;
 pub use arrangement::Arrangement;
 pub use boot::{StorageNote, settle_boot};
+pub use disk_names::{disk_index, disk_name};
+pub use disk_range::{DiskRange, FurtherDisk};
 pub use ids::uuid_bytes;
 pub use label::DiskLabel;
 pub use model::{

@@ -14,7 +14,7 @@ pub use package::PlanPackage;
 use crate::base::error::{Error, Result};
 use crate::base::files::read_named;
 use crate::base::lab::ImageFormat;
-use crate::layout::{Device, Layout, Piece};
+use crate::layout::{Device, DiskRange, Layout, Piece};
 use crate::spec::{check_host_name, check_name, parse_mac};
 use contract::spec::TimeServer;
 use serde::de::Error as _;
@@ -277,6 +277,10 @@ impl Plan {
             for file in &node.outputs {
                 let extension = file.strip_prefix(&node.name).and_then(|r| r.strip_prefix('.'));
                 let known = |e: &str| {
+                    let mut further = self.disk.disks().into_iter().skip(1);
+                    let e = further
+                        .find_map(|disk| e.strip_prefix(&disk.name)?.strip_prefix('.'))
+                        .unwrap_or(e);
                     let formats = self.outputs.iter().filter_map(|o| o.parse::<ImageFormat>().ok());
                     e == "xml" || formats.into_iter().any(|f| f.extension() == e)
                 };
@@ -286,7 +290,21 @@ impl Plan {
             }
         }
         let end = |p: &Piece| p.offset.checked_add(p.size);
-        let outside = |p: &Piece| end(p).is_none_or(|end| end > self.disk.size);
+        let disks = self.disk.disks();
+        let mut at = 0u64;
+        for disk in &disks {
+            if disk.offset != at || disk.size == 0 {
+                return damaged(format!(
+                    "the disk {} does not follow the one before it",
+                    disk.name
+                ));
+            }
+            at = at.checked_add(disk.size).ok_or("the disks are too large")?;
+        }
+        let is_on = |p: &Piece, disk: &DiskRange<'_>| {
+            p.offset >= disk.offset && end(p).is_some_and(|end| end <= disk.offset + disk.size)
+        };
+        let outside = |p: &Piece| !disks.iter().any(|disk| is_on(p, disk));
         if self.disk.devices().any(|d| d.pieces.iter().any(outside)) {
             return damaged("a partition or volume lies outside the disk".to_owned());
         }

@@ -4,6 +4,7 @@ pub mod diff;
 pub mod inspect;
 pub mod install_iso;
 pub mod inventory;
+mod machine_image;
 pub mod manifest;
 pub mod sbom;
 pub mod verify;

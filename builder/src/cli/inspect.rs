@@ -4,7 +4,7 @@ use super::common::{OutputArguments, json, print};
 use crate::base::error::Result;
 use crate::base::interrupt;
 use crate::base::progress::Unit;
-use crate::provenance::inspect::{self, Description};
+use crate::provenance::inspect::{self, Description, InspectedDisk};
 use crate::provenance::install_iso::{self, IsoDescription};
 use crate::spec::show_size;
 use clap::Args;
@@ -44,14 +44,20 @@ fn text(d: &Description) -> String {
     let Description { format, sector, guid, .. } = d;
     let _ =
         writeln!(text, "{:<12}{format}, {size} disk, sectors of {sector} bytes, {guid}", "format");
+    for disk in &d.further_disks {
+        let InspectedDisk { name, size, guid } = disk;
+        let _ = writeln!(text, "{:<12}{name}, {}, {guid}", "disk", show_size(*size));
+    }
     for p in &d.partitions {
         let uuid = p.uuid.as_deref().unwrap_or_default();
         let filesystem = p.filesystem.unwrap_or("no filesystem");
         let size = show_size(p.size);
         let _ = writeln!(
             text,
-            "partition {:<2}{:<22}{size:>12}  {filesystem} {uuid}",
-            p.number, p.name
+            "partition {:<2}{:<22}{size:>12}  {filesystem} {uuid}{}",
+            p.number,
+            p.name,
+            p.disk.as_ref().map_or_else(String::new, |disk| format!(" on {disk}"))
         );
     }
     for v in &d.logical_volumes {

@@ -22,9 +22,14 @@ pub fn plan(plan: &Plan, packages: bool) -> String {
         let _ = writeln!(text, "  {:<16} {:<15}  {}  {outputs}", node.name, node.address, node.mac);
     }
     let _ = writeln!(text, "\nDisk, {}, sectors of {SECTOR} bytes", size(plan.disk.size));
-    for partition in &plan.disk.partitions {
-        let at = format!("at {}", size(partition.offset));
-        let _ = writeln!(text, "  {:<20} {:>10}  {at}", partition.name, size(partition.size));
+    for disk in plan.disk.disks() {
+        if disk.offset > 0 {
+            let _ = writeln!(text, "Disk {}, {}", disk.name, size(disk.size));
+        }
+        for (_, partition) in plan.disk.numbered(&disk) {
+            let at = format!("at {}", size(partition.offset - disk.offset));
+            let _ = writeln!(text, "  {:<20} {:>10}  {at}", partition.name, size(partition.size));
+        }
     }
     sources(&mut text, &plan.repositories, &plan.packages, packages);
     not_installed(&mut text, &plan.skipped);

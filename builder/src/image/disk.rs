@@ -8,7 +8,7 @@ use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
 use crate::base::private::{self, Scratch};
 use crate::layout::{
-    self, Device, DiskLabel, Files, Format, Layout, Partition, SECTOR, uuid_bytes,
+    self, Device, DiskLabel, DiskRange, Files, Format, Layout, Partition, SECTOR, uuid_bytes,
 };
 use formats::area::Area;
 use formats::tree::Tree;
@@ -16,7 +16,7 @@ use formats::{ext4, fat, gpt, grub, lvm2, msdos, swap};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What goes onto one disk.
 pub struct DiskContent<'a> {
@@ -53,7 +53,18 @@ pub fn check(layout: &Layout) -> Result<()> {
     }
 }
 
-/// Writes a raw image of `layout.size` bytes to `path`, which must not exist. `progress`
+/// Where the raw image of a disk is whose first disk's is at `path`.
+pub fn raw_path(path: &Path, disk: &DiskRange<'_>) -> PathBuf {
+    match (disk.offset, path.extension()) {
+        (0, _) => path.to_owned(),
+        (_, Some(extension)) => {
+            path.with_extension(format!("{}.{}", disk.name, extension.to_string_lossy()))
+        }
+        (_, None) => path.with_extension(&disk.name),
+    }
+}
+
+/// Writes a raw image of each disk: the first to `path`, which must not exist. `progress`
 /// gets bytes of file data written and to write; `log` the output of programs.
 ///
 /// # Errors
@@ -67,12 +78,12 @@ pub fn write(
 ) -> Result<()> {
     let what = || format!("cannot write {}", path.display());
     let file = private::create_file(path).or_build(what)?;
-    file.set_len(layout.size).or_build(what)?;
+    // All disks are one file first: filesystems may lie on several.
+    file.set_len(layout.total_size()).or_build(what)?;
     let boot = match content.grub {
         Some(grub) => Some(write_grub(&file, layout, grub)?),
         None => None,
     };
-    write_table(&file, layout, boot.as_ref()).or_build(what)?;
     for group in &layout.groups {
         lvm2::write(&file, &volume_group(layout, group, content.time)?).or_build(what)?;
     }
@@ -83,7 +94,46 @@ pub fn write(
         }
     }
     write_filesystems(&file, layout, content, log, progress)?;
+    for disk in layout.disks().iter().skip(1) {
+        let own = private::create_file(&raw_path(path, disk)).or_build(what)?;
+        own.set_len(disk.size).or_build(what)?;
+        copy_range(&file, disk, &own).or_build(what)?;
+        interrupt::check()?;
+        write_table(&own, layout, disk, None).or_build(what)?;
+        own.sync_all().or_build(what)?;
+    }
+    file.set_len(layout.size).or_build(what)?;
+    for disk in layout.disks().iter().take(1) {
+        write_table(&file, layout, disk, boot.as_ref()).or_build(what)?;
+    }
     file.sync_all().or_build(what)
+}
+
+/// Copies a disk's bytes to a file of its own, but for zeros.
+fn copy_range(from: &File, disk: &DiskRange<'_>, to: &File) -> io::Result<()> {
+    const BLOCK: usize = 1 << 20;
+    let mut buffer = vec![0; BLOCK];
+    let mut at = 0;
+    while at < disk.size {
+        // The next byte that is not in a hole.
+        let data = rustix::fs::seek(from, rustix::fs::SeekFrom::Data(disk.offset + at));
+        match data {
+            Ok(data) => at = data.saturating_sub(disk.offset) / BLOCK as u64 * BLOCK as u64,
+            Err(rustix::io::Errno::NXIO) => break,
+            // A filesystem that knows no holes.
+            Err(_) => {}
+        }
+        if at >= disk.size || interrupt::requested() {
+            break;
+        }
+        let length = usize::try_from(disk.size - at).unwrap_or(BLOCK).min(BLOCK);
+        from.read_exact_at(&mut buffer[..length], disk.offset + at)?;
+        if buffer[..length].iter().any(|byte| *byte != 0) {
+            to.write_all_at(&buffer[..length], at)?;
+        }
+        at += length as u64;
+    }
+    Ok(())
 }
 
 /// Writes core.img where BIOS finds it, and returns the code of the boot record.
@@ -92,10 +142,12 @@ fn write_grub(file: &File, layout: &Layout, grub: &GrubImages) -> Result<[u8; gr
     // On an msdos label it is between the boot record and the first partition.
     let (lba, room, hint) = match (layout.label, layout.bios_boot()) {
         (DiskLabel::Msdos, _) => {
-            let first = layout.partitions.iter().map(Partition::first_lba).min().unwrap_or(1);
+            let first = layout.partitions.iter().map(|p| p.offset / SECTOR).min().unwrap_or(1);
             (1, first.saturating_sub(1) * SECTOR, "write clearpart --disklabel=gpt")
         }
-        (DiskLabel::Gpt, Some(p)) => (p.first_lba(), p.size, "give `part biosboot` a --size of 2"),
+        (DiskLabel::Gpt, Some(p)) => {
+            (p.offset / SECTOR, p.size, "give `part biosboot` a --size of 2")
+        }
         (DiskLabel::Gpt, None) => {
             return Err(Error::build("the plan's disk has no BIOS boot partition"));
         }
@@ -111,34 +163,38 @@ fn write_grub(file: &File, layout: &Layout, grub: &GrubImages) -> Result<[u8; gr
     Ok(boot)
 }
 
-fn write_table(file: &File, layout: &Layout, boot: Option<&[u8; grub::BOOT_CODE]>) -> Result<()> {
+fn write_table(
+    file: &File,
+    layout: &Layout,
+    disk: &DiskRange<'_>,
+    boot: Option<&[u8; grub::BOOT_CODE]>,
+) -> Result<()> {
     let what = || "partition table".to_owned();
+    let own = layout.numbered(disk);
     if layout.label == DiskLabel::Msdos {
-        let partition = |p: &Partition| msdos::MsdosPartition {
-            kind: p.msdos_type(),
-            active: p.active,
-            logical: p.logical,
-            first_lba: p.first_lba(),
-            last_lba: p.last_lba(),
+        let partition = |(_, p): &(u32, &Partition)| {
+            let (first_lba, last_lba) = p.blocks(disk);
+            let (kind, active, logical) = (p.msdos_type(), p.active, p.logical);
+            msdos::MsdosPartition { kind, active, logical, first_lba, last_lba }
         };
-        let partitions: Vec<_> = layout.partitions.iter().map(partition).collect();
-        return msdos::write(file, layout.signature()?, &partitions, boot).or_build(what);
+        let partitions: Vec<_> = own.iter().map(partition).collect();
+        return msdos::write(file, Layout::signature(disk)?, &partitions, boot).or_build(what);
     }
-    let partitions = layout
-        .partitions
+    let partitions = own
         .iter()
-        .map(|p| {
+        .map(|(_, p)| {
+            let (first_lba, last_lba) = p.blocks(disk);
             Ok(gpt::GptPartition {
                 name: p.name.clone(),
                 type_guid: uuid_bytes(p.type_guid())?,
                 guid: uuid_bytes(&p.guid)?,
-                first_lba: p.first_lba(),
-                last_lba: p.last_lba(),
+                first_lba,
+                last_lba,
                 attributes: 0,
             })
         })
         .collect::<Result<Vec<_>>>()?;
-    gpt::write(file, layout.size, uuid_bytes(&layout.guid)?, &partitions, boot).or_build(what)
+    gpt::write(file, disk.size, uuid_bytes(disk.guid)?, &partitions, boot).or_build(what)
 }
 
 /// A group in LVM's terms: where its logical volumes are is given in extents.
@@ -147,16 +203,18 @@ fn volume_group(
     group: &layout::VolumeGroup,
     time: i64,
 ) -> Result<lvm2::VolumeGroup> {
-    let physical: Vec<lvm2::Physical> = layout
-        .numbered()
-        .filter_map(|(number, p)| match &p.content {
-            layout::DeviceContent::Physical { group: name, uuid } if *name == group.name => {
-                let device = format!("/dev/vda{number}");
-                Some(lvm2::Physical { uuid: uuid.clone(), device, offset: p.offset, size: p.size })
+    let mut physical: Vec<lvm2::Physical> = Vec::new();
+    for disk in layout.disks() {
+        for (number, p) in layout.numbered(&disk) {
+            let layout::DeviceContent::Physical { group: name, uuid } = &p.content else {
+                continue;
+            };
+            if *name == group.name {
+                let (uuid, device) = (uuid.clone(), format!("/dev/{}{number}", disk.name));
+                physical.push(lvm2::Physical { uuid, device, offset: p.offset, size: p.size });
             }
-            _ => None,
-        })
-        .collect();
+        }
+    }
     let segment = |piece: &layout::Piece| {
         let holds = |p: &lvm2::Physical| (p.offset..p.offset + p.size).contains(&piece.offset);
         let on = physical.iter().position(holds)?;

@@ -25,6 +25,22 @@ pub struct Image {
     pub format: &'static str,
     /// Its partition table.
     pub table: PartitionTable,
+    /// Further disks of its machine, in their order.
+    pub further: Vec<FurtherImage>,
+}
+
+/// A further disk of the same machine.
+pub struct FurtherImage {
+    disk: Box<dyn ReadAt>,
+    /// Its partition table.
+    pub table: PartitionTable,
+}
+
+impl FurtherImage {
+    /// The disk's size in bytes.
+    pub fn size(&self) -> u64 {
+        self.disk.size()
+    }
 }
 
 impl Image {
@@ -34,23 +50,20 @@ impl Image {
     /// An input error when it cannot be read or is not a disk image with a partition table.
     pub fn open(path: &Path) -> Result<Self> {
         let mut files = Vec::new();
-        let (disk, format) = disk(path, &mut files)?;
-        let table = PartitionTable::read(disk.as_ref()).map_err(|e| {
-            if has_large_sectors(disk.as_ref()) {
-                return Error::input(format!(
-                    "{} is a disk of {LARGE_SECTOR}-byte sectors, which imgbuild neither writes nor reads",
-                    path.display()
-                ))
-                .hint("imgbuild's images are for disks of 512-byte sectors; put them on such a disk, \
-                       or on one that emulates them (512e)");
-            }
-            Error::input(format!(
-                "{} is not a disk image that can be read: no partition table ({e})",
-                path.display()
-            ))
-            .hint("images are raw or qcow2 disks as imgbuild writes them")
-        })?;
-        Ok(Self { disk, files, format, table })
+        let (disk, format, table) = open_disk(path, &mut files)?;
+        Ok(Self { disk, files, format, table, further: Vec::new() })
+    }
+
+    /// With the images of further disks of its machine: volumes may lie on all of them.
+    ///
+    /// # Errors
+    /// As [`Image::open`].
+    pub fn with_further(mut self, paths: &[PathBuf]) -> Result<Self> {
+        for path in paths {
+            let (disk, _, table) = open_disk(path, &mut self.files)?;
+            self.further.push(FurtherImage { disk, table });
+        }
+        Ok(self)
     }
 
     /// The disk's size in bytes.
@@ -77,19 +90,48 @@ impl Image {
     pub fn volumes(&self) -> Result<Vec<Volume<'_>>> {
         let mut volumes = Vec::new();
         let mut physical = Vec::new();
-        for (&number, p) in &self.table.partitions {
-            let size = (p.last_lba + 1).saturating_sub(p.first_lba) * SECTOR;
-            let window = Window::new(self.disk.as_ref(), p.first_lba * SECTOR, size)
-                .or_input(|| format!("partition {number} ({})", p.name))?;
-            let volume = Volume::probe(Some(number), p.name.clone(), Box::new(window))?;
-            if matches!(volume.filesystem, Filesystem::Physical) {
-                physical.push(window);
+        let first = [(&self.disk, &self.table)].into_iter();
+        let disks = first.chain(self.further.iter().map(|disk| (&disk.disk, &disk.table)));
+        for (index, (disk, table)) in disks.enumerate() {
+            for (&number, p) in &table.partitions {
+                let size = (p.last_lba + 1).saturating_sub(p.first_lba) * SECTOR;
+                let window = Window::new(disk.as_ref(), p.first_lba * SECTOR, size)
+                    .or_input(|| format!("partition {number} ({})", p.name))?;
+                let mut volume = Volume::probe(Some(number), p.name.clone(), Box::new(window))?;
+                volume.disk = index;
+                if matches!(volume.filesystem, Filesystem::Physical) {
+                    physical.push(window);
+                }
+                volumes.push(volume);
             }
-            volumes.push(volume);
         }
         volumes.extend(logical(&physical)?);
         Ok(volumes)
     }
+}
+
+/// A disk with its format and partition table; `files` gets every file read.
+fn open_disk(
+    path: &Path,
+    files: &mut Vec<PathBuf>,
+) -> Result<(Box<dyn ReadAt>, &'static str, PartitionTable)> {
+    let (disk, format) = disk(path, files)?;
+    let table = PartitionTable::read(disk.as_ref()).map_err(|e| {
+        if has_large_sectors(disk.as_ref()) {
+            return Error::input(format!(
+                "{} is a disk of {LARGE_SECTOR}-byte sectors, which imgbuild neither writes nor reads",
+                path.display()
+            ))
+            .hint("imgbuild's images are for disks of 512-byte sectors; put them on such a disk, \
+                   or on one that emulates them (512e)");
+        }
+        Error::input(format!(
+            "{} is not a disk image that can be read: no partition table ({e})",
+            path.display()
+        ))
+        .hint("images are raw or qcow2 disks as imgbuild writes them")
+    })?;
+    Ok((disk, format, table))
 }
 
 /// Whether a GUID partition table is in the second sector of such a disk.

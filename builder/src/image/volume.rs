@@ -25,6 +25,8 @@ pub enum Filesystem {
 pub struct Volume<'a> {
     /// Its number in the partition table, if it is a partition.
     pub number: Option<u32>,
+    /// Of a partition: which of the machine's disks it is on, from 0.
+    pub disk: usize,
     /// The partition's name, or `group/name`.
     pub name: String,
     /// What it holds.
@@ -63,13 +65,14 @@ impl<'a> Volume<'a> {
         } else {
             (Filesystem::None, None)
         };
-        Ok(Self { number, name, filesystem, uuid, bytes })
+        Ok(Self { number, disk: 0, name, filesystem, uuid, bytes })
     }
 
     /// A logical volume whose bytes are not given by the group's metadata alone.
     pub(super) fn opaque(name: String) -> Self {
         let filesystem = Filesystem::Unread("a logical volume that is not linear");
-        Self { number: None, name, filesystem, uuid: None, bytes: Box::new(Joined::default()) }
+        let bytes = Box::new(Joined::default());
+        Self { number: None, disk: 0, name, filesystem, uuid: None, bytes }
     }
 
     /// Its bytes.

@@ -147,7 +147,7 @@ pub static COMMANDS: &[Command] = &[
         "ignoredisk",
         NO_ARGUMENTS,
         "--drives=LIST --only-use=LIST --interactive",
-        NotApplicable("the image is the only disk"),
+        NotApplicable("it chooses disks of a machine; an image has its profile's"),
     ),
     command("install", NO_ARGUMENTS, "--root-device=TEXT", Honoured),
     command(

@@ -5,7 +5,7 @@ use super::arranger::Arranger;
 use super::groups::{arrange_group, group_grows};
 use super::partitions::arrange_partitions;
 use super::request::StorageRequest;
-use super::shortcomings::find_small;
+use super::shortcomings::{find_far_boot, find_small};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::lab::LabMachine;
 
@@ -30,9 +30,13 @@ pub fn arrange(
     // What grows is small where nothing is left for it, which is reported already.
     let judged = partitions.iter().filter(|p| fits || !p.request.size.grow);
     arranger.errors.extend(find_small(judged, &groups));
+    if !machine.more_disks.is_empty() {
+        arranger.errors.extend(find_far_boot(&partitions, &groups, machine.disk));
+    }
     match arranger.errors.is_empty() {
         true => Ok(Arrangement {
             size_bytes: machine.disk,
+            further_bytes: machine.more_disks.clone(),
             label: arranger.label(),
             partitions,
             groups,

@@ -9,6 +9,8 @@ use super::request::{PartitionRequest, TmpfsRequest, VolumeRequest};
 pub struct Arrangement {
     /// The disk's size.
     pub(super) size_bytes: u64,
+    /// Sizes of further disks; places on them follow those on the disks before them.
+    pub(super) further_bytes: Vec<u64>,
     /// The kind of its partition table.
     pub(super) label: DiskLabel,
     /// By offset.

@@ -1,8 +1,9 @@
 //! State of laying out a disk.
 
 use super::autopart::{expand_automatic, swap_mib};
+use super::disk_names::disk_index;
 use super::label::DiskLabel;
-use super::request::{SizeRequest, StorageRequest};
+use super::request::{PartitionRequest, SizeRequest, StorageRequest};
 use super::units::MIB;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::lab::LabMachine;
@@ -15,8 +16,10 @@ const DEFAULT_MIB: u64 = 500;
 pub struct Arranger {
     /// What is asked for, with `autopart` and `reqpart` written out.
     pub storage: StorageRequest,
-    /// The disk's size.
+    /// The size of the first disk.
     pub disk_mib: u64,
+    /// Sizes of all disks.
+    pub disks_mib: Vec<u64>,
     /// The machine's memory.
     pub memory_mib: u64,
     /// What does not fit so far.
@@ -30,7 +33,19 @@ impl Arranger {
         let mut storage = storage.clone();
         storage.boot = storage.boot.or(machine.boot);
         let storage = expand_automatic(&storage, disk_mib, memory_mib);
-        Self { storage, disk_mib, memory_mib, errors: Vec::new() }
+        let disks_mib = machine.disks().map(|bytes| bytes / MIB).collect();
+        Self { storage, disk_mib, disks_mib, memory_mib, errors: Vec::new() }
+    }
+
+    /// The number of the disk that a partition is on: the first, unless it names another one of
+    /// several. None where there is no such disk.
+    pub fn disk_of(&self, part: &PartitionRequest) -> Option<usize> {
+        match &part.disk {
+            Some(name) if self.disks_mib.len() > 1 => {
+                disk_index(name).filter(|index| *index < self.disks_mib.len())
+            }
+            _ => Some(0),
+        }
     }
 
     /// The kind of the disk's partition table.

@@ -1,6 +1,8 @@
 //! The identifiers of a disk that is laid out, all derived from one seed.
 
 use super::arrangement::{ArrangedGroup, ArrangedPartition, Arrangement};
+use super::disk_names::disk_name;
+use super::disk_range::FurtherDisk;
 use super::ids::{lvm_uuid, serial, uuid};
 use super::model::{DeviceContent, Files, Format, Layout, Partition, Tmpfs, Volume, VolumeGroup};
 use super::request::{FilesystemRequest, Target, TmpfsRequest};
@@ -11,6 +13,7 @@ impl Arrangement {
         let partitions = self.partitions.iter().enumerate();
         Layout {
             size: self.size_bytes,
+            further: self.further(seed),
             label: self.label,
             guid: uuid(seed, "disk"),
             partitions: partitions
@@ -20,6 +23,18 @@ impl Arrangement {
             tmpfs: self.tmpfs.iter().map(plan_tmpfs).collect(),
             hash_seed: uuid(seed, "hash seed"),
         }
+    }
+
+    /// The disks after the first.
+    fn further(&self, seed: &str) -> Vec<FurtherDisk> {
+        let mut offset = self.size_bytes;
+        let disk = |(index, size): (usize, &u64)| {
+            let from = offset;
+            offset += size;
+            let guid = uuid(seed, &format!("disk {}", disk_name(index + 1)));
+            FurtherDisk { offset: from, size: *size, guid }
+        };
+        self.further_bytes.iter().enumerate().map(disk).collect()
     }
 
     /// What tells a swap partition from others: its line, and its number among those of that line
@@ -55,10 +70,18 @@ fn identify_partition(part: &ArrangedPartition, swap_key: &str, seed: &str) -> P
         name: partition_name(target),
         offset: part.offset_bytes,
         size: part.size_bytes,
-        guid: uuid(seed, &format!("partition {}", target.as_str())),
+        guid: uuid(seed, &partition_key(target, swap_key)),
         content,
         logical: part.logical,
         active: part.active,
+    }
+}
+
+/// What tells a partition from all others: its target, but for swap, of which there may be several.
+fn partition_key(target: &Target, swap_key: &str) -> String {
+    match target {
+        Target::Swap => format!("partition swap {swap_key}"),
+        other => format!("partition {}", other.as_str()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Where everything is on a disk, with every identifier on it.
 
+use super::disk_names::disk_name;
+use super::disk_range::{DiskRange, FurtherDisk};
 use super::ids::uuid_bytes;
 use super::label::DiskLabel;
 use super::units::{MIB, SECTOR};
@@ -122,14 +124,10 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// First logical block.
-    pub fn first_lba(&self) -> u64 {
-        self.offset / SECTOR
-    }
-
-    /// Last logical block, inclusive.
-    pub fn last_lba(&self) -> u64 {
-        (self.offset + self.size) / SECTOR - 1
+    /// First and last logical block, inclusive, on the disk that it is on.
+    pub fn blocks(&self, disk: &DiskRange<'_>) -> (u64, u64) {
+        let offset = self.offset.saturating_sub(disk.offset);
+        (offset / SECTOR, (offset + self.size) / SECTOR - 1)
     }
 
     /// GPT partition type GUID, textual (UEFI specification 2.10, table 5.7; GNU GRUB
@@ -205,12 +203,15 @@ pub struct Volume {
     pub content: DeviceContent,
 }
 
-/// A disk and its identifiers. All nodes of a role share it: cloned machines may
+/// A disk and its identifiers, and further disks. All nodes of a role share it: cloned machines may
 /// have equal UUIDs, and images that differ only in identity can share a base.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
     /// The virtual disk's size in bytes.
     pub size: u64,
+    /// Further disks, whose places follow those on the disks before them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<FurtherDisk>,
     /// The kind of its partition table.
     #[serde(default, skip_serializing_if = "DiskLabel::is_gpt")]
     pub label: DiskLabel,
@@ -327,9 +328,27 @@ impl Layout {
         own.or_else(|| self.mounted("/").map(|(d, f)| (d, f, "/boot")))
     }
 
-    /// Partitions with their numbers in the table.
-    pub fn numbered(&self) -> impl Iterator<Item = (u32, &Partition)> {
-        msdos::numbers(self.partitions.iter().map(|p| p.logical)).zip(&self.partitions)
+    /// All disks.
+    pub fn disks(&self) -> Vec<DiskRange<'_>> {
+        let first = DiskRange { name: disk_name(0), offset: 0, size: self.size, guid: &self.guid };
+        let further = self.further.iter().zip(1..).map(|(disk, index)| {
+            let FurtherDisk { offset, size, guid } = disk;
+            DiskRange { name: disk_name(index), offset: *offset, size: *size, guid }
+        });
+        [first].into_iter().chain(further).collect()
+    }
+
+    /// Bytes of all disks.
+    pub fn total_size(&self) -> u64 {
+        self.further.iter().fold(self.size, |sum, disk| sum.saturating_add(disk.size))
+    }
+
+    /// The partitions of a disk with their numbers in its table.
+    pub fn numbered(&self, disk: &DiskRange<'_>) -> Vec<(u32, &Partition)> {
+        let range = disk.offset..disk.offset.saturating_add(disk.size);
+        let own: Vec<&Partition> =
+            self.partitions.iter().filter(|p| range.contains(&p.offset)).collect();
+        msdos::numbers(own.iter().map(|p| p.logical)).zip(own.iter().copied()).collect()
     }
 
     /// Whether it starts under BIOS.
@@ -342,12 +361,12 @@ impl Layout {
         self.has(Format::Efi)
     }
 
-    /// The signature of an msdos label.
+    /// The signature of an msdos label on this disk.
     ///
     /// # Errors
     /// An input error when the plan's GUID is not one.
-    pub fn signature(&self) -> Result<u32> {
-        let [a, b, c, d, ..] = uuid_bytes(&self.guid)?;
+    pub fn signature(disk: &DiskRange<'_>) -> Result<u32> {
+        let [a, b, c, d, ..] = uuid_bytes(disk.guid)?;
         Ok(u32::from_be_bytes([a, b, c, d]))
     }
 

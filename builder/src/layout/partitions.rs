@@ -3,6 +3,7 @@
 use super::arrangement::ArrangedPartition;
 use super::arranger::Arranger;
 use super::boot::MAX_MSDOS_MIB;
+use super::disk_names::disk_name;
 use super::grow::{GrowRequest, share_growth};
 use super::label::DiskLabel;
 use super::request::{PartitionRequest, Target};
@@ -31,14 +32,51 @@ fn rank(part: &PartitionRequest) -> (u8, bool) {
     (rank, !part.as_primary)
 }
 
+/// One of the machine's disks.
+struct ArrangedDisk {
+    /// Its number, from 0.
+    index: usize,
+    /// Where it begins, after the disks before it.
+    offset_mib: u64,
+    /// Its size.
+    size_mib: u64,
+}
+
 /// The partitions by offset; those that no layout can hold are left out, which is an error.
 pub fn arrange_partitions(arranger: &mut Arranger) -> Vec<ArrangedPartition> {
-    let mut parts = arranger.storage.partitions.clone();
+    find_unknown_disks(arranger);
+    let mut arranged = Vec::new();
+    let mut offset_mib = 0;
+    for (index, size_mib) in arranger.disks_mib.clone().into_iter().enumerate() {
+        let disk = ArrangedDisk { index, offset_mib, size_mib };
+        arranged.extend(arrange_disk(arranger, &disk));
+        offset_mib += size_mib;
+    }
+    arranged
+}
+
+/// Notes what is asked of disks that the machine does not have.
+fn find_unknown_disks(arranger: &mut Arranger) {
+    let names: Vec<String> = (0..arranger.disks_mib.len()).map(disk_name).collect();
+    for part in arranger.storage.partitions.clone() {
+        if arranger.disk_of(&part).is_none() {
+            let name = part.disk.as_deref().unwrap_or_default();
+            let message =
+                format!("--ondisk={name}: the machine has the disks {}", names.join(", "));
+            let hint = "name one of these, or add it to `more-disks` in [machine] of the profile";
+            arranger.push_error(&part.place, message, hint);
+        }
+    }
+}
+
+fn arrange_disk(arranger: &mut Arranger, disk: &ArrangedDisk) -> Vec<ArrangedPartition> {
+    let on_disk = |part: &&PartitionRequest| arranger.disk_of(part) == Some(disk.index);
+    let mut parts: Vec<_> = arranger.storage.partitions.iter().filter(on_disk).cloned().collect();
     parts.sort_by_key(rank);
-    let logical_from = find_logical(arranger, &parts);
-    let sizes_mib = choose_sizes(arranger, &parts, parts.len() - logical_from);
-    let active = find_active(arranger, &parts);
-    let mut offset_mib = HEAD_MIB;
+    let logical_from = find_logical(arranger, &parts, disk);
+    let sizes_mib = choose_sizes(arranger, &parts, parts.len() - logical_from, disk);
+    let active = find_active(arranger, &parts).filter(|_| disk.index == 0);
+    let mut offset_mib = disk.offset_mib + HEAD_MIB;
     let mut arranged = Vec::new();
     for ((index, request), size_mib) in parts.into_iter().enumerate().zip(sizes_mib) {
         let Some(group) = find_group(arranger, &request) else { continue };
@@ -60,15 +98,15 @@ pub fn arrange_partitions(arranger: &mut Arranger) -> Vec<ArrangedPartition> {
 /// Where the logical partitions begin, as blivet chooses (`partitioning.py`,
 /// `getNextPartitionType`): the fourth primary partition is the extended one, unless what
 /// would be in it has to be primary.
-fn find_logical(arranger: &mut Arranger, parts: &[PartitionRequest]) -> usize {
+fn find_logical(arranger: &mut Arranger, parts: &[PartitionRequest], disk: &ArrangedDisk) -> usize {
     if arranger.label() == DiskLabel::Gpt {
         return parts.len();
     }
-    if arranger.disk_mib > MAX_MSDOS_MIB {
+    if disk.size_mib > MAX_MSDOS_MIB {
         let place = parts.first().map_or_else(Place::default, |p| p.place.clone());
         let message = format!(
             "an msdos label ends at {MAX_MSDOS_MIB} MiB, the disk has {} MiB",
-            arranger.disk_mib
+            disk.size_mib
         );
         arranger.push_error(&place, message, "write clearpart --disklabel=gpt, or a smaller disk");
     }
@@ -99,23 +137,31 @@ fn find_active(arranger: &Arranger, parts: &[PartitionRequest]) -> Option<usize>
 }
 
 /// What each partition asks for at least, and its share of what is left.
-fn choose_sizes(arranger: &mut Arranger, parts: &[PartitionRequest], logical: usize) -> Vec<u64> {
+fn choose_sizes(
+    arranger: &mut Arranger,
+    parts: &[PartitionRequest],
+    logical: usize,
+    disk: &ArrangedDisk,
+) -> Vec<u64> {
     let mut sizes_mib: Vec<u64> = parts.iter().map(|p| arranger.min_mib(&p.size)).collect();
     let tail_mib = if arranger.label() == DiskLabel::Gpt { TAIL_MIB } else { 0 };
     let fixed = HEAD_MIB + tail_mib + LINK_MIB * logical as u64;
     let need = sizes_mib.iter().fold(fixed, |sum, size| sum.saturating_add(*size));
-    let have = arranger.disk_mib;
+    let have = disk.size_mib;
     if need > have {
-        // Those that no line asks for come last.
-        let mut written = arranger.storage.partitions.iter().rev();
+        // Those that no line asks for come last; of the others the last one of the file.
+        let on_disk = |p: &&PartitionRequest| arranger.disk_of(p) == Some(disk.index);
+        let mut written = arranger.storage.partitions.iter().filter(on_disk).rev();
         let last = written.find(|p| p.place.line > 0);
+        let (name, key) = match disk.index {
+            0 => ("the disk".to_owned(), "a `disk`"),
+            index => (format!("the disk {}", disk_name(index)), "one of `more-disks`"),
+        };
         let place = last.map_or_else(Place::default, |p| p.place.clone());
         arranger.push_error(
             &place,
-            format!("the partitions need {need} MiB, the disk has {have} MiB"),
-            &format!(
-                "give the profile's machine a `disk` of {need} MiB or more, or a smaller --size"
-            ),
+            format!("the partitions need {need} MiB, {name} has {have} MiB"),
+            &format!("give the profile's machine {key} of {need} MiB or more, or a smaller --size"),
         );
     }
     let growing: Vec<usize> = (0..parts.len()).filter(|&n| parts[n].size.grow).collect();

@@ -70,6 +70,40 @@ pub fn find_small<'a>(
     partitions.chain(volumes).filter_map(judge).collect()
 }
 
+/// What a machine starts from and is not on its first disk, which ends at `end`.
+pub fn find_far_boot(
+    partitions: &[ArrangedPartition],
+    groups: &[ArrangedGroup],
+    end: u64,
+) -> Vec<Diagnostic> {
+    let far = |p: &&ArrangedPartition| p.offset_bytes >= end;
+    let error = |place: &Place, what: &str| {
+        let message = format!("{what} is not on the first disk, from which an image starts");
+        let hint = "write --ondisk=vda for it, or a /boot of its own there";
+        Diagnostic::error(place.clone(), message).hint(hint)
+    };
+    let is_boot = |p: &&ArrangedPartition| {
+        ["biosboot", "/boot/efi", "/boot"].contains(&p.request.target.as_str())
+    };
+    let named = partitions.iter().filter(far).filter(is_boot);
+    let mut errors: Vec<Diagnostic> =
+        named.map(|p| error(&p.request.place, p.request.target.as_str())).collect();
+    // Without a /boot of its own, the root filesystem holds it.
+    let is = |target: &Target, path: &str| target.as_str() == path;
+    let volumes = || groups.iter().flat_map(|group| &group.volumes);
+    let has_boot = partitions.iter().any(|p| is(&p.request.target, "/boot"))
+        || volumes().any(|v| is(&v.request.target, "/boot"));
+    if !has_boot {
+        let roots = partitions.iter().filter(far).filter(|p| is(&p.request.target, "/"));
+        errors.extend(roots.map(|p| error(&p.request.place, "/ with its /boot")));
+    }
+    let holds_boot = if has_boot { "/boot" } else { "/" };
+    let volumes = volumes().filter(|v| is(&v.request.target, holds_boot));
+    let volumes = volumes.filter(|v| v.pieces.iter().any(|piece| piece.offset >= end));
+    errors.extend(volumes.map(|v| error(&v.request.place, holds_boot)));
+    errors
+}
+
 /// Packages that the target needs to start and for its filesystems; Anaconda adds them by itself
 /// as well.
 pub fn required_packages(storage: &StorageRequest) -> Vec<&'static str> {

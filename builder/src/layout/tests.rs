@@ -18,7 +18,14 @@ fn parsed(text: &str) -> StorageRequest {
 }
 
 fn machine(disk: u64, memory: u64) -> LabMachine {
-    LabMachine { cpus: 1, memory, disk, boot: None, install_disk: InstallDisk::Only }
+    LabMachine {
+        cpus: 1,
+        memory,
+        disk,
+        more_disks: Vec::new(),
+        boot: None,
+        install_disk: InstallDisk::Only,
+    }
 }
 
 fn arranged(storage: &StorageRequest, disk: u64, memory: u64) -> Layout {
@@ -54,6 +61,15 @@ fn expect(text: &str, disk: u64, wanted: &[(&str, u64)]) -> Layout {
     assert_eq!(found[..2], [("biosboot", 1), ("/boot/efi vfat", 200)]);
     assert_eq!(found[2..], *wanted, "{text}");
     layout
+}
+
+#[test]
+fn no_two_partitions_have_one_identifier() {
+    let storage = storage("part / --size=4096\npart swap --size=100\npart swap --size=100\n");
+    let layout = arranged(&storage, 20 * GIB, GIB);
+    let guids: std::collections::BTreeSet<&str> =
+        layout.partitions.iter().map(|p| p.guid.as_str()).collect();
+    assert_eq!(guids.len(), layout.partitions.len());
 }
 
 #[test]

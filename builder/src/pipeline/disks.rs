@@ -14,7 +14,7 @@ use crate::image::disk::{self, DiskContent, GrubImages};
 use crate::image::listing::Digests;
 use crate::image::output::{Staging, libvirt, sha256};
 use crate::lab::secrets::NodeSecrets;
-use crate::layout::{Layout, uuid_bytes};
+use crate::layout::{DiskRange, Layout, uuid_bytes};
 use crate::plan::{Plan, PlanNode};
 use crate::provenance::manifest::{self, Output};
 use crate::tree;
@@ -209,11 +209,20 @@ impl Writer<'_, '_> {
             let path = self.staging.path(&file(format));
             match format {
                 ImageFormat::Tar => self.archive(content, &path)?,
-                _ => self.convert(format, node, &raw, &path)?,
+                _ => {
+                    for disk in self.plan.disk.disks() {
+                        let name = disk.file(&node.name, format.extension());
+                        let from = disk::raw_path(&raw, &disk);
+                        self.convert(format, &from, &self.staging.path(&name), &disk)?;
+                    }
+                }
             }
         }
         if !formats.contains(&ImageFormat::Raw) && raw.exists() {
-            fs::remove_file(&raw).or_build(|| format!("cannot remove {}", raw.display()))?;
+            for disk in self.plan.disk.disks() {
+                let raw = disk::raw_path(&raw, &disk);
+                fs::remove_file(&raw).or_build(|| format!("cannot remove {}", raw.display()))?;
+            }
         }
         self.describe(node, &formats)?;
         Ok(about)
@@ -221,9 +230,12 @@ impl Writer<'_, '_> {
 
     /// Describes the node's machine to libvirt, where there is a disk for it.
     fn describe(&self, node: &PlanNode, formats: &[ImageFormat]) -> Result<()> {
-        let file = |format: ImageFormat| format!("{}.{}", node.name, format.extension());
-        let image = formats.iter().find_map(|f| Some((file(*f), f.qemu()?)));
-        if let Some((image, format)) = image {
+        let format = formats.iter().find_map(|format| Some((format.extension(), format.qemu()?)));
+        if let Some((extension, format)) = format {
+            let disks = self.plan.disk.disks().into_iter();
+            let files = disks.map(|disk| disk.file(&node.name, extension));
+            let images: Vec<PathBuf> =
+                files.map(|file| PathBuf::from(libvirt::POOL).join(file)).collect();
             let domain = libvirt::Domain {
                 owner: "",
                 lab: &self.plan.lab.name,
@@ -232,7 +244,7 @@ impl Writer<'_, '_> {
                 mac: &node.mac,
                 cpus: self.plan.machine.cpus,
                 memory: self.plan.machine.memory,
-                image: &PathBuf::from(libvirt::POOL).join(image),
+                images: &images,
                 format,
                 relabel: true,
                 emulated: false,
@@ -248,9 +260,9 @@ impl Writer<'_, '_> {
     fn convert(
         &mut self,
         format: ImageFormat,
-        node: &PlanNode,
         raw: &Path,
         path: &Path,
+        disk: &DiskRange<'_>,
     ) -> Result<()> {
         let what = || format!("cannot write {}", path.display());
         let from = File::open(raw).or_build(what)?;
@@ -269,7 +281,7 @@ impl Writer<'_, '_> {
             progress.at(done, total, "");
             !interrupt::requested()
         };
-        let (base_name, seed) = (base_name(plan), uuid_bytes(&plan.disk.guid)?);
+        let (base_name, seed) = (base_name(plan), uuid_bytes(disk.guid)?);
         let mut qcow2 = |compression, base| {
             qcow2::write(&from, &to, compression, base, &mut on).map_err(|e| e.to_string())
         };
@@ -282,7 +294,8 @@ impl Writer<'_, '_> {
                 qcow2(ZLIB, base.as_ref().map(|base| (backing, base)))
             }
             ImageFormat::Vmdk => {
-                let id = Sha256::digest(format!("{} {}", plan.disk.guid, node.name));
+                let name = path.file_stem().unwrap_or_default().to_string_lossy();
+                let id = Sha256::digest(format!("{} {name}", disk.guid));
                 let id = u32::from_be_bytes([id[0], id[1], id[2], id[3]]);
                 vmdk::write(&from, &to, id, &mut on).map_err(|e| e.to_string())
             }

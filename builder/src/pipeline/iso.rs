@@ -65,6 +65,7 @@ pub fn iso(options: &IsoOptions, progress: &mut Progress) -> Result<Vec<BuiltIso
     let firstboot = overlay::firstboot_binary(options.firstboot.as_deref())?;
     let roles = planned_roles::plan_with_checks(&options.select, None, progress)?;
     let first = roles.first().ok_or_else(|| Error::input("the lab has no role to install"))?;
+    planned_roles::refuse_several_disks(&roles)?;
     let base = BaseMedium::find(&options.select, &first.context.spec)?;
     let label = options.label.as_deref().unwrap_or(base.iso.volume_id());
     install::check_label(label).or_input(|| "the volume label".to_owned()).map_err(|error| {

@@ -6,7 +6,7 @@ use super::inputs;
 use super::keys::{self, Check};
 use super::options::Select;
 use super::planning::{self, Planned};
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::base::progress::Progress;
 use crate::plan::Plan;
 use std::collections::BTreeSet;
@@ -47,6 +47,22 @@ pub fn plan_with_checks(
     }
     show(roles.iter().flat_map(|role| &role.notes), progress);
     Ok(roles)
+}
+
+/// An installer gets the one disk that the profile's `install-disk` means.
+///
+/// # Errors
+/// An input error for a role whose machines have more.
+pub fn refuse_several_disks(roles: &[PlannedRole]) -> Result<()> {
+    let specs = roles.iter().map(|role| &role.context.spec);
+    let Some(spec) = specs.into_iter().find(|spec| !spec.machine.more_disks.is_empty()) else {
+        return Ok(());
+    };
+    let role = spec.role.as_str();
+    Err(Error::input(format!(
+        "the profile of the role {role} has more-disks, and install media install on one disk"
+    ))
+    .hint("leave more-disks and --ondisk out, and lay other disks out once it runs"))
 }
 
 fn planned(

@@ -8,6 +8,7 @@ use crate::base::error::{Error, Result};
 use crate::base::lab::{ImageFormat, LabNode};
 use crate::base::progress::{Progress, Unit};
 use crate::kickstart::{InitialSetup, Members, Packages};
+use crate::layout::Layout;
 use crate::packages::checksum::Checksum;
 use crate::packages::repo::Catalog;
 use crate::packages::solve::{self, Request};
@@ -110,15 +111,14 @@ fn assemble(
     let seed = plan::tree_digest(&packages, &left_out, states, &target, initial_setup);
     let disk = spec.arrangement.identify(&seed);
     disk.check_content(needs(content))?;
-    let mut extensions: Vec<&str> = formats.iter().map(|f| f.extension()).collect();
-    // libvirt's description of the machine, where there is a disk for it.
-    extensions.extend(formats.iter().any(|f| f.qemu().is_some()).then_some("xml"));
+    refuse_shared_base(formats, &disk)?;
     let node = |n: &LabNode| PlanNode {
         name: n.name.clone(),
         address: n.address,
         mac: n.hardware_address(&spec.lab),
-        outputs: extensions.iter().map(|e| format!("{}.{e}", n.name)).collect(),
+        outputs: outputs(&n.name, formats, &disk),
     };
+    let nodes = spec.nodes.iter().map(node).collect();
     Ok(Plan {
         schema: plan::SCHEMA,
         profile: spec.role.as_str().to_owned(),
@@ -140,9 +140,30 @@ fn assemble(
         arguments: spec.kickstart.kernel_arguments(),
         timeout: spec.kickstart.bootloader.timeout.unwrap_or(5),
         disk,
-        nodes: spec.nodes.iter().map(node).collect(),
+        nodes,
         outputs: formats.iter().map(|f| f.as_str().to_owned()).collect(),
     })
+}
+
+/// The files of a node.
+fn outputs(node: &str, formats: &[ImageFormat], disk: &Layout) -> Vec<String> {
+    let files = formats.iter().flat_map(|format| {
+        // An archive has the files of all disks.
+        let disks = if *format == ImageFormat::Tar { 1 } else { usize::MAX };
+        let disks = disk.disks().into_iter().take(disks);
+        disks.map(|disk| disk.file(node, format.extension())).collect::<Vec<_>>()
+    });
+    // libvirt's description of the machine, where there is a disk for it.
+    let xml = formats.iter().any(|f| f.qemu().is_some()).then(|| format!("{node}.xml"));
+    files.chain(xml).collect()
+}
+
+fn refuse_shared_base(formats: &[ImageFormat], disk: &Layout) -> Result<()> {
+    if !formats.contains(&ImageFormat::Qcow2Overlay) || disk.further.is_empty() {
+        return Ok(());
+    }
+    Err(Error::input("qcow2-overlay is for machines with one disk")
+        .hint("choose the format qcow2, or leave `more-disks` out of the profile"))
 }
 
 fn lab(spec: &Spec) -> Lab {

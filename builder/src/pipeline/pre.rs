@@ -50,7 +50,7 @@ struct State<'a> {
 struct RunKey {
     text: String,
     scripts: Vec<Script>,
-    disk: u64,
+    disks: Vec<u64>,
     root: Vec<Repo>,
 }
 
@@ -84,7 +84,7 @@ impl PreRunner for PreScripts<'_> {
         let key = RunKey {
             text: job.text.to_owned(),
             scripts: job.first.scripts.clone(),
-            disk: job.machine.disk,
+            disks: job.machine.disks().collect(),
             root: repositories(job),
         };
         if let Some((_, outcome)) = state.runs.iter().find(|(known, _)| *known == key) {

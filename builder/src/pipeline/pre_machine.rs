@@ -3,6 +3,7 @@
 
 use crate::base::error::{Context, Result};
 use crate::base::lab::LabMachine;
+use crate::layout::disk_name;
 use crate::tree::sandbox::{MachineContent, MachineFile};
 use std::fmt::Write;
 use std::fs::{self, File, Permissions};
@@ -62,7 +63,8 @@ pub fn describe(
 
 /// The disks by name, number and size in bytes.
 fn disks(machine: &LabMachine) -> Vec<(String, u32, u64)> {
-    vec![("vda".to_owned(), 0, machine.disk)]
+    let sizes = machine.disks().zip(0..);
+    sizes.map(|(size, index)| (disk_name(index as usize), index, size)).collect()
 }
 
 /// What the kernel has of a disk below /sys, and udev below /dev/disk.

@@ -71,6 +71,7 @@ pub struct BuiltPxe {
 /// without hardware address; build errors of writing. Nothing is left in the output directory then.
 pub fn pxe(options: &PxeOptions, progress: &mut Progress) -> Result<BuiltPxe> {
     let roles = planned_roles::plan_with_checks(&options.select, None, progress)?;
+    planned_roles::refuse_several_disks(&roles)?;
     let first = roles.first().ok_or_else(|| Error::input("the lab has no role to install"))?;
     let base = BaseMedium::find(&options.select, &first.context.spec)?;
     progress.note(&base.note());

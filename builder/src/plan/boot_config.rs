@@ -218,6 +218,7 @@ mod tests {
             cpus: 1,
             memory: 1 << 30,
             disk: 20 << 30,
+            more_disks: Vec::new(),
             boot: None,
             install_disk: InstallDisk::Only,
         };

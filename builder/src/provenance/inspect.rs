@@ -2,7 +2,7 @@
 
 use crate::base::error::Result;
 use crate::image::{Filesystem, Image, ImageContent, Volume};
-use crate::layout::SECTOR;
+use crate::layout::{SECTOR, disk_name};
 use crate::provenance::manifest::Manifest;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,9 @@ pub struct Description {
     pub size: u64,
     /// Bytes of a sector, by which its partition table counts.
     pub sector: u64,
+    /// Further disks of the machine, where a manifest is next to the image that names them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub further_disks: Vec<InspectedDisk>,
     /// The kind of its partition table: `gpt` or `msdos`.
     pub label: &'static str,
     /// The disk's GUID, or the signature of an msdos label.
@@ -47,9 +50,23 @@ pub struct Description {
     pub notes: Vec<String>,
 }
 
+/// A further disk of a machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InspectedDisk {
+    /// Its name in the machine.
+    pub name: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its GUID, or the signature of an msdos label.
+    pub guid: String,
+}
+
 /// One partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Partition {
+    /// The disk that it is on, unless that is the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk: Option<String>,
     /// Its number.
     pub number: u32,
     /// Its name.
@@ -97,7 +114,23 @@ pub struct InspectedNode {
 /// # Errors
 /// An input error when it is not a disk image.
 pub fn inspect(path: &Path) -> Result<Description> {
-    let image = Image::open(path)?;
+    let manifest = path.with_file_name("manifest.json");
+    let manifest = manifest.exists().then(|| Manifest::read(&manifest));
+    let mut image = Image::open(path)?;
+    let mut notes = Vec::new();
+    if let Some(Ok(manifest)) = &manifest {
+        match Image::open(path)?.with_further(&manifest.further_images(path)) {
+            Ok(whole) => image = whole,
+            Err(e) => notes.push(e.to_string()),
+        }
+    }
+    notes.extend(image.table.damage.iter().cloned());
+    let further = image.further.iter().zip(1..).map(|(disk, index)| InspectedDisk {
+        name: disk_name(index),
+        size: disk.size(),
+        guid: disk.table.identifier.clone(),
+    });
+    let further_disks = further.collect();
     let (partitions, logical_volumes) = volumes(&image)?;
     let mut description = Description {
         schema: SCHEMA,
@@ -105,6 +138,7 @@ pub fn inspect(path: &Path) -> Result<Description> {
         format: image.format,
         size: image.size(),
         sector: SECTOR,
+        further_disks,
         label: image.table.label,
         guid: image.table.identifier.clone(),
         partitions,
@@ -113,16 +147,14 @@ pub fn inspect(path: &Path) -> Result<Description> {
         kernels: Vec::new(),
         node: None,
         packages: None,
-        notes: image.table.damage.iter().cloned().collect(),
+        notes,
     };
     match ImageContent::of(&image) {
         Ok(content) => inside(&content, &mut description)?,
         Err(e) => description.notes.push(e.to_string()),
     }
-    let manifest = path.with_file_name("manifest.json");
-    if manifest.exists() {
-        match Manifest::read(&manifest).and_then(|m| m.node_of(path).map(|_| m.plan.packages.len()))
-        {
+    if let Some(manifest) = manifest {
+        match manifest.and_then(|m| m.node_of(path).map(|_| m.plan.packages.len())) {
             Ok(count) => description.packages = Some(count as u64),
             Err(e) => description.notes.push(e.to_string()),
         }
@@ -142,12 +174,17 @@ fn volumes(image: &Image) -> Result<(Vec<Partition>, Vec<LogicalVolume>)> {
             Filesystem::None => None,
         };
         let size = volume.bytes().size();
-        let Volume { number, name, uuid, .. } = volume;
+        let Volume { number, disk, name, uuid, .. } = volume;
+        let table = match disk.checked_sub(1).and_then(|index| image.further.get(index)) {
+            Some(further) => &further.table,
+            None => &image.table,
+        };
         match number {
             Some(number) => partitions.push(Partition {
+                disk: (disk > 0).then(|| disk_name(disk)),
                 number,
                 name,
-                offset: image.table.partitions[&number].first_lba * SECTOR,
+                offset: table.partitions[&number].first_lba * SECTOR,
                 size,
                 filesystem,
                 uuid,

@@ -2,12 +2,13 @@
 
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::read_named;
+use crate::layout::DiskRange;
 use crate::packages::trust::report::TrustReport;
 use crate::plan::Plan;
 use crate::provenance::inventory::About;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Larger files are not read as manifests.
 const MAX_BYTES: u64 = 256 << 20;
@@ -171,6 +172,31 @@ impl Manifest {
             }
         }
         Ok(())
+    }
+
+    /// The images of further disks of the machine whose first disk's is at `image`.
+    pub fn further_images(&self, image: &Path) -> Vec<PathBuf> {
+        let name = image.file_name().unwrap_or_default().to_string_lossy();
+        let file = self.files.iter().find(|f| f.file == name);
+        let Some((file, extension)) =
+            file.and_then(|f| Some((f, f.file.strip_prefix(&f.node)?.strip_prefix('.')?)))
+        else {
+            return Vec::new();
+        };
+        let disks = self.plan.disk.disks();
+        let is_first = disks.first().is_some_and(|d| d.file(&file.node, extension) == file.file);
+        let further = disks.iter().skip(1).filter(|_| is_first);
+        further.map(|disk| image.with_file_name(disk.file(&file.node, extension))).collect()
+    }
+
+    /// Whether a file is the image of a further disk, which is read with the first one's.
+    pub fn is_further(&self, output: &Output) -> bool {
+        let rest = output.file.strip_prefix(&output.node).and_then(|rest| rest.strip_prefix('.'));
+        let disks = self.plan.disk.disks();
+        let prefix = |disk: &DiskRange<'_>| {
+            rest.and_then(|rest| rest.strip_prefix(&disk.name)).is_some_and(|r| r.starts_with('.'))
+        };
+        disks.iter().skip(1).any(prefix)
     }
 
     /// The node that an image file is of: by the file's name, or because there is only one.

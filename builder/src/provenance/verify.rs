@@ -7,8 +7,8 @@ use crate::base::interrupt;
 use crate::base::progress::{Progress, Unit};
 use crate::image::listing::{self, Change, Listing};
 use crate::image::output;
-use crate::image::{Image, ImageContent, signature_text};
-use crate::layout::{DiskLabel, Layout};
+use crate::image::{Image, ImageContent, PartitionTable, signature_text};
+use crate::layout::{DiskLabel, DiskRange, Layout};
 use crate::provenance::manifest::{Manifest, Output, Region};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -106,6 +106,9 @@ pub fn verify_build(place: &Path, progress: &mut Progress) -> Result<Vec<VerifyR
         let path = place.with_file_name(&file.file);
         let is_disk = [".raw", ".qcow2"].iter().any(|end| file.file.ends_with(end));
         // What nodes share is read with their images.
+        if is_disk && manifest.is_further(file) && path.exists() {
+            continue;
+        }
         if is_disk && !file.node.is_empty() && path.exists() {
             reports.push(verify(&path, Some(place), progress)?);
             continue;
@@ -144,7 +147,8 @@ pub fn verify(
     let node = manifest.node_of(path)?;
     open_regular(path).or_input(|| format!("cannot read {}", path.display()))?;
     let mut report = VerifyReport::new(path, &place, &node.name);
-    let image = match Image::open(path) {
+    let further = manifest.further_images(path);
+    let image = match Image::open(path).and_then(|image| image.with_further(&further)) {
         Ok(image) => image,
         // It is there and no longer an image: what verify is for.
         Err(e) if e.class == Class::Input && is_output(&manifest, path) => {
@@ -231,6 +235,31 @@ fn changed_file(
 
 /// Partition table and identifiers.
 fn disk(image: &Image, layout: &Layout) -> Vec<Difference> {
+    let first = [(image.size(), &image.table)].into_iter();
+    let tables = first.chain(image.further.iter().map(|disk| (disk.size(), &disk.table)));
+    let found: Vec<_> = tables.collect();
+    let disks = layout.disks();
+    let mut differences = Vec::new();
+    for (planned, (size, table)) in disks.iter().zip(&found) {
+        differences.extend(compare_disk(*size, table, planned, layout));
+    }
+    let missing = disks.iter().skip(found.len());
+    differences.extend(missing.map(|disk| Difference {
+        kind: "disk",
+        place: disk.name.clone(),
+        change: "removed",
+        what: vec!["its image was not read with the first disk's".to_owned()],
+    }));
+    differences
+}
+
+/// One disk's table.
+fn compare_disk(
+    size: u64,
+    table: &PartitionTable,
+    disk: &DiskRange<'_>,
+    layout: &Layout,
+) -> Vec<Difference> {
     let mut differences = Vec::new();
     let mut expect = |kind, place: &str, what: &str, found: String, expected: String| {
         if !found.eq_ignore_ascii_case(&expected) {
@@ -238,17 +267,17 @@ fn disk(image: &Image, layout: &Layout) -> Vec<Difference> {
             differences.push(Difference::changed(kind, place, what));
         }
     };
-    let table = &image.table;
-    expect("disk", "size", "size", image.size().to_string(), layout.size.to_string());
+    expect("disk", "size", "size", size.to_string(), disk.size.to_string());
     expect("disk", "partition table", "label", table.label.into(), layout.label.as_str().into());
     let identifier = match layout.label {
-        DiskLabel::Gpt => layout.guid.clone(),
-        DiskLabel::Msdos => layout.signature().map(signature_text).unwrap_or_default(),
+        DiskLabel::Gpt => disk.guid.to_owned(),
+        DiskLabel::Msdos => Layout::signature(disk).map(signature_text).unwrap_or_default(),
     };
     expect("disk", "identifier", "identifier", table.identifier.clone(), identifier);
     let damage = table.damage.clone().unwrap_or_else(|| "whole".into());
     expect("disk", "partition table", "its state", damage, "whole".into());
-    for (number, planned) in layout.numbered() {
+    let partitions = layout.numbered(disk);
+    for &(number, planned) in &partitions {
         let name = planned.name.as_str();
         let Some(found) = table.partitions.get(&number) else {
             expect("partition", name, "number", "gone".into(), number.to_string());
@@ -265,10 +294,11 @@ fn disk(image: &Image, layout: &Layout) -> Vec<Difference> {
         };
         expect("partition", name, "type", found.kind.clone(), kind);
         let blocks = |first: u64, last: u64| format!("blocks {first} to {last}");
-        let place = blocks(planned.first_lba(), planned.last_lba());
+        let (first, last) = planned.blocks(disk);
+        let place = blocks(first, last);
         expect("partition", name, "place", blocks(found.first_lba, found.last_lba), place);
     }
-    let planned: Vec<u32> = layout.numbered().map(|(number, _)| number).collect();
+    let planned: Vec<u32> = partitions.iter().map(|(number, _)| *number).collect();
     for (number, found) in table.partitions.iter().filter(|(n, _)| !planned.contains(n)) {
         let what = format!("{number} is not planned");
         expect("partition", &found.name, "number", what, "none".into());

@@ -82,22 +82,15 @@ pub fn read_role(file: &InputFile) -> (RoleFile, Diagnostics) {
 }
 
 fn read_machine(root: &Table<'_, '_>) -> Option<LabMachine> {
-    let table = root.table("machine", &["cpus", "memory", "disk", "boot", "install-disk"], true)?;
+    let table = root.table(
+        "machine",
+        &["cpus", "memory", "disk", "more-disks", "boot", "install-disk"],
+        true,
+    )?;
     let cpus = table.integer("cpus", 1..513).map_or(1, |c| c.value as u32);
     let size = |key: &str, example: &str, min: u64, max: u64| {
-        table.parsed(table.need_text(key, example), SIZE_HINT, |text| {
-            let bytes = parse_size(text)?;
-            if bytes < min {
-                let message = format!("{text} is too small, the minimum is {}", show_size(min));
-                return Err(Malformed::from(message));
-            }
-            if bytes > max {
-                let message = format!("{text} is too large, the maximum is {}", show_size(max));
-                return Err(Malformed::from(message));
-            }
-            // Partitions and virtual machines want whole MiB; "50 GB" means at least that.
-            Ok(bytes.next_multiple_of(MIB))
-        })
+        let text = table.need_text(key, example);
+        table.parsed(text, SIZE_HINT, |text| parse_size_within(text, min, max))
     };
     let memory = size("memory", "\"6 GiB\"", MIN_MEMORY, MAX_MEMORY);
     let disk = size("disk", "\"50 GiB\"", MIN_DISK, MAX_DISK);
@@ -107,7 +100,25 @@ fn read_machine(root: &Table<'_, '_>) -> Option<LabMachine> {
     let text = table.text("install-disk");
     let rule = table.parsed(text, install_disk::HINT, install_disk::parse_install_disk);
     let install_disk = rule.map_or(InstallDisk::Only, |rule| rule.value);
-    Some(LabMachine { cpus, memory: memory?.value, disk: disk?.value, boot, install_disk })
+    let more = table.texts("more-disks").into_iter();
+    let more = more.filter_map(|text| {
+        table.parsed(Some(text), SIZE_HINT, |text| parse_size_within(text, MIB, MAX_DISK))
+    });
+    let more_disks: Vec<u64> = more.map(|size| size.value).collect();
+    let (memory, disk) = (memory?.value, disk?.value);
+    Some(LabMachine { cpus, memory, disk, more_disks, boot, install_disk })
+}
+
+fn parse_size_within(text: &str, min: u64, max: u64) -> Result<u64, Malformed> {
+    let bytes = parse_size(text)?;
+    if bytes < min {
+        return Err(format!("{text} is too small, the minimum is {}", show_size(min)).into());
+    }
+    if bytes > max {
+        return Err(format!("{text} is too large, the maximum is {}", show_size(max)).into());
+    }
+    // Partitions and virtual machines want whole MiB; "50 GB" means at least that.
+    Ok(bytes.next_multiple_of(MIB))
 }
 
 fn parse_boot(name: &str) -> Result<BootMode, String> {

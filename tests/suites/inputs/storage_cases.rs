@@ -67,10 +67,15 @@ fn disk(layout: &Layout) -> String {
         DeviceContent::Swap { .. } => "swap".to_owned(),
         DeviceContent::Files(files) => format!("{} {}", files.format.as_str(), files.mount),
     };
-    for (number, p) in layout.numbered() {
-        let (start, size) = (p.offset / MIB, p.size / MIB);
-        let active = if p.active { " active" } else { "" };
-        let _ = writeln!(text, "  {number}: {start} + {size} {}{active}", content(&p.content));
+    for disk in layout.disks() {
+        if disk.offset > 0 {
+            let _ = writeln!(text, "disk {} {} MiB", disk.name, disk.size / MIB);
+        }
+        for (number, p) in layout.numbered(&disk) {
+            let (start, size) = ((p.offset - disk.offset) / MIB, p.size / MIB);
+            let active = if p.active { " active" } else { "" };
+            let _ = writeln!(text, "  {number}: {start} + {size} {}{active}", content(&p.content));
+        }
     }
     for Device { size, volume, content: inside, .. } in layout.devices() {
         if let Some((group, name)) = volume {

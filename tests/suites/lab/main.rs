@@ -15,4 +15,5 @@ mod power;
 mod power_cuts;
 mod real_kickstarts;
 mod repositories;
+mod two_disks;
 mod vms;

@@ -12,10 +12,19 @@ pub struct LabMachine {
     pub memory: u64,
     /// Disk size in bytes, whole MiB.
     pub disk: u64,
+    /// Sizes of its further disks in bytes, whole MiB.
+    pub more_disks: Vec<u64>,
     /// What starts it; the kickstart decides where absent.
     pub boot: Option<BootMode>,
     /// The disk that an installer writes to.
     pub install_disk: InstallDisk,
+}
+
+impl LabMachine {
+    /// Sizes of all its disks in bytes.
+    pub fn disks(&self) -> impl Iterator<Item = u64> {
+        [self.disk].into_iter().chain(self.more_disks.iter().copied())
+    }
 }
 
 /// The firmware that a disk starts under.

@@ -1,10 +1,11 @@
 //! libvirt's XML for the lab's network and each node's machine
 //! (https://libvirt.org/formatdomain.html, https://libvirt.org/formatnetwork.html).
 
+use crate::layout::disk_name;
 use crate::plan::Lab;
 use sha2::{Digest, Sha256};
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Where libvirt's default storage pool is: the files of the output directory are meant to be
 /// copied there, or the path to be changed.
@@ -28,9 +29,9 @@ pub struct Domain<'a> {
     pub cpus: u32,
     /// Memory in bytes.
     pub memory: u64,
-    /// The disk's file.
-    pub image: &'a Path,
-    /// Its format in QEMU's terms.
+    /// The disks' files.
+    pub images: &'a [PathBuf],
+    /// Their format in QEMU's terms.
     pub format: &'a str,
     /// Whether libvirt gives the disk to the account that QEMU runs as.
     pub relabel: bool,
@@ -51,8 +52,8 @@ impl Domain<'_> {
     /// Its description.
     pub fn xml(&self) -> String {
         let (lab, name) = (escape(self.lab), escape(self.node));
-        let (image, uuid) = (escape(&self.image.to_string_lossy()), self.uuid());
-        let Self { address, mac, cpus, format, .. } = self;
+        let uuid = self.uuid();
+        let Self { address, mac, cpus, .. } = self;
         let memory = self.memory >> 10;
         let (kind, cpu) =
             if self.emulated { ("qemu", "maximum") } else { ("kvm", "host-passthrough") };
@@ -65,12 +66,8 @@ impl Domain<'_> {
             ),
             false => ("", "", "pc"),
         };
-        let source = match self.relabel {
-            true => format!("<source file='{image}'/>"),
-            false => format!(
-                "<source file='{image}'>\n        <seclabel model='dac' relabel='no'/>\n      </source>"
-            ),
-        };
+        let disks: String =
+            self.images.iter().enumerate().map(|(index, image)| self.disk(index, image)).collect();
         let log = self.log.map_or_else(String::new, |log| {
             format!("\n      <log file='{}' append='on'/>", escape(&log.to_string_lossy()))
         });
@@ -83,14 +80,29 @@ impl Domain<'_> {
              <cpu mode='{cpu}'/>\n  <clock offset='utc'/>\n  \
              <on_poweroff>destroy</on_poweroff>\n  <on_reboot>restart</on_reboot>\n  \
              <on_crash>destroy</on_crash>\n  <devices>\n    \
-             <disk type='file' device='disk'>\n      <driver name='qemu' type='{format}'/>\n      \
-             {source}\n      <target dev='vda' bus='virtio'/>\n    </disk>\n    \
+             {disks}\
              <interface type='network'>\n      <mac address='{mac}'/>\n      \
              <source network='{lab}'/>\n      <model type='virtio'/>\n    </interface>\n    \
              <serial type='pty'>{log}\n      <target port='0'/>\n    </serial>\n    \
              <console type='pty'>\n      <target type='serial' port='0'/>\n    </console>\n    \
              <rng model='virtio'>\n      <backend model='random'>/dev/urandom</backend>\n    </rng>\n  \
              </devices>\n</domain>\n"
+        )
+    }
+
+    /// One of its disks, up to where the next device begins.
+    fn disk(&self, index: usize, image: &Path) -> String {
+        let (image, name, format) =
+            (escape(&image.to_string_lossy()), disk_name(index), self.format);
+        let source = match self.relabel {
+            true => format!("<source file='{image}'/>"),
+            false => format!(
+                "<source file='{image}'>\n        <seclabel model='dac' relabel='no'/>\n      </source>"
+            ),
+        };
+        format!(
+            "<disk type='file' device='disk'>\n      <driver name='qemu' type='{format}'/>\n      \
+             {source}\n      <target dev='{name}' bus='virtio'/>\n    </disk>\n    "
         )
     }
 }

@@ -12,8 +12,13 @@ pub const SERIAL: &str = "serial";
 /// QEMU's log in a node's directory: what it writes after its start.
 pub const LOG: &str = "qemu.log";
 
-/// The disk's file in a node's directory.
+/// The first disk's file in a node's directory.
 pub const OVERLAY: &str = "overlay.qcow2";
+
+/// The file there of a further disk of this name.
+pub fn overlay(disk: &str) -> String {
+    format!("overlay.{disk}.qcow2")
+}
 
 /// Connects to a socket of a node's directory, however long the directory's path is.
 ///

@@ -40,11 +40,18 @@ pub struct Start<'a> {
 /// An environment error with libvirt's message, or when its log cannot be created.
 pub fn start(options: &Start<'_>) -> Result<Domain> {
     let Start { connection, machine, directory, emulated, .. } = *options;
-    let (disk, log) = (directory.join(directory::OVERLAY), directory.join(CONSOLE));
+    let further = machine.further.iter().map(|disk| directory::overlay(&disk.name));
+    let names = [directory::OVERLAY.to_owned()].into_iter().chain(further);
+    let disks: Vec<PathBuf> = names.map(|name| directory.join(name)).collect();
+    let log = directory.join(CONSOLE);
     // virtlogd would make it root's, not the user's, alone.
     let created = File::options().append(true).create(true).mode(0o600).open(&log);
     created.or_environment(|| format!("cannot write {}", log.display()))?;
-    let files = image::files(&disk)?;
+    // The disks first: they are written.
+    let mut files = disks.clone();
+    for disk in &disks {
+        files.extend(image::files(disk)?.into_iter().skip(1));
+    }
     let domain = libvirt::Domain {
         owner: &owner(options.state)?,
         lab: options.lab,
@@ -54,9 +61,9 @@ pub fn start(options: &Start<'_>) -> Result<Domain> {
         // A second emulated processor costs more than it gives.
         cpus: if emulated { 1 } else { machine.cpus },
         memory: options.memory,
-        image: &disk,
+        images: &disks,
         format: "qcow2",
-        relabel: !open_to(connection.qemu_user()?, &files, options),
+        relabel: !open_to(connection.qemu_user()?, &files, disks.len(), options),
         emulated,
         uefi: options.firmware == Firmware::Uefi,
         log: Some(&log),
@@ -87,10 +94,10 @@ fn owner(state: &Path) -> Result<String> {
     Ok(state.canonicalize().or_environment(what)?.to_string_lossy().into_owned())
 }
 
-/// Lets QEMU's user at the disk, the first of the files, and at what is below it, through the
+/// Lets QEMU's user at the disks, the first of the files, and at what is below them, through the
 /// state's directories, which are closed to others. Whether that could be done; if not, libvirt
 /// has to make them that user's own.
-fn open_to(user: Option<u32>, files: &[PathBuf], options: &Start<'_>) -> bool {
+fn open_to(user: Option<u32>, files: &[PathBuf], disks: usize, options: &Start<'_>) -> bool {
     if let Some(user) = user.filter(|user| *user != 0) {
         let state = std::path::absolute(options.state).unwrap_or_default();
         let above = options.directory.ancestors().take_while(|d| d.starts_with(&state));
@@ -99,7 +106,7 @@ fn open_to(user: Option<u32>, files: &[PathBuf], options: &Start<'_>) -> bool {
         let _ = access::let_pass(&directories, user);
     }
     let grant = |user: u32, (number, file): (usize, &PathBuf)| {
-        let access = if number == 0 { Access::Write } else { Access::Read };
+        let access = if number < disks { Access::Write } else { Access::Read };
         access::grant(file, user, access).is_ok()
     };
     match user {

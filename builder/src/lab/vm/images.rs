@@ -8,6 +8,7 @@ use crate::image::output::{manifests, no_build};
 use crate::layout::Layout;
 use crate::plan;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
@@ -33,12 +34,25 @@ pub struct Machine {
     pub image: PathBuf,
     /// Its format in QEMU's terms.
     pub format: &'static str,
-    /// SHA-256 of the image as it was built.
+    /// SHA-256 of the image as it was built; of several disks' images together.
     pub sha256: String,
     /// The virtual disk's size in bytes.
     pub disk: u64,
+    /// Images of further disks, with the disks' names and sizes.
+    pub further: Vec<FurtherDisk>,
     /// What the disk starts under, the usual one first.
     pub firmware: Vec<Firmware>,
+}
+
+/// A further disk of a machine.
+#[derive(Clone, Debug)]
+pub struct FurtherDisk {
+    /// Its name in the machine.
+    pub name: String,
+    /// The image file, absolute.
+    pub image: PathBuf,
+    /// The virtual disk's size in bytes.
+    pub size: u64,
 }
 
 impl Machine {
@@ -152,13 +166,21 @@ fn of_manifest(manifest: &Manifest, directory: &Path) -> Result<Vec<Machine>> {
             let name = format!("{}.{}", node.name, format.extension());
             let file = manifest.files.iter().find(|f| f.file == name)?;
             let path = directory.join(&name);
-            path.exists().then_some((path, format.qemu()?, file.sha256.clone()))
+            path.exists().then_some((path, *format, format.qemu()?, file.sha256.clone()))
         });
-        let (image, format, sha256) = image.ok_or_else(|| {
+        let (image, image_format, format, sha256) = image.ok_or_else(|| {
             Error::input(format!("{}: no disk image of {}", directory.display(), node.name))
                 .hint("build it with --format qcow2 or raw")
         })?;
+        let (further, sums) =
+            further_disks(manifest, &node.name, directory, image_format.extension())?;
+        let sha256 = match sums.is_empty() {
+            true => sha256,
+            // Of all images together: a machine is not that of another second disk either.
+            false => hex::encode(Sha256::digest(sha256 + &sums)),
+        };
         Ok(Machine {
+            further,
             name: node.name.clone(),
             role: plan.profile.clone(),
             address: node.address,
@@ -173,6 +195,29 @@ fn of_manifest(manifest: &Manifest, directory: &Path) -> Result<Vec<Machine>> {
         })
     };
     plan.nodes.iter().map(machine).collect()
+}
+
+/// The images of a node's further disks, and their digests.
+fn further_disks(
+    manifest: &Manifest,
+    node: &str,
+    directory: &Path,
+    extension: &str,
+) -> Result<(Vec<FurtherDisk>, String)> {
+    let (mut disks, mut sums) = (Vec::new(), String::new());
+    for disk in manifest.plan.disk.disks().into_iter().skip(1) {
+        let file = disk.file(node, extension);
+        let image = directory.join(&file);
+        let output = manifest.files.iter().find(|f| f.file == file).filter(|_| image.exists());
+        let Some(output) = output else {
+            let (name, place) = (&disk.name, image.display());
+            let message = format!("{node}: the image of its disk {name} is missing: {place}");
+            return Err(Error::input(message).hint("build the images again"));
+        };
+        sums.push_str(&output.sha256);
+        disks.push(FurtherDisk { name: disk.name, image, size: disk.size });
+    }
+    Ok((disks, sums))
 }
 
 fn firmware(disk: &Layout) -> Vec<Firmware> {
@@ -215,6 +260,7 @@ mod tests {
             format: "raw",
             sha256: String::new(),
             disk: 1 << 30,
+            further: Vec::new(),
             firmware: firmware.to_vec(),
         };
         let (bios, uefi) = (Firmware::Bios, Firmware::Uefi);

@@ -1,6 +1,6 @@
 //! One machine in plain QEMU: its command line, its start, its power button.
 
-use super::directory::{LOG, OVERLAY, SERIAL};
+use super::directory::{LOG, OVERLAY, SERIAL, overlay};
 use super::images::Machine;
 use super::network::{self, Namespace};
 use super::options::Firmware;
@@ -45,23 +45,27 @@ pub struct Start<'a> {
     pub firmware: Firmware,
 }
 
-/// Creates the node's disk, unless it exists: an overlay, so that the image stays as built.
+/// Creates the node's disks, unless they exist: overlays, so that the images stay as built.
 ///
 /// # Errors
-/// A build error when it cannot be written.
-pub fn make_disk(machine: &Machine, directory: &Path) -> Result<()> {
-    let path = directory.join(OVERLAY);
-    if path.exists() {
-        return Ok(());
+/// A build error when one cannot be written.
+pub fn make_disks(machine: &Machine, directory: &Path) -> Result<()> {
+    let first = [(OVERLAY.to_owned(), &machine.image, machine.disk)].into_iter();
+    let further = machine.further.iter().map(|d| (overlay(&d.name), &d.image, d.size));
+    for (file, image, size) in first.chain(further) {
+        let path = directory.join(file);
+        if path.exists() {
+            continue;
+        }
+        let what = || format!("cannot write {}", path.display());
+        let name = image
+            .to_str()
+            .ok_or_else(|| Error::input(format!("{}: its name is not UTF-8", image.display())))?;
+        let temporary = tempfile::NamedTempFile::new_in(directory).or_build(what)?;
+        let backing = Backing { name, format: machine.format };
+        qcow2::overlay(temporary.as_file(), size, backing).or_build(what)?;
+        temporary.persist(&path).or_build(what)?;
     }
-    let what = || format!("cannot write {}", path.display());
-    let name = machine.image.to_str().ok_or_else(|| {
-        Error::input(format!("{}: its name is not UTF-8", machine.image.display()))
-    })?;
-    let temporary = tempfile::NamedTempFile::new_in(directory).or_build(what)?;
-    let backing = Backing { name, format: machine.format };
-    qcow2::overlay(temporary.as_file(), machine.disk, backing).or_build(what)?;
-    temporary.persist(&path).or_build(what)?;
     Ok(())
 }
 
@@ -108,7 +112,10 @@ fn arguments(options: &Start<'_>) -> Result<Vec<OsString>> {
     add(&["-m", &(options.memory >> 20).to_string(), "-nodefaults", "-display", "none"]);
     add(&["-daemonize", "-pidfile", PID, "-D", LOG]);
     // QEMU works in the node's directory: these are names in it, short enough for sockets.
-    add(&["-drive", &format!("file={OVERLAY},format=qcow2,if=virtio,discard=unmap")]);
+    let further = machine.further.iter().map(|disk| overlay(&disk.name));
+    for file in [OVERLAY.to_owned()].into_iter().chain(further) {
+        add(&["-drive", &format!("file={file},format=qcow2,if=virtio,discard=unmap")]);
+    }
     let tap = network::tap(machine.address);
     add(&["-netdev", &format!("tap,id=lab,ifname={tap},script=no,downscript=no")]);
     add(&["-device", &format!("virtio-net-pci,netdev=lab,mac={}", machine.mac)]);

@@ -224,7 +224,7 @@ impl Runner<'_> {
         }
         private::own_dir(&directory).or_environment(what)?;
         let directory = std::path::absolute(&directory).or_environment(what)?;
-        qemu::make_disk(machine, &directory)?;
+        qemu::make_disks(machine, &directory)?;
         let log = held.directory.console(&machine.name);
         let log_start = fs::metadata(&log).map_or(0, |m| m.len());
         let started = match &self.libvirt {

@@ -100,7 +100,8 @@ fn an_msdos_label_has_logical_partitions_from_the_fourth_on() {
                 .mount
                 .clone()
         };
-        layout.numbered().map(|(n, p)| (n, mount(p))).collect()
+        let disk = &layout.disks()[0];
+        layout.numbered(disk).into_iter().map(|(n, p)| (n, mount(p))).collect()
     };
     for (count, primary, expected) in [
         (3, &[][..], &[(1, "/"), (2, "/2"), (3, "/3")][..]),

@@ -3,9 +3,10 @@
 use crate::base::error::{Context, Result};
 use crate::base::files::open_regular;
 use crate::base::progress::{Progress, Unit};
+use crate::image::ImageContent;
 use crate::image::listing::Listing;
-use crate::image::{Image, ImageContent};
 use crate::plan::Plan;
+use crate::provenance::machine_image::open_machine;
 use crate::provenance::manifest::Manifest;
 use crate::provenance::verify::read_listing;
 use std::io::Read;
@@ -91,7 +92,7 @@ impl SubjectNode {
         }
         let Some(image) = &self.image else { return Ok(Listing::new()) };
         progress.stage(&format!("reading the files of {}", self.name), Unit::Bytes);
-        let image = Image::open(image)?;
+        let image = open_machine(image)?;
         let content = ImageContent::of(&image)?;
         content.listing(&mut |done, total| progress.at(done, total, ""), &mut |_, why| Err(why))
     }

@@ -4,6 +4,7 @@ use super::subject::SubjectNode;
 use crate::base::error::Result;
 use crate::image::listing::Record;
 use crate::image::{Image, ImageContent};
+use crate::provenance::machine_image::open_machine;
 use similar::TextDiff;
 
 /// Larger files are data, not configuration.
@@ -24,7 +25,7 @@ impl Texts {
     /// Of two nodes; without an image on both sides there are none.
     pub fn new(old: &SubjectNode, new: &SubjectNode) -> Result<Self> {
         let images = match (&old.image, &new.image) {
-            (Some(a), Some(b)) => Some((Image::open(a)?, Image::open(b)?)),
+            (Some(a), Some(b)) => Some((open_machine(a)?, open_machine(b)?)),
             _ => None,
         };
         Ok(Self { images, shown: 0 })
