@@ -112,8 +112,8 @@ pub fn run(a: ServeArguments) -> Result<()> {
 fn open_boot(a: &ServeArguments, directory: &Path) -> Result<(BootServers, SocketAddrV4)> {
     let tree = PxeTree::open(directory)?;
     tree.choose(&a.arm)?;
-    let server = tree.plan.server;
-    let find = |name: &String| LabInterface::find(name, *server.ip());
+    let (server, prefix) = (tree.plan.server, tree.plan.segment.prefix);
+    let find = |name: &String| LabInterface::find(name, *server.ip(), prefix);
     let interface = a.interface.as_ref().map(find).transpose()?;
     let mode = match a.dhcp {
         Dhcp::Off => None,

@@ -26,12 +26,12 @@ pub struct LabInterface {
 }
 
 impl LabInterface {
-    /// Finds an interface, which has to have `address`.
+    /// Finds an interface, which has to have `address`, of a network with this `prefix`.
     ///
     /// # Errors
     /// An input error when there is none of the name; an environment error when it has not the
     /// address.
-    pub fn find(name: &str, address: Ipv4Addr) -> Result<Self> {
+    pub fn find(name: &str, address: Ipv4Addr, prefix: u8) -> Result<Self> {
         let all: Vec<_> =
             getifaddrs().or_environment(|| "cannot list the interfaces".to_owned())?.collect();
         if !all.iter().any(|one| one.interface_name == name) {
@@ -47,7 +47,7 @@ impl LabInterface {
         });
         if !has {
             return Err(Error::environment(format!("{name} does not have the address {address}"))
-                .hint(format!("nodes look for the server there: give it to the interface (ip address add {address}/24 dev {name}), or make the tree for another: imgbuild pxe --server ADDRESS")));
+                .hint(format!("nodes look for the server there: give it to the interface (ip address add {address}/{prefix} dev {name}), or make the tree for another: imgbuild pxe --server ADDRESS")));
         }
         let property = |what: &str| fs::read_to_string(format!("/sys/class/net/{name}/{what}"));
         let mut mac = [0; 6];
