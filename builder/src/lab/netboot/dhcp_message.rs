@@ -122,12 +122,18 @@ impl DhcpMessage {
         let overload = overload.and_then(|value| value.first().copied()).unwrap_or(0);
         let file = &fixed[FILE..OPTIONS];
         match overload & 1 {
-            0 => message.file = file.iter().copied().take_while(|byte| *byte != 0).collect(),
+            // There has to be a zero at its end.
+            0 => {
+                let name = file[..file.len() - 1].iter().copied();
+                message.file = name.take_while(|byte| *byte != 0).collect();
+            }
             _ => message.read_options(file)?,
         }
         if overload & 2 != 0 {
             message.read_options(&fixed[SERVER_NAME..FILE])?;
         }
+        // In these fields it means nothing.
+        message.options.remove(&code::OVERLOAD);
         Ok(message)
     }
 
@@ -250,6 +256,22 @@ mod tests {
         let read = DhcpMessage::parse(&bytes).unwrap();
         assert_eq!((read.kind(), read.option(code::USER_CLASS)), (Some(3), Some(&b"i"[..])));
         assert_eq!(read.file, b"");
+    }
+
+    #[test]
+    fn what_is_read_can_be_written() {
+        let mut bytes = message().encode();
+        // The fields have options themselves, and the option that says so once more.
+        bytes[OPTIONS + 4..OPTIONS + 7].copy_from_slice(&[code::OVERLOAD, 1, 1]);
+        bytes[FILE..FILE + 6].copy_from_slice(&[code::OVERLOAD, 0, code::MESSAGE_TYPE, 1, 3, END]);
+        let read = DhcpMessage::parse(&bytes).unwrap();
+        assert_eq!((read.kind(), read.option(code::OVERLOAD)), (Some(3), None));
+        assert_eq!(DhcpMessage::parse(&read.encode()), Ok(read));
+        // A file's name without an end.
+        let mut bytes = message().encode();
+        bytes[FILE..OPTIONS].fill(b'x');
+        let read = DhcpMessage::parse(&bytes).unwrap();
+        assert_eq!(DhcpMessage::parse(&read.encode()), Ok(read));
     }
 
     #[test]
