@@ -65,7 +65,7 @@ fn server(text: &str) -> Result<SocketAddrV4, Malformed> {
 }
 
 pub fn run(a: PxeArguments) -> Result<()> {
-    let mut progress = a.select.common.messages.progress()?;
+    let mut progress = a.select.progress()?;
     let erase = a.erase
         || (confirm::is_possible()
             && confirm::agrees("May installing over the network erase the nodes' disks?")?);

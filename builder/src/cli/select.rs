@@ -61,13 +61,9 @@ impl PreArguments {
     }
 }
 
-/// What is to be built from what.
+/// What profiles are read with, and media that packages come from.
 #[derive(Args)]
-pub struct SelectArguments {
-    /// Role profile: a name (profiles/NAME.toml, or one of those shipped) or a path. May be
-    /// repeated; without it, every role of the lab: the profiles next to the lab file.
-    #[arg(short, long, value_name = "NAME|FILE")]
-    pub profile: Vec<String>,
+pub struct InputArguments {
     /// The lab file; by default `lab.toml` next to the profile, in `profiles` here or in a directory
     /// above, in ~/.config/imgbuild or /etc/imgbuild, or the built-in one.
     #[arg(long = "lab-file", alias = "lab", value_name = "FILE")]
@@ -84,22 +80,15 @@ pub struct SelectArguments {
     strict_lab: bool,
     #[command(flatten)]
     media: MediaArguments,
-    /// Image formats: raw, qcow2, qcow2-plain, qcow2-zstd, qcow2-overlay, vmdk, vhd, tar; by default the profile's.
-    #[arg(long, value_delimiter = ',', value_name = "raw,qcow2,…")]
-    format: Vec<String>,
-    /// Go on without the packages and groups of the kickstart and the profile that no medium has,
-    /// and name them.
-    #[arg(long, hide_short_help = true)]
-    ignore_missing_packages: bool,
     #[command(flatten)]
-    includes: IncludeArguments,
+    pub includes: IncludeArguments,
     #[command(flatten)]
-    pre: PreArguments,
+    pub pre: PreArguments,
     #[command(flatten)]
-    pub common: Common,
+    common: Common,
 }
 
-impl SelectArguments {
+impl InputArguments {
     /// The receiver of messages, once this program may run scripts.
     ///
     /// # Errors
@@ -109,51 +98,94 @@ impl SelectArguments {
         self.common.messages.progress()
     }
 
+    /// As the build wants it.
+    fn select(&self, directory: PathBuf, cache: PathBuf) -> Select {
+        let MediaArguments { media, offline, releasever, gpgkey, no_gpgcheck } = &self.media;
+        Select {
+            directory,
+            cache,
+            lab: self.lab.clone(),
+            node: self.node.clone(),
+            ignore_encryption: self.ignore_encryption,
+            includes: self.includes.includes.clone(),
+            run_pre: self.pre.run_pre.clone(),
+            script_limit: self.pre.post_timeout,
+            strict_lab: self.strict_lab,
+            media: media.clone(),
+            gpgkeys: gpgkey.clone(),
+            no_gpgcheck: no_gpgcheck.clone(),
+            offline: *offline,
+            releasever: releasever.clone(),
+            ..Select::default()
+        }
+    }
+}
+
+/// What is to be built from what.
+#[derive(Args)]
+pub struct SelectArguments {
+    /// Role profile: a name (profiles/NAME.toml, or one of those shipped) or a path. May be
+    /// repeated; without it, every role of the lab: the profiles next to the lab file.
+    #[arg(short, long, value_name = "NAME|FILE")]
+    pub profile: Vec<String>,
+    #[command(flatten)]
+    inputs: InputArguments,
+    /// Image formats: raw, qcow2, qcow2-plain, qcow2-zstd, qcow2-overlay, vmdk, vhd, tar; by default the profile's.
+    #[arg(long, value_delimiter = ',', value_name = "raw,qcow2,…")]
+    format: Vec<String>,
+    /// Go on without the packages and groups of the kickstart and the profile that no medium has,
+    /// and name them.
+    #[arg(long, hide_short_help = true)]
+    ignore_missing_packages: bool,
+}
+
+impl SelectArguments {
+    /// See [`InputArguments::progress`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn progress(&self) -> Result<Progress> {
+        self.inputs.progress()
+    }
+
     /// What a plan names, found where it or these arguments point.
+    ///
+    /// # Errors
+    /// An input error when they are of several roles; an environment error without a cache.
     pub fn of_plan(self, plan: &Plan) -> Result<Select> {
-        let mut select =
-            Select::of_plan(plan, working_directory()?, self.common.cache()?, self.media.offline);
-        match self.profile.as_slice() {
+        let (profiles, given) = (self.profile.clone(), self.select()?);
+        let mut select = Select::of_plan(plan, given.directory, given.cache, given.offline);
+        match profiles.as_slice() {
             [] => {}
-            [_] => select.profiles = self.profile,
+            [_] => select.profiles = profiles,
             _ => return Err(Error::input("--profile: a plan is of one role")),
         }
-        select.lab = self.lab.or(select.lab);
-        select.ignore_encryption |= self.ignore_encryption;
-        if !self.media.media.is_empty() {
-            select.media = self.media.media;
+        select.lab = given.lab.or(select.lab);
+        select.ignore_encryption |= given.ignore_encryption;
+        if !given.media.is_empty() {
+            select.media = given.media;
         }
-        if !self.includes.includes.is_empty() {
-            select.includes = self.includes.includes;
+        if !given.includes.is_empty() {
+            select.includes = given.includes;
         }
-        select.run_pre = self.pre.run_pre.or(select.run_pre);
-        select.script_limit = self.pre.post_timeout;
-        select.strict_lab = self.strict_lab;
-        select.gpgkeys = self.media.gpgkey;
-        select.no_gpgcheck = self.media.no_gpgcheck;
+        select.run_pre = given.run_pre.or(select.run_pre);
+        select.script_limit = given.script_limit;
+        select.strict_lab = given.strict_lab;
+        select.gpgkeys = given.gpgkeys;
+        select.no_gpgcheck = given.no_gpgcheck;
         Ok(select)
     }
 
     /// As the build wants it.
+    ///
+    /// # Errors
+    /// An environment error without a cache.
     pub fn select(self) -> Result<Select> {
         Ok(Select {
-            directory: working_directory()?,
-            cache: self.common.cache()?,
             profiles: self.profile,
-            lab: self.lab,
-            node: self.node,
-            ignore_encryption: self.ignore_encryption,
-            includes: self.includes.includes,
-            run_pre: self.pre.run_pre,
-            script_limit: self.pre.post_timeout,
-            strict_lab: self.strict_lab,
-            media: self.media.media,
             formats: self.format,
-            gpgkeys: self.media.gpgkey,
-            no_gpgcheck: self.media.no_gpgcheck,
             ignore_missing_packages: self.ignore_missing_packages,
-            offline: self.media.offline,
-            releasever: self.media.releasever,
+            ..self.inputs.select(working_directory()?, self.inputs.common.cache()?)
         })
     }
 }
@@ -187,27 +219,8 @@ pub struct SpecArguments {
     /// Role profile: a name (profiles/NAME.toml, or one of those shipped) or a path.
     #[arg(short, long, value_name = "NAME|FILE")]
     pub profile: Option<String>,
-    /// The lab file; by default `lab.toml` next to the profile.
-    #[arg(long = "lab-file", alias = "lab", value_name = "FILE")]
-    lab: Option<PathBuf>,
-    /// This node only.
-    #[arg(short, long, value_name = "NAME")]
-    node: Option<String>,
-    /// Create without encryption what the kickstart wants encrypted.
-    #[arg(long, hide_short_help = true)]
-    ignore_encryption: bool,
     #[command(flatten)]
-    pub includes: IncludeArguments,
-    #[command(flatten)]
-    pub pre: PreArguments,
-    #[command(flatten)]
-    media: MediaArguments,
-    #[command(flatten)]
-    common: Common,
-    /// A kickstart that says otherwise than the lab file (addresses, host name, name and time
-    /// servers) or the profile's [services] is an error, and not translated.
-    #[arg(long, hide_short_help = true)]
-    strict_lab: bool,
+    pub inputs: InputArguments,
 }
 
 /// Why a profile was not loaded.
@@ -234,22 +247,6 @@ impl From<LoadFailure> for Error {
 }
 
 impl SpecArguments {
-    fn select(&self, directory: &Path) -> Result<Select> {
-        let MediaArguments { media, offline, releasever, gpgkey, no_gpgcheck } = &self.media;
-        Ok(Select {
-            run_pre: self.pre.run_pre.clone(),
-            script_limit: self.pre.post_timeout,
-            media: media.clone(),
-            offline: *offline,
-            releasever: releasever.clone(),
-            gpgkeys: gpgkey.clone(),
-            no_gpgcheck: no_gpgcheck.clone(),
-            directory: directory.to_owned(),
-            cache: self.pre.run_pre.as_ref().map_or(Ok(PathBuf::new()), |_| self.common.cache())?,
-            ..Select::default()
-        })
-    }
-
     /// Loads the profile, looked up from `directory`; or everything that is wrong with its files.
     ///
     /// # Errors
@@ -257,18 +254,20 @@ impl SpecArguments {
     pub fn load(&self, directory: &Path) -> Result<std::result::Result<Spec, LoadFailure>> {
         let missing = || Error::input("--profile is missing").hint("give --profile NAME");
         let (home, sudo_home) = (home::own(), home::of_sudo_user());
-        self.pre.prepare()?;
-        let mut progress = self.common.messages.progress()?;
-        let select = self.select(directory)?;
+        let mut progress = self.inputs.progress()?;
+        let InputArguments { pre, common, .. } = &self.inputs;
+        // Nothing else of it needs the cache.
+        let cache = pre.run_pre.as_ref().map_or(Ok(PathBuf::new()), |_| common.cache())?;
+        let select = self.inputs.select(directory.to_owned(), cache);
         let pre = PreScripts::new(&select, &mut progress);
         let loaded = spec::load(&spec::Request {
             profile: self.profile.as_deref().ok_or_else(missing)?,
-            lab: self.lab.as_deref(),
-            node: self.node.as_deref(),
-            ignore_encryption: self.ignore_encryption,
-            includes: &self.includes.includes,
+            lab: select.lab.as_deref(),
+            node: select.node.as_deref(),
+            ignore_encryption: select.ignore_encryption,
+            includes: &select.includes,
             pre: pre.runner(),
-            strict_lab: self.strict_lab,
+            strict_lab: select.strict_lab,
             directory,
             config: &home::configurations(),
             home: home.as_deref(),

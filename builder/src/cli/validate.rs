@@ -68,12 +68,12 @@ type Checked = std::result::Result<(Vec<Diagnostic>, Vec<Line>), LoadFailure>;
 pub fn run(a: ValidateArguments) -> Result<()> {
     let directory = super::common::working_directory()?;
     let (name, checked): (String, Checked) = match &a.kickstart {
-        Some(_) if a.spec.pre.run_pre.is_some() => {
+        Some(_) if a.spec.inputs.pre.run_pre.is_some() => {
             return Err(Error::input("--run-pre: a kickstart by itself has no machine to install")
                 .hint("give the profile that names it: --profile NAME"));
         }
         Some(path) => {
-            let read = spec::load_kickstart(path, &directory, &a.spec.includes.includes);
+            let read = spec::load_kickstart(path, &directory, &a.spec.inputs.includes.includes);
             (
                 path.display().to_string(),
                 read.map(|a| (a.kickstart.warnings, a.kickstart.report)).map_err(LoadFailure::from),

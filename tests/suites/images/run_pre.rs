@@ -131,6 +131,20 @@ fn what_pre_writes_is_the_same_without_root() {
     let (report, stderr) = texts(&output);
     assert!(output.status.success(), "{stderr}");
     check_report(&report);
+
+    let name = "name    = \"openstack\"\n";
+    lab.edit("profiles/lab.toml", name, &format!("{name}mac = \"52:54:00:12:34:56\"\n"));
+    let mut command = user.imgbuild();
+    command.args(["pxe", "--run-pre=swap=4", "--profile", &profile, "--no-secrets"]);
+    command.args(["--media", &text(&product::practice().join("practice-os.iso"))]);
+    command.args(["--server", "192.168.1.5", "--output", "tree"]);
+    let output = command.output().expect("setpriv starts");
+    let (_, stderr) = texts(&output);
+    assert!(output.status.success(), "{stderr}");
+    let kickstart =
+        oracle::ok("sh", ["-c", &format!("cat {}/http/n/*/ks.cfg", text(&user.path("tree")))]);
+    let swap = |line: &&str| line.starts_with("part swap ") && line.contains(" --size=1536");
+    assert_eq!(kickstart.lines().filter(swap).count(), 1, "{kickstart}");
 }
 
 /// A script that fails, waits, leaves nothing, or leaves what is not a kickstart's.
@@ -150,7 +164,9 @@ fn a_pre_that_fails_says_how() {
     ];
     for (script, code, message) in cases {
         let lab = lab(&format!("{HEAD}%pre {script}\n%end\n"));
-        let output = run(&lab, &["validate", "--run-pre", "--post-timeout", "5s"]);
+        // Not for the others: the programs are installed for the first of them.
+        let limit = if script.contains("sleep") { "5s" } else { "30m" };
+        let output = run(&lab, &["validate", "--run-pre", "--post-timeout", limit]);
         let (_, stderr) = texts(&output);
         assert_eq!(output.status.code(), Some(code), "{script}: {stderr}");
         assert!(stderr.contains(message), "{script}: {stderr}");
