@@ -2,7 +2,6 @@
 
 use builder::lab::netboot::{DhcpMessage, TftpRequest, TransferOptions, code, kind, plain_path};
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 
 pub(super) fn dhcp(data: &[u8]) -> bool {
     let Ok(message) = DhcpMessage::parse(data) else { return false };
@@ -13,26 +12,16 @@ pub(super) fn dhcp(data: &[u8]) -> bool {
 }
 
 pub(super) fn dhcp_seeds() -> Vec<Vec<u8>> {
-    let message = DhcpMessage {
-        is_reply: false,
-        transaction: 0x1234,
-        seconds: 4,
-        flags: 0x8000,
-        client: Ipv4Addr::UNSPECIFIED,
-        given: Ipv4Addr::UNSPECIFIED,
-        next_server: Ipv4Addr::UNSPECIFIED,
-        relay: Ipv4Addr::UNSPECIFIED,
-        mac: [0x52, 0x54, 0, 0x12, 0x34, 0x56],
-        file: b"pxelinux.0".to_vec(),
-        options: BTreeMap::from([
-            (code::MESSAGE_TYPE, vec![kind::DISCOVER]),
-            (code::VENDOR_CLASS, b"PXEClient:Arch:00007:UNDI:003000".to_vec()),
-            (code::ARCHITECTURE, vec![0, 7]),
-            (code::MACHINE_ID, vec![0; 17]),
-            (55, vec![1, 3, 6, 43, 60, 66, 67]),
-            (128, vec![b'x'; 300]),
-        ]),
-    };
+    let mut message =
+        DhcpMessage::of_client([0x52, 0x54, 0, 0x12, 0x34, 0x56], 0x1234, kind::DISCOVER);
+    message.file = b"pxelinux.0".to_vec();
+    message.options.extend([
+        (code::VENDOR_CLASS, b"PXEClient:Arch:00007:UNDI:003000".to_vec()),
+        (code::ARCHITECTURE, vec![0, 7]),
+        (code::MACHINE_ID, vec![0; 17]),
+        (55, vec![1, 3, 6, 43, 60, 66, 67]),
+        (128, vec![b'x'; 300]),
+    ]);
     let whole = message.encode();
     let short = DhcpMessage { options: BTreeMap::from([(code::MESSAGE_TYPE, vec![3])]), ..message };
     // Options in the fields for names.

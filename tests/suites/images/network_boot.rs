@@ -30,22 +30,11 @@ fn message(kind: u8, transaction: u32, options: &[(u8, Vec<u8>)]) -> DhcpMessage
     for (byte, text) in mac.iter_mut().zip(MAC.split(':')) {
         *byte = u8::from_str_radix(text, 16).expect("a byte");
     }
-    let first = (code::MESSAGE_TYPE, vec![kind]);
+    let mut message = DhcpMessage::of_client(mac, transaction, kind);
     // What boot ROMs ask for.
-    let wanted = (55, vec![1, 3, 6, 12, 28, 43, 60, 66, 67]);
-    DhcpMessage {
-        is_reply: false,
-        transaction,
-        seconds: 0,
-        flags: 0x8000,
-        client: Ipv4Addr::UNSPECIFIED,
-        given: Ipv4Addr::UNSPECIFIED,
-        next_server: Ipv4Addr::UNSPECIFIED,
-        relay: Ipv4Addr::UNSPECIFIED,
-        mac,
-        file: Vec::new(),
-        options: [first, wanted].into_iter().chain(options.iter().cloned()).collect(),
-    }
+    message.options.insert(55, vec![1, 3, 6, 12, 28, 43, 60, 66, 67]);
+    message.options.extend(options.iter().cloned());
+    message
 }
 
 type DhcpOptions = Vec<(u8, Vec<u8>)>;

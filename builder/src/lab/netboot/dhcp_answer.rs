@@ -243,23 +243,11 @@ mod tests {
     }
 
     fn message(kind: u8, architecture: Option<u16>, more: &[(u8, &[u8])]) -> DhcpMessage {
-        let mut options = BTreeMap::from([(code::MESSAGE_TYPE, vec![kind])]);
+        let mut message = DhcpMessage::of_client(MAC, 1, kind);
         let architecture = architecture.map(|number| number.to_be_bytes().to_vec());
-        options.extend(architecture.map(|bytes| (code::ARCHITECTURE, bytes)));
-        options.extend(more.iter().map(|(code, value)| (*code, value.to_vec())));
-        DhcpMessage {
-            is_reply: false,
-            transaction: 1,
-            seconds: 0,
-            flags: 0x8000,
-            client: Ipv4Addr::UNSPECIFIED,
-            given: Ipv4Addr::UNSPECIFIED,
-            next_server: Ipv4Addr::UNSPECIFIED,
-            relay: Ipv4Addr::UNSPECIFIED,
-            mac: MAC,
-            file: Vec::new(),
-            options,
-        }
+        message.options.extend(architecture.map(|bytes| (code::ARCHITECTURE, bytes)));
+        message.options.extend(more.iter().map(|(code, value)| (*code, value.to_vec())));
+        message
     }
 
     fn file(reply: &DhcpMessage) -> &str {
@@ -288,7 +276,7 @@ mod tests {
         };
         let ack =
             |architecture| boots(DhcpMode::Proxy, DhcpPort::Boot, kind::REQUEST, architecture, &[]);
-        // UEFI is told on port 4011, and not GRUB, which would ask the other server.
+        // UEFI gets its file on port 4011; never GRUB, which would ask the other server.
         assert_eq!(offer(0, &[]).as_deref(), Some("pxelinux.0"));
         assert_eq!(offer(7, &[]).as_deref(), Some(""));
         assert_eq!(ack(7).as_deref(), Some("snponly.efi"));

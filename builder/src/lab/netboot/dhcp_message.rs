@@ -86,6 +86,23 @@ pub enum BadDhcp {
 }
 
 impl DhcpMessage {
+    /// A client's message of a `kind`, before it has an address: it hears broadcasts only.
+    pub fn of_client(mac: [u8; 6], transaction: u32, kind: u8) -> Self {
+        Self {
+            is_reply: false,
+            transaction,
+            seconds: 0,
+            flags: 0x8000,
+            client: Ipv4Addr::UNSPECIFIED,
+            given: Ipv4Addr::UNSPECIFIED,
+            next_server: Ipv4Addr::UNSPECIFIED,
+            relay: Ipv4Addr::UNSPECIFIED,
+            mac,
+            file: Vec::new(),
+            options: BTreeMap::from([(code::MESSAGE_TYPE, vec![kind])]),
+        }
+    }
+
     /// Reads a message.
     ///
     /// # Errors

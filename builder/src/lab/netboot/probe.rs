@@ -4,7 +4,6 @@ use super::dhcp_message::{DhcpMessage, code, kind};
 use super::interface::LabInterface;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::interrupt;
-use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -26,19 +25,7 @@ pub fn refuse_second_server(interface: &LabInterface, own: Ipv4Addr) -> Result<(
     })?;
     let what = || format!("cannot look for other DHCP servers on {}", interface.name);
     let transaction = u32::from_be_bytes([0x69, 0x6d, interface.mac[4], interface.mac[5]]);
-    let discover = DhcpMessage {
-        is_reply: false,
-        transaction,
-        seconds: 0,
-        flags: 0x8000,
-        client: Ipv4Addr::UNSPECIFIED,
-        given: Ipv4Addr::UNSPECIFIED,
-        next_server: Ipv4Addr::UNSPECIFIED,
-        relay: Ipv4Addr::UNSPECIFIED,
-        mac: interface.mac,
-        file: Vec::new(),
-        options: BTreeMap::from([(code::MESSAGE_TYPE, vec![kind::DISCOVER])]),
-    };
+    let discover = DhcpMessage::of_client(interface.mac, transaction, kind::DISCOVER);
     let mut packet = [0; 1500];
     for _ in 0..ATTEMPTS {
         socket.send_to(&discover.encode(), (Ipv4Addr::BROADCAST, SERVER)).or_environment(what)?;

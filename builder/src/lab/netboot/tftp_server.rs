@@ -161,7 +161,7 @@ fn send(
 fn send_block(socket: &UdpSocket, file: &StoredFile, number: u64, block: usize) -> io::Result<()> {
     let offset = (number - 1) * block as u64;
     let length = usize::try_from(file.size() - offset).unwrap_or(block).min(block);
-    // The number is of 16 bits, and begins anew in large files.
+    // The number has 16 bits, and wraps around in large files.
     let mut packet = operation::DATA.to_be_bytes().to_vec();
     packet.extend((number as u16).to_be_bytes());
     packet.resize(4 + length, 0);
