@@ -14,7 +14,7 @@ use formats::tree::{Content, Entry, Tree};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -151,13 +151,7 @@ pub fn sums(additions: &Tree) -> Result<BTreeMap<String, String>> {
         let what = || format!("cannot read what becomes {path}");
         let mut hash = Sha256::new();
         let mut from = entry.open().or_build(what)?;
-        let mut buffer = vec![0; 1 << 18];
-        loop {
-            match from.read(&mut buffer).or_build(what)? {
-                0 => break,
-                count => hash.update(&buffer[..count]),
-            }
-        }
+        io::copy(&mut from, &mut hash).or_build(what)?;
         sums.insert(path, hex::encode(hash.finalize()));
     }
     Ok(sums)

@@ -11,7 +11,7 @@ use formats::iso9660::{
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -112,13 +112,7 @@ pub fn verify(path: &Path, progress: &mut dyn FnMut(u64, u64) -> bool) -> Result
         };
         let mut hash = Sha256::new();
         let mut from = iso.reader(&node).or_input(what)?;
-        let mut buffer = vec![0; 1 << 18];
-        loop {
-            match from.read(&mut buffer).or_input(what)? {
-                0 => break,
-                count => hash.update(&buffer[..count]),
-            }
-        }
+        io::copy(&mut from, &mut hash).or_input(what)?;
         if hex::encode(hash.finalize()) != *wanted {
             differences.push(format!("{name} has changed"));
         }
