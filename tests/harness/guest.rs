@@ -26,6 +26,27 @@ pub enum Firmware {
     Uefi,
 }
 
+impl Firmware {
+    /// Adds machine and firmware to QEMU's arguments; UEFI's variables are kept in `directory`.
+    ///
+    /// # Panics
+    /// Without OVMF (Debian package ovmf).
+    pub fn add_to(self, qemu: &mut Command, directory: &Path) {
+        match self {
+            Self::Bios => drop(qemu.args(["-M", "pc"])),
+            Self::Uefi => {
+                let variables = directory.join("vars.fd");
+                fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", &variables)
+                    .expect("UEFI variables (Debian package ovmf)");
+                qemu.args(["-M", "q35", "-drive"]);
+                qemu.arg("if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd");
+                qemu.arg("-drive")
+                    .arg(format!("if=pflash,format=raw,file={}", variables.display()));
+            }
+        }
+    }
+}
+
 /// A running guest, killed when dropped.
 pub struct Guest {
     child: Child,
@@ -68,20 +89,7 @@ impl Guest {
              hostfwd=tcp:127.0.0.1:{SSH_PORT}-{address}:22"
         ));
         qemu.args(["-device", "virtio-net-pci,netdev=lab", "-device", "virtio-rng-pci"]);
-        match firmware {
-            Firmware::Bios => {
-                qemu.args(["-M", "pc"]);
-            }
-            Firmware::Uefi => {
-                let variables = directory.path().join("vars.fd");
-                fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", &variables)
-                    .expect("UEFI variables (Debian package ovmf)");
-                qemu.args(["-M", "q35", "-drive"]);
-                qemu.arg("if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd");
-                qemu.arg("-drive")
-                    .arg(format!("if=pflash,format=raw,file={}", variables.display()));
-            }
-        }
+        firmware.add_to(&mut qemu, directory.path());
         qemu.stdin(Stdio::null()).stdout(Stdio::null());
         let child = programs::start("qemu-system-x86_64", &mut qemu);
         Self { child, console, key: key.to_owned(), namespace, directory }

@@ -1,5 +1,6 @@
 //! `bootloader --password`: GRUB starts entries without it and changes none without it.
 
+use lab_tests::guest::Firmware;
 use lab_tests::lab::{Lab, text};
 use lab_tests::{oracle, product, programs};
 use std::fs;
@@ -21,23 +22,12 @@ struct Machine {
 }
 
 impl Machine {
-    fn start(image: &Path, uefi: Option<&Path>) -> Self {
+    fn start(image: &Path, firmware: Firmware, directory: &Path) -> Self {
         let mut qemu = Command::new("qemu-system-x86_64");
         qemu.args(["-accel", "tcg,thread=multi", "-cpu", "max", "-m", "512", "-no-reboot"]);
         qemu.args(["-nodefaults", "-display", "none", "-serial", "stdio", "-drive"]);
         qemu.arg(format!("file={},format=raw,if=virtio,snapshot=on", text(image)));
-        match uefi {
-            None => drop(qemu.args(["-M", "pc"])),
-            Some(directory) => {
-                let variables = directory.join("vars.fd");
-                fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", &variables).expect("ovmf");
-                let code = "file=/usr/share/OVMF/OVMF_CODE_4M.fd,readonly=on";
-                qemu.args(["-M", "q35"]);
-                for file in [code.to_owned(), format!("file={}", text(&variables))] {
-                    qemu.args(["-drive", &format!("if=pflash,format=raw,{file}")]);
-                }
-            }
-        }
+        firmware.add_to(&mut qemu, directory);
         qemu.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = programs::start("qemu-system-x86_64", &mut qemu);
         let mut console = child.stdout.take().expect("a pipe");
@@ -99,8 +89,8 @@ fn entries_start_and_only_the_password_changes_them() {
     }
     check_files(&lab);
     let image = lab.output().join("openstack.raw");
-    for uefi in [None, Some(lab.directory())] {
-        let mut machine = Machine::start(&image, uefi);
+    for firmware in [Firmware::Bios, Firmware::Uefi] {
+        let mut machine = Machine::start(&image, firmware, lab.directory());
         machine.wait_for("will be executed");
         machine.press("e");
         machine.wait_for("Enter username:");

@@ -114,17 +114,7 @@ impl Medium {
         qemu.args(["-device", "virtio-blk-pci,drive=target,serial=TARGET", "-drive"]);
         let target = place("target");
         qemu.arg(format!("if=none,id=target,format=raw,cache=unsafe,file={}", target.display()));
-        match firmware {
-            Firmware::Bios => drop(qemu.args(["-M", "pc"])),
-            Firmware::Uefi => {
-                fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", place("vars")).expect("ovmf");
-                qemu.args(["-M", "q35", "-drive"]);
-                qemu.arg("if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd");
-                let variables = place("vars");
-                qemu.arg("-drive")
-                    .arg(format!("if=pflash,format=raw,file={}", variables.display()));
-            }
-        }
+        firmware.add_to(&mut qemu, directory.path());
         let console = run(&mut qemu, &place("console"));
         assert!(console.contains(END), "{drive:?}, {firmware:?}: no end of the probe:\n{console}");
         console

@@ -70,20 +70,12 @@ impl Site {
         qemu.args(["-netdev", "tap,id=net,ifname=guest0,script=no,downscript=no", "-device"]);
         let rom_file = if rom == Rom::Ipxe { "" } else { ",romfile=" };
         qemu.arg(format!("virtio-net-pci,netdev=net,mac={MAC},bootindex=1{rom_file}"));
-        match firmware {
-            Firmware::Bios => drop(qemu.args(["-M", "pc"])),
-            Firmware::Uefi => {
-                fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", place("vars")).expect("ovmf");
-                qemu.args(["-M", "q35", "-drive"]);
-                qemu.arg("if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd");
-                let variables = place("vars");
-                qemu.arg("-drive")
-                    .arg(format!("if=pflash,format=raw,file={}", variables.display()));
-                qemu.args(["-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n"]);
-                if rom == Rom::Http {
-                    qemu.args(["-fw_cfg", "name=opt/org.tianocore/IPv4PXESupport,string=n"]);
-                }
-            }
+        firmware.add_to(&mut qemu, self.directory.path());
+        if firmware == Firmware::Uefi {
+            qemu.args(["-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n"]);
+        }
+        if rom == Rom::Http {
+            qemu.args(["-fw_cfg", "name=opt/org.tianocore/IPv4PXESupport,string=n"]);
         }
         qemu.stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = Ended(programs::start("qemu-system-x86_64", &mut qemu));
