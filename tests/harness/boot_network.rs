@@ -8,7 +8,7 @@ use builder::lab::netboot::DhcpMessage;
 use nix::sys::socket::{setsockopt, sockopt};
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -138,7 +138,7 @@ impl BootNetwork {
     pub fn replies(&self, message: &DhcpMessage, port: u16, enough: usize) -> Vec<DhcpMessage> {
         self.node.run(|| {
             let mut replies = Vec::new();
-            let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 68)).expect("port 68");
+            let socket = bind_client();
             socket.set_broadcast(true).expect("broadcast");
             setsockopt(&socket, sockopt::BindToDevice, &OsString::from("node0")).expect("device");
             let to = if port == 67 { Ipv4Addr::BROADCAST } else { SERVER };
@@ -250,4 +250,18 @@ pub fn node_directory(tree: &Path) -> PathBuf {
     let one = all.next().expect("a directory").path();
     assert!(all.next().is_none());
     one
+}
+
+/// A socket of a DHCP client. A program that another test starts has the last one until it is
+/// executed.
+fn bind_client() -> UdpSocket {
+    let end = Instant::now() + Duration::from_secs(5);
+    loop {
+        match UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 68)) {
+            Err(e) if e.kind() == ErrorKind::AddrInUse && Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            bound => return bound.expect("port 68"),
+        }
+    }
 }
