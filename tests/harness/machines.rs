@@ -283,7 +283,7 @@ impl Drop for Machines<'_> {
 ///
 /// # Panics
 /// When it cannot be written.
-pub fn empty_image(directory: &Path, repositories: &[(&str, &Path)]) {
+pub fn empty_image(directory: &Path, repositories: &[(&str, &str)]) {
     let places = repositories.iter().map(|(id, medium)| {
         serde_json::json!({
             "id": id, "baseurl": format!("http://192.168.1.254/{id}/"),

@@ -61,6 +61,15 @@ impl ServerDouble {
     /// # Panics
     /// When it cannot listen.
     pub fn start(namespace: &Namespace, directory: &Path) -> Self {
+        // Its threads are in the namespace as well, and so are the connections they make.
+        namespace.run(|| Self::start_here(directory))
+    }
+
+    /// The same in the network that the caller is in.
+    ///
+    /// # Panics
+    /// When it cannot listen.
+    pub fn start_here(directory: &Path) -> Self {
         let state = Arc::new(State {
             directory: directory.to_owned(),
             faults: Mutex::default(),
@@ -68,23 +77,19 @@ impl ServerDouble {
             over: AtomicBool::new(false),
         });
         let shared = Arc::clone(&state);
-        // Its threads are in the namespace as well, and so are the connections they make.
-        let port = namespace.run(|| {
-            let listener = TcpListener::bind("127.0.0.1:0").expect("a port of loopback");
-            listener.set_nonblocking(true).expect("non-blocking");
-            let port = listener.local_addr().expect("address").port();
-            thread::spawn(move || {
-                while !shared.over.load(Ordering::Relaxed) {
-                    match listener.accept() {
-                        Ok((stream, _)) => {
-                            let shared = Arc::clone(&shared);
-                            thread::spawn(move || drop(shared.serve(&stream)));
-                        }
-                        Err(_) => thread::sleep(Duration::from_millis(2)),
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port of loopback");
+        listener.set_nonblocking(true).expect("non-blocking");
+        let port = listener.local_addr().expect("address").port();
+        thread::spawn(move || {
+            while !shared.over.load(Ordering::Relaxed) {
+                match listener.accept() {
+                    Ok((stream, _)) => {
+                        let shared = Arc::clone(&shared);
+                        thread::spawn(move || drop(shared.serve(&stream)));
                     }
+                    Err(_) => thread::sleep(Duration::from_millis(2)),
                 }
-            });
-            port
+            }
         });
         Self { url: format!("http://127.0.0.1:{port}"), state }
     }

@@ -29,9 +29,9 @@ pub struct ServeArguments {
     /// The lab file; by default profiles/lab.toml, or the one that is built in.
     #[arg(long, value_name = "FILE")]
     lab_file: Option<PathBuf>,
-    /// A medium: ISO file, directory, or `practice`. May be repeated. Without it, the lab file's
-    /// sources.
-    #[arg(short, long, value_name = "PATH|practice")]
+    /// A medium: ISO file, directory, http(s) URL, or `practice`. May be repeated. Without it, the lab
+    /// file's sources.
+    #[arg(short, long, value_name = "PATH|URL|practice")]
     media: Vec<String>,
     /// Address and port to listen at; by default those of the lab file's `baseurl`, and of the tree.
     /// May be repeated.
@@ -161,7 +161,7 @@ fn open(a: &ServeArguments) -> Result<Vec<ServedRepository>> {
         find_places(&access, &a.media, &lab, &mut progress, &mut notes)?;
     let mut served = Vec::new();
     for place in places {
-        match serve::open(&place) {
+        match serve::open(&place, &access.network) {
             Ok(repository) => served.push(repository),
             Err(why) => missing.push((place.id, why)),
         }

@@ -1,6 +1,6 @@
 //! `imgbuild up`, `down`, `status`, `console`, `destroy`.
 
-use super::common::{MessageArguments, OUTPUT, StateArguments, limit, print};
+use super::common::{Common, MessageArguments, OUTPUT, StateArguments, limit, print};
 use super::confirm;
 use crate::base::error::Result;
 use crate::base::progress::{Progress, Settings};
@@ -51,7 +51,7 @@ pub struct Up {
     #[arg(long, default_value = "30m", value_name = "TIME", value_parser = limit)]
     timeout: Duration,
     #[command(flatten)]
-    messages: MessageArguments,
+    common: Common,
     /// Print the lab's status as JSON when it is up.
     #[arg(short, long)]
     json: bool,
@@ -69,9 +69,10 @@ fn memory(text: &str) -> Result<u64, String> {
 }
 
 pub fn up(a: Up) -> Result<()> {
-    let mut progress = a.messages.progress()?;
+    let mut progress = a.common.messages.progress()?;
     let options = vm::Up {
         state: a.place.directory()?,
+        cache: a.common.cache()?,
         outputs: a.output,
         nodes: a.nodes,
         memory: a.memory,

@@ -1,6 +1,6 @@
-//! The lab's HTTP server: its repositories, straight out of ISO files and directories, under the
-//! very addresses that the nodes have for them, and what nodes are installed from over the network
-//! (RFC 9110, RFC 9112).
+//! The lab's HTTP server: its repositories, straight out of ISO files and directories or fetched
+//! from web servers, under the very addresses that the nodes have for them, and what nodes are
+//! installed from over the network (RFC 9110, RFC 9112).
 //!
 //! A thread for each connection sends files by sendfile(2), so that neither a large file nor a slow
 //! client costs memory. There are no redirections, no listings and no other methods than GET and
@@ -9,6 +9,7 @@
 mod address;
 mod answer;
 mod connection;
+mod fetched;
 mod limits;
 mod range;
 mod repository;

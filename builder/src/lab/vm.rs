@@ -71,7 +71,7 @@ pub fn up(options: &Up, progress: &mut Progress) -> Result<()> {
         }
         return Err(error);
     }
-    repositories::keep_served(&mut held, &images, progress)?;
+    repositories::keep_served(options, &mut held, &images, progress)?;
     let names: Vec<&str> = chosen.iter().map(|m| m.name.as_str()).collect();
     wait_until_ready(options, held, &names, machines, progress)
 }

@@ -3,7 +3,8 @@
 
 use lab_tests::lab::{Lab, text};
 use lab_tests::machines::{Machines, empty_image};
-use lab_tests::oracle;
+use lab_tests::server_double::ServerDouble;
+use lab_tests::{oracle, product};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -14,16 +15,20 @@ fn medium(path: &Path, index: &str) {
     fs::write(path.join("repodata/repomd.xml"), index).expect("file");
 }
 
+/// What is known of the lab.
+fn state(machines: &Machines) -> Value {
+    let state = fs::read(machines.state().join("empty/lab.json")).expect("lab.json");
+    serde_json::from_slice(&state).expect("JSON")
+}
+
 /// The process of the repositories' server.
 fn server(machines: &Machines) -> String {
-    let state = fs::read(machines.state().join("empty/lab.json")).expect("lab.json");
-    let state: Value = serde_json::from_slice(&state).expect("JSON");
-    state["repositories"]["process"]["pid"].to_string()
+    state(machines)["repositories"]["process"]["pid"].to_string()
 }
 
 /// What curl on the lab's network prints.
 fn fetch(machines: &Machines, path: &str) -> String {
-    let target = format!("--target={}", server(machines));
+    let target = format!("--target={}", state(machines)["network"]["pid"]);
     let url = format!("http://192.168.1.254/{path}");
     oracle::ok("nsenter", [&target, "--net", "curl", "-sS", "--max-time", "30", &url])
 }
@@ -47,32 +52,43 @@ fn served(machines: &Machines) -> Vec<(String, bool)> {
     repositories.iter().map(of).collect()
 }
 
+/// Makes an image whose nodes look for the repositories centos, gone, empty and web.
+fn prepare(lab: &Lab, web: &ServerDouble) {
+    let at = |name: &str| lab.directory().join(name);
+    medium(&at("media"), "the index");
+    fs::create_dir(at("no-repository")).expect("directory");
+    let paths = ["media", "no-such.iso", "no-repository"].map(|name| text(&at(name)));
+    let [media, gone, empty] = &paths;
+    let all = [("centos", media), ("gone", gone), ("empty", empty), ("web", &web.url)];
+    empty_image(&lab.output(), &all.map(|(id, medium)| (id, medium.as_str())));
+}
+
 #[test]
 fn repositories_are_served_while_the_lab_is_up() {
     let lab = Lab::new();
     let machines = Machines::new(&lab);
-    let at = |name: &str| lab.directory().join(name);
-    medium(&at("media"), "the index");
-    fs::create_dir(at("no-repository")).expect("directory");
-    let all = [("centos", "media"), ("gone", "no-such.iso"), ("empty", "no-repository")];
-    let all = all.map(|(id, name)| (id, at(name)));
-    let all: Vec<(&str, &Path)> = all.iter().map(|(id, path)| (*id, path.as_path())).collect();
-    empty_image(&lab.output(), &all);
+    // A web server that this machine reaches, and nobody on the lab's network.
+    let web = ServerDouble::start_here(&product::practice().join("os"));
+    prepare(&lab, &web);
 
     // What is gone is named, and the lab comes up without it.
     let stderr = up(&machines, &lab.output());
     for words in [
-        "repositories are served to the nodes: centos\n",
+        "repositories are served to the nodes: centos, web\n",
         "warning: repository gone is not served: cannot read the medium",
         "warning: repository empty is not served: ",
     ] {
         assert!(stderr.contains(words), "no `{words}` in {stderr}");
     }
-    assert_eq!(served(&machines), [("centos".to_owned(), true)]);
+    let are_served =
+        |centos, web| [("centos".to_owned(), centos), ("web".to_owned(), web)].to_vec();
+    assert_eq!(served(&machines), are_served(true, true));
     let status = machines.ok(&["status"]);
     let line = "repository centos is served at http://192.168.1.254/centos/ from ";
     assert!(status.contains(line), "{status}");
     assert_eq!(fetch(&machines, "centos/repodata/repomd.xml"), "the index");
+    let index = fs::read(product::practice().join("os/repodata/repomd.xml")).expect("repomd.xml");
+    assert_eq!(fetch(&machines, "web/repodata/repomd.xml").as_bytes(), index);
     assert!(fetch(&machines, "empty/repodata/repomd.xml").starts_with("404 "));
     let log = fs::read_to_string(machines.state().join("empty/repositories.log")).expect("log");
     assert!(log.contains("GET /empty/repodata/repomd.xml: 404 Not Found"), "{log}");
@@ -83,17 +99,19 @@ fn repositories_are_served_while_the_lab_is_up() {
     assert!(!up(&machines, &lab.output()).contains("repositories are served"));
     assert_eq!(server(&machines), first);
     oracle::ok("kill", ["-KILL", &first]);
-    assert_eq!(served(&machines), [("centos".to_owned(), false)]);
+    assert_eq!(served(&machines), are_served(false, false));
     assert!(
         machines.ok(&["status"]).contains("repository centos is not served, as its server has")
     );
     assert!(
-        up(&machines, &lab.output()).contains("repositories are served to the nodes: centos\n")
+        up(&machines, &lab.output())
+            .contains("repositories are served to the nodes: centos, web\n")
     );
     assert_eq!(fetch(&machines, "centos/repodata/repomd.xml"), "the index");
-    medium(&at("no-repository"), "another index");
+    medium(&lab.directory().join("no-repository"), "another index");
     let stderr = up(&machines, &lab.output());
-    assert!(stderr.contains("repositories are served to the nodes: centos, empty\n"), "{stderr}");
+    let line = "repositories are served to the nodes: centos, empty, web\n";
+    assert!(stderr.contains(line), "{stderr}");
     assert_eq!(fetch(&machines, "empty/repodata/repomd.xml"), "another index");
 
     let last = server(&machines);

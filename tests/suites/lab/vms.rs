@@ -309,7 +309,7 @@ fn without_root_the_lab_is_in_a_user_namespace() {
     let medium = place.join("medium");
     fs::create_dir_all(medium.join("repodata")).expect("directory");
     fs::write(medium.join("repodata/repomd.xml"), "").expect("file");
-    empty_image(&place.join("images"), &[("centos", &medium)]);
+    empty_image(&place.join("images"), &[("centos", &text(&medium))]);
     let home = place.join("home");
     fs::create_dir(&home).expect("directory");
     std::os::unix::fs::chown(&home, Some(NOBODY), Some(NOBODY)).expect("owner");

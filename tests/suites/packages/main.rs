@@ -13,6 +13,7 @@ mod own_packages;
 mod packages_el7;
 mod repodata;
 mod serve;
+mod serve_fetched;
 mod solver;
 mod trust_build;
 mod trust_el7;

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const OSP10: &str = "rhel7osp-10/rhel-7-server-openstack-10-rpms";
 
 /// What a program prints in the namespace; it must succeed.
-fn run<S: AsRef<std::ffi::OsStr>>(
+pub fn run<S: AsRef<std::ffi::OsStr>>(
     namespace: &Namespace,
     program: &str,
     arguments: impl IntoIterator<Item = S>,
@@ -43,14 +43,14 @@ fn isos() -> Vec<String> {
     ["os", "extras", "osp10"].iter().flat_map(|part| iso(part)).collect()
 }
 
-fn serve<S: AsRef<str>>(namespace: &Namespace, media: &[S]) -> RepositoryServer {
+pub fn serve<S: AsRef<str>>(namespace: &Namespace, media: &[S]) -> RepositoryServer {
     let mut arguments: Vec<&str> = media.iter().map(AsRef::as_ref).collect();
     arguments.extend(["--listen", "127.0.0.1:0"]);
     RepositoryServer::start(namespace, &arguments)
 }
 
 /// dnf with two repositories of the lab alone.
-fn dnf(namespace: &Namespace, cache: &Path, centos: &str, osp: &str, words: &[&str]) -> String {
+pub fn dnf(namespace: &Namespace, cache: &Path, centos: &str, osp: &str, words: &[&str]) -> String {
     let cache = format!("--setopt=cachedir={}", text(cache));
     let repos = [format!("--repofrompath=centos,{centos}"), format!("--repofrompath=osp,{osp}")];
     let mut arguments =
@@ -362,8 +362,8 @@ fn what_cannot_be_served_is_reported() {
         }
     };
     fails(&[], 2, &["--repositories"]);
-    // The shipped lab file's sources: a web server, and ISO files that are not here.
-    let vault = "repository centos is not served: its packages came from https://vault.centos.org/";
+    // The shipped lab file's sources: a web server out of reach, and ISO files that are not here.
+    let vault = "repository centos is not served: cannot fetch https://vault.centos.org/";
     let none = "no repository can be served";
     fails(
         &["--repositories"],

@@ -59,6 +59,9 @@ impl Answer {
             ("GET" | "HEAD", Err(e)) if e.kind() == io::ErrorKind::PermissionDenied => {
                 Self::error(403, &e.to_string())
             }
+            ("GET" | "HEAD", Err(e)) if e.kind() == io::ErrorKind::NetworkUnreachable => {
+                Self::error(502, &e.to_string())
+            }
             ("GET" | "HEAD", Err(e)) => Self::error(500, &e.to_string()),
             _ => Self::error(405, "only GET and HEAD are answered").with("Allow: GET, HEAD"),
         };
@@ -181,6 +184,7 @@ fn reason(status: u16) -> &'static str {
         413 => "Content Too Large",
         416 => "Range Not Satisfiable",
         431 => "Request Header Fields Too Large",
+        502 => "Bad Gateway",
         503 => "Service Unavailable",
         _ => "Internal Server Error",
     }

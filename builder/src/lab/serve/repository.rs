@@ -1,10 +1,11 @@
 //! A repository that is served.
 
 use super::address::BaseUrl;
+use super::fetched::FetchedRepository;
 use super::served_tree::ServedTree;
 use crate::base::error::{Error, Result};
 use crate::packages::media::http::is_url;
-use crate::packages::media::{self, Medium, Source};
+use crate::packages::media::{self, Medium, Network, Source};
 use crate::plan::RepositoryPlace;
 use std::sync::Arc;
 
@@ -21,16 +22,22 @@ pub struct ServedRepository {
     pub tree: ServedTree,
 }
 
-/// Opens the medium of a repository.
+/// Opens the medium of a repository. One of a web server is fetched by `network` as nodes ask for it.
 ///
 /// # Errors
-/// An input error when nodes look for it elsewhere, its medium is gone, is a web server's, or has
-/// no repository there.
-pub fn open(place: &RepositoryPlace) -> Result<ServedRepository> {
+/// An input error when nodes look for it elsewhere, its medium is gone, or has no repository there;
+/// an environment error when a web server does not answer.
+pub fn open(place: &RepositoryPlace, network: &Network) -> Result<ServedRepository> {
     let base = BaseUrl::parse(&place.baseurl)
         .map_err(|why| Error::input(format!("nodes look for it at {}: {why}", place.baseurl)))?;
     let (path, directory) = (base.path.clone(), place.directory.clone());
-    let tree = ServedTree { path, medium: open_medium(&place.media)?, directory };
+    let tree = match place.media.iter().find(|word| is_url(word)) {
+        Some(url) => {
+            let medium = Arc::new(FetchedRepository::open(url, &directory, network)?);
+            ServedTree { path, medium, directory: String::new() }
+        }
+        None => ServedTree { path, medium: open_medium(&place.media)?, directory },
+    };
     // Only a repository is given away, whatever a manifest names.
     match tree.stored(&[INDEX.to_owned()]) {
         Ok(Some(_)) => Ok(ServedRepository { place: place.clone(), base, tree }),
@@ -45,12 +52,6 @@ pub fn not_served(id: &str, why: &Error) -> String {
 }
 
 fn open_medium(words: &[String]) -> Result<Arc<dyn Medium>> {
-    if let Some(url) = words.iter().find(|word| is_url(word)) {
-        return Err(Error::input(format!(
-            "its packages came from {url}, and only ISO files and directories are served"
-        ))
-        .hint("build from a copy of it (--media ISO or directory), or serve one by `imgbuild serve --repositories --media …`"));
-    }
     let sources = words.iter().map(|word| Ok(Source::plain(media::open(word)?)));
     let mut sources = media::join(sources.collect::<Result<_>>()?)?;
     match (sources.pop(), sources.is_empty()) {

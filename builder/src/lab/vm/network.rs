@@ -15,18 +15,17 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 mod inner;
+mod listeners;
 mod namespace;
 mod setup;
 
 pub use inner::main as inner_main;
+pub use listeners::listen;
 pub use namespace::Namespace;
 
-pub use setup::RepositorySetup;
+pub use setup::{ARGUMENT, RepositorySetup};
 
 use setup::{BRIDGE, Setup};
-
-/// The hidden first argument that makes `main` call [`inner_main`].
-pub const ARGUMENT: &str = "__lab";
 
 /// Starts the keeper of a lab's network, in which the lab's servers are; `directory` gets its log.
 /// Returns it and whether it serves time.

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct Up {
     /// The directory of all labs' states.
     pub state: PathBuf,
+    /// The cache, for what the lab's repositories are fetched to.
+    pub cache: PathBuf,
     /// Output directories of builds.
     pub outputs: Vec<PathBuf>,
     /// Node names; empty for all.

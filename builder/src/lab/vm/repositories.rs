@@ -3,17 +3,21 @@
 
 use super::handle::Network;
 use super::images::Machine;
-use super::network::{self, Namespace, RepositorySetup};
+use super::network::{self, RepositorySetup};
+use super::options::Up;
 use super::repository_server::RepositoryServer;
 use super::state::Held;
 use super::{daemon, images};
-use crate::base::error::{Error, Result};
+use crate::base::error::{Context, Error, Result};
 use crate::base::programs;
 use crate::base::progress::Progress;
 use crate::lab::serve::{self, BaseUrl, not_served};
+use crate::packages::cache::CacheDirectory;
+use crate::packages::media;
 use crate::plan::RepositoryPlace;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 
 /// The server's log in the directory of the lab's state.
 pub const LOG: &str = "repositories.log";
@@ -28,8 +32,14 @@ pub fn addresses(places: &[RepositoryPlace]) -> impl Iterator<Item = Ipv4Addr> {
 ///
 /// # Errors
 /// When the lab's state cannot be written, or its network's is not known.
-pub fn keep_served(held: &mut Held, images: &images::Images, progress: &Progress) -> Result<()> {
-    let (places, problems) = choose(images);
+pub fn keep_served(
+    options: &Up,
+    held: &mut Held,
+    images: &images::Images,
+    progress: &Progress,
+) -> Result<()> {
+    let cache = Arc::new(CacheDirectory::new(&options.cache));
+    let (places, problems) = choose(images, &media::Network { cache, offline: false });
     problems.iter().for_each(|problem| progress.note(problem));
     if let Some(server) = held.state.repositories.take() {
         if server.process.alive() && server.places == places {
@@ -39,7 +49,7 @@ pub fn keep_served(held: &mut Held, images: &images::Images, progress: &Progress
         server.stop();
     }
     if let (Some(network), false) = (held.state.network_up()?, places.is_empty()) {
-        match start(network, &places, held) {
+        match start(options, network, &places, held) {
             Ok(server) => {
                 let ids: Vec<&str> = places.iter().map(|place| place.id.as_str()).collect();
                 progress.note(&format!("repositories are served to the nodes: {}", ids.join(", ")));
@@ -55,7 +65,10 @@ pub fn keep_served(held: &mut Held, images: &images::Images, progress: &Progress
 }
 
 /// Of each repository the first place where it can be had, and what is wrong with the others.
-fn choose(images: &images::Images) -> (Vec<RepositoryPlace>, Vec<String>) {
+fn choose(
+    images: &images::Images,
+    network: &media::Network,
+) -> (Vec<RepositoryPlace>, Vec<String>) {
     let nodes: Vec<Ipv4Addr> = images.machines.iter().map(|machine| machine.address).collect();
     let mut places: Vec<RepositoryPlace> = Vec::new();
     let mut problems: Vec<(&RepositoryPlace, Error)> = Vec::new();
@@ -66,7 +79,7 @@ fn choose(images: &images::Images) -> (Vec<RepositoryPlace>, Vec<String>) {
         if places.iter().any(is_same) {
             continue;
         }
-        match check(place, images, &nodes) {
+        match check(place, images, &nodes, network) {
             Ok(()) => {
                 problems.retain(|(other, _)| !is_same(other));
                 places.push(place.clone());
@@ -80,9 +93,13 @@ fn choose(images: &images::Images) -> (Vec<RepositoryPlace>, Vec<String>) {
 }
 
 /// That a repository is there, and that its nodes look for it at an address of the lab's servers.
-fn check(place: &RepositoryPlace, images: &images::Images, nodes: &[Ipv4Addr]) -> Result<()> {
-    let repository = serve::open(place)?;
-    let address = *repository.base.server.ip();
+fn check(
+    place: &RepositoryPlace,
+    images: &images::Images,
+    nodes: &[Ipv4Addr],
+    network: &media::Network,
+) -> Result<()> {
+    let address = *serve::open(place, network)?.base.server.ip();
     if network::servers(&images.lab, nodes, [address]).contains(&address) {
         return Ok(());
     }
@@ -92,17 +109,25 @@ fn check(place: &RepositoryPlace, images: &images::Images, nodes: &[Ipv4Addr]) -
     )))
 }
 
-fn start(network: &Network, places: &[RepositoryPlace], held: &Held) -> Result<RepositoryServer> {
+fn start(
+    options: &Up,
+    network: &Network,
+    places: &[RepositoryPlace],
+    held: &Held,
+) -> Result<RepositoryServer> {
     let listen: BTreeSet<SocketAddrV4> = places
         .iter()
         .filter_map(|place| Some(BaseUrl::parse(&place.baseurl).ok()?.server))
         .collect();
-    let setup = RepositorySetup { listen: listen.into_iter().collect(), places: places.to_vec() };
-    let mut command = match network.keeper() {
-        Some(keeper) => Namespace::of(Some(keeper))?.command("/proc/self/exe"),
+    let what = || "cannot serve repositories".to_owned();
+    let setup = RepositorySetup {
+        listen: listen.into_iter().collect(),
         // libvirt's network is one of this machine's own.
-        None => programs::this_program(),
+        keeper: network.keeper().cloned(),
+        places: places.to_vec(),
+        cache: std::path::absolute(&options.cache).or_environment(what)?,
     };
+    let mut command = programs::this_program();
     command.args([network::ARGUMENT, "serve"]);
     let process = daemon::start(command, &setup, &held.directory.path().join(LOG))?;
     Ok(RepositoryServer { process, places: places.to_vec() })

@@ -1,5 +1,6 @@
 //! Inside the lab network: the keeper, and the pipe that ssh goes through.
 
+use super::listeners;
 use super::namespace::Namespace;
 use super::setup::{BRIDGE, RepositorySetup, Setup};
 use crate::base::private;
@@ -7,20 +8,24 @@ use crate::base::programs::{self, HostProgram, IP, ProgramError};
 use crate::lab::serve::{self, Server};
 use crate::lab::vm::daemon;
 use crate::lab::vm::process::Process;
+use crate::packages::cache::CacheDirectory;
+use crate::packages::media::Network;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use std::error::Error;
 use std::fs;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{self, Stdio};
+use std::sync::Arc;
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
 /// What `imgbuild __lab …` does: `keep` holds a network, `serve` serves repositories,
+/// `listen PID START BOOT ADDRESS:PORT…` hands over listeners in it,
 /// `connect PID START BOOT ADDRESS PORT` joins standard input and output with a TCP port in it,
 /// `connect-here ADDRESS PORT` with one of this machine's own network.
 pub fn main(arguments: &[String]) -> ! {
@@ -28,6 +33,9 @@ pub fn main(arguments: &[String]) -> ! {
     let result = match words.as_slice() {
         ["keep"] => keep(),
         ["serve"] => serve_repositories(),
+        ["listen", pid, started, boot, addresses @ ..] => {
+            enter(pid, started, boot).and_then(|()| listeners::hand_over(addresses))
+        }
         ["connect", pid, started, boot, address, port] => {
             enter(pid, started, boot).and_then(|()| connect(address, port))
         }
@@ -72,9 +80,11 @@ fn serve_repositories() -> Result<()> {
 }
 
 fn prepare(setup: &RepositorySetup) -> crate::base::error::Result<(Server, Vec<TcpListener>)> {
-    let repositories = setup.places.iter().map(serve::open).collect::<Result<_, _>>()?;
-    let bind = |address: &SocketAddrV4| serve::bind(SocketAddr::V4(*address));
-    let listeners = setup.listen.iter().map(bind).collect::<Result<_, _>>()?;
+    let cache = Arc::new(CacheDirectory::new(&setup.cache));
+    let network = Network { cache, offline: false };
+    let open = |place| serve::open(place, &network);
+    let repositories = setup.places.iter().map(open).collect::<Result<_, _>>()?;
+    let listeners = listeners::listen(setup.keeper.as_ref(), &setup.listen)?;
     Ok((Server::new(repositories)?, listeners))
 }
 
