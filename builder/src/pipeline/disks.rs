@@ -89,7 +89,7 @@ pub fn write(
     reporter: &mut Reporter<'_>,
 ) -> Result<Disks> {
     let plan = &context.plan;
-    let facts = overlay::facts(context);
+    let facts = overlay::facts(context)?;
     let Role { root, tree: shared_tree, before, esp, contexts } = role;
     let scratch = staging.path("scratch");
     private::create_dir_all(&scratch).or_build(|| format!("cannot write {}", scratch.display()))?;

@@ -90,7 +90,7 @@ fn archives(
     secrets: Option<&NodeSecrets>,
 ) -> Result<(Vec<Archive>, Vec<String>)> {
     let (spec, time) = (&context.spec, context.plan.time);
-    let facts = &overlay::facts(context);
+    let facts = &overlay::facts(context)?;
     let role = node::role_files(spec, facts);
     let authorized = text_of(&role, node_files::AUTHORIZED_KEYS);
     let wire = node::wire_spec(spec, node, facts);

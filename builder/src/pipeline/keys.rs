@@ -10,6 +10,8 @@ use crate::packages::media::Network;
 use crate::packages::media::http::{Settings, is_url, page};
 use crate::packages::repo::{Catalog, Repo};
 use crate::packages::trust::{Key, Keyring};
+use crate::plan;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Larger key files are mistakes.
@@ -143,21 +145,54 @@ fn add_file(ring: &mut Keyring, path: &Path) -> Result<()> {
     ring.add(&name, &read_named(path, MAX_BYTES, what)?)
 }
 
-/// A key by yum's address: from the medium if a file of that name exists, else fetched, else
-/// the file at that place on this machine.
+/// The keys that nodes would have to fetch, by the lab file's id of their repository.
+///
+/// # Errors
+/// As [`checks`].
+pub fn node_keys(
+    lab: &[LabRepository],
+    catalog: &Catalog,
+    network: &Network,
+) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut keys = BTreeMap::new();
+    for (wanted, repo) in plan::assign(lab, &catalog.repos) {
+        if wanted.baseurl.is_none() || !wanted.gpgcheck {
+            continue;
+        }
+        for key in &wanted.gpgkey {
+            if let GpgKey::Url(url) = key
+                && is_url(url)
+            {
+                let (_, mut bytes) = read_url(url, repo, network)?;
+                bytes.push(b'\n');
+                keys.entry(wanted.id.clone()).or_insert_with(Vec::new).append(&mut bytes);
+            }
+        }
+    }
+    Ok(keys)
+}
+
 fn add_url(ring: &mut Keyring, url: &str, repo: &Repo, network: &Network) -> Result<()> {
+    let (origin, bytes) = read_url(url, repo, network)?;
+    ring.add(&origin, &bytes)
+}
+
+/// A key by yum's address, and where it was found: from the medium if a file of that name exists,
+/// else fetched, else the file at that place on this machine.
+fn read_url(url: &str, repo: &Repo, network: &Network) -> Result<(String, Vec<u8>)> {
     let name = url.rsplit('/').next().unwrap_or(url);
     for path in [repo.path(name), name.to_owned()] {
         if repo.medium.has(&path) {
             let bytes = repo.medium.read(&path, MAX_BYTES)?;
-            return ring.add(&format!("{}: {path}", repo.medium.location()), &bytes);
+            return Ok((format!("{}: {path}", repo.medium.location()), bytes));
         }
     }
     if is_url(url) {
-        return ring.add(url, &page(url, MAX_BYTES, Settings::default(), network)?);
+        return Ok((url.to_owned(), page(url, MAX_BYTES, Settings::default(), network)?));
     }
     if let Some(path) = url.strip_prefix("file://").filter(|path| Path::new(path).exists()) {
-        return add_file(ring, Path::new(path));
+        let what = || format!("cannot read the key file {path}");
+        return Ok((path.to_owned(), read_named(Path::new(path), MAX_BYTES, what)?));
     }
     Err(Error::input(format!(
         "repository {}: its key {url} is neither on {} ({name}) nor on this machine",

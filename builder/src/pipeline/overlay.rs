@@ -1,6 +1,7 @@
 //! What goes over the installed tree: the role's and the node's files, accounts, firstboot.
 
 use super::context::BuildContext;
+use super::keys;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files::read_regular;
 use crate::base::lab::LabNode;
@@ -11,6 +12,7 @@ use crate::plan::node::{self, Facts, NodeFile, ssh_keys};
 use contract::{assets, node_files};
 use formats::tree::{Content, Entry, Tree};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A larger file is not firstboot.
@@ -77,13 +79,22 @@ fn is_static(elf: &[u8]) -> Option<bool> {
 }
 
 /// What the node files need to know of the plan.
-pub fn facts(context: &BuildContext) -> Facts {
-    let counted = plan::assign(&context.spec.repositories, &context.catalog.repos);
-    Facts {
+///
+/// # Errors
+/// When a key for the nodes cannot be had.
+pub fn facts(context: &BuildContext) -> Result<Facts> {
+    let BuildContext { catalog, plan, spec, access, .. } = context;
+    let counted = plan::assign(&spec.repositories, &catalog.repos);
+    let keys = match plan.practice {
+        true => BTreeMap::new(),
+        false => keys::node_keys(&spec.repositories, catalog, &access.network)?,
+    };
+    Ok(Facts {
         packages: counted.into_iter().map(|(lab, repo)| (lab.id.clone(), repo.packages)).collect(),
-        plan: context.plan.digest(),
-        practice: context.plan.practice,
-    }
+        plan: plan.digest(),
+        keys,
+        practice: plan.practice,
+    })
 }
 
 /// Puts what all nodes of the role share into the tree. Returns what the user should know.

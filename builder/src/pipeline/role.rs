@@ -60,7 +60,7 @@ pub fn make(
     reporter: &mut Reporter<'_>,
 ) -> Result<Role> {
     let plan = &context.plan;
-    let facts = overlay::facts(context);
+    let facts = overlay::facts(context)?;
     reporter.progress.stage("reading the installed tree", Unit::Steps);
     let mut root = directory.join(place::ROOT);
     let mut tree = tree::scan(&root, plan.time)?;

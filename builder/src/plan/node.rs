@@ -20,6 +20,7 @@ use crate::kickstart::InitialSetup;
 use crate::spec::Spec;
 use contract::lab_answers::list_lab_answers;
 use contract::{node_files, spec as wire};
+use formats::tree::Content;
 use network::Ifcfg;
 
 /// Files that are the same for all nodes of the role. Put a directory before what is in
@@ -30,6 +31,10 @@ pub fn role_files(spec: &Spec, facts: &Facts) -> Vec<NodeFile> {
         NodeFile::text("/etc/chrony.conf", 0o644, system::chrony_conf(spec)),
         NodeFile::text("/etc/yum.repos.d/imgbuild.repo", 0o644, system::repo_file(spec, facts)),
     ];
+    for (repository, keys) in &facts.keys {
+        let content = Content::Bytes(keys.clone());
+        files.push(NodeFile { path: system::key_path(repository), mode: 0o644, content });
+    }
     // Without `selinux`, what the policy's package left stays, as in Anaconda.
     if let Some(mode) = kickstart.selinux {
         files.push(NodeFile::text("/etc/selinux/config", 0o644, system::selinux_config(mode)));

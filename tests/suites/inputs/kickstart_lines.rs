@@ -37,7 +37,8 @@ fn spec(lab: &Lab, line: &str) -> Spec {
 
 /// Files that the image gets, by their path.
 fn files(spec: &Spec) -> BTreeMap<String, String> {
-    let facts = Facts { packages: BTreeMap::new(), plan: "00".repeat(32), practice: false };
+    let (packages, keys) = (BTreeMap::new(), BTreeMap::new());
+    let facts = Facts { packages, plan: "00".repeat(32), keys, practice: false };
     let mut all = node::role_files(spec, &facts);
     all.extend(node::identity_files(spec, &spec.nodes[0], &facts).expect("files"));
     let mut files: BTreeMap<String, String> = all

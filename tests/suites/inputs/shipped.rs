@@ -23,6 +23,7 @@ pub fn facts() -> node::Facts {
     node::Facts {
         packages: BTreeMap::from([("centos".to_owned(), 3971)]),
         plan: "00".repeat(32),
+        keys: BTreeMap::new(),
         practice: false,
     }
 }

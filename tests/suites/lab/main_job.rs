@@ -3,6 +3,7 @@
 use crate::journal::{check_records, check_repositories, check_services};
 use lab_tests::guest::{Firmware, Guest};
 use lab_tests::lab::{Lab, text};
+use lab_tests::server_double::ServerDouble;
 use lab_tests::{oracle, product, tree};
 use serde_json::Value;
 use std::fs;
@@ -263,6 +264,11 @@ fn controller_from_genuine_el7_packages_boots() {
     let Some(shared) = product::shared() else { return };
     let el7 = |part: &str| text(&shared.join("el7").join(part));
     let lab = Lab::new();
+    // Keys that only a web server has, which no node reaches.
+    let web = ServerDouble::start_here(&shared.join("el7/keys"));
+    let urls = ["SIG-Cloud", "7"].map(|name| format!("{}/RPM-GPG-KEY-CentOS-{name}", web.url));
+    let extras = "id       = \"rhel7-extras\"\n";
+    lab.edit("profiles/lab.toml", extras, &format!("{extras}gpgkey = {urls:?}\n"));
     // Stand-ins in two repositories are not signed; the interest groups' keys are on no medium.
     let key = |name: &str| el7(&format!("keys/RPM-GPG-KEY-CentOS-SIG-{name}"));
     let keys = ["Cloud", "Storage", "Virtualization"].map(key);
@@ -293,6 +299,10 @@ fn controller_from_genuine_el7_packages_boots() {
     // The first is signed, and its repository's packages are checked.
     guest.ssh("yum -q -y install mailcap crudini");
     assert_eq!(guest.ssh("rpm -q mailcap crudini | grep -c el7").trim(), "2");
+    // So are those of one whose keys the image got from the web server.
+    drop(web);
+    guest.ssh("yum -q -y --disablerepo='rhel-*' install python-httplib2");
+    assert_eq!(guest.ssh("rpm -q gpg-pubkey | grep -c 764429e6").trim(), "1", "the cloud group's");
     assert_eq!(server.errors(), "");
     check_confinement(&guest);
     check_lab_key(&guest);

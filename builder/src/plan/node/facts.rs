@@ -8,6 +8,9 @@ pub struct Facts {
     pub packages: std::collections::BTreeMap<String, u64>,
     /// SHA-256 of the plan, lower-case hexadecimal.
     pub plan: String,
+    /// Key files that yum would have to fetch, by the lab file's id of their repository. Nodes have
+    /// them, as they may have no way to the address.
+    pub keys: std::collections::BTreeMap<String, Vec<u8>>,
     /// Whether the media are practice media; their key is not a publisher's.
     pub practice: bool,
 }

@@ -3,6 +3,7 @@
 use super::facts::Facts;
 use crate::base::lab::GpgKey;
 use crate::kickstart::{Firewall, Repo, Selinux};
+use crate::packages::media::http::is_url;
 use crate::spec::Spec;
 
 /// /etc/chrony.conf: the lab's servers, the rest as EL7 ships it.
@@ -27,20 +28,27 @@ pub fn chrony_conf(spec: &Spec) -> String {
     text
 }
 
+/// Where a node has the keys of a repository that yum would have to fetch.
+pub fn key_path(repository: &str) -> String {
+    format!("/etc/pki/rpm-gpg/RPM-GPG-KEY-{repository}")
+}
+
 /// yum's repository file: those that nodes reach. Signatures are checked where the lab file
-/// names keys that a node can fetch and does not say otherwise; never on practice media, whose
-/// key proves nothing.
+/// names keys by address and does not say otherwise; never on practice media, whose key proves
+/// nothing.
 pub fn repo_file(spec: &Spec, facts: &Facts) -> String {
     let mut text = String::from("# The lab's repositories, from the lab file.\n");
     for repository in &spec.repositories {
         let Some(baseurl) = &repository.baseurl else { continue };
         let id = &repository.id;
         text.push_str(&format!("\n[{id}]\nname={id}\nbaseurl={baseurl}\nenabled=1\n"));
+        let baked = facts.keys.get(id).map(|_| format!("file://{}", key_path(id)));
         let urls = repository.gpgkey.iter().filter_map(|key| match key {
+            GpgKey::Url(url) if baked.is_some() && is_url(url) => None,
             GpgKey::Url(url) => Some(url.as_str()),
             GpgKey::Path(_) => None,
         });
-        let urls: Vec<&str> = urls.collect();
+        let urls: Vec<&str> = urls.chain(baked.as_deref()).collect();
         match repository.gpgcheck && !urls.is_empty() && !facts.practice {
             true => text.push_str(&format!("gpgcheck=1\ngpgkey={}\n", urls.join(" "))),
             false => text.push_str("gpgcheck=0\n"),
