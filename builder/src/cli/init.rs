@@ -31,6 +31,9 @@ pub struct InitArguments {
     /// A file of public keys that log in to the nodes; by default ~/.ssh/id_*.pub. May be repeated.
     #[arg(long = "key", value_name = "FILE")]
     keys: Vec<PathBuf>,
+    /// OpenStack as RDO built it, from CentOS' archive: needs no ISO file and no subscription.
+    #[arg(long)]
+    rdo: bool,
     /// Ask nothing, take what is proposed.
     #[arg(short, long)]
     yes: bool,
@@ -61,7 +64,7 @@ pub fn run(a: InitArguments) -> Result<()> {
     };
     let keys = keys.iter().map(|key| absolute_key(key)).collect::<Result<Vec<String>>>()?;
     let starter = Starter::new(network, computes, keys).map_err(|e| Error::input(e.to_string()))?;
-    let files = starter.files();
+    let files = starter.with_rdo(a.rdo).files();
     write(&a.directory, &files)?;
     let mut text = String::new();
     for (name, _) in &files {
@@ -70,9 +73,8 @@ pub fn run(a: InitArguments) -> Result<()> {
     if a.directory != Path::new(".") {
         let _ = writeln!(text, "next: cd {}", a.directory.display());
     }
-    text.push_str(
-        "next: imgbuild doctor; imgbuild (with CentOS media or --media practice); imgbuild up\n",
-    );
+    let media = if a.rdo { "" } else { " (with CentOS media or --media practice)" };
+    let _ = writeln!(text, "next: imgbuild doctor; imgbuild{media}; imgbuild up");
     print(&text)
 }
 

@@ -21,6 +21,9 @@ pub const SHIPPED: [(&str, &str); 5] = [
 /// Larger input files are mistakes (an ISO given as a profile).
 const MAX_BYTES: u64 = 4 << 20;
 
+/// The lab file of those who have no vendor's ISO files: RDO's packages from CentOS' archive.
+pub const RDO_LAB: &str = include_str!("../../../profiles/lab-rdo.toml");
+
 /// An input file's text and origin.
 #[derive(Clone, Debug)]
 pub struct InputFile {
@@ -190,7 +193,7 @@ fn known_profiles(request: &Request<'_>) -> Vec<String> {
     {
         let file = entry.file_name();
         let Some(name) = file.to_str().and_then(|f| f.strip_suffix(".toml")) else { continue };
-        if name != "lab" {
+        if name != "lab" && !name.starts_with("lab-") {
             names.push(name.to_owned());
         }
     }

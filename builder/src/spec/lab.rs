@@ -54,6 +54,11 @@ pub struct LabFile {
     pub repositories: Vec<LabRepository>,
 }
 
+/// Whether a file is meant as a lab's: it has that lab's nodes.
+pub fn is_lab(file: &InputFile) -> bool {
+    toml::de::DeTable::parse_recoverable(&file.text).0.get_ref().contains_key("node")
+}
+
 /// Reads the lab file.
 pub fn read_lab(file: &InputFile, home: Option<&Path>) -> (LabFile, Diagnostics) {
     let reader = SpecReader::new(&file.name, &file.text);

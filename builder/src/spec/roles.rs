@@ -1,7 +1,7 @@
 //! The roles of a lab: profiles next to its lab file, and those built in for the others.
 
 use super::files::{self, InputFile};
-use super::lab::read_lab;
+use super::lab::{is_lab, read_lab};
 use super::request::Request;
 use super::role::{is_role, read_role};
 use crate::base::diagnostic::{Diagnostic, Diagnostics};
@@ -110,6 +110,9 @@ fn candidates(
     let mut candidates = Vec::new();
     for path in paths {
         let file = files::read_path(&path, request)?;
+        if is_lab(&file) {
+            continue;
+        }
         if !is_role(&file) {
             notes.push(format!("{} is left out: it has no `role`", file.name));
             continue;
@@ -141,6 +144,7 @@ mod tests {
         fs::create_dir(&profiles).unwrap();
         write("lab.toml", LAB);
         write("hypervisor.toml", "role = \"compute\"");
+        write("lab-other.toml", LAB);
         write("notes.toml", "text = \"not a profile\"");
         let own = profiles.join("hypervisor.toml").to_string_lossy().into_owned();
         let found = find(directory.path(), None).unwrap();

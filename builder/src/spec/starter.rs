@@ -1,7 +1,7 @@
 //! A lab of one's own to begin with: the shipped files, with the network, the number of computes
 //! and the keys that were chosen.
 
-use super::files::SHIPPED;
+use super::files::{RDO_LAB, SHIPPED};
 use crate::base::lab::Subnet;
 use crate::base::malformed::Malformed;
 use std::fmt::Write;
@@ -25,6 +25,8 @@ pub struct Starter {
     computes: u8,
     /// Files of public keys; those of the user's home where there are none.
     keys: Vec<String>,
+    /// Whether OpenStack is RDO's, not the vendor's.
+    rdo: bool,
 }
 
 impl Starter {
@@ -40,13 +42,19 @@ impl Starter {
             let message = format!("{network} is not a /24 network, as in 192.168.7.0/24");
             return Err(message.into());
         }
-        Ok(Self { network, computes, keys })
+        Ok(Self { network, computes, keys, rdo: false })
+    }
+
+    /// The same, with OpenStack from RDO's repositories in CentOS' archive.
+    #[must_use]
+    pub fn with_rdo(self, rdo: bool) -> Self {
+        Self { rdo, ..self }
     }
 
     /// The files by their paths in the lab's directory.
     pub fn files(&self) -> Vec<(&'static str, String)> {
         let file = |(name, text): &(&'static str, &str)| match *name {
-            "profiles/lab.toml" => (*name, self.lab_file(text)),
+            "profiles/lab.toml" => (*name, self.lab_file(if self.rdo { RDO_LAB } else { text })),
             _ => (*name, (*text).to_owned()),
         };
         SHIPPED.iter().map(file).collect()
@@ -110,6 +118,27 @@ mod tests {
             }
         }
         assert!(Starter::new(Subnet::parse("10.0.0.0/16").unwrap(), 1, vec![]).is_err());
+    }
+
+    /// The lab that a file describes, without its repositories and name.
+    fn rest(lab_file: &str) -> toml::Table {
+        let mut table: toml::Table = lab_file.parse().unwrap();
+        for key in ["name", "packages", "repository"] {
+            table.remove(key);
+        }
+        table
+    }
+
+    #[test]
+    fn rdos_lab_differs_in_its_repositories() {
+        let shipped = SHIPPED.iter().find(|(name, _)| *name == "profiles/lab.toml").unwrap().1;
+        assert_eq!(rest(RDO_LAB), rest(shipped));
+        let subnet = Subnet::parse("10.0.7.0/24").unwrap();
+        let starter = Starter::new(subnet, 1, vec![]).unwrap();
+        let [rdo, other] = [true, false].map(|rdo| starter.clone().with_rdo(rdo).files());
+        assert_eq!(rest(&rdo[0].1), rest(&other[0].1));
+        assert_eq!(rdo[1..], other[1..]);
+        assert!(rdo[0].1.contains("http://10.0.7.254/openstack-newton/"));
     }
 
     #[test]

@@ -64,6 +64,15 @@ fn a_lab_of_ones_own() {
     );
     validates(&directory.path().join("mine"), "10.0.7.0/24");
 
+    // With RDO's repositories no media are needed, and none are spoken of.
+    let words = ["init", "--yes", "--rdo", "--network", "10.0.8.0/24", "rdo"];
+    let (code, stdout, stderr) = run(directory.path(), &words);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("next: imgbuild doctor; imgbuild; imgbuild up"), "{stdout}");
+    validates(&directory.path().join("rdo"), "10.0.8.0/24");
+    let lab = fs::read_to_string(directory.path().join("rdo/profiles/lab.toml")).expect("lab.toml");
+    assert!(lab.contains("/cloud/x86_64/openstack-newton/"), "{lab}");
+
     // Nothing is overwritten, and nothing is written next to what is there.
     let kickstart = directory.path().join("mine/kickstart/compute.ks");
     fs::remove_file(directory.path().join("mine/profiles/lab.toml")).expect("remove");
