@@ -5,7 +5,7 @@ pub mod logs;
 
 use crate::host::Fault;
 use crate::host::{Host, MIN_SECRET};
-use contract::answers::ADMIN_PASSWORD;
+use contract::answers::{ADMIN_PASSWORD, WORD_ALLOWED, find_word_violation};
 use contract::spec::SpecPackstack;
 use std::collections::BTreeMap;
 
@@ -33,6 +33,10 @@ pub fn wanted(host: &Host, packstack: &SpecPackstack) -> Result<BTreeMap<String,
         return Err(Fault::new(format!("{path} is not a password on one line")).hint(format!(
             "put the password there on one line: {MIN_SECRET} characters or more, no blanks at its ends"
         )));
+    }
+    if let Some(why) = find_word_violation(password) {
+        return Err(Fault::new(format!("{path}: {why}"))
+            .hint(format!("put another password there, of {WORD_ALLOWED}")));
     }
     host.keep_secret(password);
     answers.insert(ADMIN_PASSWORD.to_owned(), password.to_owned());

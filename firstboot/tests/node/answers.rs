@@ -64,6 +64,8 @@ fn wrong_input_is_refused_with_a_message_and_nothing_is_written() {
     refused(78, "others may read it");
     put(root.path(), PASSWORD, "planted\npw\n", 0o600);
     refused(78, "not a password on one line");
+    put(root.path(), PASSWORD, "planted ;pw\n", 0o600);
+    refused(78, "keystone-admin-password: ` ` (character 8) is not allowed");
     std::fs::remove_file(root.path().join(PASSWORD)).unwrap();
     put(root.path(), "generated", "# nothing\n", 0o644);
     refused(65, "generated: it has no [general] section");

@@ -16,6 +16,7 @@ use crate::base::error::{Context, Error, Result};
 use crate::base::files::names_in;
 use crate::base::lab::LabNode;
 use crate::base::private::{self, Scratch};
+use contract::answers::{WORD_ALLOWED, find_word_violation};
 use contract::node_files::lab_key_line;
 use contract::peers::fingerprints::Fingerprints;
 use contract::spec::Role;
@@ -342,7 +343,15 @@ impl Store {
 
     fn admin_password(&self) -> Result<Secret> {
         match self.files.read(ADMIN_PASSWORD)? {
-            Some(text) => Ok(Secret(text.trim_end().to_owned())),
+            Some(text) => {
+                let password = text.trim_end();
+                if let Some(why) = find_word_violation(password) {
+                    let path = self.files.path(ADMIN_PASSWORD);
+                    let hint = format!("put another one there, of {WORD_ALLOWED}");
+                    return Err(Error::input(format!("{}: {why}", path.display())).hint(hint));
+                }
+                Ok(Secret(password.to_owned()))
+            }
             None => self.put_admin_password(),
         }
     }

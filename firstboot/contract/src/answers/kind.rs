@@ -1,5 +1,6 @@
 //! What a key of an answer file may hold.
 
+use super::misread::{WORD_ALLOWED, find_word_violation};
 use std::net::IpAddr;
 
 /// The kind of a key's value, as far as it can be judged without the node.
@@ -7,8 +8,12 @@ use std::net::IpAddr;
 pub enum AnswerKind {
     /// Any one line, also none.
     Any,
+    /// Any one line, also none, or a fact of the host, `%{::processorcount}`.
+    Fact,
     /// Any one line that is not empty.
     Set,
+    /// What a shell takes as it is: it goes into keystonerc_admin without quotes.
+    Word,
     /// A password or token: never in a profile or spec.
     Secret,
     /// One of these.
@@ -50,7 +55,9 @@ impl AnswerKind {
     pub fn allowed(self) -> String {
         match self {
             Any => "any text of one line".to_owned(),
+            Fact => "any text of one line, or a fact as in %{::processorcount}".to_owned(),
             Set => "text of one line, not empty".to_owned(),
+            Word => WORD_ALLOWED.to_owned(),
             Secret => "nothing here: it is a secret".to_owned(),
             One(words) => format!("one of: {}", words.join(", ")),
             Many(words) => format!("one or more of, separated by commas: {}", words.join(", ")),
@@ -78,8 +85,9 @@ impl AnswerKind {
         }
         let all = |each: fn(&str) -> bool| value.split(',').all(each);
         match self {
-            Any => true,
+            Any | Fact => true,
             Set => !value.is_empty(),
+            Word => !value.is_empty() && find_word_violation(value).is_none(),
             Secret => false,
             One(words) => words.contains(&value),
             Many(words) => value.split(',').all(|part| words.contains(&part)),
@@ -161,7 +169,9 @@ mod tests {
                 vec!["nova.network.manager.Manager"],
             ),
             (Set, vec!["x"], vec!["", "a\rb"]),
-            (Any, vec!["", "%{::processorcount}"], vec!["a\nCONFIG_X=y"]),
+            (Word, vec!["RegionOne", "admin@lab"], vec!["", "Region One", "$HOME", "~root"]),
+            (Any, vec![""], vec!["a\nCONFIG_X=y"]),
+            (Fact, vec!["", "4", "%{::processorcount}"], vec!["a\nCONFIG_X=y"]),
             (Secret, vec![], vec!["x"]),
         ] {
             for value in good {

@@ -2,6 +2,7 @@
 
 use super::keys::KEYS;
 use super::kind::AnswerKind;
+use super::misread::{find_misreading, is_fact};
 
 /// What is wrong with setting a key to a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +41,17 @@ pub fn find_violation(key: &str, value: &str) -> Option<AnswerViolation> {
             "it is a secret, and this file can be read by all".to_owned(),
             "leave it out: packstack makes one by itself".to_owned(),
         ),
-        Some(kind) if kind.allows(value) => return None,
-        Some(kind) => (format!("`{}` is not allowed", value.escape_debug()), kind.allowed()),
+        Some(kind) if !kind.allows(value) => {
+            (format!("`{}` is not allowed", value.escape_debug()), kind.allowed())
+        }
+        Some(AnswerKind::Fact) if is_fact(value) => return None,
+        Some(kind) => match find_misreading(value) {
+            None => return None,
+            Some(why) => {
+                let allowed = kind.allowed();
+                (why, format!("{allowed}; read by packstack and Hiera as it is written"))
+            }
+        },
     };
     Some(AnswerViolation::Value { message, allowed })
 }
@@ -63,6 +73,11 @@ mod tests {
             })
         );
         assert_eq!(find_violation("CONFIG_SWIFT", "y"), Some(AnswerViolation::UnknownKey));
+        let misread = find_violation("CONFIG_PROVISION_IMAGE_NAME", "a ;b").unwrap();
+        let why = "`;` (character 3) begins a comment";
+        assert_eq!(misread.message(), why);
+        assert_eq!(find_violation("CONFIG_SERVICE_WORKERS", "%{::processorcount}"), None);
+        assert!(find_violation("CONFIG_NOVA_PCI_ALIAS", "%{::processorcount}").is_some());
         let secret = find_violation(ADMIN_PASSWORD, "secret").unwrap();
         assert!(secret.message().contains("secret"));
     }

@@ -131,3 +131,19 @@ fn rotation_replaces_what_is_named() {
     let error = store.rotate(&["nova09".into()]).unwrap_err().to_string();
     assert!(error.contains("nova09") && error.contains("nova01"), "{error}");
 }
+
+/// The administrator's password may be one of the user's own, if all readers take it as it is.
+#[test]
+fn a_password_that_is_read_otherwise_is_refused() {
+    let state = tempfile::tempdir().unwrap();
+    let store = Store::open(state.path(), "lab").unwrap();
+    let lab = nodes([192, 168, 1, 10]);
+    let path = Store::directory(state.path(), "lab").join(ADMIN_PASSWORD);
+    fs::write(&path, "planted pw\n").unwrap();
+    let error = store.of_nodes(&lab, false).unwrap_err().to_string();
+    assert!(error.contains("` ` (character 8) is not allowed"), "{error}");
+    assert!(!error.contains("planted"), "{error}");
+    fs::write(&path, "planted-pw\n").unwrap();
+    let secrets = store.of_nodes(&lab, false).unwrap().0;
+    assert_eq!(secrets["openstack"].admin_password, Some(Secret("planted-pw".to_owned())));
+}
