@@ -28,8 +28,23 @@ pub const AGENTS: Page = (9696, "/v2.0/agents");
 pub const VOLUMES: Page = (8776, "/v2/abc/os-services");
 /// Horizon's login page.
 pub const LOGIN: Page = (80, "/dashboard/auth/login/");
+/// Ceilometer's capabilities.
+pub const CAPABILITIES: Page = (8777, "/v2/capabilities");
+/// Aodh's alarms.
+pub const ALARMS: Page = (8042, "/v2/alarms");
+/// Gnocchi's storage.
+pub const STORAGE: Page = (8041, "/v1/status");
+/// Heat's stacks.
+pub const STACKS: Page = (8004, "/v1/abc/stacks");
+/// The console's page.
+pub const CONSOLE: Page = (6080, "/vnc_auto.html");
 /// Swift's proxy.
 pub const SWIFT: Page = (8080, "/healthcheck");
+
+/// RabbitMQ's port.
+const BUS: u16 = 5672;
+/// The first bytes of its answer to a client: Connection.Start of AMQP 0-9-1.
+const START: &[u8] = b"\x01\0\0\0\0\x01\xf4\0\x0a\0\x0a\0\x09";
 
 /// What stands for the moment of the answer in a page.
 const NOW: &str = "{now}";
@@ -61,6 +76,9 @@ impl Double {
         let pages = healthy(cloud);
         let mut ports: Vec<u16> = pages.keys().map(|(port, _)| *port).collect();
         ports.dedup();
+        let bus = TcpListener::bind((Ipv4Addr::UNSPECIFIED, BUS)).expect("a free port");
+        // The client may be gone.
+        std::thread::spawn(move || bus.incoming().flatten().for_each(|s| drop(greet(s))));
         let double = Self { pages: Arc::new(Mutex::new(pages)), asked: Arc::default() };
         for port in ports {
             let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).expect("a free port");
@@ -130,6 +148,13 @@ impl Double {
     }
 }
 
+/// Begins a connection of AMQP, and no more.
+fn greet(mut stream: TcpStream) -> std::io::Result<()> {
+    let mut header = [0; 8];
+    stream.read_exact(&mut header)?;
+    stream.write_all(START)
+}
+
 /// Head and body: a connection that is closed with a part of them unread is reset, and the
 /// client may lose the answer.
 fn whole_request(stream: &TcpStream) -> std::io::Result<String> {
@@ -161,7 +186,7 @@ fn healthy(cloud: &Cloud) -> Pages {
     let hypervisors: Vec<Value> = computes()
         .map(|name| json!({"hypervisor_hostname": name, "state": "up", "status": "enabled"}))
         .collect();
-    let agent = |kind: &str, host: &str| json!({"agent_type": kind, "host": host, "alive": true, "admin_state_up": true});
+    let agent = |kind: &str, host: &str| json!({"agent_type": kind, "host": host, "alive": true, "admin_state_up": true, "heartbeat_timestamp": NOW});
     let bridges = std::iter::once(controller).chain(computes());
     let bridges = bridges.map(|host| agent("Open vSwitch agent", host));
     let others = ["DHCP agent", "L3 agent", "Metadata agent"].map(|kind| agent(kind, controller));
@@ -178,6 +203,11 @@ fn healthy(cloud: &Cloud) -> Pages {
         (AGENTS, page(json!({"agents": agents}))),
         (VOLUMES, page(json!({"services": cinder}))),
         (LOGIN, (200, "<input name=csrfmiddlewaretoken><input type=password>".to_owned())),
+        (CAPABILITIES, page(json!({"api": {"meters:query:simple": true}}))),
+        (ALARMS, page(json!([]))),
+        (STORAGE, page(json!({"storage": {"summary": {"metrics": 2, "measures": 5}}}))),
+        (STACKS, page(json!({"stacks": []}))),
+        (CONSOLE, (200, "<title>noVNC</title>".to_owned())),
         (SWIFT, (200, "OK".to_owned())),
     ])
 }
@@ -195,5 +225,9 @@ fn catalog(address: Ipv4Addr) -> Value {
         endpoint("image", ":9292"),
         endpoint("network", ":9696/"),
         endpoint("volumev2", ":8776/v2/abc"),
+        endpoint("metering", ":8777"),
+        endpoint("alarming", ":8042"),
+        endpoint("metric", ":8041"),
+        endpoint("orchestration", ":8004/v1/abc"),
     ])
 }

@@ -44,6 +44,7 @@ pub(super) struct StepRun {
 
 impl StepRun {
     pub(super) fn new(step: Step, index: usize, bounds: Bounds, host: &Host) -> StepRun {
+        host.begin(step.name());
         StepRun { step, index, bounds, began: host.clock().monotonic(), attempts: 0 }
     }
 

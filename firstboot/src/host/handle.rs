@@ -27,6 +27,8 @@ pub struct Host {
     live: bool,
     secrets: RefCell<Vec<String>>,
     notes: RefCell<Vec<Note>>,
+    /// When each thing that takes time began.
+    begun: RefCell<BTreeMap<&'static str, Duration>>,
     pub(super) jobs: RefCell<BTreeMap<&'static str, Followed>>,
 }
 
@@ -50,6 +52,7 @@ impl Host {
             live: true,
             secrets: RefCell::default(),
             notes: RefCell::default(),
+            begun: RefCell::default(),
             jobs: RefCell::default(),
         }
     }
@@ -67,6 +70,17 @@ impl Host {
     /// Processes and kernel calls.
     pub fn runner(&self) -> &dyn Runner {
         self.runner.as_ref()
+    }
+
+    /// Notes that `what` begins now.
+    pub fn begin(&self, what: &'static str) {
+        self.begun.borrow_mut().insert(what, self.clock.monotonic());
+    }
+
+    /// How long ago `what` began; no time if it has not.
+    pub fn time_since(&self, what: &'static str) -> Duration {
+        let began = self.begun.borrow().get(what).copied();
+        began.map_or(Duration::ZERO, |began| self.clock.monotonic() - began)
     }
 
     /// Where the node's `path` really is.

@@ -6,10 +6,13 @@ use super::process::{self, Output, Program};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use serde_json::Value;
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::path::Path;
 use std::time::Duration;
+
+/// How long each part of an exchange over TCP may take.
+const EXCHANGE: Duration = Duration::from_secs(20);
 
 /// A network interface as the kernel has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,6 +46,13 @@ pub trait Runner {
     /// # Errors
     /// Why it does not, or not in time.
     fn reach(&self, to: SocketAddrV4, limit: Duration) -> io::Result<()>;
+
+    /// Sends `sent` over TCP and reads the first `length` bytes of the answer, fewer where it
+    /// ends before.
+    ///
+    /// # Errors
+    /// Why there is no connection, or no answer in time.
+    fn exchange(&self, to: SocketAddrV4, sent: &[u8], length: u64) -> io::Result<Vec<u8>>;
 
     /// Asks over HTTP.
     ///
@@ -90,6 +100,20 @@ impl Runner for SystemRunner {
 
     fn reach(&self, to: SocketAddrV4, limit: Duration) -> io::Result<()> {
         TcpStream::connect_timeout(&to.into(), limit).map(|_| ())
+    }
+
+    fn exchange(&self, to: SocketAddrV4, sent: &[u8], length: u64) -> io::Result<Vec<u8>> {
+        let mut stream = TcpStream::connect_timeout(&to.into(), EXCHANGE)?;
+        stream.set_read_timeout(Some(EXCHANGE))?;
+        stream.set_write_timeout(Some(EXCHANGE))?;
+        stream.write_all(sent)?;
+        let mut answer = Vec::new();
+        match stream.take(length).read_to_end(&mut answer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time"))
+            }
+            read => read.map(|_| answer),
+        }
     }
 
     fn http(&self, request: &Request) -> io::Result<Response> {
@@ -154,6 +178,10 @@ impl Runner for DirectoryRunner {
     }
 
     fn reach(&self, _: SocketAddrV4, _: Duration) -> io::Result<()> {
+        Err(DirectoryRunner::refusal())
+    }
+
+    fn exchange(&self, _: SocketAddrV4, _: &[u8], _: u64) -> io::Result<Vec<u8>> {
         Err(DirectoryRunner::refusal())
     }
 

@@ -45,6 +45,10 @@ impl Runner for RealNetwork {
         SystemRunner.reach(to, limit)
     }
 
+    fn exchange(&self, to: SocketAddrV4, sent: &[u8], length: u64) -> io::Result<Vec<u8>> {
+        SystemRunner.exchange(to, sent, length)
+    }
+
     fn http(&self, request: &Request) -> io::Result<Response> {
         self.rest.http(request)
     }

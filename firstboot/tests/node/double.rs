@@ -3,7 +3,7 @@
 //! that a test puts below the node's root.
 
 use crate::tree::pages;
-pub use crate::tree::{plain, write_files};
+pub use crate::tree::{plain, printed, write_files};
 use contract::spec::Spec;
 use contract::status::{Outcome, StepState};
 use firstboot::engine;
@@ -61,7 +61,7 @@ pub struct World {
     pub bridges: Vec<(String, Vec<String>)>,
     /// Nodes whose ssh port does not answer.
     pub silent: Vec<Ipv4Addr>,
-    /// What web servers answer, by address.
+    /// What servers answer, by address.
     pub pages: BTreeMap<String, Response>,
     /// Where the node's files are.
     pub root: PathBuf,
@@ -70,10 +70,6 @@ pub struct World {
     /// What happens at which time.
     pub events: Vec<(Duration, Event)>,
     pub now: Duration,
-}
-
-pub fn printed(code: i32, stdout: &str) -> Output {
-    Output { code: Some(code), stdout: stdout.to_owned(), ..Output::default() }
 }
 
 impl World {
@@ -254,6 +250,10 @@ impl Runner for FakeRunner {
             return Ok(());
         }
         Err(io::Error::from(io::ErrorKind::ConnectionRefused))
+    }
+
+    fn exchange(&self, to: SocketAddrV4, _: &[u8], _: u64) -> io::Result<Vec<u8>> {
+        Ok(self.http(&Request::get(format!("tcp://{to}")))?.body)
     }
 
     fn http(&self, request: &Request) -> io::Result<Response> {

@@ -8,6 +8,7 @@ use firstboot::services::answer_file::AnswerFile;
 use firstboot::services::openstack;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 const ADDRESS: &str = "192.168.1.10";
 const PASSWORD: &str = "planted-keystone-pw";
@@ -29,7 +30,8 @@ fn ask(password: &str) -> (bool, String) {
     let spec = Spec::parse(crate::double::CONTROLLER).unwrap();
     let answers = format!("[general]\nCONFIG_KEYSTONE_ADMIN_PW={password}\n");
     let host = Host::open(Path::new("/"));
-    let mut services = openstack::ask_all(&host, &spec, &AnswerFile::parse(answers.as_bytes()));
+    let answers = AnswerFile::parse(answers.as_bytes());
+    let mut services = openstack::ask_all(&host, &spec, &answers, Duration::ZERO);
     let keystone = services.remove(0);
     assert_eq!(keystone.name, "keystone");
     (keystone.ok, keystone.evidence)

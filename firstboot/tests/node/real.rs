@@ -26,6 +26,10 @@ impl Runner for RealProgram {
         self.0.reach(to, limit)
     }
 
+    fn exchange(&self, to: SocketAddrV4, sent: &[u8], length: u64) -> io::Result<Vec<u8>> {
+        self.0.exchange(to, sent, length)
+    }
+
     fn http(&self, request: &Request) -> io::Result<Response> {
         self.0.http(request)
     }

@@ -3,6 +3,7 @@
 
 use crate::double::CONTROLLER;
 use contract::spec::Spec;
+use firstboot::host::Output;
 use firstboot::host::http::Response;
 use std::collections::BTreeMap;
 use std::fs::Metadata;
@@ -14,6 +15,11 @@ pub fn plain() -> String {
     let mut spec = Spec::parse(CONTROLLER).unwrap();
     (spec.bridge, spec.packstack) = (None, None);
     spec.to_toml().unwrap()
+}
+
+/// What a program prints, and its exit code.
+pub fn printed(code: i32, stdout: &str) -> Output {
+    Output { code: Some(code), stdout: stdout.to_owned(), ..Output::default() }
 }
 
 /// What the lab's server answers: each repository with one package, the first with all

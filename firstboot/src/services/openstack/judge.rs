@@ -1,6 +1,10 @@
 //! What the answers of OpenStack's APIs mean for the health of its services.
 
+use super::findings::{Finding, judge};
 use serde_json::Value;
+
+/// What each node with a switch runs.
+const SWITCH_AGENT: &str = "Open vSwitch agent";
 
 /// Who must be there.
 pub(super) struct Expected {
@@ -8,9 +12,9 @@ pub(super) struct Expected {
     pub(super) computes: Vec<String>,
     /// Names of the hosts with an Open vSwitch agent.
     pub(super) agents: Vec<String>,
-    /// When this node booted (`2026-11-24T02:28:00`, UTC): what was last seen before
-    /// is from an earlier boot.
-    pub(super) boot: String,
+    /// The moment (`2026-11-24T02:28:00`, UTC) that a heartbeat must not be older than. APIs
+    /// call a service up for a minute and more after its last one.
+    pub(super) since: String,
 }
 
 fn list<'a>(answer: &'a Value, key: &str) -> Result<Vec<&'a Value>, String> {
@@ -28,60 +32,59 @@ fn is_host(found: &str, name: &str) -> bool {
     found == name || short(found) == short(name)
 }
 
+/// What is said of a service without a heartbeat.
+const SILENT: &str = "has sent no heartbeat since this check began";
+/// What is said of one that does not exist.
+const ABSENT: &str = "is not listed";
+
 /// What is wrong with a service of nova or cinder that must be up.
-fn wrong_service(service: &Value, expected: &Expected) -> Option<String> {
-    let (binary, host) = (text(service, "binary"), text(service, "host"));
-    // `2016-10-11T12:00:00.000000`; both begin alike, so text compares as time.
-    let seen = text(service, "updated_at");
-    if text(service, "status") == "disabled" {
-        let reason = text(service, "disabled_reason");
-        return Some(format!("{binary} on {host} is disabled {reason}").trim_end().to_owned());
-    }
-    if text(service, "state") != "up" {
-        return Some(format!("{binary} on {host} is {}", text(service, "state")));
-    }
-    let fresh = seen.get(..19).is_some_and(|seen| seen >= expected.boot.as_str());
-    (!fresh).then(|| format!("{binary} on {host} was last seen before this boot ({seen})"))
+fn wrong_service(service: &Value, expected: &Expected) -> Option<Finding> {
+    let what = if text(service, "status") == "disabled" {
+        format!("is disabled {}", text(service, "disabled_reason")).trim_end().to_owned()
+    } else if text(service, "state") != "up" {
+        format!("is {}", text(service, "state"))
+    } else if is_fresh(service, "updated_at", expected) {
+        return None;
+    } else {
+        SILENT.to_owned()
+    };
+    Some(Finding::new(text(service, "binary"), text(service, "host"), what))
 }
 
-/// The services of these kinds must be there and up, each once at least.
-fn services(answer: &Value, kinds: &[&str], expected: &Expected) -> Result<Vec<String>, String> {
-    let services = list(answer, "services")?;
+/// Whether the heartbeat at `key` counts. nova and cinder write `2016-10-11T12:00:00.000000`,
+/// neutron `2016-10-11 12:00:00`: the server's time, UTC, so text compares as time.
+fn is_fresh(value: &Value, key: &str, expected: &Expected) -> bool {
+    text(value, key).get(..19).is_some_and(|seen| seen.replace(' ', "T") >= expected.since)
+}
+
+/// What is wrong where each of these kinds of services must be there and up, once at least.
+fn wrong_services(found: &[&Value], kinds: &[&str], expected: &Expected) -> Vec<Finding> {
     let mut wrong = Vec::new();
     for kind in kinds {
-        let of_kind: Vec<&&Value> =
-            services.iter().filter(|one| text(one, "binary") == *kind).collect();
-        if of_kind.is_empty() {
-            wrong.push(format!("{kind} is not listed"));
-        } else if of_kind.iter().all(|one| wrong_service(one, expected).is_some()) {
-            wrong.extend(of_kind.iter().find_map(|one| wrong_service(one, expected)));
+        let of_kind = || found.iter().filter(|one| text(one, "binary") == *kind);
+        if of_kind().all(|one| wrong_service(one, expected).is_some()) {
+            let first = of_kind().find_map(|one| wrong_service(one, expected));
+            wrong.push(first.unwrap_or_else(|| Finding::new(kind, "", ABSENT)));
         }
     }
-    if wrong.is_empty() {
-        Ok(kinds.iter().map(|kind| (*kind).to_owned()).collect())
-    } else {
-        Err(wrong.join("; "))
-    }
+    wrong
 }
 
 pub(super) fn nova_services(answer: &Value, expected: &Expected) -> Result<String, String> {
-    let up = services(answer, &["nova-conductor", "nova-scheduler", "nova-consoleauth"], expected)?;
+    let kinds = ["nova-conductor", "nova-scheduler", "nova-consoleauth"];
     let found = list(answer, "services")?;
-    let mut wrong = Vec::new();
+    let mut wrong = wrong_services(&found, &kinds, expected);
     for name in &expected.computes {
         let compute = found
             .iter()
             .find(|one| text(one, "binary") == "nova-compute" && is_host(text(one, "host"), name));
         match compute {
-            None => wrong.push(format!("nova-compute on {name} is not listed")),
+            None => wrong.push(Finding::new("nova-compute", name, ABSENT)),
             Some(service) => wrong.extend(wrong_service(service, expected)),
         }
     }
-    if wrong.is_empty() {
-        Ok(format!("{} and nova-compute on {} are up", up.join(", "), expected.computes.join(", ")))
-    } else {
-        Err(wrong.join("; "))
-    }
+    let computes = expected.computes.join(", ");
+    judge(&wrong, || format!("{} and nova-compute on {computes} are up", kinds.join(", ")))
 }
 
 pub(super) fn nova_hypervisors(answer: &Value, expected: &Expected) -> Result<String, String> {
@@ -89,19 +92,15 @@ pub(super) fn nova_hypervisors(answer: &Value, expected: &Expected) -> Result<St
     let mut wrong = Vec::new();
     for name in &expected.computes {
         match found.iter().find(|one| is_host(text(one, "hypervisor_hostname"), name)) {
-            None => wrong.push(format!("there is no hypervisor {name}")),
+            None => wrong.push(Finding::new("hypervisor", name, ABSENT)),
             Some(one) if text(one, "state") != "up" || text(one, "status") == "disabled" => {
                 let (state, status) = (text(one, "state"), text(one, "status"));
-                wrong.push(format!("hypervisor {name} is {state}, {status}"));
+                wrong.push(Finding::new("hypervisor", name, format!("is {state}, {status}")));
             }
             Some(_) => {}
         }
     }
-    if wrong.is_empty() {
-        Ok(format!("{} hypervisors are up", expected.computes.len()))
-    } else {
-        Err(wrong.join("; "))
-    }
+    judge(&wrong, || format!("{} hypervisors are up", expected.computes.len()))
 }
 
 pub(super) fn glance(answer: &Value, _: &Expected) -> Result<String, String> {
@@ -115,50 +114,67 @@ pub(super) fn neutron(answer: &Value, expected: &Expected) -> Result<String, Str
     };
     let mut wrong = Vec::new();
     for name in &expected.agents {
-        match of("Open vSwitch agent").into_iter().find(|one| is_host(text(one, "host"), name)) {
-            None => wrong.push(format!("there is no Open vSwitch agent on {name}")),
-            Some(agent) => wrong.extend(wrong_agent(agent)),
+        match of(SWITCH_AGENT).into_iter().find(|one| is_host(text(one, "host"), name)) {
+            None => wrong.push(Finding::new(SWITCH_AGENT, name, ABSENT)),
+            Some(agent) => wrong.extend(wrong_agent(agent, expected)),
         }
     }
     for kind in ["DHCP agent", "L3 agent", "Metadata agent"] {
         let agents = of(kind);
         if agents.is_empty() {
-            wrong.push(format!("there is no {kind}"));
+            wrong.push(Finding::new(kind, "", ABSENT));
         }
-        wrong.extend(agents.iter().filter_map(|agent| wrong_agent(agent)));
-    }
-    if !wrong.is_empty() {
-        return Err(wrong.join("; "));
+        wrong.extend(agents.iter().filter_map(|agent| wrong_agent(agent, expected)));
     }
     let hosts = expected.agents.join(", ");
-    Ok(format!("Open vSwitch agents on {hosts}, DHCP, L3 and metadata agents are alive"))
+    judge(&wrong, || {
+        format!("Open vSwitch agents on {hosts}, DHCP, L3 and metadata agents are alive")
+    })
 }
 
-fn wrong_agent(agent: &Value) -> Option<String> {
-    let (kind, host) = (text(agent, "agent_type"), text(agent, "host"));
-    if agent["alive"] != true {
-        return Some(format!("{kind} on {host} is not alive"));
-    }
-    (agent["admin_state_up"] == false).then(|| format!("{kind} on {host} is switched off"))
+fn wrong_agent(agent: &Value, expected: &Expected) -> Option<Finding> {
+    let what = if agent["alive"] != true {
+        "is not alive"
+    } else if agent["admin_state_up"] == false {
+        "is switched off"
+    } else if is_fresh(agent, "heartbeat_timestamp", expected) {
+        return None;
+    } else {
+        SILENT
+    };
+    Some(Finding::new(text(agent, "agent_type"), text(agent, "host"), what))
 }
 
 pub(super) fn cinder(answer: &Value, expected: &Expected) -> Result<String, String> {
-    let up = services(answer, &["cinder-scheduler", "cinder-volume"], expected)?;
-    Ok(format!("{} are up", up.join(", ")))
+    judge_services(answer, &["cinder-scheduler", "cinder-volume"], expected)
 }
 
-pub(super) fn horizon(body: &str) -> Result<String, String> {
-    if body.contains("csrfmiddlewaretoken") && body.contains("password") {
-        Ok("shows its login page".to_owned())
-    } else {
-        Err("its login page has no login form".to_owned())
-    }
+/// As [`wrong_services`], of an answer.
+fn judge_services(answer: &Value, kinds: &[&str], expected: &Expected) -> Result<String, String> {
+    let wrong = wrong_services(&list(answer, "services")?, kinds, expected);
+    judge(&wrong, || format!("{} are up", kinds.join(", ")))
 }
 
-pub(super) fn swift(body: &str) -> Result<String, String> {
-    if body.trim() == "OK" {
-        Ok("its proxy is healthy".to_owned())
-    } else {
-        Err("its proxy does not answer OK".to_owned())
+pub(super) fn heat(answer: &Value, _: &Expected) -> Result<String, String> {
+    Ok(format!("lists {} stacks", list(answer, "stacks")?.len()))
+}
+
+pub(super) fn manila(answer: &Value, expected: &Expected) -> Result<String, String> {
+    judge_services(answer, &["manila-scheduler", "manila-share"], expected)
+}
+
+pub(super) fn sahara(answer: &Value, _: &Expected) -> Result<String, String> {
+    Ok(format!("lists {} clusters", list(answer, "clusters")?.len()))
+}
+
+pub(super) fn trove(answer: &Value, _: &Expected) -> Result<String, String> {
+    Ok(format!("lists {} instances", list(answer, "instances")?.len()))
+}
+
+/// Drivers are those of conductors that are alive.
+pub(super) fn ironic(answer: &Value, _: &Expected) -> Result<String, String> {
+    match list(answer, "drivers")?.len() {
+        0 => Err("no conductor is alive: it has no drivers".to_owned()),
+        count => Ok(format!("has {count} drivers")),
     }
 }
