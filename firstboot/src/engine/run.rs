@@ -76,6 +76,9 @@ impl RunContext<'_> {
                 self.state.steps[index] = contract::status::StepState::pending(step.name());
             }
         }
+        if steps.contains(&Step::Verify) {
+            self.state.services.clear();
+        }
         self.save();
         let message = format!(
             "firstboot {} begins: {} steps for {} ({})",

@@ -59,7 +59,10 @@ impl<'a> RunContext<'a> {
                     let message = format!("{}: {}", service.name, service.evidence);
                     let outcome = if service.ok { "answers" } else { "fails" };
                     let name = service.name.clone();
-                    self.state.record_service(service);
+                    // A wait asks each second: what is known is not recorded again.
+                    if !self.state.record_service(service) {
+                        continue;
+                    }
                     (id::SERVICE, outcome, message, name)
                 }
             };

@@ -83,12 +83,14 @@ impl RunState {
         }
     }
 
-    /// Records the status of a service.
-    pub fn record_service(&mut self, service: ServiceState) {
+    /// Records the status of a service; whether that is news.
+    pub fn record_service(&mut self, service: ServiceState) -> bool {
         match self.services.iter_mut().find(|known| known.name == service.name) {
+            Some(known) if *known == service => return false,
             Some(known) => *known = service,
             None => self.services.push(service),
         }
+        true
     }
 
     /// Reads the state file; `None` if there is none.

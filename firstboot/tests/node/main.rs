@@ -24,3 +24,4 @@ mod peers_view;
 mod real;
 mod steps;
 mod tree;
+mod verify;
