@@ -55,6 +55,9 @@ fn edit(host: &Host, args: &Answers) -> Result<String, (u8, String)> {
         let hint = "packstack cannot read it; `packstack --gen-answer-file=FILE` writes one";
         (INPUT, format!("{}: {why}\n{hint}", args.input.display()))
     })?;
+    for oddity in file.list_oddities() {
+        complain(&format!("warning: {}: {oddity}", args.input.display()));
+    }
     let changed = file.apply(&wanted);
     files::write_atomic(&args.out, &file.to_bytes(), 0o600)
         .map_err(|error| (IO, format!("{}: {error}", args.out.display())))?;

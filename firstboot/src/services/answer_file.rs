@@ -7,6 +7,7 @@
 
 use contract::answers::{AnswerKind, find_kind};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// An answer file, line by line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,19 +22,40 @@ fn content(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
+/// Whether the line is a comment to Python 2, which also knows `rem`.
+fn is_comment(text: &[u8]) -> bool {
+    let word = text.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+    text.first().is_some_and(|first| b"#;".contains(first)) || word.eq_ignore_ascii_case(b"rem")
+}
+
 /// A `KEY = value` line: the name, and where the value is in it.
-fn entry(line: &[u8]) -> Option<(&[u8], std::ops::Range<usize>)> {
+fn entry(line: &[u8]) -> Option<(&[u8], Range<usize>)> {
     let text = content(line);
     let first = *text.first()?;
-    if first.is_ascii_whitespace() || b"#;[".contains(&first) {
+    if first.is_ascii_whitespace() || first == b'[' || is_comment(text) {
         return None;
     }
     let sign = text.iter().position(|byte| *byte == b'=' || *byte == b':')?;
     let name = text[..sign].trim_ascii_end();
-    let value = &text[sign + 1..];
-    let start = sign + 1 + (value.len() - value.trim_ascii_start().len());
-    let end = start + value.trim_ascii().len();
+    let start = sign + 1 + text[sign + 1..].len() - text[sign + 1..].trim_ascii_start().len();
+    let end = start + before_comment(&line[start.min(line.len())..]).trim_ascii().len();
     (!name.is_empty()).then_some((name, start..end))
+}
+
+/// What Python 2 takes of `value`, which goes on to the line's end: a `;` after a blank begins
+/// a comment. It looks at the first one only, and at what is before it: before the first
+/// character is the last one.
+fn before_comment(value: &[u8]) -> &[u8] {
+    let value = value.strip_suffix(b"\n").unwrap_or(value);
+    let Some(sign) = value.iter().position(|byte| *byte == b';') else { return value };
+    let before = if sign == 0 { value.last() } else { value.get(sign - 1) };
+    if before.is_some_and(u8::is_ascii_whitespace) { &value[..sign] } else { value }
+}
+
+/// A value as packstack gets it: `""` stands for none.
+fn text(value: &[u8]) -> String {
+    let value = if value == b"\"\"" { b"" } else { value };
+    String::from_utf8_lossy(value).into_owned()
 }
 
 impl AnswerFile {
@@ -53,7 +75,7 @@ impl AnswerFile {
         let (mut general, mut after_entry) = (false, false);
         for (line, number) in self.lines.iter().zip(1..) {
             let text = content(line);
-            if text.trim_ascii().is_empty() || b"#;".contains(&text[0]) {
+            if text.trim_ascii().is_empty() || is_comment(text) {
                 continue;
             }
             if text[0].is_ascii_whitespace() && section.is_some() && after_entry {
@@ -66,8 +88,13 @@ impl AnswerFile {
                 general |= name == b"general";
             } else if section.is_none() {
                 return Err(format!("line {number} stands before the [general] section"));
-            } else if entry(line).is_some() {
+            } else if let Some((name, at)) = entry(line) {
                 after_entry = true;
+                if line[at].windows(2).any(|pair| pair == b"%(") {
+                    let name = String::from_utf8_lossy(name);
+                    let why = "begins a reference to another value";
+                    return Err(format!("line {number}: `%(` in the value of {name} {why}"));
+                }
             } else {
                 return Err(format!("line {number} is not a setting (KEY=value)"));
             }
@@ -77,6 +104,31 @@ impl AnswerFile {
             (true, true) => Err("it has no KEY=value line".to_owned()),
             (true, false) => Ok(()),
         }
+    }
+
+    /// What packstack reads otherwise than it looks, with the number of the line.
+    pub fn list_oddities(&self) -> Vec<String> {
+        let mut oddities = Vec::new();
+        let mut last = None;
+        for (line, number) in self.lines.iter().zip(1..) {
+            let bytes = content(line);
+            if bytes.trim_ascii().is_empty() || is_comment(bytes) {
+                continue;
+            }
+            if let (true, Some(name)) = (bytes[0].is_ascii_whitespace(), &last) {
+                oddities
+                    .push(format!("line {number} is indented: it continues the value of {name}"));
+                continue;
+            }
+            last = entry(line).map(|(name, _)| String::from_utf8_lossy(name).into_owned());
+            let Some((name, at)) = entry(line) else { continue };
+            let cut = bytes[at.end..].trim_ascii_start().starts_with(b";");
+            let name = String::from_utf8_lossy(name);
+            if cut && is_secret(&name) {
+                oddities.push(format!("line {number}: the value of {name} ends before the `;`"));
+            }
+        }
+        oddities
     }
 
     /// The file's bytes.
@@ -94,18 +146,17 @@ impl AnswerFile {
 
     /// Every key with its value, in order, repeats included.
     pub fn entries(&self) -> Vec<(String, String)> {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let entries = self
-            .lines
-            .iter()
-            .filter_map(|line| entry(line).map(|(name, at)| (text(name), text(&line[at]))));
+        let entries = self.lines.iter().filter_map(|line| {
+            entry(line)
+                .map(|(name, at)| (String::from_utf8_lossy(name).into_owned(), text(&line[at])))
+        });
         entries.collect()
     }
 
     /// The value of `key`; of several the last, as packstack takes it.
     pub fn get(&self, key: &str) -> Option<String> {
         let line = &self.lines[*self.places(key).last()?];
-        entry(line).map(|(_, at)| String::from_utf8_lossy(&line[at]).into_owned())
+        entry(line).map(|(_, at)| text(&line[at]))
     }
 
     /// Gives `key` the value `value` on each line that sets it, or on a new line at the
@@ -136,7 +187,7 @@ impl AnswerFile {
         let mut next = index + 1;
         while let Some(line) = self.lines.get(next).map(|line| content(line)) {
             let blank = line.trim_ascii().is_empty();
-            if blank || b"#;".contains(&line[0]) {
+            if blank || is_comment(line) {
                 next += 1;
             } else if line[0].is_ascii_whitespace() {
                 self.lines.remove(next);
@@ -179,20 +230,17 @@ impl AnswerFile {
 
     /// The values that must not be shown: passwords, tokens, secret keys.
     pub fn secrets(&self) -> Vec<String> {
-        let secret = |key: &str| {
-            find_kind(&key.to_ascii_uppercase()).map_or_else(
-                || {
-                    ["_PW", "PASSWORD", "_SECRET", "_TOKEN"]
-                        .iter()
-                        .any(|end| key.to_ascii_uppercase().ends_with(end))
-                },
-                |kind| kind == AnswerKind::Secret,
-            )
-        };
         let values =
-            self.entries().into_iter().filter(|(key, value)| secret(key) && !value.is_empty());
+            self.entries().into_iter().filter(|(key, value)| is_secret(key) && !value.is_empty());
         values.map(|(_, value)| value).collect()
     }
+}
+
+/// Whether the values of `key` must not be shown.
+fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_uppercase();
+    let by_name = || ["_PW", "PASSWORD", "_SECRET", "_TOKEN"].iter().any(|end| key.ends_with(end));
+    find_kind(&key).map_or_else(by_name, |kind| kind == AnswerKind::Secret)
 }
 
 #[cfg(test)]

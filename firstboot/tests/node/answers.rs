@@ -41,6 +41,16 @@ fn the_specs_keys_are_set_and_the_password_comes_from_its_file() {
     assert!(text.starts_with(&start), "{text}");
     assert!(text.ends_with("CONFIG_PROVISION_DEMO=n"), "no line end, as before: {text}");
 
+    let indented = GENERATED.replace("CONFIG_UNKNOWN", "  CONFIG_UNKNOWN");
+    put(root.path(), "generated", &indented, 0o644);
+    let warned = answers(root.path());
+    assert!(warned.status.success(), "{warned:?}");
+    let stderr = String::from_utf8(warned.stderr).unwrap();
+    let warning = "firstboot: warning: generated: line 6 is indented: it continues the value of \
+                   CONFIG_KEYSTONE_ADMIN_PW\n";
+    assert_eq!(stderr, warning);
+    put(root.path(), "generated", GENERATED, 0o644);
+
     put(root.path(), PASSWORD, "planted-pw\n", 0o600);
     let with = answers(root.path());
     assert!(!String::from_utf8(with.stdout).unwrap().contains("planted-pw"));
@@ -69,6 +79,9 @@ fn wrong_input_is_refused_with_a_message_and_nothing_is_written() {
     std::fs::remove_file(root.path().join(PASSWORD)).unwrap();
     put(root.path(), "generated", "# nothing\n", 0o644);
     refused(65, "generated: it has no [general] section");
+    let merged = GENERATED.replace("CONFIG_UNKNOWN", "<<<<<<< HEAD\nCONFIG_UNKNOWN");
+    put(root.path(), "generated", &merged, 0o644);
+    refused(65, "generated: line 6 is not a setting (KEY=value)");
     std::fs::remove_file(root.path().join("generated")).unwrap();
     refused(65, "generated: it does not exist");
     put(root.path(), "spec.toml", COMPUTE, 0o644);

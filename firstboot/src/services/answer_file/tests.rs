@@ -26,6 +26,7 @@ fn only_the_values_change() {
     assert_eq!(edited("a=1\n", &[("A", "2")]), "a=2\n", "names in any case are one key");
     assert_eq!(edited("A=\n", &[("A", "2")]), "A=2\n");
     assert_eq!(edited("A=1", &[("A", "")]), "A=");
+    assert_eq!(edited("A=1 ; one\r\n", &[("A", "2")]), "A=2 ; one\r\n");
 }
 
 #[test]
@@ -51,13 +52,28 @@ fn what_is_not_an_answer_file_is_kept() {
     }
 }
 
-/// Python's `ConfigParser`, with which packstack reads the file, is the judge.
+/// Python 3's `ConfigParser`, set up as the one of Python 2 with which packstack reads the
+/// file: what it reads, or nothing. It does not know `rem`, which Python 2 takes for a comment.
+fn read_by_python(text: &str) -> Option<Vec<(String, String)>> {
+    let judge = "import configparser, json, sys
+parser = configparser.ConfigParser(
+    strict=False, interpolation=configparser.LegacyInterpolation(), delimiters=('=', ':'),
+    inline_comment_prefixes=(';',))
+parser.read_string(sys.stdin.buffer.read().decode('latin-1'))
+values = parser.items('general')
+if not values:
+    sys.exit(1)
+print(json.dumps(values))";
+    let mut command = Command::new("python3");
+    command.args(["-Wignore", "-c", judge]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut python = command.stderr(Stdio::null()).spawn().unwrap();
+    python.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = python.wait_with_output().unwrap();
+    output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
+}
+
 #[test]
 fn what_packstack_cannot_read_is_refused() {
-    let judge = "import configparser, sys
-parser = configparser.ConfigParser(strict=False, interpolation=None, delimiters=('=', ':'))
-parser.read_string(sys.stdin.buffer.read().decode('latin-1'))
-sys.exit(not parser.items('general'))";
     for (text, why) in [
         ("[general]\nA=1\n  2\n# c\n", None),
         ("[x]\nB=1\n[general]\nA: 1\n", None),
@@ -67,18 +83,61 @@ sys.exit(not parser.items('general'))";
         ("# c\n[generic]\nA=1\n", Some("it has no [general] section")),
         ("[General]\nA=1\n", Some("it has no [general] section")),
         ("[general]\nA=1\nodd line\n", Some("line 3 is not a setting (KEY=value)")),
+        ("[general]\n<<<<<<< HEAD\nA=1\n", Some("line 2 is not a setting (KEY=value)")),
+        ("[general]\nA=1\n=======\nA=2\n", Some("line 3 is not a setting (KEY=value)")),
         ("[general\nA=1\n", Some("line 1 stands before the [general] section")),
+        (
+            "[general]\nA=1\nB=2%(x)s\n",
+            Some("line 3: `%(` in the value of B begins a reference to another value"),
+        ),
         ("[general]\n", Some("it has no KEY=value line")),
         ("", Some("it has no [general] section")),
     ] {
         let found = AnswerFile::parse(text.as_bytes()).check_readable().err();
         assert_eq!(found.as_deref(), why, "{text:?}");
-        let mut command = Command::new("python3");
-        command.args(["-c", judge]).stdin(Stdio::piped()).stderr(Stdio::null());
-        let mut python = command.spawn().unwrap();
-        python.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-        assert_eq!(python.wait().unwrap().success(), why.is_none(), "{text:?}");
+        assert_eq!(read_by_python(text).is_some(), why.is_none(), "{text:?}");
     }
+    // As Python 2 alone judges.
+    assert_eq!(AnswerFile::parse(b"[general]\nrem a line\nA=1\n").check_readable(), Ok(()));
+    let indented = AnswerFile::parse(b"[general]\n  A=1\nB=1\n").check_readable();
+    assert_eq!(indented, Err("line 2 is not a setting (KEY=value)".to_owned()));
+}
+
+#[test]
+fn values_are_read_as_packstack_reads_them() {
+    for value in ["1", "a b", "a ; b", "a;b", "a;b;c", "a #b", "50%", " a\t", "#", "\u{e9}"] {
+        let text = format!("[general]\nX=\nA={value}\nB=2\n");
+        let file = AnswerFile::parse(text.as_bytes());
+        let lower = |(key, value): (String, String)| (key.to_lowercase(), value);
+        let ours: Vec<_> = file.entries().into_iter().map(lower).collect();
+        // Python was told to take each byte for a character.
+        let latin = |text: String| text.chars().map(|c| c as u8).collect::<Vec<_>>();
+        let theirs = read_by_python(&text).unwrap().into_iter();
+        let theirs = theirs.map(|(key, value)| (key, String::from_utf8(latin(value)).unwrap()));
+        assert_eq!(ours, theirs.collect::<Vec<_>>(), "{value:?}");
+    }
+    // As Python 2 alone reads them.
+    for (line, value) in
+        [("A=\"\"", ""), ("A=;x\r", ""), ("A=;x", ";x"), ("A=\t;", ";"), ("A=a;b ;c", "a;b ;c")]
+    {
+        let file = AnswerFile::parse(format!("{line}\n").as_bytes());
+        assert_eq!(file.get("A").as_deref(), Some(value), "{line:?}");
+    }
+    let file = AnswerFile::parse(b"CONFIG_NOVA_DB_PW=planted ; old one\n");
+    assert_eq!(file.secrets(), ["planted"]);
+}
+
+#[test]
+fn what_is_read_otherwise_than_it_looks_is_listed() {
+    let text = "[general]\nA=1\n# c\n\n  B=2\n  # no comment\nC=3 ; old\nCONFIG_NOVA_DB_PW=x ;y\n";
+    assert_eq!(
+        AnswerFile::parse(text.as_bytes()).list_oddities(),
+        [
+            "line 5 is indented: it continues the value of A",
+            "line 6 is indented: it continues the value of A",
+            "line 8: the value of CONFIG_NOVA_DB_PW ends before the `;`",
+        ]
+    );
 }
 
 fn corpus() -> Option<PathBuf> {
