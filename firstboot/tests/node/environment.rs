@@ -15,8 +15,10 @@ use std::process::{Command, Output};
 /// A healthy controller with everything that it needs.
 fn healthy() -> Node {
     let node = Node::new(CONTROLLER);
-    let list = "<metadata packages=\"1\"><package><name>openstack-packstack</name></package>\
-                <package><name>openstack-utils</name></package></metadata>";
+    let needed = node.spec.packages.needed.iter();
+    let needed: String =
+        needed.map(|name| format!("<package><name>{name}</name></package>")).collect();
+    let list = format!("<metadata packages=\"1\">{needed}</metadata>");
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut packed, list.as_bytes()).unwrap();
     let url = "http://192.168.1.254/rhel7osp-10/rhel-7-server-openstack-10-rpms/repodata/p.xml.gz";
@@ -45,7 +47,7 @@ fn a_healthy_node_passes_all_seven() {
         assert!(one.ok && one.hint.is_empty() && !one.evidence.is_empty(), "{one:?}");
     }
     assert!(checks[3].evidence.contains("4 repositories with 10670 packages"), "{checks:?}");
-    assert!(checks[4].evidence.contains("2 needed: 0 installed, 2 available"), "{checks:?}");
+    assert!(checks[4].evidence.contains("13 needed: 0 installed, 13 available"), "{checks:?}");
     assert_eq!(node.called("systemctl --no-pager start"), 0);
 }
 
