@@ -86,7 +86,9 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
     Ok(changes)
 }
 
-/// `text` (an ini file) with `bridge_mappings` in `[ovs]`, and what was wrong.
+/// `text` (an ini file) with `bridge_mappings` in `[ovs]`, and what was wrong. packstack 9
+/// leaves them out where the last host that it decided about makes no bridges; the lab's own
+/// answers have it make them on every host, and a profile may have other ones.
 fn with_mappings(text: &str, mappings: &str) -> Option<(String, String)> {
     let (mut section, mut placed) = ("", false);
     let (mut out, mut found) = (String::new(), None);
