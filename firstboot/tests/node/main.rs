@@ -22,6 +22,7 @@ mod peers_keys;
 mod peers_strangers;
 mod peers_view;
 mod real;
+mod status;
 mod steps;
 mod tree;
 mod verify;
