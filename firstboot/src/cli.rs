@@ -3,6 +3,7 @@
 mod answers;
 mod exit_codes;
 mod inspect;
+mod logs;
 mod output;
 mod peers;
 mod root;
@@ -63,8 +64,8 @@ enum Command {
     Check(inspect::Check),
     /// Show where the time of this boot's run went.
     Analyze(inspect::Analyze),
-    /// Show this boot's records (journalctl).
-    Logs(inspect::Logs),
+    /// Show this boot's records (journalctl), and puppet's own log while it runs here.
+    Logs(logs::Logs),
     /// Show the status of the other nodes: 0 all ready, 1 one failed, 2 otherwise.
     Peers(peers::Peers),
     /// Edit an answer file that packstack generated: the spec's keys, nothing else.
@@ -90,7 +91,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         },
         Command::Check(args) => inspect::check(&args),
         Command::Analyze(args) => inspect::analyze(&args),
-        Command::Logs(args) => inspect::logs(&args),
+        Command::Logs(args) => logs::show(&args),
         Command::Status { json, wait, timeout, root } => {
             status::show_status(&root.host(), json, wait, timeout.map(Duration::from_secs))
         }

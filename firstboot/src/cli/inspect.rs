@@ -1,11 +1,9 @@
-//! `firstboot check`, `analyze` and `logs`: they show, and change nothing.
+//! `firstboot check` and `analyze`: they show, and change nothing.
 
 use super::exit_codes::{CONFIG, FAILED, IO, READY, USAGE};
 use super::output::{complain, load_or_complain, print};
 use super::root::Root;
-use crate::host::{files, process};
-use crate::journal::RUN;
-use crate::peer_service::record::PEERS;
+use crate::host::files;
 use crate::state::RunState;
 use crate::steps::Step;
 use crate::{analyze, environment};
@@ -69,49 +67,6 @@ pub(super) fn analyze(args: &Analyze) -> u8 {
     }
     print(&analyze::draw_text(&state));
     READY
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Logs {
-    /// Of this step only; `run` for the run as a whole, `peers` for the other nodes.
-    #[arg(value_name = "STEP")]
-    step: Option<String>,
-    /// Follow: print new records as they come.
-    #[arg(long, short)]
-    follow: bool,
-    /// Of every boot, not only of this one.
-    #[arg(long)]
-    all: bool,
-    /// With the catalogue's explanations.
-    #[arg(long, short = 'x')]
-    explain: bool,
-    #[command(flatten)]
-    root: Root,
-}
-
-/// Becomes journalctl; comes back only when that cannot be started.
-pub(super) fn logs(args: &Logs) -> u8 {
-    let host = args.root.host();
-    let mut list = vec!["--no-pager".to_owned(), "-t".to_owned(), "firstboot".to_owned()];
-    if host.live() {
-        list.extend((!args.all).then(|| "-b".to_owned()));
-    } else {
-        list.extend([
-            "-D".to_owned(),
-            args.root.root.join("var/log/journal").display().to_string(),
-        ]);
-    }
-    list.extend(args.follow.then(|| "-f".to_owned()));
-    list.extend(args.explain.then(|| "-x".to_owned()));
-    if let Some(name) = &args.step {
-        if Step::named(name).is_none() && ![RUN, PEERS].contains(&name.as_str()) {
-            return refuse_step(name);
-        }
-        list.push(format!("FIRSTBOOT_STEP={name}"));
-    }
-    let error = process::become_program("journalctl", &list);
-    complain(&format!("cannot run journalctl: {error}"));
-    IO
 }
 
 /// Refuses a step's name.

@@ -70,7 +70,7 @@ impl Followed {
 }
 
 /// A line without colours and without a sign that spins while something is waited for.
-fn plain(line: &str) -> String {
+pub fn plain(line: &str) -> String {
     let mut text = String::new();
     let mut chars = line.chars();
     while let Some(c) = chars.next() {

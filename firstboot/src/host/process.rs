@@ -149,10 +149,12 @@ pub(super) fn command(program: &Program) -> Command {
     command
 }
 
-/// Becomes the program `name`, with this process's terminal and environment; comes back
-/// only with the reason why it cannot.
-pub fn become_program(name: &str, args: &[String]) -> io::Error {
-    Command::new(name).args(args).exec()
+/// Starts the program `name`, with this process's terminal and environment.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn start_attached(name: &str, args: &[String]) -> io::Result<Child> {
+    Command::new(name).args(args).stdin(Stdio::null()).spawn()
 }
 
 /// Kills what is left of the child's process group and reaps the child.

@@ -2,6 +2,7 @@
 //! and logs mean.
 
 pub mod logs;
+pub mod running;
 
 use crate::host::Fault;
 use crate::host::{Host, MIN_SECRET};

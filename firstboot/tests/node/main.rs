@@ -14,6 +14,7 @@ mod environment;
 mod journald;
 mod keystone;
 mod libvirtd;
+mod logs;
 mod namespace;
 mod packstack;
 mod peer_lab;
