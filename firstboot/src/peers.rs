@@ -5,6 +5,7 @@
 pub mod computes;
 pub mod keys;
 pub mod known;
+pub mod reachability;
 pub mod refusal;
 pub mod summary;
 pub mod view;

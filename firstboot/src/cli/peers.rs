@@ -7,6 +7,7 @@ use crate::host::Host;
 use crate::journal::Journal;
 use crate::peer_service;
 use crate::peers::keys::load_keys;
+use crate::peers::reachability::find_reasons;
 use crate::peers::refusal::Refusal;
 use crate::peers::summary::{find_obstacle, find_reported_cloud};
 use crate::peers::view::{self, View};
@@ -38,6 +39,9 @@ struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     cloud: Option<CloudState>,
     refused: BTreeMap<Refusal, u64>,
+    /// Why a node does not answer, by its name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    reasons: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
 }
@@ -73,11 +77,14 @@ fn show_peers(host: &Host, spec: &Spec, json: bool) -> u8 {
     }
     let view = View::load(host);
     let peers = view.list_peers(host, spec);
+    let silent = peers.iter().filter(|peer| host.live() && !peer.reachable);
+    let reasons = find_reasons(silent.map(|peer| (peer.node.as_str(), peer.address)));
     let shown = Shown {
         node: spec.node.name.clone(),
         cloud: find_reported_cloud(&peers),
         note: find_obstacle(host, &view),
         refused: view.refused,
+        reasons,
         peers,
     };
     if json {
@@ -111,6 +118,7 @@ fn to_text(shown: &Shown) -> String {
             peer.state.as_str(),
             describe_peer(peer)
         ));
+        lines.extend(shown.reasons.get(&peer.node).map(|why| format!("  {:width$}  {why}", "")));
     }
     lines.extend(shown.cloud.map(|cloud| cloud.describe().to_owned()));
     let refused = shown.refused.iter().map(|(why, count)| format!("{count} {}", why.as_str()));
