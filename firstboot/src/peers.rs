@@ -3,6 +3,7 @@
 //! which the rest of firstboot reads it.
 
 pub mod computes;
+pub mod host_keys;
 pub mod keys;
 pub mod known;
 pub mod reachability;

@@ -2,11 +2,12 @@
 
 use super::shared::SharedService;
 use super::slot::ConnectionSlot;
+use crate::peers::host_keys::list_host_keys;
 use crate::peers::known::AnnouncerSession;
 use crate::peers::refusal::Refusal;
 use crate::report::load_status;
 use contract::peers::certificate::{certificate_name, session_id};
-use contract::peers::wire::{ANNOUNCE, Announcement, PEERS, Refused, STATE};
+use contract::peers::wire::{ANNOUNCE, Announcement, HOST_KEYS, PEERS, Refused, STATE};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -96,6 +97,10 @@ async fn answer_request(
             let peers = service.view.borrow().list_peers(&service.host, &service.spec);
             json_response(StatusCode::OK, &peers)
         }
+        (&Method::GET, HOST_KEYS) => match list_host_keys(&service.host) {
+            Ok(keys) => json_response(StatusCode::OK, &keys),
+            Err(error) => json_response(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        },
         (&Method::POST, ANNOUNCE) => {
             let taken = match read_announcement(request).await {
                 Ok(announcement) => accept_announcement(service, asker, &announcement),

@@ -1,5 +1,6 @@
 //! The computes that packstack sets up: which of them are not ready.
 
+use super::host_keys::find_impostors;
 use super::keys;
 use super::view::View;
 use crate::host::Host;
@@ -16,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(3);
 
 /// Which of the computes that packstack is to set up are not ready yet, in words; empty
 /// when all are. With keys a compute is ready when it has reported so in its present boot and
-/// is reachable; without them as soon as its ssh port answers.
+/// is reachable, and is the machine that ssh finds; without them as soon as its ssh port answers.
 pub fn list_unready_computes(host: &Host, spec: &Spec) -> Vec<String> {
     if !keys::are_present(host) {
         return list_silent_computes(host, spec);
@@ -27,7 +28,8 @@ pub fn list_unready_computes(host: &Host, spec: &Spec) -> Vec<String> {
     }
     let peers = view.list_peers(host, spec);
     let computes = peers.iter().filter(|peer| peer.role == Role::Compute);
-    computes.filter_map(describe_unready).collect()
+    let unready: Vec<String> = computes.filter_map(describe_unready).collect();
+    if unready.is_empty() { find_impostors(host, spec) } else { unready }
 }
 
 /// What keeps `peer` from being ready, in words.

@@ -19,6 +19,7 @@ mod namespace;
 mod packstack;
 mod peer_lab;
 mod peers;
+mod peers_host_keys;
 mod peers_keys;
 mod peers_strangers;
 mod peers_view;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /v1/state` | the node's status, as `firstboot status --json` prints it |
 //! | `GET /v1/peers` | an array of [`PeerStatus`], one for each other node of the lab |
+//! | `GET /v1/host-keys` | an array of the node's ssh host keys, each as `TYPE KEY` |
 //! | `POST /v1/announce` | takes an [`Announcement`]; 204, or a [`Refused`] |
 //!
 //! Fields may be added; readers ignore unknown ones.
@@ -13,6 +14,8 @@ use crate::status::{CloudState, Outcome, Readiness};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
+/// The path of a node's ssh host keys.
+pub const HOST_KEYS: &str = "/v1/host-keys";
 /// The path of a node's own status.
 pub const STATE: &str = "/v1/state";
 /// The path of a node's view of the others.
