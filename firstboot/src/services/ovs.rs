@@ -1,7 +1,7 @@
 //! Open vSwitch: its bridges, ports and interfaces, and creating a bridge.
 
 use crate::host::Fault;
-use crate::host::Host;
+use crate::host::{Host, Output, Program};
 use crate::services::ovsdb::{self, map, set, uuid};
 use contract::spec;
 use serde_json::{Value, json};
@@ -22,8 +22,19 @@ pub struct Switch {
     pub version: Option<String>,
     /// The bridges.
     pub bridges: Vec<Bridge>,
+    /// Who may change the database, other than over its socket.
+    pub managers: Vec<Connection>,
     /// The last configuration that the switch has adopted.
     pub cur_cfg: i64,
+}
+
+/// A connection to a controller or a manager.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Connection {
+    /// Address.
+    pub target: String,
+    /// Whether it is up, as the daemon that keeps it had it last.
+    pub is_connected: bool,
 }
 
 /// A bridge.
@@ -33,8 +44,8 @@ pub struct Bridge {
     pub name: String,
     /// `secure` or `standalone`; unset means standalone.
     pub fail_mode: Option<String>,
-    /// Addresses of its OpenFlow controllers.
-    pub controllers: Vec<String>,
+    /// Its OpenFlow controllers.
+    pub controllers: Vec<Connection>,
     /// The hardware address that its configuration gives it.
     pub hardware: Option<String>,
     /// Its ports.
@@ -61,6 +72,25 @@ pub struct Interface {
     pub kind: String,
     /// Options, `peer` for instance, sorted.
     pub options: Vec<(String, String)>,
+    /// Why it could not be made.
+    pub error: Option<String>,
+    /// Its number in the bridge; none or -1 if it could not be made.
+    pub number: Option<i64>,
+}
+
+impl Interface {
+    /// The value of the option `name`.
+    pub fn option(&self, name: &str) -> Option<&str> {
+        let mut options = self.options.iter();
+        options.find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl Bridge {
+    /// Its interfaces, over all ports.
+    pub fn interfaces(&self) -> impl Iterator<Item = &Interface> {
+        self.ports.iter().flat_map(|port| &port.interfaces)
+    }
 }
 
 impl Switch {
@@ -75,28 +105,35 @@ impl Switch {
     }
 }
 
+/// Asks the switch itself, whose database keeps its last state when it dies.
+///
+/// # Errors
+/// When the program that asks cannot be started.
+pub fn ask_daemon(host: &Host) -> Result<Output, Fault> {
+    host.run(&Program::new("ovs-appctl").args(["--timeout=5", "version"]))
+}
+
 /// Reads the switch's database.
 ///
 /// # Errors
 /// When the database server does not answer.
 pub fn read_switch(host: &Host) -> Result<Switch, Fault> {
-    let [top, bridges, ports, interfaces, controllers] = ovsdb::rows(
+    let [top, bridges, ports, interfaces, controllers, managers] = ovsdb::rows(
         host,
         [
-            ("Open_vSwitch", &["bridges", "ovs_version", "cur_cfg"]),
+            ("Open_vSwitch", &["bridges", "manager_options", "ovs_version", "cur_cfg"]),
             ("Bridge", &["_uuid", "name", "fail_mode", "controller", "other_config", "ports"]),
             ("Port", &["_uuid", "name", "tag", "interfaces"]),
-            ("Interface", &["_uuid", "name", "type", "options"]),
-            ("Controller", &["_uuid", "target"]),
+            ("Interface", &["_uuid", "name", "type", "options", "error", "ofport"]),
+            ("Controller", &["_uuid", "target", "is_connected"]),
+            ("Manager", &["_uuid", "target", "is_connected"]),
         ],
     )?;
     let top = top.first().cloned().unwrap_or_default();
     let found = referred(&top["bridges"], &bridges).map(|row| Bridge {
         name: text(&row["name"]),
         fail_mode: set(&row["fail_mode"]).first().map(|mode| text(mode)),
-        controllers: referred(&row["controller"], &controllers)
-            .map(|row| text(&row["target"]))
-            .collect(),
+        controllers: referred(&row["controller"], &controllers).map(connection).collect(),
         hardware: map(&row["other_config"])
             .into_iter()
             .find_map(|(key, value)| (key == HARDWARE).then(|| value.to_owned())),
@@ -105,6 +142,7 @@ pub fn read_switch(host: &Host) -> Result<Switch, Fault> {
     Ok(Switch {
         version: set(&top["ovs_version"]).first().map(|version| text(version)),
         bridges: found.collect(),
+        managers: referred(&top["manager_options"], &managers).map(connection).collect(),
         cur_cfg: top["cur_cfg"].as_i64().unwrap_or_default(),
     })
 }
@@ -116,13 +154,19 @@ fn port(row: &Value, interfaces: &[Value]) -> Port {
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect();
         options.sort();
-        Interface { name: text(&row["name"]), kind: text(&row["type"]), options }
+        let error = set(&row["error"]).first().map(|error| text(error)).filter(|e| !e.is_empty());
+        let number = set(&row["ofport"]).first().and_then(|number| number.as_i64());
+        Interface { name: text(&row["name"]), kind: text(&row["type"]), options, error, number }
     });
     Port {
         name: text(&row["name"]),
         tag: set(&row["tag"]).first().and_then(|tag| tag.as_i64()),
         interfaces: interfaces.collect(),
     }
+}
+
+fn connection(row: &Value) -> Connection {
+    Connection { target: text(&row["target"]), is_connected: row["is_connected"] == true }
 }
 
 /// The rows that a column refers to.
@@ -136,8 +180,7 @@ fn text(value: &Value) -> String {
 }
 
 /// Creates `bridge` with `device` as its port and with the hardware address `hardware`, if it is
-/// known, as far as they do not exist, and waits until the switch has done it. Whether the
-/// bridge is new.
+/// known, as far as they do not exist, and waits until the switch has done it; what was changed.
 ///
 /// # Errors
 /// When the database refuses, or the switch does not adopt it in time; then `device`
@@ -147,13 +190,14 @@ pub fn create_bridge(
     bridge: &spec::SpecBridge,
     device: &str,
     hardware: Option<&str>,
-) -> Result<bool, Fault> {
+) -> Result<Vec<String>, Fault> {
     let switch = read_switch(host)?;
     let found = switch.bridge(&bridge.name);
-    let new = found.is_none();
     let mut operations = Vec::new();
-    if new {
+    let mut changes = Vec::new();
+    if found.is_none() {
         operations.extend(new_bridge(bridge));
+        changes.push(format!("bridge {}", bridge.name));
     }
     if let Some(hardware) =
         hardware.filter(|wanted| found.is_none_or(|b| b.hardware.as_deref() != Some(wanted)))
@@ -165,6 +209,7 @@ pub fn create_bridge(
         ]);
         operations
             .push(json!({"op": "mutate", "table": "Bridge", "where": this, "mutations": set}));
+        changes.extend(found.map(|found| format!("hardware address of {}", found.name)));
     }
     let has_port = switch.bridge_of(device).is_some();
     if !has_port {
@@ -174,9 +219,10 @@ pub fn create_bridge(
         let this = json!([["name", "==", bridge.name]]);
         operations
             .push(json!({"op": "mutate", "table": "Bridge", "where": this, "mutations": ports}));
+        changes.extend(found.map(|found| format!("port {device} of {}", found.name)));
     }
     commit(host, operations)?;
-    Ok(new)
+    Ok(changes)
 }
 
 fn new_bridge(bridge: &spec::SpecBridge) -> Vec<Value> {

@@ -8,7 +8,7 @@ use super::network::{Answer, answer};
 use super::outcome::CheckOutcome;
 use super::step::{SWITCH_UNITS, find_switch_unit};
 use crate::host::Fault;
-use crate::host::{Host, Program};
+use crate::host::{Host, Interface, Program};
 use crate::services::ovs;
 use crate::services::systemd;
 use contract::node_files::{self as files, BridgeSettings};
@@ -40,8 +40,7 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
             });
         }
     };
-    let program = Program::new("ovs-appctl").args(["--timeout=5", "version"]);
-    let answer = host.run(&program)?;
+    let answer = ovs::ask_daemon(host)?;
     if !answer.ok() {
         return Ok(CheckOutcome::Waiting(format!("ovs-vswitchd to answer ({})", answer.summary())));
     }
@@ -114,14 +113,14 @@ fn wrong_bridge(
         }
         Some(_) => {}
     }
-    let own = (spec.node.address, spec.network.prefix);
+    let (address, prefix) = (spec.node.address, spec.network.prefix);
     for interface in host.runner().interfaces()? {
-        let has = interface.addresses.contains(&own);
+        let has = has_own_address(spec, &interface);
         if interface.name == *name && !(has && interface.up) {
-            wrong.push(format!("{name} lacks {}/{}", own.0, own.1));
+            wrong.push(format!("{name} lacks {address}/{prefix}"));
         }
         if interface.name == *device && has {
-            wrong.push(format!("{device} has {} itself", own.0));
+            wrong.push(format!("{device} has {address} itself"));
         }
     }
     Ok(wrong)
@@ -207,15 +206,17 @@ impl Old {
         Ok(Old { bridge_file, interface_file, settings, further })
     }
 
-    /// Both files, the bridge's first: whose, what it holds, and how it is judged.
+    /// Both files, the interface's first: whose, what it holds, and how it is judged. In this
+    /// order a power cut between them leaves no two interfaces with the node's address; with
+    /// none, the next boot's run gives it back to the interface.
     fn files<'a>(
         &'a self,
         spec: &'a Spec,
         bridge: &'a SpecBridge,
     ) -> [(&'a str, Option<&'a str>, Differences); 2] {
         [
-            (&bridge.name, self.bridge_file.as_deref(), files::bridge_differences),
             (&spec.node.interface, self.interface_file.as_deref(), files::port_differences),
+            (&bridge.name, self.bridge_file.as_deref(), files::bridge_differences),
         ]
     }
 
@@ -257,7 +258,7 @@ impl Old {
     }
 }
 
-/// Writes both files where they differ from the spec, the bridge's first.
+/// Writes both files where they differ from the spec, in the order of [`Old::files`].
 fn write_files(
     host: &Host,
     spec: &Spec,
@@ -266,8 +267,8 @@ fn write_files(
     changes: &mut Vec<String>,
 ) -> Result<(), Fault> {
     let contents = [
-        files::bridge_ifcfg(spec, bridge, &old.settings),
         files::port_ifcfg(spec, bridge, &old.settings),
+        files::bridge_ifcfg(spec, bridge, &old.settings),
     ];
     for ((name, before, differences), content) in old.files(spec, bridge).into_iter().zip(contents)
     {
@@ -282,7 +283,13 @@ fn write_files(
     Ok(())
 }
 
-/// Creates the bridge and moves the node's addresses and default routes to it.
+/// Whether `interface` has the node's address.
+fn has_own_address(spec: &Spec, interface: &Interface) -> bool {
+    interface.addresses.contains(&(spec.node.address, spec.network.prefix))
+}
+
+/// Creates the bridge and moves the node's addresses and default routes to it, as far as they
+/// are not there.
 fn move_address(
     host: &Host,
     spec: &Spec,
@@ -291,8 +298,13 @@ fn move_address(
     changes: &mut Vec<String>,
 ) -> Result<(), Fault> {
     let (name, device) = (&bridge.name, &spec.node.interface);
-    if ovs::create_bridge(host, bridge, device, old.settings.hardware())? {
-        changes.push(format!("bridge {name}"));
+    let interfaces = host.runner().interfaces()?;
+    let named = |name: &str| interfaces.iter().find(|one| one.name == name);
+    let on_device = named(device).is_some_and(|device| has_own_address(spec, device));
+    let on_bridge = named(name).is_some_and(|bridge| bridge.up && has_own_address(spec, bridge));
+    changes.extend(ovs::create_bridge(host, bridge, device, old.settings.hardware())?);
+    if on_bridge && !on_device {
+        return Ok(());
     }
     ip(host, &["link", "set", "dev", device, "up"])?;
     ip(host, &["link", "set", "dev", name, "up"])?;
@@ -304,10 +316,11 @@ fn move_address(
     }
     old.set_default_routes(host, spec, name)?;
     static_routes(host, name)?;
-    changes.push(format!(
-        "{}/{} moved from {device} to {name}",
-        spec.node.address, spec.network.prefix
-    ));
+    let own = format!("{}/{}", spec.node.address, spec.network.prefix);
+    changes.push(match on_device {
+        true => format!("{own} moved from {device} to {name}"),
+        false => format!("{own} given to {name}"),
+    });
     Ok(())
 }
 

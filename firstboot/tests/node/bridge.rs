@@ -241,6 +241,67 @@ fn the_address_moves_to_the_bridge_and_survives_neutron_by_the_cure() {
     });
 }
 
+/// The files of the lab notes and a bridge that has the address already: nothing moves.
+#[test]
+fn the_lab_notes_files_are_left_as_they_are() {
+    isolated(|| {
+        let lab = Lab::new();
+        let host = lab.host(|_| {});
+        let changes = Step::OpenVswitch.apply(&host, &lab.node.spec).unwrap();
+        let moved = "192.168.1.10/24 moved from eth0 to br-ex".to_owned();
+        assert!(changes.contains(&moved), "{changes:?}");
+        let notes = "ONBOOT=yes\nNM_CONTROLLED=\"no\"\nIPADDR=192.168.1.10\n\
+                     NETMASK=255.255.255.0\nGATEWAY=192.168.1.254\nDEVICE=br-ex\nNAME=br-ex\n\
+                     DEVICETYPE=ovs\nOVSBOOTPROTO=static\nTYPE=OVSBridge\n";
+        let port = "DEVICE=eth0\nNAME=eth0\nDEVICETYPE=ovs\nTYPE=OVSPort\nOVS_BRIDGE=br-ex\n\
+                    ONBOOT=yes\nBOOTPROTO=none\n";
+        lab.node.write(&files::ifcfg_path("br-ex"), notes);
+        lab.node.write(&files::ifcfg_path("eth0"), port);
+        // The lab's bridges are the kernel's.
+        let mut spec = lab.node.spec.clone();
+        spec.bridge.as_mut().unwrap().datapath = None;
+        for step in [Step::Identity, Step::OpenVswitch] {
+            let outcome = step.check(&host, &spec).unwrap();
+            assert!(matches!(outcome, CheckOutcome::Met(_)), "{outcome:?}");
+        }
+        // What the database lacks is all that is changed.
+        let device = lab.node.root.path().join("sys/class/net/eth0");
+        std::fs::create_dir_all(&device).unwrap();
+        std::fs::write(device.join("address"), "52:54:00:00:00:10\n").unwrap();
+        sh("ovs-vsctl remove bridge br-ex other_config hwaddr");
+        let outcome = Step::OpenVswitch.check(&host, &spec).unwrap();
+        assert!(matches!(outcome, CheckOutcome::Unmet(_)), "{outcome:?}");
+        let changes = Step::OpenVswitch.apply(&host, &spec).unwrap();
+        assert_eq!(changes, ["hardware address of br-ex"]);
+        assert_eq!(lab.node.read(&files::ifcfg_path("br-ex")), notes);
+        assert_eq!(lab.node.read(&files::ifcfg_path("eth0")), port);
+        assert!(Lab::gateway_answers());
+    });
+}
+
+/// The interface's file loses the address before the bridge's file gets it, so that a power cut
+/// between them leaves no two interfaces with one address.
+#[test]
+fn no_two_files_hold_the_address_at_any_time() {
+    let mut spec = contract::spec::Spec::parse(CONTROLLER).unwrap();
+    spec.bridge.as_mut().unwrap().datapath = None;
+    let node = Node::new(&spec.to_toml().unwrap());
+    let path = |name: &str| node.root.path().join(&files::ifcfg_path(name)[1..]);
+    std::fs::remove_file(path("br-ex")).unwrap();
+    let host = Host::open(node.root.path());
+    Step::Identity.apply(&host, &spec).unwrap();
+    assert!(node.read(&files::ifcfg_path("eth0")).contains("IPADDR=192.168.1.10"));
+    Step::OpenVswitch.apply(&host, &spec).unwrap();
+    let written = |name: &str| std::fs::metadata(path(name)).unwrap().modified().unwrap();
+    assert!(written("eth0") <= written("br-ex"));
+    assert!(!node.read(&files::ifcfg_path("eth0")).contains("IPADDR"));
+    assert!(node.read(&files::ifcfg_path("br-ex")).contains("\nOVSBOOTPROTO=static\n"));
+    // What such a power cut leaves: the next run gives the interface its address back first.
+    std::fs::remove_file(path("br-ex")).unwrap();
+    Step::Identity.apply(&host, &spec).unwrap();
+    assert!(node.read(&files::ifcfg_path("eth0")).contains("IPADDR=192.168.1.10"));
+}
+
 #[test]
 fn everything_is_put_back_when_the_gateway_stops_answering() {
     isolated(|| {
@@ -275,7 +336,7 @@ fn everything_is_put_back_when_the_gateway_stops_answering() {
 
 /// Bridges, ports and interfaces with what else `ovs-vsctl show` prints, one a line.
 fn shown(switch: &ovs::Switch) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines = vec![format!("{:?}", switch.managers)];
     for bridge in &switch.bridges {
         let name = &bridge.name;
         lines.push(format!("{name} {:?} {:?}", bridge.fail_mode, bridge.controllers));
@@ -292,6 +353,11 @@ fn shown(switch: &ovs::Switch) -> Vec<String> {
     lines
 }
 
+/// A connection, which is down as long as nothing else is said of it.
+fn connection(target: String) -> ovs::Connection {
+    ovs::Connection { target, is_connected: false }
+}
+
 /// The same out of `ovs-vsctl show`'s text.
 fn parsed(text: &str) -> ovs::Switch {
     let mut switch = ovs::Switch::default();
@@ -303,7 +369,12 @@ fn parsed(text: &str) -> ovs::Switch {
             ("Bridge", _) => {
                 switch.bridges.push(ovs::Bridge { name: rest, ..ovs::Bridge::default() });
             }
-            ("Controller", Some(bridge)) => bridge.controllers.push(rest),
+            ("Manager", None) => switch.managers.push(connection(rest)),
+            ("Controller", Some(bridge)) => bridge.controllers.push(connection(rest)),
+            ("is_connected:", None) => switch.managers.last_mut().unwrap().is_connected = true,
+            ("is_connected:", Some(bridge)) => {
+                bridge.controllers.last_mut().unwrap().is_connected = true;
+            }
             ("fail_mode:", Some(bridge)) => bridge.fail_mode = Some(rest),
             ("Port", Some(bridge)) => {
                 bridge.ports.push(ovs::Port { name: rest, ..ovs::Port::default() });

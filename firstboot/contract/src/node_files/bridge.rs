@@ -38,12 +38,13 @@ const ADDRESS_KEYS: [&str; 15] = [
 /// The same by how they begin.
 const ADDRESS_PREFIXES: [&str; 6] = ["IPV6", "IPV4_", "DHCP", "DNS", "PEER", "DOMAIN"];
 /// Keys of the bridge that the spec alone decides.
-const SPEC_KEYS: [&str; 12] = [
+const SPEC_KEYS: [&str; 13] = [
     "DEVICE",
     "NAME",
     "TYPE",
     "DEVICETYPE",
     "BOOTPROTO",
+    "OVSBOOTPROTO",
     "IPADDR",
     "PREFIX",
     "NETMASK",
@@ -132,16 +133,21 @@ fn missing_keys(
 /// Whether the bridge's file gives the node's address to the bridge.
 pub fn bridge_has_address(spec: &Spec, text: &str) -> bool {
     let found = assignments(text);
-    let has = |key: &str, value: &str| found.get(key).is_some_and(|found| found == value);
-    has("TYPE", "OVSBridge") && has("IPADDR", &spec.node.address.to_string())
+    let own = spec.node.address.to_string();
+    let is_address = |key: &str| {
+        let number = key.strip_prefix("IPADDR");
+        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    found.get("TYPE").is_some_and(|kind| kind == "OVSBridge")
+        && found.iter().any(|(key, value)| is_address(key) && *value == own)
 }
 
 /// The content of the bridge's file.
 pub fn bridge_ifcfg(spec: &Spec, bridge: &SpecBridge, settings: &BridgeSettings) -> String {
     let (node, network) = (&spec.node, &spec.network);
     let mut text = format!(
-        "DEVICE={name}\nNAME={name}\nDEVICETYPE=ovs\nTYPE=OVSBridge\nBOOTPROTO=static\n\
-         IPADDR={address}\nPREFIX={prefix}\nNETMASK={mask}\nGATEWAY={gateway}\nDEFROUTE=yes\n",
+        "DEVICE={name}\nNAME={name}\nDEVICETYPE=ovs\nTYPE=OVSBridge\n\
+         BOOTPROTO=static\nOVSBOOTPROTO=static\nIPADDR={address}\nPREFIX={prefix}\nNETMASK={mask}\nGATEWAY={gateway}\nDEFROUTE=yes\n",
         name = bridge.name,
         address = node.address,
         prefix = network.prefix,
@@ -175,18 +181,50 @@ pub fn bridge_differences(
     // It holds what a plain interface's file holds, for another device.
     let mut as_device = spec.clone();
     as_device.node.interface.clone_from(&bridge.name);
-    let mut wrong = ifcfg_differences(&as_device, text);
     let found = assignments(text);
-    let extra = ovs_extra(bridge);
-    for (key, wanted) in
-        [("TYPE", "OVSBridge"), ("DEVICETYPE", "ovs"), ("OVS_EXTRA", extra.as_str())]
-    {
-        if found.get(key).is_none_or(|value| value != wanted) {
-            wrong.push(key.to_owned());
+    let get = |key: &str| found.get(key).map(String::as_str);
+    let mut wrong = ifcfg_differences(&as_device, text);
+    wrong.retain(|key| get(key).is_some() || !is_implied(key, &found));
+    let checks = [
+        ("TYPE", get("TYPE") == Some("OVSBridge")),
+        ("DEVICETYPE", get("DEVICETYPE") == Some("ovs")),
+        ("OVSBOOTPROTO", get("OVSBOOTPROTO").is_none_or(is_static)),
+        ("OVS_EXTRA", holds_extra(bridge, get("OVS_EXTRA"))),
+    ];
+    let differing = checks.iter().filter(|(_, holds)| !holds);
+    wrong.extend(differing.map(|(key, _)| (*key).to_owned()));
+    let mut missing = missing_keys(&settings.bridge, &found);
+    // Without it the bridge has what its database says, which outlives a reboot.
+    missing.retain(|key| key != "MACADDR" || get(key).is_some());
+    wrong.extend(missing);
+    wrong
+}
+
+/// Whether the bridge's file that says `found` need not say `key`: puppet-vswitch writes
+/// `OVSBOOTPROTO` alone, and EL7's NetworkManager leaves what is Open vSwitch's to its scripts.
+fn is_implied(key: &str, found: &BTreeMap<String, String>) -> bool {
+    match key {
+        "BOOTPROTO" => found.get("OVSBOOTPROTO").is_some_and(|value| is_static(value)),
+        "NM_CONTROLLED" => true,
+        _ => false,
+    }
+}
+
+fn is_static(value: &str) -> bool {
+    ["none", "static"].contains(&value.to_ascii_lowercase().as_str())
+}
+
+/// Whether `extra` leaves the bridge able to forward: the one that we write, none, or
+/// puppet-vswitch's, as long as the bridge needs no datapath of its own.
+fn holds_extra(bridge: &SpecBridge, extra: Option<&str>) -> bool {
+    let has_datapath = bridge.datapath.as_ref().is_some_and(|kind| *kind != "system");
+    match extra {
+        None => !has_datapath,
+        Some(extra) => {
+            extra == ovs_extra(bridge)
+                || !has_datapath && extra.contains(&format!("{} fail_mode=standalone", bridge.name))
         }
     }
-    wrong.extend(missing_keys(&settings.bridge, &found));
-    wrong
 }
 
 /// What in the interface's file is not as the spec and the settings want it; empty if it will
@@ -206,7 +244,7 @@ pub fn port_differences(
         ("OVS_BRIDGE", get("OVS_BRIDGE") == bridge.name),
         ("BOOTPROTO", ["", "none"].contains(&get("BOOTPROTO"))),
         ("ONBOOT", get("ONBOOT").eq_ignore_ascii_case("yes")),
-        ("NM_CONTROLLED", get("NM_CONTROLLED").eq_ignore_ascii_case("no")),
+        ("NM_CONTROLLED", ["", "no"].contains(&get("NM_CONTROLLED").to_ascii_lowercase().as_str())),
         ("IPADDR", get("IPADDR").is_empty() && get("GATEWAY").is_empty()),
     ];
     let wrong = checks.iter().filter(|(_, holds)| !holds);
@@ -235,8 +273,11 @@ mod tests {
         assert_eq!(bridge_differences(&spec, &bridge, &settings, &text), [""; 0]);
         let cure = "OVS_EXTRA=\"set bridge br-ex fail_mode=standalone -- del-controller br-ex\"\n";
         assert!(text.ends_with(cure), "{text}");
-        let without = text.replace("OVS_EXTRA", "OVS_OTHER");
-        assert_eq!(bridge_differences(&spec, &bridge, &settings, &without), ["OVS_EXTRA"]);
+        let secure = text.replace("=standalone", "=secure");
+        assert_eq!(bridge_differences(&spec, &bridge, &settings, &secure), ["OVS_EXTRA"]);
+        let in_user_space = SpecBridge { datapath: Some("netdev".to_owned()), ..bridge.clone() };
+        let wrong = bridge_differences(&spec, &in_user_space, &settings, &text);
+        assert_eq!(wrong, ["OVS_EXTRA"], "it needs its datapath");
         let port = port_ifcfg(&spec, &bridge, &settings);
         assert_eq!(port_differences(&spec, &bridge, &settings, &port), [""; 0]);
         assert!(port.ends_with("HWADDR=52:54:00:00:00:01\n"));
@@ -244,6 +285,33 @@ mod tests {
             port_differences(&spec, &bridge, &settings, &old),
             ["TYPE", "DEVICETYPE", "OVS_BRIDGE", "IPADDR"]
         );
+    }
+
+    /// The lab notes' pair, made by puppet-vswitch, is right as it stands.
+    #[test]
+    fn the_lab_notes_files_are_right() {
+        let (spec, bridge) = spec();
+        let notes = "ONBOOT=yes\nNM_CONTROLLED=\"no\"\nIPADDR=192.168.1.10\n\
+                     NETMASK=255.255.255.0\nGATEWAY=192.168.1.254\nDEVICE=br-ex\nNAME=br-ex\n\
+                     DEVICETYPE=ovs\nOVSBOOTPROTO=static\nTYPE=OVSBridge\n";
+        let port = "DEVICE=eth0\nNAME=eth0\nDEVICETYPE=ovs\nTYPE=OVSPort\nOVS_BRIDGE=br-ex\n\
+                    ONBOOT=yes\nBOOTPROTO=none\n";
+        let settings = BridgeSettings::read(port, notes, Some("52:54:00:00:00:10"));
+        let wrong = |text: &str| bridge_differences(&spec, &bridge, &settings, text);
+        assert_eq!(wrong(notes), [""; 0]);
+        assert_eq!(port_differences(&spec, &bridge, &settings, port), [""; 0]);
+        let extra = "OVS_EXTRA=\"set bridge br-ex fail_mode=standalone\"\n";
+        assert_eq!(wrong(&(notes.to_owned() + extra)), [""; 0]);
+        assert_eq!(wrong(&notes.replace("OVSBOOTPROTO=static", "BOOTPROTO=static")), [""; 0]);
+        assert_eq!(wrong(&notes.replace("OVSBOOTPROTO=static\n", "")), ["BOOTPROTO"]);
+        assert_eq!(
+            wrong(&notes.replace("OVSBOOTPROTO=static", "OVSBOOTPROTO=dhcp")),
+            ["BOOTPROTO", "OVSBOOTPROTO"]
+        );
+        assert_eq!(wrong(&notes.replace("\"no\"", "yes")), ["NM_CONTROLLED"]);
+        assert!(bridge_has_address(&spec, notes));
+        assert!(bridge_has_address(&spec, &notes.replace("IPADDR", "IPADDR0")));
+        assert!(!bridge_has_address(&spec, &notes.replace("1.10", "1.100")));
     }
 
     /// MTU, driver options, further addresses and IPv6 outlive the change, and the bridge has
@@ -318,6 +386,11 @@ mod tests {
         spec.network.dns = vec![after["DNS1"].parse().unwrap()];
         let hardware = &assignments(&read_text("ifcfg-em1.after"))["HWADDR"];
         let interface = format!("{interface}\nHWADDR={hardware}\n");
+        let (bridge_file, port_file) =
+            (read_text("ifcfg-br-ex.after"), read_text("ifcfg-em1.after"));
+        let settings = BridgeSettings::read(&port_file, &bridge_file, Some(hardware));
+        assert_eq!(bridge_differences(&spec, &bridge, &settings, &bridge_file), [""; 0]);
+        assert_eq!(port_differences(&spec, &bridge, &settings, &port_file), [""; 0]);
         let settings = BridgeSettings::read(&interface, "", None);
         let ours = assignments(&bridge_ifcfg(&spec, &bridge, &settings));
         assert_eq!(after.iter().find(|(key, value)| ours.get(*key) != Some(value)), None);
