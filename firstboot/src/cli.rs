@@ -9,6 +9,7 @@ mod peers;
 mod root;
 mod run;
 mod status;
+mod watch;
 
 use crate::steps::Step;
 use clap::{Parser, Subcommand};
@@ -33,6 +34,14 @@ const EXIT_CODES: &str = "Exit codes: 0 ready, 1 a step failed, 2 still working 
 enum Command {
     /// Bring every step to the desired state; a second run changes nothing.
     Run {
+        /// Also write each record as a line to this terminal device.
+        #[arg(long, value_name = "DEVICE")]
+        console: Option<String>,
+        #[command(flatten)]
+        root: Root,
+    },
+    /// Check again and again, as its unit does, what begins with OpenStack: the tunnels.
+    Watch {
         /// Also write each record as a line to this terminal device.
         #[arg(long, value_name = "DEVICE")]
         console: Option<String>,
@@ -85,6 +94,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
     };
     match cli.command {
         Command::Run { console, root } => run::run_steps(&root.host(), console, None),
+        Command::Watch { console, root } => watch::watch_node(&root.host(), console),
         Command::Retry { step, root } => match Step::named(&step) {
             Some(step) => run::run_steps(&root.host(), None, Some(step)),
             None => inspect::refuse_step(&step),

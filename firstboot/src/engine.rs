@@ -4,5 +4,7 @@
 mod run;
 mod run_context;
 mod step_run;
+mod watch;
 
 pub use run::{retry_step, run_all};
+pub use watch::{Rerun, find_rerun};

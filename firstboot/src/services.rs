@@ -3,6 +3,7 @@
 pub mod answer_file;
 pub mod chrony;
 pub mod iptables;
+pub mod neutron_switch;
 pub mod openstack;
 pub mod ovs;
 pub mod ovsdb;

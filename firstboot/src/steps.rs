@@ -16,6 +16,7 @@ pub mod repositories;
 mod services;
 mod ssh_keys;
 pub mod step;
+mod tunnels;
 mod verify;
 
 pub use outcome::CheckOutcome;

@@ -120,6 +120,7 @@ pub fn put_assets(time: i64, tree: &mut Tree) {
     for (place, text, link) in [
         (assets::UNIT_PATH, assets::UNIT, assets::UNIT_LINK),
         (assets::PEERS_UNIT_PATH, assets::PEERS_UNIT, assets::PEERS_UNIT_LINK),
+        (assets::WATCH_UNIT_PATH, assets::WATCH_UNIT, assets::WATCH_UNIT_LINK),
     ] {
         tree.put(path(place), Entry::new(0o644, time, Content::Bytes(text.into())));
         tree.put(path(link), Entry::new(0o777, time, Content::Symlink(place.into())));

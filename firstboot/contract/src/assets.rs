@@ -15,6 +15,13 @@ pub const PEERS_UNIT: &str = include_str!("../assets/firstboot-peers.service");
 /// What enabling it makes: a symbolic link here to [`PEERS_UNIT_PATH`].
 pub const PEERS_UNIT_LINK: &str =
     "/etc/systemd/system/multi-user.target.wants/firstboot-peers.service";
+/// Where the unit that checks what begins with OpenStack goes.
+pub const WATCH_UNIT_PATH: &str = "/usr/lib/systemd/system/firstboot-watch.service";
+/// That unit, to be enabled likewise.
+pub const WATCH_UNIT: &str = include_str!("../assets/firstboot-watch.service");
+/// What enabling it makes: a symbolic link here to [`WATCH_UNIT_PATH`].
+pub const WATCH_UNIT_LINK: &str =
+    "/etc/systemd/system/multi-user.target.wants/firstboot-watch.service";
 /// Where the message catalogue goes; imgbuild runs `journalctl --update-catalog` then.
 pub const CATALOG_PATH: &str = "/usr/lib/systemd/catalog/firstboot.catalog";
 /// The message catalogue: what `journalctl -x` adds to each record.

@@ -10,6 +10,7 @@ pub mod assets;
 pub mod diagnostic;
 pub mod lab_answers;
 pub mod node_files;
+pub mod overlay;
 pub mod peers;
 pub mod spec;
 pub mod status;

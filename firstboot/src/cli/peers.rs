@@ -141,6 +141,8 @@ fn describe_peer(peer: &PeerStatus) -> String {
         (PeerState::Failed, step) => format!("step {step} failed at {since}"),
         (_, step) => format!("at step {step} since {since}"),
     };
+    let faults = peer.switch.iter().flat_map(|switch| &switch.faults);
+    let at = faults.fold(at, |at, fault| format!("{at}; {fault}"));
     let ago = describe_span(silent);
     if peer.reachable {
         format!("{at}; last seen {ago} ago")

@@ -65,7 +65,7 @@ fn outcome(step: &StepState) -> String {
 
 /// Takes the lock on the state's directory. A process that reads a run's state holds it for
 /// a moment, and is waited for.
-fn take_lock(host: &Host) -> io::Result<Option<Lock>> {
+pub(super) fn take_lock(host: &Host) -> io::Result<Option<Lock>> {
     for _ in 0..10 {
         if let Some(lock) = host.lock(DIRECTORY)? {
             return Ok(Some(lock));

@@ -40,14 +40,39 @@ pub fn retry_step(
     bounds: &dyn Fn(Step) -> Bounds,
     step: Step,
 ) -> io::Result<RunState> {
+    match load_run(host, spec)? {
+        Some(state) => rerun_steps(host, spec, journal, bounds, &[step], state),
+        None => run_all(host, spec, journal, bounds),
+    }
+}
+
+/// This boot's run of the steps that the node has, if there was one.
+///
+/// # Errors
+/// When the state file cannot be read.
+pub(super) fn load_run(host: &Host, spec: &Spec) -> io::Result<Option<RunState>> {
     let known = RunState::load(host)?.filter(|state| {
         let names = state.steps.iter().map(|step| step.name.as_str());
         state.boot_id == host.boot_id() && names.eq(Step::of(spec).into_iter().map(Step::name))
     });
-    let Some(state) = known else { return run_all(host, spec, journal, bounds) };
+    Ok(known)
+}
+
+/// Runs `steps` and what depends on them; every other step keeps its result in `state`.
+///
+/// # Errors
+/// As [`run_all`].
+pub(super) fn rerun_steps(
+    host: &Host,
+    spec: &Spec,
+    journal: &Journal,
+    bounds: &dyn Fn(Step) -> Bounds,
+    steps: &[Step],
+    state: RunState,
+) -> io::Result<RunState> {
     let mut again: Vec<Step> = Vec::new();
     for one in Step::of(spec) {
-        if one == step || one.needs().iter().any(|need| again.contains(need)) {
+        if steps.contains(&one) || one.needs().iter().any(|need| again.contains(need)) {
             again.push(one);
         }
     }
@@ -71,6 +96,10 @@ impl RunContext<'_> {
     }
 
     fn begin(&mut self, steps: &[Step]) {
+        if steps.contains(&Step::Packstack) {
+            // It holds again once OpenStack is installed as it should be.
+            self.state.switch = None;
+        }
         for (index, step) in Step::of(self.spec).into_iter().enumerate() {
             if steps.contains(&step) {
                 self.state.steps[index] = contract::status::StepState::pending(step.name());

@@ -54,6 +54,14 @@ impl<'a> RunContext<'a> {
     pub(super) fn record_notes(&mut self, step: Step, duration: Duration) {
         for note in self.host.take_notes() {
             let (id, outcome, message, about) = match note {
+                Note::Switch(switch) => {
+                    // The other nodes wait for it, and not for the step's next record.
+                    if self.state.switch != switch {
+                        self.state.switch = switch;
+                        self.save();
+                    }
+                    continue;
+                }
                 Note::Output { program, line } => (id::OUTPUT, "output", line, program),
                 Note::Service(service) => {
                     let message = format!("{}: {}", service.name, service.evidence);

@@ -183,7 +183,12 @@ impl StepRun {
     fn end_out_of_time(&self, run: &RunContext, what: &str) -> Ending {
         let seconds = self.bounds.deadline.as_secs();
         self.step.give_up(run.host);
-        self.end_failed(run, Fault::new(format!("timed out after {seconds} s waiting for {what}")))
+        let message = match seconds {
+            // Nothing was waited for.
+            0 => what.to_owned(),
+            _ => format!("timed out after {seconds} s waiting for {what}"),
+        };
+        self.end_failed(run, Fault::new(message))
     }
 
     fn end_failed(&self, run: &RunContext, fault: Fault) -> Ending {

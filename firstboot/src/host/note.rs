@@ -1,5 +1,6 @@
 //! What a step notes.
 
+use contract::overlay::SwitchState;
 use contract::status::ServiceState;
 
 /// What a step notes in addition to its result, for the journal and the state file.
@@ -14,4 +15,6 @@ pub enum Note {
     },
     /// The status of a service of OpenStack.
     Service(ServiceState),
+    /// The node's switch, judged; `None` while there is nothing to judge it by.
+    Switch(Option<SwitchState>),
 }

@@ -23,8 +23,9 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
-/// Longer announcements (bytes) are refused: one of twelve steps has 1,000.
-pub const MAX_BODY: usize = 16 << 10;
+/// Longer announcements (bytes) are refused: one of twelve steps has 1,000, a controller's of a
+/// thousand nodes 20,000.
+pub const MAX_BODY: usize = 32 << 10;
 /// How long a connection may last, with its handshake, question and answer: more than an
 /// announcement is taken after, so that a late one gets a refusal.
 const WHOLE: Duration = Duration::from_secs(20);

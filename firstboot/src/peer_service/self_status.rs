@@ -3,7 +3,8 @@
 
 use crate::host::Host;
 use crate::state::{CurrentRun, judge_cloud};
-use contract::peers::wire::{AnnouncedStep, Announcement};
+use contract::overlay::SwitchState;
+use contract::peers::wire::{AnnouncedStep, Announcement, to_announced};
 use contract::spec::Spec;
 use contract::status::{CloudState, Outcome, Readiness, StepState, find_current};
 use std::io;
@@ -17,6 +18,7 @@ pub(super) struct SelfStatus {
     /// When that step got this status, in seconds since the kernel started.
     since: f64,
     cloud: Option<CloudState>,
+    switch: Option<SwitchState>,
 }
 
 impl SelfStatus {
@@ -37,6 +39,7 @@ impl SelfStatus {
             step: current.map(|step| step.name.clone()).unwrap_or_default(),
             since,
             cloud: judge_cloud(spec, &state.steps),
+            switch: state.switch.as_ref().map(to_announced),
         })
     }
 
@@ -53,6 +56,7 @@ impl SelfStatus {
             step: self.step.clone(),
             for_seconds: (host.uptime_seconds() - self.since).max(0.0),
             cloud: self.cloud,
+            switch: self.switch.clone(),
         }
     }
 }

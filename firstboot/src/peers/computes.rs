@@ -4,6 +4,7 @@ use super::host_keys::find_impostors;
 use super::keys;
 use super::view::View;
 use crate::host::Host;
+use crate::steps::step::Step;
 use contract::peers::places::UNIT;
 use contract::peers::wire::{PeerState, PeerStatus};
 use contract::spec::{Role, Spec};
@@ -36,10 +37,13 @@ pub fn list_unready_computes(host: &Host, spec: &Spec) -> Vec<String> {
 fn describe_unready(peer: &PeerStatus) -> Option<String> {
     let (name, address) = (&peer.node, peer.address);
     let silent = peer.silent_seconds.unwrap_or_default();
+    // What begins with OpenStack does not keep it from being installed.
+    let is_of_cloud = Step::OF_CLOUD.iter().any(|step| step.name() == peer.step);
     let why = match peer.state {
         PeerState::Unknown => "has not been seen yet".to_owned(),
         _ if !peer.reachable => format!("was last seen {silent:.0} s ago"),
         PeerState::Ready => return None,
+        PeerState::Failed | PeerState::Working if is_of_cloud => return None,
         PeerState::Failed => format!("failed at step {}", peer.step),
         PeerState::Working if peer.step.is_empty() => "has not started".to_owned(),
         PeerState::Working => format!("is at step {}", peer.step),

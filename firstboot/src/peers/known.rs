@@ -2,6 +2,7 @@
 //! started.
 
 use super::refusal::Refusal;
+use contract::overlay::SwitchState;
 use contract::peers::wire::{Announcement, PeerState};
 use contract::status::CloudState;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,8 @@ pub struct KnownPeer {
     pub(super) state: PeerState,
     pub(super) step: String,
     pub(super) cloud: Option<CloudState>,
+    #[serde(default)]
+    pub(super) switch: Option<SwitchState>,
     /// Since when it is at that step.
     pub(super) since: f64,
     /// When it was last seen.
@@ -85,6 +88,7 @@ impl KnownPeer {
             state,
             step: announcement.step.clone(),
             cloud: None,
+            switch: announcement.switch.clone(),
             since: now - announcement.for_seconds,
             heard: now,
             lost: false,

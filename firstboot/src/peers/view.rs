@@ -18,6 +18,7 @@
 use super::known::{AnnouncerSession, KnownPeer, PeerChange};
 use super::refusal::Refusal;
 use crate::host::{Host, files};
+use contract::overlay::Overlay;
 use contract::peers::wire::{Announcement, PeerState, PeerStatus};
 use contract::spec::{LabHost, Role, Spec};
 use serde::{Deserialize, Serialize};
@@ -101,11 +102,19 @@ impl View {
         }
         let last = self.peers.get(&announcement.node);
         let mut known = KnownPeer::after(last, announcement, by, now)?;
-        // Whether OpenStack is up is not for a compute to report.
+        // Whether OpenStack is up, and what it is to be, is not for a compute to report.
         known.cloud = announcement.cloud.filter(|_| role == Role::Controller);
+        if let Some(switch) = known.switch.as_mut().filter(|_| role != Role::Controller) {
+            switch.overlay = None;
+        }
         let changes = known.list_changes(last);
         self.peers.insert(announcement.node.clone(), known);
         Ok(changes)
+    }
+
+    /// What Neutron's agents are to make between the nodes, as a controller announces it.
+    pub fn find_overlay(&self, host: &Host, spec: &Spec) -> Option<Overlay> {
+        self.list_peers(host, spec).into_iter().find_map(|peer| peer.switch?.overlay)
     }
 
     /// Which nodes are silent for too long since the last check; nothing is held against
@@ -143,6 +152,7 @@ impl View {
                 silent_seconds: silent,
                 image: known.map(|known| known.image.clone()),
                 cloud: known.and_then(|known| known.cloud),
+                switch: known.and_then(|known| known.switch.clone()),
             }
         };
         others.map(peer).collect()

@@ -11,12 +11,12 @@ pub fn judge_cloud(spec: &Spec, steps: &[StepState]) -> Option<CloudState> {
         let found = steps.iter().find(|one| one.name == step.name());
         found.map_or(Outcome::Pending, |one| one.outcome)
     };
-    let all = [Step::Packstack, Step::Aftercare, Step::Verify].map(outcome);
+    let all = [Step::Packstack, Step::Aftercare, Step::Tunnels, Step::Verify].map(outcome);
     Some(if all[0] == Outcome::Skipped {
         CloudState::Absent
     } else if all.iter().any(|outcome| outcome.is_bad()) {
         CloudState::Failed
-    } else if all[2].is_met() {
+    } else if all[3].is_met() && (all[2].is_met() || all[2] == Outcome::Skipped) {
         CloudState::Up
     } else {
         CloudState::Working

@@ -3,6 +3,7 @@
 
 use crate::host::Host;
 use crate::steps::step::Step;
+use contract::overlay::SwitchState;
 use contract::spec::{Role, Spec};
 use contract::status::{Outcome, Readiness, ServiceState, StepState};
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,9 @@ pub struct RunState {
     /// The services of OpenStack, as far as they were asked.
     #[serde(default)]
     pub services: Vec<ServiceState>,
+    /// The node's switch, once OpenStack is installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switch: Option<SwitchState>,
 }
 
 impl RunState {
@@ -61,6 +65,7 @@ impl RunState {
             uptime: host.uptime(),
             steps: Step::of(spec).into_iter().map(|step| StepState::pending(step.name())).collect(),
             services: Vec::new(),
+            switch: None,
         }
     }
 

@@ -1,8 +1,10 @@
-//! After-care: settings of packstack's that do not suit the lab. Each item is about
-//! one file and the service that reads it; files that do not exist need no care.
+//! After-care: settings of packstack's that do not suit the lab, on every host that it sets up.
+//! Each item is about one file and the service that reads it; files that do not exist need no
+//! care.
 
 use super::outcome::CheckOutcome;
 use super::packstack;
+use super::tunnels::find_overlay;
 use crate::host::Fault;
 use crate::host::Host;
 use crate::services::chrony;
@@ -35,7 +37,7 @@ enum Then {
 }
 
 fn items(host: &Host, spec: &Spec) -> Result<Vec<Item>, Fault> {
-    let Some(answers) = packstack::installed(host)? else { return Ok(Vec::new()) };
+    let answers = packstack::installed(host)?;
     let mut items = Vec::new();
     let mut check =
         |path: &'static str, then: Then, right: &dyn Fn(&str) -> Option<(String, String)>| {
@@ -46,7 +48,9 @@ fn items(host: &Host, spec: &Spec) -> Result<Vec<Item>, Fault> {
             }
             Ok::<(), Fault>(())
         };
-    let mappings = answers.get("CONFIG_NEUTRON_OVS_BRIDGE_MAPPINGS").unwrap_or_default();
+    // They are of the network host, which the answer file is on; computes have none.
+    let mappings = answers.and_then(|answers| answers.get("CONFIG_NEUTRON_OVS_BRIDGE_MAPPINGS"));
+    let mappings = mappings.unwrap_or_default();
     check(AGENT, Then::Restart("neutron-openvswitch-agent"), &|text| {
         (!mappings.is_empty()).then(|| with_mappings(text, &mappings)).flatten()
     })?;
@@ -60,14 +64,24 @@ fn items(host: &Host, spec: &Spec) -> Result<Vec<Item>, Fault> {
     Ok(items)
 }
 
+/// Whether packstack has set this node up: a compute knows it from the controller.
+fn is_set_up(host: &Host, spec: &Spec) -> Result<bool, Fault> {
+    match spec.packstack {
+        Some(_) => Ok(packstack::installed(host)?.is_some()),
+        None => Ok(find_overlay(host, spec)?
+            .is_some_and(|overlay| overlay.hosts.contains(&spec.node.address))),
+    }
+}
+
 pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
-    if !host.live() || packstack::installed(host)?.is_none() {
+    if !host.live() || !is_set_up(host, spec)? {
         return Ok(CheckOutcome::Skipped("packstack has installed nothing here".to_owned()));
     }
     let items = items(host, spec)?;
     if items.is_empty() {
-        let text = "bridge mappings, chrony.conf, iptables and Horizon are as the lab needs them";
-        return Ok(CheckOutcome::Met(text.to_owned()));
+        let more = if spec.packstack.is_some() { ", bridge mappings and Horizon" } else { "" };
+        let text = format!("chrony.conf and iptables{more} are as the lab needs them");
+        return Ok(CheckOutcome::Met(text));
     }
     let wrong: Vec<String> = items.into_iter().map(|item| item.wrong).collect();
     Ok(CheckOutcome::Unmet(wrong.join("; ")))

@@ -4,7 +4,7 @@ use super::outcome::CheckOutcome;
 use super::step::Step;
 use super::{
     aftercare, announce, chrony, identity, libvirt, network, openvswitch, packstack, repositories,
-    services, ssh_keys, verify,
+    services, ssh_keys, tunnels, verify,
 };
 use crate::host::{Fault, Host};
 use contract::node_files::ROOT_SSH;
@@ -27,6 +27,7 @@ impl Step {
             Step::OpenVswitch => openvswitch::check(host, spec),
             Step::Packstack => packstack::check(host, spec),
             Step::Aftercare => aftercare::check(host, spec),
+            Step::Tunnels => tunnels::check(host, spec),
             Step::Verify => verify::check(host, spec),
             Step::Announce => announce::check(host, spec),
         }
@@ -47,7 +48,7 @@ impl Step {
             Step::OpenVswitch => openvswitch::apply(host, spec),
             Step::Packstack => packstack::apply(host, spec),
             Step::Aftercare => aftercare::apply(host, spec),
-            Step::Repositories | Step::Verify | Step::Announce => Ok(Vec::new()),
+            Step::Repositories | Step::Tunnels | Step::Verify | Step::Announce => Ok(Vec::new()),
         }
     }
 
@@ -85,6 +86,10 @@ impl Step {
                                 `firstboot retry packstack`"
                 .to_owned(),
             Step::Aftercare => "`firstboot logs aftercare` shows why".to_owned(),
+            Step::Tunnels => "see `ovs-vsctl show` and `systemctl status openvswitch \
+                              neutron-openvswitch-agent` on the node that is named; restarting the \
+                              agent makes its bridges and tunnels again"
+                .to_owned(),
             Step::Verify => "see the service's log under /var/log on the host that is named, and \
                              `openstack-status`; then `firstboot retry verify`"
                 .to_owned(),

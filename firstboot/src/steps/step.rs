@@ -26,6 +26,8 @@ pub enum Step {
     Packstack,
     /// Settings of packstack's that do not suit the lab are corrected.
     Aftercare,
+    /// The switches of all nodes have their tunnels to each other.
+    Tunnels,
     /// OpenStack's services answer.
     Verify,
     /// All of the above hold: the node is ready.
@@ -65,9 +67,13 @@ impl Step {
         Step::OpenVswitch,
         Step::Packstack,
         Step::Aftercare,
+        Step::Tunnels,
         Step::Verify,
         Step::Announce,
     ];
+    /// The steps that begin with OpenStack: a compute, which is ready before, has them to do
+    /// once the controller announces that it is installed.
+    pub const OF_CLOUD: &'static [Step] = &[Step::Aftercare, Step::Tunnels];
 
     /// The name in the journal, the state file and on the command line.
     pub fn name(self) -> &'static str {
@@ -82,6 +88,7 @@ impl Step {
             Step::OpenVswitch => "openvswitch",
             Step::Packstack => "packstack",
             Step::Aftercare => "aftercare",
+            Step::Tunnels => "tunnels",
             Step::Verify => "verify",
             Step::Announce => "announce",
         }
@@ -102,7 +109,10 @@ impl Step {
             Step::Libvirt => spec.node.role == Role::Compute,
             Step::OpenVswitch => find_switch_unit(spec).is_some(),
             Step::Repositories => !spec.repositories.is_empty(),
-            Step::Packstack | Step::Aftercare | Step::Verify => spec.packstack.is_some(),
+            Step::Packstack | Step::Verify => spec.packstack.is_some(),
+            Step::Aftercare | Step::Tunnels => {
+                spec.packstack.is_some() || spec.node.role == Role::Compute
+            }
             _ => true,
         }
     }
@@ -124,6 +134,7 @@ impl Step {
                 Step::OpenVswitch,
             ],
             Step::Aftercare => &[Step::Packstack],
+            Step::Tunnels => &[Step::OpenVswitch, Step::Packstack],
             Step::Verify => &[Step::Packstack, Step::Aftercare],
             Step::Announce => Step::ALL.split_last().map_or(&[], |(_, before)| before),
         }
@@ -142,7 +153,8 @@ impl Step {
             // Hours on a slow machine; a second run fixes what a lost mirror broke.
             Step::Packstack => (4 * 3600, 2),
             Step::Aftercare => (120, 3),
-            Step::Verify => (600, 1),
+            // The other nodes may boot minutes after this one.
+            Step::Tunnels | Step::Verify => (600, 1),
         };
         Bounds { deadline: Duration::from_secs(seconds), attempts }
     }

@@ -57,9 +57,11 @@ fn journalctl_reads_the_catalogue() {
 #[test]
 fn systemd_finds_nothing_wrong_with_the_units() {
     let directory = tempfile::tempdir().unwrap();
-    for (path, text) in
-        [(assets::UNIT_PATH, assets::UNIT), (assets::PEERS_UNIT_PATH, assets::PEERS_UNIT)]
-    {
+    for (path, text) in [
+        (assets::UNIT_PATH, assets::UNIT),
+        (assets::PEERS_UNIT_PATH, assets::PEERS_UNIT),
+        (assets::WATCH_UNIT_PATH, assets::WATCH_UNIT),
+    ] {
         // The binary is not installed where the tests run.
         let unit = text.replace(assets::BINARY_PATH, "/bin/true");
         assert_ne!(unit, text);
@@ -85,6 +87,7 @@ fn the_service_that_others_reach_keeps_little() {
     for (path, text, max) in [
         (assets::PEERS_UNIT_PATH, assets::PEERS_UNIT, "50"),
         (assets::UNIT_PATH, assets::UNIT, "86"),
+        (assets::WATCH_UNIT_PATH, assets::WATCH_UNIT, "80"),
     ] {
         let path = directory.path().join(Path::new(path).file_name().unwrap());
         std::fs::write(&path, text).unwrap();
@@ -99,7 +102,7 @@ fn the_service_that_others_reach_keeps_little() {
 /// start the unit.
 #[test]
 fn the_units_name_system_calls_of_this_architecture() {
-    let filters = [assets::UNIT, assets::PEERS_UNIT].map(|unit| {
+    let filters = [assets::UNIT, assets::PEERS_UNIT, assets::WATCH_UNIT].map(|unit| {
         let lines = unit.lines().filter_map(|line| line.strip_prefix("SystemCallFilter=~"));
         lines.collect::<Vec<_>>().join(" ")
     });

@@ -59,6 +59,8 @@ pub struct World {
     pub calls: Vec<String>,
     /// Bridges of Open vSwitch with their ports; its database can only be read.
     pub bridges: Vec<(String, Vec<String>)>,
+    /// The recorded rows of its tables, in place of these bridges.
+    pub tables: Option<Value>,
     /// Nodes whose ssh port does not answer.
     pub silent: Vec<Ipv4Addr>,
     /// What servers answer, by address.
@@ -109,6 +111,7 @@ impl World {
             answers: answers.into_iter().map(|(name, output)| (name, vec![output])).collect(),
             calls: Vec::new(),
             bridges,
+            tables: None,
             silent: Vec::new(),
             pages: pages(spec),
             root: PathBuf::new(),
@@ -171,6 +174,9 @@ impl World {
 
     /// What Open vSwitch's database has: each select's rows.
     fn select(&self, operation: &Value) -> Value {
+        if let Some(tables) = &self.tables {
+            return json!({"rows": tables[operation["table"].as_str().unwrap()]});
+        }
         let row = |name: &str| json!({"_uuid": ["uuid", name], "name": name});
         let ids = |names: &mut dyn Iterator<Item = &String>| {
             json!(["set", names.map(|name| json!(["uuid", name])).collect::<Vec<_>>()])

@@ -40,7 +40,11 @@ fn a_second_run_changes_nothing_and_reports_that() {
 
     let second = node.run();
     assert_eq!(snapshot(node.root.path()), before);
-    assert!(second.steps.iter().all(|step| step.outcome == Outcome::Unchanged), "{second:?}");
+    // A compute has no OpenStack to take care of yet.
+    let (of_cloud, other): (Vec<_>, Vec<_>) =
+        second.steps.iter().partition(|step| ["aftercare", "tunnels"].contains(&&*step.name));
+    assert!(other.iter().all(|step| step.outcome == Outcome::Unchanged), "{second:?}");
+    assert!(of_cloud.iter().all(|step| step.outcome == Outcome::Skipped), "{second:?}");
     let world = node.world.borrow();
     let changing = |line: &&String| {
         ["start", "stop", "able ", "sethost"].iter().any(|verb| line.contains(verb))

@@ -27,4 +27,5 @@ mod real;
 mod status;
 mod steps;
 mod tree;
+mod tunnels;
 mod verify;

@@ -35,7 +35,7 @@ fn packstack(node: &Node) -> (Outcome, String, RunState) {
     let bounds = |step: Step| {
         let bounds = step.bounds();
         let deadline = match step {
-            Step::Verify => Duration::from_secs(3),
+            Step::Tunnels | Step::Verify => Duration::from_secs(3),
             _ => bounds.deadline.min(Duration::from_secs(400)),
         };
         firstboot::steps::Bounds { deadline, ..bounds }

@@ -218,6 +218,7 @@ pub fn announcement(node: &str, boot_id: &str, seq: u64) -> Announcement {
         step: "announce".to_owned(),
         for_seconds: 3.0,
         cloud: None::<CloudState>,
+        switch: None,
     }
 }
 

@@ -9,6 +9,7 @@
 //!
 //! Fields may be added; readers ignore unknown ones.
 
+use crate::overlay::{Overlay, SwitchState};
 use crate::spec::Role;
 use crate::status::{CloudState, Outcome, Readiness};
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,11 @@ pub const PEERS: &str = "/v1/peers";
 /// The path that takes announcements.
 pub const ANNOUNCE: &str = "/v1/announce";
 
+/// The maximum number of faults of a switch that are announced, the length of each (bytes), and
+/// the maximum number of nodes of a cloud.
+const MAX_FAULTS: usize = 16;
+const MAX_FAULT: usize = 255;
+const MAX_HOSTS: usize = 1024;
 /// No step takes longer (seconds; thirty years).
 const LONGEST: f64 = 1e9;
 
@@ -93,6 +99,9 @@ pub struct PeerStatus {
     /// OpenStack's status, if this node installs it.
     #[serde(default)]
     pub cloud: Option<CloudState>,
+    /// Its switch, once OpenStack is installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switch: Option<SwitchState>,
 }
 
 /// A step in an announcement.
@@ -129,6 +138,35 @@ pub struct Announcement {
     /// OpenStack's status, if this node installs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cloud: Option<CloudState>,
+    /// Its switch, once OpenStack is installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switch: Option<SwitchState>,
+}
+
+/// `switch` as it is announced: what other nodes report is theirs to announce, and what is
+/// wrong is shortened to what a receiver takes.
+pub fn to_announced(switch: &SwitchState) -> SwitchState {
+    let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
+    let fault = |fault: &String| fault.chars().map(plain).take(MAX_FAULT).collect();
+    let faults = switch.faults.iter().take(MAX_FAULTS).map(fault).collect();
+    SwitchState { overlay: switch.overlay.clone(), faults, others: Vec::new() }
+}
+
+fn is_sensible_overlay(overlay: &Overlay) -> bool {
+    let word = |kind: &String| kind.len() <= 16 && kind.bytes().all(|b| b.is_ascii_lowercase());
+    overlay.hosts.len() <= MAX_HOSTS
+        && overlay.tunnels.len() <= MAX_FAULTS
+        && overlay.tunnels.iter().all(word)
+}
+
+fn is_sensible_switch(switch: &SwitchState) -> bool {
+    let line = |text: &String| {
+        text.len() <= MAX_FAULT && text.bytes().all(|b| b == b' ' || b.is_ascii_graphic())
+    };
+    switch.others.is_empty()
+        && switch.faults.len() <= MAX_FAULTS
+        && switch.faults.iter().all(line)
+        && switch.overlay.as_ref().is_none_or(is_sensible_overlay)
 }
 
 impl Announcement {
@@ -144,6 +182,7 @@ impl Announcement {
             && plain(&self.boot_id, 64)
             && !self.boot_id.is_empty()
             && (0.0..=LONGEST).contains(&self.for_seconds)
+            && self.switch.as_ref().is_none_or(is_sensible_switch)
     }
 }
 
