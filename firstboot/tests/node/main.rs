@@ -26,6 +26,7 @@ mod peers_view;
 mod real;
 mod status;
 mod steps;
+mod three_switches;
 mod tree;
 mod tunnels;
 mod verify;

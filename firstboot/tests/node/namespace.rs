@@ -50,6 +50,11 @@ impl Daemon {
         Daemon(child.unwrap_or_else(|error| panic!("{command:?} ({package}): {error}")))
     }
 
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// The processor time that it has used (proc(5), stat: utime and stime, in hundredths).
     pub fn processor_time(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();

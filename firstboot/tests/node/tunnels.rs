@@ -24,7 +24,7 @@ use std::time::Duration;
 const RECORDED: &str = include_str!("../recorded/neutron-3nodes.json");
 
 /// Gives the double of a node the switch that `name` had in `state`.
-pub fn put_recorded(node: &Node, state: &str, name: &str) {
+fn put_recorded(node: &Node, state: &str, name: &str) {
     let recorded: Value = serde_json::from_str(RECORDED).unwrap();
     let recorded = &recorded[state][name];
     let (code, text) = (&recorded["vswitchd"]["code"], &recorded["vswitchd"]["text"]);
@@ -39,7 +39,7 @@ pub fn put_recorded(node: &Node, state: &str, name: &str) {
 }
 
 /// The spec of the example's node `name`.
-fn spec(name: &str) -> Spec {
+pub fn spec(name: &str) -> Spec {
     let mut spec = Spec::parse(if name == "openstack" { CONTROLLER } else { COMPUTE }).unwrap();
     let host = spec.hosts.iter().find(|host| host.name == name).unwrap();
     (spec.node.name, spec.node.address) = (host.name.clone(), host.address);
