@@ -172,6 +172,7 @@ impl<'a> Machines<'a> {
     /// # Panics
     /// When they do not report that, or not the same.
     pub fn check_peers(&self, broken: &[&str]) {
+        NODES.iter().for_each(|node| self.wait_for_aftercare(node));
         for node in NODES {
             let peers = self.wait_for_peers(node, |_, peer| is_ready(peer));
             assert_eq!(peers["node"], node, "{peers:#}");
@@ -192,6 +193,21 @@ impl<'a> Machines<'a> {
             }
             let failed = self.ssh(node, "systemctl list-units --failed --no-legend --plain");
             assert_eq!(failed.trim(), "", "{node}");
+        }
+    }
+
+    /// Waits until a node has done what it has to do once it hears that OpenStack is there.
+    fn wait_for_aftercare(&self, node: &str) {
+        let began = Instant::now();
+        loop {
+            let status = self.firstboot(node, "status");
+            let steps = status["steps"].as_array().expect("steps");
+            let step = steps.iter().find(|s| s["name"] == "aftercare").expect("the step aftercare");
+            if status["state"] == "ready" && step["outcome"] != "skipped" {
+                return;
+            }
+            assert!(began.elapsed() < BOOT_LIMIT, "{status:#}");
+            sleep(Duration::from_secs(1));
         }
     }
 

@@ -7,6 +7,8 @@ use std::net::Ipv4Addr;
 /// given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overlay {
+    /// Whether the agents use Open vSwitch; without it there is no switch to judge.
+    pub open_vswitch: bool,
     /// Kinds of tunnels, `vxlan` or `gre`; empty where the networks are VLANs or flat.
     pub tunnels: Vec<String>,
     /// Addresses of the nodes with an agent: those of networks and of guests.

@@ -2,7 +2,7 @@
 //! started.
 
 use super::refusal::Refusal;
-use contract::overlay::SwitchState;
+use contract::overlay::{Overlay, SwitchState};
 use contract::peers::wire::{Announcement, PeerState};
 use contract::status::CloudState;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,9 @@ pub struct KnownPeer {
     pub(super) cloud: Option<CloudState>,
     #[serde(default)]
     pub(super) switch: Option<SwitchState>,
+    /// On a controller: what Neutron's agents are to make, and in which boot it said so.
+    #[serde(default)]
+    pub(super) overlay: Option<(Overlay, String)>,
     /// Since when it is at that step.
     pub(super) since: f64,
     /// When it was last seen.
@@ -89,6 +92,7 @@ impl KnownPeer {
             step: announcement.step.clone(),
             cloud: None,
             switch: announcement.switch.clone(),
+            overlay: None,
             since: now - announcement.for_seconds,
             heard: now,
             lost: false,
@@ -114,6 +118,17 @@ impl KnownPeer {
             known.old_boots.drain(..more);
         }
         Ok(known)
+    }
+
+    /// What it wants of the switches, if it is a controller, which was `last` before. One that
+    /// has booted comes to it only after its other steps, and OpenStack is there meanwhile.
+    pub(super) fn adopt_overlay(&mut self, last: Option<&KnownPeer>) {
+        let announced = self.switch.as_ref().and_then(|switch| switch.overlay.clone());
+        let is_booting = self.cloud == Some(CloudState::Working);
+        let before = last.and_then(|last| last.overlay.clone());
+        self.overlay = announced
+            .map(|overlay| (overlay, self.boot_id.clone()))
+            .or(before.filter(|(_, boot)| is_booting && *boot != self.boot_id));
     }
 
     /// What is reported about it, as it was `last` before.

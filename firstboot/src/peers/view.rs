@@ -104,8 +104,8 @@ impl View {
         let mut known = KnownPeer::after(last, announcement, by, now)?;
         // Whether OpenStack is up, and what it is to be, is not for a compute to report.
         known.cloud = announcement.cloud.filter(|_| role == Role::Controller);
-        if let Some(switch) = known.switch.as_mut().filter(|_| role != Role::Controller) {
-            switch.overlay = None;
+        if role == Role::Controller {
+            known.adopt_overlay(last);
         }
         let changes = known.list_changes(last);
         self.peers.insert(announcement.node.clone(), known);
@@ -113,8 +113,8 @@ impl View {
     }
 
     /// What Neutron's agents are to make between the nodes, as a controller announces it.
-    pub fn find_overlay(&self, host: &Host, spec: &Spec) -> Option<Overlay> {
-        self.list_peers(host, spec).into_iter().find_map(|peer| peer.switch?.overlay)
+    pub fn find_overlay(&self) -> Option<&Overlay> {
+        self.peers.values().find_map(|known| known.overlay.as_ref()).map(|(overlay, _)| overlay)
     }
 
     /// Which nodes are silent for too long since the last check; nothing is held against

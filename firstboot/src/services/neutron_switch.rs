@@ -15,18 +15,15 @@ const TUNNELS: &str = "br-tun";
 /// The kinds of tunnels that packstack knows.
 const KINDS: [&str; 2] = ["gre", "vxlan"];
 
-/// What Neutron's agents are to make between the nodes; `None` where they have no Open vSwitch.
-pub fn read_overlay(answers: &AnswerFile, spec: &Spec) -> Option<Overlay> {
+/// What Neutron's agents are to make between the nodes.
+pub fn read_overlay(answers: &AnswerFile, spec: &Spec) -> Overlay {
     let list = |key: &str| -> Vec<String> {
         let value = answers.get(key).unwrap_or_default();
         value.split(',').map(|word| word.trim().to_owned()).filter(|w| !w.is_empty()).collect()
     };
     let is_set = |key: &str| !list(key).is_empty();
-    if answers.get("CONFIG_NEUTRON_INSTALL").is_some_and(|value| value != "y")
-        || answers.get("CONFIG_NEUTRON_L2_AGENT").is_some_and(|agent| agent != "openvswitch")
-    {
-        return None;
-    }
+    // A key that the file lacks has packstack's default, which these are.
+    let is = |key: &str, value: &str| answers.get(key).is_none_or(|found| found == value);
     let address = |name: &String| {
         let known = spec.hosts.iter().find(|host| host.name == *name).map(|host| host.address);
         known.or_else(|| name.parse().ok())
@@ -38,13 +35,15 @@ pub fn read_overlay(answers: &AnswerFile, spec: &Spec) -> Option<Overlay> {
     let mut tunnels = list("CONFIG_NEUTRON_ML2_TYPE_DRIVERS");
     tunnels.retain(|kind| KINDS.contains(&kind.as_str()));
     let mechanisms = list("CONFIG_NEUTRON_ML2_MECHANISM_DRIVERS");
-    Some(Overlay {
+    Overlay {
+        open_vswitch: is("CONFIG_NEUTRON_INSTALL", "y")
+            && is("CONFIG_NEUTRON_L2_AGENT", "openvswitch"),
         tunnels,
         hosts,
         elsewhere: is_set("CONFIG_NEUTRON_OVS_TUNNEL_IF")
             || is_set("CONFIG_NEUTRON_OVS_TUNNEL_SUBNETS"),
         on_demand: mechanisms.iter().any(|mechanism| mechanism == "l2population"),
-    })
+    }
 }
 
 /// What is wrong with the running switch, in words; empty if nothing is.

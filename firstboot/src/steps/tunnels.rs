@@ -16,25 +16,31 @@ use contract::spec::{Role, Spec};
 pub(super) fn find_overlay(host: &Host, spec: &Spec) -> Result<Option<Overlay>, Fault> {
     if spec.packstack.is_some() {
         let answers = packstack::installed(host)?;
-        return Ok(answers.and_then(|answers| read_overlay(&answers, spec)));
+        return Ok(answers.map(|answers| read_overlay(&answers, spec)));
     }
-    Ok(View::load(host).find_overlay(host, spec))
+    Ok(View::load(host).find_overlay().cloned())
 }
 
 pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
     let overlay = if host.live() { find_overlay(host, spec)? } else { None };
     let Some(overlay) = overlay else {
         host.note(Note::Switch(None));
-        return Ok(CheckOutcome::Skipped("there is no OpenStack with Open vSwitch yet".to_owned()));
+        return Ok(CheckOutcome::Skipped("OpenStack is not installed yet".to_owned()));
     };
     let mut state = SwitchState::default();
     let is_host = overlay.hosts.contains(&spec.node.address);
+    if spec.node.role == Role::Controller {
+        state.overlay = Some(overlay.clone());
+    }
+    if !overlay.open_vswitch {
+        host.note(Note::Switch(Some(state)));
+        return Ok(CheckOutcome::Skipped("Neutron does not use Open vSwitch here".to_owned()));
+    }
     if is_host {
         state.faults = find_faults(host, spec, &overlay)?;
     }
     if spec.node.role == Role::Controller {
         state.others = list_others(host, spec, &overlay);
-        state.overlay = Some(overlay.clone());
     }
     let own = state.faults.iter().map(|fault| format!("{}: {fault}", spec.node.name));
     let wrong: Vec<String> = own.chain(state.others.iter().cloned()).collect();

@@ -6,7 +6,7 @@ use crate::peer_lab::announcement;
 use contract::overlay::{Overlay, SwitchState};
 use contract::peers::wire::Announcement;
 use contract::spec::Spec;
-use contract::status::{Outcome, Readiness};
+use contract::status::{CloudState, Outcome, Readiness};
 use firstboot::engine;
 use firstboot::host::Host;
 use firstboot::journal::Journal;
@@ -49,6 +49,7 @@ pub fn spec(name: &str) -> Spec {
 fn overlay(tunnels: &[&str]) -> Overlay {
     let hosts = [10, 11, 12].map(|last| [192, 168, 1, last].into()).to_vec();
     Overlay {
+        open_vswitch: true,
         tunnels: tunnels.iter().map(|&kind| kind.into()).collect(),
         hosts,
         ..Overlay::default()
@@ -160,14 +161,12 @@ fn the_answers_say_what_is_to_be_there() {
     let read = |text: &str| read_overlay(&AnswerFile::parse(text.as_bytes()), &spec);
     let base = "[general]\nCONFIG_NETWORK_HOSTS=192.168.1.10\n\
                 CONFIG_COMPUTE_HOSTS=nova02,192.168.1.11\nCONFIG_NEUTRON_ML2_TYPE_DRIVERS=vxlan,flat\n";
-    assert_eq!(read(base), Some(overlay(&["vxlan"])));
+    assert_eq!(read(base), overlay(&["vxlan"]));
     let with = |line: &str| read(&format!("{base}{line}\n"));
-    assert_eq!(with("CONFIG_NEUTRON_L2_AGENT=linuxbridge"), None);
-    assert!(with("CONFIG_NEUTRON_OVS_TUNNEL_IF=eth1").unwrap().elsewhere);
-    assert!(
-        with("CONFIG_NEUTRON_ML2_MECHANISM_DRIVERS=openvswitch,l2population").unwrap().on_demand
-    );
-    assert_eq!(read(&base.replace("vxlan,flat", "vlan")).unwrap().tunnels, [""; 0]);
+    assert!(!with("CONFIG_NEUTRON_L2_AGENT=linuxbridge").open_vswitch);
+    assert!(with("CONFIG_NEUTRON_OVS_TUNNEL_IF=eth1").elsewhere);
+    assert!(with("CONFIG_NEUTRON_ML2_MECHANISM_DRIVERS=openvswitch,l2population").on_demand);
+    assert_eq!(read(&base.replace("vxlan,flat", "vlan")).tunnels, [""; 0]);
 }
 
 /// Has `node` hear `announcement`.
@@ -267,8 +266,18 @@ fn a_compute_follows_the_cloud() {
     state.save(&host).unwrap();
     assert_eq!(engine::find_rerun(&host, &node.spec, true).unwrap(), None);
     assert_eq!(watch(&node).unwrap().readiness(), Readiness::Ready);
+    // A controller that boots has not come to it yet, and its cloud is there all the same.
+    let working = |boot: &str, seq| Announcement {
+        cloud: Some(CloudState::Working),
+        ..announcement("openstack", boot, seq)
+    };
+    hear(&node, working("c", 1));
+    hear(&node, working("c", 2));
+    assert_eq!(watch(&node), None);
+    hear(&node, Announcement { switch: installed(3).switch, ..working("c", 3) });
+    assert_eq!(watch(&node), None);
     // Another packstack is at work.
-    hear(&node, announcement("openstack", "b", 2));
+    hear(&node, working("c", 4));
     let state = watch(&node).unwrap();
     assert_eq!((step(&state, Step::Tunnels).0, state.switch.clone()), (Outcome::Skipped, None));
 }
