@@ -1,7 +1,7 @@
 //! `firstboot analyze`: where the time of this boot's run went.
 
 use crate::state::RunState;
-use contract::status::Outcome;
+use contract::status::{Outcome, StepState};
 use std::fmt::Write;
 
 /// Width of the bars in characters.
@@ -11,9 +11,25 @@ const LEFT: f64 = 130.0;
 const WIDTH: f64 = 800.0;
 const ROW: f64 = 24.0;
 
+/// A step that began so many seconds after the one before had ended was done again later.
+const PAUSE: f64 = 5.0;
+
+/// The steps that this boot's run did, without those that were done again later.
+fn list_steps(state: &RunState) -> Vec<&StepState> {
+    let mut end: f64 = 0.0;
+    let mut found = Vec::new();
+    for step in state.steps.iter().filter(|step| step.outcome != Outcome::Pending) {
+        if step.at <= end + PAUSE {
+            end = end.max(step.at + step.seconds);
+            found.push(step);
+        }
+    }
+    found
+}
+
 /// The moment, in seconds after the run's begin, at which the last step ended.
 fn end(state: &RunState) -> f64 {
-    state.steps.iter().map(|step| step.at + step.seconds).fold(0.0, f64::max)
+    list_steps(state).iter().map(|step| step.at + step.seconds).fold(0.0, f64::max)
 }
 
 /// As text: when each step began, how long it took, a bar, and the longest ones first.
@@ -25,16 +41,21 @@ pub fn draw_text(state: &RunState) -> String {
         let _ = writeln!(out, "{before:8.1} s  from power-on until firstboot began");
     }
     let _ = writeln!(out, "{total:8.1} s  firstboot on {} ({})\n", state.node, state.role.as_str());
+    let steps = list_steps(state);
     for step in &state.steps {
         let scale =
             |seconds: f64| if total > 0.0 { (seconds / total * BAR).round() as usize } else { 0 };
         let (from, width) = (scale(step.at), scale(step.seconds));
         let bar = format!("{}{}", " ".repeat(from), "#".repeat(width.max(1)));
-        let bar = if step.outcome == Outcome::Pending { String::new() } else { bar };
+        let bar = match (steps.contains(&step), step.outcome) {
+            (true, _) => bar,
+            (false, Outcome::Pending) => String::new(),
+            (false, _) => "(done again later)".to_owned(),
+        };
         let (name, outcome) = (&step.name, step.outcome.as_str());
         let _ = writeln!(out, "{:8.1} s  {name:<12} {outcome:<10} {bar}", step.seconds);
     }
-    let mut longest: Vec<_> = state.steps.iter().filter(|step| step.seconds >= 1.0).collect();
+    let mut longest: Vec<_> = steps.into_iter().filter(|step| step.seconds >= 1.0).collect();
     longest.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
     for step in longest.iter().take(3) {
         let share = step.seconds / total * 100.0;
@@ -78,7 +99,7 @@ pub fn draw_svg(state: &RunState) -> String {
         title: "power-on, kernel, units",
     };
     start.draw(&mut out, 0, &x);
-    for (index, step) in state.steps.iter().enumerate() {
+    for (index, step) in list_steps(state).into_iter().enumerate() {
         let colour = match step.outcome {
             Outcome::Unchanged => "#7aa6c2",
             Outcome::Changed => "#5b9f5b",

@@ -16,6 +16,8 @@ pub(super) struct RunContext<'a> {
     pub(super) journal: &'a Journal,
     /// Monotonic time at which the run began.
     pub(super) began: Duration,
+    /// Seconds since the boot's run began, of which this may do some steps again.
+    pub(super) age: f64,
     pub(super) state: RunState,
     /// The first error of writing the state file.
     pub(super) saved: io::Result<()>,
@@ -28,7 +30,9 @@ impl<'a> RunContext<'a> {
         journal: &'a Journal,
         state: RunState,
     ) -> RunContext<'a> {
-        RunContext { host, spec, journal, began: host.clock().monotonic(), state, saved: Ok(()) }
+        let began = host.clock().monotonic();
+        let age = host.uptime().zip(state.uptime).map_or(0.0, |(now, then)| (now - then).max(0.0));
+        RunContext { host, spec, journal, began, age, state, saved: Ok(()) }
     }
 
     pub(super) fn save(&mut self) {

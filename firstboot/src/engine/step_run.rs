@@ -50,7 +50,7 @@ impl StepRun {
 
     pub(super) fn run(mut self, run: &mut RunContext) {
         let step = self.step;
-        let at = (self.began - run.began).as_secs_f64();
+        let at = run.age + (self.began - run.began).as_secs_f64();
         run.state.steps[self.index].at = (at * 1000.0).round() / 1000.0;
         if let Some(blocker) = run.find_blocker(step) {
             let message = format!("not tried: it needs step {}, which failed", blocker.name());

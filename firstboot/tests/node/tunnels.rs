@@ -7,9 +7,11 @@ use contract::overlay::{Overlay, SwitchState};
 use contract::peers::wire::Announcement;
 use contract::spec::Spec;
 use contract::status::{CloudState, Outcome, Readiness};
+use firstboot::analyze;
 use firstboot::engine;
 use firstboot::host::Host;
 use firstboot::journal::Journal;
+use firstboot::peer_service::MAX_BODY;
 use firstboot::peers::computes::list_unready_computes;
 use firstboot::peers::known::AnnouncerSession;
 use firstboot::peers::view::View;
@@ -190,6 +192,17 @@ fn booted(name: &str) -> Node {
     node
 }
 
+#[test]
+fn a_thousand_nodes_fit_into_an_announcement() {
+    let hosts = (0..1000).map(|last: u32| (0xc0a8_6464 + last).into()).collect();
+    let overlay = Some(Overlay { hosts, ..overlay(&["gre", "vxlan"]) });
+    let faults = vec!["x".repeat(255); 16];
+    let switch = Some(SwitchState { overlay, faults, ..SwitchState::default() });
+    let announcement = Announcement { switch, ..announcement("openstack", "b", 1) };
+    assert!(announcement.is_sensible());
+    assert!(serde_json::to_vec(&announcement).unwrap().len() < MAX_BODY);
+}
+
 /// What the controller announces once packstack has finished.
 fn installed(seq: u64) -> Announcement {
     let switch = SwitchState { overlay: Some(overlay(&["vxlan"])), ..SwitchState::default() };
@@ -243,6 +256,8 @@ fn a_compute_follows_the_cloud() {
     node.write("/etc/chrony.conf", "server 192.168.1.253\n");
     assert_eq!(watch(&node), None);
 
+    // Hours later.
+    node.write("/proc/uptime", "9000.00 1.00\n");
     for (recorded, fault) in [
         ("vswitchd-dead-nova02", "nova02: ovs-vswitchd does not answer"),
         ("br-int-missing-nova02", "nova02: br-int is missing"),
@@ -256,7 +271,12 @@ fn a_compute_follows_the_cloud() {
         assert_eq!(watch(&node), None, "it is reported once");
     }
     put_recorded(&node, "healthy", "nova02");
-    assert_eq!(watch(&node).unwrap().readiness(), Readiness::Ready);
+    let state = watch(&node).unwrap();
+    assert_eq!(state.readiness(), Readiness::Ready);
+    assert_eq!(state.steps.last().unwrap().at, 8000.0, "after the run's begin");
+    let drawn = analyze::draw_text(&state);
+    assert!(drawn.contains("0.0 s  firstboot on nova02"), "{drawn}");
+    assert_eq!(drawn.matches("(done again later)").count(), 2, "{drawn}");
     assert_eq!(node.records.0.lock().unwrap().last().unwrap()["FIRSTBOOT_OUTCOME"], "ready");
 
     // A run that was interrupted there is gone on with; one under way is not disturbed.

@@ -159,6 +159,11 @@ pub(super) fn wire_seeds() -> Vec<Vec<u8>> {
             "steps":[{"name":"identity","outcome":"changed"}],"step":"identity","for_seconds":1.5,
             "cloud":"up"}"#
             .to_vec(),
+        br#"{"node":"openstack","boot_id":"0b-1","seq":7,"session":"ab","image":"i","state":"ready",
+            "steps":[],"step":"announce","for_seconds":1.5,"cloud":"up","switch":{"overlay":
+            {"open_vswitch":true,"tunnels":["vxlan"],"hosts":["192.168.1.10"]},
+            "faults":["no tunnel to nova01 (192.168.1.11)"]}}"#
+            .to_vec(),
         br#"[{"node":"nova01","role":"compute","address":"192.168.1.11","state":"ready","step":"x",
             "since":null,"reachable":true,"heard":"2018-11-01T00:00:00Z","boot_id":null}]"#
             .to_vec(),

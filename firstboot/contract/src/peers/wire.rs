@@ -194,3 +194,24 @@ pub struct Refused {
     /// In words.
     pub message: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_switch_is_announced_as_it_is_taken() {
+        let faults = vec!["no tunnel to \u{1b}[31mnova01 \u{e9}".to_owned() + &"x".repeat(500); 40];
+        let hosts = (0..1000).map(Ipv4Addr::from).collect();
+        let tunnels = vec!["vxlan".to_owned()];
+        let overlay = Some(Overlay { hosts, tunnels, ..Overlay::default() });
+        let switch = SwitchState { overlay, faults, others: vec!["nova02: x".to_owned()] };
+        assert!(!is_sensible_switch(&switch));
+        let announced = to_announced(&switch);
+        assert!(is_sensible_switch(&announced), "{announced:?}");
+        assert!(announced.faults[0].starts_with("no tunnel to ?[31mnova01 ?xx"), "{announced:?}");
+        let odd = Overlay { tunnels: vec!["vx lan".to_owned()], ..Overlay::default() };
+        let odd = SwitchState { overlay: Some(odd), ..SwitchState::default() };
+        assert!(!is_sensible_switch(&odd));
+    }
+}
