@@ -57,13 +57,13 @@ pub fn find_faults(host: &Host, spec: &Spec, overlay: &Overlay) -> Result<Vec<St
         return Ok(vec![format!("ovs-vswitchd does not answer ({})", answer.summary())]);
     }
     Ok(match ovs::read_switch(host) {
-        Ok(switch) => judge(&switch, spec, overlay),
+        Ok(switch) => judge_switch(&switch, spec, overlay),
         Err(fault) => vec![format!("the OVS database does not answer ({fault})")],
     })
 }
 
-/// What is wrong with the switch as its database has it.
-fn judge(switch: &Switch, spec: &Spec, overlay: &Overlay) -> Vec<String> {
+/// What is wrong with the switch as its database has it; empty if nothing is.
+pub fn judge_switch(switch: &Switch, spec: &Spec, overlay: &Overlay) -> Vec<String> {
     let needs_tunnels = !overlay.tunnels.is_empty();
     let needed = [Some(INTEGRATION), needs_tunnels.then_some(TUNNELS)];
     let needed: Vec<&str> = needed.into_iter().flatten().collect();

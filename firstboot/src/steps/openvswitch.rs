@@ -4,6 +4,9 @@
 //! The bridge is created before packstack runs: its puppet modules would cut the network
 //! off while they move the address.
 
+mod before;
+mod routing;
+
 use super::network::{Answer, answer};
 use super::outcome::CheckOutcome;
 use super::step::{SWITCH_UNITS, find_switch_unit};
@@ -11,8 +14,10 @@ use crate::host::Fault;
 use crate::host::{Host, Interface, Program};
 use crate::services::ovs;
 use crate::services::systemd;
-use contract::node_files::{self as files, BridgeSettings};
+use before::Old;
+use contract::node_files as files;
 use contract::spec::{Spec, SpecBridge};
+use routing::{ip, static_routes};
 use std::time::Duration;
 
 /// How often the gateway is asked after the change, and the pause between.
@@ -169,95 +174,6 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
     }
 }
 
-/// What the change replaces.
-struct Old {
-    bridge_file: Option<String>,
-    interface_file: Option<String>,
-    /// What both say beyond the spec: it stays.
-    settings: BridgeSettings,
-    /// Addresses of the interface other than the node's own, with their prefix lengths.
-    further: Vec<String>,
-}
-
-/// What tells how a file differs from what it should be.
-type Differences = fn(&Spec, &SpecBridge, &BridgeSettings, &str) -> Vec<String>;
-
-impl Old {
-    fn read(host: &Host, spec: &Spec, bridge: &SpecBridge) -> Result<Old, Fault> {
-        let device = &spec.node.interface;
-        let bridge_file = host.read(&files::ifcfg_path(&bridge.name))?;
-        let interface_file = host.read(&files::ifcfg_path(device))?;
-        let mut hardware = None;
-        let mut further = Vec::new();
-        if host.live() {
-            hardware = host.read(&format!("/sys/class/net/{device}/address"))?;
-            let own = (spec.node.address, spec.network.prefix);
-            let interfaces = host.runner().interfaces()?;
-            let found = interfaces.iter().filter(|one| one.name == *device);
-            let found = found.flat_map(|one| &one.addresses).filter(|address| **address != own);
-            further.extend(found.map(|(address, prefix)| format!("{address}/{prefix}")));
-        }
-        let settings = BridgeSettings::read(
-            interface_file.as_deref().unwrap_or_default(),
-            bridge_file.as_deref().unwrap_or_default(),
-            hardware.as_deref().map(str::trim).filter(|address| !address.is_empty()),
-        );
-        further.extend(settings.ipv6_addresses().map(str::to_owned));
-        Ok(Old { bridge_file, interface_file, settings, further })
-    }
-
-    /// Both files, the interface's first: whose, what it holds, and how it is judged. In this
-    /// order a power cut between them leaves no two interfaces with the node's address; with
-    /// none, the next boot's run gives it back to the interface.
-    fn files<'a>(
-        &'a self,
-        spec: &'a Spec,
-        bridge: &'a SpecBridge,
-    ) -> [(&'a str, Option<&'a str>, Differences); 2] {
-        [
-            (&spec.node.interface, self.interface_file.as_deref(), files::port_differences),
-            (&bridge.name, self.bridge_file.as_deref(), files::bridge_differences),
-        ]
-    }
-
-    /// Gives `device` the node's address, the further ones, and the default routes.
-    fn give_addresses(&self, host: &Host, spec: &Spec, device: &str) -> Result<(), Fault> {
-        let own = format!("{}/{}", spec.node.address, spec.network.prefix);
-        ip(host, &["address", "replace", &own, "brd", "+", "dev", device])?;
-        for address in &self.further {
-            ip(host, &["address", "replace", address, "dev", device])?;
-        }
-        Ok(())
-    }
-
-    fn set_default_routes(&self, host: &Host, spec: &Spec, device: &str) -> Result<(), Fault> {
-        let gateway = spec.network.gateway.to_string();
-        ip(host, &["route", "replace", "default", "via", &gateway, "dev", device])?;
-        match self.settings.ipv6_gateway() {
-            Some(gateway) => {
-                ip(host, &["-6", "route", "replace", "default", "via", gateway, "dev", device])
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Undoes the change as far as it was made.
-    fn put_back(&self, host: &Host, spec: &Spec, bridge: &SpecBridge) -> Result<(), Fault> {
-        let device = &spec.node.interface;
-        for (name, text) in [(&bridge.name, &self.bridge_file), (device, &self.interface_file)] {
-            match text {
-                Some(text) => host.write(&files::ifcfg_path(name), text.as_bytes(), 0o644)?,
-                None => host.remove(&files::ifcfg_path(name))?,
-            }
-        }
-        ovs::delete_bridge(host, &bridge.name)?;
-        ip(host, &["link", "set", "dev", device, "up"])?;
-        self.give_addresses(host, spec, device)?;
-        self.set_default_routes(host, spec, device)?;
-        static_routes(host, device)
-    }
-}
-
 /// Writes both files where they differ from the spec, in the order of [`Old::files`].
 fn write_files(
     host: &Host,
@@ -324,23 +240,6 @@ fn move_address(
     Ok(())
 }
 
-/// The routes of the device's file, which went with the address of the other one.
-fn static_routes(host: &Host, device: &str) -> Result<(), Fault> {
-    let text = host.read(&files::route_path(device))?.unwrap_or_default();
-    let keys = files::assignments(&text);
-    let key = |name: &str, number: usize| keys.get(&format!("{name}{number}"));
-    for number in 0.. {
-        let (Some(to), Some(mask)) = (key("ADDRESS", number), key("NETMASK", number)) else {
-            break;
-        };
-        let to = format!("{to}/{mask}");
-        let via = key("GATEWAY", number).map(|via| ["via", via.as_str()]);
-        let words = ["route", "replace", to.as_str()].into_iter().chain(via.into_iter().flatten());
-        ip(host, &words.chain(["dev", device]).collect::<Vec<_>>())?;
-    }
-    Ok(())
-}
-
 /// Asks the gateway until it answers as it did before, or at all where it did not.
 fn still_answers(host: &Host, spec: &Spec, before: Answer) -> Result<(), Fault> {
     let (times, pause) = ASKED;
@@ -357,8 +256,4 @@ fn still_answers(host: &Host, spec: &Spec, before: Answer) -> Result<(), Fault> 
     };
     Err(Fault::new(format!("the gateway {gateway} {when} the move to the bridge"))
         .hint("see `ovs-vsctl show`, `ip address` and whether the gateway is on"))
-}
-
-fn ip(host: &Host, args: &[&str]) -> Result<(), Fault> {
-    host.run_checked(&Program::new("ip").args(args.iter().copied()))
 }

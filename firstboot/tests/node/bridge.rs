@@ -1,6 +1,5 @@
 //! The bridge against real ovsdb-server and ovs-vswitchd (Debian package
-//! openvswitch-switch, datapath in user space) in namespaces of our own, and the OVS
-//! databases of real hosts.
+//! openvswitch-switch, datapath in user space) in namespaces of our own.
 
 use crate::double::{CONTROLLER, FakeRunner, Node};
 use crate::namespace::{Daemon, isolated, until};
@@ -9,23 +8,22 @@ use firstboot::host::Fault;
 use firstboot::host::http::{Request, Response};
 use firstboot::host::job::Job;
 use firstboot::host::{Clock, Host, Interface, Output, Program, Runner, SystemClock, SystemRunner};
-use firstboot::services::{ovs, ovsdb};
 use firstboot::steps::{CheckOutcome, Step};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddrV4;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 /// What sees each command line.
-type Hook = Box<dyn FnMut(&str)>;
+pub type Hook = Box<dyn FnMut(&str)>;
 
 /// The real network and switch; units from the double. `hook` sees each command line.
-struct RealNetwork {
-    rest: FakeRunner,
-    hook: RefCell<Hook>,
+pub struct RealNetwork {
+    pub rest: FakeRunner,
+    pub hook: RefCell<Hook>,
 }
 
 impl Runner for RealNetwork {
@@ -72,7 +70,7 @@ impl Runner for RealNetwork {
 
 /// Real time with short pauses.
 #[derive(Default)]
-struct Quick(SystemClock);
+pub struct Quick(SystemClock);
 
 impl Clock for Quick {
     fn wall(&self) -> Duration {
@@ -332,136 +330,4 @@ fn everything_is_put_back_when_the_gateway_stops_answering() {
         assert!(fault.message.contains("does not answer") && fault.message.contains("not done"));
         assert_eq!(lab.node.read(&files::ifcfg_path("eth0")), before);
     });
-}
-
-/// Bridges, ports and interfaces with what else `ovs-vsctl show` prints, one a line.
-fn shown(switch: &ovs::Switch) -> Vec<String> {
-    let mut lines = vec![format!("{:?}", switch.managers)];
-    for bridge in &switch.bridges {
-        let name = &bridge.name;
-        lines.push(format!("{name} {:?} {:?}", bridge.fail_mode, bridge.controllers));
-        for port in &bridge.ports {
-            for interface in &port.interfaces {
-                lines.push(format!(
-                    "{name} {} {:?} {} {} {:?}",
-                    port.name, port.tag, interface.name, interface.kind, interface.options
-                ));
-            }
-        }
-    }
-    lines.sort();
-    lines
-}
-
-/// A connection, which is down as long as nothing else is said of it.
-fn connection(target: String) -> ovs::Connection {
-    ovs::Connection { target, is_connected: false }
-}
-
-/// The same out of `ovs-vsctl show`'s text.
-fn parsed(text: &str) -> ovs::Switch {
-    let mut switch = ovs::Switch::default();
-    for line in text.lines() {
-        let (word, rest) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
-        let rest = rest.trim_matches('"').to_owned();
-        let bridge = switch.bridges.last_mut();
-        match (word, bridge) {
-            ("Bridge", _) => {
-                switch.bridges.push(ovs::Bridge { name: rest, ..ovs::Bridge::default() });
-            }
-            ("Manager", None) => switch.managers.push(connection(rest)),
-            ("Controller", Some(bridge)) => bridge.controllers.push(connection(rest)),
-            ("is_connected:", None) => switch.managers.last_mut().unwrap().is_connected = true,
-            ("is_connected:", Some(bridge)) => {
-                bridge.controllers.last_mut().unwrap().is_connected = true;
-            }
-            ("fail_mode:", Some(bridge)) => bridge.fail_mode = Some(rest),
-            ("Port", Some(bridge)) => {
-                bridge.ports.push(ovs::Port { name: rest, ..ovs::Port::default() });
-            }
-            ("tag:", Some(bridge)) => bridge.ports.last_mut().unwrap().tag = rest.parse().ok(),
-            ("Interface", Some(bridge)) => {
-                let interface = ovs::Interface { name: rest, ..ovs::Interface::default() };
-                bridge.ports.last_mut().unwrap().interfaces.push(interface);
-            }
-            (word, Some(bridge)) if word == "type:" || word == "options:" => {
-                let port = bridge.ports.last_mut().unwrap();
-                let interface = port.interfaces.last_mut().unwrap();
-                if word == "type:" {
-                    interface.kind = rest;
-                } else {
-                    let pairs = rest.trim_matches(['{', '}']).split(", ");
-                    let pairs = pairs.filter_map(|pair| pair.split_once('='));
-                    interface.options = pairs
-                        .map(|(k, v)| (k.to_owned(), v.trim_matches('"').to_owned()))
-                        .collect();
-                }
-            }
-            ("ovs_version:", _) => switch.version = Some(rest),
-            _ => {}
-        }
-    }
-    switch
-}
-
-/// Real hosts' databases: read here they give what ovs-vsctl printed of them.
-#[test]
-fn real_databases_are_read_as_ovs_vsctl_reads_them() {
-    let shared = std::env::var_os("IMGBUILD_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
-    let Ok(hosts) = std::fs::read_dir(shared.join("corpus/ovs")) else {
-        // Not `eprintln`: what a test that passes prints is not shown.
-        let why = format!("not run: {} is absent\n", shared.display());
-        let _ = io::Write::write_all(&mut io::stderr(), why.as_bytes());
-        return;
-    };
-    let databases =
-        hosts.map(|host| host.unwrap().path()).filter(|path| path.join("conf.db").exists());
-    let mut read = 0;
-    for directory in databases {
-        let node = Node::plain();
-        let run = node.root.path().join("var/run/openvswitch");
-        std::fs::create_dir_all(&run).unwrap();
-        let file = run.join("conf.db");
-        std::fs::write(&file, std::fs::read(directory.join("conf.db")).unwrap()).unwrap();
-        let mut server = Command::new("ovsdb-server");
-        server.arg(format!("--remote=punix:{}", run.join("db.sock").display()));
-        server
-            .arg(format!("--unixctl={}", run.join("ctl").display()))
-            .args(["-vconsole:err"])
-            .arg(&file);
-        let _server = Daemon::start(&mut server, "Debian package openvswitch-switch");
-        until("the OVS database", || run.join("db.sock").exists());
-        let rest = FakeRunner(node.world.clone());
-        let runner = RealNetwork { rest, hook: RefCell::new(Box::new(|_| {})) };
-        let host = Host::with(node.root.path(), Box::new(runner), Box::new(Quick::default()));
-        let text = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
-        let switch = ovs::read_switch(&host).unwrap();
-        let printed = parsed(&text("show.txt"));
-        assert_eq!(shown(&switch), shown(&printed), "{}", directory.display());
-        assert_eq!(switch.version, printed.version);
-        for table in ["Open_vSwitch", "Bridge", "Port", "Interface", "Controller", "Manager"] {
-            let list: Value = serde_json::from_str(&text(&format!("list-{table}.json"))).unwrap();
-            let headings: Vec<&str> = list["headings"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|one| one.as_str().unwrap())
-                .collect();
-            let [rows] = ovsdb::rows(&host, [(table, &headings[..])]).unwrap();
-            let mut ours: Vec<String> = rows
-                .iter()
-                .map(|row| {
-                    Value::from_iter(headings.iter().map(|name| row[*name].clone())).to_string()
-                })
-                .collect();
-            let mut theirs: Vec<String> =
-                list["data"].as_array().unwrap().iter().map(Value::to_string).collect();
-            ours.sort();
-            theirs.sort();
-            assert_eq!(ours, theirs, "{table} of {}", directory.display());
-        }
-        read += 1;
-    }
-    assert!(read >= 3, "only {read} databases");
 }

@@ -16,6 +16,7 @@ mod keystone;
 mod libvirtd;
 mod logs;
 mod namespace;
+mod ovs_databases;
 mod packstack;
 mod peer_lab;
 mod peers;
