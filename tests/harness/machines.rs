@@ -196,8 +196,12 @@ impl<'a> Machines<'a> {
         }
     }
 
-    /// Waits until a node has done what it has to do once it hears that OpenStack is there.
-    fn wait_for_aftercare(&self, node: &str) {
+    /// Waits until a node is ready and has done what it has to do once it hears that OpenStack
+    /// is there.
+    ///
+    /// # Panics
+    /// When it does not within [`BOOT_LIMIT`].
+    pub fn wait_for_aftercare(&self, node: &str) {
         let began = Instant::now();
         loop {
             let status = self.firstboot(node, "status");

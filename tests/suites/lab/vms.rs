@@ -166,6 +166,7 @@ fn check_status(machines: &Machines, up: &[&str]) {
 /// The nodes reach each other and can be reached, and have what their role needs.
 fn check_nodes(machines: &Machines) {
     for node in NODES {
+        machines.wait_for_aftercare(node);
         let others = NODES.iter().filter(|n| **n != node);
         for other in others {
             machines.ssh(
