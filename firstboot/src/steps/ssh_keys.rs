@@ -6,16 +6,23 @@ use crate::host::Fault;
 use crate::host::Host;
 use contract::node_files::{AUTHORIZED_KEYS, ROOT_KEY, ROOT_SSH};
 
-/// Directories and files with the mode each must have, where it exists.
-const WANTED: [(&str, u32); 4] =
+/// Directories and files with the widest mode each may have, where it exists: packstack makes
+/// some of them stricter (0500, 0400), which sshd and ssh accept.
+const WIDEST: [(&str, u32); 4] =
     [(ROOT_SSH, 0o700), (AUTHORIZED_KEYS, 0o600), (ROOT_KEY, 0o600), ("/root/.ssh/config", 0o600)];
 
-/// What has another mode: path, mode found, mode wanted.
+/// Whether `mode` is at most `widest` and lets the owner read what it is about.
+fn is_accepted(mode: u32, widest: u32) -> bool {
+    let needed = widest & 0o555;
+    mode & !widest == 0 && mode & needed == needed
+}
+
+/// What has another mode: path, mode found, the mode it is given.
 fn wrong(host: &Host) -> Result<Vec<(&'static str, u32, u32)>, Fault> {
     let mut wrong = Vec::new();
-    for (path, wanted) in WANTED {
-        if let Some(mode) = host.mode(path)?.filter(|mode| *mode != wanted) {
-            wrong.push((path, mode, wanted));
+    for (path, widest) in WIDEST {
+        if let Some(mode) = host.mode(path)?.filter(|mode| !is_accepted(*mode, widest)) {
+            wrong.push((path, mode, widest));
         }
     }
     Ok(wrong)

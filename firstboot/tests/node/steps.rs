@@ -4,6 +4,7 @@ use crate::double::{COMPUTE, FakeUnit, Node, plain, printed};
 use contract::status::Outcome::{Blocked, Changed, Failed, Unchanged};
 use firstboot::host::{Interface, Output};
 use firstboot::steps::Step;
+use std::os::unix::fs::PermissionsExt;
 
 #[test]
 fn identity_puts_each_file_right() {
@@ -300,4 +301,30 @@ fn open_vswitch_must_answer_where_it_is_wanted() {
 
     let without = Node::new(&plain().replace(", \"openvswitch\"", ""));
     assert!(without.run().steps.iter().all(|step| step.name != "openvswitch"));
+}
+
+/// packstack makes root's ssh files stricter than imgbuild does; sshd accepts both.
+#[test]
+fn stricter_modes_of_ssh_files_stay() {
+    let node = Node::plain();
+    let set = |path: &str, mode: u32| {
+        let path = node.root.path().join(&path[1..]);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    std::fs::create_dir_all(node.root.path().join("root/.ssh")).unwrap();
+    node.write("/root/.ssh/authorized_keys", "ssh-rsa AAAA root@openstack\n");
+    for (directory, keys, outcome) in [
+        (0o500, 0o400, Unchanged),
+        (0o700, 0o600, Unchanged),
+        (0o500, 0o440, Changed),
+        (0o755, 0o400, Changed),
+        (0o600, 0o600, Changed),
+        (0o700, 0o200, Changed),
+    ] {
+        set("/root/.ssh/authorized_keys", keys);
+        set("/root/.ssh", directory);
+        let state = node.step(Step::SshKeys);
+        assert_eq!(state.outcome, outcome, "{directory:o} {keys:o}: {state:?}");
+        assert!(state.message.starts_with("1 key may log in as root"), "{state:?}");
+    }
 }
