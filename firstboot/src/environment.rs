@@ -108,7 +108,9 @@ fn check_address(host: &Host, spec: &Spec) -> Finding {
             }
             CheckOutcome::Met(_) | CheckOutcome::Skipped(_) => {}
             CheckOutcome::Unmet(what) | CheckOutcome::Waiting(what) => wrong.push(what),
-            CheckOutcome::Impossible(fault) => wrong.push(fault.message),
+            CheckOutcome::Failed(fault) | CheckOutcome::Impossible(fault) => {
+                wrong.push(fault.message);
+            }
         }
     }
     finding(&wrong, format!("{own}/{prefix} is in the ifcfg file, static"), hint)
@@ -204,7 +206,7 @@ fn check_time(host: &Host, spec: &Spec) -> Finding {
         CheckOutcome::Unmet(what) | CheckOutcome::Skipped(what) => {
             Err((what, "`firstboot retry chrony`".to_owned()))
         }
-        CheckOutcome::Impossible(impossible) => Err(fault(impossible)),
+        CheckOutcome::Failed(failed) | CheckOutcome::Impossible(failed) => Err(fault(failed)),
     }
 }
 

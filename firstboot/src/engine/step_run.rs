@@ -26,7 +26,7 @@ struct Ending {
 
 /// What a check of the node calls for.
 enum Next {
-    Apply(String),
+    Apply(Fault),
     Wait(String),
     CheckAgain(Fault),
     End(Ending),
@@ -93,12 +93,13 @@ impl StepRun {
                     if self.attempts >= self.bounds.attempts || self.is_late(run, self.attempts) {
                         let tries = self.attempts;
                         let fault = last_fault.take().unwrap_or_else(|| {
-                            Fault::new(format!("still wrong after {tries} attempts: {wrong}"))
+                            let message = format!("still wrong after {tries} attempts: {wrong}");
+                            Fault { message, ..wrong }
                         });
                         return self.end_failed(run, fault);
                     }
                     if self.attempts > 0 {
-                        self.sleep_before_retry(run, self.attempts, &wrong);
+                        self.sleep_before_retry(run, self.attempts, &wrong.message);
                     }
                     self.attempts += 1;
                     last_fault = None;
@@ -115,7 +116,8 @@ impl StepRun {
     fn check_once(&self, run: &RunContext, changes: &[String]) -> Next {
         match self.step.check(run.host, run.spec) {
             Err(fault) => Next::CheckAgain(fault),
-            Ok(CheckOutcome::Unmet(wrong)) => Next::Apply(wrong),
+            Ok(CheckOutcome::Unmet(wrong)) => Next::Apply(Fault::new(wrong)),
+            Ok(CheckOutcome::Failed(fault)) => Next::Apply(fault),
             Ok(CheckOutcome::Waiting(what)) => Next::Wait(what),
             Ok(CheckOutcome::Impossible(fault)) => Next::End(self.end_failed(run, fault)),
             Ok(CheckOutcome::Met(evidence)) if self.attempts == 0 => {

@@ -4,7 +4,7 @@ use nix::fcntl::{Flock, FlockArg};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
@@ -78,23 +78,41 @@ fn parts(path: &Path) -> VecDeque<OsString> {
         .collect()
 }
 
+/// The file `path` to be read, `None` if there is nothing of that name.
+fn open(path: &Path) -> io::Result<Option<File>> {
+    // Non-blocking: a FIFO of that name must not hang the boot.
+    match OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The content of the regular file `path`, `None` if there is nothing of that name.
 ///
 /// # Errors
 /// As reading a file; [`io::ErrorKind::FileTooLarge`] above [`MAX_FILE`].
 pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    // Non-blocking: a FIFO of that name must not hang the boot.
-    let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path);
-    let file = match file {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
+    let Some(file) = open(path)? else { return Ok(None) };
     let mut bytes = Vec::new();
     file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 1 MiB"));
     }
+    Ok(Some(bytes))
+}
+
+/// The last [`MAX_FILE`] bytes of the regular file `path`, `None` if there is nothing of
+/// that name.
+///
+/// # Errors
+/// As reading a file.
+pub fn read_end(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let Some(mut file) = open(path)? else { return Ok(None) };
+    let start = file.metadata()?.len().saturating_sub(MAX_FILE);
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
 }
 

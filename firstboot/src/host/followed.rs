@@ -55,18 +55,24 @@ impl Followed {
             // Nothing follows: the last line is whole as it is.
             bytes.append(&mut self.partial);
         }
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        let mut new = Vec::new();
-        for line in text.split(['\n', '\r']).map(plain).filter(|line| !line.is_empty()) {
-            if self.lines.last() != Some(&line) {
-                self.lines.push(line.clone());
-                new.push(line);
-            }
+        let mut new = plain_lines(&bytes);
+        if new.first().is_some_and(|line| self.lines.last() == Some(line)) {
+            new.remove(0);
         }
+        self.lines.extend(new.iter().cloned());
         let surplus = self.lines.len().saturating_sub(KEPT);
         self.lines.drain(..surplus);
         Ok(new)
     }
+}
+
+/// The lines of `bytes` without colours, empty lines and repeats of the line before.
+pub fn plain_lines(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let lines = text.split(['\n', '\r']).map(plain);
+    let mut lines: Vec<String> = lines.filter(|line| !line.is_empty()).collect();
+    lines.dedup();
+    lines
 }
 
 /// A line without colours and without a sign that spins while something is waited for.

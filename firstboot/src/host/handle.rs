@@ -101,6 +101,15 @@ impl Host {
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
+    /// The end of `path`, at most [`files::MAX_FILE`] bytes; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// As reading a file.
+    pub fn read_end(&self, path: &str) -> io::Result<Option<String>> {
+        let bytes = files::read_end(&self.path(path)?).map_err(|error| named(path, &error))?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
     /// Replaces `path` by `content` in one step: after a power cut it is the old
     /// file or the new one. Missing directories are made (0755).
     ///

@@ -7,8 +7,9 @@ use crate::host::Host;
 use crate::steps::step::Step;
 use contract::peers::places::UNIT;
 use contract::peers::wire::{PeerState, PeerStatus};
-use contract::spec::{Role, Spec};
-use std::net::SocketAddrV4;
+use contract::spec::{LabHost, Role, Spec};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 /// ssh's port.
@@ -54,12 +55,26 @@ fn describe_unready(peer: &PeerStatus) -> Option<String> {
 /// Which of the computes do not answer on their ssh port, in words: packstack works
 /// through it, and waits indefinitely when one goes away.
 pub fn list_silent_computes(host: &Host, spec: &Spec) -> Vec<String> {
-    let computes = spec.hosts.iter().filter(|one| one.role == Role::Compute);
-    let silent = computes.filter(|one| {
-        let address = SocketAddrV4::new(one.address, SSH);
-        host.runner().reach(address, LIMIT).is_err()
-    });
+    list_silent_hosts(host, spec, |one| one.role == Role::Compute)
+}
+
+/// Which of the hosts that `chosen` holds of do not answer on their ssh port, in words.
+pub fn list_silent_hosts(
+    host: &Host,
+    spec: &Spec,
+    chosen: impl Fn(&LabHost) -> bool,
+) -> Vec<String> {
+    let hosts = spec.hosts.iter().filter(|one| chosen(one));
+    let silent = hosts.filter(|one| reach_ssh(host, one.address).is_err());
     silent
         .map(|one| format!("{} ({}) does not answer on ssh port 22", one.name, one.address))
         .collect()
+}
+
+/// Whether the ssh port of the host at `address` answers.
+///
+/// # Errors
+/// Why it does not, or not in time.
+pub fn reach_ssh(host: &Host, address: Ipv4Addr) -> io::Result<()> {
+    host.runner().reach(SocketAddrV4::new(address, SSH), LIMIT)
 }

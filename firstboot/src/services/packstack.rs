@@ -1,7 +1,12 @@
 //! packstack, OpenStack's installer: what its answer file must contain, and what its output
 //! and logs mean.
 
+mod causes;
+pub mod evidence;
+pub mod failure;
 pub mod logs;
+pub mod printed;
+mod puppet_log;
 pub mod running;
 
 use crate::host::Fault;
@@ -42,60 +47,4 @@ pub fn wanted(host: &Host, packstack: &SpecPackstack) -> Result<BTreeMap<String,
     host.keep_secret(password);
     answers.insert(ADMIN_PASSWORD.to_owned(), password.to_owned());
     Ok(answers)
-}
-
-/// Why a run failed: how it ended, its error, and the log that
-/// it names.
-pub fn failure(lines: &[String], code: Option<i32>) -> String {
-    let ended = match code {
-        Some(0) => format!("ended without printing \"{SUCCESS}\""),
-        Some(code) => format!("ended with exit code {code}"),
-        None => "was killed".to_owned(),
-    };
-    // `ERROR : Error appeared during Puppet run: …`, then `Error: …`, or a step's mark.
-    let marks: [fn(&str) -> bool; 3] = [
-        |line| line.trim_start().starts_with("ERROR :"),
-        |line| line.trim_start().starts_with("Error:"),
-        |line| line.ends_with("[ ERROR ]"),
-    ];
-    let reasons = marks.iter().filter_map(|mark| lines.iter().rfind(|line| mark(line)));
-    let mut reasons: Vec<&str> = reasons.map(|line| line.trim()).collect();
-    reasons.extend(
-        lines.iter().rfind(|line| line.contains("full trace in log")).map(|line| line.trim()),
-    );
-    if reasons.is_empty() {
-        reasons.extend(lines.last().map(|line| line.trim()));
-    }
-    let reasons =
-        if reasons.is_empty() { "it printed nothing".to_owned() } else { reasons.join("; ") };
-    format!("packstack {ended}: {reasons}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_reason_of_a_failure_is_found() {
-        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
-        let puppet = lines(
-            "192.168.1.10_controller.pp:                          [ ERROR ]\n\
-             Applying Puppet manifests                         [ ERROR ]\n\n\
-             ERROR : Error appeared during Puppet run: 192.168.1.10_controller.pp\n\
-             Error: Execution of '/usr/bin/yum -d 0 -e 0 -y install mongodb' returned 1\n\
-             You will find full trace in log /var/tmp/packstack/x/manifests/y.pp.log\n\
-             Please check log file /var/tmp/packstack/x/openstack-setup.log for more information",
-        );
-        let reason = failure(&puppet, Some(1));
-        assert!(reason.starts_with(
-            "packstack ended with exit code 1: ERROR : Error appeared during Puppet run: \
-             192.168.1.10_controller.pp; Error: Execution"
-        ));
-        assert!(reason.contains("full trace in log /var/tmp/packstack/x"), "{reason}");
-        assert_eq!(failure(&[], None), "packstack was killed: it printed nothing");
-        assert_eq!(
-            failure(&lines("Installing:\nClean Up [ DONE ]"), Some(0)),
-            "packstack ended without printing \"Installation completed successfully\": Clean Up [ DONE ]"
-        );
-    }
 }

@@ -9,6 +9,9 @@ pub enum CheckOutcome {
     Met(String),
     /// Not in the desired state, and `Step::apply` can change it; what is wrong.
     Unmet(String),
+    /// As [`CheckOutcome::Unmet`] after something that failed: why, and what helps if
+    /// trying again does not.
+    Failed(Fault),
     /// Not in the desired state, but about to change by itself; what is waited for.
     Waiting(String),
     /// Not in the desired state, and nothing here can change it.

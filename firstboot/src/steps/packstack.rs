@@ -7,7 +7,8 @@ use crate::host::Fault;
 use crate::host::{Host, Program};
 use crate::peers::computes::{list_silent_computes, list_unready_computes};
 use crate::services::answer_file::AnswerFile;
-use crate::services::packstack::{SUCCESS, failure, logs, wanted};
+use crate::services::packstack::failure::{explain, is_success};
+use crate::services::packstack::{logs, wanted};
 use contract::node_files;
 use contract::spec::{Spec, SpecPackstack};
 use serde::{Deserialize, Serialize};
@@ -109,13 +110,15 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
             missing.join("; ")
         )));
     }
-    let last = host.follow_job(JOB, 0, |job, _| failure(&job.lines, job.ended.flatten()))?;
-    Ok(CheckOutcome::Unmet(match last {
-        Some(failure) => failure,
-        None if host.mode(RESULT)?.is_some() && host.mode(RC_FILE)?.is_none() => {
+    let last = host.follow_job(JOB, 0, |job, _| (job.lines.clone(), job.ended.flatten()))?;
+    if let Some((lines, code)) = last {
+        return Ok(CheckOutcome::Failed(explain(host, spec, &lines, code)));
+    }
+    Ok(CheckOutcome::Unmet(match host.mode(RC_FILE)? {
+        None if host.mode(RESULT)?.is_some() => {
             format!("packstack succeeded, but {RC_FILE} does not exist")
         }
-        None => "OpenStack is not installed as the spec says".to_owned(),
+        _ => "OpenStack is not installed as the spec says".to_owned(),
     }))
 }
 
@@ -129,12 +132,12 @@ fn watch(
     let latest = logs::fingerprint(host)?;
     let seen = host.follow_job(JOB, latest, |job, silent| {
         let at = job.lines.last().cloned().unwrap_or_else(|| "its beginning".to_owned());
-        let whole = job.lines.iter().any(|line| line.contains(SUCCESS));
+        let whole = job.ended.is_some_and(|code| is_success(&job.lines, code));
         (job.ended, at, whole, silent)
     })?;
     let Some((ended, at, whole, silent)) = seen else { return Ok(None) };
-    if let Some(code) = ended {
-        if code == Some(0) && whole {
+    if ended.is_some() {
+        if whole {
             host.end_job(JOB);
             let ended = contract::time::rfc3339(host.clock().wall());
             let text = serde_json::to_string(&RunResult { ended }).unwrap_or_default();

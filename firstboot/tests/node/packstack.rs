@@ -108,8 +108,18 @@ fn a_run_that_succeeds_is_not_repeated() {
 #[test]
 fn each_failure_is_reported_and_a_retry_finishes_after_the_cause_is_fixed() {
     for (variant, words) in [
-        ("error", &["exit code 1", "Error appeared during Puppet run", "full trace in log"][..]),
-        ("killed", &["packstack was killed", "Applying 192.168.1.10_controller.pp"]),
+        (
+            "error",
+            &[
+                "exit code 1 at `Applying Puppet manifests`: openstack (192.168.1.10): ",
+                "Error: Could not set 'present' on ensure: ***; ",
+                "see /var/tmp/packstack/run/manifests/192.168.1.10_controller.pp.log, ",
+            ][..],
+        ),
+        (
+            "killed",
+            &["packstack was killed while it applied 192.168.1.10_controller.pp on openstack"],
+        ),
         ("mute", &["ended without printing \"Installation completed successfully\""]),
         ("hang", &["it hangs: nothing new for 4", "Testing if puppet apply is finished"]),
     ] {

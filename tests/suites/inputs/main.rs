@@ -13,6 +13,7 @@ mod kickstart_lines;
 mod kickstart_normal;
 mod kickstart_packages;
 mod node_files;
+mod packstack_cases;
 mod parsers;
 mod profile;
 mod profile_cases;
