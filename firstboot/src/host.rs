@@ -15,7 +15,9 @@ mod jobs;
 mod note;
 pub mod ovsdb;
 pub mod process;
+mod questions;
 pub mod system;
+mod watched;
 
 pub use clock::{Clock, SystemClock};
 pub use fault::Fault;

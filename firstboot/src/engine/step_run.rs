@@ -184,7 +184,7 @@ impl StepRun {
 
     fn end_out_of_time(&self, run: &RunContext, what: &str) -> Ending {
         let seconds = self.bounds.deadline.as_secs();
-        self.step.give_up(run.host);
+        self.step.give_up(run.host, run.spec);
         let message = match seconds {
             // Nothing was waited for.
             0 => what.to_owned(),

@@ -29,6 +29,20 @@ pub struct Followed {
 }
 
 impl Followed {
+    /// The running program `job`, whose output is in `log`; `now` is monotonic time.
+    pub(super) fn new(job: Box<dyn Job>, log: PathBuf, now: Duration) -> Followed {
+        Followed {
+            job: Some(job),
+            log,
+            read: 0,
+            partial: Vec::new(),
+            lines: Vec::new(),
+            news: now,
+            fingerprint: 0,
+            ended: None,
+        }
+    }
+
     /// Ends it with everything it started.
     pub fn kill(&mut self) {
         if self.ended.is_none()

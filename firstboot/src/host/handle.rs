@@ -7,6 +7,7 @@ use super::followed::Followed;
 use super::note::Note;
 use super::process::{Output, Program};
 use super::system::{DirectoryRunner, Runner, SystemRunner};
+use super::watched::Watched;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
@@ -30,6 +31,7 @@ pub struct Host {
     /// When each thing that takes time began.
     begun: RefCell<BTreeMap<&'static str, Duration>>,
     pub(super) jobs: RefCell<BTreeMap<&'static str, Followed>>,
+    pub(super) watched: RefCell<BTreeMap<String, Watched>>,
 }
 
 impl Host {
@@ -54,6 +56,7 @@ impl Host {
             notes: RefCell::default(),
             begun: RefCell::default(),
             jobs: RefCell::default(),
+            watched: RefCell::default(),
         }
     }
 

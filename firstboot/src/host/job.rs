@@ -8,8 +8,11 @@ use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+
+/// What a process was started as, below its directory in /proc.
+const COMMAND_LINE: &str = "cmdline";
 
 /// A running program.
 pub trait Job {
@@ -39,6 +42,41 @@ pub fn spawn(program: &Program, log: &Path) -> io::Result<Box<dyn Job>> {
         .process_group(0)
         .spawn()?;
     Ok(Box::new(Process(child)))
+}
+
+/// A program that another process started: how it ends is not known, only that it does.
+struct Adopted {
+    id: u32,
+    /// Its directory below /proc.
+    directory: PathBuf,
+    /// What it was started as.
+    command_line: Vec<u8>,
+}
+
+/// Takes over the running process `id`, which the kernel shows in `directory`.
+///
+/// # Errors
+/// When there is no such process.
+pub fn adopt(directory: PathBuf, id: u32) -> io::Result<Box<dyn Job>> {
+    let command_line = std::fs::read(directory.join(COMMAND_LINE))?;
+    Ok(Box::new(Adopted { id, directory, command_line }))
+}
+
+impl Job for Adopted {
+    fn ended(&mut self) -> io::Result<Option<Option<i32>>> {
+        // Its number may be another process's by now.
+        let line = std::fs::read(self.directory.join(COMMAND_LINE)).unwrap_or_default();
+        Ok((line != self.command_line).then_some(None))
+    }
+
+    fn kill(&mut self) {
+        if matches!(self.ended(), Ok(None))
+            && let Ok(id) = i32::try_from(self.id)
+        {
+            // As it was started, it leads its group.
+            let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
+        }
+    }
 }
 
 impl Job for Process {

@@ -3,6 +3,7 @@
 
 use super::followed::Followed;
 use super::handle::Host;
+use super::job;
 use super::process::Program;
 use std::io;
 use std::time::Duration;
@@ -14,32 +15,36 @@ impl Host {
     /// When it cannot be started.
     pub fn start_job(&self, name: &'static str, program: &Program, log: &str) -> io::Result<()> {
         let log = self.path(log)?;
-        let job = Some(self.runner().spawn(program, &log)?);
-        let news = self.clock().monotonic();
-        let followed = Followed {
-            job,
-            log,
-            read: 0,
-            partial: Vec::new(),
-            lines: Vec::new(),
-            news,
-            fingerprint: 0,
-            ended: None,
-        };
+        let job = self.runner().spawn(program, &log)?;
+        let followed = Followed::new(job, log, self.clock().monotonic());
+        self.jobs.borrow_mut().insert(name, followed);
+        Ok(())
+    }
+
+    /// Takes over the process `id`, which an earlier firstboot started under the name `name`
+    /// with its output in `log`. What it has printed so far is not noted again.
+    ///
+    /// # Errors
+    /// When it or its log cannot be read.
+    pub fn adopt_job(&self, name: &'static str, id: u32, log: &str) -> io::Result<()> {
+        let job = job::adopt(self.path(&format!("/proc/{id}"))?, id)?;
+        let mut followed = Followed::new(job, self.path(log)?, self.clock().monotonic());
+        followed.new_lines()?;
         self.jobs.borrow_mut().insert(name, followed);
         Ok(())
     }
 
     /// Checks the job `name`, and lets `judge` see it with the time since it last
-    /// had news: a new line, or another `fingerprint` of its log files. New lines are
-    /// noted as output. `None` if there is no such job.
+    /// had news: a new line, or another `fingerprint` of its log files, which is asked
+    /// for with the lines so far. New lines are noted as output. `None` if there is no such
+    /// job.
     ///
     /// # Errors
     /// When its log cannot be read.
     pub fn follow_job<T>(
         &self,
         name: &'static str,
-        fingerprint: u64,
+        fingerprint: impl FnOnce(&[String]) -> u64,
         judge: impl FnOnce(&mut Followed, Duration) -> T,
     ) -> io::Result<Option<T>> {
         let mut jobs = self.jobs.borrow_mut();
@@ -52,6 +57,7 @@ impl Host {
                 None => Some(None),
             };
             let lines = followed.new_lines()?;
+            let fingerprint = fingerprint(&followed.lines);
             if !lines.is_empty() || followed.fingerprint != fingerprint {
                 followed.news = now;
                 followed.fingerprint = fingerprint;
@@ -62,6 +68,11 @@ impl Host {
         }
         let silent = now - followed.news;
         Ok(Some(judge(followed, silent)))
+    }
+
+    /// Whether the job `name` ran when it was last checked; `None` if there is no such job.
+    pub fn job_runs(&self, name: &str) -> Option<bool> {
+        self.jobs.borrow().get(name).map(|job| job.ended.is_none())
     }
 
     /// Forgets the job `name`; if it runs it is killed.

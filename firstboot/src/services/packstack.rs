@@ -6,6 +6,7 @@ pub mod evidence;
 pub mod failure;
 pub mod logs;
 pub mod printed;
+pub mod puppet;
 mod puppet_log;
 pub mod running;
 

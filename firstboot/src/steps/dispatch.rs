@@ -53,9 +53,9 @@ impl Step {
     }
 
     /// Ends what the step has under way, when it has no time left.
-    pub fn give_up(self, host: &Host) {
+    pub fn give_up(self, host: &Host, spec: &Spec) {
         if self == Step::Packstack {
-            packstack::give_up(host);
+            packstack::give_up(host, spec);
         }
     }
 

@@ -2,50 +2,28 @@
 //! ready. Its input is kept, so that it runs again only when that changes or
 //! when it did not finish.
 
+mod places;
+mod puppets;
+mod watch;
+
 use super::outcome::CheckOutcome;
 use crate::host::Fault;
 use crate::host::{Host, Program};
-use crate::peers::computes::{list_silent_computes, list_unready_computes};
+use crate::peers::computes::list_unready_computes;
 use crate::services::answer_file::AnswerFile;
-use crate::services::packstack::failure::{explain, is_success};
-use crate::services::packstack::{logs, wanted};
-use contract::node_files;
+use crate::services::packstack::failure::explain;
+use crate::services::packstack::wanted;
 use contract::spec::{Spec, SpecPackstack};
-use serde::{Deserialize, Serialize};
+pub(crate) use places::DIRECTORY;
+use places::{GENERATED, IN_USE, JOB, KEPT, LOG, RC_FILE, RESULT};
+use puppets::{find_stall, list_leftovers, log_in_everywhere};
 use std::time::Duration;
+use watch::RunResult;
 
-/// The job's name.
-const JOB: &str = "packstack";
-/// The private directory (mode 0700) of what follows.
-pub(crate) const DIRECTORY: &str = "/var/lib/firstboot/packstack";
-/// The file as packstack generated it.
-const GENERATED: &str = "/var/lib/firstboot/packstack/generated.txt";
-/// The file with our keys, as it was before the last run.
-const KEPT: &str = "/var/lib/firstboot/packstack/answers.txt";
-/// The file that packstack is given, and rewrites.
-const IN_USE: &str = "/var/lib/firstboot/packstack/in-use.txt";
-/// Its output.
-const LOG: &str = "/var/lib/firstboot/packstack/output.log";
-/// That it finished.
-const RESULT: &str = "/var/lib/firstboot/packstack/result.json";
-/// What packstack leaves on the controller.
-const RC_FILE: &str = "/root/keystonerc_admin";
 /// Directories with programs, as seen from the node's root.
 const BIN: [&str; 3] = ["/usr/bin", "/usr/sbin", "/usr/local/bin"];
 /// How long generating an answer file may take.
 const GENERATE: Duration = Duration::from_secs(300);
-/// How long one host may take to let us in.
-const LOGIN: Duration = Duration::from_secs(30);
-/// Without news for this long it hangs; one of Newton's manifests can take half an hour
-/// on a slow machine.
-const STALL: Duration = Duration::from_secs(45 * 60);
-
-/// The record of a finished run.
-#[derive(Serialize, Deserialize)]
-struct RunResult {
-    /// When (RFC 3339, UTC).
-    ended: String,
-}
 
 /// The program that is packstack here, if there is one.
 fn program(host: &Host, packstack: &SpecPackstack) -> Option<String> {
@@ -91,12 +69,12 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
         )));
     };
     let wanted = wanted(host, packstack)?;
-    if let Some(state) = watch(host, spec, packstack)? {
-        return Ok(state);
+    if let Some(other) = watch::adopt(host)? {
+        return Ok(other);
     }
-    if let Some(process) = logs::process_with(host, IN_USE)? {
-        let text = format!("another packstack to end (process {process})");
-        return Ok(CheckOutcome::Waiting(text));
+    let stall = find_stall(packstack);
+    if let Some(state) = watch::watch(host, spec, stall)? {
+        return Ok(state);
     }
     if installed(host)?.is_some_and(|file| file.holds(&wanted)) {
         let double =
@@ -110,8 +88,15 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
             missing.join("; ")
         )));
     }
-    let last = host.follow_job(JOB, 0, |job, _| (job.lines.clone(), job.ended.flatten()))?;
+    let leftovers = list_leftovers(host, spec, stall);
+    if !leftovers.is_empty() {
+        let text = format!("puppet of an earlier packstack to end: {}", leftovers.join("; "));
+        return Ok(CheckOutcome::Waiting(text));
+    }
+    let last = host.follow_job(JOB, |_| 0, |job, _| (job.lines.clone(), job.ended.flatten()))?;
     if let Some((lines, code)) = last {
+        // packstack has put passwords of its own into the file in use.
+        watch::keep_secrets(host)?;
         return Ok(CheckOutcome::Failed(explain(host, spec, &lines, code)));
     }
     Ok(CheckOutcome::Unmet(match host.mode(RC_FILE)? {
@@ -120,48 +105,6 @@ pub(super) fn check(host: &Host, spec: &Spec) -> Result<CheckOutcome, Fault> {
         }
         _ => "OpenStack is not installed as the spec says".to_owned(),
     }))
-}
-
-/// The status of a run under way; `None` if there is none, or it failed.
-fn watch(
-    host: &Host,
-    spec: &Spec,
-    packstack: &SpecPackstack,
-) -> Result<Option<CheckOutcome>, Fault> {
-    let stall = packstack.stall_seconds.map_or(STALL, Duration::from_secs);
-    let latest = logs::fingerprint(host)?;
-    let seen = host.follow_job(JOB, latest, |job, silent| {
-        let at = job.lines.last().cloned().unwrap_or_else(|| "its beginning".to_owned());
-        let whole = job.ended.is_some_and(|code| is_success(&job.lines, code));
-        (job.ended, at, whole, silent)
-    })?;
-    let Some((ended, at, whole, silent)) = seen else { return Ok(None) };
-    if ended.is_some() {
-        if whole {
-            host.end_job(JOB);
-            let ended = contract::time::rfc3339(host.clock().wall());
-            let text = serde_json::to_string(&RunResult { ended }).unwrap_or_default();
-            host.write(RESULT, text.as_bytes(), 0o600)?;
-        }
-        return Ok(None);
-    }
-    // A host that goes away makes packstack wait indefinitely.
-    let lost = if silent >= stall / 8 { list_silent_computes(host, spec) } else { Vec::new() };
-    if silent >= stall || (!lost.is_empty() && silent >= stall / 4) {
-        let why = if lost.is_empty() { String::new() } else { format!("; {}", lost.join("; ")) };
-        let line = format!(
-            "ERROR : it hangs: nothing new for {} s after `{at}`{why}; ended by firstboot",
-            silent.as_secs()
-        );
-        host.note_output(JOB, &line);
-        host.follow_job(JOB, latest, |job, _| {
-            job.kill();
-            job.lines.push(line);
-        })?;
-        return Ok(None);
-    }
-    let lost = if lost.is_empty() { String::new() } else { format!(" ({})", lost.join("; ")) };
-    Ok(Some(CheckOutcome::Waiting(format!("packstack, which is at `{at}`{lost}"))))
 }
 
 pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
@@ -173,11 +116,11 @@ pub(super) fn apply(host: &Host, spec: &Spec) -> Result<Vec<String>, Fault> {
     let wanted = wanted(host, packstack)?;
     host.end_job(JOB);
     host.make_private(DIRECTORY)?;
-    if packstack.program.is_none() {
-        let reached = log_in_everywhere(host, spec)?;
-        host.note_output(JOB, &format!("{reached} hosts accept root's key"));
-    }
-    // From here until its end the last result does not hold.
+    host.forget_answers();
+    let reached = log_in_everywhere(host, spec, packstack.program.is_none())?;
+    host.note_output(JOB, &format!("{reached} hosts accept root's key, and no puppet runs there"));
+    // From here until its end the last result does not hold, nor does the last output.
+    host.remove(LOG)?;
     host.remove(RESULT)?;
     let mut file = match host.read(KEPT)? {
         // Its passwords are those of the databases that already exist.
@@ -207,29 +150,9 @@ fn generate(host: &Host, program: &str) -> Result<AnswerFile, Fault> {
     Ok(file)
 }
 
-/// Logs in on every host as packstack will; how many there are.
-fn log_in_everywhere(host: &Host, spec: &Spec) -> Result<usize, Fault> {
-    for one in &spec.hosts {
-        let target = format!("root@{}", one.address);
-        let program = Program::new("ssh")
-            .args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"])
-            .args(["-o", "StrictHostKeyChecking=no", &target, "true"])
-            .time_limit(LOGIN);
-        let output = host.run(&program)?;
-        if !output.ok() {
-            let (key, list) = (node_files::ROOT_KEY, node_files::AUTHORIZED_KEYS);
-            return Err(Fault::new(format!(
-                "{} does not accept root's key ({})",
-                one.name,
-                output.summary()
-            ))
-            .hint(format!("put the public part of {key} into {list} of {}", one.name)));
-        }
+/// Ends a run that takes too long, with what it left on the hosts.
+pub(super) fn give_up(host: &Host, spec: &Spec) {
+    if let Some(packstack) = &spec.packstack {
+        watch::give_up(host, spec, find_stall(packstack));
     }
-    Ok(spec.hosts.len())
-}
-
-/// Ends a run that takes too long.
-pub(super) fn give_up(host: &Host) {
-    host.end_job(JOB);
 }

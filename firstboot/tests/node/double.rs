@@ -2,6 +2,8 @@
 //! Time passes only when someone sleeps. Programs are answers as values, except those
 //! that a test puts below the node's root.
 
+pub use crate::recorder::Recorder;
+use crate::remote;
 use crate::tree::pages;
 pub use crate::tree::{plain, printed, write_files};
 use contract::spec::Spec;
@@ -10,7 +12,7 @@ use firstboot::engine;
 use firstboot::host::http::{Request, Response};
 use firstboot::host::job::Job;
 use firstboot::host::{Clock, Host, Interface, Output, Program, Runner, SystemRunner};
-use firstboot::journal::{self, Journal};
+use firstboot::journal::Journal;
 use firstboot::state::RunState;
 use firstboot::steps::Step;
 use serde_json::{Value, json};
@@ -20,7 +22,6 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub const CONTROLLER: &str = include_str!("../../examples/controller.spec.toml");
@@ -67,6 +68,8 @@ pub struct World {
     pub pages: BTreeMap<String, Response>,
     /// Where the node's files are.
     pub root: PathBuf,
+    /// The node's own address.
+    pub own: Ipv4Addr,
     /// Time that passes while someone sleeps a second of the node's time.
     pub second: Duration,
     /// What happens at which time.
@@ -115,6 +118,7 @@ impl World {
             silent: Vec::new(),
             pages: pages(spec),
             root: PathBuf::new(),
+            own: spec.node.address,
             second: Duration::ZERO,
             events: Vec::new(),
             now: Duration::ZERO,
@@ -229,6 +233,11 @@ impl FakeRunner {
 
 impl Runner for FakeRunner {
     fn run(&self, program: &Program) -> io::Result<Output> {
+        let script = || remote::place_script(&self.0.borrow(), program);
+        if let Some(script) = script() {
+            self.0.borrow_mut().calls.push(program.to_string());
+            return SystemRunner.run(&script);
+        }
         if let Some(program) = self.below_root(program) {
             return SystemRunner.run(&program);
         }
@@ -309,27 +318,6 @@ impl Clock for FakeClock {
         std::thread::sleep(second.mul_f64(time.as_secs_f64()));
         self.0.borrow_mut().pass(time);
     }
-}
-
-/// The fields of one record, its text under `MESSAGE`.
-pub type Fields = BTreeMap<String, String>;
-
-/// A journal that keeps its records.
-#[derive(Clone, Default)]
-pub struct Recorder(pub Arc<Mutex<Vec<Fields>>>);
-
-impl log::Log for Recorder {
-    fn enabled(&self, _: &log::Metadata) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record) {
-        let mut fields: Fields = journal::fields(record).into_iter().collect();
-        fields.insert("MESSAGE".into(), record.args().to_string());
-        self.0.lock().unwrap().push(fields);
-    }
-
-    fn flush(&self) {}
 }
 
 /// A double of a node with its files in a temporary directory.

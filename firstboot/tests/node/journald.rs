@@ -1,8 +1,9 @@
 //! Records through a real systemd-journald, read back by journalctl (Debian
 //! package systemd).
 
-use crate::double::{COMPUTE, Fields, Node};
+use crate::double::{COMPUTE, Node};
 use crate::namespace::{Daemon, isolated, until};
+use crate::recorder::Fields;
 use firstboot::engine;
 use firstboot::journal::{Event, Journal, RUN, id};
 use firstboot::steps::Step;

@@ -13,7 +13,7 @@ pub use cause::Cause;
 type Rule = fn(&Evidence) -> Option<Cause>;
 
 /// The rules, the more special ones first.
-const RULES: [Rule; 15] = [
+const RULES: [Rule; 17] = [
     install::find_full_disk,
     packages::find_damaged_database,
     packages::find_silent_repository,
@@ -28,6 +28,8 @@ const RULES: [Rule; 15] = [
     install::find_missing_program,
     access::find_refused_key,
     access::find_unreachable_host,
+    access::find_idle_host,
+    access::find_silence,
     install::find_exception,
 ];
 

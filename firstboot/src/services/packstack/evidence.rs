@@ -6,7 +6,7 @@ use super::puppet_log;
 use crate::host::Host;
 use crate::host::followed::plain_lines;
 use crate::peers::computes::reach_ssh;
-use contract::spec::Spec;
+use contract::spec::{LabHost, Spec};
 use std::io;
 use std::net::Ipv4Addr;
 
@@ -136,12 +136,13 @@ fn find_address(
         let line = block.iter().rfind(|line| line.contains("Warning: Permanently added"))?;
         line.split('\'').nth(1)?.parse().ok()
     };
-    let named = || {
-        let words = block.iter().flat_map(|line| {
-            line.split(|c: char| !(c.is_ascii_digit() || c == '.')).map(|w| w.trim_matches('.'))
-        });
-        let mut addresses = words.filter_map(|word| word.parse().ok());
-        addresses.find(|address| spec.hosts.iter().any(|host| host.address == *address))
+    let named = |sign: &str| {
+        let named = |line: &String| {
+            let at = |host: &&LabHost| find_whole(line, &format!("{sign}{}", host.address));
+            let hosts = spec.hosts.iter().filter(|host| at(host).is_some());
+            hosts.min_by_key(at).map(|host| host.address)
+        };
+        block.iter().find_map(named)
     };
     let last_script = || {
         let remote = block.first()?.contains("Failed to run remote script");
@@ -153,7 +154,16 @@ fn find_address(
         let place = rest.split(']').next()?;
         Some(place.parse().unwrap_or(spec.node.address))
     };
-    manifest.map(|manifest| manifest.address).or_else(met).or_else(named).or_else(last_script)
+    let of_manifest = manifest.map(|manifest| manifest.address);
+    // "nova01 (192.168.1.11)" says more than the name of a manifest.
+    let named = || named("(").or_else(|| named(""));
+    of_manifest.or_else(met).or_else(named).or_else(last_script)
+}
+
+/// Where the address `text` is in `line`; 192.168.1.1 is not in 192.168.1.10.
+fn find_whole(line: &str, text: &str) -> Option<usize> {
+    let ends = |at: usize| !line[at + text.len()..].starts_with(|c: char| c.is_ascii_digit());
+    line.match_indices(text).map(|(at, _)| at).find(|at| ends(*at))
 }
 
 /// The lines of an error's block that tell its cause.

@@ -3,7 +3,7 @@
 use super::SUCCESS;
 use super::causes::{Cause, find_cause};
 use super::evidence::{Evidence, describe_host};
-use super::printed::{find_error_block, find_failed_step, list_manifests_at_work};
+use super::printed::{ended_by_itself, find_error_block, find_failed_step, list_manifests_at_work};
 use crate::host::{Fault, Host};
 use crate::peers::computes::list_silent_hosts;
 use contract::spec::Spec;
@@ -20,6 +20,7 @@ pub fn is_success(lines: &[String], code: Option<i32>) -> bool {
 /// traceback of packstack's own log is noted.
 pub fn explain(host: &Host, spec: &Spec, lines: &[String], code: Option<i32>) -> Fault {
     let ended = match code {
+        None if ended_by_itself(lines) => "packstack failed".to_owned(),
         Some(0) => format!("packstack ended without printing \"{SUCCESS}\""),
         Some(code) => format!("packstack ended with exit code {code}"),
         None => "packstack was killed".to_owned(),

@@ -35,18 +35,17 @@ pub fn fingerprint(host: &Host) -> io::Result<u64> {
     Ok(hasher.finish())
 }
 
-/// A process that has `word` in its arguments, by its number.
+/// A process that was started with the argument `argument`, by its number.
 ///
 /// # Errors
 /// When symbolic links go in a circle.
-pub fn process_with(host: &Host, word: &str) -> io::Result<Option<u32>> {
+pub fn find_process(host: &Host, argument: &str) -> io::Result<Option<u32>> {
     for entry in std::fs::read_dir(host.path("/proc")?).into_iter().flatten().flatten() {
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
         let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        let mut args = line.split(|byte| *byte == 0);
-        if args.any(|arg| String::from_utf8_lossy(arg).contains(word)) {
+        if line.split(|byte| *byte == 0).any(|arg| arg == argument.as_bytes()) {
             return Ok(Some(id));
         }
     }

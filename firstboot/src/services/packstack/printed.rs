@@ -66,6 +66,11 @@ pub fn find_error_block(lines: &[String]) -> &[String] {
     }
 }
 
+/// Whether packstack itself ended the run, with an error.
+pub fn ended_by_itself(lines: &[String]) -> bool {
+    lines.iter().any(|line| line.starts_with(SEE_LOG))
+}
+
 /// The text of the block's first line.
 pub fn strip_error_mark(line: &str) -> &str {
     line.trim_start().strip_prefix(ERROR).unwrap_or(line).trim()

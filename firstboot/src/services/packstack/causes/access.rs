@@ -45,3 +45,18 @@ pub fn find_unreachable_host(evidence: &Evidence) -> Option<Cause> {
     let hint = format!("see that {name} is on and that {} reaches it", evidence.node);
     Some(Cause::new("the connection to it failed", hint))
 }
+
+/// puppet is gone: its host was restarted, or it was killed.
+pub fn find_idle_host(evidence: &Evidence) -> Option<Cause> {
+    evidence.find("no puppet runs on ")?;
+    let name = &evidence.name;
+    let hint = format!("`journalctl -b` on {name}: it was restarted, or ran out of memory");
+    Some(Cause::new("puppet ended without leaving its log, for which packstack waits", hint))
+}
+
+/// Nothing was heard for long.
+pub fn find_silence(evidence: &Evidence) -> Option<Cause> {
+    evidence.find("it hangs: ")?;
+    let hint = format!("`ps -ef --forest` on {} shows what is waited for", evidence.name);
+    Some(Cause::new("it got no further", hint))
+}
