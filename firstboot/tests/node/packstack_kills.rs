@@ -127,3 +127,29 @@ fn puppet_of_a_killed_packstack_is_waited_for() {
         finish(&node, 2, word);
     }
 }
+
+/// Twenty kills, spread over a run; every other one ends packstack as well.
+#[test]
+fn firstboot_may_be_killed_at_any_time() {
+    if std::env::var_os("LONG_TESTS").is_none_or(|long| long != "1") {
+        eprintln!("NOT RUN: twenty kills take long (LONG_TESTS=1, tests/long)");
+        return;
+    }
+    let node = applying("notices 5");
+    let begun = Instant::now();
+    finish(&node, 1, "without a kill");
+    let whole = begun.elapsed();
+    for kills in 1..=20 {
+        let node = applying("notices 5");
+        let firstboot = start(&node);
+        std::thread::sleep(whole * kills / 21);
+        kill(firstboot);
+        let packstack = find_packstack(node.root.path()).filter(|_| kills % 2 == 0);
+        if let Some(packstack) = packstack {
+            killpg(packstack, Signal::SIGKILL).unwrap();
+        }
+        let started = node.root.path().join("calls").exists() && count_starts(&node) > 0;
+        let starts = 1 + usize::from(packstack.is_some() && started);
+        finish(&node, starts, &format!("kill {kills}"));
+    }
+}
