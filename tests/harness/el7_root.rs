@@ -11,27 +11,27 @@ pub struct El7Root {
 }
 
 impl El7Root {
-    /// EL7's bash, coreutils and rpm with all that they need, chosen by imgbuild. Their packages are
-    /// unpacked, not installed: rpm's database is empty. `shared` is the directory of shared test
-    /// data.
+    /// EL7's bash, coreutils and rpm with all that they need.
     ///
     /// # Panics
     /// When it cannot be made.
     pub fn new(shared: &Path) -> Self {
+        El7Root::with(shared, &["bash", "coreutils", "rpm"])
+    }
+
+    /// `packages` with all that they need, chosen by imgbuild. They are unpacked, not installed:
+    /// rpm's database is empty. `shared` is the directory of shared test data.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn with(shared: &Path, packages: &[&str]) -> Self {
         let media = shared.join("el7/media");
         let directory =
             tempfile::tempdir_in(product::cache_directory()).expect("temporary directory");
-        let chosen = product::run(&[
-            "plan",
-            "--media",
-            &text(&media),
-            "--install",
-            "bash",
-            "--install",
-            "coreutils",
-            "--install",
-            "rpm",
-        ]);
+        let medium = text(&media);
+        let mut arguments = vec!["plan", "--media", &medium];
+        arguments.extend(packages.iter().flat_map(|package| ["--install", package]));
+        let chosen = product::run(&arguments);
         assert!(chosen.status.success(), "{}", String::from_utf8_lossy(&chosen.stderr));
         let root = Self { directory };
         let files: Vec<String> = String::from_utf8_lossy(&chosen.stdout)
@@ -43,10 +43,28 @@ impl El7Root {
         // The others' files go through its links.
         let (first, others): (Vec<String>, Vec<String>) =
             files.into_iter().partition(|file| file.contains("/filesystem-"));
-        let unpack = "for package; do bsdtar -xPf \"$package\" -C \"$0\"; done".to_owned();
-        let words = ["-euc".to_owned(), unpack, text(root.path())];
-        oracle::ok("sh", words.into_iter().chain(first).chain(others));
+        root.unpack(first.into_iter().chain(others));
         root
+    }
+
+    /// Unpacks every package of `directory` over it whose file's name begins with `start`.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn unpack_all(&self, directory: &Path, start: &str) {
+        let entries = std::fs::read_dir(directory).expect("packages");
+        let files = entries.map(|entry| entry.expect("package").path());
+        let chosen = files.filter(|file| {
+            let name = text(file.file_name().expect("a name").as_ref());
+            name.starts_with(start) && name.ends_with(".rpm")
+        });
+        self.unpack(chosen.map(|file| text(&file)));
+    }
+
+    fn unpack(&self, files: impl Iterator<Item = String>) {
+        let unpack = "for package; do bsdtar -xPf \"$package\" -C \"$0\"; done".to_owned();
+        let words = ["-euc".to_owned(), unpack, text(self.path())];
+        oracle::ok("sh", words.into_iter().chain(files));
     }
 
     /// Its directory.

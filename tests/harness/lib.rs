@@ -3,6 +3,7 @@
 pub mod alone;
 pub mod boot_network;
 pub mod cases;
+pub mod closed_node;
 pub mod doubles;
 pub mod el7_root;
 pub mod fixture;

@@ -13,6 +13,7 @@ mod old_machines;
 mod openstack_apis;
 mod outputs;
 mod progress;
+mod puppet_el7;
 mod roles;
 mod rootless;
 mod run_pre;

@@ -5,72 +5,35 @@
 
 use contract::spec::Spec;
 use firstboot::host::followed::plain_lines;
-use firstboot::host::http::{Request, Response};
-use firstboot::host::job::Job;
-use firstboot::host::{
-    DirectoryRunner, Host, Interface, Note, Output, Program, Runner, SystemClock,
-};
+use firstboot::host::{Note, Program};
 use firstboot::services::packstack::failure::{explain, is_success};
 use lab_tests::cases;
-use serde_json::Value;
+use lab_tests::closed_node::ClosedNode;
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddrV4;
+use std::net::Ipv4Addr;
 use std::path::Path;
-use std::time::Duration;
 
 /// The node on which packstack ran.
 const CONTROLLER: &str = include_str!("../../../firstboot/examples/controller.spec.toml");
 /// A password that packstack printed in some of the runs.
 const PRINTED: &str = "647da8b3fa055875";
 
-/// A double of the network: which ssh ports do not answer, by the text of `ssh`.
-struct SshPorts(String);
-
-impl Runner for SshPorts {
-    fn reach(&self, to: SocketAddrV4, _: Duration) -> io::Result<()> {
-        let address = to.ip().to_string();
-        let line = self.0.lines().find_map(|line| line.strip_prefix(&address));
-        match line.map(str::trim) {
-            None => Ok(()),
-            Some("refused") => Err(io::Error::from(ErrorKind::ConnectionRefused)),
-            Some(_) => Err(io::Error::from(ErrorKind::TimedOut)),
-        }
-    }
-
-    fn run(&self, program: &Program) -> io::Result<Output> {
-        DirectoryRunner.run(program)
-    }
-
-    fn spawn(&self, program: &Program, log: &Path) -> io::Result<Box<dyn Job>> {
-        DirectoryRunner.spawn(program, log)
-    }
-
-    fn http(&self, request: &Request) -> io::Result<Response> {
-        DirectoryRunner.http(request)
-    }
-
-    fn ovsdb(&self, socket: &Path, method: &str, params: &Value) -> io::Result<Value> {
-        DirectoryRunner.ovsdb(socket, method, params)
-    }
-
-    fn interfaces(&self) -> io::Result<Vec<Interface>> {
-        DirectoryRunner.interfaces()
-    }
-
-    fn host_name(&self) -> io::Result<String> {
-        DirectoryRunner.host_name()
-    }
-
-    fn set_host_name(&self, name: &str) -> io::Result<()> {
-        DirectoryRunner.set_host_name(name)
+/// How a host's ssh port answers by the text of `ssh`.
+fn reach(ssh: &str, address: Ipv4Addr) -> io::Result<()> {
+    let line = ssh.lines().find_map(|line| line.strip_prefix(&address.to_string()));
+    match line.map(str::trim) {
+        None => Ok(()),
+        Some("refused") => Err(io::Error::from(ErrorKind::ConnectionRefused)),
+        Some(_) => Err(io::Error::from(ErrorKind::TimedOut)),
     }
 }
 
 fn show(case: &Path) -> String {
     let spec = Spec::parse(CONTROLLER).expect("spec");
     let ssh = fs::read_to_string(case.join("ssh")).unwrap_or_default();
-    let host = Host::with(case, Box::new(SshPorts(ssh)), Box::new(SystemClock::default()));
+    let programs = |_: &Program| Err(io::Error::from(ErrorKind::NotFound));
+    let host = ClosedNode { programs, ssh: move |to| reach(&ssh, to) }.open(case);
     let lines = plain_lines(&fs::read(case.join("stdout")).expect("stdout"));
     let exit = fs::read_to_string(case.join("exit")).expect("exit");
     // The shell's 137 is a SIGKILL, after which there is no exit code.
