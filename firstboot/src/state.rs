@@ -5,5 +5,5 @@ mod current_run;
 mod run_state;
 
 pub use cloud::judge_cloud;
-pub use current_run::CurrentRun;
+pub use current_run::{CurrentRun, WATCH_DIRECTORY};
 pub use run_state::{DIRECTORY, PATH, RunState, StateError, VERSION};

@@ -25,7 +25,7 @@ pub(super) fn run_steps(host: &Host, console: Option<String>, again: Option<Step
         }
     };
     let journal = Journal::new(Some(&spec), sinks);
-    let _lock = match take_lock(host) {
+    let _lock = match take_lock(host, DIRECTORY) {
         Ok(Some(lock)) => lock,
         Ok(None) => {
             record_refusal(&journal, "another firstboot is running".to_owned(), None);
@@ -63,16 +63,16 @@ fn outcome(step: &StepState) -> String {
     format!("{} {}: {}\n{hint}", step.name, step.outcome.as_str(), step.message)
 }
 
-/// Takes the lock on the state's directory. A process that reads a run's state holds it for
-/// a moment, and is waited for.
-pub(super) fn take_lock(host: &Host) -> io::Result<Option<Lock>> {
+/// Takes the lock on `directory`. A process that reads a run's state holds it for a moment,
+/// and is waited for.
+pub(super) fn take_lock(host: &Host, directory: &str) -> io::Result<Option<Lock>> {
     for _ in 0..10 {
-        if let Some(lock) = host.lock(DIRECTORY)? {
+        if let Some(lock) = host.lock(directory)? {
             return Ok(Some(lock));
         }
         host.clock().sleep(Duration::from_millis(50));
     }
-    host.lock(DIRECTORY)
+    host.lock(directory)
 }
 
 /// Records why a run did not start or end as it should.

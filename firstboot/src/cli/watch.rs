@@ -1,12 +1,12 @@
 //! `firstboot watch`.
 
-use super::exit_codes::{CONFIG, READY};
-use super::output::{load_or_complain, open_sinks};
+use super::exit_codes::{BUSY, CONFIG, IO, READY};
+use super::output::{complain, load_or_complain, open_sinks};
 use super::run::take_lock;
 use crate::engine;
 use crate::host::Host;
 use crate::journal::{Event, Journal, RUN, id};
-use crate::state::DIRECTORY;
+use crate::state::{DIRECTORY, WATCH_DIRECTORY};
 use crate::steps::Step;
 use contract::spec::Spec;
 use std::io;
@@ -22,6 +22,17 @@ pub(super) fn watch_node(host: &Host, console: Option<String>) -> u8 {
     if !Step::OF_CLOUD.iter().any(|step| Step::of(&spec).contains(step)) {
         return READY;
     }
+    let _alive = match take_lock(host, WATCH_DIRECTORY) {
+        Ok(Some(lock)) => lock,
+        Ok(None) => {
+            complain("another `firstboot watch` is running");
+            return BUSY;
+        }
+        Err(error) => {
+            complain(&error.to_string());
+            return IO;
+        }
+    };
     let journal = Journal::new(Some(&spec), open_sinks(host, console));
     let mut last = None;
     loop {
@@ -41,7 +52,7 @@ fn check_once(host: &Host, spec: &Spec, journal: &Journal) -> io::Result<()> {
     if engine::find_rerun(host, spec, host.locked(DIRECTORY))?.is_none() {
         return Ok(());
     }
-    let Some(_lock) = take_lock(host)? else { return Ok(()) };
+    let Some(_lock) = take_lock(host, DIRECTORY)? else { return Ok(()) };
     match engine::find_rerun(host, spec, false)? {
         Some(rerun) => rerun.run(host, spec, journal).map(|_| ()),
         None => Ok(()),

@@ -6,6 +6,9 @@ use contract::spec::Spec;
 use contract::status::{Outcome, Readiness};
 use std::io;
 
+/// The directory on which `firstboot watch` holds a lock as long as it runs.
+pub const WATCH_DIRECTORY: &str = "/run/firstboot/watch";
+
 /// The run of this boot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CurrentRun {
@@ -37,6 +40,14 @@ impl CurrentRun {
         if at_work && host.live() && !host.locked(DIRECTORY) {
             readiness = Readiness::Failed;
             note = Some("the run was interrupted: `systemctl restart firstboot` resumes it");
+        }
+        let is_judged = readiness == Readiness::Ready && state.switch.is_some();
+        if is_judged && host.live() && !host.locked(WATCH_DIRECTORY) {
+            readiness = Readiness::Failed;
+            note = Some(
+                "firstboot-watch.service does not run, so nothing would show that a tunnel is \
+                 down: `systemctl restart firstboot-watch`",
+            );
         }
         Ok(CurrentRun { state, readiness, note: note.map(str::to_owned) })
     }

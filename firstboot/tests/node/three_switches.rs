@@ -147,6 +147,10 @@ impl CloudNode {
 
     fn start_services(&mut self) {
         self.start_daemon("peers", &format!("{BINARY} peers --serve"));
+        self.start_watch();
+    }
+
+    fn start_watch(&mut self) {
         self.start_daemon("watch", &format!("{BINARY} watch"));
     }
 
@@ -271,6 +275,12 @@ fn the_node_with_a_broken_switch_and_the_controller_are_not_ready() {
         cloud.node("nova02").run("ovs-vsctl del-br br-int");
         cloud.expect("nova02", "br-int is missing");
         cloud.node("nova02").make_integration_bridge();
+        cloud.wait_for_ready();
+
+        // Without its watch a node does not know.
+        cloud.node("nova02").kill("watch");
+        assert_eq!(cloud.node("nova02").status().0, "failed");
+        cloud.node("nova02").start_watch();
         cloud.wait_for_ready();
 
         // One that hangs, on the controller itself.
