@@ -139,7 +139,7 @@ pub enum CloudState {
     Up,
     /// It is not installed and verified yet.
     Working,
-    /// Installing or verifying it failed.
+    /// Installing or verifying it failed, or something broke later.
     Failed,
     /// It is not installed, as its medium has no packstack.
     Absent,
@@ -151,7 +151,7 @@ impl CloudState {
         match self {
             CloudState::Up => "OpenStack is up",
             CloudState::Working => "OpenStack is not up yet",
-            CloudState::Failed => "OpenStack could not be brought up",
+            CloudState::Failed => "OpenStack does not work as it should",
             CloudState::Absent => "OpenStack is not installed in this lab",
         }
     }
