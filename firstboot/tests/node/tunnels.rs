@@ -222,8 +222,9 @@ fn step(state: &RunState, step: Step) -> (Outcome, &str) {
     (state.outcome, state.message.as_str())
 }
 
-#[test]
-fn a_compute_follows_the_cloud() {
+/// A compute that was ready when its controller announced that OpenStack is installed, and has
+/// followed it.
+fn compute_with_cloud() -> Node {
     let node = booted("nova02");
     let state = node.run();
     assert_eq!(state.readiness(), Readiness::Ready, "{state:?}");
@@ -255,7 +256,12 @@ fn a_compute_follows_the_cloud() {
     // What a person changes afterwards is theirs.
     node.write("/etc/chrony.conf", "server 192.168.1.253\n");
     assert_eq!(watch(&node), None);
+    node
+}
 
+#[test]
+fn a_compute_follows_the_cloud() {
+    let node = compute_with_cloud();
     // Hours later.
     node.write("/proc/uptime", "9000.00 1.00\n");
     for (recorded, fault) in [
@@ -278,8 +284,12 @@ fn a_compute_follows_the_cloud() {
     assert!(drawn.contains("0.0 s  firstboot on nova02"), "{drawn}");
     assert_eq!(drawn.matches("(done again later)").count(), 2, "{drawn}");
     assert_eq!(node.records.0.lock().unwrap().last().unwrap()["FIRSTBOOT_OUTCOME"], "ready");
+}
 
-    // A run that was interrupted there is gone on with; one under way is not disturbed.
+#[test]
+fn a_compute_goes_on_where_it_was_interrupted() {
+    let node = compute_with_cloud();
+    // One that is under way is not disturbed.
     let host = node.host();
     let mut state = RunState::load(&host).unwrap().unwrap();
     state.steps.iter_mut().rev().take(2).for_each(|step| step.outcome = Outcome::Working);

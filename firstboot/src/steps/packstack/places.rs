@@ -9,7 +9,7 @@ pub(super) const GENERATED: &str = "/var/lib/firstboot/packstack/generated.txt";
 /// The file with our keys, as it was before the last run.
 pub(super) const KEPT: &str = "/var/lib/firstboot/packstack/answers.txt";
 /// The file that packstack is given, and rewrites.
-pub(super) const IN_USE: &str = "/var/lib/firstboot/packstack/in-use.txt";
+pub(super) const IN_USE: &str = crate::services::packstack::running::ANSWERS;
 /// The output of the run that was given [`KEPT`]; removed before that changes.
 pub(super) const LOG: &str = "/var/lib/firstboot/packstack/output.log";
 /// That it finished.
