@@ -18,6 +18,8 @@ use std::time::SystemTime;
 
 /// The file that names all others.
 const INDEX: &str = "repodata/repomd.xml";
+/// How often a server is asked; who waits for the answer asks again by itself.
+const ATTEMPTS: u32 = 2;
 
 /// A repository whose files are fetched when they are asked for. As a medium it has the
 /// repository at its root.
@@ -48,8 +50,8 @@ impl FetchedRepository {
     /// An input error when there is none or it is damaged; an environment error when the server does
     /// not answer and never did.
     pub(super) fn open(url: &str, directory: &str, network: &Network) -> Result<Self> {
-        let server =
-            |network: Network| Http::new(vec![url.to_owned()], Settings::default(), network);
+        let settings = Settings { attempts: ATTEMPTS, ..Settings::default() };
+        let server = |network: Network| Http::new(vec![url.to_owned()], settings.clone(), network);
         let offline = Network { offline: true, ..network.clone() };
         let contents =
             read(server(network.clone()), directory).or_else(|error| match error.class {
