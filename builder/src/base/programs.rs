@@ -13,47 +13,63 @@ use std::{env, fs, thread};
 pub struct HostProgram {
     /// Its name.
     pub name: &'static str,
-    /// The Debian package that has it.
-    pub package: &'static str,
+    /// Where it is on distributions that have it under another name.
+    elsewhere: &'static [&'static str],
+    /// The packages that have it: Debian's, and CentOS'.
+    packages: [&'static str; 2],
     /// What it is run for.
-    pub purpose: &'static str,
+    purpose: &'static str,
 }
 
 /// Runs the lab's machines.
-pub const QEMU: HostProgram =
-    HostProgram::new("qemu-system-x86_64", "qemu-system-x86", "the lab's machines");
+pub const QEMU: HostProgram = HostProgram {
+    elsewhere: &["/usr/libexec/qemu-kvm"],
+    ..HostProgram::new("qemu-system-x86_64", ["qemu-system-x86", "qemu-kvm"], "the lab's machines")
+};
 /// Asks libvirt for them.
-pub const VIRSH: HostProgram =
-    HostProgram::new("virsh", "libvirt-clients", "the lab's machines under libvirt");
+pub const VIRSH: HostProgram = HostProgram::new(
+    "virsh",
+    ["libvirt-clients", "libvirt-client"],
+    "the lab's machines under libvirt",
+);
 /// Sets up the lab's network.
-pub const IP: HostProgram = HostProgram::new("ip", "iproute2", "the lab's network");
+pub const IP: HostProgram = HostProgram::new("ip", ["iproute2", "iproute"], "the lab's network");
 /// Serves time in the lab's network.
-pub const CHRONYD: HostProgram = HostProgram::new("chronyd", "chrony", "the lab's time server");
+pub const CHRONYD: HostProgram =
+    HostProgram::new("chronyd", ["chrony", "chrony"], "the lab's time server");
 /// Logs in to nodes.
-pub const SSH: HostProgram = HostProgram::new("ssh", "openssh-client", "logins to nodes");
+pub const SSH: HostProgram =
+    HostProgram::new("ssh", ["openssh-client", "openssh-clients"], "logins to nodes");
 /// Copies files to and from them.
-pub const SCP: HostProgram = HostProgram::new("scp", "openssh-client", "copies to nodes");
+pub const SCP: HostProgram =
+    HostProgram::new("scp", ["openssh-client", "openssh-clients"], "copies to nodes");
 /// Knows the user's name.
-pub const ID: HostProgram = HostProgram::new("id", "coreutils", "the user's name");
+pub const ID: HostProgram = HostProgram::new("id", ["coreutils", "coreutils"], "the user's name");
 /// Gives a user without root the user ids of a user namespace.
 pub const NEWUIDMAP: HostProgram =
-    HostProgram::new("newuidmap", "uidmap", "user ids when working without root");
+    HostProgram::new("newuidmap", ["uidmap", "shadow-utils"], "user ids when working without root");
 /// The same for groups.
-pub const NEWGIDMAP: HostProgram =
-    HostProgram::new("newgidmap", "uidmap", "group ids when working without root");
+pub const NEWGIDMAP: HostProgram = HostProgram::new(
+    "newgidmap",
+    ["uidmap", "shadow-utils"],
+    "group ids when working without root",
+);
 /// Loads the kernel's XFS.
-pub const MODPROBE: HostProgram =
-    HostProgram::new("modprobe", "kmod", "the kernel's XFS, where a kickstart asks for it");
+pub const MODPROBE: HostProgram = HostProgram::new(
+    "modprobe",
+    ["kmod", "kmod"],
+    "the kernel's XFS, where a kickstart asks for it",
+);
 
 /// The most of a failed program's standard error that an error shows.
 const MAX_TAIL: usize = 4096;
 
 impl HostProgram {
-    const fn new(name: &'static str, package: &'static str, purpose: &'static str) -> Self {
-        Self { name, package, purpose }
+    const fn new(name: &'static str, packages: [&'static str; 2], purpose: &'static str) -> Self {
+        Self { name, elsewhere: &[], packages, purpose }
     }
 
-    /// Its place: in PATH, or where administrators' programs are.
+    /// Its place: in PATH, where administrators' programs are, or where else it may be.
     pub fn find(&self) -> Option<PathBuf> {
         let path = env::var_os("PATH").unwrap_or_default();
         let is_program = |p: &PathBuf| {
@@ -62,7 +78,17 @@ impl HostProgram {
         env::split_paths(&path)
             .chain(["/usr/sbin".into(), "/sbin".into()])
             .map(|directory| directory.join(self.name))
+            .chain(self.elsewhere.iter().map(PathBuf::from))
             .find(is_program)
+    }
+
+    /// The packages that have it, for messages.
+    pub fn packages(&self) -> String {
+        let [debian, centos] = self.packages;
+        match debian == centos {
+            true => format!("package {debian}"),
+            false => format!("package {debian} of Debian, {centos} of CentOS"),
+        }
     }
 
     /// Its place.
@@ -72,8 +98,9 @@ impl HostProgram {
     pub fn require(&self) -> Result<PathBuf> {
         self.find().ok_or_else(|| {
             Error::environment(format!("`{}` is not installed", self.name)).hint(format!(
-                "install it (Debian package {}): it is for {}",
-                self.package, self.purpose
+                "install it ({}): it is for {}",
+                self.packages(),
+                self.purpose
             ))
         })
     }
@@ -193,7 +220,7 @@ mod tests {
 
     #[test]
     fn an_absent_program_is_named_with_its_package() {
-        let absent = HostProgram::new("imgbuild-absent", "nowhere", "a test");
+        let absent = HostProgram::new("imgbuild-absent", ["nowhere", "nowhere"], "a test");
         assert_eq!(absent.find(), None);
         let error = absent.require().unwrap_err().to_string();
         assert!(error.contains("`imgbuild-absent`") && error.contains("nowhere"), "{error}");

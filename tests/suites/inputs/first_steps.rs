@@ -167,6 +167,26 @@ fn a_machine_is_looked_at() {
 }
 
 #[test]
+fn a_program_that_centos_has_elsewhere() {
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let doctor = |prepare: &str| {
+        let script = format!(
+            "mkdir -p /usr/libexec && mount -t tmpfs tmpfs /usr/libexec && {prepare} PATH=/nowhere exec \"$@\""
+        );
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", &script, "sh"]).arg(product::imgbuild());
+        command.args(["doctor", "--json"]).current_dir(directory.path());
+        let (_, stdout, _) = told(&command.output().expect("unshare"));
+        finding(&stdout, "QEMU")
+    };
+    let found = doctor("ln -s $(command -v qemu-system-x86_64) /usr/libexec/qemu-kvm &&");
+    assert_eq!((&found["grade"], &found["found"]), (&"ok".into(), &"/usr/libexec/qemu-kvm".into()));
+    let missing = doctor("");
+    let remedy = missing["remedy"].to_string();
+    assert!(remedy.contains("qemu-system-x86 of Debian, qemu-kvm of CentOS"), "{missing}");
+}
+
+#[test]
 fn what_there_is() {
     let directory = tempfile::tempdir().expect("temporary directory");
     let place = |name: &str| text(&directory.path().join(name));

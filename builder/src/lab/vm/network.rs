@@ -89,8 +89,9 @@ pub fn add_tap(keeper: Option<&Process>, address: Ipv4Addr) -> Result<()> {
         match programs::run(Namespace::of(keeper)?.command(IP.name).args(arguments)) {
             Ok(_) => Ok(Ok(())),
             Err(ProgramError::Failed { message, .. }) => Ok(Err(message)),
-            Err(e) => Err(e)
-                .or_environment(|| format!("cannot run `{}` (package {})", IP.name, IP.package)),
+            Err(e) => {
+                Err(e).or_environment(|| format!("cannot run `{}` ({})", IP.name, IP.packages()))
+            }
         }
     };
     if run(&["link", "show", &name])?.is_ok() {

@@ -4,7 +4,7 @@ use super::listeners;
 use super::namespace::Namespace;
 use super::setup::{BRIDGE, RepositorySetup, Setup};
 use crate::base::private;
-use crate::base::programs::{self, HostProgram, IP, ProgramError};
+use crate::base::programs::{self, IP, ProgramError};
 use crate::lab::serve::{self, Server};
 use crate::lab::vm::daemon;
 use crate::lab::vm::process::Process;
@@ -102,11 +102,11 @@ fn enter_new() -> Result<()> {
 }
 
 fn run_ip(arguments: &[&str]) -> Result<()> {
-    let HostProgram { name, package, .. } = IP;
+    let name = IP.name;
     match programs::run(IP.command().args(arguments).stdin(Stdio::null())) {
         Ok(_) => Ok(()),
         Err(ProgramError::Start(e)) => {
-            Err(format!("cannot run `{name}`: {e} (package {package})").into())
+            Err(format!("cannot run `{name}`: {e} ({})", IP.packages()).into())
         }
         Err(ProgramError::Failed { message, .. }) => {
             Err(format!("{name} {}: {message}", arguments.join(" ")).into())
