@@ -44,6 +44,12 @@ fn a_web_servers_repository_is_fetched_once_checked_and_kept() {
     // A package comes from the web server once, however often it is asked for.
     let bash = package("bash");
     assert_eq!([get(&server, &bash, "one"), get(&server, &bash, "two")], ["200", "200"]);
+    let tag = || {
+        let url = format!("{}/centos/{bash}", server.url);
+        let head = run(&namespace, "curl", ["-sI", &url]);
+        head.lines().find(|line| line.starts_with("ETag: ")).expect("a tag").to_owned()
+    };
+    assert_eq!(tag(), tag());
     assert_eq!(web.requests(&bash).len(), 1);
     oracle::ok("cmp", [at("two"), os.join(&bash)]);
 

@@ -28,8 +28,10 @@ pub(super) struct FetchedRepository {
     server: Http,
     network: Network,
     repo: Repo,
-    /// repomd.xml as it was when the files were read from it, and when that was.
+    /// repomd.xml as it was when the files were read from it.
     index: File,
+    /// When that was: since then each path has the same content. The cache's files have the times
+    /// of their last use.
     opened: SystemTime,
     /// Everything else that the repository has, by its path there.
     files: HashMap<String, (Part, Known)>,
@@ -64,6 +66,12 @@ impl FetchedRepository {
         index.write_all(&bytes).or_environment(what)?;
         let (server, network) = (server(network.clone()), network.clone());
         Ok(Self { server, network, repo, index, opened: SystemTime::now(), files })
+    }
+
+    /// All of a file.
+    fn whole(&self, file: File) -> io::Result<StoredFile> {
+        let extents = vec![Extent { offset: 0, size: file.metadata()?.len() }];
+        Ok(StoredFile { file, extents, modified: self.opened })
     }
 }
 
@@ -109,19 +117,12 @@ impl Medium for FetchedRepository {
     /// An error says in its kind that it is the other server's.
     fn stored(&self, path: &str) -> io::Result<Option<StoredFile>> {
         if path == INDEX {
-            return whole(self.index.try_clone()?, Some(self.opened)).map(Some);
+            return self.whole(self.index.try_clone()?).map(Some);
         }
         let Some((part, known)) = self.files.get(path) else { return Ok(None) };
         let (cache, path) = (&self.network.cache, self.repo.path(path));
         let place = obtain(cache, *part, &self.server, &path, known, &|_| ())
             .map_err(|e| io::Error::new(io::ErrorKind::NetworkUnreachable, e.message))?;
-        whole(File::open(place)?, None).map(Some)
+        self.whole(File::open(place)?).map(Some)
     }
-}
-
-/// All of a file.
-fn whole(file: File, modified: Option<SystemTime>) -> io::Result<StoredFile> {
-    let meta = file.metadata()?;
-    let extents = vec![Extent { offset: 0, size: meta.len() }];
-    Ok(StoredFile { file, extents, modified: modified.map_or_else(|| meta.modified(), Ok)? })
 }
