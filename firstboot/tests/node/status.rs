@@ -37,7 +37,7 @@ openstack (controller): failed
                                      not asked, as Keystone gave no token:
                                      http://192.168.1.10:5000/v3/auth/tokens …
   neutron      FAILS                 L3 agent on openstack is not alive
-OpenStack could not be brought up
+OpenStack does not work as it should
 ";
 
 /// A controller whose steps are met up to `last`, which has this outcome and message.
