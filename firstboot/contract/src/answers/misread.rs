@@ -21,7 +21,7 @@ pub(super) fn find_misreading(value: &str) -> Option<String> {
 }
 
 /// Why `word`, such as the administrator's password, would not arrive as it is written; `None` if
-/// it would. The characters are counted from 1, and no more is told than the one that is wrong.
+/// it would. The characters are counted from 1, and only the wrong one is shown.
 pub fn find_word_violation(word: &str) -> Option<String> {
     let mut before = None;
     for (place, sign) in (1..).zip(word.chars()) {

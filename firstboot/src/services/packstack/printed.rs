@@ -98,7 +98,7 @@ pub fn find_puppet_log(block: &[String]) -> Option<&str> {
     block.iter().find_map(|line| Some(line.split_once(PUPPET_LOG_AT)?.1.trim()))
 }
 
-/// What is no cause in the block of an error: what a traced script printed as its own
+/// What is not a cause in the block of an error: what a traced script printed as its own
 /// lines, what ssh and yum say in any case.
 pub fn is_noise(line: &str) -> bool {
     let line = line.trim();

@@ -44,7 +44,7 @@ pub fn listen(keeper: Option<&Process>, addresses: &[SocketAddrV4]) -> Result<Ve
 /// Inside the lab network: listens and hands the listeners over at standard input, a socket.
 ///
 /// # Errors
-/// When nobody may listen there, or standard input is no socket.
+/// When nobody may listen there, or standard input is not a socket.
 pub(super) fn hand_over(addresses: &[&str]) -> Result<(), Box<dyn std::error::Error>> {
     let bind = |address: &&str| Ok(serve::bind(address.parse()?).map_err(|e| e.message)?);
     let listeners: Vec<TcpListener> =
