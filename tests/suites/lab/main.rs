@@ -2,6 +2,7 @@
 //! every core has a guest: emulated, a guest keeps one core busy. Runs on the machine itself, not
 //! in a new root.
 
+mod all_nodes;
 mod boot_password;
 mod el7_guest;
 mod install_iso;
@@ -16,4 +17,3 @@ mod power_cuts;
 mod real_kickstarts;
 mod repositories;
 mod two_disks;
-mod vms;

@@ -214,7 +214,7 @@ fn controller_from_practice_medium_boots_under_bios_and_uefi() {
     assert!(changed.is_empty(), "{changed:#?}");
 }
 
-/// They are booted in [`crate::vms`].
+/// They are booted in [`crate::all_nodes`].
 #[test]
 fn computes_from_practice_medium_differ_only_in_identity() {
     let lab = Lab::new();

@@ -1,5 +1,5 @@
 //! Ten power cuts at random moments, some of them in a start: started again, each node gets ready,
-//! and all know it. Three cuts, two in a start and one at rest, are in [`crate::vms`]; `tests/long`
+//! and all know it. Three cuts, two in a start and one at rest, are in [`crate::all_nodes`]; `tests/long`
 //! runs this.
 
 use crate::power::{
