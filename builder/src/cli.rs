@@ -26,6 +26,7 @@ mod validate;
 mod verify;
 mod vm;
 mod watch;
+mod watch_page;
 
 use crate::base::error::{Class, Error, Result};
 use crate::base::interrupt;

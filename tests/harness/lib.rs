@@ -19,6 +19,7 @@ pub mod old_kernel;
 pub mod openstack_double;
 pub mod oracle;
 pub mod package;
+pub mod page;
 pub mod parsers;
 pub mod product;
 pub mod programs;

@@ -81,10 +81,7 @@ impl<'a> Machines<'a> {
     /// # Panics
     /// When it cannot be started.
     pub fn start(&self, arguments: &[&str]) -> Background {
-        let mut child =
-            self.command(arguments).stdout(Stdio::piped()).spawn().expect("imgbuild starts");
-        let stdout = BufReader::new(child.stdout.take().expect("piped"));
-        Background { child, stdout }
+        Background::start(&mut self.command(arguments))
     }
 
     /// Runs `imgbuild`, which must succeed, and returns what it printed.
@@ -269,6 +266,16 @@ pub struct Background {
 }
 
 impl Background {
+    /// Starts a command.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("imgbuild starts");
+        let stdout = BufReader::new(child.stdout.take().expect("piped"));
+        Self { child, stdout }
+    }
+
     /// What it has printed, up to the line with `words`.
     ///
     /// # Panics
@@ -290,6 +297,13 @@ impl Background {
         let id = i32::try_from(self.child.id()).expect("process id");
         kill(Pid::from_raw(id), Signal::SIGINT).expect("signal");
         self.child.wait().expect("its end").code()
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // It has ended where the test went well.
+        let _ = self.child.kill();
     }
 }
 

@@ -1,16 +1,21 @@
 //! `imgbuild watch`.
 
 use super::common::{limit, print};
+use super::watch_page;
 use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
 use crate::base::progress::Mode;
 use crate::lab::vm;
-use crate::lab::watch::{Row, View, WatchTarget, look};
+use crate::lab::watch::{DetailedView, Row, View, WatchTarget, ask_nodes};
 use clap::Args;
 use contract::peers::tls::Pki;
 use contract::peers::wire::PeerState;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use serde::Serialize;
 use std::fmt::Write;
 use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::time::{Duration, Instant};
 
@@ -31,6 +36,17 @@ pub struct Watch {
     /// Print each change as a line of JSON, with a schema number.
     #[arg(short, long)]
     json: bool,
+    /// With --json: each node with its steps and services.
+    #[arg(long, requires = "json")]
+    details: bool,
+    /// Go on after all are ready or one has failed, until interrupted.
+    #[arg(long, conflicts_with = "once")]
+    follow: bool,
+    /// Show the lab on a page for a browser, until interrupted; by default at a free port of this
+    /// machine's own address, which other machines cannot reach.
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, require_equals = true,
+          default_missing_value = "127.0.0.1:0", conflicts_with_all = ["once", "json", "timeout"])]
+    web: Option<SocketAddr>,
     /// Seconds between two polls.
     #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     interval: u64,
@@ -48,6 +64,10 @@ pub fn run(a: Watch) -> Result<()> {
     let (store, lab) = a.which.store()?;
     let all = store.nodes()?.into_iter().map(|(name, address)| WatchTarget { name, address });
     let targets = choose(all.collect(), &a.nodes)?;
+    if let Some(address) = a.web {
+        drop(store);
+        return watch_page::run(address);
+    }
     let (ca, own, known) = store.operator()?;
     // Others may build while we watch.
     drop(store);
@@ -59,7 +79,7 @@ pub fn run(a: Watch) -> Result<()> {
     };
     let before: Option<u64> = std::env::var(INSIDE).ok().and_then(|seconds| seconds.parse().ok());
     let started = Instant::now();
-    let mut shown = Shown { json: a.json, table, before: None, lines: 0 };
+    let mut shown = Shown { json: a.json, table, before: None, details: None, lines: 0 };
     loop {
         // Its virtual machines may be brought up while we watch.
         if before.is_none()
@@ -69,11 +89,16 @@ pub fn run(a: Watch) -> Result<()> {
             inside.args(std::env::args_os().skip(1)).env(INSIDE, seconds);
             return Err(inside.exec()).or_environment(|| "cannot enter the lab network".to_owned());
         }
-        let view = look(&lab, &pki, &targets);
-        shown.show(&view)?;
+        let answers = ask_nodes(&pki, &targets);
+        let view = answers.view(&lab, &targets);
+        match a.details {
+            true => shown.show_details(answers.details(view.clone()))?,
+            false => shown.show(&view)?,
+        }
         match view.state {
-            PeerState::Ready => return Ok(()),
-            PeerState::Failed => return Err(failed(&view)),
+            PeerState::Ready if !a.follow => return Ok(()),
+            PeerState::Failed if !a.follow => return Err(failed(&view)),
+            _ if is_unread() => return Ok(()),
             _ => {}
         }
         let watched = started.elapsed().as_secs() + before.unwrap_or(0);
@@ -87,6 +112,14 @@ pub fn run(a: Watch) -> Result<()> {
             std::thread::sleep(Duration::from_millis(100));
         }
     }
+}
+
+/// Whether whoever read the output has gone.
+fn is_unread() -> bool {
+    let stdout = std::io::stdout();
+    let mut polled = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+    poll(&mut polled, PollTimeout::ZERO).is_ok_and(|count| count > 0)
+        && polled[0].revents().is_some_and(|events| events.contains(PollFlags::POLLERR))
 }
 
 fn choose(all: Vec<WatchTarget>, names: &[String]) -> Result<Vec<WatchTarget>> {
@@ -121,19 +154,28 @@ struct Shown {
     json: bool,
     table: bool,
     before: Option<View>,
+    details: Option<DetailedView>,
     /// Lines of the table.
     lines: usize,
 }
 
 impl Shown {
+    fn show_details(&mut self, view: DetailedView) -> Result<()> {
+        if self.details.as_ref() == Some(&view) {
+            return Ok(());
+        }
+        print(&to_line(&view))?;
+        self.details = Some(view);
+        Ok(())
+    }
+
     fn show(&mut self, view: &View) -> Result<()> {
         if self.before.as_ref() == Some(view) {
             return Ok(());
         }
         let mut text = String::new();
         if self.json {
-            // Maps with non-string keys are what JSON cannot hold; there are none.
-            text = serde_json::to_string(view).unwrap_or_default() + "\n";
+            text = to_line(view);
         } else if self.table {
             if self.lines > 0 {
                 // Up to the table's first line, and clear to the end of the screen (ECMA-48).
@@ -158,6 +200,12 @@ impl Shown {
         self.before = Some(view.clone());
         print(&text)
     }
+}
+
+/// A view in a line of JSON.
+fn to_line(view: &impl Serialize) -> String {
+    // Maps with non-string keys are what JSON cannot hold; there are none.
+    serde_json::to_string(view).unwrap_or_default() + "\n"
 }
 
 /// A node in one line.

@@ -9,8 +9,10 @@
 mod address;
 mod answer;
 mod connection;
+mod feed;
 mod fetched;
 mod limits;
+mod page;
 mod range;
 mod repository;
 mod request;
@@ -19,6 +21,8 @@ mod server;
 mod watcher;
 
 pub use address::{BaseUrl, UnservedUrl, path_parts};
+pub use feed::StatusFeed;
+pub use page::StatusPage;
 pub use range::{RequestedBytes, parse as parse_range};
 pub use repository::{ServedRepository, not_served, open};
 pub use request::{BadHead, HttpRequest};

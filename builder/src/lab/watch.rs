@@ -5,7 +5,7 @@ use contract::peers::client;
 use contract::peers::places::PORT;
 use contract::peers::tls::Pki;
 use contract::peers::wire::{self, PeerState, PeerStatus};
-use contract::status::{Readiness, StepState, find_current};
+use contract::status::{Readiness, ServiceState, StepState, find_current};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -60,26 +60,92 @@ pub struct Row {
     pub message: String,
 }
 
+/// A lab at one moment, with all that its nodes report of themselves.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DetailedView {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The lab.
+    pub lab: String,
+    /// As in [`View`].
+    pub state: PeerState,
+    /// Its nodes.
+    pub nodes: Vec<DetailedRow>,
+}
+
+/// One node with its steps and services; without them where it did not answer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DetailedRow {
+    /// The node in short.
+    #[serde(flatten)]
+    pub row: Row,
+    /// Its role.
+    pub role: String,
+    /// Its steps in order.
+    pub steps: Vec<StepState>,
+    /// The services of OpenStack, as far as it asked them.
+    pub services: Vec<ServiceState>,
+    /// What the steps do not show.
+    pub note: Option<String>,
+}
+
 /// A node's own status, as far as it is used here.
 #[derive(Deserialize)]
 struct Status {
+    #[serde(default)]
+    role: String,
     state: Readiness,
     steps: Vec<StepState>,
     peers: Vec<PeerStatus>,
+    #[serde(default)]
+    services: Vec<ServiceState>,
+    #[serde(default)]
+    note: Option<String>,
 }
 
+/// What the nodes of a lab answered, or why they did not.
+pub struct NodeAnswers(Vec<Result<Status, String>>);
+
 /// Asks all `targets` at once.
-pub fn look(lab: &str, pki: &Pki, targets: &[WatchTarget]) -> View {
-    let answers: Vec<Result<Status, String>> = std::thread::scope(|scope| {
+pub fn ask_nodes(pki: &Pki, targets: &[WatchTarget]) -> NodeAnswers {
+    NodeAnswers(std::thread::scope(|scope| {
         let asked: Vec<_> = targets.iter().map(|t| scope.spawn(|| ask(pki, t))).collect();
         asked.into_iter().map(|a| a.join().unwrap_or_else(|_| Err("not asked".into()))).collect()
-    });
+    }))
+}
+
+impl NodeAnswers {
+    /// The lab as these answers to `targets` show it.
+    pub fn view(&self, lab: &str, targets: &[WatchTarget]) -> View {
+        view(lab, targets, &self.0)
+    }
+
+    /// `view`, which is of these answers, with what else they say.
+    pub fn details(self, view: View) -> DetailedView {
+        let View { schema, lab, state, nodes } = view;
+        let nodes = nodes.into_iter().zip(self.0).map(|(row, answer)| match answer {
+            Ok(Status { role, steps, services, note, .. }) => {
+                DetailedRow { row, role, steps, services, note }
+            }
+            Err(_) => DetailedRow {
+                row,
+                role: String::new(),
+                steps: Vec::new(),
+                services: Vec::new(),
+                note: None,
+            },
+        });
+        DetailedView { schema, lab, state, nodes: nodes.collect() }
+    }
+}
+
+fn view(lab: &str, targets: &[WatchTarget], answers: &[Result<Status, String>]) -> View {
     let nodes: Vec<Row> = targets
         .iter()
-        .zip(&answers)
+        .zip(answers)
         .map(|(target, answer)| match answer {
             Ok(status) => own(target, status),
-            Err(why) => told(target, why, targets, &answers),
+            Err(why) => told(target, why, targets, answers),
         })
         .collect();
     let all_ready = nodes.iter().all(|n| n.reachable && n.state == PeerState::Ready);

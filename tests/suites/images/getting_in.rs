@@ -2,8 +2,10 @@
 //! or replaced.
 
 use lab_tests::lab::{Lab, text};
+use lab_tests::machines::Background;
+use lab_tests::namespace::Namespace;
 use lab_tests::user::User;
-use lab_tests::{oracle, product};
+use lab_tests::{oracle, page, product};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -109,6 +111,7 @@ fn a_lab_without_a_key_of_the_users_gets_one() {
     assert!(!keys.contains(&words(&read(&public))) && !stderr.contains("operator key"), "{keys}");
 
     check_shown(&place);
+    Namespace::new().run(|| check_page(&place));
     check_rotated(&place, &public);
 }
 
@@ -135,6 +138,32 @@ fn check_shown(place: &Place) {
         let (code, text) = place.on_terminal(&show.join(" "), answer);
         assert!(code == Some(2) && !text.contains(password.trim_end()), "{code:?} {text}");
     }
+}
+
+/// A lab of which no node answers is shown as such; only the page's own address is answered.
+fn check_page(place: &Place) {
+    let mut command = place.command(&["watch", "--web", "--interval", "1"]);
+    let mut watch = Background::start(&mut command);
+    let url = page::find_url(&watch.read_until("Ctrl-C ends it"));
+    let html = page::fetch(&url);
+    for words in ["200 OK", "default-src 'none'", "no-store", "text/html", "<title>imgbuild"] {
+        assert!(html.contains(words), "{words}: {html}");
+    }
+    let view = page::first_event(&url);
+    assert_eq!((&view["lab"], &view["state"]), (&"openstack-lab".into(), &"working".into()));
+    let nodes = view["nodes"].as_array().expect("nodes");
+    let names: Vec<_> = nodes.iter().filter_map(|n| n["node"].as_str()).collect();
+    assert_eq!(names, ["nova01", "nova02", "openstack"]);
+    for node in nodes {
+        assert!(node["reachable"] == false && node["message"] != "", "{node:#}");
+        assert_eq!((&node["state"], &node["steps"]), (&"unknown".into(), &serde_json::json!([])));
+    }
+    let server = url.split('/').take(3).collect::<Vec<_>>().join("/");
+    let guessed = format!("{server}/{}/", "0".repeat(32));
+    for other in [&format!("{server}/"), &format!("{server}/events"), &guessed] {
+        assert!(page::fetch(other).contains("404 Not Found"), "{other}");
+    }
+    assert_eq!(watch.interrupt(), Some(130));
 }
 
 /// All secrets at once are replaced where that is said.

@@ -7,7 +7,7 @@ use lab_tests::half_kvm::{HalfKvm, Variant};
 use lab_tests::lab::{Lab, text};
 use lab_tests::machines::{ADDRESSES, Machines, NODES, empty_image, is_ready};
 use lab_tests::secrets::{Onlooker, Secrets};
-use lab_tests::{oracle, product};
+use lab_tests::{oracle, page, product};
 use serde_json::Value;
 use std::fs;
 use std::io::{Read, Write};
@@ -48,6 +48,27 @@ fn check_watch(machines: &Machines) {
     }
     let secrets = Secrets::of(&machines.state());
     secrets.assert_unseen("watch", &view.to_string());
+}
+
+/// So does a browser.
+fn check_page(machines: &Machines) {
+    let mut watch = machines.start(&["watch", "--web"]);
+    let url = page::find_url(&watch.read_until("Ctrl-C ends it"));
+    let view = page::first_event(&url);
+    let nodes = view["nodes"].as_array().expect("nodes");
+    for node in NODES.map(|name| nodes.iter().find(|n| n["node"] == name).expect("the node")) {
+        assert!(is_ready(node), "{view:#}");
+        let steps = node["steps"].as_array().expect("steps");
+        assert!(steps.iter().any(|step| step["name"] == "tunnels"), "{node:#}");
+    }
+    for (language, words) in [("en", "3 of 3 nodes ready"), ("zh", "3 个节点中 3 个就绪")] {
+        let text = page::render(&url, language);
+        assert!(text.contains(words) && !text.contains("class=\"lost\""), "{text}");
+        assert_eq!(text.matches("<article class=\"ready\">").count(), 3, "{text}");
+        assert!(text.contains("imgbuild open") && text.contains("gnocchi"), "{text}");
+    }
+    Secrets::of(&machines.state()).assert_unseen("the page", &view.to_string());
+    assert_eq!(watch.interrupt(), Some(130));
 }
 
 /// packstack's way to every host exists, and to the controller itself; computes have none.
@@ -132,6 +153,7 @@ fn the_reference_lab_comes_up_sees_itself_and_goes_down() {
     assert_eq!((machines.packstack(), machines.packstack_runs()), ("changed".to_owned(), 1));
     power::check_clock(&machines);
     check_watch(&machines);
+    check_page(&machines);
     check_packstack_logs_in(&machines);
     check_nothing_leaks(&machines);
     power::check_nothing_is_installed_again(&machines, &up);

@@ -1,11 +1,13 @@
 //! What a request is answered: status, header lines, and which bytes follow (RFC 9110).
 
+use super::feed::StatusFeed;
 use super::range::{self, RequestedBytes};
 use super::request::{BadHead, HttpRequest};
 use crate::packages::media::StoredFile;
 use std::fmt::Write;
 use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// An answer.
@@ -30,6 +32,8 @@ pub enum Body {
     Text(String),
     /// Bytes of a file.
     File(StoredFile, Range<u64>),
+    /// What is published, as server-sent events, until the client goes.
+    Events(Arc<StatusFeed>),
 }
 
 impl Body {
@@ -43,7 +47,7 @@ impl Body {
 
     fn length(&self) -> Option<u64> {
         match self {
-            Self::Nothing => None,
+            Self::Nothing | Self::Events(_) => None,
             Self::Text(text) => Some(text.len() as u64),
             Self::File(_, range) => Some(range.end - range.start),
         }
@@ -84,7 +88,18 @@ impl Answer {
         }
     }
 
-    fn with(mut self, line: &str) -> Self {
+    /// A page of this type for people, or what it fetches; no other site's page may show or read it.
+    pub fn page(kind: &str, body: Body) -> Self {
+        let headers = format!(
+            "Content-Type: {kind}; charset=utf-8\r\nCache-Control: no-store\r\n\
+             X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+        );
+        Self { status: 200, headers, body, keep_alive: false }
+    }
+
+    /// With another header line.
+    #[must_use]
+    pub fn with(mut self, line: &str) -> Self {
         // Writing to a String cannot fail.
         let _ = write!(self.headers, "{line}\r\n");
         self

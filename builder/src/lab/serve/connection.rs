@@ -1,6 +1,7 @@
 //! One connection: requests are read and answered until one side has had enough.
 
 use super::answer::{Answer, Body};
+use super::feed::{FeedEvent, StatusFeed};
 use super::request::HttpRequest;
 use crate::packages::media::StoredFile;
 use formats::iso9660::Extent;
@@ -17,6 +18,8 @@ use std::time::{Duration, Instant, SystemTime};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a head may take to arrive.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// How long nothing is sent where nothing happens.
+const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Bytes that are read, and that are sent, at a time.
 const READ: usize = 4 << 10;
 const SENT: usize = 1 << 20;
@@ -102,6 +105,10 @@ fn write(stream: &mut TcpStream, answer: &Answer, without_body: bool) -> io::Res
             send_file(stream, file, range.clone())
         }
         Body::Text(text) if !without_body => stream.write_all((head + text).as_bytes()),
+        Body::Events(feed) if !without_body => {
+            stream.write_all(head.as_bytes())?;
+            send_events(stream, feed)
+        }
         _ => stream.write_all(head.as_bytes()),
     }
 }
@@ -134,6 +141,22 @@ fn send_file(stream: &TcpStream, file: &StoredFile, range: Range<u64>) -> io::Re
         }
     }
     Ok(())
+}
+
+/// Sends what is published (HTML standard, 9.2) until the client has gone or nothing more comes.
+fn send_events(stream: &mut TcpStream, feed: &StatusFeed) -> io::Result<()> {
+    let mut seen = 0;
+    loop {
+        match feed.wait(seen, HEARTBEAT) {
+            FeedEvent::New(number, line) => {
+                seen = number;
+                stream.write_all(format!("data: {line}\n\n").as_bytes())?;
+            }
+            // A client that has gone is noticed by it.
+            FeedEvent::Nothing => stream.write_all(b":\n\n")?,
+            FeedEvent::End => return Ok(()),
+        }
+    }
 }
 
 /// The parts of `extents` that hold these bytes of the whole.

@@ -4,6 +4,7 @@ use super::address::path_parts;
 use super::answer::Answer;
 use super::connection;
 use super::limits::{Place, Places};
+use super::page::StatusPage;
 use super::repository::ServedRepository;
 use super::request::HttpRequest;
 use super::served_tree::ServedTree;
@@ -35,6 +36,7 @@ pub struct Server {
     /// Those with the longest paths first: one may be below another.
     trees: Vec<ServedTree>,
     watcher: Option<Arc<dyn RequestWatcher>>,
+    page: Option<StatusPage>,
     places: Places,
     lines: AtomicUsize,
 }
@@ -81,7 +83,7 @@ impl Server {
         }
         let trees = repositories.into_iter().map(|repository| repository.tree).collect();
         let (places, lines) = (Places::default(), AtomicUsize::new(0));
-        Ok(Self { trees: Vec::new(), watcher: None, places, lines }.with_trees(trees))
+        Ok(Self { trees: Vec::new(), watcher: None, page: None, places, lines }.with_trees(trees))
     }
 
     /// Of these as well.
@@ -96,6 +98,13 @@ impl Server {
     #[must_use]
     pub fn watched(mut self, watcher: Arc<dyn RequestWatcher>) -> Self {
         self.watcher = Some(watcher);
+        self
+    }
+
+    /// With a page for people.
+    #[must_use]
+    pub fn with_page(mut self, page: StatusPage) -> Self {
+        self.page = Some(page);
         self
     }
 
@@ -163,6 +172,9 @@ impl Server {
     }
 
     fn respond(&self, request: &HttpRequest, client: SocketAddr) -> Answer {
+        if let Some(answer) = self.page.as_ref().and_then(|page| page.answer(request)) {
+            return answer;
+        }
         let path = path_parts(request.path.as_bytes());
         let may_have = |path: &[String]| {
             self.watcher.as_ref().is_none_or(|watcher| watcher.allows(path, client.ip()))
