@@ -21,6 +21,7 @@ mod reach;
 mod secrets;
 mod select;
 mod serve;
+mod serve_page;
 mod summary;
 mod validate;
 mod verify;

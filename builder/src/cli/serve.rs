@@ -1,7 +1,8 @@
 //! `imgbuild serve`.
 
-use super::common::{Common, print, working_directory};
+use super::common::{Common, StateArguments, print, working_directory};
 use super::pxe::TREE;
+use super::serve_page::LabPage;
 use crate::base::error::{Error, Result};
 use crate::base::home;
 use crate::base::interrupt;
@@ -13,12 +14,14 @@ use crate::packages::media::{Access, Network, Variables};
 use crate::pipeline::{LabPlaces, find_places};
 use crate::spec;
 use clap::{ArgGroup, Args, ValueEnum};
+use contract::time::rfc3339;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, SocketAddrV4, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 #[derive(Args)]
 #[command(group(ArgGroup::new("served").args(["repositories", "pxe"]).required(true).multiple(true)))]
@@ -53,6 +56,13 @@ pub struct ServeArguments {
     /// Print what the nodes do as JSON, a line for each change.
     #[arg(short, long, requires = "pxe")]
     json: bool,
+    /// Show what the nodes do on a page for a browser, until their firstboot reports that they are
+    /// ready; by default at a free port of this machine's own address.
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, require_equals = true,
+          default_missing_value = "127.0.0.1:0", requires = "pxe")]
+    web: Option<SocketAddr>,
+    #[command(flatten)]
+    state: StateArguments,
     #[command(flatten)]
     common: Common,
 }
@@ -68,7 +78,14 @@ enum Dhcp {
 /// Serves until a signal ends it, which is not an error.
 pub fn run(a: ServeArguments) -> Result<()> {
     let repositories = if a.repositories { open(&a)? } else { Vec::new() };
-    let boot = a.pxe.as_ref().map(|directory| open_boot(&a, directory)).transpose()?;
+    let tree = a.pxe.as_deref().map(PxeTree::open).transpose()?;
+    let page = match (&tree, a.web) {
+        (Some(tree), Some(address)) => {
+            Some(LabPage::start(address, &tree.plan, &a.state.directory()?)?)
+        }
+        _ => None,
+    };
+    let boot = tree.map(|tree| open_boot(&a, tree, page.as_ref())).transpose()?;
     let mut addresses: BTreeSet<SocketAddr> = a.listen.iter().copied().collect();
     if addresses.is_empty() {
         addresses.extend(repositories.iter().map(|r| SocketAddr::V4(r.base.server)));
@@ -97,8 +114,13 @@ pub fn run(a: ServeArguments) -> Result<()> {
     if let Some((boot, _)) = &boot {
         boot.arm(&a.arm)?;
     }
-    if !a.json {
-        print(&text)?;
+    if let Some(page) = &page {
+        let _ = writeln!(text, "the lab's page: {}", page.url);
+    }
+    match a.json {
+        // The lines of standard output are for a program.
+        true => page.iter().for_each(|page| note(&format!("the lab's page: {}", page.url))),
+        false => print(&text)?,
     }
     let http = || server.run(&listeners, &interrupt::requested);
     match boot {
@@ -109,8 +131,11 @@ pub fn run(a: ServeArguments) -> Result<()> {
 }
 
 /// Listens for machines that boot by the network; gives the tree's HTTP address, too.
-fn open_boot(a: &ServeArguments, directory: &Path) -> Result<(BootServers, SocketAddrV4)> {
-    let tree = PxeTree::open(directory)?;
+fn open_boot(
+    a: &ServeArguments,
+    tree: PxeTree,
+    page: Option<&LabPage>,
+) -> Result<(BootServers, SocketAddrV4)> {
     tree.choose(&a.arm)?;
     let (server, prefix) = (tree.plan.server, tree.plan.segment.prefix);
     let find = |name: &String| LabInterface::find(name, *server.ip(), prefix);
@@ -123,7 +148,12 @@ fn open_boot(a: &ServeArguments, directory: &Path) -> Result<(BootServers, Socke
     let dhcp = mode.zip(interface.as_ref());
     let mtu = interface.as_ref().map(|interface| interface.mtu);
     let json = a.json;
+    let view = page.map(|page| Arc::clone(&page.view));
     let progress = BootProgress::new(move |event| {
+        if let Some(view) = &view {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            view.note(event, rfc3339(now));
+        }
         let line = match json {
             // There is nothing in it that JSON cannot hold.
             true => serde_json::to_string(event).unwrap_or_default(),
@@ -139,8 +169,12 @@ fn open_boot(a: &ServeArguments, directory: &Path) -> Result<(BootServers, Socke
 }
 
 fn warn(what: &str) {
+    note(&format!("warning: {}", printable(what)));
+}
+
+fn note(what: &str) {
     // A message that cannot be written holds nothing up.
-    let _ = writeln!(io::stderr(), "warning: {}", printable(what));
+    let _ = writeln!(io::stderr(), "{what}");
 }
 
 /// Opens the lab's repositories; those that cannot be served are noted.

@@ -6,9 +6,8 @@ use crate::base::error::{Context, Error, Result};
 use crate::base::interrupt;
 use crate::base::progress::Mode;
 use crate::lab::vm;
-use crate::lab::watch::{DetailedView, Row, View, WatchTarget, ask_nodes};
+use crate::lab::watch::{DetailedView, Row, View, WatchTarget, ask_nodes, open_lab};
 use clap::Args;
-use contract::peers::tls::Pki;
 use contract::peers::wire::PeerState;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
@@ -62,17 +61,13 @@ pub struct Watch {
 
 pub fn run(a: Watch) -> Result<()> {
     let (store, lab) = a.which.store()?;
-    let all = store.nodes()?.into_iter().map(|(name, address)| WatchTarget { name, address });
-    let targets = choose(all.collect(), &a.nodes)?;
-    if let Some(address) = a.web {
-        drop(store);
-        return watch_page::run(address);
-    }
-    let (ca, own, known) = store.operator()?;
+    let (pki, all) = open_lab(&store)?;
+    let targets = choose(all, &a.nodes)?;
     // Others may build while we watch.
     drop(store);
-    let pki = Pki::from_pem(&ca, &own.certificate, own.key.expose(), Some(known))
-        .map_err(|e| Error::input(format!("the lab's secrets are damaged: {e}")))?;
+    if let Some(address) = a.web {
+        return watch_page::run(address);
+    }
     let table = match a.progress {
         Mode::Auto => !a.json && std::io::stdout().is_terminal(),
         _ => false,

@@ -2,6 +2,7 @@
 //! which of them are installed at their next boot. The HTTP server beside them is `lab::serve`.
 
 mod boot_progress;
+mod boot_view;
 mod dhcp_answer;
 mod dhcp_message;
 mod dhcp_server;
@@ -14,6 +15,7 @@ mod tree;
 mod watcher;
 
 pub use boot_progress::{BootEvent, BootProgress, BootState};
+pub use boot_view::BootView;
 pub use dhcp_answer::{DhcpAnswer, DhcpMode, DhcpPort, answer};
 pub use dhcp_message::{BadDhcp, DhcpMessage, code, kind};
 pub use interface::LabInterface;

@@ -1,6 +1,8 @@
 //! Status of the nodes of a lab, queried over mutual TLS with the key of the user's machine. A
 //! node that does not answer is shown as the others last saw it.
 
+use super::secrets::Store;
+use crate::base::error::{Error, Result};
 use contract::peers::client;
 use contract::peers::places::PORT;
 use contract::peers::tls::Pki;
@@ -69,6 +71,8 @@ pub struct DetailedView {
     pub lab: String,
     /// As in [`View`].
     pub state: PeerState,
+    /// Whether its nodes are machines that are installed over the network.
+    pub installs: bool,
     /// Its nodes.
     pub nodes: Vec<DetailedRow>,
 }
@@ -103,6 +107,20 @@ struct Status {
     note: Option<String>,
 }
 
+/// The key of the user's machine, which nodes answer to, and the nodes of the lab whose secrets
+/// `store` has.
+///
+/// # Errors
+/// An input error when there are none, or they are damaged.
+pub fn open_lab(store: &Store) -> Result<(Pki, Vec<WatchTarget>)> {
+    let nodes = store.nodes()?.into_iter();
+    let targets = nodes.map(|(name, address)| WatchTarget { name, address }).collect();
+    let (ca, own, known) = store.operator()?;
+    let pki = Pki::from_pem(&ca, &own.certificate, own.key.expose(), Some(known))
+        .map_err(|e| Error::input(format!("the lab's secrets are damaged: {e}")))?;
+    Ok((pki, targets))
+}
+
 /// What the nodes of a lab answered, or why they did not.
 pub struct NodeAnswers(Vec<Result<Status, String>>);
 
@@ -135,7 +153,7 @@ impl NodeAnswers {
                 note: None,
             },
         });
-        DetailedView { schema, lab, state, nodes: nodes.collect() }
+        DetailedView { schema, lab, state, installs: false, nodes: nodes.collect() }
     }
 }
 
@@ -148,15 +166,18 @@ fn view(lab: &str, targets: &[WatchTarget], answers: &[Result<Status, String>]) 
             Err(why) => told(target, why, targets, answers),
         })
         .collect();
-    let all_ready = nodes.iter().all(|n| n.reachable && n.state == PeerState::Ready);
-    let state = if nodes.iter().any(|n| n.state == PeerState::Failed) {
-        PeerState::Failed
-    } else if all_ready {
-        PeerState::Ready
-    } else {
-        PeerState::Working
-    };
+    let state = judge_lab(nodes.iter());
     View { schema: SCHEMA, lab: lab.to_owned(), state, nodes }
+}
+
+/// The status of a lab as a whole, as in [`View`].
+pub fn judge_lab<'a>(nodes: impl Iterator<Item = &'a Row> + Clone) -> PeerState {
+    let is_ready = |node: &Row| node.reachable && node.state == PeerState::Ready;
+    match () {
+        () if nodes.clone().any(|node| node.state == PeerState::Failed) => PeerState::Failed,
+        () if nodes.clone().all(is_ready) => PeerState::Ready,
+        () => PeerState::Working,
+    }
 }
 
 fn ask(pki: &Pki, target: &WatchTarget) -> Result<Status, String> {

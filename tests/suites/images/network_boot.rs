@@ -6,7 +6,7 @@ use builder::lab::netboot::{DhcpMessage, code, kind};
 use lab_tests::boot_network::{
     ADDRESS, BootNetwork, BootServer, INTERFACE, MAC, NODE, SERVER, lab, make_tree,
 };
-use lab_tests::{oracle, product};
+use lab_tests::{oracle, page, product};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -304,14 +304,35 @@ fn no_second_server_gives_addresses() {
     assert!(seen.iter().any(|line| line.starts_with("openstack      armed")), "{seen:?}");
 }
 
+/// The node that got an address is there with what it will do next.
+fn check_page(url: &str) {
+    let mut view = serde_json::Value::Null;
+    for _ in 0..30 {
+        view = page::first_event(url);
+        if view["nodes"][0]["step"] == "address" {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let node = &view["nodes"][0];
+    assert_eq!((&node["node"], &node["state"]), (&NODE.into(), &"working".into()), "{view:#}");
+    assert!(view["installs"] == true && view["state"] == "working", "{view:#}");
+    let steps: Vec<_> = node["steps"].as_array().expect("steps").iter().collect();
+    let outcome = |step: &serde_json::Value| step["outcome"].as_str().map(str::to_owned);
+    let outcomes: Vec<_> = steps.iter().filter_map(|step| outcome(step)).collect();
+    assert_eq!(outcomes, [&["working"][..], &["pending"; 5]].concat());
+}
+
 #[test]
-fn changes_are_lines_of_json() {
+fn changes_are_lines_of_json_and_on_a_page() {
     let (directory, network) = (scratch(), BootNetwork::new());
     let tree = tree(directory.path());
-    let log = File::create(directory.path().join("json")).expect("log");
-    let more = [&FULL[..], &["--json", "--arm", "all"]].concat();
+    let create = |name: &str| File::create(directory.path().join(name)).expect("log");
+    let more = [&FULL[..], &["--json", "--arm", "all", "--web"]].concat();
+    let mut command = BootServer::command(&network.server, &tree, &more);
+    command.env("IMGBUILD_STATE", directory.path().join("state"));
     let mut child =
-        BootServer::command(&network.server, &tree, &more).stdout(log).spawn().expect("ip starts");
+        command.stdout(create("json")).stderr(create("messages")).spawn().expect("ip starts");
     let read = || fs::read_to_string(directory.path().join("json")).expect("log");
     for _ in 0..100 {
         if read().ends_with('\n') {
@@ -326,6 +347,8 @@ fn changes_are_lines_of_json() {
     network.address_node(CLIENT);
     let ack = network.ask(&message(kind::REQUEST, 1, &request), 67).expect("an answer");
     assert_eq!(ack.kind(), Some(kind::ACK));
+    let messages = fs::read_to_string(directory.path().join("messages")).expect("messages");
+    network.server.run(|| check_page(&page::find_url(&messages)));
     oracle::ok("kill", [child.id().to_string()]);
     assert!(child.wait().expect("it ends").success());
     let state = |line: &str| -> (String, String) {
