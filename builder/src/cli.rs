@@ -28,6 +28,7 @@ mod verify;
 mod vm;
 mod watch;
 mod watch_page;
+mod write;
 
 use crate::base::error::{Class, Error, Result};
 use crate::base::interrupt;
@@ -93,6 +94,10 @@ enum Command {
     ///
     /// The medium's files with the nodes' kickstarts, files and repositories next to them.
     Iso(iso::IsoArguments),
+    /// Writes an install ISO to a stick, and reads it back.
+    ///
+    /// Refuses a disk that is in use; asks before it overwrites one.
+    Write(write::WriteArguments),
     /// Makes a tree for servers that nodes boot and install from.
     Pxe(pxe::PxeArguments),
     /// Lets the next boot of nodes by the network install them.
@@ -211,6 +216,7 @@ fn execute(arguments: Arguments) -> Result<()> {
         (Some(Command::Diff(a)), _) => diff::run(a),
         (Some(Command::Inspect(a)), _) => inspect::run(a),
         (Some(Command::Iso(a)), _) => iso::run(a),
+        (Some(Command::Write(a)), _) => write::run(a),
         (Some(Command::Pxe(a)), _) => pxe::run(a),
         (Some(Command::Arm(a)), _) => pxe::arm(a),
         (Some(Command::Disarm(a)), _) => pxe::disarm(a),

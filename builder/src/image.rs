@@ -2,12 +2,14 @@
 //! and the files in their filesystems. Nothing is mounted; it takes no privilege.
 
 mod content;
+pub mod device;
 pub mod disk;
 pub mod listing;
 mod opened;
 pub mod output;
 mod table;
 mod volume;
+pub mod write_device;
 
 pub use content::ImageContent;
 pub use opened::{FurtherImage, Image, files};

@@ -31,6 +31,12 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     }
 }
 
+/// The content of a small file of the kernel's without white space around it; `None` where it cannot
+/// be read.
+pub fn read_word(path: &Path) -> Option<String> {
+    Some(std::fs::read_to_string(path).ok()?.trim().to_owned())
+}
+
 /// The content of a regular file that has at most `limit` bytes.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 build failed, 2 usage or input, 
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Begin", &["init", "doctor"]),
     ("Build", &["build", "plan", "validate", "kickstart", "practice"]),
-    ("Install", &["iso", "pxe", "serve", "arm", "disarm"]),
+    ("Install", &["iso", "write", "pxe", "serve", "arm", "disarm"]),
     ("Images", &["inspect", "verify", "diff"]),
     (
         "Lab",

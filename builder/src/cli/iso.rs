@@ -3,7 +3,8 @@
 use super::common::{StateArguments, print};
 use super::confirm;
 use super::select::SelectArguments;
-use crate::base::error::Result;
+use super::write::{Consent, open_disk, write};
+use crate::base::error::{Error, Result};
 use crate::pipeline::{self, BuiltIso, IsoOptions};
 use crate::spec::show_size;
 use clap::Args;
@@ -39,6 +40,11 @@ pub struct IsoArguments {
     /// The static firstboot binary to install; by default the one next to imgbuild.
     #[arg(long, value_name = "FILE", env = "IMGBUILD_FIRSTBOOT")]
     firstboot: Option<PathBuf>,
+    /// Write the medium to this stick, such as /dev/sdb, as well. Everything on it is lost.
+    #[arg(long, value_name = "DEVICE")]
+    write: Option<PathBuf>,
+    #[command(flatten)]
+    consent: Consent,
     #[command(flatten)]
     state: StateArguments,
 }
@@ -60,12 +66,23 @@ pub fn run(a: IsoArguments) -> Result<()> {
         label: a.label,
         timeout: a.menu_timeout,
     };
+    // Held from now on, so that nobody uses it meanwhile.
+    let disk = a.write.as_deref().map(|device| open_disk(device, a.consent)).transpose()?;
     let media = pipeline::iso(&options, &mut progress)?;
-    print(&summary(&media))
+    print(&summary(&media, disk.is_some()))?;
+    match (&disk, media.as_slice()) {
+        (None, _) => Ok(()),
+        (Some(disk), [only]) => write(&only.path, disk, &mut progress),
+        (Some(disk), _) => {
+            let device = disk.path.display();
+            Err(Error::input(format!("{device} takes one of {} media", media.len()))
+                .hint("name one node by --node, make one medium of all by --together, or write each by `imgbuild write ISO DEVICE`"))
+        }
+    }
 }
 
-/// The media with what they do, and what to do with them.
-fn summary(media: &[BuiltIso]) -> String {
+/// The media with what they do, and what to do with them if that is not done yet.
+fn summary(media: &[BuiltIso], is_written: bool) -> String {
     let mut text = String::new();
     for BuiltIso { path, size, private, plan } in media {
         let nodes: Vec<&str> = plan.nodes.iter().map(|node| node.name.as_str()).collect();
@@ -95,12 +112,9 @@ fn summary(media: &[BuiltIso]) -> String {
             false => "installing takes an empty disk only (--erase for others)",
         }
     );
-    if let Some(first) = media.first() {
+    if let Some(first) = media.first().filter(|_| !is_written) {
         let path = first.path.display();
-        let _ = writeln!(
-            text,
-            "next: burn it, or write it to a stick: dd if={path} of=/dev/sdX bs=4M conv=fsync"
-        );
+        let _ = writeln!(text, "next: burn it, or `imgbuild write {path} /dev/sdX` to a stick");
     }
     text
 }

@@ -21,3 +21,4 @@ mod sandbox;
 mod secrets;
 mod selinux;
 mod verify;
+mod write_stick;
