@@ -2,7 +2,7 @@
 
 use super::common::{OutputArguments, json, print};
 use crate::base::error::{Error, Result};
-use crate::provenance::diff::{self, DiffReport, File, Subject};
+use crate::provenance::diff::{self, DiffReport, File, PackageDifference, Setting, Subject};
 use clap::Args;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -41,16 +41,8 @@ pub fn run(a: DiffArguments) -> Result<()> {
 
 fn text(report: &DiffReport) -> String {
     let mut text = String::new();
-    for package in &report.packages {
-        let name = &package.name;
-        let _ = match (package.old.join(", "), package.new.join(", ")) {
-            (old, new) if old.is_empty() => writeln!(text, "package added: {name} {new}"),
-            (old, new) if new.is_empty() => writeln!(text, "package removed: {name} {old}"),
-            (old, new) => writeln!(text, "package changed: {name} {old} -> {new}"),
-        };
-    }
-    for setting in &report.settings {
-        let _ = writeln!(text, "setting {}: {} -> {}", setting.key, setting.old, setting.new);
+    for line in plan_lines(&report.packages, &report.settings) {
+        let _ = writeln!(text, "{line}");
     }
     for file in report.files.iter().take(SHOWN) {
         one_file(file, &mut text);
@@ -62,6 +54,20 @@ fn text(report: &DiffReport) -> String {
         let _ = writeln!(text, "note: {note}");
     }
     text
+}
+
+/// What differs between two plans, a line for each.
+pub fn plan_lines(packages: &[PackageDifference], settings: &[Setting]) -> Vec<String> {
+    let packages = packages.iter().map(|package| {
+        let name = &package.name;
+        match (package.old.join(", "), package.new.join(", ")) {
+            (old, new) if old.is_empty() => format!("package added: {name} {new}"),
+            (old, new) if new.is_empty() => format!("package removed: {name} {old}"),
+            (old, new) => format!("package changed: {name} {old} -> {new}"),
+        }
+    });
+    let settings = settings.iter().map(|s| format!("setting {}: {} -> {}", s.key, s.old, s.new));
+    packages.chain(settings).collect()
 }
 
 fn one_file(file: &File, text: &mut String) {

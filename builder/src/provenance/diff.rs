@@ -10,6 +10,7 @@ pub use subject::Subject;
 use crate::base::error::Result;
 use crate::base::progress::Progress;
 use crate::image::listing::{self, Change};
+use crate::plan::{Plan, PlanPackage};
 use crate::provenance::verify::Difference;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -76,8 +77,7 @@ pub fn diff(old: &Subject, new: &Subject, progress: &mut Progress) -> Result<Dif
     };
     match (&old.plan, &new.plan) {
         (Some(a), Some(b)) => {
-            report.packages = packages(a, b);
-            report.settings = settings::compare(a, b);
+            (report.packages, report.settings) = diff_plans(a, b);
         }
         _ => report.notes.push("packages are not compared: an image without a manifest".into()),
     }
@@ -91,13 +91,18 @@ pub fn diff(old: &Subject, new: &Subject, progress: &mut Progress) -> Result<Dif
     Ok(report)
 }
 
-fn packages(old: &crate::plan::Plan, new: &crate::plan::Plan) -> Vec<PackageDifference> {
-    let keys = |plan: &crate::plan::Plan| -> BTreeSet<(String, String)> {
+/// What a plan changes against another: packages and settings.
+pub fn diff_plans(old: &Plan, new: &Plan) -> (Vec<PackageDifference>, Vec<Setting>) {
+    (packages(old, new), settings::compare(old, new))
+}
+
+fn packages(old: &Plan, new: &Plan) -> Vec<PackageDifference> {
+    let keys = |plan: &Plan| -> BTreeSet<(String, String)> {
         plan.packages.iter().map(|p| (p.name.clone(), p.arch.clone())).collect()
     };
-    let versions = |plan: &crate::plan::Plan, key: &(String, String)| -> Vec<String> {
+    let versions = |plan: &Plan, key: &(String, String)| -> Vec<String> {
         let of = plan.packages.iter().filter(|p| p.name == key.0 && p.arch == key.1);
-        of.map(crate::plan::PlanPackage::evr).collect()
+        of.map(PlanPackage::evr).collect()
     };
     keys(old)
         .union(&keys(new))

@@ -27,6 +27,7 @@ fn a_build_can_be_verified_compared_and_inspected() {
     the_bill_of_materials_is_valid_spdx(&lab);
     inspect_shows_an_image(&lab);
     a_rebuilt_image_shows_what_was_changed_since(&lab);
+    a_plan_says_what_has_changed_since_the_build(&lab);
 }
 
 fn imgbuild(arguments: &[&str]) -> Output {
@@ -346,4 +347,26 @@ fn inspect_shows_an_image(lab: &Lab) {
     let printed = imgbuild(&["inspect", &raw]);
     assert!(printed.status.success() && !printed.stdout.is_empty());
     assert_eq!(imgbuild(&["inspect", "/etc/passwd"]).status.code(), Some(2));
+}
+
+fn a_plan_says_what_has_changed_since_the_build(lab: &Lab) {
+    let output = text(&lab.output());
+    let os = text(&product::practice().join("os"));
+    let profile = text(&lab.directory().join("profiles/controller.toml"));
+    let since = |output: &str| {
+        let mut arguments = vec!["plan", "--profile", &profile, "--media", &os];
+        arguments.extend(["--format", "raw,qcow2", "--output", output, "--progress", "none"]);
+        let plan = imgbuild(&arguments);
+        let stderr = String::from_utf8_lossy(&plan.stderr);
+        assert!(plan.status.success(), "{stderr}");
+        let text = String::from_utf8_lossy(&plan.stdout).into_owned();
+        text.split_once("Since the build in ").map(|(_, since)| since.to_owned())
+    };
+    assert_eq!(since(&output), Some(format!("{output}\n  nothing has changed\n")));
+    lab.edit("profiles/controller.toml", "5 GiB", "6 GiB");
+    lab.edit("kickstart/controller.ks", "%packages", "%packages\npsmisc");
+    let changed = since(&output).expect("a build");
+    assert!(changed.contains("\n  package added: psmisc.x86_64 "), "{changed}");
+    assert!(changed.contains("\n  setting ") && changed.contains("6442450944"), "{changed}");
+    assert_eq!(since(&text(&lab.directory().join("nothing"))), None);
 }
