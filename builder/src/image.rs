@@ -1,6 +1,7 @@
 //! Disk images: written, listed, published; and read back, raw or qcow2, with their partitions
 //! and the files in their filesystems. Nothing is mounted; it takes no privilege.
 
+pub mod checksum;
 mod content;
 pub mod device;
 pub mod disk;

@@ -4,6 +4,7 @@
 pub mod archive;
 pub mod area;
 pub mod berkeley;
+pub mod bmap;
 pub mod bytes;
 pub mod cpio;
 pub mod digest;

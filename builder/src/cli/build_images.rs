@@ -28,6 +28,10 @@ pub struct BuildImagesArguments {
     /// Replace the files of an older build of the same nodes.
     #[arg(short = 'f', long)]
     force: bool,
+    /// Put the SHA-256 of whole raw images into SHA256SUMS and manifest.json too, zeros included,
+    /// which takes long for large disks; without it, that of their block maps.
+    #[arg(long)]
+    full_sums: bool,
     /// After a build the cache keeps at most this much of what was used last, and what this build
     /// used.
     #[arg(long, hide_short_help = true, env = "IMGBUILD_CACHE_SIZE", value_name = "SIZE", default_value = "30 GiB", value_parser = size)]
@@ -52,6 +56,7 @@ pub fn run(a: BuildImagesArguments) -> Result<()> {
     let options = BuildOptions {
         output,
         force: a.force,
+        full_sums: a.full_sums,
         firstboot: a.firstboot,
         state: a.state.directory()?,
         cache_limit: a.cache_size,

@@ -145,7 +145,7 @@ fn build(path: &Path, manifest: Manifest) -> Build {
         size: file.size,
         exists: path.with_file_name(&file.file).exists(),
     };
-    let images = manifest.files.iter().filter(|file| !file.file.ends_with(".xml"));
+    let images = manifest.files.iter().filter(|file| file.is_image());
     Build {
         directory: path.parent().unwrap_or(Path::new("/")).to_owned(),
         lab: manifest.plan.lab.name.clone(),

@@ -12,7 +12,7 @@ use crate::layout::{
 };
 use formats::area::Area;
 use formats::tree::Tree;
-use formats::{ext4, fat, gpt, grub, lvm2, msdos, swap};
+use formats::{ext4, fat, gpt, grub, lvm2, msdos, sparse, swap};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
@@ -109,29 +109,16 @@ pub fn write(
     file.sync_all().or_build(what)
 }
 
-/// Copies a disk's bytes to a file of its own, but for zeros.
+/// Copies a disk's bytes to a file of its own, but for holes.
 fn copy_range(from: &File, disk: &DiskRange<'_>, to: &File) -> io::Result<()> {
-    const BLOCK: usize = 1 << 20;
-    let mut buffer = vec![0; BLOCK];
-    let mut at = 0;
-    while at < disk.size {
-        // The next byte that is not in a hole.
-        let data = rustix::fs::seek(from, rustix::fs::SeekFrom::Data(disk.offset + at));
-        match data {
-            Ok(data) => at = data.saturating_sub(disk.offset) / BLOCK as u64 * BLOCK as u64,
-            Err(rustix::io::Errno::NXIO) => break,
-            // A filesystem that knows no holes.
-            Err(_) => {}
-        }
-        if at >= disk.size || interrupt::requested() {
-            break;
-        }
-        let length = usize::try_from(disk.size - at).unwrap_or(BLOCK).min(BLOCK);
-        from.read_exact_at(&mut buffer[..length], disk.offset + at)?;
-        if buffer[..length].iter().any(|byte| *byte != 0) {
-            to.write_all_at(&buffer[..length], at)?;
-        }
-        at += length as u64;
+    const BLOCK: u64 = 4096;
+    let end = disk.offset + disk.size;
+    for extent in sparse::extents(from, end, BLOCK)? {
+        let extent = extent.start.max(disk.offset)..extent.end.max(disk.offset);
+        sparse::read(from, extent, &mut |at, bytes| {
+            to.write_all_at(bytes, at - disk.offset)?;
+            Ok(!interrupt::requested())
+        })?;
     }
     Ok(())
 }

@@ -8,9 +8,8 @@ use crate::base::durable;
 use crate::base::error::{Context, Error, Result};
 use crate::base::private::{self, Leftovers, Scratch};
 use nix::fcntl::{AT_FDCWD, Flock, FlockArg, RenameFlags, renameat2};
-use sha2::{Digest, Sha256};
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -220,29 +219,6 @@ pub fn compressed(path: &Path, bytes: &[u8]) -> Result<()> {
     private::create_file(path)
         .and_then(|file| zstd::stream::copy_encode(bytes, file, 6))
         .or_build(|| format!("cannot write {}", path.display()))
-}
-
-/// SHA-256 of a file, lower-case hexadecimal; `read` gets how many bytes were read each time.
-///
-/// # Errors
-/// When it cannot be read, or a signal has arrived.
-pub fn sha256(path: &Path, read: &mut dyn FnMut(u64)) -> Result<String> {
-    let what = || format!("cannot read {}", path.display());
-    let mut file = File::open(path).or_build(what)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        crate::base::interrupt::check()?;
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(hex::encode(hasher.finalize())),
-            Ok(n) => {
-                hasher.update(&buffer[..n]);
-                read(n as u64);
-            }
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(Error::build(format!("{}: {e}", what()))),
-        }
-    }
 }
 
 /// Fails unless the filesystem of `directory` (or of its nearest existing parent) has `need`

@@ -10,9 +10,10 @@ use crate::base::interrupt;
 use crate::base::lab::ImageFormat;
 use crate::base::private;
 use crate::base::progress::Unit;
+use crate::image::checksum::{block_map_name, sha256, write_block_map};
 use crate::image::disk::{self, DiskContent, GrubImages};
 use crate::image::listing::Digests;
-use crate::image::output::{Staging, libvirt, sha256};
+use crate::image::output::{Staging, libvirt};
 use crate::lab::secrets::NodeSecrets;
 use crate::layout::{DiskRange, Layout, uuid_bytes};
 use crate::plan::{Plan, PlanNode};
@@ -28,6 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
 
 /// Bytes of boot.img: one sector, unless it is damaged.
 const LARGEST_BOOT_IMG: u64 = 1 << 16;
@@ -54,6 +56,11 @@ fn formats(plan: &Plan) -> Vec<ImageFormat> {
     plan.outputs.iter().filter_map(|o| o.parse().ok()).collect()
 }
 
+/// The block maps of the nodes' raw images.
+pub fn block_maps(plan: &Plan) -> Vec<String> {
+    plan.nodes.iter().flat_map(|node| &node.outputs).filter_map(|o| block_map_name(o)).collect()
+}
+
 /// Stages that [`write`] reports.
 pub fn stages(plan: &Plan) -> u64 {
     let formats = formats(plan);
@@ -78,6 +85,9 @@ struct Writer<'a, 'r> {
     reporter: &'a mut Reporter<'r>,
     /// The disk of the first node, where overlays are created: what they differ from.
     base: Option<File>,
+    /// Digests of whole raw images, where they are asked for: they take longest, so they are
+    /// computed while the other formats are written.
+    full_sums: Option<Vec<(String, JoinHandle<Result<String>>)>>,
 }
 
 /// Writes all images of the plan from the role's tree and the nodes' secrets.
@@ -86,6 +96,7 @@ pub fn write(
     role: &Role,
     secrets: &BTreeMap<String, NodeSecrets>,
     staging: &Staging,
+    full_sums: bool,
     reporter: &mut Reporter<'_>,
 ) -> Result<Disks> {
     let plan = &context.plan;
@@ -97,7 +108,8 @@ pub fn write(
         true => Some(grub_images(root, &plan.disk, &scratch, reporter)?),
         false => None,
     };
-    let mut writer = Writer { plan, staging, reporter, base: None };
+    let mut writer =
+        Writer { plan, staging, reporter, base: None, full_sums: full_sums.then(Vec::new) };
     let mut digests = Digests::default();
     let (mut nodes, mut outputs) = (Vec::new(), Vec::new());
     let mut lost = BTreeSet::new();
@@ -200,6 +212,7 @@ impl Writer<'_, '_> {
                 },
             )?;
         }
+        self.hash_whole(node);
         let about =
             record::node(&node.name, &raw, &self.plan.disk, content, digests, self.staging)?;
         for format in formats.iter().copied().filter(|f| *f != ImageFormat::Raw) {
@@ -226,6 +239,15 @@ impl Writer<'_, '_> {
         }
         self.describe(node, &formats)?;
         Ok(about)
+    }
+
+    /// Begins to hash the node's raw images, where that is asked for.
+    fn hash_whole(&mut self, node: &PlanNode) {
+        let Some(full_sums) = &mut self.full_sums else { return };
+        for name in node.outputs.iter().filter(|name| block_map_name(name).is_some()) {
+            let path = self.staging.path(name);
+            full_sums.push((name.clone(), thread::spawn(move || sha256(&path, &mut |_| ()))));
+        }
     }
 
     /// Describes the node's machine to libvirt, where there is a disk for it.
@@ -331,28 +353,57 @@ impl Writer<'_, '_> {
             .or_build(|| format!("cannot write {}", path.display()))
     }
 
-    /// Sizes and digests of files; `node` is empty for what nodes share.
+    /// Sizes and digests of files, and the block maps of raw ones; `node` is empty for what
+    /// nodes share.
     fn checksums(&mut self, node: &str, names: &[String]) -> Result<Vec<Output>> {
         let stage = if node.is_empty() { "checksums".into() } else { format!("{node}: checksums") };
         self.reporter.progress.stage(&stage, Unit::Bytes);
-        let mut sizes = Vec::new();
-        for name in names {
-            let path = self.staging.path(name);
-            let about =
-                fs::metadata(&path).or_build(|| format!("cannot read {}", path.display()))?;
-            sizes.push((name, path, about.len()));
+        let mut outputs = Vec::new();
+        for file in names {
+            let sha256 = match block_map_name(file) {
+                Some(map) => {
+                    let progress = &mut *self.reporter.progress;
+                    let (raw, map_path) = (self.staging.path(file), self.staging.path(&map));
+                    write_block_map(&raw, &map_path, &mut |done, total| {
+                        progress.at(done, total, file);
+                    })?;
+                    let sha256 = Some(sha256(&map_path, &mut |_| ())?);
+                    outputs.push(self.output(node, &map, sha256)?);
+                    self.whole_digest(file)?
+                }
+                None => {
+                    let total = self.size(file)?;
+                    let mut done = 0;
+                    Some(sha256(&self.staging.path(file), &mut |read| {
+                        done += read;
+                        self.reporter.progress.at(done, total, file);
+                    })?)
+                }
+            };
+            outputs.push(self.output(node, file, sha256)?);
         }
-        let total = sizes.iter().map(|(_, _, size)| size).sum();
-        let mut done = 0;
-        sizes
-            .into_iter()
-            .map(|(name, path, size)| {
-                let sha256 = sha256(&path, &mut |read| {
-                    done += read;
-                    self.reporter.progress.at(done, total, name);
-                })?;
-                Ok(Output { file: name.clone(), node: node.to_owned(), size, sha256 })
-            })
-            .collect()
+        Ok(outputs)
+    }
+
+    /// The digest of a raw image with its zeros, once it is there, where it was asked for.
+    fn whole_digest(&mut self, file: &str) -> Result<Option<String>> {
+        let Some(full_sums) = &mut self.full_sums else { return Ok(None) };
+        let Some(index) = full_sums.iter().position(|(name, _)| name == file) else {
+            return Ok(None);
+        };
+        let (_, thread) = full_sums.swap_remove(index);
+        let failed = |_| Error::build(format!("the thread that hashes {file} has failed"));
+        thread.join().map_err(failed)?.map(Some)
+    }
+
+    fn size(&self, file: &str) -> Result<u64> {
+        let path = self.staging.path(file);
+        let about = fs::metadata(&path).or_build(|| format!("cannot read {}", path.display()))?;
+        Ok(about.len())
+    }
+
+    fn output(&self, node: &str, file: &str, sha256: Option<String>) -> Result<Output> {
+        let size = self.size(file)?;
+        Ok(Output { file: file.to_owned(), node: node.to_owned(), size, sha256 })
     }
 }

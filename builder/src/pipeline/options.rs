@@ -116,6 +116,8 @@ pub struct BuildOptions {
     pub output: Destination,
     /// Whether existing files are replaced.
     pub force: bool,
+    /// Whether raw images are hashed as a whole too, with all their zeros.
+    pub full_sums: bool,
     /// The static firstboot binary, if not next to imgbuild.
     pub firstboot: Option<PathBuf>,
     /// The directory of all labs' states, with the lab's secrets.

@@ -11,8 +11,9 @@ use super::reporter::Reporter;
 use crate::base::error::{Context as _, Result};
 use crate::base::private;
 use crate::base::progress::Progress;
+use crate::image::checksum::sha256;
 use crate::image::disk;
-use crate::image::output::{Staging, require_space, sha256};
+use crate::image::output::{Staging, require_space};
 use crate::packages::cache;
 use crate::provenance::manifest::{self, Manifest};
 use crate::provenance::{inventory, sbom};
@@ -59,6 +60,7 @@ impl Outputs {
     ) -> Result<Self> {
         let plan = &context.plan;
         let mut names: Vec<String> = plan.nodes.iter().flat_map(|n| n.outputs.clone()).collect();
+        names.extend(disks::block_maps(plan));
         names.extend(disks::shared(plan));
         names.extend(plan.nodes.iter().map(|n| record::listing_name(&n.name)));
         names.extend(["manifest.json", SBOM, "packages.txt", "build.log", SUMS].map(str::to_owned));
@@ -107,7 +109,7 @@ impl Outputs {
         }
         staging.commit()?;
         reporter.progress.finish();
-        let images = manifest.files.iter().filter(|file| !file.file.ends_with(".xml"));
+        let images = manifest.files.iter().filter(|file| file.is_image());
         Ok(images.map(|file| (directory.join(&file.file), file.size)).collect())
     }
 }
@@ -119,16 +121,15 @@ fn is_public(name: &str) -> bool {
     public.contains(&name) || name.ends_with(".xml")
 }
 
-/// `SHA256SUMS` over everything else in the output directory.
+/// `SHA256SUMS` over everything else in the output directory but raw images, unless they were to
+/// be hashed too: their block maps are in it.
 fn sums(staging: &Staging, names: &[String], manifest: &Manifest) -> Result<String> {
     let mut sums = Vec::new();
     for name in names.iter().filter(|name| *name != SUMS) {
-        let known = manifest.files.iter().find(|f| f.file == *name).map(|f| f.sha256.clone());
-        let digest = match known {
-            Some(digest) => digest,
-            None => sha256(&staging.path(name), &mut |_| ())?,
-        };
-        sums.push((name.clone(), digest));
+        match manifest.files.iter().find(|f| f.file == *name) {
+            Some(known) => sums.extend(known.sha256.clone().map(|digest| (name.clone(), digest))),
+            None => sums.push((name.clone(), sha256(&staging.path(name), &mut |_| ())?)),
+        }
     }
     Ok(manifest::sums(&sums))
 }

@@ -7,7 +7,7 @@ use crate::base::durable;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::private::{self, Scratch};
 use crate::base::progress::{Progress, Unit};
-use crate::image::output;
+use crate::image::checksum;
 use crate::lab::secrets::Store;
 use crate::packages::cache;
 use crate::provenance::diff::{self, Subject};
@@ -75,6 +75,7 @@ pub fn rebuild(request: &Rebuild, progress: &mut Progress) -> Result<VerifyRepor
         plan: Some(manifest.plan.clone()),
         output: Destination::Directory(directory.path().to_owned()),
         force: false,
+        full_sums: false,
         cache_limit: u64::MAX,
         firstboot: request.firstboot.clone(),
         state: request.state.clone(),
@@ -122,17 +123,12 @@ fn same_firstboot(manifest: &Manifest, given: Option<&Path>) -> Result<()> {
 fn compare(old: &Path, new: &Path, size: u64, progress: &mut Progress) -> Result<Vec<Difference>> {
     progress.stage("comparing with the image", Unit::Bytes);
     let mut done = 0;
-    let mut sha256 = |path: &Path| {
-        output::sha256(path, &mut |read| {
-            done += read;
-            progress.at(done, 2 * size, "");
-        })
-    };
-    let (found, expected) = (sha256(old)?, sha256(new)?);
-    if found == expected {
-        return Ok(Vec::new());
-    }
-    let what = format!("SHA-256 is {found}, that of the rebuilt image {expected}");
+    let found = checksum::difference(old, new, &mut |read| {
+        done += read;
+        progress.at(done, size, "");
+    })?;
+    let Some(first) = found else { return Ok(Vec::new()) };
+    let what = format!("from byte {first} on it differs from the rebuilt image");
     let mut differences = vec![Difference::changed("image", old.display().to_string(), what)];
     // What is no longer readable is different enough; the digests show it.
     if let (Ok(old), Ok(new)) = (Subject::open(old), Subject::open(new))

@@ -47,7 +47,8 @@ fn build_role(
     notes.iter().for_each(|note| reporter.log.line(note));
     let tree = installed::install(options, &context, &checks, reporter)?;
     let made = role::make(options, &context, &tree.directory, firstboot, reporter)?;
-    let disks = disks::write(&context, &made, secrets, outputs.staging(), reporter)?;
+    let disks =
+        disks::write(&context, &made, secrets, outputs.staging(), options.full_sums, reporter)?;
     let directory = options.output.of_role(&context.plan.profile);
     let images = outputs.publish(&context, firstboot.sha256.clone(), tree, disks, reporter)?;
     let Plan { profile, practice, .. } = context.plan;

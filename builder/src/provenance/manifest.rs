@@ -2,6 +2,7 @@
 
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::read_named;
+use crate::image::checksum;
 use crate::layout::DiskRange;
 use crate::packages::trust::report::TrustReport;
 use crate::plan::Plan;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 const MAX_BYTES: u64 = 256 << 20;
 
 /// Schema number of `manifest.json`.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 4;
 
 /// One installed package.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +48,17 @@ pub struct Output {
     pub node: String,
     /// Its size in bytes, as `ls` shows it.
     pub size: u64,
-    /// Its SHA-256.
-    pub sha256: String,
+    /// Its SHA-256; of a raw image only where it was asked for, as its block map, a file of its
+    /// own, says what is in it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sha256: Option<String>,
+}
+
+impl Output {
+    /// Whether it holds a node's disk or tree, and does not describe one.
+    pub fn is_image(&self) -> bool {
+        ![".xml", ".bmap"].iter().any(|end| self.file.ends_with(end))
+    }
 }
 
 /// A part of the disk outside all filesystems that the machine starts from.
@@ -172,6 +182,13 @@ impl Manifest {
             }
         }
         Ok(())
+    }
+
+    /// The digest of the block map of the raw image `output`.
+    pub fn block_map(&self, output: &Output) -> Option<(&str, &str)> {
+        let name = checksum::block_map_name(&output.file)?;
+        let map = self.files.iter().find(|f| f.file == name)?;
+        Some((&map.file, map.sha256.as_deref()?))
     }
 
     /// The images of further disks of the machine whose first disk's is at `image`.

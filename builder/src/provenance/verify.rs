@@ -5,8 +5,8 @@ use crate::base::error::{Class, Context, Error, Result};
 use crate::base::files::open_regular;
 use crate::base::interrupt;
 use crate::base::progress::{Progress, Unit};
+use crate::image::checksum;
 use crate::image::listing::{self, Change, Listing};
-use crate::image::output;
 use crate::image::{Image, ImageContent, PartitionTable, signature_text};
 use crate::layout::{DiskLabel, DiskRange, Layout};
 use crate::provenance::manifest::{Manifest, Output, Region};
@@ -114,7 +114,7 @@ pub fn verify_build(place: &Path, progress: &mut Progress) -> Result<Vec<VerifyR
             continue;
         }
         let differences = match path.exists() {
-            true => changed_file(&path, file, progress)?.into_iter().collect(),
+            true => changed_file(&path, file, &manifest, place, progress)?.into_iter().collect(),
             false => vec![Difference {
                 kind: "image",
                 place: file.file.clone(),
@@ -157,7 +157,7 @@ pub fn verify(
         }
         Err(e) => return Err(e),
     };
-    let stored = stored(&image, &manifest, progress)?;
+    let stored = stored(&image, &manifest, &place, progress)?;
     if let Some(stored) = &stored
         && stored.is_empty()
     {
@@ -192,6 +192,7 @@ pub fn verify(
 fn stored(
     image: &Image,
     manifest: &Manifest,
+    place: &Path,
     progress: &mut Progress,
 ) -> Result<Option<Vec<Difference>>> {
     let mut outputs = Vec::new();
@@ -204,7 +205,8 @@ fn stored(
     }
     let mut differences = Vec::new();
     for (path, output) in outputs {
-        differences.extend(changed_file(path, output, progress)?.map(|mut difference| {
+        let changed = changed_file(path, output, manifest, place, progress)?;
+        differences.extend(changed.map(|mut difference| {
             difference.what.push(
                 "no partition, boot loader or file differs, so unused space does, or the way the \
                  image is stored"
@@ -216,21 +218,30 @@ fn stored(
     Ok(Some(differences))
 }
 
-/// A file against the digest that its build has of it.
+/// A file against the digest that its build has of it: its own, or those of its block map.
 fn changed_file(
     path: &Path,
     output: &Output,
+    manifest: &Manifest,
+    place: &Path,
     progress: &mut Progress,
 ) -> Result<Option<Difference>> {
     progress.stage("checksum of the image", Unit::Bytes);
-    let mut done = 0;
-    let found = output::sha256(path, &mut |read| {
-        done += read;
-        progress.at(done, output.size, &output.file);
-    })?;
-    let what = format!("SHA-256 is {found}, the manifest says {}", output.sha256);
-    let same = found == output.sha256;
-    Ok((!same).then(|| Difference::changed("image", output.file.clone(), what)))
+    let what = if let Some((map, sha256)) = manifest.block_map(output) {
+        let map_path = place.with_file_name(map);
+        let mut on = |done, total| progress.at(done, total, &output.file);
+        checksum::mapped_difference(path, &map_path, sha256, &mut on)?
+            .map(|first| format!("from byte {first} on it is not what {map} says"))
+    } else {
+        let mut done = 0;
+        let found = checksum::sha256(path, &mut |read| {
+            done += read;
+            progress.at(done, output.size, &output.file);
+        })?;
+        let expected = output.sha256.as_deref().unwrap_or("nothing of it");
+        (found != expected).then(|| format!("SHA-256 is {found}, the manifest says {expected}"))
+    };
+    Ok(what.map(|what| Difference::changed("image", output.file.clone(), what)))
 }
 
 /// Partition table and identifiers.

@@ -46,8 +46,8 @@ fn every_format_holds_the_same_disk() {
     let network = fs::read_to_string(network).expect("network");
     assert!(network.contains("address='192.168.1.254' netmask='255.255.255.0'"), "{network}");
     check_domain(&fs::read_to_string(file("nova02.xml")).expect("domain"));
-    // Not the raw images: coreutils takes minutes for their zeros.
-    let check = "grep -v raw SHA256SUMS | sha256sum --quiet -c";
+    // Block maps are in it, and raw images, which coreutils takes minutes for, are not.
+    let check = "! grep '[.]raw$' SHA256SUMS && sha256sum --quiet -c SHA256SUMS";
     oracle::ok("sh", ["-c", &format!("cd {} && {check}", text(&lab.output()))]);
     let manifest = fs::read(file("manifest.json")).expect("manifest");
     let manifest: Value = serde_json::from_slice(&manifest).expect("manifest");

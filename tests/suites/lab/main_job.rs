@@ -170,8 +170,7 @@ fn controller_from_practice_medium_boots_under_bios_and_uefi() {
     check_disk(&raw, 50 * 1024 * MIB);
     oracle::ok("qemu-img", ["check", "-q", &text(&qcow2)]);
     oracle::ok("qemu-img", ["compare", "-q", &text(&raw), &text(&qcow2)]);
-    // Not the raw image: coreutils takes minutes for its 50 GiB of zeros.
-    let check = "grep -v raw SHA256SUMS | sha256sum --quiet -c";
+    let check = "sha256sum --quiet -c SHA256SUMS";
     oracle::ok("sh", ["-c", &format!("cd {} && {check}", text(&lab.output()))]);
     fs::remove_file(raw).expect("raw image");
     check_trust(&lab.output().join("manifest.json"));

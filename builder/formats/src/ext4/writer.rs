@@ -238,7 +238,8 @@ impl Writer<'_> {
             while at < length * BLOCK && left > 0 {
                 let want = (length * BLOCK - at).min(left).min(CHUNK as u64) as usize;
                 from.read_exact(&mut buffer[..want]).map_err(read)?;
-                self.put_data(start * BLOCK + at, &buffer[..want])?;
+                // Zeros too, or a copy of what was written alone would not have them.
+                self.out.write_all_at(&buffer[..want], start * BLOCK + at)?;
                 at += want as u64;
                 left -= want as u64;
                 self.written += want as u64;
@@ -248,19 +249,6 @@ impl Writer<'_> {
             return Err(read(io::Error::other("it grew while it was read")));
         }
         if progress(self.written) { Ok(()) } else { Err(Ext4Error::Stopped) }
-    }
-
-    /// Blocks of zeros already exist.
-    fn put_data(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
-        let block = BLOCK as usize;
-        let is_zero = |b: &[u8]| b.iter().all(|&b| b == 0);
-        if bytes.len() >= block && bytes.chunks(block).any(is_zero) {
-            for (n, chunk) in bytes.chunks(block).enumerate().filter(|(_, c)| !is_zero(c)) {
-                self.out.write_all_at(chunk, at + (n * block) as u64)?;
-            }
-            return Ok(());
-        }
-        self.out.write_all_at(bytes, at)
     }
 
     fn attributes(

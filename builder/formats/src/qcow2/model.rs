@@ -11,6 +11,13 @@ pub enum Compression {
     Zstd(i32),
 }
 
+impl Compression {
+    /// Deflate's level 1 costs a third of the default's time for 10 % more bytes.
+    pub const ZLIB: Self = Self::Zlib(1);
+    /// The library's own default.
+    pub const ZSTD: Self = Self::Zstd(3);
+}
+
 /// The image that an overlay takes everything from that it does not hold itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Backing<'a> {

@@ -18,7 +18,6 @@ use nix::sched::{CloneFlags, unshare};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Copied at a time.
@@ -98,16 +97,13 @@ pub fn write(
     Ok(())
 }
 
-/// Everything but zeros of `from`.
+/// Everything but the holes of `from`.
 fn copy(from: &File, to: &Area<'_>) -> io::Result<()> {
-    let mut buffer = vec![0; BLOCK as usize];
-    for block in sparse::blocks(from, to.size(), BLOCK)? {
-        let at = block * BLOCK;
-        let part = &mut buffer[..(to.size() - at).min(BLOCK) as usize];
-        from.read_exact_at(part, at)?;
-        if part.iter().any(|&b| b != 0) {
-            to.write_all_at(part, at)?;
-        }
+    for extent in sparse::extents(from, to.size(), BLOCK)? {
+        sparse::read(from, extent, &mut |at, bytes| {
+            to.write_all_at(bytes, at)?;
+            Ok(true)
+        })?;
     }
     Ok(())
 }

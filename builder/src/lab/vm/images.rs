@@ -4,6 +4,7 @@ use super::options::Firmware;
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::read_regular;
 use crate::base::lab::ImageFormat;
+use crate::image::checksum;
 use crate::image::output::{manifests, no_build};
 use crate::layout::Layout;
 use crate::plan;
@@ -105,7 +106,16 @@ struct Plan {
 #[derive(Deserialize)]
 struct File {
     file: String,
-    sha256: String,
+    sha256: Option<String>,
+}
+
+impl Manifest {
+    /// What tells an image from others: its digest, or that of its block map.
+    fn digest(&self, file: &str) -> String {
+        let names = [Some(file.to_owned()), checksum::block_map_name(file)];
+        let found = |name: String| self.files.iter().find(|f| f.file == name)?.sha256.clone();
+        names.into_iter().flatten().find_map(found).unwrap_or_default()
+    }
 }
 
 /// The lab and the machines of all builds in `directories` or directly below them.
@@ -164,9 +174,9 @@ fn of_manifest(manifest: &Manifest, directory: &Path) -> Result<Vec<Machine>> {
     let machine = |node: &plan::PlanNode| {
         let image = ImageFormat::ALL.iter().find_map(|format| {
             let name = format!("{}.{}", node.name, format.extension());
-            let file = manifest.files.iter().find(|f| f.file == name)?;
+            manifest.files.iter().find(|f| f.file == name)?;
             let path = directory.join(&name);
-            path.exists().then_some((path, *format, format.qemu()?, file.sha256.clone()))
+            path.exists().then_some((path, *format, format.qemu()?, manifest.digest(&name)))
         });
         let (image, image_format, format, sha256) = image.ok_or_else(|| {
             Error::input(format!("{}: no disk image of {}", directory.display(), node.name))
@@ -214,7 +224,7 @@ fn further_disks(
             let message = format!("{node}: the image of its disk {name} is missing: {place}");
             return Err(Error::input(message).hint("build the images again"));
         };
-        sums.push_str(&output.sha256);
+        sums.push_str(&manifest.digest(&output.file));
         disks.push(FurtherDisk { name: disk.name, image, size: disk.size });
     }
     Ok((disks, sums))

@@ -65,7 +65,7 @@ impl Subject {
     fn of_manifest(name: String, path: &Path) -> Result<Self> {
         let manifest = Manifest::read(path)?;
         let image = |node: &str| {
-            let files = manifest.files.iter().filter(|f| f.node == node);
+            let files = manifest.files.iter().filter(|f| f.node == node && f.is_image());
             files.map(|f| path.with_file_name(&f.file)).find(|file| file.exists())
         };
         let nodes = manifest
