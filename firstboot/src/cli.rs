@@ -6,6 +6,7 @@ mod inspect;
 mod logs;
 mod output;
 mod peers;
+mod prove;
 mod root;
 mod run;
 mod status;
@@ -77,6 +78,8 @@ enum Command {
     Logs(logs::Logs),
     /// Show the status of the other nodes: 0 all ready, 1 one failed, 2 otherwise.
     Peers(peers::Peers),
+    /// Prove that the cloud works, with a project of its own: 0 all lines well, 1 one failed.
+    Prove(prove::Prove),
     /// Edit an answer file that packstack generated: the spec's keys, nothing else.
     Answers(answers::Answers),
 }
@@ -106,6 +109,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
             status::show_status(&root.host(), json, wait, timeout.map(Duration::from_secs))
         }
         Command::Peers(args) => peers::show_or_serve(&args),
+        Command::Prove(args) => prove::prove_cloud(&args),
         Command::Answers(args) => answers::edit_file(&args),
     }
 }

@@ -12,6 +12,7 @@ pub mod host;
 pub mod journal;
 pub mod peer_service;
 pub mod peers;
+pub mod prove;
 pub mod report;
 pub mod services;
 pub mod spec_file;

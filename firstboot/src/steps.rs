@@ -20,4 +20,5 @@ mod tunnels;
 mod verify;
 
 pub use outcome::CheckOutcome;
+pub(crate) use packstack::installed as find_installed;
 pub use step::{Bounds, Step};

@@ -48,3 +48,9 @@ impl From<io::Error> for Fault {
         Fault::new(error.to_string())
     }
 }
+
+impl From<String> for Fault {
+    fn from(message: String) -> Fault {
+        Fault::new(message)
+    }
+}

@@ -1,6 +1,7 @@
 //! Plain HTTP to an address. Names are never looked up: a static binary has no
 //! resolver, and every address is in the node spec.
 
+use serde_json::Value;
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,15 +11,46 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{NextTimeout, TcpConnector};
 
+/// What is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// To read.
+    #[default]
+    Get,
+    /// To make.
+    Post,
+    /// To put in place.
+    Put,
+    /// To change.
+    Patch,
+    /// To remove.
+    Delete,
+}
+
+impl Method {
+    /// The word of HTTP.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+        }
+    }
+}
+
 /// A request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
     /// `http://ADDRESS[:PORT]/path`.
     pub url: String,
+    /// What is asked for.
+    pub method: Method,
     /// Header lines.
     pub headers: Vec<(&'static str, String)>,
-    /// JSON to be posted; without one it is a GET.
-    pub body: Option<String>,
+    /// What is sent.
+    pub body: Vec<u8>,
     /// Bytes of the answer that are read; what follows is left.
     pub max_bytes: u64,
     /// After this long it is given up.
@@ -41,6 +73,12 @@ impl Request {
     pub fn get(url: impl Into<String>) -> Request {
         let (max_bytes, limit) = (4 << 20, Duration::from_secs(10));
         Request { url: url.into(), max_bytes, limit, ..Request::default() }
+    }
+
+    /// Sends `body` to `url` as JSON; limits as of [`Request::get`].
+    pub fn json(method: Method, url: impl Into<String>, body: &Value) -> Request {
+        let request = Request { method, body: body.to_string().into_bytes(), ..Request::get(url) };
+        request.header("content-type", "application/json")
     }
 
     /// Adds a header line.
@@ -91,12 +129,17 @@ pub fn ask(request: &Request) -> io::Result<Response> {
         .user_agent(concat!("firstboot/", env!("CARGO_PKG_VERSION")))
         .build();
     let agent = Agent::with_parts(config, TcpConnector::default(), Literal);
-    let answer = match &request.body {
-        Some(body) => {
-            let post = agent.post(&request.url).header("content-type", "application/json");
-            with(post, &request.headers).send(body.as_str())
+    let mut asked =
+        ureq::http::Request::builder().method(request.method.as_str()).uri(&request.url);
+    for (name, value) in &request.headers {
+        asked = asked.header(*name, value);
+    }
+    let answer = match request.method {
+        Method::Get | Method::Delete => {
+            agent.run(asked.body(()).map_err(ureq::Error::from).map_err(error)?)
         }
-        None => with(agent.get(&request.url), &request.headers).call(),
+        _ => agent
+            .run(asked.body(request.body.as_slice()).map_err(ureq::Error::from).map_err(error)?),
     };
     let mut answer = answer.map_err(error)?;
     let headers = answer.headers().iter().map(|(name, value)| {
@@ -106,13 +149,6 @@ pub fn ask(request: &Request) -> io::Result<Response> {
         Response { status: answer.status().as_u16(), headers: headers.collect(), body: Vec::new() };
     answer.body_mut().as_reader().take(request.max_bytes).read_to_end(&mut response.body)?;
     Ok(response)
-}
-
-fn with<B>(
-    builder: ureq::RequestBuilder<B>,
-    headers: &[(&'static str, String)],
-) -> ureq::RequestBuilder<B> {
-    headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, value))
 }
 
 fn error(error: ureq::Error) -> io::Error {
@@ -162,7 +198,7 @@ mod tests {
         assert_eq!((response.status, response.body.as_slice()), (503, &b"12345"[..]));
         assert_eq!(response.header("x-a"), Some("b"));
         assert!(asked.starts_with("GET /x HTTP/1.1\r\n") && asked.contains("x-auth-token: t\r\n"));
-        let mut post = Request { body: Some("{}".into()), ..Request::get("") };
+        let mut post = Request::json(Method::Post, "", &serde_json::json!({}));
         let chunked =
             b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
         let (response, asked) = served(chunked, &mut post);

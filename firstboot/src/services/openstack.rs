@@ -7,17 +7,17 @@ mod findings;
 mod judge;
 mod metering;
 mod pages;
-mod session;
+pub(crate) mod session;
 
 use crate::host::Host;
 use crate::services::answer_file::AnswerFile;
 use apis::APIS;
-use contract::spec::{Role, Spec};
+use contract::spec::{LabHost, Role, Spec};
 use contract::status::ServiceState;
 use contract::time;
 use findings::to_state;
 use judge::Expected;
-use session::Session;
+use session::{Login, Session};
 use std::time::Duration;
 
 /// Keystone's public port.
@@ -38,7 +38,8 @@ pub fn ask_all(
 ) -> Vec<ServiceState> {
     let address = controller(spec);
     let mut services = Vec::new();
-    let session = Session::open(host, &format!("http://{address}:{KEYSTONE}/v3"), answers);
+    let session =
+        Login::admin(answers).and_then(|login| Session::open(host, &keystone(spec), &login));
     let expected = expected(host, spec, answers, checking);
     let (evidence, session) = match session {
         Ok(session) => (Ok(session.evidence()), Ok(session)),
@@ -64,7 +65,26 @@ pub fn ask_all(
     services
 }
 
-fn controller(spec: &Spec) -> std::net::Ipv4Addr {
+/// Keystone's address.
+pub(crate) fn keystone(spec: &Spec) -> String {
+    format!("http://{}:{KEYSTONE}/v3", controller(spec))
+}
+
+/// The names of the hosts that run guests.
+pub(crate) fn list_computes(spec: &Spec, answers: &AnswerFile) -> Vec<LabHost> {
+    list_hosts(spec, answers, "CONFIG_COMPUTE_HOSTS")
+}
+
+/// The lab's hosts that `key` of the answer file lists.
+fn list_hosts(spec: &Spec, answers: &AnswerFile, key: &str) -> Vec<LabHost> {
+    let listed = answers.get(key).unwrap_or_default();
+    let is = |one: &&LabHost| {
+        listed.split(',').any(|part| part == one.name || part == one.address.to_string())
+    };
+    spec.hosts.iter().filter(is).cloned().collect()
+}
+
+pub(crate) fn controller(spec: &Spec) -> std::net::Ipv4Addr {
     let controller = spec.hosts.iter().find(|one| one.role == Role::Controller);
     controller.map_or(spec.node.address, |one| one.address)
 }
@@ -73,12 +93,8 @@ fn controller(spec: &Spec) -> std::net::Ipv4Addr {
 /// the moment from which on heartbeats count. The servers are on this node, so its clock is
 /// theirs; were it set meanwhile, they would go on by the new time.
 fn expected(host: &Host, spec: &Spec, answers: &AnswerFile, checking: Duration) -> Expected {
-    let listed = |key: &str| {
-        let listed = answers.get(key).unwrap_or_default();
-        let is = move |one: &&contract::spec::LabHost| {
-            listed.split(',').any(|part| part == one.name || part == one.address.to_string())
-        };
-        spec.hosts.iter().filter(is).map(|one| one.name.clone()).collect::<Vec<_>>()
+    let listed = |key: &str| -> Vec<String> {
+        list_hosts(spec, answers, key).into_iter().map(|one| one.name).collect()
     };
     let computes = listed("CONFIG_COMPUTE_HOSTS");
     let mut agents = listed("CONFIG_NETWORK_HOSTS");

@@ -42,7 +42,7 @@ pub(super) fn present(host: &Host, spec: &Spec) -> bool {
 }
 
 /// The answer file of the last run, if one finished.
-pub(super) fn installed(host: &Host) -> Result<Option<AnswerFile>, Fault> {
+pub(crate) fn installed(host: &Host) -> Result<Option<AnswerFile>, Fault> {
     let ended =
         host.read(RESULT)?.is_some_and(|text| serde_json::from_str::<RunResult>(&text).is_ok());
     if !ended || host.mode(RC_FILE)?.is_none() {

@@ -21,7 +21,7 @@ const START: &[u8] = b"\x01\0\0\0\0\x01\xf4\0\x0a\0\x0a";
 const START_OF_TIME: u64 = 1_795_487_280;
 
 /// A controller on which packstack has finished, and firstboot has run.
-fn installed() -> Node {
+pub fn installed() -> Node {
     let node = Node::new(CONTROLLER);
     for directory in ["var/lib/firstboot/packstack", "root"] {
         std::fs::create_dir_all(node.root.path().join(directory)).unwrap();
@@ -73,7 +73,11 @@ fn a_wait_notes_each_service_once() {
 
 /// Puts the pages of a healthy cloud into the world, with the last heartbeats of nova and
 /// cinder, and of neutron, so many seconds after the start of time.
-fn put_pages(pages: &mut std::collections::BTreeMap<String, Response>, nova: u64, neutron: u64) {
+pub fn put_pages(
+    pages: &mut std::collections::BTreeMap<String, Response>,
+    nova: u64,
+    neutron: u64,
+) {
     let stamp = |at: u64| time::rfc3339(Duration::from_secs(START_OF_TIME + at));
     let beat = stamp(nova).replace('Z', ".000000");
     let seen = stamp(neutron).replace('T', " ").replace('Z', "");
