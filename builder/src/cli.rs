@@ -22,6 +22,7 @@ mod secrets;
 mod select;
 mod serve;
 mod serve_page;
+mod smoke;
 mod summary;
 mod validate;
 mod verify;
@@ -144,6 +145,13 @@ enum Command {
     ///
     /// Goes on until it is interrupted.
     Open(reach::Open),
+    /// Proves that the lab's cloud works: image, network, servers, volume.
+    ///
+    /// Runs `firstboot prove` on the controller; what it makes is removed again.
+    #[command(
+        after_help = "Exit codes: 0 no line failed, 1 a line failed, 2 usage or input, 3 the controller does not let us in or has no cloud."
+    )]
+    Smoke(smoke::Smoke),
     /// Deletes virtual machines and their disks; images stay.
     Destroy(vm::Destroy),
     /// Prints a script that completes command lines in a shell.
@@ -231,6 +239,7 @@ fn execute(arguments: Arguments) -> Result<()> {
         (Some(Command::Scp(a)), _) => reach::scp(a),
         (Some(Command::Forward(a)), _) => reach::forward(a),
         (Some(Command::Open(a)), _) => reach::open(a),
+        (Some(Command::Smoke(a)), _) => smoke::run(a),
         (Some(Command::Destroy(a)), _) => vm::destroy(a),
         (Some(Command::Watch(a)), _) => watch::run(a),
         (Some(Command::Completion(a)), _) => manual::completion(&a, command("")),

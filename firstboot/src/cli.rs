@@ -3,6 +3,7 @@
 mod answers;
 mod exit_codes;
 mod inspect;
+mod lease;
 mod logs;
 mod output;
 mod peers;
@@ -80,6 +81,9 @@ enum Command {
     Peers(peers::Peers),
     /// Prove that the cloud works, with a project of its own: 0 all lines well, 1 one failed.
     Prove(prove::Prove),
+    /// Ask for a DHCP lease on an interface, and show it: address/prefix, router, MTU, server.
+    #[command(hide = true)]
+    Lease(lease::Lease),
     /// Edit an answer file that packstack generated: the spec's keys, nothing else.
     Answers(answers::Answers),
 }
@@ -110,6 +114,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         }
         Command::Peers(args) => peers::show_or_serve(&args),
         Command::Prove(args) => prove::prove_cloud(&args),
+        Command::Lease(args) => lease::show(&args),
         Command::Answers(args) => answers::edit_file(&args),
     }
 }

@@ -4,15 +4,18 @@
 
 mod cleanup;
 mod cloud;
+mod console;
 mod culprit;
+mod dashboard;
 mod identity;
 mod image;
 mod line;
+mod measure;
 mod network;
+mod ports;
 mod run;
 mod servers;
 mod signals;
 mod volume;
 
-pub use line::{Line, LineOutcome};
 pub use run::{Options, prove};

@@ -15,7 +15,10 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Images", &["inspect", "verify", "diff"]),
     (
         "Lab",
-        &["up", "status", "watch", "ssh", "scp", "forward", "open", "console", "down", "destroy"],
+        &[
+            "up", "status", "watch", "ssh", "scp", "forward", "open", "smoke", "console", "down",
+            "destroy",
+        ],
     ),
     ("Housekeeping", &["list", "clean", "secrets", "completion", "man"]),
 ];

@@ -9,7 +9,7 @@ use clap::Args;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Horizon's port on the controller.
@@ -31,11 +31,18 @@ struct WhichLab {
 
 /// By which key.
 #[derive(Args)]
-struct Identity {
+pub(super) struct Identity {
     /// The private key; by default the operator key of a lab that was built without a key of
     /// yours, and ssh's own choice.
     #[arg(short, long, value_name = "FILE")]
     identity: Option<PathBuf>,
+}
+
+impl Identity {
+    /// The private key that was given.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.identity.as_deref()
+    }
 }
 
 #[derive(Args)]
@@ -55,7 +62,7 @@ pub struct Ssh {
 /// Replaces this process by ssh, whose exit code is returned.
 pub fn ssh(a: Ssh) -> Result<()> {
     let (base, lab) = (a.which.place.directory()?, a.which.lab.as_deref());
-    let mut ssh = vm::ssh(&base, lab, &a.node, a.identity.identity.as_deref(), &a.words)?;
+    let mut ssh = vm::ssh(&base, lab, &a.node, a.identity.path(), &a.words)?;
     Err(ssh.exec()).or_environment(|| "cannot start ssh (package openssh-client)".to_owned())
 }
 
@@ -78,7 +85,7 @@ pub struct Scp {
 /// Replaces this process by scp, whose exit code is returned.
 pub fn scp(a: Scp) -> Result<()> {
     let (base, lab) = (a.which.place.directory()?, a.which.lab.as_deref());
-    let mut scp = vm::scp(&base, lab, a.identity.identity.as_deref(), &a.words)?;
+    let mut scp = vm::scp(&base, lab, a.identity.path(), &a.words)?;
     Err(scp.exec()).or_environment(|| "cannot start scp (package openssh-client)".to_owned())
 }
 

@@ -12,6 +12,7 @@ pub mod lab_answers;
 pub mod node_files;
 pub mod overlay;
 pub mod peers;
+pub mod proof;
 pub mod spec;
 pub mod status;
 pub mod time;

@@ -4,9 +4,10 @@ use super::exit_codes::{BUSY, CONFIG, FAILED, INPUT, IO, READY};
 use super::output::{complain, load_or_complain, print};
 use super::root::Root;
 use super::run::take_lock;
-use crate::prove::{Line, Options, prove};
+use crate::prove::{Options, prove};
 use crate::steps::find_installed;
 use clap::Args;
+use contract::proof::Line;
 use contract::spec::{Role, Spec};
 
 /// Held while a proof runs.

@@ -2,6 +2,7 @@
 //! asking, so that it does not matter how a proof ended.
 
 use super::cloud::{COMPUTE, Cloud, IMAGE, NETWORK, VOLUME};
+use super::measure::METRIC;
 use crate::host::http::Method;
 use crate::services::openstack::session::{IDENTITY, Session};
 use serde_json::{Value, json};
@@ -36,7 +37,7 @@ const fn kind(
 }
 
 /// In the order in which they can be removed.
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     kind(
         ["server", "servers"],
         COMPUTE,
@@ -63,6 +64,7 @@ const KINDS: [Kind; 8] = [
         false,
     ),
     kind(["image", "images"], IMAGE, ("/v2/images?limit=1000", "images"), "/v2/images", false),
+    kind(["metric", "metrics"], METRIC, ("/v1/metric?limit=1000", ""), "/v1/metric", false),
 ];
 
 /// Who they were for; last, as the others belong to them.
@@ -160,7 +162,9 @@ fn wait(cloud: &Cloud, kind: &Kind, prefix: &str) -> Vec<Thing> {
 fn list(admin: &Session, kind: &Kind, prefix: &str) -> Result<Vec<Thing>, String> {
     let (path, key) = kind.list;
     let answer = admin.get(kind.api, path)?;
-    let things = answer[key].as_array().into_iter().flatten().map(|thing| {
+    // Gnocchi's list is the answer itself.
+    let listed = if key.is_empty() { &answer } else { &answer[key] };
+    let things = listed.as_array().into_iter().flatten().map(|thing| {
         // Key pairs are wrapped, and have no other identifier than their name.
         let thing = thing.get("keypair").unwrap_or(thing);
         let name = thing["name"].as_str().unwrap_or_default().to_owned();

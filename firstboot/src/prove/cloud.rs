@@ -24,7 +24,6 @@ pub(super) const VOLUME: &[&str] = &["volumev3", "volumev2", "volume"];
 
 /// The project and those who work in it.
 pub(super) struct Project<'a> {
-    pub(super) id: String,
     /// Its own user, who may do what users may.
     pub(super) user: Session<'a>,
     /// The administrator in this project: only he chooses a server's host.

@@ -42,7 +42,7 @@ pub(super) fn prove(cloud: &mut Cloud) -> Proved {
     };
     let evidence = format!("{name}, whose user has the role {} and a token", member.0);
     let (user, admin) = (open(&name, &password)?, open(&login.user, &login.password)?);
-    cloud.project = Some(Project { id: project, user, admin, password });
+    cloud.project = Some(Project { user, admin, password });
     Ok(Verdict::Proven(evidence))
 }
 

@@ -1,13 +1,16 @@
 //! A proof from its first line to its last.
 
 use super::cloud::{Cloud, PREFIX};
-use super::line::{Line, LineOutcome, Proved, Verdict};
+use super::line::{Proved, Verdict};
 use super::signals::Signals;
-use super::{cleanup, culprit, identity, image, network, servers, volume};
+use super::{
+    cleanup, console, culprit, dashboard, identity, image, measure, network, ports, servers, volume,
+};
 use crate::host::{Fault, Host};
 use crate::services::answer_file::AnswerFile;
 use crate::services::openstack::session::{Login, Session};
 use crate::services::openstack::{keystone, list_computes};
+use contract::proof::{Line, LineOutcome};
 use contract::spec::Spec;
 use std::time::Duration;
 
@@ -84,12 +87,16 @@ impl Proof<'_, '_> {
         self.prove_line("image", image::prove);
         self.prove_line("network", network::prove_network);
         self.prove_line("router", network::prove_router);
+        self.prove_line("ports on the computes", ports::prove);
         self.prove_line("key pair and flavour", servers::prove_sizes);
         for compute in self.cloud.computes.clone() {
             let what = format!("server on {}", compute.name);
             self.prove_line(&what, |cloud| servers::prove_server(cloud, &compute));
         }
+        self.prove_line("console", console::prove);
         self.prove_line("volume", volume::prove);
+        self.prove_line("measure", measure::prove);
+        self.prove_line("horizon", dashboard::prove);
         let interrupted = self.cloud.signals.arrived();
         if interrupted {
             let why = Fault::new("ended by a signal before everything was proven");
@@ -154,6 +161,7 @@ impl Proof<'_, '_> {
     /// Removes what this proof made, whatever came before.
     fn clean_up(&mut self) {
         let began = self.cloud.host.clock().monotonic();
+        ports::remove(&self.cloud);
         let removed = cleanup::remove(&self.cloud, &self.cloud.run);
         let took = self.cloud.host.clock().monotonic() - began;
         let proved = match removed {
@@ -170,6 +178,7 @@ impl Proof<'_, '_> {
 
 /// Removes what earlier proofs have left.
 fn remove_leftovers(cloud: &Cloud) -> Proved {
+    ports::remove(cloud);
     let removed = cleanup::remove(cloud, PREFIX)?;
     if removed.is_empty() {
         return Ok(Verdict::Skipped("an earlier proof has left nothing".to_owned()));

@@ -157,8 +157,17 @@ mod tests {
 
     #[test]
     fn an_offer_is_read_and_others_are_left() {
-        let mut offer = message([2; 6], [0, 0, 0, 7], &[&[KIND, 1, OFFER], &[MASK, 4, 255, 255, 255, 0],
-            &[ROUTER, 4, 10, 0, 0, 1], &[SERVER, 4, 10, 0, 0, 2], &[MTU, 2, 5, 170]]);
+        let mut offer = message(
+            [2; 6],
+            [0, 0, 0, 7],
+            &[
+                &[KIND, 1, OFFER],
+                &[MASK, 4, 255, 255, 255, 0],
+                &[ROUTER, 4, 10, 0, 0, 1],
+                &[SERVER, 4, 10, 0, 0, 2],
+                &[MTU, 2, 5, 170],
+            ],
+        );
         offer[0] = 2;
         offer[16..20].copy_from_slice(&[10, 0, 0, 9]);
         let lease = Lease {

@@ -1,7 +1,7 @@
 //! A double of the APIs by which a cloud is used: what is made is listed, and gone once it is
 //! deleted. What it does not have itself are pages of the double of the node.
 
-use crate::double::{FakeClock, FakeRunner, Node};
+use crate::double::{FakeClock, FakeRunner, Node, printed};
 use firstboot::host::http::{Method, Request, Response};
 use firstboot::host::job::Job;
 use firstboot::host::{Host, Interface, Output, Program, Runner};
@@ -43,6 +43,8 @@ pub struct Things {
     pub server: &'static str,
     /// A signal that this process sends itself at this request.
     pub signal_at: Option<&'static str>,
+    /// What a shell on a compute is not able to do, by a part of the script.
+    pub unable: Option<&'static str>,
 }
 
 impl Things {
@@ -71,6 +73,10 @@ impl Things {
             }
             "/volumes" => thing["status"] = json!("available"),
             "/v2/images" => thing["status"] = json!("active"),
+            "/v2.0/ports" => {
+                thing["status"] = json!("ACTIVE");
+                thing["mac_address"] = json!("fa:16:3e:00:00:01");
+            }
             "/os-keypairs" => {
                 thing["private_key"] = json!("planted-private-key");
                 thing["fingerprint"] = json!("aa:bb");
@@ -106,6 +112,10 @@ impl Things {
                 Some((204, Vec::new()))
             }
             (Method::Get, "file") => Some((200, self.file.clone())),
+            (Method::Post, "action") if body.get("os-getVNCConsole").is_some() => {
+                let url = "http://192.168.1.10:6080/vnc_auto.html?token=planted-console-token";
+                json(json!({"console": {"url": url}}))
+            }
             (Method::Post, "action") => {
                 json(json!({"output": "SeaBIOS\nfirstboot-prove: this server has booted\n"}))
             }
@@ -185,12 +195,27 @@ impl Runner for CloudRunner {
         }
         match things.answer(request.method, &path, &request.body) {
             Some((status, body)) => Ok(Response { status, body, ..Response::default() }),
+            // Which console it is does not matter to the page.
+            None if path == "/vnc_auto.html" => self.0.http(&Request {
+                url: request.url.split('?').next().unwrap().to_owned(),
+                ..request.clone()
+            }),
             None => self.0.http(request),
         }
     }
 
     fn run(&self, program: &Program) -> io::Result<Output> {
-        self.0.run(program)
+        let Some(script) = program.args.last().filter(|_| program.name == "ssh") else {
+            return self.0.run(program);
+        };
+        let unable = self.1.borrow().unable;
+        Ok(if unable.is_some_and(|part| script.contains(part)) {
+            Output { code: Some(1), stderr: "no answer\n".to_owned(), ..Output::default() }
+        } else if script.contains(" lease ") {
+            printed(0, "10.254.77.7/24 10.254.77.1 1450 10.254.77.2\n")
+        } else {
+            printed(0, "")
+        })
     }
 
     fn spawn(&self, program: &Program, log: &Path) -> io::Result<Box<dyn Job>> {

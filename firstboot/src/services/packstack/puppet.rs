@@ -3,6 +3,7 @@
 //! becomes `MANIFEST.finished`. It lives on when packstack is killed.
 
 use crate::host::{Fault, Host, Program};
+use crate::services::remote_shell::{NO_ANSWER, program_there};
 use contract::spec::Spec;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -11,8 +12,6 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(30);
 /// How long puppet may take to end, its own time limit in [`STOP`] included.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
-/// ssh ends with this code when it fails itself.
-const NO_ANSWER: i32 = 255;
 
 /// Prints a line for each process of puppet's and each of its logs, and puppet's last notice.
 /// The brackets keep the pattern from finding the shell that runs this.
@@ -115,16 +114,6 @@ pub fn stop(host: &Host, spec: &Spec, address: Ipv4Addr) -> Result<(), Fault> {
 /// A shell with `script` on this host.
 fn program_here(script: &str) -> Program {
     Program::new("sh").args(["-c", script])
-}
-
-/// A shell with `script` on the host at `address`: as packstack itself logs in, and never
-/// with a question.
-fn program_there(address: Ipv4Addr, script: &str) -> Program {
-    let target = format!("root@{address}");
-    Program::new("ssh")
-        .args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "LogLevel=ERROR"])
-        .args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"])
-        .args([target.as_str(), script])
 }
 
 fn run(host: &Host, program: &Program) -> Result<String, Fault> {
