@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_text_and_json() {
+    fn a_line_is_text() {
         let mut line = Line {
             what: "image".to_owned(),
             outcome: LineOutcome::Ok,
@@ -65,8 +65,6 @@ mod tests {
             hint: None,
         };
         assert_eq!(line.to_text(), "ok      image (1.2 s): 64 KiB\n");
-        let json = r#"{"what":"image","outcome":"ok","seconds":1.25,"evidence":"64 KiB"}"#;
-        assert_eq!(serde_json::to_string(&line).unwrap(), json);
         (line.outcome, line.hint) = (LineOutcome::Failed, Some("start it".to_owned()));
         assert_eq!(line.to_text(), "failed  image (1.2 s): 64 KiB\n         hint: start it\n");
     }

@@ -9,6 +9,7 @@ mod binary;
 mod bridge;
 mod chronyd;
 mod cloud_double;
+mod control_plane;
 mod double;
 mod engine;
 mod environment;
