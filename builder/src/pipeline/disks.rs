@@ -1,6 +1,7 @@
 //! Tree + identity → the image files of each node.
 
 use super::context::BuildContext;
+use super::image_sums::ImageSums;
 use super::overlay;
 use super::record;
 use super::reporter::Reporter;
@@ -10,7 +11,6 @@ use crate::base::interrupt;
 use crate::base::lab::ImageFormat;
 use crate::base::private;
 use crate::base::progress::Unit;
-use crate::image::checksum::{block_map_name, sha256, write_block_map};
 use crate::image::disk::{self, DiskContent, GrubImages};
 use crate::image::listing::Digests;
 use crate::image::output::{Staging, libvirt};
@@ -29,13 +29,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
-use std::thread::{self, JoinHandle};
 
 /// Bytes of boot.img: one sector, unless it is damaged.
 const LARGEST_BOOT_IMG: u64 = 1 << 16;
-/// Deflate's level 1 costs a third of the default's time for 10 % more bytes.
-const ZLIB: Compression = Compression::Zlib(1);
-const ZSTD: Compression = Compression::Zstd(3);
 
 /// Files that a role's nodes share, in addition to what is each node's own.
 pub fn shared(plan: &Plan) -> Vec<String> {
@@ -54,11 +50,6 @@ fn network_name(plan: &Plan) -> String {
 /// The plan's formats; what is none was refused when the plan was created or read.
 fn formats(plan: &Plan) -> Vec<ImageFormat> {
     plan.outputs.iter().filter_map(|o| o.parse().ok()).collect()
-}
-
-/// The block maps of the nodes' raw images.
-pub fn block_maps(plan: &Plan) -> Vec<String> {
-    plan.nodes.iter().flat_map(|node| &node.outputs).filter_map(|o| block_map_name(o)).collect()
 }
 
 /// Stages that [`write`] reports.
@@ -85,9 +76,7 @@ struct Writer<'a, 'r> {
     reporter: &'a mut Reporter<'r>,
     /// The disk of the first node, where overlays are created: what they differ from.
     base: Option<File>,
-    /// Digests of whole raw images, where they are asked for: they take longest, so they are
-    /// computed while the other formats are written.
-    full_sums: Option<Vec<(String, JoinHandle<Result<String>>)>>,
+    sums: ImageSums<'a>,
 }
 
 /// Writes all images of the plan from the role's tree and the nodes' secrets.
@@ -109,7 +98,7 @@ pub fn write(
         false => None,
     };
     let mut writer =
-        Writer { plan, staging, reporter, base: None, full_sums: full_sums.then(Vec::new) };
+        Writer { plan, staging, reporter, base: None, sums: ImageSums::new(staging, full_sums) };
     let mut digests = Digests::default();
     let (mut nodes, mut outputs) = (Vec::new(), Vec::new());
     let mut lost = BTreeSet::new();
@@ -131,7 +120,7 @@ pub fn write(
             time: plan.time,
         };
         nodes.push(writer.node(node, &content, &mut digests)?);
-        outputs.extend(writer.checksums(&node.name, &node.outputs)?);
+        outputs.extend(writer.sums.list(&node.name, &node.outputs, writer.reporter)?);
     }
     for path in lost {
         writer.reporter.report(&format!(
@@ -145,7 +134,7 @@ pub fn write(
         context.spec.all_nodes.iter().map(|n| (n.name.as_str(), n.address)),
     );
     writer.text(&network_name(plan), &network)?;
-    outputs.extend(writer.checksums("", &shared(plan))?);
+    outputs.extend(writer.sums.list("", &shared(plan), writer.reporter)?);
     Ok(Disks { nodes, outputs })
 }
 
@@ -212,7 +201,7 @@ impl Writer<'_, '_> {
                 },
             )?;
         }
-        self.hash_whole(node);
+        self.sums.begin(node);
         let about =
             record::node(&node.name, &raw, &self.plan.disk, content, digests, self.staging)?;
         for format in formats.iter().copied().filter(|f| *f != ImageFormat::Raw) {
@@ -239,15 +228,6 @@ impl Writer<'_, '_> {
         }
         self.describe(node, &formats)?;
         Ok(about)
-    }
-
-    /// Begins to hash the node's raw images, where that is asked for.
-    fn hash_whole(&mut self, node: &PlanNode) {
-        let Some(full_sums) = &mut self.full_sums else { return };
-        for name in node.outputs.iter().filter(|name| block_map_name(name).is_some()) {
-            let path = self.staging.path(name);
-            full_sums.push((name.clone(), thread::spawn(move || sha256(&path, &mut |_| ()))));
-        }
     }
 
     /// Describes the node's machine to libvirt, where there is a disk for it.
@@ -291,8 +271,10 @@ impl Writer<'_, '_> {
         if format == ImageFormat::Qcow2Overlay && self.base.is_none() {
             let base =
                 private::create_file(&self.staging.path(&base_name(self.plan))).or_build(what)?;
-            qcow2::write(&from, &base, ZLIB, None, &mut |_, _| !interrupt::requested())
-                .or_build(what)?;
+            qcow2::write(&from, &base, Compression::ZLIB, None, &mut |_, _| {
+                !interrupt::requested()
+            })
+            .or_build(what)?;
             // Open, it outlives its name.
             self.base = Some(from.try_clone().or_build(what)?);
         }
@@ -308,12 +290,12 @@ impl Writer<'_, '_> {
             qcow2::write(&from, &to, compression, base, &mut on).map_err(|e| e.to_string())
         };
         let written = match format {
-            ImageFormat::Qcow2 => qcow2(ZLIB, None),
+            ImageFormat::Qcow2 => qcow2(Compression::ZLIB, None),
             ImageFormat::Qcow2Plain => qcow2(Compression::None, None),
-            ImageFormat::Qcow2Zstd => qcow2(ZSTD, None),
+            ImageFormat::Qcow2Zstd => qcow2(Compression::ZSTD, None),
             ImageFormat::Qcow2Overlay => {
                 let backing = Backing { name: &base_name, format: "qcow2" };
-                qcow2(ZLIB, base.as_ref().map(|base| (backing, base)))
+                qcow2(Compression::ZLIB, base.as_ref().map(|base| (backing, base)))
             }
             ImageFormat::Vmdk => {
                 let name = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -351,59 +333,5 @@ impl Writer<'_, '_> {
         let path = self.staging.path(name);
         private::write(&path, text.as_bytes())
             .or_build(|| format!("cannot write {}", path.display()))
-    }
-
-    /// Sizes and digests of files, and the block maps of raw ones; `node` is empty for what
-    /// nodes share.
-    fn checksums(&mut self, node: &str, names: &[String]) -> Result<Vec<Output>> {
-        let stage = if node.is_empty() { "checksums".into() } else { format!("{node}: checksums") };
-        self.reporter.progress.stage(&stage, Unit::Bytes);
-        let mut outputs = Vec::new();
-        for file in names {
-            let sha256 = match block_map_name(file) {
-                Some(map) => {
-                    let progress = &mut *self.reporter.progress;
-                    let (raw, map_path) = (self.staging.path(file), self.staging.path(&map));
-                    write_block_map(&raw, &map_path, &mut |done, total| {
-                        progress.at(done, total, file);
-                    })?;
-                    let sha256 = Some(sha256(&map_path, &mut |_| ())?);
-                    outputs.push(self.output(node, &map, sha256)?);
-                    self.whole_digest(file)?
-                }
-                None => {
-                    let total = self.size(file)?;
-                    let mut done = 0;
-                    Some(sha256(&self.staging.path(file), &mut |read| {
-                        done += read;
-                        self.reporter.progress.at(done, total, file);
-                    })?)
-                }
-            };
-            outputs.push(self.output(node, file, sha256)?);
-        }
-        Ok(outputs)
-    }
-
-    /// The digest of a raw image with its zeros, once it is there, where it was asked for.
-    fn whole_digest(&mut self, file: &str) -> Result<Option<String>> {
-        let Some(full_sums) = &mut self.full_sums else { return Ok(None) };
-        let Some(index) = full_sums.iter().position(|(name, _)| name == file) else {
-            return Ok(None);
-        };
-        let (_, thread) = full_sums.swap_remove(index);
-        let failed = |_| Error::build(format!("the thread that hashes {file} has failed"));
-        thread.join().map_err(failed)?.map(Some)
-    }
-
-    fn size(&self, file: &str) -> Result<u64> {
-        let path = self.staging.path(file);
-        let about = fs::metadata(&path).or_build(|| format!("cannot read {}", path.display()))?;
-        Ok(about.len())
-    }
-
-    fn output(&self, node: &str, file: &str, sha256: Option<String>) -> Result<Output> {
-        let size = self.size(file)?;
-        Ok(Output { file: file.to_owned(), node: node.to_owned(), size, sha256 })
     }
 }

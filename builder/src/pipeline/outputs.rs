@@ -3,6 +3,7 @@
 use super::context::BuildContext;
 use super::disks::{self, Disks};
 use super::existing;
+use super::image_sums;
 use super::installed::Installed;
 use super::options::BuildOptions;
 use super::planning;
@@ -60,7 +61,7 @@ impl Outputs {
     ) -> Result<Self> {
         let plan = &context.plan;
         let mut names: Vec<String> = plan.nodes.iter().flat_map(|n| n.outputs.clone()).collect();
-        names.extend(disks::block_maps(plan));
+        names.extend(image_sums::block_maps(plan));
         names.extend(disks::shared(plan));
         names.extend(plan.nodes.iter().map(|n| record::listing_name(&n.name)));
         names.extend(["manifest.json", SBOM, "packages.txt", "build.log", SUMS].map(str::to_owned));
