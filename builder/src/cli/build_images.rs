@@ -30,7 +30,7 @@ pub struct BuildImagesArguments {
     force: bool,
     /// Put the SHA-256 of whole raw images into SHA256SUMS and manifest.json too, zeros included,
     /// which takes long for large disks; without it, that of their block maps.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     full_sums: bool,
     /// After a build the cache keeps at most this much of what was used last, and what this build
     /// used.
