@@ -6,6 +6,7 @@ mod context;
 mod disks;
 mod existing;
 mod fetch;
+mod homes;
 mod image_sums;
 mod inputs;
 mod install_base;

@@ -1,6 +1,7 @@
 //! What goes over the installed tree: the role's and the node's files, accounts, firstboot.
 
 use super::context::BuildContext;
+use super::homes::create_homes;
 use super::keys;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files::read_regular;
@@ -262,10 +263,7 @@ fn accounts(context: &BuildContext, tree: &mut Tree) -> Result<Vec<String>> {
             tree.put(path, entry);
         }
     }
-    for home in homes {
-        tree.put(home.path.trim_start_matches('/'), home.entry(time));
-    }
-    Ok(notes)
+    Ok(notes.into_iter().chain(create_homes(tree, &homes, time)).collect())
 }
 
 fn read_text(tree: &Tree, path: &str) -> Result<String> {

@@ -172,6 +172,8 @@ fn check_disks(guest: &Guest) {
 fn check_accounts(guest: &Guest) {
     let id = guest.ssh("id ann");
     assert_eq!(id.trim(), "uid=1500(ann) gid=1500(ann) groups=1500(ann),10(wheel),2000(lab)");
+    let skeleton = "cmp /etc/skel/.bashrc /home/ann/.bashrc && stat -c %U:%G /home/ann/.bashrc";
+    assert_eq!(guest.ssh(skeleton).trim(), "ann:ann");
     let shadow = guest.ssh("grep ^ann: /etc/shadow; passwd -S root; pwck -r; grpck -r; true");
     assert!(shadow.starts_with("ann:$6$") && shadow.contains("root LK"), "{shadow}");
     let sudo = format!("id -un; pwd; stat -c %U:%a .; echo {PASSWORD} | sudo -S -p '' id -un");
