@@ -7,7 +7,7 @@
 
 use formats::area::Area;
 use formats::bmap::Bmap;
-use formats::ext4::{self, Ext4Kind, Ext4Options};
+use formats::ext4::{self, Ext4Options, ExtKind};
 use formats::qcow2::{self, Compression};
 use formats::tree::scan;
 use nix::sys::resource::{UsageWho, getrusage};
@@ -113,14 +113,14 @@ fn run_ours(kind: &str, from: &Path, to: &Path) -> Result<(), Box<dyn Error>> {
         "ext4" => {
             out.set_len(SIZE)?;
             let options = Ext4Options {
-                kind: Ext4Kind::Ext4,
+                kind: ExtKind::Ext4,
                 uuid: [1; 16],
                 hash_seed: [2; 16],
                 label: String::new(),
                 time: 0,
                 reserved_percent: 5,
             };
-            let tree = scan(from)?;
+            let tree = scan(from, i64::MAX, &mut || true)?;
             ext4::write(&Area::new(&out, [(0, SIZE)]), &options, &tree, &mut |_| true)?;
         }
         "zlib" => qcow2::write(&open()?, &out, Compression::ZLIB, None, &mut |_, _| true)?,
@@ -242,7 +242,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             for (side, costs) in sides.iter().zip(&mut costs) {
                 match measure(side, &paths) {
                     Ok(cost) => costs.push(cost),
-                    Err(e) => eprintln!("{}: {e}", side.name),
+                    Err(e) => println!("{}: {e}\n", side.name),
                 }
             }
         }
