@@ -38,7 +38,7 @@ pub(super) fn prove_cloud(args: &Prove) -> u8 {
     let answers = match find_installed(&host) {
         Ok(Some(answers)) => answers,
         Ok(None) => {
-            complain("packstack has installed nothing here: there is no cloud to prove");
+            complain("packstack has not installed a cloud here, so nothing can be proven");
             return INPUT;
         }
         Err(fault) => {

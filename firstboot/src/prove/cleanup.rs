@@ -136,22 +136,26 @@ fn remove_kind(
         return;
     }
     if kind.slow && failed == 0 {
-        let still = wait(cloud, kind, prefix);
-        left.extend(still.iter().map(|thing| {
-            let (kind, limit) = (kind.names[0], LIMIT.as_secs());
-            format!("{kind} {} (still there {limit} s after its deletion)", thing.name)
-        }));
+        match wait(cloud, kind, prefix) {
+            Ok(still) => left.extend(still.iter().map(|thing| {
+                let (kind, limit) = (kind.names[0], LIMIT.as_secs());
+                format!("{kind} {} (still there {limit} s after its deletion)", thing.name)
+            })),
+            Err(why) => left.push(format!("{} (not listed: {why})", kind.names[1])),
+        }
     }
     removed.push(format!("{gone} {}", kind.names[usize::from(gone > 1)]));
 }
 
-/// Waits until deleted things are gone; those that are not.
-fn wait(cloud: &Cloud, kind: &Kind, prefix: &str) -> Vec<Thing> {
+/// Waits until deleted things are gone; those that are not, or why they cannot be listed: a list
+/// that does not come says nothing of what is in it.
+fn wait(cloud: &Cloud, kind: &Kind, prefix: &str) -> Result<Vec<Thing>, String> {
     let clock = cloud.host.clock();
     let began = clock.monotonic();
     loop {
-        let things = list(&cloud.admin, kind, prefix).unwrap_or_default();
-        if things.is_empty() || clock.monotonic().saturating_sub(began) >= LIMIT {
+        let things = list(&cloud.admin, kind, prefix);
+        let gone = things.as_ref().is_ok_and(Vec::is_empty);
+        if gone || clock.monotonic().saturating_sub(began) >= LIMIT {
             return things;
         }
         clock.sleep(POLL);
@@ -174,7 +178,7 @@ fn list(admin: &Session, kind: &Kind, prefix: &str) -> Result<Vec<Thing>, String
     Ok(things.filter(|thing| thing.name.starts_with(prefix)).collect())
 }
 
-/// Deletes one thing; that it is gone already is no error.
+/// Deletes one thing; one that is already gone is not an error.
 fn delete(admin: &Session, kind: &Kind, id: &str) -> Result<(), String> {
     let path = format!("{}/{id}", kind.delete);
     match admin.call(Method::Delete, kind.api, &path, &Value::Null) {
@@ -207,7 +211,13 @@ fn detach(admin: &Session, router: &str) {
 /// Removes what a project has that was made without a name: its security group.
 fn remove_unnamed(admin: &Session, project: &Thing, left: &mut Vec<String>) {
     let path = format!("/v2.0/security-groups?tenant_id={}", project.id);
-    let groups = admin.get(NETWORK, &path).unwrap_or_default();
+    let groups = match admin.get(NETWORK, &path) {
+        Ok(groups) => groups,
+        Err(why) => {
+            let text = format!("security groups of {} (not listed: {why})", project.name);
+            return left.push(text);
+        }
+    };
     for group in groups["security_groups"].as_array().into_iter().flatten() {
         let path = format!("/v2.0/security-groups/{}", group["id"].as_str().unwrap_or_default());
         if let Err(why) = admin.call(Method::Delete, NETWORK, &path, &Value::Null) {

@@ -83,6 +83,14 @@ impl Cloud<'_> {
     }
 }
 
+/// The name by which a service knows `compute`, which may be qualified: the `host` of an entry of
+/// `list`.
+pub(super) fn find_host(list: &Value, compute: &LabHost) -> Option<String> {
+    let short = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    let mut hosts = list.as_array()?.iter().filter_map(|entry| entry["host"].as_str());
+    hosts.find(|host| short(host) == short(&compute.name)).map(str::to_owned)
+}
+
 /// The text at `path` of an answer, `/server/id`.
 pub(super) fn text(answer: &Value, path: &str) -> Result<String, Fault> {
     let found = answer.pointer(path).and_then(Value::as_str).map(str::to_owned);

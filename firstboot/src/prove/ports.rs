@@ -3,7 +3,7 @@
 //! reaches the router and the ports of the other computes with packets of full size, which
 //! may not be split.
 
-use super::cloud::{Cloud, NETWORK, text};
+use super::cloud::{Cloud, NETWORK, find_host, text};
 use super::line::{Proved, Verdict, not_tried};
 use crate::host::http::Method;
 use crate::host::{Fault, Host};
@@ -93,12 +93,8 @@ pub(super) fn prove(cloud: &mut Cloud) -> Proved {
 /// The name by which Neutron knows a compute.
 fn find_agent_host(cloud: &Cloud, compute: &LabHost) -> Result<String, Fault> {
     let answer = cloud.admin.get(NETWORK, "/v2.0/agents")?;
-    let agents = answer["agents"].as_array().into_iter().flatten();
-    let mut hosts = agents.filter_map(|agent| agent["host"].as_str());
-    let short = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
-    let found = hosts.find(|host| short(host) == short(&compute.name));
-    let none = || Fault::new(format!("Neutron knows no agent on {}", compute.name));
-    Ok(found.ok_or_else(none)?.to_owned())
+    find_host(&answer["agents"], compute)
+        .ok_or_else(|| Fault::new(format!("Neutron knows no agent on {}", compute.name)))
 }
 
 /// Runs `script` on a port's compute; its output.

@@ -1,6 +1,6 @@
 //! Nova: a key pair, a flavour, and one server on each compute.
 
-use super::cloud::{COMPUTE, Cloud, Server, text};
+use super::cloud::{COMPUTE, Cloud, Server, find_host, text};
 use super::image::WORDS;
 use super::line::{Proved, Verdict, not_tried};
 use crate::host::Fault;
@@ -61,12 +61,8 @@ pub(super) fn prove_server(cloud: &mut Cloud, compute: &LabHost) -> Proved {
 /// The name by which Nova knows `compute`: it may be qualified there.
 fn find_hypervisor(cloud: &Cloud, compute: &LabHost) -> Result<String, Fault> {
     let answer = cloud.admin.get(COMPUTE, "/os-services?binary=nova-compute")?;
-    let services = answer["services"].as_array().into_iter().flatten();
-    let mut hosts = services.filter_map(|one| one["host"].as_str());
-    let short = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
-    let found = hosts.find(|host| short(host) == short(&compute.name));
-    let none = || Fault::new(format!("Nova knows no nova-compute on {}", compute.name));
-    Ok(found.ok_or_else(none)?.to_owned())
+    find_host(&answer["services"], compute)
+        .ok_or_else(|| Fault::new(format!("Nova knows no nova-compute on {}", compute.name)))
 }
 
 /// Why a server did not start: Nova's own words where it has some.

@@ -22,7 +22,7 @@ pub(super) fn prove(cloud: &mut Cloud) -> Proved {
     let reach = |wanted: &str| reach_status(cloud, &path, wanted);
     reach("available")?;
     let attached = match cloud.servers.first() {
-        None => "not attached, as there is no server".to_owned(),
+        None => "not attached, as no server was started".to_owned(),
         Some(server) => {
             let attachments = format!("/servers/{}/os-volume_attachments", server.id);
             let body = json!({"volumeAttachment": {"volumeId": id}});
@@ -58,5 +58,9 @@ fn reach_status(cloud: &Cloud, path: &str, wanted: &str) -> Result<(), Fault> {
     if last == wanted {
         return Ok(());
     }
-    Err(Fault::new(format!("the volume is {last}, not {wanted}, after {} s", LIMIT.as_secs())))
+    let text = match last.starts_with("error") {
+        true => format!("the volume is {last}, not {wanted}"),
+        false => format!("the volume is {last}, not {wanted}, after {} s", LIMIT.as_secs()),
+    };
+    Err(Fault::new(text))
 }

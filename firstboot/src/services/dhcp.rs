@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(parse(&offer, [0, 0, 0, 8], OFFER), None);
         assert_eq!(parse(&offer, [0, 0, 0, 7], ACK), None);
         for length in 0..offer.len() {
-            // Cut anywhere, it is no panic.
+            // Cut anywhere, it does not panic.
             let _ = parse(&offer[..length], [0, 0, 0, 7], OFFER);
         }
     }
