@@ -17,7 +17,7 @@ const MAX_BLOCKS: u64 = 4096;
 /// What the map's own digest is computed with in its place.
 const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// Why there is no block map.
+/// Why a block map could not be made or read.
 #[derive(Debug, Error)]
 pub enum BmapError {
     /// Reading failed.

@@ -16,7 +16,7 @@ use std::time::Duration;
 /// How often nodes are asked.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// The page, served until the process is told to end.
+/// The page, served until a signal ends the process.
 pub struct LabPage {
     /// What the boot servers see goes there.
     pub view: Arc<BootView>,

@@ -13,7 +13,7 @@ use std::process::{ExitStatus, Stdio};
 const SSH: u16 = 22;
 /// ssh ends with this code when it fails itself.
 const NO_LOGIN: i32 = 255;
-/// A shell ends with this code when there is no such program.
+/// A shell's exit code where the program does not exist.
 const NO_PROGRAM: i32 = 127;
 
 #[derive(Args)]

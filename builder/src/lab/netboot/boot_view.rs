@@ -48,7 +48,7 @@ impl BootView {
             detail: String::new(),
             times: BTreeMap::new(),
         });
-        // A machine that asks for an address boots anew.
+        // A machine that asks for an address boots again.
         if *state <= BootState::Address {
             entry.times.clear();
         }
